@@ -1,0 +1,119 @@
+"""Finds families, tasks, passes, runtimes, explainers and exporters: by walking folders, never from a list.
+
+A folder or file added under the right package is found; a half-written one is an error that names
+what is missing. Other distributions add theirs through the entry-point group `glassworks.KIND`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
+from types import MappingProxyType, ModuleType
+from typing import Any, TypeVar
+
+from glassworks.contracts import Explainer, Exporter, Family, Pass, Runtime, Task
+from glassworks.errors import MissingLibrary, NotFound, Unsupported
+
+_T = TypeVar("_T")
+
+_HOMES: Mapping[type, str] = MappingProxyType(
+    {
+        Task: "glassworks.tasks",
+        Family: "glassworks.families",
+        Runtime: "glassworks.runtimes",
+        Pass: "glassworks.optimization.passes",
+        Explainer: "glassworks.explanation.methods",
+        Exporter: "glassworks.packaging.exporters",
+    }
+)
+
+
+def kinds() -> tuple[str, ...]:
+    """The names of what can be extended, such as `family`."""
+    return tuple(contract.__name__.lower() for contract in _HOMES)
+
+
+def contract_of(kind: str) -> type[Any]:
+    """The contract class of a kind. Raises NotFound."""
+    for contract in _HOMES:
+        if contract.__name__.lower() == kind:
+            return contract
+    raise NotFound(f"there is no kind '{kind}'", f"kinds: {', '.join(kinds())}")
+
+
+def found(contract: type[_T]) -> Mapping[str, _T]:
+    """Every implementation of `contract`, by its name, in alphabetical order."""
+    key: type = contract
+    return _found(key)
+
+
+def get(contract: type[_T], name: str) -> _T:
+    """One implementation. Raises NotFound with what there is, MissingLibrary with what to install."""
+    everything = found(contract)
+    if name not in everything:
+        kind = contract.__name__.lower()
+        raise NotFound(f"there is no {kind} '{name}'", f"available: {', '.join(everything) or 'none'}")
+    implementation = everything[name]
+    require(getattr(implementation, "needs", ()), f"{contract.__name__.lower()} '{name}'")
+    return implementation
+
+
+def require(libraries: Iterable[str], who: str, extra: str = "train") -> None:
+    """Raise MissingLibrary for the first of `libraries` that is not installed."""
+    for library in libraries:
+        if importlib.util.find_spec(library) is None:
+            raise MissingLibrary(f"{who} needs the library '{library}'", f"pip install 'glassworks[{extra}]'")
+
+
+@functools.cache
+def _found(contract: type) -> Mapping[str, Any]:
+    implementations: dict[str, Any] = {}
+    for module in _modules(contract):
+        implementation = _implementation(contract, module)
+        if implementation.name in implementations:
+            kind = contract.__name__.lower()
+            raise Unsupported(
+                f"two {kind} modules are named '{implementation.name}': {module.__name__} is the second",
+                "rename one of them",
+            )
+        implementations[implementation.name] = implementation
+    return MappingProxyType(dict(sorted(implementations.items())))
+
+
+def _modules(contract: type) -> Iterable[ModuleType]:
+    home = importlib.import_module(_HOMES[contract])
+    for info in pkgutil.iter_modules(home.__path__):
+        yield importlib.import_module(f"{home.__name__}.{info.name}")
+    for point in entry_points(group=f"glassworks.{contract.__name__.lower()}"):
+        yield importlib.import_module(point.module)
+
+
+def _implementation(contract: type, module: ModuleType) -> Any:
+    classes = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, contract)
+        and f"{value.__module__}.".startswith(f"{module.__name__}.")
+    ]
+    if len(classes) != 1:
+        raise Unsupported(
+            f"{module.__name__} holds {len(classes)} {contract.__name__} classes, one is expected",
+            f"define exactly one subclass of glassworks.contracts.{contract.__name__} in it",
+        )
+    missing = sorted(getattr(classes[0], "__abstractmethods__", ()))
+    missing += [key for key in _declared(contract) if not hasattr(classes[0], key)]
+    if missing:
+        raise Unsupported(
+            f"{classes[0].__qualname__} in {module.__name__} is half written", f"implement: {', '.join(missing)}"
+        )
+    return classes[0]()
+
+
+def _declared(contract: type) -> list[str]:
+    return [key for key, annotation in contract.__annotations__.items() if str(annotation).startswith("ClassVar")]

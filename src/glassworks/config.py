@@ -1,0 +1,226 @@
+"""One job file (TOML) becomes typed, frozen records; an unknown key is refused with its path."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, ValidationError
+from pydantic_core import ErrorDetails
+
+from glassworks.contracts import Record
+from glassworks.errors import ConfigError
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_R = TypeVar("_R", bound=BaseModel)
+
+
+def parse_duration(value: object) -> float:
+    """Seconds from a number or a text such as `90s`, `5m`, `1.5h`, `250ms`."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(ms|s|m|h)\s*", str(value), re.ASCII)
+    if not match:
+        raise ValueError("a duration is a number of seconds or a text such as '90s', '5m' or '1.5h'")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    Field(gt=0, allow_inf_nan=False, examples=["90s", "5m"]),
+    PlainSerializer(lambda seconds: repr(seconds).removesuffix(".0") + "s", return_type=str, when_used="json"),
+]
+
+
+class DataConfig(Record):
+    """Where the examples come from and how they are split."""
+
+    source: str = Field(pattern=r"^[a-z]+:.+")
+    """`sample:NAME`, `folder:PATH` or `npz:PATH`."""
+    validation: float = Field(default=0.15, gt=0, lt=0.5)
+    """Share of the examples that choose the epoch, the engine and the precision."""
+    test: float = Field(default=0.15, gt=0, lt=0.5)
+    """Share of the examples that only measure the result."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of the split; another seed is another split."""
+
+
+class TrainingConfig(Record):
+    """How long and how to train; what is left out, the family's recipe decides."""
+
+    recipe: str = "default"
+    """The family's recipe by name."""
+    epochs: int | None = Field(default=None, ge=1, le=100_000)
+    """Passes over the training examples."""
+    batch_size: int | None = Field(default=None, ge=1, le=65_536)
+    """Examples in one step."""
+    learning_rate: float | None = Field(default=None, gt=0)
+    """The peak of the schedule."""
+    budget: Seconds | None = None
+    """Wall-clock limit of the whole stage, kept within 3 %: the schedule is fitted to it."""
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after this many epochs without a better validation metric."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of the weights and of the order of examples."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; `auto` takes a GPU when there is one."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic of the forward pass; `auto` takes what the device is quick at."""
+    threads: int | None = Field(default=None, ge=1)
+    """Cores to compute with; all of them when left out."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced` weighs each class by the inverse of its share."""
+    checkpoint_every: Seconds = 5.0
+    """Time between two checkpoints, from which `--resume` goes on."""
+
+
+class OptimizationConfig(Record):
+    """The objective: what to minimize, within which constraints."""
+
+    minimize: str = "latency_p99"
+    """What to make small among the candidates that keep `within`."""
+    within: tuple[str, ...] = ("accuracy_drop <= 0.5%",)
+    """Constraints that every chosen candidate keeps, on validation data."""
+    budget: Seconds = 60.0
+    """Wall-clock limit of the whole stage."""
+    batch_sizes: tuple[int, ...] = Field(default=(1, 32), min_length=1)
+    """Rows a call to measure with."""
+    threads: int = Field(default=1, ge=1)
+    """Cores that one call may use."""
+    enabled: bool = True
+    """Without it the trained model is served as it is."""
+
+
+class ExplanationConfig(Record):
+    """What is compiled into the bundle, and what `up` shows."""
+
+    method: str = "integrated_gradients"
+    """The explainer by its name in the catalog."""
+    tolerance: float = Field(default=0.01, gt=0, lt=1)
+    """Largest completeness gap at which integration stops."""
+
+
+class ServingConfig(Record):
+    """Where the service listens and its limits."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` is every network."""
+    port: int = Field(default=8080, ge=0, le=65_535)
+    """HTTP port; 0 takes a free one."""
+    max_batch: int = Field(default=32, ge=1)
+    """Rows computed together at most."""
+    max_queue: int = Field(default=1024, ge=1)
+    """Rows that may wait; beyond it a request is refused with 503."""
+    max_body_bytes: int = Field(default=64 * 2**20, ge=1024)
+    """Largest request."""
+
+
+class Job(Record):
+    """Everything one run needs; the same job gives the same model."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    """The model's name in the registry and in URLs."""
+    family: str
+    """The kind of model by its name in the catalog."""
+    license: str = "unspecified"
+    """Terms under which the model is published; written into its card."""
+    data: DataConfig
+    model: dict[str, Any] = {}
+    """The family's own table; validated by its `config` record."""
+    training: TrainingConfig = TrainingConfig()
+    optimization: OptimizationConfig = OptimizationConfig()
+    explanation: ExplanationConfig = ExplanationConfig()
+    serving: ServingConfig = ServingConfig()
+
+
+def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
+    """Read a job file and apply `key.path=value` overrides. Raises ConfigError."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"there is no job file {path}", "give the path of a TOML job file, such as examples/digits.toml"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the job file {path}: {error}", "give a readable UTF-8 text file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}", "correct the file at that line") from None
+    for override in overrides:
+        _override(table, override)
+    return validate(Job, _anchored(table, path.parent), where=str(path))
+
+
+def validate(record: type[_R], table: Mapping[str, Any], *, where: str, prefix: str = "") -> _R:
+    """`table` as `record`; the first fault is told with its key path, what was given and what is allowed."""
+    try:
+        return record.model_validate(table)
+    except ValidationError as error:
+        raise _config_error(record, error.errors()[0], where, prefix) from None
+
+
+def _config_error(record: type[BaseModel], fault: ErrorDetails, where: str, prefix: str) -> ConfigError:
+    path = [str(part) for part in fault["loc"]]
+    key = prefix + ".".join(path)
+    if fault["type"] == "extra_forbidden":
+        allowed = sorted(_fields(record, path[:-1]))
+        near = difflib.get_close_matches(path[-1], allowed, n=1)
+        mend = f"did you mean '{near[0]}'?" if near else f"allowed here: {', '.join(allowed) or 'nothing'}"
+        return ConfigError(f"{where}: unknown key '{key}'", mend)
+    if fault["type"] == "missing":
+        return ConfigError(f"{where}: the key '{key}' is missing", f"add it to the job file: {key} = ...")
+    given = f"{fault['input']!r}"[:80]
+    return ConfigError(f"{where}: '{key}' is {given}: {_plain(fault['msg'])}", f"set {key} to an allowed value")
+
+
+def _plain(message: str) -> str:
+    return (
+        message.removeprefix("Value error, ")
+        .removeprefix("Input should be ")
+        .strip()
+        .replace("Input should", "it should")
+    )
+
+
+def _fields(record: type[BaseModel], path: Sequence[str]) -> set[str]:
+    for part in path:
+        field = record.model_fields.get(part)
+        annotation = field.annotation if field else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return set()
+        record = annotation
+    return set(record.model_fields)
+
+
+def _override(table: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(f"'--set {override}' is not KEY=VALUE", "write for example --set training.epochs=3")
+    *parents, leaf = key.strip().split(".")
+    for parent in parents:
+        child = table.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise ConfigError(
+                f"'--set {override}': '{parent}' is a value, not a table",
+                "give the path of a key, such as training.epochs",
+            )
+        table = child
+    try:
+        table[leaf] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        table[leaf] = text
+
+
+def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Relative data paths count from the job file, so that a job means the same wherever it is started."""
+    data = table.get("data")
+    if isinstance(data, dict) and isinstance(data.get("source"), str):
+        scheme, separator, rest = data["source"].partition(":")
+        if separator and scheme not in ("sample", "hf", "package") and not Path(rest).is_absolute():
+            data = {**data, "source": f"{scheme}:{(folder / rest).resolve()}"}
+            return {**table, "data": data}
+    return table

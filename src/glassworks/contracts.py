@@ -1,0 +1,363 @@
+"""The five abstractions (Task, Family, Pass, Runtime, Explainer) and the records that pass between them.
+
+No logic and no heavy import: listing what exists must not load numpy, torch or an engine.
+
+Shape letters: N examples, C channels, H height, W width, K classes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from glassworks.config import Job
+
+    Array = NDArray[np.generic]
+    Tensors = Mapping[str, Array]
+
+Datatype = Literal[
+    "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
+    "FP16", "FP32", "FP64", "BF16", "BYTES",
+]  # fmt: skip
+Precision = Literal["fp32", "bf16", "int8"]
+Device = Literal["cpu", "cuda"]
+
+
+class Record(BaseModel):
+    """A frozen, typed value that can be written as JSON; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TensorSpec(Record):
+    """One tensor of a signature, in the Open Inference Protocol's terms; -1 is a variable dimension."""
+
+    name: str
+    datatype: Datatype
+    shape: tuple[int, ...]
+
+
+class Signature(Record):
+    """What goes in and what comes out."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class Measurement(Record):
+    """A metric with its interval: `interval` is the 95 % one, from `examples` examples."""
+
+    value: float
+    interval: tuple[float, float]
+    examples: int
+    higher_is_better: bool = True
+
+
+class Artifact(Record):
+    """One executable file of a model, and what a runtime must know to open it.
+
+    `file` is relative to the folder that holds the artifact (a bundle or a run).
+    `role` says what the graph computes: `predict` (inputs -> outputs), `gradient`
+    (input, target -> scores, gradient) or `cam` (input, target -> scores, map).
+    """
+
+    role: str
+    format: str
+    file: str
+    precision: Precision = "fp32"
+    runtime: str = ""
+    threads: int = 1
+    made_by: str = ""
+
+
+class Candidate(Record):
+    """A row of the optimization table: one artifact in one runtime, measured.
+
+    Latencies are of one call, in milliseconds, keyed by batch size. `excluded` says why a
+    candidate was not measured or may not be chosen; it is empty otherwise.
+    """
+
+    name: str
+    engine: str
+    precision: Precision
+    latency_p50_ms: dict[int, float] = {}
+    latency_p99_ms: dict[int, float] = {}
+    size_bytes: int = 0
+    metrics: dict[str, Measurement] = {}
+    excluded: str = ""
+
+
+class Lineage(Record):
+    """Where a bundle came from."""
+
+    run: str = ""
+    data: str = ""
+    parent: str = ""
+    passes: tuple[str, ...] = ()
+    weights_sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """An artifact with the folder it lies in."""
+
+    artifact: Artifact
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        return self.folder / self.artifact.file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """One part of a data set. `x` is as the task stores it (pictures: uint8 N H W C), `y` int64 N."""
+
+    x: Array
+    y: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Prepared data: no example, exact or near, stands in two splits.
+
+    `splits` has the keys `train`, `validation` and `test`; `findings` are sentences for people.
+    """
+
+    name: str
+    fingerprint: str
+    classes: tuple[str, ...]
+    splits: Mapping[str, Split]
+    findings: tuple[str, ...] = ()
+
+    @property
+    def examples(self) -> int:
+        return sum(len(split) for split in self.splits.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A trained model in memory. `network` belongs to its family; nobody else looks inside."""
+
+    family: str
+    network: Any
+    signature: Signature
+    preprocessing: Mapping[str, Any]
+    weights_sha256: str
+    metrics: Mapping[str, Measurement]
+    run: str
+    resumed: bool
+    seconds: float
+    history: tuple[Mapping[str, float], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Differentiable:
+    """A trained network as `explanation.compile` traces it.
+
+    `network` maps one float input (N ...) to scores (N K) and equals `head(features(x))`, where
+    `features` ends at the last spatial activation (N C h w); both are None for a network without one.
+    `example` is an input of at least two rows. All are PyTorch objects in evaluation mode.
+    """
+
+    network: Any
+    example: Any
+    features: Any = None
+    head: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How much an explanation may cost; None is without limit."""
+
+    milliseconds: float | None = None
+    tolerance: float = 0.01
+    max_steps: int = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attribution:
+    """What a method found, before it is graded.
+
+    `values` has the input's shape. `gap` is |sum(values) - (score - baseline_score)| over
+    |score - baseline_score| (Sundararajan et al. 2017, completeness); None where the method
+    makes no such promise. Counts are rows, not calls.
+    """
+
+    values: NDArray[np.float32]
+    score: float
+    baseline_score: float | None = None
+    gap: float | None = None
+    forward: int = 0
+    backward: int = 0
+    converged: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """An attribution with its grade and what it belongs to."""
+
+    method: str
+    target: int
+    label: str
+    input: str
+    attribution: Attribution
+    outputs: Mapping[str, Array]
+    seed: int
+    artifact_sha256: str
+    milliseconds: float
+    quality: Mapping[str, float] = field(default_factory=dict)
+
+
+class Progress(ABC):
+    """Receives what a long operation reports; never decides anything."""
+
+    @abstractmethod
+    def start(self, stage: str, total: int | None = None) -> None:
+        """A stage begins; `total` is its number of steps where it is known."""
+
+    @abstractmethod
+    def update(self, **values: float | str) -> None:
+        """Values of the moment: `step`, `loss`, `accuracy`, `examples_per_s`, `left_s`, ..."""
+
+    @abstractmethod
+    def finish(self, message: str = "") -> None:
+        """The stage ended."""
+
+
+class Task(ABC):
+    """What goes in, what comes out, how people send it and how it is scored."""
+
+    name: ClassVar[str]
+    metric: ClassVar[str]
+    """The metric that validation, early stopping and the objective look at."""
+
+    @abstractmethod
+    def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
+        """What a person sent (a picture file, a text) as one stored example, as in `Split.x`."""
+
+    @abstractmethod
+    def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:
+        """Stored examples (`Split.x`, N ...) as the model's input tensors."""
+
+    @abstractmethod
+    def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
+        """Metrics of `scores` (N K) against `targets` (N), each with its 95 % interval."""
+
+    @abstractmethod
+    def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
+        """Outputs as people read them: one object a row."""
+
+
+class Session(ABC):
+    """An opened artifact. Thread-safe; holds no state between calls."""
+
+    signature: Signature
+
+    @abstractmethod
+    def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
+        """Compute `outputs` (all when None) from the input tensors, keyed by name."""
+
+    def close(self) -> None:  # noqa: B027 - most engines free themselves
+        """Give the engine's memory back."""
+
+
+class Runtime(ABC):
+    """Opens artifacts of the formats it accepts and runs them."""
+
+    name: ClassVar[str]
+    accepts: ClassVar[frozenset[str]]
+    precisions: ClassVar[Mapping[Precision, str]]
+    """Precision -> empty, or the reason why this runtime does not compute in it."""
+    devices: ClassVar[tuple[Device, ...]] = ("cpu",)
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def open(self, opened: Opened, device: Device = "cpu") -> Session:
+        """Open an artifact. Raises BundleError when the file is not what it says."""
+
+
+class Pass(ABC):
+    """Makes a faster or smaller artifact of another."""
+
+    name: ClassVar[str]
+    accepts: ClassVar[frozenset[str]]
+    precision: ClassVar[Precision]
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def apply(self, opened: Opened, calibration: Tensors) -> Artifact:
+        """Write the new artifact into the same folder and return its record.
+
+        `calibration` holds rows of the model's inputs from the training split.
+        """
+
+
+class Family(ABC):
+    """A kind of model, through every stage of the flow."""
+
+    name: ClassVar[str]
+    task: ClassVar[str]
+    config: ClassVar[type[Record]]
+    """Validates the job's `[model]` table."""
+    explainers: ClassVar[tuple[str, ...]]
+    unsupported: ClassVar[Mapping[str, str]] = {}
+    """Stage -> a reason that users can read, for stages this family cannot do."""
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def prepare(self, job: Job) -> Dataset:
+        """Read, check and split the job's data."""
+
+    @abstractmethod
+    def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
+        """Train on `train`, choose on `validation`; checkpoints and metrics go to `folder`."""
+
+    @abstractmethod
+    def export(self, model: Model, folder: Path) -> Artifact:
+        """Write the fp32 `predict` artifact into `folder`."""
+
+    @abstractmethod
+    def differentiable(self, model: Model) -> Differentiable:
+        """The function from explainable input to scores, for `explanation.compile` to trace."""
+
+    @abstractmethod
+    def tiny(self, folder: Path) -> Job:
+        """A job that trains in seconds on data written to `folder`; feeds the conformance suite."""
+
+
+class Explainer(ABC):
+    """A pure function of artifact, example, target, budget and seed."""
+
+    name: ClassVar[str]
+    role: ClassVar[str]
+    """The artifact's role that `session` must have."""
+
+    @abstractmethod
+    def explain(
+        self, session: Session, example: Array, target: int, baseline: Array, budget: Budget, seed: int
+    ) -> Attribution:
+        """Explain the score of `target` for `example` (1 ...) against `baseline` (the same shape)."""
+
+
+class Exporter(ABC):
+    """Writes a bundle in a form that others can use without Glassworks."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def export(self, bundle: Path, folder: Path) -> tuple[Path, ...]:
+        """Write into `folder` (new or empty) and return what was written."""
+

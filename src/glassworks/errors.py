@@ -1,0 +1,100 @@
+"""Every error a user can meet: what is wrong (given, allowed) and how to mend it.
+
+    GlassworksError
+    ├── InputError            the request, job file, data or reference is wrong   (exit code 2)
+    │   ├── ConfigError       a job file or --set value
+    │   ├── DataError         a data source
+    │   ├── NotFound          a model, version, alias or file that is not there
+    │   ├── Unsupported       a capability that this model or machine does not have
+    │   └── MissingLibrary    an optional library that is not installed
+    ├── BundleError           a bundle that must not be trusted                    (exit code 1)
+    │   ├── Tampered          a file that differs from its recorded hash, or is missing
+    │   ├── UnsafePath        a path that leaves the bundle, or a link
+    │   └── NewerFormat       written by a newer Glassworks
+    ├── RegistryError         the registry or its store cannot be used
+    ├── TrainingError         training diverged or cannot go on
+    ├── StorageError          the disk is full or not writable
+    └── ServingError          the server cannot start or is overloaded
+        └── Overloaded        the queue is full or the server is stopping
+
+No transport is known here: a server maps these classes to its own codes.
+"""
+
+from __future__ import annotations
+
+
+class GlassworksError(Exception):
+    """A problem with its mend. `str(error)` is two lines, as the command line prints them."""
+
+    exit_code = 1
+
+    def __init__(self, problem: str, mend: str) -> None:
+        # A library's own message may hold several lines; an error is two.
+        self.problem = " ".join(problem.split())
+        self.mend = " ".join(mend.split())
+        super().__init__(self.problem, self.mend)
+
+    def __str__(self) -> str:
+        return f"{self.problem}\nmend: {self.mend}"
+
+
+class InputError(GlassworksError):
+    """What was given is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """A job file or a `--set` value is wrong."""
+
+
+class DataError(InputError):
+    """A data source cannot be used as it is."""
+
+
+class NotFound(InputError):
+    """A model, version, alias or file is not there."""
+
+
+class Unsupported(InputError):
+    """A capability that this model, library or machine does not have."""
+
+
+class MissingLibrary(InputError):
+    """An optional library is not installed."""
+
+
+class BundleError(GlassworksError):
+    """A bundle cannot be read or must not be trusted."""
+
+
+class Tampered(BundleError):
+    """A file differs from its recorded SHA-256, is missing, or is not listed."""
+
+
+class UnsafePath(BundleError):
+    """A path leaves the bundle, or is a link."""
+
+
+class NewerFormat(BundleError):
+    """The bundle was written by a newer Glassworks."""
+
+
+class RegistryError(GlassworksError):
+    """The registry's database or store cannot be used."""
+
+
+class TrainingError(GlassworksError):
+    """Training diverged or cannot go on."""
+
+
+class StorageError(GlassworksError):
+    """The disk is full or not writable; nothing half-written is left."""
+
+
+class ServingError(GlassworksError):
+    """The server cannot start."""
+
+
+class Overloaded(ServingError):
+    """The queue is full, a deadline passed, or the server is stopping: try again later."""

@@ -1,0 +1,61 @@
+"""Asks compiled graphs; the nodes to integrate a gradient along a path; enlarging a coarse map."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.polynomial.legendre import Legendre
+
+from glassworks.contracts import Session
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+
+def gradients(session: Session, rows: Floats, target: int) -> tuple[Floats, Floats]:
+    """Scores of `target` (N) and their gradients (the rows' shape)."""
+    return targeted(session, rows, target, "gradient")
+
+
+def targeted(session: Session, rows: Floats, target: int, output: str) -> tuple[Floats, Floats]:
+    """Scores of `target` (N) and another output of a compiled graph for these rows."""
+    name = session.signature.inputs[0].name
+    results = session.run({name: rows, "target": np.full(len(rows), target, np.int64)}, ["scores", output])
+    scores = np.asarray(results["scores"], np.float32)
+    return scores[:, target], np.asarray(results[output], np.float32)
+
+
+@functools.cache
+def gauss_lobatto(count: int) -> tuple[Floats, Floats]:
+    """Nodes and weights of the Gauss-Lobatto rule on [0, 1]: exact for polynomials up to degree 2 count - 3.
+
+    Both ends are nodes, so the scores that completeness compares cost nothing extra
+    (Abramowitz and Stegun 25.4.32).
+    """
+    polynomial = Legendre.basis(count - 1)
+    inner = np.sort(np.real(polynomial.deriv().roots()))
+    nodes = np.concatenate([[-1.0], inner, [1.0]])
+    weights = 2 / (count * (count - 1) * polynomial(nodes) ** 2)
+    return ((nodes + 1) / 2).astype(np.float32), (weights / 2).astype(np.float32)
+
+
+def enlarge(coarse: Floats, height: int, width: int) -> Floats:
+    """A map (h w) at another size (height width), bilinear with pixel centers half a pixel in."""
+    down, across = _weights(coarse.shape[0], height), _weights(coarse.shape[1], width)
+    return np.asarray(down @ coarse @ across.T, np.float32)
+
+
+@functools.cache
+def _weights(count: int, size: int) -> Floats:
+    """The linear interpolation from `count` to `size` places as a matrix (size count)."""
+    places = np.clip((np.arange(size) + 0.5) * count / size - 0.5, 0, count - 1)
+    left = np.minimum(places.astype(int), max(count - 2, 0))
+    right = np.minimum(left + 1, count - 1)
+    matrix = np.zeros((size, count), np.float32)
+    matrix[np.arange(size), left] += 1 - (places - left)
+    matrix[np.arange(size), right] += places - left
+    return matrix

@@ -1,0 +1,90 @@
+"""Convolutional networks for pictures, gray or color, from 8 to 512 pixels a side and 2 to 10,000 classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from glassworks.config import DataConfig, Job, TrainingConfig, validate
+from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Record
+
+
+class ConvNetConfig(Record):
+    """The `[model]` table of a job whose family is `convnet`."""
+
+    size: int | None = Field(default=None, ge=8, le=512)
+    """Side in pixels; left out, the pictures' own size where it is the same for all, else at most 224."""
+    channels: Literal[1, 3] | None = None
+    """1 for gray, 3 for color; left out, gray when all pictures are gray."""
+    augment: Literal["auto", "none", "digits", "photos"] = "auto"
+    """`digits` turns and shifts a little, `photos` mirrors and crops; `auto`: gray pictures are like digits."""
+    backbone: str | None = None
+    """A pretrained network for the recipe `backbone`: a folder in timm's layout, or a name on the hub."""
+
+
+class ConvNet(Family):
+    """Image classification with a convolutional network."""
+
+    name: ClassVar[str] = "convnet"
+    task: ClassVar[str] = "image-classification"
+    config: ClassVar[type[Record]] = ConvNetConfig
+    explainers: ClassVar[tuple[str, ...]] = (
+        "integrated_gradients",
+        "grad_cam",
+        "saliency",
+        "input_x_gradient",
+        "occlusion",
+    )
+    unsupported: ClassVar[Mapping[str, str]] = {}
+    needs: ClassVar[tuple[str, ...]] = ("torch",)
+
+    def prepare(self, job: Job) -> Dataset:
+        from glassworks.data.dataset import picture_shape, prepare_pictures
+        from glassworks.data.sources import read_source
+
+        config = settings(job)
+        pictures = read_source(job.data.source)
+        height, width, channels = picture_shape(pictures, config.size, config.channels)
+        return prepare_pictures(
+            pictures,
+            validation=job.data.validation,
+            test=job.data.test,
+            seed=job.data.seed,
+            height=height,
+            width=width,
+            channels=channels,
+        )
+
+    def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
+        from glassworks.families.convnet.training import train
+
+        return train(dataset, job, settings(job), folder, progress)
+
+    def export(self, model: Model, folder: Path) -> Artifact:
+        from glassworks.families.convnet.export import export
+
+        return export(model, folder)
+
+    def differentiable(self, model: Model) -> Differentiable:
+        from glassworks.families.convnet.export import differentiable
+
+        return differentiable(model)
+
+    def tiny(self, folder: Path) -> Job:
+        from glassworks.families.convnet.planted import write_bars
+
+        write_bars(folder / "bars.npz", examples=360, side=16, seed=0)
+        return Job(
+            name="tiny-convnet",
+            family=self.name,
+            data=DataConfig(source=f"npz:{folder / 'bars.npz'}"),
+            training=TrainingConfig(epochs=4, batch_size=32, precision="fp32"),
+        )
+
+
+def settings(job: Job) -> ConvNetConfig:
+    """The job's `[model]` table. Raises ConfigError with the key's path."""
+    return validate(ConvNetConfig, job.model, where=f"job '{job.name}'", prefix="model.")

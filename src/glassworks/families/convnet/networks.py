@@ -1,0 +1,120 @@
+"""The convolutional networks: the textbook one and ours. Shapes: N examples, C channels, H height, W width, K classes."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+
+from glassworks.errors import ConfigError
+
+SMALLEST, LARGEST = 8, 512
+_WIDTHS = (32, 64, 96, 128, 192, 256, 256)
+
+
+class Network(nn.Module):
+    """Scores (N K) of pictures (N C H W) in [0, 1]: `head(features(x))`."""
+
+    features: nn.Module
+    head: nn.Module
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.head(self.features(x))
+        return scores
+
+
+class Classic(Network):
+    """The network of the textbook Keras script: two convolutions, two poolings, a hidden layer of 128."""
+
+    def __init__(self, height: int, width: int, channels: int, classes: int) -> None:
+        super().__init__()
+        sides = [((side - 2) // 2 - 2) // 2 for side in (height, width)]
+        if min(sides) < 1:
+            raise ConfigError(
+                f"the recipe 'classic' needs pictures of at least 10 x 10 pixels, these have {height} x {width}",
+                "set training.recipe = \"default\", or model.size to 10 or more",
+            )
+        self.features = nn.Sequential(
+            nn.Conv2d(channels, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU()
+        )
+        self.head = nn.Sequential(
+            nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64 * sides[0] * sides[1], 128), nn.ReLU(), nn.Linear(128, classes)
+        )
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+
+class Standardize(nn.Module):
+    """(x - mean) / std by channel, learned from the training pictures and never trained."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
+        self.register_buffer("std", torch.ones(1, channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+
+
+class ConvUnit(nn.Sequential):
+    """Convolution, batch normalization, SiLU. Strides replace pooling: cheap to differentiate in a compiled graph."""
+
+    def __init__(self, channels: int, filters: int, kernel: int, stride: int) -> None:
+        convolution = nn.Conv2d(channels, filters, kernel, stride, kernel // 2, bias=False)
+        nn.init.kaiming_normal_(convolution.weight, mode="fan_in", nonlinearity="relu")
+        super().__init__(convolution, nn.BatchNorm2d(filters), nn.SiLU())
+
+
+class Pooled(nn.Module):
+    """Global average pooling and a linear layer: Grad-CAM of such a head is nearly free."""
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(channels, classes)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.linear(x.mean(dim=(2, 3)))
+        return scores
+
+
+class Default(Network):
+    """Stages of stride-2 convolutions down to about 4 x 4 places, smooth activations, a pooled head."""
+
+    def __init__(self, height: int, width: int, channels: int, classes: int) -> None:
+        super().__init__()
+        stages = min(len(_WIDTHS), max(1, round(math.log2(min(height, width) / 4))))
+        filters = _WIDTHS[0]
+        units: list[nn.Module] = [ConvUnit(channels, filters, kernel=5, stride=2)]
+        if stages == 1:
+            units.append(ConvUnit(filters, _WIDTHS[1], kernel=3, stride=1))
+            filters = _WIDTHS[1]
+        for stage in range(1, stages):
+            units.append(ConvUnit(filters, _WIDTHS[stage], kernel=3, stride=2))
+            filters = _WIDTHS[stage]
+            if stage < stages - 1 or stages == 2:
+                units.append(ConvUnit(filters, filters, kernel=3, stride=1))
+        self.standardize = Standardize(channels)
+        self.features = nn.Sequential(self.standardize, *units)
+        self.head = Pooled(filters, classes)
+
+
+def deployable(network: Network) -> Network:
+    """A copy for inference: frozen, in fp32 on the CPU, batch normalizations folded into their convolutions."""
+    from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+    frozen = copy.deepcopy(network).to("cpu", torch.float32, memory_format=torch.contiguous_format)
+    frozen.eval().requires_grad_(False)
+    for module in frozen.modules():
+        if isinstance(module, ConvUnit):
+            fused = fuse_conv_bn_eval(module[0], module[1])  # type: ignore[arg-type, type-var]
+            module[0], module[1] = fused, nn.Identity()
+    return frozen

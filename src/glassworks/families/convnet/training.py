@@ -1,0 +1,258 @@
+"""Trains a convolutional network: resident pixels, a recipe, and the common loop."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from glassworks.catalog import get
+from glassworks.config import Job
+from glassworks.contracts import Dataset, Measurement, Model, Progress, Split, Task
+from glassworks.errors import ConfigError
+from glassworks.families.convnet import ConvNetConfig
+from glassworks.families.convnet.augment import Augmentation, Kind, augmentation
+from glassworks.families.convnet.export import signature
+from glassworks.families.convnet.networks import Network, Standardize
+from glassworks.families.convnet.recipes import RECIPES, Recipe
+from glassworks.training.checkpoint import load_checkpoint, save_checkpoint
+from glassworks.training.loop import STATE, Learner, Plan, fit
+from glassworks.training.machine import choose_device, choose_precision, usable_cpus
+
+FINAL = "final.safetensors"
+_ROWS = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Setting:
+    """What one training step needs."""
+
+    network: Network
+    recipe: Recipe
+    pixels: Tensor
+    targets: Tensor
+    augment: Augmentation | None
+    weights: Tensor | None
+    bf16: bool
+
+    def loss(self, indices: Tensor) -> Tensor:
+        device = self.pixels.device
+        indices = indices.to(device)
+        x = self.pixels[indices].float().div_(255)
+        if self.augment:
+            x = self.augment(x)
+        if self.recipe.channels_last:
+            x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16) if self.bf16 else nullcontext():
+            scores = self.network(x)
+        return functional.cross_entropy(
+            scores.float(), self.targets[indices], self.weights, label_smoothing=self.recipe.label_smoothing
+        )
+
+
+def train(dataset: Dataset, job: Job, config: ConvNetConfig, folder: Path, progress: Progress) -> Model:
+    """The trained network; a run that had ended already is read instead of trained again."""
+    started = time.monotonic()
+    torch.set_num_threads(job.training.threads or usable_cpus())
+    recipe = _recipe(job)
+    train_split = dataset.splits["train"]
+    _, height, width, channels = train_split.x.shape
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(job.training.seed)
+        network = recipe.build(height, width, channels, len(dataset.classes))
+    if (folder / FINAL).exists():
+        tensors, values = load_checkpoint(folder / FINAL)
+        network.load_state_dict(tensors)
+        return _model(network, dataset, job, folder, values, resumed=True)
+    values = _fit(network, recipe, dataset, job, config, folder, progress, started)
+    save_checkpoint(folder / FINAL, network.state_dict(), values)
+    (folder / STATE).unlink(missing_ok=True)
+    return _model(network, dataset, job, folder, values, resumed=bool(values["resumed"]))
+
+
+def _recipe(job: Job) -> Recipe:
+    if job.training.recipe not in RECIPES:
+        raise ConfigError(
+            f"job '{job.name}': 'training.recipe' is '{job.training.recipe}'", f"recipes of convnet: {', '.join(RECIPES)}"
+        )
+    return RECIPES[job.training.recipe]
+
+
+def _fit(
+    network: Network,
+    recipe: Recipe,
+    dataset: Dataset,
+    job: Job,
+    config: ConvNetConfig,
+    folder: Path,
+    progress: Progress,
+    started: float,
+) -> dict[str, Any]:
+    options = job.training
+    device = choose_device(options.device)
+    pixels, targets = _resident(dataset.splits["train"], device)
+    _standardize(network, pixels)
+    memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    network.to(device, memory_format=memory_format)  # type: ignore[call-overload]
+    kind = _augmentation_kind(config, recipe, dataset)
+    setting = _Setting(
+        network=network,
+        recipe=recipe,
+        pixels=pixels,
+        targets=targets,
+        augment=augmentation(kind),
+        weights=_class_weights(targets, len(dataset.classes)) if options.class_weights == "balanced" else None,
+        bf16=False,
+    )
+    batch_size = options.batch_size or recipe.batch_size
+    setting = _with_precision(setting, job, folder, batch_size)
+    validation = _resident(dataset.splits["validation"], device)
+    begin = time.monotonic()
+    evaluate(network, *validation)
+    reserve_s = 2 * (time.monotonic() - begin) + 0.02
+    learner = Learner(
+        network=network,
+        optimizers=recipe.optimizers(network, options.learning_rate or recipe.learning_rate),
+        examples=len(targets),
+        loss=setting.loss,
+        evaluate=lambda: evaluate(network, *validation),
+    )
+    plan = Plan(
+        epochs=options.epochs or recipe.epochs,
+        batch_size=batch_size,
+        schedule=recipe.schedule,
+        seed=options.seed,
+        metric="accuracy",
+        budget_s=options.budget,
+        started=started,
+        reserve_s=reserve_s,
+        average_tail=recipe.average_tail,
+        patience=options.patience,
+        checkpoint_every_s=options.checkpoint_every,
+        drop_last=recipe.drop_last,
+    )
+    result = fit(learner, plan, folder, progress)
+    task = get(Task, "image-classification")
+    metrics = task.measure(probabilities(network, validation[0]).numpy(), validation[1].cpu().numpy())
+    network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    seconds = time.monotonic() - started
+    progress.finish(f"accuracy {metrics['accuracy'].value:.4f} on validation in {seconds:.1f} s")
+    return {
+        "seconds": seconds,
+        "resumed": result.resumed,
+        "metrics": {name: value.model_dump(mode="json") for name, value in metrics.items()},
+        "history": list(result.history),
+        "augment": kind,
+        "precision": "bf16" if setting.bf16 else "fp32",
+    }
+
+
+def _resident(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
+    """All pixels as one uint8 tensor (N C H W) where training happens: no loader, no copies."""
+    pixels = torch.from_numpy(split.x).permute(0, 3, 1, 2).contiguous()
+    return pixels.to(device), torch.from_numpy(split.y).to(device)
+
+
+def _standardize(network: Network, pixels: Tensor) -> None:
+    for module in network.modules():
+        if isinstance(module, Standardize):
+            some = pixels[:4096].float().div_(255)
+            module.mean.copy_(some.mean(dim=(0, 2, 3)).reshape(module.mean.shape))
+            module.std.copy_(some.std(dim=(0, 2, 3)).clamp_min(1e-3).reshape(module.std.shape))
+
+
+def _augmentation_kind(config: ConvNetConfig, recipe: Recipe, dataset: Dataset) -> Kind:
+    """`auto`: gray pictures are mostly digits and symbols, which must not be mirrored; color ones photographs."""
+    if config.augment != "auto":
+        return config.augment
+    if not recipe.augments:
+        return "none"
+    return "digits" if dataset.splits["train"].x.shape[-1] == 1 else "photos"
+
+
+def _class_weights(targets: Tensor, classes: int) -> Tensor:
+    """Each class counts alike: N / (K * count), as in King and Zeng (2001)."""
+    counts = torch.bincount(targets, minlength=classes).clamp_min(1)
+    return len(targets) / (classes * counts.float())
+
+
+def _with_precision(setting: _Setting, job: Job, folder: Path, batch_size: int) -> _Setting:
+    if job.training.precision != "auto":
+        return _replace(setting, bf16=job.training.precision == "bf16")
+    indices = torch.arange(min(batch_size, len(setting.targets)))
+
+    def step(bf16: bool) -> None:
+        _replace(setting, bf16=bf16).loss(indices).backward()  # type: ignore[no-untyped-call]
+
+    state = {name: tensor.clone() for name, tensor in setting.network.state_dict().items()}
+    with torch.random.fork_rng(devices=[]):
+        setting.network.train()
+        precision = choose_precision(step, _memory(setting, folder, batch_size))
+    setting.network.load_state_dict(state)
+    setting.network.zero_grad(set_to_none=True)
+    return _replace(setting, bf16=precision == "bf16")
+
+
+def _memory(setting: _Setting, folder: Path, batch_size: int) -> Path:
+    """Beside the runs: one file a network, batch and device."""
+    shape = (*setting.pixels.shape[1:], batch_size, str(setting.pixels.device), type(setting.network).__name__)
+    return folder.parent / f"precision-{hashlib.sha256(repr(shape).encode()).hexdigest()[:12]}.json"
+
+
+def _replace(setting: _Setting, *, bf16: bool) -> _Setting:
+    return _Setting(**{**vars(setting), "bf16": bf16})
+
+
+def probabilities(network: nn.Module, pixels: Tensor) -> Tensor:
+    """Softmax probabilities (N K, float32 on the CPU) of uint8 pixels (N C H W)."""
+    network.eval()
+    with torch.inference_mode():
+        parts = [network(part.float().div_(255)).float().softmax(dim=1) for part in pixels.split(_ROWS)]
+    return torch.cat(parts).cpu()
+
+
+def evaluate(network: nn.Module, pixels: Tensor, targets: Tensor) -> Mapping[str, float]:
+    """Accuracy and log loss, quickly, for progress and early stopping."""
+    scores = probabilities(network, pixels)
+    network.train()
+    answers = targets.cpu()
+    loss = functional.nll_loss(scores.clamp_min(1e-12).log(), answers)
+    return {"accuracy": float((scores.argmax(dim=1) == answers).float().mean()), "validation_loss": float(loss)}
+
+
+def weights_sha256(network: nn.Module) -> str:
+    """SHA-256 over every tensor of the network, by name."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _model(
+    network: Network, dataset: Dataset, job: Job, folder: Path, values: Mapping[str, Any], *, resumed: bool
+) -> Model:
+    _, height, width, channels = dataset.splits["train"].x.shape
+    network.eval()
+    metrics = cast(Mapping[str, Any], values["metrics"])
+    return Model(
+        family="convnet",
+        network=network,
+        signature=signature(height, width, channels, len(dataset.classes)),
+        preprocessing={"height": height, "width": width, "channels": channels},
+        weights_sha256=weights_sha256(network),
+        metrics={name: Measurement.model_validate(value) for name, value in metrics.items()},
+        run=folder.name,
+        resumed=resumed,
+        seconds=float(values["seconds"]),
+        history=tuple(values["history"]),
+    )

@@ -1,0 +1,1 @@
+"""Passes: each file makes a faster or smaller artifact of another."""

@@ -1,0 +1,26 @@
+"""What the search found: every candidate with its measurements, the choice and its reasons."""
+
+from __future__ import annotations
+
+from glassworks.contracts import Candidate, Record
+
+
+class OptimizationReport(Record):
+    """Written into the bundle as `optimization.json` and printed as a table.
+
+    `chosen` and `reference` are names of candidates; `notes` are sentences for people: why this one,
+    what a slower or less accurate choice costs, what the validation split is too small to certify.
+    """
+
+    minimize: str
+    within: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    chosen: str
+    reference: str
+    examples: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    def candidate(self, name: str) -> Candidate:
+        """The candidate of that name."""
+        return next(candidate for candidate in self.candidates if candidate.name == name)

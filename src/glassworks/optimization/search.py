@@ -1,0 +1,192 @@
+"""Makes every candidate (pass x runtime), measures all of them and chooses by the objective."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glassworks.catalog import found, get
+from glassworks.config import OptimizationConfig
+from glassworks.contracts import Artifact, Candidate, Measurement, Opened, Pass, Progress, Runtime, Session, Task
+from glassworks.errors import GlassworksError, Unsupported
+from glassworks.optimization.measure import measure_latencies, predict_all
+from glassworks.optimization.objective import Objective, parse_objective
+from glassworks.optimization.report import OptimizationReport
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from glassworks.contracts import Tensors
+
+_CALIBRATION_ROWS = 300
+_TIE = 0.03
+"""Differences in the objective below this share are noise: the more precise candidate is kept."""
+_ORDER = ("fp32", "bf16", "int8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What the search needs: the fp32 artifact and held-out tensors with their answers."""
+
+    task: Task
+    opened: Opened
+    calibration: Tensors
+    validation: Tensors
+    targets: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entry:
+    name: str
+    artifact: Artifact
+    session: Session
+
+
+def optimize(trial: Trial, config: OptimizationConfig, progress: Progress) -> tuple[Artifact, OptimizationReport]:
+    """The artifact to serve (its runtime, precision and threads are set) and the report on all candidates.
+
+    fp32 always takes part. A candidate that cannot be made, opened or run is in the report with its reason.
+    Raises Unsupported when no candidate keeps the constraints, naming the nearest one.
+    """
+    objective = parse_objective(config.minimize, config.within)
+    start = time.perf_counter()
+    entries, excluded = _candidates(trial, config, progress)
+    try:
+        candidates = _measure(trial, entries, config, progress)
+    finally:
+        for entry in entries:
+            entry.session.close()
+    reference = min((c for c in candidates if c.precision == "fp32"), key=_key(objective, candidates[0]))
+    chosen, notes = _choose(candidates, reference, objective)
+    report = OptimizationReport(
+        minimize=config.minimize,
+        within=config.within,
+        candidates=(*candidates, *excluded),
+        chosen=chosen.name,
+        reference=reference.name,
+        examples=len(trial.targets),
+        seconds=time.perf_counter() - start,
+        notes=(*notes, *_certainty(objective, len(trial.targets))),
+    )
+    progress.finish(f"{chosen.name} of {len(candidates)} candidates")
+    return next(entry.artifact for entry in entries if entry.name == chosen.name), report
+
+
+def _candidates(
+    trial: Trial, config: OptimizationConfig, progress: Progress
+) -> tuple[list[_Entry], list[Candidate]]:
+    """Every artifact in every runtime that takes it; and what was left out, with the reason."""
+    entries: list[_Entry] = []
+    excluded: list[Candidate] = []
+    artifacts, failures = _artifacts(trial, progress)
+    for artifact in artifacts:
+        for runtime in found(Runtime).values():
+            if artifact.format not in runtime.accepts:
+                continue
+            name = f"{artifact.precision} {runtime.name}"
+            chosen = artifact.model_copy(update={"runtime": runtime.name, "threads": config.threads})
+            try:
+                if reason := runtime.precisions[artifact.precision]:
+                    raise Unsupported(reason, "choose another runtime")
+                session = get(Runtime, runtime.name).open(Opened(artifact=chosen, folder=trial.opened.folder))
+            except GlassworksError as error:
+                excluded.append(Candidate(name=name, engine=runtime.name, precision=artifact.precision, excluded=error.problem))
+            else:
+                entries.append(_Entry(name=name, artifact=chosen, session=session))
+    return entries, excluded + failures
+
+
+def _artifacts(trial: Trial, progress: Progress) -> tuple[list[Artifact], list[Candidate]]:
+    artifacts, failures = [trial.opened.artifact], []
+    calibration = {name: values[:_CALIBRATION_ROWS] for name, values in trial.calibration.items()}
+    for name in sorted(found(Pass), key=lambda name: _ORDER.index(found(Pass)[name].precision)):
+        progress.start(f"optimize: {name}")
+        try:
+            if trial.opened.artifact.format not in found(Pass)[name].accepts:
+                raise Unsupported(f"the pass '{name}' does not take {trial.opened.artifact.format} files", "keep fp32")
+            artifacts.append(get(Pass, name).apply(trial.opened, calibration))
+        except GlassworksError as error:
+            precision = found(Pass)[name].precision
+            failures.append(Candidate(name=name, engine="", precision=precision, excluded=error.problem))
+    return artifacts, failures
+
+
+def _measure(
+    trial: Trial, entries: list[_Entry], config: OptimizationConfig, progress: Progress
+) -> list[Candidate]:
+    sessions = {entry.name: entry.session for entry in entries}
+    progress.start("optimize: accuracy", len(entries))
+    metrics: dict[str, dict[str, Measurement]] = {}
+    for entry in entries:
+        metrics[entry.name] = trial.task.measure(predict_all(entry.session, trial.validation), trial.targets)
+        progress.update(candidate=entry.name, **{trial.task.metric: metrics[entry.name][trial.task.metric].value})
+    latencies: dict[int, Mapping[str, tuple[float, float]]] = {}
+    share = config.budget / len(config.batch_sizes)
+    for batch in config.batch_sizes:
+        progress.start(f"optimize: latency at batch {batch}")
+        latencies[batch] = measure_latencies(sessions, trial.validation, batch, share)
+    return [
+        Candidate(
+            name=entry.name,
+            engine=entry.artifact.runtime,
+            precision=entry.artifact.precision,
+            latency_p50_ms={batch: measured[entry.name][0] for batch, measured in latencies.items()},
+            latency_p99_ms={batch: measured[entry.name][1] for batch, measured in latencies.items()},
+            size_bytes=(trial.opened.folder / entry.artifact.file).stat().st_size,
+            metrics=metrics[entry.name],
+        )
+        for entry in entries
+    ]
+
+
+def _key(objective: Objective, reference: Candidate) -> Callable[[Candidate], float]:
+    return lambda candidate: objective.minimize.of(candidate, reference)
+
+
+def _choose(candidates: list[Candidate], reference: Candidate, objective: Objective) -> tuple[Candidate, list[str]]:
+    value = _key(objective, reference)
+    feasible = [c for c in candidates if all(rule.holds(c, reference) for rule in objective.within)]
+    if not feasible:
+        nearest = min(candidates, key=lambda c: sum(not rule.holds(c, reference) for rule in objective.within))
+        broken = [rule.text for rule in objective.within if not rule.holds(nearest, reference)]
+        raise Unsupported(
+            f"no candidate keeps the constraints; the nearest, {nearest.name}, breaks: {', '.join(broken)}",
+            "relax that constraint in [optimization] within",
+        )
+    best = min(map(value, feasible))
+    close = [c for c in feasible if value(c) <= best * (1 + _TIE)]
+    chosen = min(close, key=lambda c: (_ORDER.index(c.precision), value(c)))
+    return chosen, _notes(chosen, reference, candidates, feasible, objective)
+
+
+def _notes(
+    chosen: Candidate, reference: Candidate, candidates: list[Candidate], feasible: list[Candidate], objective: Objective
+) -> list[str]:
+    notes = []
+    for candidate in candidates:
+        if candidate not in feasible:
+            broken = [rule.text for rule in objective.within if not rule.holds(candidate, reference)]
+            notes.append(f"{candidate.name} breaks {', '.join(broken)}")
+    for batch, latency in chosen.latency_p50_ms.items():
+        if latency > 1.05 * reference.latency_p50_ms[batch]:
+            ratio = latency / reference.latency_p50_ms[batch]
+            notes.append(f"at batch {batch}, {chosen.name} takes {ratio:.2f} times as long as {reference.name}")
+    for name, measured in chosen.metrics.items():
+        loss = reference.metrics[name].value - measured.value
+        if (loss if measured.higher_is_better else -loss) > 0:
+            notes.append(f"{name} is {measured.value:.4f}, {reference.name} has {reference.metrics[name].value:.4f}")
+    return notes
+
+
+def _certainty(objective: Objective, examples: int) -> list[str]:
+    """A drop below one example's weight, or within the noise of the split, cannot be told from none."""
+    return [
+        f"{examples} validation examples resolve steps of {100 / examples:.2f} %: '{rule.text}' is judged on the "
+        "observed difference and is not a guarantee for new data"
+        for rule in objective.within
+        if rule.quantity.drop and examples < 10_000
+    ]

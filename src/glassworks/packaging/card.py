@@ -1,0 +1,140 @@
+"""The model card: what an auditor reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from glassworks.contracts import Candidate, Measurement, TensorSpec
+from glassworks.packaging.manifest import Manifest
+
+
+def write_card(manifest: Manifest, candidates: Sequence[Candidate], chosen: str, findings: Sequence[str]) -> str:
+    """The card in Markdown. `chosen` names one of `candidates`; `findings` are the sentences about the data."""
+    sections = (
+        ("What it does", _purpose(manifest)),
+        ("Data", _data(manifest, findings)),
+        ("How good it is", _metrics(manifest.metrics)),
+        ("How it was chosen", _candidates(candidates, chosen)),
+        ("How it explains itself", _explaining(manifest)),
+        ("Where it came from", _lineage(manifest)),
+        ("Limits", _limits(manifest)),
+        ("License", [_text(manifest.license)]),
+    )
+    lines = [f"# {_text(manifest.name)}"]
+    for title, body in sections:
+        lines += ["", f"## {title}", "", *body]
+    return "\n".join(lines) + "\n"
+
+
+def _purpose(manifest: Manifest) -> list[str]:
+    lines = [f"Task: {_text(manifest.task)}. Family: {_text(manifest.family)}.", ""]
+    if manifest.labels:
+        lines += [f"Labels ({len(manifest.labels)}): {', '.join(_text(label) for label in manifest.labels)}.", ""]
+    rows = [("input", spec) for spec in manifest.signature.inputs]
+    rows += [("output", spec) for spec in manifest.signature.outputs]
+    return lines + _table(("", "name", "type", "shape"), ((side, *_spec(spec)) for side, spec in rows))
+
+
+def _data(manifest: Manifest, findings: Sequence[str]) -> list[str]:
+    lines = [f"- source: {_text(manifest.lineage.data or 'not recorded')}"]
+    lines += [f"- fingerprint: {_text(manifest.data_fingerprint or 'not recorded')}"]
+    lines += [f"- found: {_text(finding)}" for finding in findings]
+    return lines if findings else [*lines, "- found: nothing to report"]
+
+
+def _metrics(metrics: Mapping[str, Measurement]) -> list[str]:
+    if not metrics:
+        return ["It was not measured."]
+    rows = (
+        (name, _number(value.value), _interval(value), f"{value.examples}", ("lower", "higher")[value.higher_is_better])
+        for name, value in sorted(metrics.items())
+    )
+    return [
+        "Measured on the test split, with the artifact that is served.",
+        "",
+        *_table(("metric", "value", "95 % interval", "examples", "better is"), rows),
+    ]
+
+
+def _candidates(candidates: Sequence[Candidate], chosen: str) -> list[str]:
+    if not candidates:
+        return ["There was no search: the trained model is served as it is."]
+    rows = ((*_candidate(candidate), _verdict(candidate, chosen)) for candidate in candidates)
+    return [
+        "Latencies are of one call, in milliseconds, p50 / p99 at each batch size; metrics are on validation data.",
+        "",
+        *_table(("candidate", "engine", "precision", "latency", "size", "metrics", "verdict"), rows),
+    ]
+
+
+def _candidate(candidate: Candidate) -> tuple[str, ...]:
+    latencies = [
+        f"batch {size}: {p50:.3g} / {_optional(candidate.latency_p99_ms.get(size))}"
+        for size, p50 in sorted(candidate.latency_p50_ms.items())
+    ]
+    metrics = [f"{name} {_number(value.value)} {_interval(value)}" for name, value in sorted(candidate.metrics.items())]
+    size = f"{candidate.size_bytes / 1000:.1f} kB" if candidate.size_bytes else ""
+    return candidate.name, candidate.engine, candidate.precision, "; ".join(latencies), size, "; ".join(metrics)
+
+
+def _verdict(candidate: Candidate, chosen: str) -> str:
+    if candidate.name == chosen:
+        return "chosen"
+    return f"excluded: {candidate.excluded}" if candidate.excluded else ""
+
+
+def _explaining(manifest: Manifest) -> list[str]:
+    if not manifest.explainers:
+        return ["It offers no explanations."]
+    lines = [f"Methods: {', '.join(_text(name) for name in manifest.explainers)}."]
+    if manifest.fidelity:
+        lines += ["", "Agreement of the explanations of the float model and of the served one:", ""]
+        lines += [f"- {_text(name)}: {_number(value)}" for name, value in sorted(manifest.fidelity.items())]
+    return lines
+
+
+def _lineage(manifest: Manifest) -> list[str]:
+    lineage = manifest.lineage
+    facts = {
+        "run": lineage.run,
+        "parent": lineage.parent,
+        "passes": ", ".join(lineage.passes),
+        "weights SHA-256": lineage.weights_sha256,
+        "libraries": ", ".join(f"{name} {version}" for name, version in sorted(manifest.libraries.items())),
+    }
+    return [f"- {name}: {_text(value or 'none recorded')}" for name, value in facts.items()]
+
+
+def _limits(manifest: Manifest) -> list[str]:
+    isa = ", ".join(manifest.isa) or "unknown"
+    return [
+        f"- Certified on a machine with these instruction sets: {_text(isa)}. Others may round differently.",
+        "- The intervals hold for data like the test split. Other data must be measured first.",
+        "- An explanation says what this model used, not what is true of the world.",
+    ]
+
+
+def _spec(spec: TensorSpec) -> tuple[str, str, str]:
+    return spec.name, spec.datatype, " x ".join("any" if size < 0 else str(size) for size in spec.shape)
+
+
+def _interval(value: Measurement) -> str:
+    return f"[{_number(value.interval[0])}, {_number(value.interval[1])}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _optional(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.3g}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *([_text(cell) for cell in row] for row in rows)]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _text(value: str) -> str:
+    """One line that cannot break a table or begin HTML: names and labels come from other people's data."""
+    return " ".join(value.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,123 @@
+"""The manifest: what a bundle says about itself, and the paths it may name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic_core
+from pydantic import JsonValue, ValidationError
+
+from glassworks.contracts import Artifact, Lineage, Measurement, Record, Signature
+from glassworks.errors import BundleError, NewerFormat, UnsafePath
+
+FORMAT_VERSION = 1
+MANIFEST_FILE = "manifest.json"
+MAX_MANIFEST_BYTES = 16 * 2**20
+
+_DAMAGED = "package the model again, or fetch the bundle again from where it came"
+# A colon is a drive letter or a second stream of a file on Windows; a bundle must mean the same everywhere.
+_UNSAFE = re.compile(r"[\\:\x00-\x1f\x7f]")
+
+
+class Manifest(Record):
+    """What an auditor, a server and an exporter must know of a bundle.
+
+    `artifacts` hold the roles `predict`, and where they exist `reference` (the fp32 predict graph when
+    `predict` is another), `gradient` and `cam`. `metrics` are of the served artifact on the test split;
+    `fidelity` is how far explanations of the float and the served model agree. `isa` are the instruction
+    sets of the machine it was certified on. `files` maps each file of the bundle, except the manifest
+    itself, to its SHA-256.
+    """
+
+    format_version: int = FORMAT_VERSION
+    name: str
+    task: str
+    family: str
+    signature: Signature
+    labels: tuple[str, ...] = ()
+    preprocessing: dict[str, str | int | float | bool | list[JsonValue]] = {}
+    artifacts: tuple[Artifact, ...] = ()
+    explainers: tuple[str, ...] = ()
+    metrics: dict[str, Measurement] = {}
+    fidelity: dict[str, float] = {}
+    data_fingerprint: str = ""
+    lineage: Lineage = Lineage()
+    job: dict[str, JsonValue] = {}
+    libraries: dict[str, str] = {}
+    isa: tuple[str, ...] = ()
+    license: str = "unspecified"
+    files: dict[str, str] = {}
+
+
+def to_json(manifest: Manifest) -> bytes:
+    """The same manifest gives the same bytes. Raises BundleError for what JSON cannot hold."""
+    try:
+        text = json.dumps(
+            manifest.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False
+        )
+        return text.encode() + b"\n"
+    except ValueError as error:
+        raise BundleError(
+            f"the manifest of '{manifest.name}' cannot be written as JSON: {error}",
+            "give finite numbers and valid Unicode text",
+        ) from error
+
+
+def from_json(content: bytes, where: str) -> Manifest:
+    """A manifest that names only safe paths. Raises NewerFormat, UnsafePath and BundleError."""
+    try:
+        table = pydantic_core.from_json(content, allow_inf_nan=False)
+    except ValueError as error:
+        raise BundleError(f"the manifest of {where} is not valid JSON: {error}", _DAMAGED) from error
+    _check_version(table, where)
+    try:
+        manifest = Manifest.model_validate(table)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in fault["loc"])
+        raise BundleError(f"the manifest of {where} is malformed at '{key}': {fault['msg']}", _DAMAGED) from error
+    _check_paths(manifest, where)
+    return manifest
+
+
+def check_path(name: str, where: str) -> str:
+    """`name` if it is a relative POSIX path that stays inside its folder. Raises UnsafePath."""
+    parts = name.split("/")
+    if _UNSAFE.search(name) or any(part in ("", ".", "..") for part in parts) or not _is_text(name):
+        raise UnsafePath(
+            f"{where} names the file {name[:200]!a}, which is not a plain relative path",
+            "do not use this bundle unless you know who made it; names use letters, digits and '/'",
+        )
+    return name
+
+
+def _is_text(name: str) -> bool:
+    # A lone surrogate stands for a file name that is not UTF-8; JSON cannot hold it.
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _check_version(table: Any, where: str) -> None:
+    version = table.get("format_version") if isinstance(table, Mapping) else None
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise BundleError(f"the manifest of {where} gives no format version", _DAMAGED)
+    if version > FORMAT_VERSION:
+        raise NewerFormat(
+            f"{where} has format version {version}, this Glassworks reads up to {FORMAT_VERSION}",
+            "upgrade: pip install --upgrade glassworks",
+        )
+
+
+def _check_paths(manifest: Manifest, where: str) -> None:
+    for name in manifest.files:
+        check_path(name, where)
+    roles = Counter(artifact.role for artifact in manifest.artifacts)
+    twice = [role for role, count in roles.items() if count > 1]
+    if twice:
+        raise BundleError(f"{where} has two artifacts of the role '{twice[0]}'", _DAMAGED)
+    for artifact in manifest.artifacts:
+        if check_path(artifact.file, where) not in manifest.files:
+            raise BundleError(f"{where} lists no file '{artifact.file}' for the role '{artifact.role}'", _DAMAGED)

@@ -1,0 +1,1 @@
+"""Runtimes: each file opens an artifact in one engine and runs it."""

@@ -1,0 +1,1 @@
+"""Training: one loop for every family that learns by gradient, its checkpoints and its machine."""

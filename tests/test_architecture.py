@@ -1,0 +1,343 @@
+"""The rules that hold the tree together, each shown to fail on a planted violation."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "glassworks"
+RATCHET = Path(__file__).with_name("ratchet.json")
+
+# A part imports only from itself and from the parts before it; "" is glassworks/__init__.py, the public verbs.
+ORDER = (
+    *("errors", "contracts", "catalog", "config", "data", "tasks", "training", "families", "runtimes"),
+    *("optimization", "explanation", "packaging", "registry", "serving", "flow", "", "cli", "__main__", "console"),
+    "conformance",
+)
+TYPING_ONLY = {("contracts", "config")}
+CATCH_ALL = {"utils", "util", "helpers", "helper", "common", "misc"}
+UNSAFE_MODULES = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+MODULE_LINES, FUNCTION_LINES = 400, 60
+LONG_MODULE_LINES, LONG_FUNCTION_LINES = 300, 30
+
+
+@dataclass(frozen=True)
+class Module:
+    """A parsed source file; `path` is relative to the package, `name` is its dotted name in it."""
+
+    path: Path
+    lines: int
+    tree: ast.Module
+
+    @property
+    def name(self) -> str:
+        parts = self.path.with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    def walk(self) -> Iterator[ast.AST]:
+        return ast.walk(self.tree)
+
+
+Checker = Callable[[Module], Iterator[str]]
+
+
+def modules(root: Path) -> list[Module]:
+    """Every Python file under `root`."""
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        found.append(Module(path.relative_to(root), len(text.splitlines()), ast.parse(text)))
+    return found
+
+
+def violations(checker: Checker, root: Path) -> list[str]:
+    """What `checker` says about the files under `root`, each with its place."""
+    return [f"{module.path}: {fault}" for module in modules(root) for fault in checker(module)]
+
+
+def imports_in_order(module: Module) -> Iterator[str]:
+    part = module.name.partition(".")[0]
+    if part not in ORDER:
+        yield f"the part '{part}' has no place in ORDER"
+        return
+    for line, target, typing_only in _imports(module):
+        other = target.partition(".")[0]
+        if typing_only and (part, other) in TYPING_ONLY:
+            continue
+        if other in ORDER and ORDER.index(other) > ORDER.index(part):
+            yield f"line {line}: '{part}' imports '{other or 'glassworks'}', which comes after it"
+
+
+def families_and_runtimes_apart(module: Module) -> Iterator[str]:
+    part, _, rest = module.name.partition(".")
+    family = rest.partition(".")[0]
+    for line, target, _ in _imports(module):
+        other, _, other_rest = target.partition(".")
+        other_family = other_rest.partition(".")[0]
+        if other != "families" or not other_family:
+            continue
+        if part == "runtimes":
+            yield f"line {line}: a runtime imports the family '{other_family}'"
+        if part == "families" and other_family != family:
+            yield f"line {line}: the family '{family}' imports the family '{other_family}'"
+
+
+def no_catch_all_name(module: Module) -> Iterator[str]:
+    yield from (f"'{name}' says nothing" for name in module.name.split(".") if name.lstrip("_") in CATCH_ALL)
+
+
+def a_module_says_what_it_is_for(module: Module) -> Iterator[str]:
+    if not ast.get_docstring(module.tree):
+        yield "no docstring"
+
+
+def sizes_are_bounded(module: Module) -> Iterator[str]:
+    if module.lines > MODULE_LINES:
+        yield f"{module.lines} lines, {MODULE_LINES} are allowed"
+    for name, lines in _functions(module):
+        if lines > FUNCTION_LINES:
+            yield f"{name} has {lines} lines, {FUNCTION_LINES} are allowed"
+
+
+def nothing_runs_on_reading(module: Module) -> Iterator[str]:
+    """No pickle in any form: reading a file must never run code from it."""
+    for line, target, _ in _imports(module, package=""):
+        if target.partition(".")[0] in UNSAFE_MODULES:
+            yield f"line {line}: imports {target}"
+    for call in _calls(module):
+        keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+        if ast.unparse(call.func) == "torch.load" and keywords.get("weights_only") != "True":
+            yield f"line {call.lineno}: torch.load without weights_only=True"
+        if keywords.get("allow_pickle", "False") != "False":
+            yield f"line {call.lineno}: allow_pickle"
+
+
+def no_print(module: Module) -> Iterator[str]:
+    if not module.name.startswith("cli"):
+        yield from (f"line {call.lineno}: print" for call in _calls(module) if ast.unparse(call.func) == "print")
+
+
+def nothing_unfinished_or_asserted(module: Module) -> Iterator[str]:
+    for node in module.walk():
+        if isinstance(node, ast.Assert):
+            yield f"line {node.lineno}: assert disappears under -O; raise an error with its mend"
+        if isinstance(node, ast.Raise) and node.exc and "NotImplementedError" in ast.unparse(node.exc):
+            yield f"line {node.lineno}: NotImplementedError"
+
+
+RULES: tuple[Checker, ...] = (
+    imports_in_order,
+    families_and_runtimes_apart,
+    no_catch_all_name,
+    a_module_says_what_it_is_for,
+    sizes_are_bounded,
+    nothing_runs_on_reading,
+    no_print,
+    nothing_unfinished_or_asserted,
+)
+
+PLANTED: tuple[tuple[Checker, str, str, str], ...] = (
+    (imports_in_order, "data/x.py", "from glassworks.serving import engine", "'data' imports 'serving'"),
+    (imports_in_order, "data/x.py", "def f():\n    import glassworks.flow", "'data' imports 'flow'"),
+    (imports_in_order, "data/x.py", "from glassworks import flow", "'data' imports 'flow'"),
+    (imports_in_order, "data/x.py", "from ..tasks import a", "'data' imports 'tasks'"),
+    (imports_in_order, "data/x.py", "from glassworks import up", "'data' imports 'glassworks'"),
+    (
+        imports_in_order,
+        "errors.py",
+        "if TYPE_CHECKING:\n    from glassworks.config import Job",
+        "'errors' imports 'config'",
+    ),
+    (imports_in_order, "contracts.py", "from glassworks.config import Job", "'contracts' imports 'config'"),
+    (imports_in_order, "novelty.py", "", "no place in ORDER"),
+    (families_and_runtimes_apart, "families/a/f.py", "from glassworks.families.b import B", "imports the family 'b'"),
+    (families_and_runtimes_apart, "families/a/f.py", "from glassworks.families import b", "imports the family 'b'"),
+    (
+        families_and_runtimes_apart,
+        "runtimes/r.py",
+        "import glassworks.families.a.f",
+        "a runtime imports the family 'a'",
+    ),
+    (no_catch_all_name, "data/utils.py", "", "'utils' says nothing"),
+    (no_catch_all_name, "common/x.py", "", "'common' says nothing"),
+    (a_module_says_what_it_is_for, "data/x.py", "A = 1", "no docstring"),
+    (sizes_are_bounded, "data/x.py", "\n" * 401, "401 lines"),
+    (sizes_are_bounded, "data/x.py", "def f():\n" + "    a = 1\n" * 60, "f has 61 lines"),
+    (nothing_runs_on_reading, "data/x.py", "import pickle", "imports pickle"),
+    (nothing_runs_on_reading, "data/x.py", "def f():\n    from joblib import load", "imports joblib"),
+    (nothing_runs_on_reading, "data/x.py", "torch.load(p)", "weights_only"),
+    (nothing_runs_on_reading, "data/x.py", "torch.load(p, weights_only=False)", "weights_only"),
+    (nothing_runs_on_reading, "data/x.py", "np.load(p, allow_pickle=True)", "allow_pickle"),
+    (no_print, "data/x.py", "print(1)", "print"),
+    (nothing_unfinished_or_asserted, "data/x.py", "assert x", "assert"),
+    (nothing_unfinished_or_asserted, "data/x.py", "raise NotImplementedError", "NotImplementedError"),
+)
+
+ALLOWED: tuple[tuple[Checker, str, str], ...] = (
+    (imports_in_order, "contracts.py", "if TYPE_CHECKING:\n    from glassworks.config import Job"),
+    (imports_in_order, "cli/up.py", "from glassworks import flow, train\nfrom . import text\nfrom ..errors import X"),
+    (families_and_runtimes_apart, "families/a/f.py", "from glassworks.families.a.net import Net\nfrom . import net"),
+    (nothing_runs_on_reading, "data/x.py", "torch.load(p, weights_only=True)\nnp.load(p, allow_pickle=False)"),
+    (no_print, "cli/up.py", "print(1)"),
+)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_tree_keeps(rule: Checker) -> None:
+    assert violations(rule, SOURCE) == []
+
+
+@pytest.mark.parametrize("folder", ["tests", "benchmarks", "docs"])
+def test_sizes_are_bounded_outside_the_package_too(folder: str) -> None:
+    assert violations(sizes_are_bounded, ROOT / folder) == []
+
+
+@pytest.mark.parametrize(("rule", "file", "text", "expected"), PLANTED)
+def test_a_planted_violation_is_told(rule: Checker, file: str, text: str, expected: str, tmp_path: Path) -> None:
+    _plant(tmp_path, file, text)
+    (told,) = violations(rule, tmp_path)
+    assert told.startswith(f"{file}: ")
+    assert expected in told
+
+
+@pytest.mark.parametrize(("rule", "file", "text"), ALLOWED)
+def test_what_is_allowed_is_not_told(rule: Checker, file: str, text: str, tmp_path: Path) -> None:
+    _plant(tmp_path, file, text)
+    assert violations(rule, tmp_path) == []
+
+
+def test_every_rule_was_seen_to_fail() -> None:
+    assert {rule for rule, *_ in PLANTED} == set(RULES)
+
+
+def long_counts(root: Path) -> dict[str, int]:
+    """How many functions and modules are longer than we like."""
+    everything = modules(root)
+    return {
+        "functions_over_30_lines": sum(
+            lines > LONG_FUNCTION_LINES for module in everything for _, lines in _functions(module)
+        ),
+        "modules_over_300_lines": sum(module.lines > LONG_MODULE_LINES for module in everything),
+    }
+
+
+def ratchet_faults(now: Mapping[str, int], recorded: Mapping[str, int]) -> list[str]:
+    """The recorded counts may only go down, and are lowered as soon as they can be."""
+    faults = []
+    for key in sorted(now.keys() | recorded.keys()):
+        count, limit = now.get(key, 0), recorded.get(key, 0)
+        if count > limit:
+            faults.append(f"{key}: {count}, the limit is {limit}: shorten what you added")
+        if count < limit:
+            faults.append(f"{key}: {count}, better than {limit}: lower it to {count} in {RATCHET.name}")
+    return faults
+
+
+def test_long_functions_and_modules_only_become_fewer() -> None:
+    assert ratchet_faults(long_counts(SOURCE), json.loads(RATCHET.read_text(encoding="utf-8"))) == []
+
+
+def test_the_ratchet_turns_one_way(tmp_path: Path) -> None:
+    _plant(tmp_path, "data/x.py", "def f():\n" + "    a = 1\n" * 30 + "def g():\n" + "    a = 1\n" * 29)
+    _plant(tmp_path, "data/y.py", "\n" * 301)
+    now = long_counts(tmp_path)
+    assert now == {"functions_over_30_lines": 1, "modules_over_300_lines": 1}
+    assert ratchet_faults(now, now) == []
+    assert "the limit is 0: shorten" in ratchet_faults(now, {**now, "functions_over_30_lines": 0})[0]
+    assert "lower it to 1" in ratchet_faults(now, {**now, "modules_over_300_lines": 2})[0]
+
+
+LIST_EVERYTHING = """
+from glassworks import catalog
+for kind in catalog.kinds():
+    catalog.found(catalog.contract_of(kind))
+"""
+IMPORT_ALL_OF = """
+import importlib, pkgutil
+import glassworks.{0} as part
+for module in pkgutil.walk_packages(part.__path__, part.__name__ + "."):
+    importlib.import_module(module.name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "heavy"),
+    [
+        ("import glassworks", ("numpy", "torch", "onnxruntime", "openvino", "sqlalchemy", "starlette")),
+        (LIST_EVERYTHING, ("torch", "onnxruntime", "openvino", "nncf", "scipy", "sklearn")),
+        (IMPORT_ALL_OF.format("cli"), ("torch", "onnxruntime", "openvino", "nncf", "scipy", "sklearn")),
+        (IMPORT_ALL_OF.format("serving"), ("torch", "nncf", "sklearn")),
+    ],
+    ids=["the package", "the catalog", "the command line", "the server"],
+)
+def test_loads_nothing_heavy(statement: str, heavy: tuple[str, ...]) -> None:
+    assert _loaded(statement, heavy) == []
+
+
+def test_something_heavy_would_be_seen() -> None:
+    assert _loaded("import numpy", ("numpy", "torch")) == ["numpy"]
+
+
+def _loaded(statement: str, heavy: tuple[str, ...]) -> list[str]:
+    """Which of `heavy` a fresh interpreter holds after `statement`."""
+    code = f"import sys, json\n{statement}\njson.dump([name for name in {heavy!r} if name in sys.modules], sys.stdout)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded: list[str] = json.loads(done.stdout)
+    return loaded
+
+
+def _plant(root: Path, file: str, text: str) -> None:
+    path = root / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _calls(module: Module) -> Iterator[ast.Call]:
+    return (node for node in module.walk() if isinstance(node, ast.Call))
+
+
+def _functions(module: Module) -> Iterator[tuple[str, int]]:
+    for node in module.walk():
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def _imports(module: Module, package: str = "glassworks") -> Iterator[tuple[int, str, bool]]:
+    """(line, target inside `package`, for typing only); with no package, every absolute target."""
+    typing_only = {
+        id(inner)
+        for node in module.walk()
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    for node in module.walk():
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for target in _targets(module, node):
+                if not package:
+                    yield node.lineno, target, id(node) in typing_only
+                elif target.partition(".")[0] == package:
+                    yield node.lineno, target.partition(".")[2], id(node) in typing_only
+
+
+def _targets(module: Module, node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+        return
+    base = node.module or ""
+    if node.level:
+        folder = ("glassworks", *module.path.parts[:-1])
+        base = ".".join([*folder[: len(folder) - node.level + 1], *([base] if base else [])])
+    # `from glassworks import flow` imports a part, `from glassworks import up` a public verb of the root.
+    for alias in node.names:
+        named_part = base in ("glassworks", "glassworks.families") and (base != "glassworks" or alias.name in ORDER)
+        yield f"{base}.{alias.name}" if named_part else base
