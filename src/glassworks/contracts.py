@@ -322,6 +322,10 @@ class Family(ABC):
         """Read, check and split the job's data."""
 
     @abstractmethod
+    def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
+        """All examples of another source, stored as `preprocessing` says, with targets counted in `labels`."""
+
+    @abstractmethod
     def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
         """Train on `train`, choose on `validation`; checkpoints and metrics go to `folder`."""
 

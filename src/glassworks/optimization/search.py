@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from glassworks.contracts import Tensors
 
-_CALIBRATION_ROWS = 300
+CALIBRATION_ROWS = 300
 _TIE = 0.03
 """Differences in the objective below this share are noise: the more precise candidate is kept."""
 _ORDER = ("fp32", "bf16", "int8")
@@ -76,6 +76,14 @@ def optimize(trial: Trial, config: OptimizationConfig, progress: Progress) -> tu
     return next(entry.artifact for entry in entries if entry.name == chosen.name), report
 
 
+def first_runtime(artifact: Artifact, threads: int) -> Artifact:
+    """The artifact set to the first runtime that accepts it, where nothing is searched. Raises Unsupported."""
+    for runtime in found(Runtime).values():
+        if artifact.format in runtime.accepts and not runtime.precisions[artifact.precision]:
+            return artifact.model_copy(update={"runtime": runtime.name, "threads": threads})
+    raise Unsupported(f"no runtime opens {artifact.format} files in {artifact.precision}", "see 'glassworks catalog'")
+
+
 def _candidates(
     trial: Trial, config: OptimizationConfig, progress: Progress
 ) -> tuple[list[_Entry], list[Candidate]]:
@@ -102,13 +110,12 @@ def _candidates(
 
 def _artifacts(trial: Trial, progress: Progress) -> tuple[list[Artifact], list[Candidate]]:
     artifacts, failures = [trial.opened.artifact], []
-    calibration = {name: values[:_CALIBRATION_ROWS] for name, values in trial.calibration.items()}
     for name in sorted(found(Pass), key=lambda name: _ORDER.index(found(Pass)[name].precision)):
         progress.start(f"optimize: {name}")
         try:
             if trial.opened.artifact.format not in found(Pass)[name].accepts:
                 raise Unsupported(f"the pass '{name}' does not take {trial.opened.artifact.format} files", "keep fp32")
-            artifacts.append(get(Pass, name).apply(trial.opened, calibration))
+            artifacts.append(get(Pass, name).apply(trial.opened, trial.calibration))
         except GlassworksError as error:
             precision = found(Pass)[name].precision
             failures.append(Candidate(name=name, engine="", precision=precision, excluded=error.problem))

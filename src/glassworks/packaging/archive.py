@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from glassworks.errors import BundleError, InputError, NotFound, Tampered, UnsafePath
-from glassworks.packaging.bundle import Bundle, read_bundle, tampered
+from glassworks.packaging.bundle import Bundle, read_bundle, reading, tampered
 from glassworks.packaging.manifest import MANIFEST_FILE, check_path
 from glassworks.training.checkpoint import storage_errors
 
@@ -83,9 +83,11 @@ def _pack(archive: zipfile.ZipFile, source: Path, name: str, sha256: str) -> Non
     entry = zipfile.ZipInfo(name, date_time=_EPOCH)
     entry.create_system = 3
     entry.external_attr = (stat.S_IFREG | 0o644) << 16
-    entry.file_size = source.stat().st_size
     digest = hashlib.sha256()
-    with source.open("rb") as file, archive.open(entry, "w") as target:
+    with reading(source):
+        entry.file_size = source.stat().st_size
+        file = source.open("rb")
+    with file, archive.open(entry, "w") as target:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
             target.write(chunk)
@@ -105,11 +107,9 @@ def _extract(archive: zipfile.ZipFile, path: Path, folder: Path, limits: Limits)
         if name in seen:
             raise BundleError(f"{path} holds '{name}' twice", _MALICIOUS)
         seen.add(name)
-        if entry.is_dir():
-            (folder / name).mkdir(parents=True, exist_ok=True)
-            continue
         allowed = min(left, entry.compress_size * limits.ratio + limits.slack_bytes)
-        left -= _extract_one(archive, entry, folder / name, allowed, path)
+        with _member_damage(path, name):
+            left -= _extract_one(archive, entry, folder / name, allowed)
 
 
 def _checked_name(entry: zipfile.ZipInfo, path: Path) -> str:
@@ -128,15 +128,18 @@ def _checked_name(entry: zipfile.ZipInfo, path: Path) -> str:
     return name
 
 
-def _extract_one(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, allowed: int, path: Path) -> int:
+def _extract_one(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, allowed: int) -> int:
+    if entry.is_dir():
+        target.mkdir(parents=True, exist_ok=True)
+        return 0
     target.parent.mkdir(parents=True, exist_ok=True)
     written = 0
-    with _member_damage(path, entry.filename), archive.open(entry) as source, target.open("xb") as file:
+    with archive.open(entry) as source, target.open("xb") as file:
         while chunk := source.read(_CHUNK_BYTES):
             written += len(chunk)
             if written > allowed:
                 raise BundleError(
-                    f"{path}: '{entry.filename}' unpacks to more than {allowed} bytes, as a zip bomb does", _MALICIOUS
+                    f"'{entry.filename}' unpacks to more than {allowed} bytes, as a zip bomb does", _MALICIOUS
                 )
             file.write(chunk)
     return written
@@ -148,8 +151,8 @@ def _member_damage(path: Path, name: str) -> Iterator[None]:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise Tampered(f"{path}: the file '{name}' is damaged: {error}", _AGAIN) from error
-    except FileExistsError as error:
-        raise BundleError(f"{path}: '{name}' is there under another spelling", _MALICIOUS) from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise BundleError(f"{path}: the place of '{name}' is taken by another member", _MALICIOUS) from error
 
 
 @contextlib.contextmanager

@@ -51,7 +51,7 @@ def write_bundle(folder: Path, manifest: Manifest) -> Bundle:
     `manifest.files` is filled in here. Raises NotFound, UnsafePath, BundleError and StorageError.
     """
     folder = _existing(folder)
-    with _reading(folder):
+    with reading(folder):
         for left_by_a_killed_process in folder.glob(f".{MANIFEST_FILE}.*.partial"):
             left_by_a_killed_process.unlink()
         files = {name: _sha256(folder / name) for name in _walk(folder) if name != MANIFEST_FILE}
@@ -70,7 +70,7 @@ def read_bundle(path: Path, verify: bool = True) -> Bundle:
     links, Tampered for a file that differs, is missing or is not listed, StorageError when the disk fails.
     """
     folder = _existing(path)
-    with _reading(folder):
+    with reading(folder):
         content = _manifest_bytes(folder)
         manifest = from_json(content, str(folder))
         _check_files(folder, manifest.files, verify=verify)
@@ -92,6 +92,17 @@ def _check_files(folder: Path, files: Mapping[str, str], *, verify: bool) -> Non
     for name in sorted(files) if verify else ():
         if _sha256(folder / name) != files[name]:
             raise tampered(name, str(folder))
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Tells a file that cannot be read in two lines, as a StorageError."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"cannot read {error.filename or path}: {error.strerror}", "make the bundle's files readable"
+        ) from error
 
 
 def _existing(path: Path) -> Path:
@@ -136,16 +147,6 @@ def _walk(folder: Path) -> Iterator[str]:
                 else:
                     kind = "a link" if stat.S_ISLNK(mode) else "not a regular file"
                     raise UnsafePath(f"{folder}: '{name}' is {kind}", _UNTRUSTED)
-
-
-@contextlib.contextmanager
-def _reading(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"cannot read {error.filename or folder}: {error.strerror}", "make the bundle's files readable"
-        ) from error
 
 
 def _sha256(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -12,13 +13,14 @@ import pydantic_core
 from pydantic import JsonValue, ValidationError
 
 from glassworks.contracts import Artifact, Lineage, Measurement, Record, Signature
-from glassworks.errors import BundleError, NewerFormat, UnsafePath
+from glassworks.errors import BundleError, NewerFormat, Tampered, UnsafePath
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "manifest.json"
 MAX_MANIFEST_BYTES = 16 * 2**20
 
 _DAMAGED = "package the model again, or fetch the bundle again from where it came"
+_SEALED = re.compile(rb'(.*),\n "sha256": "([0-9a-f]{64})"\n\}\n', re.DOTALL)
 # A colon is a drive letter or a second stream of a file on Windows; a bundle must mean the same everywhere.
 _UNSAFE = re.compile(r"[\\:\x00-\x1f\x7f]")
 
@@ -54,12 +56,15 @@ class Manifest(Record):
 
 
 def to_json(manifest: Manifest) -> bytes:
-    """The same manifest gives the same bytes. Raises BundleError for what JSON cannot hold."""
+    """The same manifest gives the same bytes; the last line is a seal, the SHA-256 of those before it.
+
+    Raises BundleError for what JSON cannot hold.
+    """
     try:
-        text = json.dumps(
+        body = json.dumps(
             manifest.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False
-        )
-        return text.encode() + b"\n"
+        ).encode()
+        return body.removesuffix(b"\n}") + b',\n "sha256": "' + _sha256(body) + b'"\n}\n'
     except ValueError as error:
         raise BundleError(
             f"the manifest of '{manifest.name}' cannot be written as JSON: {error}",
@@ -68,12 +73,13 @@ def to_json(manifest: Manifest) -> bytes:
 
 
 def from_json(content: bytes, where: str) -> Manifest:
-    """A manifest that names only safe paths. Raises NewerFormat, UnsafePath and BundleError."""
+    """A manifest that names only safe paths. Raises NewerFormat, UnsafePath, Tampered and BundleError."""
     try:
         table = pydantic_core.from_json(content, allow_inf_nan=False)
     except ValueError as error:
         raise BundleError(f"the manifest of {where} is not valid JSON: {error}", _DAMAGED) from error
     _check_version(table, where)
+    table.pop("sha256", None)
     try:
         manifest = Manifest.model_validate(table)
     except ValidationError as error:
@@ -81,6 +87,7 @@ def from_json(content: bytes, where: str) -> Manifest:
         key = ".".join(str(part) for part in fault["loc"])
         raise BundleError(f"the manifest of {where} is malformed at '{key}': {fault['msg']}", _DAMAGED) from error
     _check_paths(manifest, where)
+    _check_seal(content, where)
     return manifest
 
 
@@ -109,6 +116,16 @@ def _check_version(table: Any, where: str) -> None:
             f"{where} has format version {version}, this Glassworks reads up to {FORMAT_VERSION}",
             "upgrade: pip install --upgrade glassworks",
         )
+
+
+def _check_seal(content: bytes, where: str) -> None:
+    sealed = _SEALED.fullmatch(content)
+    if sealed is None or _sha256(sealed[1] + b"\n}") != sealed[2]:
+        raise Tampered(f"{where}: the file '{MANIFEST_FILE}' differs from its recorded SHA-256", _DAMAGED)
+
+
+def _sha256(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def _check_paths(manifest: Manifest, where: str) -> None:

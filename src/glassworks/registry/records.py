@@ -30,6 +30,14 @@ class Version(Record):
         return f"{self.name}@{self.version}"
 
 
+class Alias(Record):
+    """A name for one version of a model, such as `champion`."""
+
+    name: str
+    alias: str
+    version: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
     """A reference's bundle; `version` is None for a bundle that was given by its path."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from glassworks.errors import InputError, MissingLibrary, RegistryError, Tampered
-from glassworks.packaging.bundle import Bundle, tampered
+from glassworks.packaging.bundle import Bundle, reading, tampered
 from glassworks.packaging.manifest import MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, from_json
 from glassworks.training.checkpoint import storage_errors
 
@@ -29,9 +29,13 @@ class BlobStore:
         try:
             self._fs, root = url_to_fs(url)
         except ValueError as error:
-            raise InputError(f"GLASSWORKS_STORE is '{url}': {error}", "give a folder or a URL, such as s3://bucket/glassworks") from error
+            raise InputError(
+                f"GLASSWORKS_STORE is '{url}': {error}", "give a folder or a URL, such as s3://bucket/glassworks"
+            ) from error
         except ImportError as error:
-            raise MissingLibrary(f"the store {url} needs a library: {error}", f"pip install 'fsspec[{url.partition(':')[0]}]'") from error
+            raise MissingLibrary(
+                f"the store {url} needs a library: {error}", f"pip install 'fsspec[{url.partition(':')[0]}]'"
+            ) from error
         self._root = str(root).rstrip("/")
         self.url = url
 
@@ -51,7 +55,7 @@ class BlobStore:
 
     def manifest(self, sha256: str) -> Manifest:
         """The manifest of a stored bundle. Raises Tampered, BundleError and StorageError."""
-        with self._opened(sha256, MANIFEST_FILE) as source:
+        with self._errors(), self._opened(sha256, MANIFEST_FILE) as source:
             content = source.read(MAX_MANIFEST_BYTES + 1)
         if hashlib.sha256(content).hexdigest() != sha256:
             raise self._tampered(sha256, MANIFEST_FILE)
@@ -76,7 +80,7 @@ class BlobStore:
         if self._holds(sha256):
             return
         digest = hashlib.sha256()
-        with source.open("rb") as file, self._writing(self._blob(sha256)) as target:
+        with reading(source), source.open("rb") as file, self._writing(self._blob(sha256)) as target:
             while chunk := file.read(_CHUNK_BYTES):
                 digest.update(chunk)
                 target.write(chunk)
@@ -137,7 +141,8 @@ class BlobStore:
                 yield
             except (FileExistsError, NotADirectoryError) as error:
                 raise RegistryError(
-                    f"the store {self.url} is not a folder: {error}", "set GLASSWORKS_STORE or GLASSWORKS_HOME to a folder"
+                    f"the store {self.url} is not a folder: {error}",
+                    "set GLASSWORKS_STORE or GLASSWORKS_HOME to a folder",
                 ) from error
 
     def _protocols(self) -> tuple[str, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from glassworks.config import DataConfig, Job, TrainingConfig, validate
-from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Record
+from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Record, Split
 
 
 class ConvNetConfig(Record):
@@ -19,8 +19,8 @@ class ConvNetConfig(Record):
     """Side in pixels; left out, the pictures' own size where it is the same for all, else at most 224."""
     channels: Literal[1, 3] | None = None
     """1 for gray, 3 for color; left out, gray when all pictures are gray."""
-    augment: Literal["auto", "none", "digits", "photos"] = "auto"
-    """`digits` turns and shifts a little, `photos` mirrors and crops; `auto`: gray pictures are like digits."""
+    augment: Literal["auto", "none", "digits", "photos", "shifts"] = "auto"
+    """`digits` turns, scales and shifts a little, `photos` mirrors and shifts, `shifts` only shifts."""
     backbone: str | None = None
     """A pretrained network for the recipe `backbone`: a folder in timm's layout, or a name on the hub."""
 
@@ -57,6 +57,12 @@ class ConvNet(Family):
             width=width,
             channels=channels,
         )
+
+    def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
+        from glassworks.data.dataset import labelled_split
+        from glassworks.data.sources import read_source
+
+        return labelled_split(read_source(source), preprocessing, labels)
 
     def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
         from glassworks.families.convnet.training import train

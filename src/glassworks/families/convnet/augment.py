@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.nn import functional
 
 Augmentation = Callable[[Tensor], Tensor]
-Kind = Literal["none", "digits", "photos"]
+Kind = Literal["none", "digits", "photos", "shifts"]
 
 
 def augmentation(kind: Kind) -> Augmentation | None:
     """The augmentation of that name; None for `none`."""
-    return {"none": None, "digits": affine, "photos": flip_and_crop}[kind]
+    return {"none": None, "digits": affine, "photos": flip_and_crop, "shifts": crop}[kind]
 
 
 def affine(
@@ -42,14 +42,18 @@ def affine(
     return functional.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def flip_and_crop(x: Tensor, margin: float = 0.125) -> Tensor:
-    """Mirror half of the pictures and shift each by up to `margin` of its side, edges reflected. For photographs."""
+def flip_and_crop(x: Tensor) -> Tensor:
+    """Mirror half of the pictures and shift each by up to an eighth of its side. For photographs."""
+    mirrored = (torch.rand(len(x)) < 0.5).to(x.device)
+    return crop(torch.where(mirrored[:, None, None, None], x.flip(3), x))
+
+
+def crop(x: Tensor, margin: float = 0.125) -> Tensor:
+    """Shift each picture by up to `margin` of its side, edges reflected. Safe where mirroring changes the meaning."""
     n, _, h, w = x.shape
     reach = max(1, round(margin * min(h, w)))
-    padded = functional.pad(x, (reach, reach, reach, reach), mode="reflect")
+    padded = functional.pad(x, (reach, reach, reach, reach), mode="reflect").permute(0, 2, 3, 1)
     rows = torch.randint(0, 2 * reach + 1, (n, 1)).to(x.device) + torch.arange(h, device=x.device)
     columns = torch.randint(0, 2 * reach + 1, (n, 1)).to(x.device) + torch.arange(w, device=x.device)
-    mirrored = torch.rand(n, 1).to(x.device) < 0.5
-    columns = torch.where(mirrored, columns.flip(1), columns)
     example = torch.arange(n, device=x.device)[:, None, None]
-    return padded.permute(0, 2, 3, 1)[example, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    return padded[example, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

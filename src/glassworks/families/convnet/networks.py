@@ -102,8 +102,7 @@ class Default(Network):
             filters = _WIDTHS[stage]
             if stage < stages - 1 or stages == 2:
                 units.append(ConvUnit(filters, filters, kernel=3, stride=1))
-        self.standardize = Standardize(channels)
-        self.features = nn.Sequential(self.standardize, *units)
+        self.features = nn.Sequential(Standardize(channels), *units)
         self.head = Pooled(filters, classes)
 
 

@@ -23,6 +23,8 @@ class Recipe:
     build: Callable[[int, int, int, int], Network]
     optimizers: Callable[[nn.Module, float], Optimizers]
     epochs: int
+    min_steps: int = 0
+    """Small data is gone through more often, until so many steps are made."""
     batch_size: int
     learning_rate: float
     schedule: Schedule
@@ -64,9 +66,10 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             build=Default,
             optimizers=_muon_and_adamw,
             epochs=16,
+            min_steps=860,
             batch_size=64,
             learning_rate=1e-2,
-            schedule=one_cycle(warm_up=0.1),
+            schedule=one_cycle(warm_up=0.15, start=0.02),
             augments=True,
             channels_last=True,
             label_smoothing=0.1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -30,6 +31,10 @@ from glassworks.training.machine import choose_device, choose_precision, usable_
 
 FINAL = "final.safetensors"
 _ROWS = 512
+_SHORT_EPOCHS = 6
+_DARK = 0.05 * 255
+_FEW = 1000
+"""With fewer examples than this, batches are halved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +108,9 @@ def _fit(
     _standardize(network, pixels)
     memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
     network.to(device, memory_format=memory_format)  # type: ignore[call-overload]
-    kind = _augmentation_kind(config, recipe, dataset)
+    batch_size = options.batch_size or (recipe.batch_size if len(targets) >= _FEW else min(32, recipe.batch_size))
+    epochs = options.epochs or max(recipe.epochs, math.ceil(recipe.min_steps * batch_size / len(targets)))
+    kind = _augmentation_kind(config, recipe, pixels, epochs)
     setting = _Setting(
         network=network,
         recipe=recipe,
@@ -113,7 +120,6 @@ def _fit(
         weights=_class_weights(targets, len(dataset.classes)) if options.class_weights == "balanced" else None,
         bf16=False,
     )
-    batch_size = options.batch_size or recipe.batch_size
     setting = _with_precision(setting, job, folder, batch_size)
     validation = _resident(dataset.splits["validation"], device)
     begin = time.monotonic()
@@ -127,7 +133,7 @@ def _fit(
         evaluate=lambda: evaluate(network, *validation),
     )
     plan = Plan(
-        epochs=options.epochs or recipe.epochs,
+        epochs=epochs,
         batch_size=batch_size,
         schedule=recipe.schedule,
         seed=options.seed,
@@ -170,13 +176,19 @@ def _standardize(network: Network, pixels: Tensor) -> None:
             module.std.copy_(some.std(dim=(0, 2, 3)).clamp_min(1e-3).reshape(module.std.shape))
 
 
-def _augmentation_kind(config: ConvNetConfig, recipe: Recipe, dataset: Dataset) -> Kind:
-    """`auto`: gray pictures are mostly digits and symbols, which must not be mirrored; color ones photographs."""
+def _augmentation_kind(config: ConvNetConfig, recipe: Recipe, pixels: Tensor, epochs: int) -> Kind:
+    """`auto`: by what the pictures look like; none for runs too short to see a picture often.
+
+    Symbols on a dark ground must not be mirrored and may be turned; color pictures are taken for photographs.
+    """
     if config.augment != "auto":
         return config.augment
-    if not recipe.augments:
+    if not recipe.augments or epochs < _SHORT_EPOCHS:
         return "none"
-    return "digits" if dataset.splits["train"].x.shape[-1] == 1 else "photos"
+    if pixels.shape[1] == 3:
+        return "photos"
+    frame = torch.cat([pixels[:, :, [0, -1], :].flatten(), pixels[:, :, :, [0, -1]].flatten()])
+    return "digits" if frame.float().median() < _DARK else "shifts"
 
 
 def _class_weights(targets: Tensor, classes: int) -> Tensor:

@@ -1,0 +1,24 @@
+"""Glassworks: models as a service that you can see through. The verbs of the flow; they load on first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["evaluate", "explain", "load_job", "optimize", "predict", "release", "train"]
+
+if TYPE_CHECKING:
+    from glassworks.config import load_job
+    from glassworks.flow import evaluate, explain, optimize, predict, release, train
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'glassworks' has no attribute '{name}'")
+    import importlib
+
+    return getattr(importlib.import_module("glassworks.config" if name == "load_job" else "glassworks.flow"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

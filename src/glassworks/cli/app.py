@@ -1,0 +1,57 @@
+"""Finds the verbs (one file each), and ends every command as agreed: results on stdout, two-line errors on stderr."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+import typer
+
+from glassworks.cli import verbs
+from glassworks.errors import GlassworksError, StorageError
+
+_INTERRUPTED = 130
+
+
+def build() -> typer.Typer:
+    """The typer application with every verb found in the folder `verbs`."""
+    program = typer.Typer(
+        name="glassworks",
+        help="Models as a service that you can see through: data, train, optimize, package, serve, explain.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    for info in sorted(pkgutil.iter_modules(verbs.__path__), key=lambda info: info.name):
+        importlib.import_module(f"{verbs.__name__}.{info.name}").register(program)
+    return program
+
+
+app = build()
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 interrupted and resumable."""
+    try:
+        code = app(standalone_mode=False)
+    except GlassworksError as error:
+        _fail(error.problem, error.mend, error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted; nothing is half-written", "give the same command again to go on", _INTERRUPTED)
+    except typer._click.exceptions.UsageError as error:
+        verb = error.ctx.command_path if error.ctx else "glassworks"
+        _fail(error.format_message(), f"see '{verb} --help'", 2)
+    except BrokenPipeError:
+        # The reader of stdout went away, as with `| head`.
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        wrapped = StorageError(f"the system refused: {error}", "free the resource named there and try again")
+        _fail(wrapped.problem, wrapped.mend, wrapped.exit_code)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(problem: str, mend: str, code: int) -> None:
+    sys.stderr.write(f"error: {problem}\nmend: {mend}\n")
+    sys.exit(code)

@@ -1,0 +1,135 @@
+"""What the verbs share: progress and tables on stderr, results on stdout, the registry of this machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from glassworks.contracts import Measurement, Progress
+from glassworks.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Reference = Annotated[str, typer.Argument(help="NAME, NAME@VERSION, NAME@ALIAS, or the path of a bundle.")]
+_LARGEST_INPUT = 256 * 2**20
+
+
+def stderr() -> Console:
+    """The console for progress and hints."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def stdout() -> Console:
+    """The console for results."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def write_json(value: Mapping[str, Any]) -> None:
+    """One object, keys in their stable order, on stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]], console: Console) -> None:
+    """Print one table."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    sheet = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for column, name in enumerate(header):
+        sheet.add_column(name, justify="left" if column == 0 else "right", overflow="fold")
+    for row in rows:
+        sheet.add_row(*row)
+    console.print(sheet)
+
+
+def measured(value: Measurement) -> str:
+    """A metric with its interval."""
+    low, high = value.interval
+    return f"{value.value:.4f} [{low:.4f}, {high:.4f}]"
+
+
+def read_input(path: str) -> bytes:
+    """The bytes of an input file; `-` is stdin. Raises InputError."""
+    if path == "-":
+        return sys.stdin.buffer.read(_LARGEST_INPUT)
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read the input {path}: {error.strerror}", "give the path of a readable file, or - for stdin") from None
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write a result file, all or nothing."""
+    from glassworks.training.checkpoint import write_atomically
+
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent}", "make it first, or give another path")
+    write_atomically(path, content)
+
+
+class LiveProgress(Progress):
+    """One line that renews itself on a terminal; a line a stage elsewhere."""
+
+    def __init__(self) -> None:
+        self._console = stderr()
+        self._status: Any = None
+        self._stage, self._total, self._begun = "", None, 0.0
+        self._values: dict[str, float | str] = {}
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        self._stop()
+        self._stage, self._total, self._begun, self._values = stage, total, time.monotonic(), {}
+        if self._console.is_terminal:
+            self._status = self._console.status(stage)
+            self._status.start()
+
+    def update(self, **values: float | str) -> None:
+        self._values.update(values)
+        if self._status:
+            self._status.update(self._line())
+
+    def finish(self, message: str = "") -> None:
+        seconds = time.monotonic() - self._begun
+        self._stop()
+        self._console.print(f"{self._stage:<10} {message} [dim]({seconds:.1f} s)[/dim]")
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._status:
+            self._status.stop()
+            self._status = None
+
+    def _line(self) -> str:
+        parts = [self._stage]
+        if self._total and "step" in self._values:
+            parts.append(f"{float(self._values['step']) / self._total:4.0%}")
+        for name, form in _FORMS.items():
+            if name in self._values:
+                parts.append(form.format(self._values[name]))
+        if "candidate" in self._values:
+            parts.append(str(self._values["candidate"]))
+        return "  ".join(parts)
+
+
+_FORMS = {
+    "loss": "loss {:.4f}",
+    "accuracy": "accuracy {:.4f}",
+    "examples_per_s": "{:,.0f} examples/s",
+    "left_s": "{:.0f} s left",
+}

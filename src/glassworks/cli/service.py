@@ -1,0 +1,172 @@
+"""Starts the service as a process of its own, asks it over HTTP as any client would, and stops it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import select
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glassworks.errors import ServingError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from glassworks.flow import Release
+
+_START_S = 30.0
+_STOP_S = 15.0
+_ANSWER_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A running server process."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @contextlib.contextmanager
+    def kept(self, after: bool) -> Iterator[None]:
+        """Stops the process when the block ends, unless it is to be left running and nothing failed."""
+        try:
+            yield
+        except BaseException:
+            self.stop()
+            raise
+        if not after:
+            self.stop()
+
+    def wait(self) -> None:
+        """Until the server ends. Ctrl-C reaches it too; it stops gracefully by itself."""
+        with contextlib.suppress(KeyboardInterrupt):
+            self.process.wait()
+
+    def stop(self) -> None:
+        """Ask it to stop; after a while, end it."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """What the service said about one test picture, and the files that show it."""
+
+    truth: str
+    label: str
+    probability: float
+    explanation: Mapping[str, Any]
+    blocks: Sequence[Sequence[tuple[str, bool]]]
+    picture: Path
+    heat_map: Path
+    request: Path
+
+
+def require_free(host: str, port: int) -> None:
+    """Raise ServingError now rather than after training, when the port is taken."""
+    if port == 0:
+        return
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ServingError(
+                f"cannot listen on {host}:{port}: {error.strerror}",
+                f"give another port: --set serving.port={port + 1}, or 0 for any free one",
+            ) from None
+
+
+def start_service(reference: str, host: str, port: int) -> Service:
+    """`glassworks serve` in a process without any training library. Raises ServingError."""
+    command = [sys.executable, "-m", "glassworks", "serve", reference, "--host", host, "--port", str(port), "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
+    if process.stdout is None:
+        raise ServingError("the service has no output", "start it by hand: glassworks serve")
+    ready, _, _ = select.select([process.stdout], [], [], _START_S)
+    line = process.stdout.readline() if ready else ""
+    if not line:
+        process.kill()
+        process.wait()
+        raise ServingError("the service did not start", f"see why: glassworks serve {reference} --port {port}")
+    return Service(url=json.loads(line)["url"], process=process)
+
+
+def ask(service: Service, made: Release, method: str, folder: Path) -> Answered:
+    """Send one picture of the test split as a PNG file; predict and explain over the public API."""
+    import numpy as np
+
+    from glassworks.explanation.render import heat_map_png, shaded_blocks
+
+    test, labels = made.dataset.splits["test"], made.dataset.classes
+    row = 0
+    picture: NDArray[np.uint8] = np.asarray(test.x[row], np.uint8)
+    body = {"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": [_png(picture)]}]}
+    model = f"{service.url}/v2/models/{made.version.name}"
+    probabilities = _tensor(_post(f"{model}/infer", body), "probabilities")
+    answer = _post(f"{model}/explain", {**body, "parameters": {"method": method}})
+    values = _tensor(answer, "attributions:image")[0]
+    label = labels[int(probabilities[0].argmax())]
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = folder / made.version.reference
+    files = {kind: stem.with_name(f"{stem.name}-{kind}") for kind in ("picture.png", "why.png", "request.json")}
+    files["picture.png"].write_bytes(base64.b64decode(body["inputs"][0]["data"][0]))  # type: ignore[index]
+    files["why.png"].write_bytes(heat_map_png(picture, values, f"{label} ({method})"))
+    files["request.json"].write_text(json.dumps(body), encoding="utf-8")
+    return Answered(
+        truth=labels[int(test.y[row])],
+        label=label,
+        probability=float(probabilities[0].max()),
+        explanation=answer["parameters"],
+        blocks=shaded_blocks(values),
+        picture=files["picture.png"],
+        heat_map=files["why.png"],
+        request=files["request.json"],
+    )
+
+
+def _png(picture: NDArray[Any]) -> str:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _post(url: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=_ANSWER_S) as response:
+            answer: dict[str, Any] = json.load(response)
+    except urllib.error.HTTPError as error:
+        raise ServingError(f"{url} answered {error.code}: {error.read(500).decode()}", "see the service's log above") from None
+    except OSError as error:
+        raise ServingError(f"{url} does not answer: {error}", "see the service's log above") from None
+    return answer
+
+
+def _tensor(answer: Mapping[str, Any], name: str) -> NDArray[Any]:
+    import numpy as np
+
+    found = next(output for output in answer["outputs"] if output["name"] == name)
+    return np.asarray(found["data"], np.float32).reshape(found["shape"])

@@ -1,0 +1,127 @@
+"""Tables and JSON of the flow's results, as several verbs print them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from glassworks.cli.output import measured, table
+from glassworks.contracts import Candidate, Explanation
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from glassworks.contracts import Dataset, Model
+    from glassworks.optimization.report import OptimizationReport
+
+_QUALITY = {
+    "faithfulness_z": "deletion beats random orders by {:.1f} standard deviations",
+    "deletion_auc": "deletion area {:.3f} (low is good)",
+    "insertion_auc": "insertion area {:.3f} (high is good)",
+}
+
+
+def show_data(dataset: Dataset, console: Console) -> None:
+    """The splits and what the checks found."""
+    rows = [(name, f"{len(split):,}") for name, split in dataset.splits.items()]
+    table(f"data: {dataset.name}", ("split", "examples"), rows, console)
+    for finding in dataset.findings:
+        console.print(f"  - {finding}")
+
+
+def show_training(model: Model, console: Console) -> None:
+    """How training ended."""
+    rows = [(name, measured(value), str(value.examples)) for name, value in model.metrics.items()]
+    seconds = f"{model.seconds:.1f} s" + (", resumed" if model.resumed else "")
+    table(f"train: {seconds}", ("metric on validation", "value [95 %]", "examples"), rows, console)
+
+
+def show_report(report: OptimizationReport, console: Console) -> None:
+    """Every candidate, the chosen one marked, and the notes."""
+    batches = sorted({batch for candidate in report.candidates for batch in candidate.latency_p50_ms})
+    header = ("candidate", *(f"batch {batch}: p50 / p99 ms" for batch in batches), "size", "accuracy")
+    rows = [_row(candidate, report.chosen, batches) for candidate in report.candidates]
+    table(f"optimize: minimize {report.minimize} within {', '.join(report.within)}", header, rows, console)
+    for candidate in report.candidates:
+        if candidate.excluded:
+            console.print(f"  - {candidate.name}: {candidate.excluded}")
+    for note in report.notes:
+        console.print(f"  - {note}")
+
+
+def _row(candidate: Candidate, chosen: str, batches: Sequence[int]) -> tuple[str, ...]:
+    mark = "-> " if candidate.name == chosen else "   "
+    if candidate.excluded:
+        return (mark + candidate.name, *("" for _ in batches), "", "not possible")
+    latencies = (
+        f"{candidate.latency_p50_ms[batch]:.3f} / {candidate.latency_p99_ms[batch]:.3f}" for batch in batches
+    )
+    metric = next(iter(candidate.metrics.values()))
+    return mark + candidate.name, *latencies, f"{candidate.size_bytes / 1000:.0f} kB", f"{metric.value:.4f}"
+
+
+def report_json(report: OptimizationReport) -> dict[str, Any]:
+    """The report with one flat latency per batch size beside the whole tables."""
+    candidates = []
+    for candidate in report.candidates:
+        row = candidate.model_dump(mode="json")
+        for percentile in ("p50", "p99"):
+            by_batch = row[f"latency_{percentile}_ms"]
+            row[f"latency_{percentile}_ms_by_batch"] = by_batch
+            row[f"latency_{percentile}_ms"] = next(iter(by_batch.values()), None)
+        candidates.append(row)
+    return {
+        "candidates": candidates,
+        "chosen": report.chosen,
+        "reference": report.reference,
+        "minimize": report.minimize,
+        "within": list(report.within),
+        "seconds": report.seconds,
+        "notes": list(report.notes),
+    }
+
+
+def explanation_json(explanation: Explanation) -> dict[str, Any]:
+    """The explanation record; `values` are nested lists of the input's shape without the batch."""
+    attribution = explanation.attribution
+    return {
+        "method": explanation.method,
+        "target": explanation.target,
+        "label": explanation.label,
+        "input": explanation.input,
+        "shape": list(attribution.values.shape),
+        "values": attribution.values.tolist(),
+        "score": attribution.score,
+        "baseline_score": attribution.baseline_score,
+        "completeness_gap": attribution.gap,
+        "forward": attribution.forward,
+        "backward": attribution.backward,
+        "converged": attribution.converged,
+        "seed": explanation.seed,
+        "artifact_sha256": explanation.artifact_sha256,
+        "milliseconds": explanation.milliseconds,
+        "quality": dict(explanation.quality),
+    }
+
+
+def show_grade(values: Mapping[str, Any], console: Console) -> None:
+    """How far an explanation can be trusted, in words."""
+    gap = values.get("completeness_gap")
+    if gap is not None:
+        kept = "kept" if values["converged"] else "NOT kept: trust it less"
+        console.print(f"  - the values add up to the score within {gap:.2%} (promise {kept})")
+    for name, form in _QUALITY.items():
+        if values.get(name) is not None:
+            console.print(f"  - {form.format(values[name])}")
+    console.print(f"  - {values['forward']} forward and {values['backward']} backward rows")
+
+
+def show_blocks(blocks: Sequence[Sequence[tuple[str, bool]]], console: Console) -> None:
+    """A heat map as shaded blocks: red speaks for the class, blue against it."""
+    from rich.text import Text
+
+    for row in blocks:
+        line = Text("  ")
+        for block, speaks_for in row:
+            line.append(block, style="red" if speaks_for else "blue")
+        console.print(line)

@@ -1,0 +1,1 @@
+"""The verbs: each file adds one command with `register(program)`."""

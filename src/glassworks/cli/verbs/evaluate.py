@@ -1,0 +1,39 @@
+"""`glassworks evaluate`: measure a model on its own test split or on other data."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from glassworks.cli.output import AsJson, LiveProgress, Reference, measured, stdout, table, write_json
+
+
+def evaluate(
+    model: Reference,
+    data: Annotated[str | None, typer.Option(help="Another source, such as folder:PATH; all its examples are used.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a model: metrics with 95 % intervals."""
+    from glassworks import flow
+    from glassworks.registry import Registry
+
+    progress = LiveProgress()
+    try:
+        examples, metrics = flow.evaluate(model, Registry.open(), progress, data)
+    finally:
+        progress.close()
+    if as_json:
+        found = {
+            name: {"value": value.value, "interval": list(value.interval), "examples": value.examples}
+            for name, value in metrics.items()
+        }
+        write_json({"model": model, "data": data or "test split", "examples": examples, "metrics": found})
+        return
+    rows = [(name, measured(value)) for name, value in metrics.items()]
+    table(f"{model} on {examples:,} examples", ("metric", "value [95 %]"), rows, stdout())
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command."""
+    program.command()(evaluate)

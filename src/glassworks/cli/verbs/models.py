@@ -1,0 +1,67 @@
+"""`glassworks models`, `show` and `alias`: what is in the registry."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from glassworks.cli.output import AsJson, Reference, measured, stdout, table, write_json
+
+
+def models(as_json: AsJson = False) -> None:
+    """List models, their versions and aliases."""
+    from glassworks.registry import Registry
+
+    registry = Registry.open()
+    versions = [version for name in registry.models() for version in registry.versions(name)]
+    if as_json:
+        write_json({"models": [version.model_dump(mode="json") for version in versions]})
+        return
+    if not versions:
+        stdout().print("no models yet; next: glassworks up examples/digits.toml")
+        return
+    rows = [(v.reference, ", ".join(v.aliases), v.created_at[:19], v.parent) for v in versions]
+    table(f"models in {registry.home}", ("model", "aliases", "created (UTC)", "parent"), rows, stdout())
+
+
+def show(model: Reference, as_json: AsJson = False) -> None:
+    """Show what a model's bundle says of itself."""
+    from glassworks.registry import Registry
+
+    bundle = Registry.open().resolve(model).bundle
+    manifest = bundle.manifest
+    if as_json:
+        write_json({"model": model, "bundle_sha256": bundle.sha256, "manifest": manifest.model_dump(mode="json")})
+        return
+    console = stdout()
+    artifacts = [(a.role, a.precision, a.runtime, a.file) for a in manifest.artifacts]
+    table(f"{manifest.name}: {manifest.task} ({manifest.family})", ("role", "precision", "engine", "file"), artifacts, console)
+    metrics = [(name, measured(value), str(value.examples)) for name, value in manifest.metrics.items()]
+    table("metrics on the test split", ("metric", "value [95 %]", "examples"), metrics, console)
+    table("fidelity of explanations", ("measure", "value"), [(k, f"{v:.4f}") for k, v in manifest.fidelity.items()], console)
+    console.print(f"explains with: {', '.join(manifest.explainers)}")
+    console.print(f"card: {bundle.folder / 'card.md'}")
+
+
+def alias(
+    model: Annotated[str, typer.Argument(help="NAME@VERSION.")],
+    name: Annotated[str, typer.Argument(metavar="ALIAS", help="Such as champion or candidate.")],
+    as_json: AsJson = False,
+) -> None:
+    """Let an alias name a version from now on."""
+    from glassworks.registry import Registry
+
+    registry = Registry.open()
+    found = registry.find(model)
+    version = registry.set_alias(found.name, found.version, name)
+    if as_json:
+        write_json(version.model_dump(mode="json"))
+        return
+    stdout().print(f"{version.name}@{name} is now {version.reference}")
+
+
+def register(program: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (models, show, alias):
+        program.command()(command)

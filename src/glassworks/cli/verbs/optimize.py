@@ -1,0 +1,40 @@
+"""`glassworks optimize`: search again for what to serve, under an objective."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from glassworks.cli.output import AsJson, LiveProgress, Reference, stdout, write_json
+
+
+def optimize(
+    model: Reference,
+    minimize: Annotated[str, typer.Option(help="latency_p50, latency_p99 (with @BATCH) or size.")] = "latency_p99",
+    within: Annotated[list[str], typer.Option(help="A constraint; give it again for more.")] = ["accuracy_drop <= 0.5%"],  # noqa: B006
+    budget: Annotated[str, typer.Option(help="Time for measuring, such as 30s or 5m.")] = "60s",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of one call.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Measure every candidate on this machine and publish the best one as a new version."""
+    from glassworks import flow
+    from glassworks.cli.tables import report_json, show_report
+    from glassworks.registry import Registry
+
+    objective = {"minimize": minimize, "within": tuple(within), "budget": budget, "threads": threads}
+    progress = LiveProgress()
+    try:
+        report, version = flow.optimize(model, objective, Registry.open(), progress)
+    finally:
+        progress.close()
+    if as_json:
+        write_json({**report_json(report), "model": version.reference, "bundle_sha256": version.bundle_sha256})
+        return
+    show_report(report, stdout())
+    stdout().print(f"published {version.reference}; next: glassworks alias {version.reference} champion")
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command."""
+    program.command()(optimize)

@@ -1,0 +1,49 @@
+"""`glassworks train`: train, package and publish; served in fp32 until it is optimized."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glassworks.cli.output import AsJson, LiveProgress, measured, stdout, table, write_json
+
+JobFile = Annotated[Path, typer.Argument(metavar="JOB.toml", help="The job file.")]
+Overrides = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the job file.")]
+Fresh = Annotated[bool, typer.Option("--resume/--fresh", help="Go on with an interrupted run, or forget it.")]
+
+
+def train(job: JobFile, overrides: Overrides = [], resume: Fresh = True, as_json: AsJson = False) -> None:  # noqa: B006
+    """Train the model of a job file. An interrupted run goes on by itself."""
+    from glassworks import flow
+    from glassworks.config import load_job
+    from glassworks.registry import Registry
+
+    progress = LiveProgress()
+    try:
+        made = flow.train(load_job(job, overrides), Registry.open(), progress, fresh=not resume)
+    finally:
+        progress.close()
+    model, metrics = made.model, made.model.metrics
+    if as_json:
+        write_json(
+            {
+                "run": model.run,
+                "seconds": model.seconds,
+                "weights_sha256": model.weights_sha256,
+                "metrics": {name: value.model_dump(mode="json") for name, value in metrics.items()},
+                "resumed": model.resumed,
+                "model": made.version.reference,
+                "bundle_sha256": made.version.bundle_sha256,
+            }
+        )
+        return
+    rows = [(name, measured(value), str(value.examples)) for name, value in metrics.items()]
+    table("validation", ("metric", "value [95 %]", "examples"), rows, stdout())
+    stdout().print(f"published {made.version.reference}; next: glassworks optimize {made.version.reference}")
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command."""
+    program.command()(train)

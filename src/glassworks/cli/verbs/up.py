@@ -1,0 +1,125 @@
+"""`glassworks up`: the whole flow from one job file, then a running service that is asked a real question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from glassworks.cli.output import AsJson, LiveProgress, stderr, stdout, write_json
+from glassworks.cli.verbs.train import Fresh, JobFile, Overrides
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from glassworks.cli.service import Answered, Service
+    from glassworks.flow import Release
+
+
+def up(
+    job: JobFile,
+    overrides: Overrides = [],  # noqa: B006
+    check: Annotated[bool, typer.Option("--check", help="On a free port: ask, answer, stop, exit 0.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Leave the service running and return.")] = False,
+    resume: Fresh = True,
+    as_json: AsJson = False,
+) -> None:
+    """Data, train, optimize, package, serve and explain; then serve until Ctrl-C."""
+    from glassworks import flow
+    from glassworks.cli.service import ask, require_free, start_service
+    from glassworks.config import load_job
+    from glassworks.registry import Registry
+
+    loaded, registry, progress = load_job(job, overrides), Registry.open(), LiveProgress()
+    port = 0 if check else loaded.serving.port
+    require_free(loaded.serving.host, port)
+    console = stderr() if as_json else stdout()
+    try:
+        made = flow.release(loaded, registry, progress, fresh=not resume)
+        _show(made, console)
+        progress.start("serve")
+        service = start_service(made.version.reference, loaded.serving.host, port)
+        progress.finish(service.url)
+    finally:
+        progress.close()
+    with service.kept(detach):
+        answered = ask(service, made, loaded.explanation.method, registry.home / "explanations")
+        if as_json:
+            write_json(_summary(made, service, answered))
+        else:
+            _show_answer(answered, made, service, console)
+        if not (check or detach):
+            console.print("\nThe service runs until Ctrl-C.")
+            service.wait()
+
+
+def _show(made: Release, console: Console) -> None:
+    from glassworks.cli.output import measured, table
+    from glassworks.cli.tables import show_data, show_report, show_training
+
+    show_data(made.dataset, console)
+    show_training(made.model, console)
+    if made.report:
+        show_report(made.report, console)
+    manifest = made.bundle.manifest
+    rows = [(name, measured(value), str(value.examples)) for name, value in manifest.metrics.items()]
+    table(f"package: {made.version.reference}", ("metric on the test split", "value [95 %]", "examples"), rows, console)
+    rows = [(name.replace("_", " "), f"{value:.4f}", "") for name, value in manifest.fidelity.items()]
+    table("explanations, measured", ("float against served", "value", ""), rows, console)
+
+
+def _show_answer(answered: Answered, made: Release, service: Service, console: Console) -> None:
+    from glassworks.cli.tables import show_blocks, show_grade
+
+    console.print(f"\n[bold]The service was sent a test picture of a '{answered.truth}'.[/bold]")
+    console.print(f"It answers [bold]{answered.label}[/bold] (probability {answered.probability:.4f}), because of")
+    show_blocks(answered.blocks, console)
+    console.print(f"  red speaks for '{answered.label}', blue against it ({answered.explanation['method']})")
+    show_grade(answered.explanation, console)
+    console.print(f"  - picture with its heat map: {answered.heat_map}")
+    name = made.version.name
+    console.print("\n[bold]Next[/bold]")
+    for line in (
+        f"curl -s {service.url}/v2/models/{name}",
+        f"curl -s {service.url}/v2/models/{name}/infer -d @{answered.request}",
+        f"open {service.url}/docs in a browser: the API, and a form to try a picture",
+        f"glassworks explain {made.version.reference} {answered.picture} --method grad_cam -o why.png",
+    ):
+        console.print(f"  {line}", soft_wrap=True)
+
+
+def _summary(made: Release, service: Service, answered: Answered) -> dict[str, Any]:
+    """One key a stage."""
+    from glassworks.cli.tables import report_json
+
+    dataset, model, manifest = made.dataset, made.model, made.bundle.manifest
+    return {
+        "data": {
+            "fingerprint": dataset.fingerprint,
+            "examples": dataset.examples,
+            "classes": len(dataset.classes),
+            "splits": {name: len(split) for name, split in dataset.splits.items()},
+            "findings": list(dataset.findings),
+        },
+        "train": {
+            "run": model.run,
+            "seconds": model.seconds,
+            "weights_sha256": model.weights_sha256,
+            "metrics": {name: value.model_dump(mode="json") for name, value in model.metrics.items()},
+            "resumed": model.resumed,
+        },
+        "optimize": report_json(made.report) if made.report else None,
+        "package": {
+            "model": made.version.reference,
+            "bundle_sha256": made.version.bundle_sha256,
+            "metrics": {name: value.model_dump(mode="json") for name, value in manifest.metrics.items()},
+            "fidelity": dict(manifest.fidelity),
+        },
+        "explain": {"label": answered.label, **answered.explanation, "heat_map": str(answered.heat_map)},
+        "serve": {"url": service.url, "grpc": None, "pid": service.pid},
+    }
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command."""
+    program.command()(up)

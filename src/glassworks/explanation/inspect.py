@@ -1,0 +1,58 @@
+"""Structure and parameters of a graph, layer by layer, read from the artifact that is served."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from glassworks.contracts import Record
+
+
+class Layer(Record):
+    """One operator that holds parameters, or changes the shape of what flows; shapes are of the output."""
+
+    name: str
+    operator: str
+    shape: tuple[int | str, ...]
+    parameters: int
+    size_bytes: int
+
+
+def inspect_graph(path: Path) -> tuple[Layer, ...]:
+    """The layers of an ONNX file in the order of computation. Raises MissingLibrary without `onnx`."""
+    from glassworks.catalog import require
+
+    require(["onnx"], "inspecting a graph")
+    import onnx
+
+    model = onnx.shape_inference.infer_shapes(onnx.load(path))
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    shapes = {
+        value.name: tuple(d.dim_value or d.dim_param or "?" for d in value.type.tensor_type.shape.dim)
+        for value in (*model.graph.value_info, *model.graph.output)
+    }
+    layers = []
+    for node in model.graph.node:
+        held = [weights[name] for name in node.input if name in weights and len(weights[name].dims) > 0]
+        counts = [_size(tensor.dims) for tensor in held]
+        layers.append(
+            Layer(
+                name=node.name or node.output[0],
+                operator=node.op_type,
+                shape=shapes.get(node.output[0], ()),
+                parameters=sum(counts),
+                size_bytes=sum(count * _width(tensor.data_type) for count, tensor in zip(counts, held, strict=True)),
+            )
+        )
+    return tuple(layers)
+
+
+def _size(dims: object) -> int:
+    import math
+
+    return math.prod(dims)  # type: ignore[call-overload, no-any-return]
+
+
+def _width(data_type: int) -> int:
+    import onnx
+
+    return int(onnx.helper.tensor_dtype_to_np_dtype(data_type).itemsize)

@@ -1,0 +1,211 @@
+"""READ FIRST. The flow: data -> train -> optimize -> package -> registry -> serve -> explain.
+
+What crosses from `release` to serving, explaining and evaluating is the bundle alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glassworks.catalog import get
+from glassworks.config import Job, OptimizationConfig, validate
+from glassworks.contracts import Artifact, Dataset, Explanation, Family, Lineage, Measurement, Model, Opened, Progress, Task
+from glassworks.optimization.report import OptimizationReport
+from glassworks.optimization.search import CALIBRATION_ROWS, Trial, first_runtime
+from glassworks.optimization.search import optimize as search
+from glassworks.packaging.assemble import Parts, assemble
+from glassworks.packaging.bundle import Bundle
+from glassworks.packaging.opened import OpenedBundle
+from glassworks.registry import Registry, Version
+from glassworks.training.runs import forget_run, open_run
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """What one pass through the flow made, stage by stage."""
+
+    dataset: Dataset
+    model: Model
+    report: OptimizationReport | None
+    bundle: Bundle
+    version: Version
+
+
+def release(job: Job, registry: Registry, progress: Progress, *, fresh: bool = False) -> Release:
+    """data -> train -> optimize -> package -> registry. An interrupted release goes on where it stopped.
+
+    `fresh` forgets what an interrupted one left. Raises what the stages raise; nothing half-made is published.
+    """
+    family = get(Family, job.family)
+    dataset = prepare(job, progress)
+    with open_run(registry.home, job, dataset.fingerprint, fresh=fresh) as run:
+        model = family.train(dataset, job, run, progress)
+        built = _empty(run / "build")
+        exported, compiled = _export(family, model, built, progress)
+        task = get(Task, family.task)
+        served, report = first_runtime(exported, job.optimization.threads), None
+        if job.optimization.enabled:
+            trial = _trial(task, Opened(artifact=exported, folder=built), dataset, model.preprocessing)
+            served, report = search(trial, job.optimization, progress)
+        parts = Parts(
+            job=job,
+            family=family,
+            task=task,
+            dataset=dataset,
+            folder=built,
+            artifacts=_with_reference(served, exported, compiled),
+            signature=model.signature,
+            preprocessing=model.preprocessing,
+            report=report,
+            lineage=Lineage(
+                run=model.run, data=job.data.source, passes=_passes(served), weights_sha256=model.weights_sha256
+            ),
+        )
+        bundle, version = _publish(parts, run, registry, progress)
+        forget_run(run)
+    return Release(dataset=dataset, model=model, report=report, bundle=bundle, version=version)
+
+
+def prepare(job: Job, progress: Progress) -> Dataset:
+    """Read, check and split the job's data."""
+    progress.start("data")
+    dataset = get(Family, job.family).prepare(job)
+    progress.finish(f"{dataset.examples} examples of {len(dataset.classes)} classes")
+    return dataset
+
+
+def optimize(
+    reference: str, objective: Mapping[str, Any], registry: Registry, progress: Progress
+) -> tuple[OptimizationReport, Version]:
+    """Search again for the artifact to serve, under another objective; the result is a new version.
+
+    `objective` overrides keys of the job's `[optimization]` table.
+    """
+    resolved = registry.resolve(reference)
+    manifest, folder = resolved.bundle.manifest, resolved.bundle.folder
+    job = Job.model_validate(manifest.job)
+    table = {**job.optimization.model_dump(), **objective, "enabled": True}
+    job = job.model_copy(update={"optimization": validate(OptimizationConfig, table, where="optimize")})
+    family, dataset = get(Family, job.family), prepare(job, progress)
+    roles = {artifact.role: artifact for artifact in manifest.artifacts}
+    exported = roles.get("reference", roles["predict"]).model_copy(update={"role": "predict"})
+    work = _empty(registry.home / "runs" / f"optimize-{resolved.bundle.sha256[:12]}")
+    try:
+        for artifact in manifest.artifacts:
+            shutil.copyfile(folder / artifact.file, work / artifact.file)
+        task = get(Task, family.task)
+        trial = _trial(task, Opened(artifact=exported, folder=work), dataset, manifest.preprocessing)
+        served, report = search(trial, job.optimization, progress)
+        compiled = tuple(roles[role] for role in roles if role not in ("predict", "reference"))
+        parts = Parts(
+            job=job,
+            family=family,
+            task=task,
+            dataset=dataset,
+            folder=work,
+            artifacts=_with_reference(served, exported, compiled),
+            signature=manifest.signature,
+            preprocessing=manifest.preprocessing,
+            report=report,
+            lineage=manifest.lineage.model_copy(update={"parent": reference, "passes": _passes(served)}),
+        )
+        parent = f"{resolved.name}@{resolved.version}" if resolved.version else ""
+        _, version = _publish(parts, work, registry, progress, parent)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return report, version
+
+
+def predict(reference: str, value: bytes, registry: Registry) -> list[dict[str, Any]]:
+    """The answers of a model for one input file, as people read them."""
+    opened = OpenedBundle(registry.resolve(reference).bundle)
+    return opened.task.answer(opened.predict(opened.read(value)), opened.manifest.labels)
+
+
+def explain(reference: str, value: bytes, registry: Registry, **options: Any) -> tuple[Explanation, Array]:
+    """The explanation of a model's answer for one input file, and the stored example it explains.
+
+    `options` are those of `OpenedBundle.explain`: method, target, baseline, budget, seed.
+    """
+    opened = OpenedBundle(registry.resolve(reference).bundle)
+    example = opened.read(value)
+    return opened.explain(example, **options), example[0]
+
+
+def evaluate(
+    reference: str, registry: Registry, progress: Progress, source: str | None = None
+) -> tuple[int, dict[str, Measurement]]:
+    """Measure a model on its own test split, or on all examples of another source; (examples, metrics)."""
+    from glassworks.optimization.measure import predict_all
+
+    opened = OpenedBundle(registry.resolve(reference).bundle)
+    job = Job.model_validate(opened.manifest.job)
+    family = get(Family, job.family)
+    progress.start("data")
+    split = (
+        family.prepare(job).splits["test"]
+        if source is None
+        else family.read(source, opened.manifest.preprocessing, opened.manifest.labels)
+    )
+    progress.start("evaluate", len(split))
+    tensors = opened.task.encode(split.x, opened.manifest.preprocessing)
+    metrics = opened.task.measure(predict_all(opened.session("predict"), tensors), split.y)
+    progress.finish()
+    return len(split), metrics
+
+
+def _export(family: Family, model: Model, folder: Path, progress: Progress) -> tuple[Artifact, tuple[Artifact, ...]]:
+    """The fp32 predict artifact and those of explainers, each in the engine that runs it fastest."""
+    from glassworks.explanation.compile import compile_explanations
+
+    progress.start("export")
+    exported = family.export(model, folder)
+    compiled = compile_explanations(family.differentiable(model), folder)
+    progress.finish(f"{', '.join(artifact.role for artifact in (exported, *compiled))} graphs")
+    return exported, compiled
+
+
+def _trial(task: Task, exported: Opened, dataset: Dataset, preprocessing: Mapping[str, Any]) -> Trial:
+    """What the search needs: calibration rows of the training split and the whole validation split."""
+    validation = dataset.splits["validation"]
+    return Trial(
+        task=task,
+        opened=exported,
+        calibration=task.encode(dataset.splits["train"].x[:CALIBRATION_ROWS], preprocessing),
+        validation=task.encode(validation.x, preprocessing),
+        targets=validation.y,
+    )
+
+
+def _publish(
+    parts: Parts, work: Path, registry: Registry, progress: Progress, parent: str = ""
+) -> tuple[Bundle, Version]:
+    progress.start("package")
+    assembled = assemble(parts, _empty(work / "bundle"))
+    version = registry.publish(assembled, parent)
+    progress.finish(version.reference)
+    return registry.resolve(version.reference).bundle, version
+
+
+def _with_reference(served: Artifact, exported: Artifact, compiled: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
+    """Quantized models keep the fp32 graph beside them: for exports, further searches and comparison."""
+    if served.file == exported.file:
+        return (served, *compiled)
+    return (served, first_runtime(exported, served.threads).model_copy(update={"role": "reference"}), *compiled)
+
+
+def _passes(served: Artifact) -> tuple[str, ...]:
+    return () if served.precision == "fp32" else (served.made_by,)
+
+
+def _empty(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

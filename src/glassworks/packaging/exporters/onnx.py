@@ -1,0 +1,150 @@
+"""ONNX: the plain fp32 graph with its labels and a page that runs it, for use without Glassworks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+from typing import ClassVar
+
+from glassworks.contracts import Artifact, Exporter, TensorSpec
+from glassworks.errors import InputError, Unsupported
+from glassworks.packaging.bundle import Bundle, read_bundle
+from glassworks.training.checkpoint import storage_errors, write_atomically
+
+_MARK = "export.json"
+_FILES = ("model.onnx", "labels.json", "README.md")
+# What the recipe below follows; a model that asks for more would answer differently with it.
+_FOLLOWED = frozenset({"height", "width", "channels"})
+_MODES: Mapping[int, str] = {1: "L", 3: "RGB", 4: "RGBA"}
+
+_README = Template("""# $name
+
+An ONNX model, exported from the Glassworks bundle `$sha256`. License: $license.
+
+- input `$input`: FP32, any x $channels x $height x $width, pixels between 0 and 1
+- output `$output`: one value a label; the labels stand in `labels.json`, in the same order
+
+It needs `pip install numpy onnxruntime pillow`. Run this in this folder, with a picture `picture.png`:
+
+```python
+import json
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+picture = Image.open("picture.png").convert("$mode").resize(($width, $height), Image.Resampling.BILINEAR)
+pixels = np.asarray(picture, dtype=np.float32).reshape($height, $width, $channels)
+batch = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None] / 255)
+
+session = onnxruntime.InferenceSession("model.onnx", providers=["CPUExecutionProvider"])
+(scores,) = session.run([$output_literal], {$input_literal: batch})
+with open("labels.json", encoding="utf-8") as file:
+    labels = json.load(file)
+best = int(scores[0].argmax())
+print(labels[best], float(scores[0, best]))
+```
+""")
+
+
+class OnnxExporter(Exporter):
+    """Writes `model.onnx`, `labels.json` and a `README.md` whose block of Python runs as it stands."""
+
+    name: ClassVar[str] = "onnx"
+
+    def export(self, bundle: Path, folder: Path) -> tuple[Path, ...]:
+        """Write into `folder`: new, empty, or made by this exporter before.
+
+        Raises what `read_bundle` raises, Unsupported for models without an fp32 ONNX graph over pictures,
+        InputError for a folder with other content and StorageError.
+        """
+        opened = read_bundle(bundle)
+        graph, readme = _graph(opened), _readme(opened)
+        _claim(folder)
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            mark = {"exporter": self.name, "model": opened.manifest.name, "bundle_sha256": opened.sha256}
+            # The mark comes first: what an interrupted export leaves can be exported over.
+            write_atomically(folder / _MARK, _json(mark))
+            beside = folder / f"{_FILES[0]}.partial"
+            try:
+                shutil.copyfile(opened.folder / graph.file, beside)
+                beside.replace(folder / _FILES[0])
+            finally:
+                beside.unlink(missing_ok=True)
+            write_atomically(folder / _FILES[1], _json(opened.manifest.labels))
+            write_atomically(folder / _FILES[2], readme.encode())
+        return tuple(folder / name for name in (*_FILES, _MARK))
+
+
+def _graph(bundle: Bundle) -> Artifact:
+    roles = {artifact.role: artifact for artifact in bundle.manifest.artifacts}
+    graph = roles.get("reference") or roles.get("predict")
+    if graph is None or (graph.format, graph.precision) != ("onnx", "fp32"):
+        there = ", ".join(f"{each.role} ({each.format}, {each.precision})" for each in roles.values()) or "nothing"
+        raise Unsupported(
+            f"the bundle '{bundle.manifest.name}' holds no fp32 ONNX graph; it holds: {there}",
+            "package the model again: the fp32 graph is then kept beside the served one",
+        )
+    return graph
+
+
+def _readme(bundle: Bundle) -> str:
+    manifest = bundle.manifest
+    picture, scores = _picture(bundle), manifest.signature.outputs[0]
+    _, channels, height, width = picture.shape
+    return _README.substitute(
+        name=manifest.name,
+        sha256=bundle.sha256,
+        license=manifest.license,
+        input=picture.name,
+        input_literal=repr(picture.name),
+        output=scores.name,
+        output_literal=repr(scores.name),
+        channels=channels,
+        height=height,
+        width=width,
+        mode=_MODES[channels],
+    )
+
+
+def _picture(bundle: Bundle) -> TensorSpec:
+    signature = bundle.manifest.signature
+    more = sorted(bundle.manifest.preprocessing.keys() - _FOLLOWED)
+    if more:
+        raise Unsupported(
+            f"the exporter 'onnx' cannot write down the preprocessing of '{bundle.manifest.name}': {', '.join(more)}",
+            "serve the bundle instead",
+        )
+    if len(signature.inputs) == 1 and signature.outputs:
+        (spec,) = signature.inputs
+        fixed = len(spec.shape) == 4 and spec.shape[1] in _MODES and min(spec.shape[2:]) > 0
+        if fixed and spec.datatype == "FP32":
+            return spec
+    given = ", ".join(f"{spec.name} {spec.datatype} {list(spec.shape)}" for spec in signature.inputs) or "nothing"
+    raise Unsupported(
+        f"the exporter 'onnx' writes models over one picture; '{bundle.manifest.name}' takes {given}",
+        "serve the bundle instead, or take the graph out of it",
+    )
+
+
+def _claim(folder: Path) -> None:
+    """Refuse a folder with content that this exporter did not write."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file", "give a new or empty folder")
+    names = {path.name for path in folder.iterdir()}
+    foreign = sorted(names - {*_FILES, _MARK}) if _MARK in names else sorted(names)
+    if foreign:
+        raise InputError(
+            f"{folder} is not empty: it holds {', '.join(foreign[:5])}, which no export wrote",
+            "give a new or empty folder",
+        )
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"

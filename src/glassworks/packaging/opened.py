@@ -1,0 +1,80 @@
+"""An opened bundle: predict and explain in this process, with no training library."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from glassworks.catalog import get
+from glassworks.contracts import Budget, Device, Explanation, Runtime, Session, Task
+from glassworks.errors import Unsupported
+from glassworks.packaging.bundle import Bundle
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array, Tensors
+
+
+class OpenedBundle:
+    """Opens each artifact once, when it is first asked for. Safe to share between threads."""
+
+    def __init__(self, bundle: Bundle, device: Device = "cpu") -> None:
+        self.bundle, self.manifest = bundle, bundle.manifest
+        self.task = get(Task, bundle.manifest.task)
+        self._device: Device = device
+        self._sessions: dict[str, Session] = {}
+        self._lock = threading.Lock()
+
+    def session(self, role: str) -> Session:
+        """The session of an artifact's role. Raises Unsupported where the bundle has none."""
+        with self._lock:
+            if role not in self._sessions:
+                opened = self.bundle.artifact(role)
+                self._sessions[role] = get(Runtime, opened.artifact.runtime).open(opened, self._device)
+            return self._sessions[role]
+
+    def read(self, value: bytes) -> Array:
+        """One input file as a stored example (1 ...)."""
+        return self.task.decode(value, self.manifest.preprocessing)[None]
+
+    def predict(self, x: Array) -> Tensors:
+        """The outputs for stored examples (N ...)."""
+        return self.session("predict").run(self.task.encode(x, self.manifest.preprocessing))
+
+    def explain(
+        self,
+        x: Array,
+        *,
+        method: str | None = None,
+        target: int | None = None,
+        baseline: float | None = None,
+        budget: Budget | None = None,
+        seed: int = 0,
+        grade: bool = True,
+    ) -> Explanation:
+        """Explain the answer for one stored example (1 ...); the first method of the bundle unless one is named."""
+        from glassworks.explanation import explain
+
+        methods = self.manifest.explainers
+        if method is not None and method not in methods:
+            raise Unsupported(f"this model has no explanation method '{method}'", f"it has: {', '.join(methods)}")
+        name, tensor = next(iter(self.task.encode(x, self.manifest.preprocessing).items()))
+        return explain(
+            self.session,
+            tensor,
+            method=method or methods[0],
+            target=target,
+            baseline=baseline,
+            budget=budget or Budget(),
+            seed=seed,
+            labels=self.manifest.labels,
+            input_name=name,
+            artifact_sha256=self.bundle.artifact_sha256("predict"),
+            grade=grade,
+        )
+
+    def close(self) -> None:
+        """Give the engines' memory back."""
+        with self._lock:
+            for session in self._sessions.values():
+                session.close()
+            self._sessions.clear()

@@ -1,0 +1,75 @@
+"""The card holds what an auditor asks for, and other people's text cannot break it."""
+
+from __future__ import annotations
+
+from glassworks.contracts import Candidate, Lineage, Measurement
+from glassworks.packaging.card import write_card
+from glassworks.packaging.manifest import Manifest
+
+ACCURACY = Measurement(value=0.98125, interval=(0.9703, 0.9912), examples=750)
+CANDIDATES = (
+    Candidate(
+        name="fp32-ort",
+        engine="onnxruntime",
+        precision="fp32",
+        latency_p50_ms={1: 0.0361, 32: 1.2},
+        latency_p99_ms={1: 0.05},
+        size_bytes=123_456,
+        metrics={"accuracy": ACCURACY},
+    ),
+    Candidate(name="int8-ov", engine="openvino", precision="int8", excluded="accuracy fell by 2 %"),
+)
+
+
+def test_the_card_answers_an_auditor(manifest: Manifest) -> None:
+    full = manifest.model_copy(
+        update={
+            "explainers": ("integrated_gradients",),
+            "fidelity": {"cosine": 0.9987},
+            "data_fingerprint": "sha256:abc",
+            "lineage": Lineage(run="r-1", data="sample:digits", passes=("int8",), weights_sha256="w" * 64),
+            "libraries": {"torch": "2.13.0"},
+            "isa": ("avx2", "avx512f"),
+            "license": "Apache-2.0",
+        }
+    )
+    card = write_card(full, CANDIDATES, "fp32-ort", ["47 pictures have two labels"])
+    for line in (
+        "# digits",
+        "Task: image_classification. Family: convnet.",
+        "Labels (2): zero, 零.",
+        "| input | image | FP32 | any x 1 x 28 x 28 |",
+        "- source: sample:digits",
+        "- fingerprint: sha256:abc",
+        "- found: 47 pictures have two labels",
+        "| accuracy | 0.981 | [0.97, 0.99] | 750 | higher |",
+        "| fp32-ort | onnxruntime | fp32 | batch 1: 0.0361 / 0.05; batch 32: 1.2 / not measured | 123.5 kB "
+        "| accuracy 0.9812 [0.9703, 0.9912] | chosen |",
+        "| int8-ov | openvino | int8 |  |  |  | excluded: accuracy fell by 2 % |",
+        "Methods: integrated_gradients.",
+        "- cosine: 0.9987",
+        "- passes: int8",
+        "- libraries: torch 2.13.0",
+        "- Certified on a machine with these instruction sets: avx2, avx512f. Others may round differently.",
+        "Apache-2.0",
+    ):
+        assert line in card.splitlines()
+
+
+def test_what_is_not_known_is_said(manifest: Manifest) -> None:
+    card = write_card(manifest.model_copy(update={"metrics": {}}), (), "", ())
+    for line in (
+        "It was not measured.",
+        "There was no search: the trained model is served as it is.",
+        "It offers no explanations.",
+        "- fingerprint: not recorded",
+        "- found: nothing to report",
+        "- run: none recorded",
+    ):
+        assert line in card.splitlines()
+
+
+def test_foreign_text_breaks_neither_table_nor_page(manifest: Manifest) -> None:
+    odd = Candidate(name="a|b\n## c <script>", engine="e", precision="fp32")
+    card = write_card(manifest, [odd], "", ())
+    assert "| a\\|b ## c &lt;script> | e | fp32 |  |  |  |  |" in card.splitlines()
