@@ -36,7 +36,9 @@ class TailAverage:
 
     def load(self, tensors: Mapping[str, torch.Tensor], count: int) -> None:
         """Take over a saved mean."""
-        self.tensors, self.count = dict(tensors), count
+        self.count = count
+        # In the network's order and place: a file keeps neither.
+        self.tensors = {name: tensors[name].to(live.device) for name, live in self._live.items() if name in tensors}
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:

@@ -146,14 +146,17 @@ class _Run:
         self.batch = batch
         self.order = torch.empty(0, dtype=torch.int64)
         self.best: dict[str, torch.Tensor] = {}
-        self.groups = [group for optimizer in learner.optimizers for group in optimizer.param_groups]
-        self.rates = [group["lr"] for group in self.groups]
+        self.rates = [group["lr"] for group in self._groups()]
         self.start = plan.clock()
         self.before_s = self.start - plan.started if plan.budget_s else 0.0
         self.saved = self.reported = self.start
         self.reported_step = 0
         self.validation_s = 0.0
         self.interrupted = threading.Event()
+
+    def _groups(self) -> list[dict[str, Any]]:
+        # Asked for anew each time: loading an optimizer's state replaces its groups.
+        return [group for optimizer in self.learner.optimizers for group in optimizer.param_groups]
 
     def spent(self) -> float:
         return self.state.spent_s + self.plan.clock() - self.start
@@ -184,19 +187,19 @@ class _Run:
                 break
             total += self._step(index, along)
             if self.interrupted.is_set():
-                self.save()
+                self.save(float(total))
                 raise KeyboardInterrupt
             now = self.plan.clock()
             if now - self.reported >= _REPORT_S:
                 self._tell(now, float(total) / (index + 1 - place))
             if now - self.saved >= self.plan.checkpoint_every_s and index + 1 < self.per_epoch:
-                self.save()
+                self.save(float(total))
         taken = (self.state.step - 1) % self.per_epoch + 1 - place
         self._end_epoch(float(total) / max(1, taken))
 
     def _step(self, index: int, along: float) -> torch.Tensor:
         factor = self.plan.schedule(along)
-        for group, rate in zip(self.groups, self.rates, strict=True):
+        for group, rate in zip(self._groups(), self.rates, strict=True):
             group["lr"] = rate * factor
         loss = self.learner.loss(self.order[index * self.batch : (index + 1) * self.batch])
         for optimizer in self.learner.optimizers:
@@ -242,7 +245,7 @@ class _Run:
         self.report.update(**row)
         self._log()
         if self.plan.clock() - self.saved >= self.plan.checkpoint_every_s:
-            self.save()
+            self.save(loss)
 
     def _validate(self) -> dict[str, float]:
         start = self.plan.clock()
@@ -272,10 +275,11 @@ class _Run:
         lines = "".join(json.dumps(row) + "\n" for row in self.state.history)
         write_atomically(self.folder / METRICS, lines.encode())
 
-    def save(self) -> None:
-        """Write the complete state, all or nothing."""
+    def save(self, loss: float) -> None:
+        """Write the complete state, all or nothing; never one whose loss is no number."""
         import torch
 
+        self._require_finite(loss)
         tensors, numbers = pack_optimizers(self.learner.optimizers)
         parts: dict[str, Mapping[str, torch.Tensor]] = {
             "network": self.learner.network.state_dict(),

@@ -10,12 +10,13 @@ from string import Template
 from typing import ClassVar
 
 from glassworks.contracts import Artifact, Exporter, TensorSpec
-from glassworks.errors import InputError, Unsupported
+from glassworks.errors import Unsupported
 from glassworks.packaging.bundle import Bundle, read_bundle
+from glassworks.packaging.export_folder import claim_folder
 from glassworks.training.checkpoint import storage_errors, write_atomically
 
 _MARK = "export.json"
-_FILES = ("model.onnx", "labels.json", "README.md")
+_FILES = ("model.onnx", "labels.json", "README.md", _MARK)
 # What the recipe below follows; a model that asks for more would answer differently with it.
 _FOLLOWED = frozenset({"height", "width", "channels"})
 _MODES: Mapping[int, str] = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -63,7 +64,7 @@ class OnnxExporter(Exporter):
         """
         opened = read_bundle(bundle)
         graph, readme = _graph(opened), _readme(opened)
-        _claim(folder)
+        claim_folder(folder, own=_FILES, mark=_MARK)
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             mark = {"exporter": self.name, "model": opened.manifest.name, "bundle_sha256": opened.sha256}
@@ -77,7 +78,7 @@ class OnnxExporter(Exporter):
                 beside.unlink(missing_ok=True)
             write_atomically(folder / _FILES[1], _json(opened.manifest.labels))
             write_atomically(folder / _FILES[2], readme.encode())
-        return tuple(folder / name for name in (*_FILES, _MARK))
+        return tuple(folder / name for name in _FILES)
 
 
 def _graph(bundle: Bundle) -> Artifact:
@@ -129,21 +130,6 @@ def _picture(bundle: Bundle) -> TensorSpec:
         f"the exporter 'onnx' writes models over one picture; '{bundle.manifest.name}' takes {given}",
         "serve the bundle instead, or take the graph out of it",
     )
-
-
-def _claim(folder: Path) -> None:
-    """Refuse a folder with content that this exporter did not write."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file", "give a new or empty folder")
-    names = {path.name for path in folder.iterdir()}
-    foreign = sorted(names - {*_FILES, _MARK}) if _MARK in names else sorted(names)
-    if foreign:
-        raise InputError(
-            f"{folder} is not empty: it holds {', '.join(foreign[:5])}, which no export wrote",
-            "give a new or empty folder",
-        )
 
 
 def _json(value: object) -> bytes:

@@ -1,0 +1,1 @@
+"""Data: sources, decoding, checks and splits that do not leak."""

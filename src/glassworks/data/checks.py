@@ -1,0 +1,143 @@
+"""What is wrong with a set of pictures, in numbers and in sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.contracts import Record
+from glassworks.data.collection import Pictures
+from glassworks.data.duplicates import Duplicates, find_duplicates
+
+_TINY = 10
+_IMBALANCED = 3.0
+_NAMED = 20
+_IN_A_SENTENCE = 3
+
+
+class DataReport(Record):
+    """`examples` counts readable pictures, `distinct` those with different pixels; `duplicates` are the rest.
+
+    `near_duplicates` counts distinct pictures that are near copies of another one. `contradictions` counts groups
+    of the same or nearly the same picture under different labels; `contradictory` names the first 20 of them,
+    `unreadable` says (name, reason). `imbalance` is the largest class over the smallest. `sizes` is
+    (smallest, largest) as (height, width) by area.
+    """
+
+    examples: int
+    distinct: int
+    duplicates: int
+    near_duplicates: int
+    contradictions: int
+    contradictory: tuple[tuple[str, ...], ...]
+    unreadable: tuple[tuple[str, str], ...]
+    imbalance: float
+    class_counts: dict[str, int]
+    tiny_classes: tuple[str, ...]
+    sizes: tuple[tuple[int, int], tuple[int, int]]
+    mixed_sizes: bool
+    non_square: int
+    fingerprint: str
+    findings: tuple[str, ...]
+    """Most important first; empty when there is nothing to report."""
+
+
+def check_pictures(pictures: Pictures, duplicates: Duplicates | None = None) -> DataReport:
+    """Look for copies, contradictions, unreadable files, imbalance, tiny classes and mixed sizes.
+
+    `duplicates` are those of `find_duplicates(pictures.looks)`, where the caller has them already.
+    """
+    found = duplicates or find_duplicates(pictures.looks)
+    counts = np.bincount(pictures.labels, minlength=len(pictures.classes))
+    shapes = pictures.looks.shapes
+    by_area = shapes[np.argsort(shapes[:, 0] * shapes[:, 1], kind="stable")]
+    distinct = int(found.exact.max()) + 1
+    contradictory = contradictions(found.near, pictures.labels)
+    report = DataReport(
+        examples=len(pictures),
+        distinct=distinct,
+        duplicates=len(pictures) - distinct,
+        near_duplicates=distinct - (int(found.near.max()) + 1),
+        contradictions=len(contradictory),
+        contradictory=tuple(_names(pictures, members) for members in contradictory[:_NAMED]),
+        unreadable=pictures.unreadable,
+        imbalance=round(float(counts.max() / counts.min()), 3),
+        class_counts={name: int(count) for name, count in zip(pictures.classes, counts, strict=True)},
+        tiny_classes=tuple(name for name, count in zip(pictures.classes, counts, strict=True) if count < _TINY),
+        sizes=((int(by_area[0, 0]), int(by_area[0, 1])), (int(by_area[-1, 0]), int(by_area[-1, 1]))),
+        mixed_sizes=bool((shapes[:, :2] != shapes[0, :2]).any()),
+        non_square=int((shapes[:, 0] != shapes[:, 1]).sum()),
+        fingerprint=pictures.fingerprint,
+        findings=(),
+    )
+    exact = sum(len(members) for members in contradictions(found.exact, pictures.labels))
+    return report.model_copy(update={"findings": tuple(_findings(report, exact))})
+
+
+def contradictions(groups: NDArray[np.int64], labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The members of each group that holds more than one label."""
+    lowest = np.full(int(groups.max()) + 1, np.iinfo(np.int64).max)
+    highest = np.full(len(lowest), -1)
+    np.minimum.at(lowest, groups, labels)
+    np.maximum.at(highest, groups, labels)
+    members = np.flatnonzero((lowest != highest)[groups])
+    members = members[np.argsort(groups[members], kind="stable")]
+    if not len(members):
+        return []
+    return list(np.split(members, np.flatnonzero(np.diff(groups[members])) + 1))
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - _IN_A_SENTENCE
+    return ", ".join(names[:_IN_A_SENTENCE]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _names(pictures: Pictures, members: NDArray[np.int64]) -> tuple[str, ...]:
+    return tuple(f"{pictures.names[index]} ({pictures.classes[pictures.labels[index]]})" for index in members)
+
+
+def _findings(report: DataReport, left_out: int) -> Iterator[str]:
+    if report.contradictions:
+        first = " = ".join(report.contradictory[0][:_IN_A_SENTENCE])
+        yield (
+            f"contradictory labels: {report.contradictions:,} pictures stand, as they are or nearly, under different "
+            f"labels, for example {first}"
+        )
+    if left_out:
+        yield f"{left_out:,} examples with the same pixels and different labels are left out of all splits"
+    if report.unreadable:
+        named = listed([f"{name} ({reason})" for name, reason in report.unreadable])
+        yield f"{len(report.unreadable):,} files cannot be read: {named}"
+    if report.duplicates:
+        share = report.duplicates / report.examples
+        yield (
+            f"{report.duplicates:,} of {report.examples:,} examples ({share:.1%}) are exact copies of another; "
+            "copies stand in one split together"
+        )
+    if report.near_duplicates:
+        yield (
+            f"{report.near_duplicates:,} distinct pictures are near copies of another (re-encoded, resized or "
+            "brighter); they stand in one split together"
+        )
+    yield from _findings_about_classes(report)
+    if report.mixed_sizes:
+        (low_h, low_w), (high_h, high_w) = report.sizes
+        yield f"sizes differ, from {low_h} x {low_w} to {high_h} x {high_w} pixels (height x width); all are resized"
+    if report.non_square:
+        yield f"{report.non_square:,} of {report.examples:,} pictures are not square"
+
+
+def _findings_about_classes(report: DataReport) -> Iterator[str]:
+    if report.tiny_classes:
+        named = listed([f"{name} ({report.class_counts[name]})" for name in report.tiny_classes])
+        yield f"{len(report.tiny_classes):,} classes have fewer than {_TINY} examples: {named}"
+    if report.imbalance >= _IMBALANCED:
+        largest = max(report.class_counts, key=report.class_counts.__getitem__)
+        smallest = min(report.class_counts, key=report.class_counts.__getitem__)
+        yield (
+            f"classes are imbalanced: '{largest}' has {report.imbalance:.1f} times the examples of '{smallest}'; "
+            'training.class_weights = "balanced" weighs them alike'
+        )

@@ -1,0 +1,125 @@
+"""Labelled pictures become a data set: one size, checked, split without leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.contracts import Dataset, Split
+from glassworks.data.checks import check_pictures, contradictions, listed
+from glassworks.data.collection import Pictures, in_threads
+from glassworks.data.duplicates import find_duplicates
+from glassworks.data.pictures import fit_picture
+from glassworks.data.splits import NEEDED, split
+from glassworks.errors import DataError, InputError
+
+_SMALLEST, _LARGEST = 8, 512
+_MULTIPLE, _LARGEST_OF_MIXED = 8, 224
+
+
+def prepare_pictures(
+    pictures: Pictures, *, validation: float, test: float, seed: int, height: int, width: int, channels: int
+) -> Dataset:
+    """Check, split and resize; each split's `x` is uint8 N `height` x `width` x `channels`.
+
+    Examples with the same pixels and different labels are left out. A class with fewer than three distinct
+    pictures is only learned, never measured, and a finding says so. Raises DataError when nothing can be measured.
+    """
+    duplicates = find_duplicates(pictures.looks)
+    report = check_pictures(pictures, duplicates)
+    kept = np.ones(len(pictures), np.bool_)
+    for members in contradictions(duplicates.exact, pictures.labels):
+        kept[members] = False
+    rows = np.flatnonzero(kept)
+    only_learned = _classes_without_parts(pictures, rows, duplicates.near)
+    parts = split(pictures.labels[rows], duplicates.near[rows], validation, test, seed)
+    return Dataset(
+        name=pictures.source,
+        fingerprint=pictures.fingerprint,
+        classes=pictures.classes,
+        splits={
+            name: Split(x=_fitted(pictures, rows[part], height, width, channels), y=pictures.labels[rows[part]])
+            for name, part in parts.items()
+        },
+        findings=(*only_learned, *report.findings),
+    )
+
+
+def labelled_split(pictures: Pictures, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
+    """All pictures as `preprocessing` (`height`, `width`, `channels`) says; `y` counts in `labels`.
+
+    Raises DataError for a class that is not among `labels`.
+    """
+    number = {name: index for index, name in enumerate(labels)}
+    unknown = [name for name in pictures.classes if name not in number]
+    if unknown:
+        raise DataError(
+            f"'{pictures.source}' holds classes that the model does not know: {listed(unknown)}; "
+            f"it knows {listed(labels)}",
+            "give pictures of the model's classes, or train a model with these",
+        )
+    size = (int(preprocessing[key]) for key in ("height", "width", "channels"))
+    translate = np.array([number[name] for name in pictures.classes], np.int64)
+    return Split(x=_fitted(pictures, np.arange(len(pictures)), *size), y=translate[pictures.labels])
+
+
+def picture_shape(pictures: Pictures, size: int | None, channels: int | None) -> tuple[int, int, int]:
+    """(height, width, channels) to prepare for; `size` is the side of a square, None decides by the pictures.
+
+    Decided: gray when all are gray; the pictures' own size where it is the same for all, scaled into
+    8 ... 512; else the square of the median side, a multiple of 8 of at most 224.
+    """
+    shapes = pictures.looks.shapes
+    chosen = channels or (1 if (shapes[:, 2] == 1).all() else 3)
+    if size is not None:
+        return size, size, chosen
+    height, width = int(shapes[0, 0]), int(shapes[0, 1])
+    if (shapes[:, :2] == shapes[0, :2]).all():
+        scale = min(1.0, _LARGEST / max(height, width))
+        return max(_SMALLEST, round(height * scale)), max(_SMALLEST, round(width * scale)), chosen
+    side = _MULTIPLE * round(float(np.median(shapes[:, :2])) / _MULTIPLE)
+    side = min(max(side, _SMALLEST), _LARGEST_OF_MIXED)
+    return side, side, chosen
+
+
+def _classes_without_parts(pictures: Pictures, rows: NDArray[np.int64], near: NDArray[np.int64]) -> tuple[str, ...]:
+    """A finding about classes too small for every split. Raises DataError where no split is possible."""
+    pairs = np.unique(np.stack([pictures.labels[rows], near[rows]], axis=1), axis=0)
+    distinct = np.bincount(pairs[:, 0], minlength=len(pictures.classes))
+    few = [name for name, count in zip(pictures.classes, distinct, strict=True) if count < NEEDED]
+    empty = [name for name, count in zip(pictures.classes, distinct, strict=True) if count == 0]
+    if empty:
+        raise DataError(
+            f"'{pictures.source}': every picture of the class '{empty[0]}' stands under another label too",
+            "correct the labels; 'glassworks data check' names the pictures",
+        )
+    if len(few) == len(pictures.classes):
+        raise DataError(
+            f"'{pictures.source}': no class has {NEEDED} distinct pictures, one each to train, validate and test; "
+            f"'{few[0]}' has {distinct.min()}",
+            "add pictures; copies of the same one do not count",
+        )
+    if not few:
+        return ()
+    sentence = f"{len(few):,} classes have fewer than {NEEDED} distinct pictures and stand in train only: {listed(few)}"
+    return (sentence,)
+
+
+def _fitted(pictures: Pictures, rows: NDArray[np.int64], height: int, width: int, channels: int) -> NDArray[np.uint8]:
+    x = np.empty((len(rows), height, width, channels), np.uint8)
+
+    def fit(slot: int) -> None:
+        index = int(rows[slot])
+        try:
+            x[slot] = fit_picture(pictures.pictures[index], height, width, channels)
+        except (InputError, OSError) as error:
+            raise DataError(
+                f"'{pictures.source}': {pictures.names[index]} could be read before and cannot be now: {error}",
+                "keep the files as they are while a job reads them",
+            ) from error
+
+    in_threads(fit, len(rows))
+    return x

@@ -1,0 +1,53 @@
+"""Samples: each module here is a data set in an installed package; `mnist_5k.py` is the sample `mnist-5k`."""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.catalog import require
+from glassworks.errors import DataError
+
+
+def summaries() -> Mapping[str, str]:
+    """Name -> what it is."""
+    return {name: module.SUMMARY for name, module in _modules().items()}
+
+
+def load(name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Pictures (uint8 N H W) and labels (int64 N). Raises DataError, MissingLibrary."""
+    modules = _modules()
+    if name not in modules:
+        raise DataError(f"there is no sample '{name}'", f"samples: {', '.join(modules)}")
+    module = modules[name]
+    require((module.LIBRARY,), f"the sample '{name}'", extra="samples")
+    table = _packaged_table(module.LIBRARY, module.FILE)
+    x, y = module.parse(table)
+    return x, y
+
+
+def _modules() -> Mapping[str, ModuleType]:
+    found = (info.name for info in pkgutil.iter_modules(__path__))
+    return {name.replace("_", "-"): importlib.import_module(f"{__name__}.{name}") for name in found}
+
+
+def _packaged_table(library: str, file: str) -> NDArray[np.uint8]:
+    """A gzipped table of small numbers inside a package, which is not imported."""
+    spec = importlib.util.find_spec(library)
+    folders = spec.submodule_search_locations if spec and spec.submodule_search_locations else ()
+    for folder in folders:
+        path = Path(folder) / file
+        if path.is_file():
+            text = gzip.decompress(path.read_bytes()).decode("ascii")
+            return np.loadtxt(text.splitlines(), delimiter=",", dtype=np.uint8, ndmin=2)
+    raise DataError(
+        f"the installed library '{library}' has no file {file}", f"pip install --upgrade --force-reinstall {library}"
+    )

@@ -1,0 +1,85 @@
+"""`folder:PATH`: picture files in a folder that holds one subfolder a class."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from glassworks.data.collection import Pictures, collect
+from glassworks.data.pictures import Picture, decode_picture
+from glassworks.errors import DataError
+
+SUMMARY = "picture files (PNG, JPEG, WebP, BMP, GIF, TIFF) in one subfolder a class"
+_EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
+_LAYOUT = "make one subfolder a class and put its pictures there"
+
+
+def read(location: str) -> Pictures:
+    """The pictures of a folder; names are paths in it. Files that cannot be decoded are named, not fatal.
+
+    Raises DataError when there is no such folder, no class, or a class with no readable picture.
+    """
+    folder = Path(location).expanduser()
+    if not folder.exists():
+        raise DataError(f"there is no folder {folder}", "give the path of a folder with one subfolder a class")
+    if not folder.is_dir():
+        raise DataError(f"{folder} is a file, not a folder", "give the folder that holds the classes")
+    try:
+        classes = _classes(folder)
+        files = [(path, label) for label, name in enumerate(classes) for path in _files(folder / name)]
+        stray = [(entry.name, "it lies outside the class folders") for entry in _listed(folder) if _is_picture(entry)]
+    except OSError as error:
+        raise DataError(f"cannot list {folder}: {error}", "make the folder readable") from None
+    filled = {label for _, label in files}
+    for label, name in enumerate(classes):
+        if label not in filled:
+            raise DataError(f"{folder}: the class folder '{name}' holds no picture", "add pictures or take it away")
+    return collect(
+        f"folder:{folder}",
+        [path for path, _ in files],
+        _decode,
+        names=[path.relative_to(folder).as_posix() for path, _ in files],
+        labels=np.array([label for _, label in files], np.int64),
+        classes=classes,
+        unreadable=stray,
+    )
+
+
+def _decode(path: Path) -> Picture:
+    return decode_picture(path.read_bytes())
+
+
+def _classes(folder: Path) -> list[str]:
+    names = [entry.name for entry in _listed(folder) if entry.is_dir()]
+    if not names:
+        pictures = sum(_is_picture(entry) for entry in _listed(folder))
+        holds = f"{pictures} pictures but no subfolder" if pictures else "nothing to learn from"
+        raise DataError(f"{folder} holds {holds}", _LAYOUT)
+    if len(names) > 1 and _SPLITS.issuperset(name.lower() for name in names):
+        raise DataError(
+            f"{folder} holds {', '.join(names)}: these are splits, not classes",
+            f"give folder:{folder / names[0]}, or one folder a class with all pictures: splits are made here",
+        )
+    return names
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for entry in _listed(folder):
+        if entry.is_dir() and not entry.is_symlink():
+            yield from _files(entry)
+        elif _is_picture(entry):
+            yield entry
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What is not hidden, by name."""
+    with os.scandir(folder) as entries:
+        return sorted(folder / entry.name for entry in entries if not entry.name.startswith("."))
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in _EXTENSIONS and path.is_file()

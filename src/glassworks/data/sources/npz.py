@@ -1,0 +1,94 @@
+"""`npz:PATH`: a NumPy file with `x` (uint8, N x H x W or N x H x W x C) and `y` (N integers or texts)."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.data.collection import Pictures, collect
+from glassworks.data.pictures import as_picture
+from glassworks.errors import DataError
+
+SUMMARY = "a NumPy file with x (uint8, N x H x W or N x H x W x C) and y (N integers or texts)"
+_MEND = "write it with numpy.savez(PATH, x=pictures, y=labels)"
+
+
+def read(location: str) -> Pictures:
+    """The pictures of an npz file. Raises DataError for every way in which it can be malformed."""
+    path = Path(location).expanduser()
+    if not path.exists():
+        raise DataError(f"there is no file {path}", "give the path of an npz file")
+    x, y = _arrays(path)
+    _check_pictures(path, x)
+    _check_labels(path, y, len(x))
+    classes, labels = np.unique(y, return_inverse=True)
+    return collect(
+        f"npz:{path}",
+        list(x.astype(np.uint8, copy=False)),
+        as_picture,
+        names=[str(index) for index in range(len(x))],
+        labels=labels.astype(np.int64),
+        classes=[str(name) for name in classes],
+    )
+
+
+def _arrays(path: Path) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is not an npz file", _MEND)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            missing = [key for key in ("x", "y") if key not in file.files]
+            if missing:
+                holds = ", ".join(file.files) or "nothing"
+                raise DataError(f"{path} has no array '{missing[0]}'; it holds: {holds}", _MEND)
+            return _array(path, file, "x"), _array(path, file, "y")
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
+        raise DataError(f"{path} is damaged: {error}", "write or copy the file again") from None
+
+
+def _array(path: Path, file: np.lib.npyio.NpzFile, key: str) -> NDArray[np.generic]:
+    try:
+        array: NDArray[np.generic] = file[key]
+    except ValueError as error:
+        if "pickle" in str(error) or "Object" in str(error):
+            raise DataError(
+                f"{path}: '{key}' holds Python objects, which are never loaded", "save an array of numbers or texts"
+            ) from None
+        raise DataError(f"{path}: '{key}' is damaged: {error}", "write or copy the file again") from None
+    return array
+
+
+def _check_pictures(path: Path, x: NDArray[np.generic]) -> None:
+    if x.dtype != np.uint8:
+        raise DataError(
+            f"{path}: 'x' is {x.dtype}{_nan_note(x)}; uint8 is expected", "scale the pixels to 0 ... 255 as uint8"
+        )
+    if x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[3] not in (1, 3, 4)):
+        raise DataError(
+            f"{path}: 'x' has the shape {x.shape}; N x H x W or N x H x W x C with C of 1, 3 or 4 is expected",
+            "put the examples first and the channels last",
+        )
+    if 0 in x.shape:
+        raise DataError(f"{path}: 'x' has the shape {x.shape}: it holds no pixels", "save at least one picture")
+
+
+def _check_labels(path: Path, y: NDArray[np.generic], examples: int) -> None:
+    if y.dtype.kind not in "iuU":
+        raise DataError(
+            f"{path}: 'y' is {y.dtype}{_nan_note(y)}; integers or texts are expected", "save one label an example"
+        )
+    if y.shape != (examples,):
+        raise DataError(
+            f"{path}: 'y' has the shape {y.shape}, but 'x' holds {examples} pictures", "save one label an example"
+        )
+
+
+def _nan_note(array: NDArray[np.generic]) -> str:
+    if array.dtype.kind != "f":
+        return ""
+    count = int(np.isnan(array.astype(np.float64)).sum())
+    return f" with {count} NaN" if count else ""

@@ -1,0 +1,126 @@
+"""The batcher: an idle engine starts at once; requests gather only while it is busy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glassworks.errors import Overloaded
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array
+
+    Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
+
+RETRY_AFTER_S = 1
+
+
+@dataclass(slots=True)
+class _Waiting:
+    key: Hashable
+    tensors: Mapping[str, Array]
+    rows: int
+    future: asyncio.Future[Mapping[str, Array]]
+
+
+class Batcher:
+    """Joins requests of equal names, datatypes and row shapes into batches of at most `max_rows` rows.
+
+    With an `executor` batches run on its thread, else on the event loop, which suits calls of some
+    microseconds. At most `max_queue` rows wait; beyond that `submit` raises Overloaded. A batch that fails is run
+    again one request at a time, so that a poisonous request costs only itself.
+    """
+
+    def __init__(self, run: Run, max_rows: int, max_queue: int, executor: Executor | None = None) -> None:
+        self._run, self._max_rows, self._max_queue, self._executor = run, max_rows, max_queue, executor
+        self._waiting: deque[_Waiting] = deque()
+        self._rows = 0
+        self._draining: asyncio.Task[None] | None = None
+        self.batches = 0
+
+    async def submit(self, tensors: Mapping[str, Array]) -> Mapping[str, Array]:
+        """The outputs for the rows of one request. Raises what the engine raises, or Overloaded."""
+        rows = len(next(iter(tensors.values())))
+        if self._rows + rows > self._max_queue and self._waiting:
+            raise Overloaded(
+                f"{self._rows} rows are waiting, at most {self._max_queue} may", f"try again in {RETRY_AFTER_S} s"
+            )
+        key = tuple((name, values.dtype, values.shape[1:]) for name, values in tensors.items())
+        waiting = _Waiting(key, tensors, rows, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._rows += rows
+        if self._draining is None:
+            self._draining = asyncio.ensure_future(self._drain())
+        return await waiting.future
+
+    async def _drain(self) -> None:
+        """Run while anything waits; what arrives meanwhile forms the next batch."""
+        try:
+            while self._waiting:
+                batch = self._next()
+                if batch:
+                    await self._answer(batch)
+                # One turn of the event loop: requests that have arrived are read and join the next batch.
+                await asyncio.sleep(0)
+        finally:
+            self._draining = None
+
+    def _next(self) -> list[_Waiting]:
+        """The first request that is still wanted, and those behind it that fit to it."""
+        batch: list[_Waiting] = []
+        later: deque[_Waiting] = deque()
+        rows = 0
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if waiting.future.done():  # its client went away
+                self._rows -= waiting.rows
+            elif not batch or (waiting.key == batch[0].key and rows + waiting.rows <= self._max_rows):
+                batch.append(waiting)
+                rows += waiting.rows
+                if rows >= self._max_rows:
+                    break
+            else:
+                later.append(waiting)
+        self._waiting.extendleft(reversed(later))
+        self._rows -= rows
+        return batch
+
+    async def _answer(self, batch: list[_Waiting]) -> None:
+        self.batches += 1
+        try:
+            outputs = await self._call(_joined(batch))
+        except Exception as error:  # noqa: BLE001 - engines raise many classes; each request gets its own
+            if len(batch) == 1:
+                _fail(batch[0], error)
+            else:
+                for waiting in batch:
+                    await self._answer([waiting])
+            return
+        begin = 0
+        for waiting in batch:
+            part = slice(begin, begin + waiting.rows)
+            if not waiting.future.done():
+                waiting.future.set_result({name: values[part] for name, values in outputs.items()})
+            begin += waiting.rows
+
+    async def _call(self, tensors: Mapping[str, Array]) -> Mapping[str, Array]:
+        if self._executor is None:
+            return self._run(tensors)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, tensors)
+
+
+def _joined(batch: list[_Waiting]) -> Mapping[str, Array]:
+    if len(batch) == 1:
+        return batch[0].tensors
+    return {name: np.concatenate([waiting.tensors[name] for waiting in batch]) for name in batch[0].tensors}
+
+
+def _fail(waiting: _Waiting, error: Exception) -> None:
+    if not waiting.future.done():
+        waiting.future.set_exception(error)

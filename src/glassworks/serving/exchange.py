@@ -1,0 +1,103 @@
+"""One HTTP request and its answer, as the endpoints see them: ASGI without a framework on the hot path."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from glassworks.errors import InputError
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_WINDOWS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
+
+
+class TooLarge(InputError):
+    """A body over the limit."""
+
+
+class Disconnected(Exception):
+    """The client went away; nobody waits for an answer."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """A response; `headers` are beside content-length, which is added."""
+
+    body: bytes
+    status: int = 200
+    content_type: bytes = b"application/json"
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    async def send(self, send: Send) -> None:
+        """Give it to the server."""
+        headers = [
+            (b"content-type", self.content_type),
+            (b"content-length", b"%d" % len(self.body)),
+            *self.headers,
+        ]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def json_answer(value: object, status: int = 200) -> Answer:
+    """A value as JSON."""
+    return Answer(msgspec.json.encode(value), status)
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request: `parameters` are the parts of its path, as the route names them."""
+
+    scope: Mapping[str, Any]
+    receive: Receive
+    parameters: Mapping[str, str]
+    max_body_bytes: int
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of that name (lower case)."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return bytes(value)
+        return None
+
+    async def body(self) -> bytes:
+        """The whole body, decompressed. Raises TooLarge, InputError, Disconnected."""
+        parts, size = [], 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            part: bytes = message.get("body", b"")
+            size += len(part)
+            if size > self.max_body_bytes:
+                raise self._too_large()
+            parts.append(part)
+            if not message.get("more_body"):
+                break
+        content = parts[0] if len(parts) == 1 else b"".join(parts)
+        encoding = self.header(b"content-encoding")
+        return content if encoding in (None, b"identity") else self._decompressed(content, encoding or b"")
+
+    def _decompressed(self, content: bytes, encoding: bytes) -> bytes:
+        if encoding not in _WINDOWS:
+            raise InputError(f"the content encoding {encoding.decode('latin-1')!r} is not known", "send gzip, deflate or identity")
+        try:
+            inflater = zlib.decompressobj(_WINDOWS[encoding])
+            plain = inflater.decompress(content, self.max_body_bytes)
+        except zlib.error as error:
+            raise InputError(f"the body is not {encoding.decode()}: {error}", "send what content-encoding says") from None
+        if inflater.unconsumed_tail:
+            raise self._too_large()
+        if not inflater.eof:
+            raise InputError(f"the {encoding.decode()} body is cut off", "send all of it")
+        return plain
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"the body is larger than {self.max_body_bytes} bytes", "send less, or raise serving.max_body_bytes")

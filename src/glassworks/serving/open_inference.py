@@ -1,0 +1,201 @@
+"""The Open Inference Protocol over HTTP: health, metadata, infer and explain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from glassworks import __version__
+from glassworks.contracts import Budget, Explanation
+from glassworks.errors import InputError
+from glassworks.serving.exchange import Answer, Exchange, json_answer
+from glassworks.serving.tensors import InferBody, parse_request, render_response
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array
+    from glassworks.serving.engine import Engine, LoadedModel
+
+EXTENSIONS = ("binary_tensor_data", "classification", "parameters", "glassworks_explain")
+_HEADER = b"inference-header-content-length"
+
+
+class OpenInference:
+    """Endpoints over an engine. Each takes an exchange and gives its answer."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def server(self, exchange: Exchange) -> Answer:
+        """GET /v2"""
+        return json_answer({"name": "glassworks", "version": __version__, "extensions": EXTENSIONS})
+
+    async def live(self, exchange: Exchange) -> Answer:
+        """GET /v2/health/live and /v2/health/ready; the service listens once its models are warm."""
+        return json_answer({"live": True, "ready": True})
+
+    async def metadata(self, exchange: Exchange) -> Answer:
+        """GET /v2/models/{model}[/versions/{version}]"""
+        model, manifest = self._model(exchange), self._model(exchange).manifest
+        versions = self._engine.versions(exchange.parameters["model"])
+        return json_answer(
+            {
+                "name": exchange.parameters["model"],
+                "versions": list(versions),
+                "platform": f"glassworks_{model.opened.bundle.artifact('predict').artifact.runtime}",
+                "inputs": [spec.model_dump(mode="json") for spec in manifest.signature.inputs],
+                "outputs": [spec.model_dump(mode="json") for spec in manifest.signature.outputs],
+                "properties": {
+                    "task": manifest.task,
+                    "family": manifest.family,
+                    "labels": ",".join(manifest.labels[:1000]),
+                    "explainers": ",".join(manifest.explainers),
+                    "bundle_sha256": model.opened.bundle.sha256,
+                },
+            }
+        )
+
+    async def ready(self, exchange: Exchange) -> Answer:
+        """GET /v2/models/{model}[/versions/{version}]/ready"""
+        self._model(exchange)
+        return json_answer({"name": exchange.parameters["model"], "ready": True})
+
+    async def infer(self, exchange: Exchange) -> Answer:
+        """POST /v2/models/{model}[/versions/{version}]/infer"""
+        model = self._model(exchange)
+        request, tensors = parse_request(await exchange.body(), _header_length(exchange))
+        wanted = _wanted(request, model)
+        outputs = await model.infer(tensors)
+        return _answer(exchange, model, request, {name: outputs[name] for name in wanted})
+
+    async def explain(self, exchange: Exchange) -> Answer:
+        """POST /v2/models/{model}[/versions/{version}]/explain"""
+        model = self._model(exchange)
+        request, tensors = parse_request(await exchange.body(), _header_length(exchange))
+        wanted = _wanted(request, model)
+        explanations = await model.explain(tensors, **_explain_options(request.parameters))
+        outputs = {name: np.concatenate([each.outputs[name] for each in explanations]) for name in wanted}
+        values = np.concatenate([each.attribution.values for each in explanations])
+        outputs[f"attributions:{explanations[0].input}"] = values
+        return _answer(exchange, model, request, outputs, _explain_parameters(explanations))
+
+    def _model(self, exchange: Exchange) -> LoadedModel:
+        return self._engine.model(exchange.parameters["model"], exchange.parameters.get("version"))
+
+
+def _header_length(exchange: Exchange) -> int | None:
+    value = exchange.header(_HEADER)
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > 12:
+        raise InputError(
+            f"Inference-Header-Content-Length is {value[:40].decode('latin-1')!r}, not a number", "give the length of the JSON"
+        )
+    return int(value)
+
+
+def _wanted(request: InferBody, model: LoadedModel) -> list[str]:
+    """The outputs to send: those asked for, else all. Raises InputError."""
+    names = [output.name for output in request.outputs]
+    for name in names:
+        if name not in model.outputs:
+            raise InputError(f"the model has no output '{name}'", f"its outputs: {', '.join(model.outputs)}")
+        if names.count(name) > 1:
+            raise InputError(f"the output '{name}' is asked for twice", "ask for each output once")
+    return names or list(model.outputs)
+
+
+def _answer(
+    exchange: Exchange,
+    model: LoadedModel,
+    request: InferBody,
+    outputs: dict[str, Array],
+    parameters: Mapping[str, Any] | None = None,
+) -> Answer:
+    default = bool(request.parameters.get("binary_data_output", False))
+    asked = {output.name: output.parameters for output in request.outputs}
+    binary = {name: bool(asked.get(name, {}).get("binary_data", default)) for name in outputs}
+    for name, options in asked.items():
+        if "classification" in options:
+            outputs[name] = _classified(outputs[name], options["classification"], model.manifest.labels)
+    head: dict[str, Any] = {"model_name": exchange.parameters["model"], "model_version": model.version}
+    if request.id is not None:
+        head["id"] = request.id
+    if parameters:
+        head["parameters"] = parameters
+    body, length = render_response(head, outputs, binary)
+    if length is None:
+        return Answer(body)
+    return Answer(body, content_type=b"application/octet-stream", headers=[(_HEADER, b"%d" % length)])
+
+
+def _classified(values: Array, count: object, labels: tuple[str, ...]) -> Array:
+    """The `count` largest values of each row as BYTES `value:index:label`."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise InputError(f"classification is {count!r}", "give the number of classes, 1 or more")
+    scores = np.asarray(values, np.float32)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+    texts = np.empty(order.shape, object)
+    for row, indices in enumerate(order.tolist()):
+        for place, index in enumerate(indices):
+            label = f":{labels[index]}" if index < len(labels) else ""
+            texts[row, place] = f"{scores[row, index]:.6f}:{index}{label}".encode()
+    return texts
+
+
+def _explain_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    method, target = parameters.get("method"), parameters.get("target")
+    if method is not None and not isinstance(method, str):
+        raise InputError(f"method is {method!r}, not a text", "name one of the model's explainers")
+    if target is not None and (isinstance(target, bool) or not isinstance(target, int | str)):
+        raise InputError(f"target is {target!r}", "give a class number or a label")
+    seed = parameters.get("seed", 0)
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise InputError(f"seed is {seed!r}", "give a whole number from 0 to 4294967295")
+    return {
+        "method": method,
+        "target": target,
+        "seed": seed,
+        "baseline": _number(parameters, "baseline"),
+        "budget": Budget(milliseconds=_number(parameters, "budget_ms", least=0.0)),
+        "grade": bool(parameters.get("grade", True)),
+    }
+
+
+def _number(parameters: Mapping[str, Any], name: str, least: float = -math.inf) -> float | None:
+    value = parameters.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < least:
+        raise InputError(f"{name} is {value!r}", "give a number" + (f" of {least:g} or more" if math.isfinite(least) else ""))
+    return float(value)
+
+
+def _explain_parameters(explanations: list[Explanation]) -> dict[str, Any]:
+    """Of one row as they are; of several rows as JSON text in `rows`, since parameters cannot be lists."""
+    rows = [_parameters(each) for each in explanations]
+    if len(rows) == 1:
+        return rows[0]
+    shared = {name: rows[0][name] for name in ("method", "seed", "artifact_sha256")}
+    return {**shared, "rows": msgspec.json.encode(rows).decode()}
+
+
+def _parameters(explanation: Explanation) -> dict[str, Any]:
+    attribution = explanation.attribution
+    numbers = {"completeness_gap": attribution.gap, "score": attribution.score, "baseline_score": attribution.baseline_score}
+    return {
+        "method": explanation.method,
+        "target": explanation.target,
+        "label": explanation.label,
+        **{name: value for name, value in numbers.items() if value is not None and math.isfinite(value)},
+        **explanation.quality,
+        "forward": attribution.forward,
+        "backward": attribution.backward,
+        "seed": explanation.seed,
+        "converged": attribution.converged,
+        "artifact_sha256": explanation.artifact_sha256,
+        "milliseconds": round(explanation.milliseconds, 3),
+    }

@@ -1,0 +1,251 @@
+"""Tensors on the wire: the Open Inference Protocol's JSON and its binary tensor data extension."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from glassworks.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from glassworks.contracts import Array
+
+Parameter = str | int | float | bool
+DTYPES: Mapping[str, np.dtype[Any]] = MappingProxyType(
+    {
+        "BOOL": np.dtype(np.bool_),
+        "FP16": np.dtype("<f2"),
+        "FP32": np.dtype("<f4"),
+        "FP64": np.dtype("<f8"),
+        **{f"{word}{bits}": np.dtype(f"<{kind}{bits // 8}") for word, kind in (("INT", "i"), ("UINT", "u")) for bits in (8, 16, 32, 64)},
+    }
+)
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+_MAX_ELEMENTS = 2**31
+_LENGTH = np.dtype("<u4")
+
+
+class InputTensor(msgspec.Struct):
+    """An input as it is sent; `data` stays unparsed until its datatype is known."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    parameters: dict[str, Parameter] = {}
+
+
+class RequestedOutput(msgspec.Struct):
+    """An output that is asked for."""
+
+    name: str
+    parameters: dict[str, Parameter] = {}
+
+
+class InferBody(msgspec.Struct):
+    """The JSON of an inference or explanation request."""
+
+    inputs: list[InputTensor]
+    id: str | None = None
+    outputs: list[RequestedOutput] = []
+    parameters: dict[str, Parameter] = {}
+
+
+_decode_body = msgspec.json.Decoder(InferBody).decode
+_FLAT: Mapping[str, msgspec.json.Decoder[Any]] = MappingProxyType(
+    {"f": msgspec.json.Decoder(list[float]), "i": msgspec.json.Decoder(list[int]), "u": msgspec.json.Decoder(list[int]), "b": msgspec.json.Decoder(list[bool])}
+)
+_TYPES: Mapping[str, tuple[type, ...]] = MappingProxyType({"f": (int, float), "i": (int,), "u": (int,), "b": (bool,)})
+
+
+def parse_request(body: bytes, header_length: int | None) -> tuple[InferBody, dict[str, Array]]:
+    """The request and its input tensors; binary ones are views of `body`. Raises InputError."""
+    view = memoryview(body)
+    if header_length is None:
+        head, rest = view, view[len(body) :]
+    elif 0 < header_length <= len(body):
+        head, rest = view[:header_length], view[header_length:]
+    else:
+        raise InputError(
+            f"Inference-Header-Content-Length is {header_length}, the body has {len(body)} bytes",
+            "give the length of the JSON at the beginning of the body",
+        )
+    try:
+        request = _decode_body(head)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"the request is not valid: {error}", "send the JSON of an inference request") from None
+    return request, _tensors(request, rest)
+
+
+def _tensors(request: InferBody, rest: memoryview) -> dict[str, Array]:
+    tensors: dict[str, Array] = {}
+    for tensor in request.inputs:
+        if tensor.name in tensors:
+            raise InputError(f"the input '{tensor.name}' is given twice", "give each input once")
+        count = _elements(tensor)
+        size = tensor.parameters.get("binary_data_size")
+        if size is None:
+            tensors[tensor.name] = _from_json(tensor, count)
+            continue
+        if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(rest):
+            raise InputError(
+                f"the input '{tensor.name}' has binary_data_size {size!r}, {len(rest)} bytes are left",
+                "give the number of its bytes behind the JSON",
+            )
+        if tensor.data is not msgspec.UNSET:
+            raise InputError(f"the input '{tensor.name}' has both data and binary_data_size", "send one of them")
+        tensors[tensor.name] = _from_bytes(tensor, count, rest[:size])
+        rest = rest[size:]
+    if len(rest):
+        raise InputError(f"{len(rest)} bytes are left behind the last input", "make the sizes add up to the body")
+    if not tensors:
+        raise InputError("the request has no inputs", "send the model's inputs")
+    return tensors
+
+
+def _elements(tensor: InputTensor) -> int:
+    if tensor.datatype not in DTYPES and tensor.datatype != "BYTES":
+        raise InputError(f"the input '{tensor.name}' has the datatype '{tensor.datatype}'", f"allowed: {', '.join(DTYPES)}, BYTES")
+    if any(size < 0 for size in tensor.shape):
+        raise InputError(f"the input '{tensor.name}' has the shape {tensor.shape}", "give sizes of 0 or more")
+    count = math.prod(tensor.shape)
+    if count > _MAX_ELEMENTS:
+        raise InputError(f"the input '{tensor.name}' has {count} elements, at most {_MAX_ELEMENTS} are allowed", "send less")
+    return count
+
+
+def _from_bytes(tensor: InputTensor, count: int, data: memoryview) -> Array:
+    if tensor.datatype == "BYTES":
+        return _strings(tensor, _split(tensor, data), count)
+    dtype = DTYPES[tensor.datatype]
+    if len(data) != count * dtype.itemsize:
+        raise InputError(
+            f"the input '{tensor.name}' has {len(data)} bytes, its shape {tensor.shape} of {tensor.datatype} needs {count * dtype.itemsize}",
+            "make shape and binary_data_size agree",
+        )
+    if tensor.datatype == "BOOL":
+        return (np.frombuffer(data, np.uint8) != 0).reshape(tensor.shape)
+    return np.frombuffer(data, dtype).reshape(tensor.shape)
+
+
+def _split(tensor: InputTensor, data: memoryview) -> list[bytes]:
+    """Elements of four bytes of length (little-endian) and that many bytes."""
+    found, place = [], 0
+    while place < len(data):
+        end = place + 4
+        length = int(np.frombuffer(data[place:end], _LENGTH)[0]) if end <= len(data) else -1
+        if length < 0 or end + length > len(data):
+            raise InputError(f"the input '{tensor.name}' is cut off in its element {len(found)}", "send length and bytes of each element")
+        found.append(bytes(data[end : end + length]))
+        place = end + length
+    return found
+
+
+def _from_json(tensor: InputTensor, count: int) -> Array:
+    if tensor.data is msgspec.UNSET:
+        raise InputError(f"the input '{tensor.name}' has no data", "send data, or binary_data_size and the bytes")
+    if tensor.datatype == "BYTES":
+        return _strings(tensor, [_base64(tensor, text) for text in _flat(tensor, (str,))], count)
+    dtype = DTYPES[tensor.datatype]
+    try:
+        values = _FLAT[dtype.kind].decode(tensor.data)
+    except msgspec.ValidationError:
+        values = _flat(tensor, _TYPES[dtype.kind])
+    except msgspec.DecodeError as error:
+        raise InputError(f"the data of '{tensor.name}' is not valid: {error}", "send a list of numbers") from None
+    if len(values) != count:
+        raise _count_error(tensor, len(values), count)
+    try:
+        # Numbers outside the range of 32-bit floats become infinite here and are refused below.
+        with np.errstate(over="ignore"):
+            array: NDArray[Any] = np.array(values, dtype).reshape(tensor.shape)
+    except (OverflowError, ValueError):
+        raise InputError(f"the input '{tensor.name}' holds numbers that do not fit {tensor.datatype}", "send another datatype") from None
+    if dtype.kind == "f" and not np.isfinite(array).all():
+        raise InputError(f"the input '{tensor.name}' holds numbers that do not fit {tensor.datatype}", "send smaller numbers")
+    return array
+
+
+def _flat(tensor: InputTensor, kinds: tuple[type, ...]) -> list[Any]:
+    """Nested or flat data as one list. Raises InputError for another kind of element."""
+    try:
+        level: list[Any] = [msgspec.json.decode(tensor.data)]  # type: ignore[arg-type]
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InputError(f"the data of '{tensor.name}' is not valid: {error}", "send a list") from None
+    for _ in range(len(tensor.shape) + 1):
+        if not any(isinstance(value, list) for value in level):
+            break
+        if not all(isinstance(value, list) for value in level):
+            raise InputError(f"the data of '{tensor.name}' is nested unevenly", "nest it as its shape, or not at all")
+        level = [value for part in level for value in part]
+    wrong = next((v for v in level if not isinstance(v, kinds) or (isinstance(v, bool) and bool not in kinds)), None)
+    if wrong is not None or any(v is None for v in level):
+        raise InputError(f"the data of '{tensor.name}' holds {str(wrong)[:40]!r}, which is not {tensor.datatype}", f"send {tensor.datatype}")
+    return level
+
+
+def _base64(tensor: InputTensor, text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise InputError(f"the input '{tensor.name}' holds text that is not base64", "send files as base64 text") from None
+
+
+def _strings(tensor: InputTensor, elements: Sequence[bytes], count: int) -> Array:
+    if len(elements) != count:
+        raise _count_error(tensor, len(elements), count)
+    array = np.empty(count, object)
+    array[:] = elements
+    return array.reshape(tensor.shape)
+
+
+def _count_error(tensor: InputTensor, given: int, wanted: int) -> InputError:
+    return InputError(
+        f"the input '{tensor.name}' has {given} elements, its shape {tensor.shape} needs {wanted}", "make shape and data agree"
+    )
+
+
+def render_response(
+    head: dict[str, Any], outputs: Mapping[str, Array], binary: Mapping[str, bool]
+) -> tuple[bytes, int | None]:
+    """The body of an answer and the length of its JSON when binary tensors follow it."""
+    described: list[dict[str, Any]] = []
+    parts: list[bytes] = []
+    for name, values in outputs.items():
+        tensor: dict[str, Any] = {"name": name, "datatype": datatype(values), "shape": list(values.shape)}
+        if binary.get(name):
+            parts.append(_to_bytes(values))
+            tensor["parameters"] = {"binary_data_size": len(parts[-1])}
+        else:
+            tensor["data"] = _to_json(values)
+        described.append(tensor)
+    text = msgspec.json.encode({**head, "outputs": described})
+    return (text + b"".join(parts), len(text)) if parts else (text, None)
+
+
+def datatype(values: Array) -> str:
+    """The protocol's name of an array's type."""
+    return "BYTES" if values.dtype == object else _NAMES[values.dtype.newbyteorder("<")]
+
+
+def _to_bytes(values: Array) -> bytes:
+    if values.dtype == object:
+        elements: list[bytes] = values.ravel().tolist()
+        return b"".join(len(element).to_bytes(4, "little") + element for element in elements)
+    return values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def _to_json(values: Array) -> list[Any]:
+    flat: list[Any] = values.ravel().tolist()
+    return [element.decode("utf-8", "replace") for element in flat] if values.dtype == object else flat
+
+

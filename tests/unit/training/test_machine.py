@@ -1,0 +1,52 @@
+"""What the machine offers: the cgroup's quota, and bfloat16 by a probe that is remembered."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from glassworks.config import DataConfig, Job
+from glassworks.errors import TrainingError
+from glassworks.training.machine import choose_precision, usable_cpus
+from glassworks.training.runs import forget_run, open_run, run_name
+
+
+@pytest.mark.parametrize(("quota", "limit"), [("50000 100000", 1), ("150000 100000", 2), ("max 100000", 10_000), ("", 10_000)])
+def test_cpus_are_those_of_the_cgroup(tmp_path: Path, quota: str, limit: int) -> None:
+    (tmp_path / "cpu.max").write_text(quota)
+    assert usable_cpus(tmp_path) == min(limit, len(os.sched_getaffinity(0)))
+
+
+def test_bf16_only_where_it_is_faster_and_remembered(tmp_path: Path) -> None:
+    slow, quick = 0.003, 0.0005
+    memory = tmp_path / "precision.json"
+    assert choose_precision(lambda bf16: time.sleep(quick if bf16 else slow), memory) == "bf16"
+    assert choose_precision(lambda bf16: time.sleep(slow if bf16 else quick), memory) == "bf16"
+    memory.unlink()
+    assert choose_precision(lambda bf16: time.sleep(slow if bf16 else quick), memory) == "fp32"
+
+
+def test_a_run_is_found_again_by_what_decides_its_weights(tmp_path: Path) -> None:
+    job = Job(name="a", family="convnet", data=DataConfig(source="sample:digits"))
+    other = job.model_copy(update={"training": job.training.model_copy(update={"seed": 1})})
+    served = job.model_copy(update={"serving": job.serving.model_copy(update={"port": 1})})
+    assert run_name(job, "f") == run_name(served, "f")
+    assert len({run_name(job, "f"), run_name(other, "f"), run_name(job, "g")}) == 3
+    with open_run(tmp_path, job, "f") as folder, pytest.raises(TrainingError, match="another process") as told:
+        with open_run(tmp_path, job, "f"):
+            pytest.fail("the run is held")
+        assert folder.is_dir()
+    assert "--set name" in told.value.mend
+
+
+def test_forgetting_a_run_keeps_its_lock_and_metrics(tmp_path: Path) -> None:
+    job = Job(name="a", family="convnet", data=DataConfig(source="sample:digits"))
+    with open_run(tmp_path, job, "f") as folder:
+        for name in ("state.safetensors", "metrics.jsonl"):
+            (folder / name).write_text("x")
+        (folder / "build").mkdir()
+        forget_run(folder)
+        assert sorted(each.name for each in folder.iterdir()) == ["lock", "metrics.jsonl"]
