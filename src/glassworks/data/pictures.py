@@ -51,14 +51,14 @@ def decode_picture(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """The first frame of a picture file, upright, uint8 H W C; C is 1 when all pixels are gray, else 3.
 
     16-bit gray is scaled to 8 bits, transparency is laid on white, CMYK becomes RGB.
-    Raises InputError when `data` is no picture, is damaged, or holds none or more than `max_pixels` pixels.
+    Raises InputError when `data` is no picture, is damaged, or holds more than `max_pixels` pixels.
     """
     try:
         image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
         raise InputError(
             f"the {len(data):,} bytes given are not a picture (they begin with {data[:8]!r})",
-            f"give a whole {_READABLE} file",
+            f"give a whole {_READABLE} file of at least 1 x 1 pixel",
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large("too many", max_pixels) from None
@@ -68,10 +68,6 @@ def decode_picture(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
         width, height = image.size
         if width * height > max_pixels:
             raise _too_large(f"{width:,} x {height:,} = {width * height:,}", max_pixels)
-        if width * height == 0:
-            raise InputError(
-                f"the picture is {width} x {height}: it has no pixels", "give a picture of at least 1 x 1 pixel"
-            )
         try:
             return as_picture(_pixels(_upright(image)))
         except _DECODER_FAULTS as error:

@@ -71,7 +71,9 @@ def _accuracy(predicted: NDArray[np.int64], targets: NDArray[np.int64]) -> Measu
     share = float(np.mean(predicted == targets))
     center = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    return Measurement(value=share, interval=(max(0.0, center - half), min(1.0, center + half)), examples=n)
+    # At 0 and 1 the bound is the share itself, which rounding may miss.
+    low, high = min(max(0.0, center - half), share), max(min(1.0, center + half), share)
+    return Measurement(value=share, interval=(low, high), examples=n)
 
 
 def _macro_f1(predicted: NDArray[np.int64], targets: NDArray[np.int64]) -> Measurement:
