@@ -31,7 +31,7 @@ def cli_page() -> str:
     import typer
     from typer.cli import get_docs_for_click
 
-    from glassworks.cli import app
+    from glassworks.cli.app import app
 
     command = typer.main.get_command(app)
     text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="glassworks", title="Command line")

@@ -351,7 +351,13 @@ class Explainer(ABC):
 
     @abstractmethod
     def explain(
-        self, session: Session, example: Array, target: int, baseline: Array, budget: Budget, seed: int
+        self,
+        session: Session,
+        example: NDArray[np.float32],
+        target: int,
+        baseline: NDArray[np.float32],
+        budget: Budget,
+        seed: int,
     ) -> Attribution:
         """Explain the score of `target` for `example` (1 ...) against `baseline` (the same shape)."""
 
@@ -364,4 +370,3 @@ class Exporter(ABC):
     @abstractmethod
     def export(self, bundle: Path, folder: Path) -> tuple[Path, ...]:
         """Write into `folder` (new or empty) and return what was written."""
-

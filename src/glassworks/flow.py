@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import get
 from glassworks.config import Job, OptimizationConfig, validate
-from glassworks.contracts import Artifact, Dataset, Explanation, Family, Lineage, Measurement, Model, Opened, Progress, Task
+from glassworks.contracts import (
+    Artifact,
+    Dataset,
+    Explanation,
+    Family,
+    Lineage,
+    Measurement,
+    Model,
+    Opened,
+    Progress,
+    Task,
+)
 from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import CALIBRATION_ROWS, Trial, first_runtime
 from glassworks.optimization.search import optimize as search
@@ -71,6 +82,12 @@ def release(job: Job, registry: Registry, progress: Progress, *, fresh: bool = F
         bundle, version = _publish(parts, run, registry, progress)
         forget_run(run)
     return Release(dataset=dataset, model=model, report=report, bundle=bundle, version=version)
+
+
+def train(job: Job, registry: Registry, progress: Progress, *, fresh: bool = False) -> Release:
+    """A release without the search: served in fp32 as trained, until it is optimized."""
+    plain = job.optimization.model_copy(update={"enabled": False})
+    return release(job.model_copy(update={"optimization": plain}), registry, progress, fresh=fresh)
 
 
 def prepare(job: Job, progress: Progress) -> Dataset:

@@ -68,7 +68,9 @@ def read_input(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read the input {path}: {error.strerror}", "give the path of a readable file, or - for stdin") from None
+        raise InputError(
+            f"cannot read the input {path}: {error.strerror}", "give the path of a readable file, or - for stdin"
+        ) from None
 
 
 def write_output(path: Path, content: bytes) -> None:
@@ -86,7 +88,8 @@ class LiveProgress(Progress):
     def __init__(self) -> None:
         self._console = stderr()
         self._status: Any = None
-        self._stage, self._total, self._begun = "", None, 0.0
+        self._stage, self._begun = "", 0.0
+        self._total: int | None = None
         self._values: dict[str, float | str] = {}
 
     def start(self, stage: str, total: int | None = None) -> None:

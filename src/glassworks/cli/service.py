@@ -120,7 +120,9 @@ def ask(service: Service, made: Release, method: str, folder: Path) -> Answered:
     test, labels = made.dataset.splits["test"], made.dataset.classes
     row = 0
     picture: NDArray[np.uint8] = np.asarray(test.x[row], np.uint8)
-    body = {"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": [_png(picture)]}]}
+    file = _png(picture)
+    data = [base64.b64encode(file).decode()]
+    body = {"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": data}]}
     model = f"{service.url}/v2/models/{made.version.name}"
     probabilities = _tensor(_post(f"{model}/infer", body), "probabilities")
     answer = _post(f"{model}/explain", {**body, "parameters": {"method": method}})
@@ -129,7 +131,7 @@ def ask(service: Service, made: Release, method: str, folder: Path) -> Answered:
     folder.mkdir(parents=True, exist_ok=True)
     stem = folder / made.version.reference
     files = {kind: stem.with_name(f"{stem.name}-{kind}") for kind in ("picture.png", "why.png", "request.json")}
-    files["picture.png"].write_bytes(base64.b64decode(body["inputs"][0]["data"][0]))  # type: ignore[index]
+    files["picture.png"].write_bytes(file)
     files["why.png"].write_bytes(heat_map_png(picture, values, f"{label} ({method})"))
     files["request.json"].write_text(json.dumps(body), encoding="utf-8")
     return Answered(
@@ -144,12 +146,12 @@ def ask(service: Service, made: Release, method: str, folder: Path) -> Answered:
     )
 
 
-def _png(picture: NDArray[Any]) -> str:
+def _png(picture: NDArray[Any]) -> bytes:
     from PIL import Image
 
     buffer = io.BytesIO()
     Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
 
 
 def _post(url: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,7 +161,9 @@ def _post(url: str, body: Mapping[str, Any]) -> dict[str, Any]:
         with opener.open(request, timeout=_ANSWER_S) as response:
             answer: dict[str, Any] = json.load(response)
     except urllib.error.HTTPError as error:
-        raise ServingError(f"{url} answered {error.code}: {error.read(500).decode()}", "see the service's log above") from None
+        raise ServingError(
+            f"{url} answered {error.code}: {error.read(500).decode()}", "see the service's log above"
+        ) from None
     except OSError as error:
         raise ServingError(f"{url} does not answer: {error}", "see the service's log above") from None
     return answer

@@ -53,9 +53,7 @@ def _row(candidate: Candidate, chosen: str, batches: Sequence[int]) -> tuple[str
     mark = "-> " if candidate.name == chosen else "   "
     if candidate.excluded:
         return (mark + candidate.name, *("" for _ in batches), "", "not possible")
-    latencies = (
-        f"{candidate.latency_p50_ms[batch]:.3f} / {candidate.latency_p99_ms[batch]:.3f}" for batch in batches
-    )
+    latencies = (f"{candidate.latency_p50_ms[batch]:.3f} / {candidate.latency_p99_ms[batch]:.3f}" for batch in batches)
     metric = next(iter(candidate.metrics.values()))
     return mark + candidate.name, *latencies, f"{candidate.size_bytes / 1000:.0f} kB", f"{metric.value:.4f}"
 

@@ -42,19 +42,17 @@ def explain(
     start = time.perf_counter()
     explainer = get(Explainer, method)
     predictor = sessions("predict")
+    scores = predictor.signature.outputs[0].name
     outputs = predictor.run({input_name: example})
-    probabilities = outputs[predictor.signature.outputs[0].name]
-    chosen = _target(probabilities, target)
+    chosen = _target(outputs[scores], target)
     base = _baseline(baseline, example)
     attribution = explainer.explain(sessions(explainer.role), example, chosen, base, budget, seed)
-    spent_ms = 1e3 * (time.perf_counter() - start)
     quality: dict[str, float] = {}
-    if grade and (budget.milliseconds is None or spent_ms < budget.milliseconds):
+    if grade and (budget.milliseconds is None or 1e3 * (time.perf_counter() - start) < budget.milliseconds):
         from glassworks.explanation.quality import grade as graded
 
         def score(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-            name = predictor.signature.outputs[0].name
-            return np.asarray(predictor.run({input_name: rows}, [name])[name], np.float32)[:, chosen]
+            return np.asarray(predictor.run({input_name: rows}, [scores])[scores], np.float32)[:, chosen]
 
         quality = graded(score, example, attribution.values, base, seed)
     return Explanation(
@@ -73,10 +71,12 @@ def explain(
 
 def _target(probabilities: Array, target: int | None) -> int:
     if target is None:
-        return int(probabilities[0].argmax())  # type: ignore[attr-defined]
+        return int(probabilities[0].argmax())
     classes = probabilities.shape[1]
     if not 0 <= target < classes:
-        raise InputError(f"target is {target}, but the model has {classes} classes", f"give a target from 0 to {classes - 1}")
+        raise InputError(
+            f"target is {target}, but the model has {classes} classes", f"give a target from 0 to {classes - 1}"
+        )
     return target
 
 

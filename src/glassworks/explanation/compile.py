@@ -67,7 +67,9 @@ def _write(joint: Traced, differentiable: Differentiable, folder: Path, role: st
     target = torch.zeros(len(example), dtype=torch.long)
     trace = make_fx(joint, decomposition_table=_decompositions(), tracing_mode="symbolic", _allow_non_fake_inputs=True)
     file = f"{role}.onnx"
-    write_onnx(trace(example, target), (example, target), folder / file, inputs=("image", "target"), outputs=("scores", output))
+    write_onnx(
+        trace(example, target), (example, target), folder / file, inputs=("image", "target"), outputs=("scores", output)
+    )
     return Artifact(role=role, format="onnx", file=file, runtime="onnxruntime", made_by="compile")
 
 

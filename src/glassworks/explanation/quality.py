@@ -32,7 +32,7 @@ def grade(score: Scorer, example: Floats, values: Floats, baseline: Floats, seed
     generator = np.random.default_rng(seed)
     orders = [order, order[::-1], *(generator.permutation(len(order)) for _ in range(RANDOM_ORDERS))]
     curves = removal_curves(score, example, baseline, orders)
-    areas = np.trapezoid(curves, dx=1 / STEPS, axis=1)
+    areas = np.asarray(np.trapezoid(curves, dx=1 / STEPS, axis=1), np.float64)
     spread = float(areas[2:].std(ddof=1))
     chance = float(areas[2:].mean())
     return {

@@ -50,7 +50,8 @@ def measure_latencies(
         if clock() > end:
             break
     return {
-        name: (1e3 * float(np.percentile(taken, 50)), 1e3 * float(np.percentile(taken, 99))) for name, taken in times.items()
+        name: (1e3 * float(np.percentile(taken, 50)), 1e3 * float(np.percentile(taken, 99)))
+        for name, taken in times.items()
     }
 
 

@@ -16,7 +16,9 @@ from typing import Literal
 from glassworks.contracts import Candidate
 from glassworks.errors import ConfigError
 
-_PATTERN = re.compile(r"\s*([a-z_0-9]+?)(_drop)?(?:@(\d+))?\s*(<=|>=)\s*([0-9.]+)\s*(%|ms|us|s|kB|KB|MB|GB)?\s*", re.ASCII)
+_PATTERN = re.compile(
+    r"\s*([a-z_0-9]+?)(_drop)?(?:@(\d+))?\s*(<=|>=)\s*([0-9.]+)\s*(%|ms|us|s|kB|KB|MB|GB)?\s*", re.ASCII
+)
 _SCALE = {None: 1.0, "": 1.0, "%": 0.01, "us": 1e-3, "ms": 1.0, "s": 1e3, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9}
 _ALLOWED = "latency_p50, latency_p99 (with @BATCH), size, or a metric of the task such as accuracy"
 
@@ -38,10 +40,15 @@ class Quantity:
             batch = self.batch or min(latencies)
             if batch not in latencies:
                 sizes = ", ".join(map(str, latencies))
-                raise ConfigError(f"'{self.name}@{batch}': latency was measured at batch {sizes}", "add it to optimization.batch_sizes")
+                raise ConfigError(
+                    f"'{self.name}@{batch}': latency was measured at batch {sizes}",
+                    "add it to optimization.batch_sizes",
+                )
             return latencies[batch]
         if self.name not in candidate.metrics:
-            raise ConfigError(f"'{self.name}' is not measured", f"name one of {_ALLOWED}: {', '.join(candidate.metrics)}")
+            raise ConfigError(
+                f"'{self.name}' is not measured", f"name one of {_ALLOWED}: {', '.join(candidate.metrics)}"
+            )
         value = candidate.metrics[self.name].value
         if not self.drop:
             return value
@@ -76,7 +83,9 @@ def parse_objective(minimize: str, within: Sequence[str]) -> Objective:
     """Read an objective as people write it. Raises ConfigError."""
     match = re.fullmatch(r"(latency_p50|latency_p99|size)(?:@(\d+))?", minimize.strip())
     if not match:
-        raise ConfigError(f"cannot minimize '{minimize}'", "minimize latency_p50, latency_p99 or size, for example latency_p99@32")
+        raise ConfigError(
+            f"cannot minimize '{minimize}'", "minimize latency_p50, latency_p99 or size, for example latency_p99@32"
+        )
     quantity = Quantity(name=match[1], batch=int(match[2]) if match[2] else None)
     return Objective(minimize=quantity, within=tuple(_constraint(text) for text in within))
 
@@ -85,7 +94,8 @@ def _constraint(text: str) -> Constraint:
     match = _PATTERN.fullmatch(text)
     if not match:
         raise ConfigError(
-            f"'{text}' is not a constraint", "write QUANTITY <= NUMBER, for example accuracy_drop <= 0.5% or latency_p99 <= 5ms"
+            f"'{text}' is not a constraint",
+            "write QUANTITY <= NUMBER, for example accuracy_drop <= 0.5% or latency_p99 <= 5ms",
         )
     name, drop, batch, relation, number, unit = match.groups()
     try:

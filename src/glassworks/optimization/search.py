@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glassworks.catalog import found, get
@@ -84,9 +83,7 @@ def first_runtime(artifact: Artifact, threads: int) -> Artifact:
     raise Unsupported(f"no runtime opens {artifact.format} files in {artifact.precision}", "see 'glassworks catalog'")
 
 
-def _candidates(
-    trial: Trial, config: OptimizationConfig, progress: Progress
-) -> tuple[list[_Entry], list[Candidate]]:
+def _candidates(trial: Trial, config: OptimizationConfig, progress: Progress) -> tuple[list[_Entry], list[Candidate]]:
     """Every artifact in every runtime that takes it; and what was left out, with the reason."""
     entries: list[_Entry] = []
     excluded: list[Candidate] = []
@@ -102,7 +99,9 @@ def _candidates(
                     raise Unsupported(reason, "choose another runtime")
                 session = get(Runtime, runtime.name).open(Opened(artifact=chosen, folder=trial.opened.folder))
             except GlassworksError as error:
-                excluded.append(Candidate(name=name, engine=runtime.name, precision=artifact.precision, excluded=error.problem))
+                excluded.append(
+                    Candidate(name=name, engine=runtime.name, precision=artifact.precision, excluded=error.problem)
+                )
             else:
                 entries.append(_Entry(name=name, artifact=chosen, session=session))
     return entries, excluded + failures
@@ -122,9 +121,7 @@ def _artifacts(trial: Trial, progress: Progress) -> tuple[list[Artifact], list[C
     return artifacts, failures
 
 
-def _measure(
-    trial: Trial, entries: list[_Entry], config: OptimizationConfig, progress: Progress
-) -> list[Candidate]:
+def _measure(trial: Trial, entries: list[_Entry], config: OptimizationConfig, progress: Progress) -> list[Candidate]:
     sessions = {entry.name: entry.session for entry in entries}
     progress.start("optimize: accuracy", len(entries))
     metrics: dict[str, dict[str, Measurement]] = {}
@@ -171,7 +168,11 @@ def _choose(candidates: list[Candidate], reference: Candidate, objective: Object
 
 
 def _notes(
-    chosen: Candidate, reference: Candidate, candidates: list[Candidate], feasible: list[Candidate], objective: Objective
+    chosen: Candidate,
+    reference: Candidate,
+    candidates: list[Candidate],
+    feasible: list[Candidate],
+    objective: Objective,
 ) -> list[str]:
     notes = []
     for candidate in candidates:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from glassworks.contracts import Budget, Dataset, Session, Task
+from glassworks.contracts import Budget, Dataset, Explanation, Session, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,48 +27,57 @@ def measure_fidelity(
     """
     import numpy as np
 
-    from glassworks.explanation import explain
-    from glassworks.explanation.quality import agreement
     from glassworks.optimization.measure import predict_all
 
-    opened: dict[str, Session] = {}
-
-    def session(role: str) -> Session:
-        if role not in opened:
-            opened[role] = sessions(role)
-        return opened[role]
-
-    def served(role: str) -> Session:
-        return session(role)
+    served = functools.cache(sessions)
 
     def floating(role: str) -> Session:
-        return session("reference" if role == "predict" else role)
+        return served("reference" if role == "predict" else role)
 
     tensors = task.encode(dataset.splits["validation"].x, preprocessing)
     name, values = next(iter(tensors.items()))
-    answers = [predict_all(session(role), tensors).argmax(axis=1) for role in ("predict", "reference")]
-    maps: dict[str, list[float]] = {"occlusion_spearman": [], "occlusion_top_tenth_iou": []}
-    grades: dict[str, list[float]] = {"faithfulness_z": [], "completeness_gap": []}
-    for row, target in zip(values[:_EXAMPLES], answers[0][:_EXAMPLES], strict=True):
-        example: NDArray[np.float32] = np.ascontiguousarray(row[None], np.float32)
-        options: dict[str, Any] = {
-            "target": int(target),
-            "baseline": None,
-            "budget": Budget(),
-            "seed": 0,
-            "labels": dataset.classes,
-            "input_name": name,
-            "artifact_sha256": "",
-        }
-        one = explain(served, example, method="occlusion", grade=False, **options)
-        other = explain(floating, example, method="occlusion", grade=False, **options)
-        for key, value in agreement(one.attribution.values, other.attribution.values).items():
-            maps[f"occlusion_{key}"].append(value)
-        graded = explain(served, example, method="integrated_gradients", **options)
-        grades["faithfulness_z"].append(graded.quality["faithfulness_z"])
-        grades["completeness_gap"].append(graded.attribution.gap or 0.0)
+    answers = [predict_all(served(role), tensors).argmax(axis=1) for role in ("predict", "reference")]
+    rows = [
+        _compare(served, floating, np.ascontiguousarray(values[row][None], np.float32), name, int(answers[0][row]))
+        for row in range(min(_EXAMPLES, len(values)))
+    ]
+    middle = {"faithfulness_z": np.median, "completeness_gap": np.median}
     return {
         "prediction_agreement": float(np.mean(answers[0] == answers[1])),
-        **{key: float(np.mean(found)) for key, found in maps.items()},
-        **{key: float(np.median(found)) for key, found in grades.items()},
+        **{key: float(middle.get(key, np.mean)([row[key] for row in rows])) for key in rows[0]},
+    }
+
+
+def _compare(
+    served: Callable[[str], Session],
+    floating: Callable[[str], Session],
+    example: NDArray[np.float32],
+    name: str,
+    target: int,
+) -> dict[str, float]:
+    """One example: occlusion maps of both graphs, and integrated gradients graded on the served one."""
+    from glassworks.explanation import explain
+    from glassworks.explanation.quality import agreement
+
+    def ask(sessions: Callable[[str], Session], method: str, grade: bool) -> Explanation:
+        return explain(
+            sessions,
+            example,
+            method=method,
+            target=target,
+            baseline=None,
+            budget=Budget(),
+            seed=0,
+            labels=(),
+            input_name=name,
+            artifact_sha256="",
+            grade=grade,
+        )
+
+    maps = [ask(sessions, "occlusion", False).attribution.values for sessions in (served, floating)]
+    graded = ask(served, "integrated_gradients", True)
+    return {
+        **{f"occlusion_{key}": value for key, value in agreement(maps[0], maps[1]).items()},
+        "faithfulness_z": graded.quality["faithfulness_z"],
+        "completeness_gap": graded.attribution.gap or 0.0,
     }

@@ -52,6 +52,8 @@ class OpenedBundle:
         grade: bool = True,
     ) -> Explanation:
         """Explain the answer for one stored example (1 ...); the first method of the bundle unless one is named."""
+        import numpy as np
+
         from glassworks.explanation import explain
 
         methods = self.manifest.explainers
@@ -60,7 +62,7 @@ class OpenedBundle:
         name, tensor = next(iter(self.task.encode(x, self.manifest.preprocessing).items()))
         return explain(
             self.session,
-            tensor,
+            np.asarray(tensor, np.float32),
             method=method or methods[0],
             target=target,
             baseline=baseline,

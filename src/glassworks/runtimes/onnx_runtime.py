@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from glassworks.contracts import Datatype, Device, Opened, Precision, Runtime, Session, Signature, TensorSpec
 from glassworks.errors import BundleError
@@ -12,7 +12,7 @@ from glassworks.errors import BundleError
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
 
-_DATATYPES: Mapping[str, Datatype] = MappingProxyType(
+_DATATYPES: Mapping[str, str] = MappingProxyType(
     {
         "tensor(float)": "FP32",
         "tensor(double)": "FP64",
@@ -20,7 +20,7 @@ _DATATYPES: Mapping[str, Datatype] = MappingProxyType(
         "tensor(bfloat16)": "BF16",
         "tensor(bool)": "BOOL",
         "tensor(string)": "BYTES",
-        **{f"tensor({kind}{bits})": f"{kind.upper()}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)},  # type: ignore[dict-item]
+        **{f"tensor({kind}{bits})": f"{kind.upper()}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)},
     }
 )
 
@@ -51,7 +51,9 @@ class OnnxRuntime(Runtime):
         except Exception as error:
             # The engine raises many classes of its own, without a common base but Exception.
             reason = str(error).splitlines()[0][:200]
-            raise BundleError(f"ONNX Runtime cannot open {opened.path.name}: {reason}", "package the model again") from error
+            raise BundleError(
+                f"ONNX Runtime cannot open {opened.path.name}: {reason}", "package the model again"
+            ) from error
 
 
 class _OnnxSession(Session):
@@ -70,4 +72,4 @@ class _OnnxSession(Session):
 
 def _spec(value: Any) -> TensorSpec:
     shape = tuple(size if isinstance(size, int) else -1 for size in value.shape)
-    return TensorSpec(name=value.name, datatype=_DATATYPES[value.type], shape=shape)
+    return TensorSpec(name=value.name, datatype=cast(Datatype, _DATATYPES[value.type]), shape=shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from glassworks.contracts import Datatype, Device, Opened, Precision, Runtime, Session, Signature, TensorSpec
 from glassworks.errors import BundleError, Unsupported
@@ -13,7 +13,7 @@ from glassworks.errors import BundleError, Unsupported
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
 
-_DATATYPES: Mapping[str, Datatype] = MappingProxyType(
+_DATATYPES: Mapping[str, str] = MappingProxyType(
     {
         "f32": "FP32",
         "f64": "FP64",
@@ -21,7 +21,9 @@ _DATATYPES: Mapping[str, Datatype] = MappingProxyType(
         "bf16": "BF16",
         "boolean": "BOOL",
         "string": "BYTES",
-        **{f"{kind}{bits}": f"{word}{bits}" for kind, word in (("i", "INT"), ("u", "UINT")) for bits in (8, 16, 32, 64)},  # type: ignore[dict-item]
+        **{
+            f"{kind}{bits}": f"{word}{bits}" for kind, word in (("i", "INT"), ("u", "UINT")) for bits in (8, 16, 32, 64)
+        },
     }
 )
 
@@ -38,7 +40,9 @@ class OpenVino(Runtime):
         import openvino
 
         if device != "cpu":
-            raise Unsupported(f"the runtime 'openvino' runs on cpu, not on {device}", "choose the runtime 'onnxruntime'")
+            raise Unsupported(
+                f"the runtime 'openvino' runs on cpu, not on {device}", "choose the runtime 'onnxruntime'"
+            )
         artifact = opened.artifact
         core = openvino.Core()
         if artifact.precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
@@ -53,7 +57,9 @@ class OpenVino(Runtime):
             compiled = core.compile_model(str(opened.path), "CPU", settings)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1][:200]
-            raise BundleError(f"OpenVINO cannot open {opened.path.name}: {reason}", "package the model again") from error
+            raise BundleError(
+                f"OpenVINO cannot open {opened.path.name}: {reason}", "package the model again"
+            ) from error
         return _OpenVinoSession(compiled)
 
 
@@ -80,4 +86,5 @@ class _OpenVinoSession(Session):
 
 def _spec(port: Any) -> TensorSpec:
     shape = tuple(size.get_length() if size.is_static else -1 for size in port.get_partial_shape())
-    return TensorSpec(name=port.get_any_name(), datatype=_DATATYPES[port.get_element_type().get_type_name()], shape=shape)
+    datatype = cast(Datatype, _DATATYPES[port.get_element_type().get_type_name()])
+    return TensorSpec(name=port.get_any_name(), datatype=datatype, shape=shape)

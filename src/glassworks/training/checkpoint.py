@@ -33,7 +33,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
             values: dict[str, Any] = json.loads((file.metadata() or {})["values"])
     except (SafetensorError, KeyError, ValueError, OSError) as error:
@@ -94,5 +94,9 @@ def storage_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         what = "the disk is full" if full else (error.strerror or str(error))
-        mend = "free some space and give the same command again" if full else "make the folder writable, or set GLASSWORKS_HOME"
+        mend = (
+            "free some space and give the same command again"
+            if full
+            else "make the folder writable, or set GLASSWORKS_HOME"
+        )
         raise StorageError(f"cannot write {path}: {what}", mend) from error

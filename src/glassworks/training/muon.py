@@ -21,13 +21,18 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.6, weight_decay: float = 0.0, iterations: int = 3
+        self,
+        parameters: Iterable[Tensor],
+        lr: float,
+        momentum: float = 0.6,
+        weight_decay: float = 0.0,
+        iterations: int = 3,
     ) -> None:
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "iterations": iterations}
         super().__init__(parameters, defaults)
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> None:  # type: ignore[override] # gradients are computed by the loop
         """One update from the present gradients."""
         for group in self.param_groups:
             for parameter in group["params"]:

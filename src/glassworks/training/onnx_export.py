@@ -19,7 +19,12 @@ _LARGEST_BATCH = 65_536
 
 
 def write_onnx(
-    module: torch.nn.Module, example: tuple[torch.Tensor, ...], path: Path, *, inputs: Sequence[str], outputs: Sequence[str]
+    module: torch.nn.Module,
+    example: tuple[torch.Tensor, ...],
+    path: Path,
+    *,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
 ) -> None:
     """Export `module(*example)` to `path`; the first dimension of every input is free.
 

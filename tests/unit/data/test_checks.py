@@ -50,7 +50,8 @@ def recompressed(picture: Pixels) -> Pixels:
 
 
 def brighter(picture: Pixels) -> Pixels:
-    return np.clip(picture * 1.08, 0, 255).astype(np.uint8)
+    brightened: Pixels = np.clip(picture * 1.08, 0, 255).astype(np.uint8)
+    return brightened
 
 
 def larger(picture: Pixels) -> Pixels:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.unit.explanation.compiled import CLASSES, Compiled, compiled_network
 from torch import nn
 
 from glassworks.families.convnet.networks import Classic, Default
-from tests.unit.explanation.compiled import CLASSES, Compiled, compiled_network
 
 
 @pytest.fixture(scope="session", params=["classic", "default"])

@@ -7,11 +7,10 @@ import pytest
 import torch
 from captum.attr import InputXGradient, IntegratedGradients, LayerAttribution, LayerGradCam, Occlusion, Saliency
 from numpy.typing import NDArray
+from tests.unit.explanation.compiled import Compiled
 
 from glassworks.catalog import get
 from glassworks.contracts import Attribution, Budget, Explainer
-
-from tests.unit.explanation.compiled import Compiled
 
 
 def ours(compiled: Compiled, method: str, row: int, budget: Budget | None = None) -> Attribution:
@@ -19,7 +18,12 @@ def ours(compiled: Compiled, method: str, row: int, budget: Budget | None = None
     explainer = get(Explainer, method)
     image = compiled.images[row : row + 1]
     return explainer.explain(
-        compiled.sessions[explainer.role], image, int(compiled.targets[row]), np.zeros_like(image), budget or Budget(), 0
+        compiled.sessions[explainer.role],
+        image,
+        int(compiled.targets[row]),
+        np.zeros_like(image),
+        budget or Budget(),
+        0,
     )
 
 
@@ -71,7 +75,9 @@ def test_occlusion_equals_captums(compiled: Compiled) -> None:
 
         signature = compiled.sessions["gradient"].signature
 
-        def run(self, tensors: dict[str, NDArray[np.float32]], outputs: object = None) -> dict[str, NDArray[np.float32]]:
+        def run(
+            self, tensors: dict[str, NDArray[np.float32]], outputs: object = None
+        ) -> dict[str, NDArray[np.float32]]:
             padded = np.pad(tensors["image"], ((0, 0), (0, 0), (0, 0), (0, 3)))
             scores = compiled.network(torch.from_numpy(padded))
             return {"scores": probabilities(scores).numpy()}

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.unit.explanation.compiled import Compiled
 
 from glassworks.catalog import found, get
 from glassworks.contracts import Budget, Explainer, Signature, TensorSpec
 from glassworks.explanation.gradients import enlarge, gauss_lobatto
-
-from tests.unit.explanation.compiled import Compiled
 
 
 class LinearModel:
@@ -48,7 +47,9 @@ def test_integrated_gradients_keep_their_promise_or_say_that_they_do_not(compile
     for image in compiled.images:
         result = explainer.explain(session, image[None], 1, np.zeros_like(image[None]), Budget(tolerance=0.01), 0)
         change = result.score - (result.baseline_score or 0.0)
-        assert result.gap == pytest.approx(abs(result.values.sum() - change) / max(abs(change), 1e-6), rel=0.05, abs=1e-4)
+        assert result.gap == pytest.approx(
+            abs(result.values.sum() - change) / max(abs(change), 1e-6), rel=0.05, abs=1e-4
+        )
         assert result.converged == (result.gap is not None and result.gap <= 0.01)
     short = explainer.explain(
         session, compiled.images[:1], 1, np.zeros_like(compiled.images[:1]), Budget(tolerance=1e-9, max_steps=8), 0

@@ -45,7 +45,7 @@ def test_sparse_maps_remove_exactly_what_was_asked(zeros: float) -> None:
 
     def remaining(rows: NDArray[np.float32]) -> NDArray[np.float32]:
         left.extend(int(row.sum()) for row in rows)
-        return rows.mean(axis=(1, 2, 3))
+        return np.asarray(rows.mean(axis=(1, 2, 3)))
 
     image = np.ones((1, 1, 20, 20), np.float32)
     removal_curves(remaining, image, np.zeros_like(image), [order])
@@ -71,7 +71,7 @@ def test_all_channels_of_a_place_go_together() -> None:
 
     def keep(rows: NDArray[np.float32]) -> NDArray[np.float32]:
         seen.append(rows)
-        return rows.mean(axis=(1, 2, 3))
+        return np.asarray(rows.mean(axis=(1, 2, 3)))
 
     removal_curves(keep, image, np.zeros_like(image), [np.arange(16)])
     for row in np.concatenate(seen):

@@ -91,7 +91,9 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path)
 
 @pytest.mark.parametrize("patience", [None, 3])
 @pytest.mark.parametrize("stop", [1, 5, 6, 7, 17, 20, 35])
-def test_a_run_that_was_stopped_anywhere_ends_with_the_same_bits(tmp_path: Path, stop: int, patience: int | None) -> None:
+def test_a_run_that_was_stopped_anywhere_ends_with_the_same_bits(
+    tmp_path: Path, stop: int, patience: int | None
+) -> None:
     plan = replace(PLAN, patience=patience)
     whole, resumed = learner(), learner()
     (tmp_path / "whole").mkdir()

@@ -14,7 +14,9 @@ from glassworks.training.machine import choose_precision, usable_cpus
 from glassworks.training.runs import forget_run, open_run, run_name
 
 
-@pytest.mark.parametrize(("quota", "limit"), [("50000 100000", 1), ("150000 100000", 2), ("max 100000", 10_000), ("", 10_000)])
+@pytest.mark.parametrize(
+    ("quota", "limit"), [("50000 100000", 1), ("150000 100000", 2), ("max 100000", 10_000), ("", 10_000)]
+)
 def test_cpus_are_those_of_the_cgroup(tmp_path: Path, quota: str, limit: int) -> None:
     (tmp_path / "cpu.max").write_text(quota)
     assert usable_cpus(tmp_path) == min(limit, len(os.sched_getaffinity(0)))
@@ -35,10 +37,10 @@ def test_a_run_is_found_again_by_what_decides_its_weights(tmp_path: Path) -> Non
     served = job.model_copy(update={"serving": job.serving.model_copy(update={"port": 1})})
     assert run_name(job, "f") == run_name(served, "f")
     assert len({run_name(job, "f"), run_name(other, "f"), run_name(job, "g")}) == 3
-    with open_run(tmp_path, job, "f") as folder, pytest.raises(TrainingError, match="another process") as told:
-        with open_run(tmp_path, job, "f"):
-            pytest.fail("the run is held")
+    with open_run(tmp_path, job, "f") as folder:
         assert folder.is_dir()
+        with pytest.raises(TrainingError, match="another process") as told:
+            open_run(tmp_path, job, "f").__enter__()
     assert "--set name" in told.value.mend
 
 

@@ -14,7 +14,9 @@ def catalog(as_json: AsJson = False) -> None:
     from glassworks.catalog import contract_of, found, kinds
 
     listing = {
-        kind: {name: (inspect.getdoc(type(each)) or "").split("\n")[0] for name, each in found(contract_of(kind)).items()}
+        kind: {
+            name: (inspect.getdoc(type(each)) or "").split("\n")[0] for name, each in found(contract_of(kind)).items()
+        }
         for kind in kinds()
     }
     if as_json:

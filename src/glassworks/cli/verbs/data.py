@@ -8,7 +8,9 @@ import typer
 
 from glassworks.cli.output import AsJson, stdout, table, write_json
 
-group = typer.Typer(help="Sources of data: list the samples, check a source.", no_args_is_help=True, rich_markup_mode=None)
+group = typer.Typer(
+    help="Sources of data: list the samples, check a source.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @group.command("list")

@@ -11,7 +11,9 @@ from glassworks.cli.output import AsJson, LiveProgress, Reference, measured, std
 
 def evaluate(
     model: Reference,
-    data: Annotated[str | None, typer.Option(help="Another source, such as folder:PATH; all its examples are used.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Another source, such as folder:PATH; all its examples are used.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a model: metrics with 95 % intervals."""

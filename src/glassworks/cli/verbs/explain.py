@@ -18,7 +18,9 @@ def explain(
     model: Reference,
     value: InputFile,
     method: Annotated[str | None, typer.Option(help="One of the model's methods; see 'glassworks show MODEL'.")] = None,
-    target: Annotated[str | None, typer.Option(help="The label or number of the class; the predicted one if left out.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="The label or number of the class; the predicted one if left out.")
+    ] = None,
     baseline: Annotated[float | None, typer.Option(help="What counts as 'nothing there'; 0 is black.")] = None,
     budget: Annotated[str | None, typer.Option(help="Longest time to spend, such as 50ms.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
@@ -58,7 +60,9 @@ def explain(
         write_json({"model": model, **record})
         return
     console = stdout()
-    console.print(f"[bold]{model}: {explanation.label}[/bold], because of (red for, blue against; {explanation.method}):")
+    console.print(
+        f"[bold]{model}: {explanation.label}[/bold], because of (red for, blue against; {explanation.method}):"
+    )
     show_blocks(shaded_blocks(values), console)
     show_grade({**record, **record["quality"]}, console)
     if output:
@@ -76,7 +80,9 @@ def _class(model: str, target: str | None, registry: Registry) -> int | None:
         return labels.index(target)
     if target.isdecimal():
         return int(target)
-    raise InputError(f"there is no class '{target}'", f"classes: {', '.join(labels[:20])}{' ...' if len(labels) > 20 else ''}")
+    raise InputError(
+        f"there is no class '{target}'", f"classes: {', '.join(labels[:20])}{' ...' if len(labels) > 20 else ''}"
+    )
 
 
 def register(program: typer.Typer) -> None:

@@ -36,10 +36,20 @@ def show(model: Reference, as_json: AsJson = False) -> None:
         return
     console = stdout()
     artifacts = [(a.role, a.precision, a.runtime, a.file) for a in manifest.artifacts]
-    table(f"{manifest.name}: {manifest.task} ({manifest.family})", ("role", "precision", "engine", "file"), artifacts, console)
+    table(
+        f"{manifest.name}: {manifest.task} ({manifest.family})",
+        ("role", "precision", "engine", "file"),
+        artifacts,
+        console,
+    )
     metrics = [(name, measured(value), str(value.examples)) for name, value in manifest.metrics.items()]
     table("metrics on the test split", ("metric", "value [95 %]", "examples"), metrics, console)
-    table("fidelity of explanations", ("measure", "value"), [(k, f"{v:.4f}") for k, v in manifest.fidelity.items()], console)
+    table(
+        "fidelity of explanations",
+        ("measure", "value"),
+        [(k, f"{v:.4f}") for k, v in manifest.fidelity.items()],
+        console,
+    )
     console.print(f"explains with: {', '.join(manifest.explainers)}")
     console.print(f"card: {bundle.folder / 'card.md'}")
 

@@ -8,11 +8,13 @@ import typer
 
 from glassworks.cli.output import AsJson, LiveProgress, Reference, stdout, write_json
 
+_WITHIN = ("accuracy_drop <= 0.5%",)
+
 
 def optimize(
     model: Reference,
     minimize: Annotated[str, typer.Option(help="latency_p50, latency_p99 (with @BATCH) or size.")] = "latency_p99",
-    within: Annotated[list[str], typer.Option(help="A constraint; give it again for more.")] = ["accuracy_drop <= 0.5%"],  # noqa: B006
+    within: Annotated[list[str] | None, typer.Option(help="A constraint; give it again for more.")] = None,
     budget: Annotated[str, typer.Option(help="Time for measuring, such as 30s or 5m.")] = "60s",
     threads: Annotated[int, typer.Option(min=1, help="Threads of one call.")] = 1,
     as_json: AsJson = False,
@@ -22,7 +24,7 @@ def optimize(
     from glassworks.cli.tables import report_json, show_report
     from glassworks.registry import Registry
 
-    objective = {"minimize": minimize, "within": tuple(within), "budget": budget, "threads": threads}
+    objective = {"minimize": minimize, "within": tuple(within or _WITHIN), "budget": budget, "threads": threads}
     progress = LiveProgress()
     try:
         report, version = flow.optimize(model, objective, Registry.open(), progress)

@@ -8,7 +8,9 @@ import typer
 
 from glassworks.cli.output import AsJson, Reference, read_input, stdout, table, write_json
 
-InputFile = Annotated[str, typer.Argument(metavar="INPUT", help="A file as the model takes it, such as a picture; - for stdin.")]
+InputFile = Annotated[
+    str, typer.Argument(metavar="INPUT", help="A file as the model takes it, such as a picture; - for stdin.")
+]
 
 
 def predict(model: Reference, value: InputFile, as_json: AsJson = False) -> None:

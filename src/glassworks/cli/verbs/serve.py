@@ -11,7 +11,9 @@ from glassworks.cli.output import AsJson, stderr, write_json
 
 
 def serve(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL ...", help="NAME, NAME@VERSION, NAME@ALIAS, or paths of bundles.")],
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL ...", help="NAME, NAME@VERSION, NAME@ALIAS, or paths of bundles.")
+    ],
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free port.")] = 8080,
     max_batch: Annotated[int, typer.Option(min=1, help="Rows computed together.")] = 32,

@@ -10,11 +10,13 @@ import typer
 from glassworks.cli.output import AsJson, LiveProgress, measured, stdout, table, write_json
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB.toml", help="The job file.")]
-Overrides = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the job file.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the job file.")
+]
 Fresh = Annotated[bool, typer.Option("--resume/--fresh", help="Go on with an interrupted run, or forget it.")]
 
 
-def train(job: JobFile, overrides: Overrides = [], resume: Fresh = True, as_json: AsJson = False) -> None:  # noqa: B006
+def train(job: JobFile, overrides: Overrides = None, resume: Fresh = True, as_json: AsJson = False) -> None:
     """Train the model of a job file. An interrupted run goes on by itself."""
     from glassworks import flow
     from glassworks.config import load_job
@@ -22,7 +24,7 @@ def train(job: JobFile, overrides: Overrides = [], resume: Fresh = True, as_json
 
     progress = LiveProgress()
     try:
-        made = flow.train(load_job(job, overrides), Registry.open(), progress, fresh=not resume)
+        made = flow.train(load_job(job, overrides or ()), Registry.open(), progress, fresh=not resume)
     finally:
         progress.close()
     model, metrics = made.model, made.model.metrics

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def up(
     job: JobFile,
-    overrides: Overrides = [],  # noqa: B006
+    overrides: Overrides = None,
     check: Annotated[bool, typer.Option("--check", help="On a free port: ask, answer, stop, exit 0.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Leave the service running and return.")] = False,
     resume: Fresh = True,
@@ -30,7 +30,7 @@ def up(
     from glassworks.config import load_job
     from glassworks.registry import Registry
 
-    loaded, registry, progress = load_job(job, overrides), Registry.open(), LiveProgress()
+    loaded, registry, progress = load_job(job, overrides or ()), Registry.open(), LiveProgress()
     port = 0 if check else loaded.serving.port
     require_free(loaded.serving.host, port)
     console = stderr() if as_json else stdout()

@@ -19,9 +19,7 @@ def augmentation(kind: Kind) -> Augmentation | None:
     return {"none": None, "digits": affine, "photos": flip_and_crop, "shifts": crop}[kind]
 
 
-def affine(
-    x: Tensor, degrees: float = 15.0, scale: float = 0.15, shear: float = 0.2, shift: float = 2 / 28
-) -> Tensor:
+def affine(x: Tensor, degrees: float = 15.0, scale: float = 0.15, shear: float = 0.2, shift: float = 2 / 28) -> Tensor:
     """A small random rotation, scaling, shear and shift (of the side) a picture, bilinear; outside is black.
 
     For digits, letters and symbols, which must not be mirrored.

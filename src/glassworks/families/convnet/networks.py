@@ -1,4 +1,4 @@
-"""The convolutional networks: the textbook one and ours. Shapes: N examples, C channels, H height, W width, K classes."""
+"""The textbook network and ours. Shapes: N examples, C channels, H height, W width, K classes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Classic(Network):
         if min(sides) < 1:
             raise ConfigError(
                 f"the recipe 'classic' needs pictures of at least 10 x 10 pixels, these have {height} x {width}",
-                "set training.recipe = \"default\", or model.size to 10 or more",
+                'set training.recipe = "default", or model.size to 10 or more',
             )
         self.features = nn.Sequential(
             nn.Conv2d(channels, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU()
@@ -106,11 +106,19 @@ class Default(Network):
         self.head = Pooled(filters, classes)
 
 
+def arrange(network: nn.Module, *, channels_last: bool) -> None:
+    """Lay the filters out in memory as the engine computes fastest with them."""
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    network.to(memory_format=layout)  # type: ignore[call-overload] # missing in PyTorch's own types
+
+
 def deployable(network: Network) -> Network:
     """A copy for inference: frozen, in fp32 on the CPU, batch normalizations folded into their convolutions."""
     from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-    frozen = copy.deepcopy(network).to("cpu", torch.float32, memory_format=torch.contiguous_format)
+    frozen: Network = copy.deepcopy(network)
+    frozen.to("cpu", torch.float32)
+    arrange(frozen, channels_last=False)
     frozen.eval().requires_grad_(False)
     for module in frozen.modules():
         if isinstance(module, ConvUnit):

@@ -1,4 +1,4 @@
-"""Pictures with a known cause: a bright bar whose direction is the class, on noise. For tests and the conformance suite."""
+"""Pictures with a known cause, for tests: a bright bar whose direction is the class, on noise."""
 
 from __future__ import annotations
 

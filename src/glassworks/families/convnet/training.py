@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from glassworks.errors import ConfigError
 from glassworks.families.convnet import ConvNetConfig
 from glassworks.families.convnet.augment import Augmentation, Kind, augmentation
 from glassworks.families.convnet.export import signature
-from glassworks.families.convnet.networks import Network, Standardize
+from glassworks.families.convnet.networks import Network, Standardize, arrange
 from glassworks.families.convnet.recipes import RECIPES, Recipe
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint
 from glassworks.training.loop import STATE, Learner, Plan, fit
@@ -34,7 +34,8 @@ _ROWS = 512
 _SHORT_EPOCHS = 6
 _DARK = 0.05 * 255
 _FEW = 1000
-"""With fewer examples than this, batches are halved."""
+_SMALL_BATCH = 32
+_SAVING_S = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,8 @@ def train(dataset: Dataset, job: Job, config: ConvNetConfig, folder: Path, progr
 def _recipe(job: Job) -> Recipe:
     if job.training.recipe not in RECIPES:
         raise ConfigError(
-            f"job '{job.name}': 'training.recipe' is '{job.training.recipe}'", f"recipes of convnet: {', '.join(RECIPES)}"
+            f"job '{job.name}': 'training.recipe' is '{job.training.recipe}'",
+            f"recipes of convnet: {', '.join(RECIPES)}",
         )
     return RECIPES[job.training.recipe]
 
@@ -102,14 +104,14 @@ def _fit(
     progress: Progress,
     started: float,
 ) -> dict[str, Any]:
-    options = job.training
-    device = choose_device(options.device)
+    """Train, and return what is kept beside the weights."""
+    device = choose_device(job.training.device)
     pixels, targets = _resident(dataset.splits["train"], device)
+    validation = _resident(dataset.splits["validation"], device)
     _standardize(network, pixels)
-    memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    network.to(device, memory_format=memory_format)  # type: ignore[call-overload]
-    batch_size = options.batch_size or (recipe.batch_size if len(targets) >= _FEW else min(32, recipe.batch_size))
-    epochs = options.epochs or max(recipe.epochs, math.ceil(recipe.min_steps * batch_size / len(targets)))
+    network.to(device)
+    arrange(network, channels_last=recipe.channels_last)
+    batch_size, epochs = _extent(recipe, job, len(targets))
     kind = _augmentation_kind(config, recipe, pixels, epochs)
     setting = _Setting(
         network=network,
@@ -117,41 +119,26 @@ def _fit(
         pixels=pixels,
         targets=targets,
         augment=augmentation(kind),
-        weights=_class_weights(targets, len(dataset.classes)) if options.class_weights == "balanced" else None,
+        weights=_class_weights(targets, len(dataset.classes)) if job.training.class_weights == "balanced" else None,
         bf16=False,
     )
     setting = _with_precision(setting, job, folder, batch_size)
-    validation = _resident(dataset.splits["validation"], device)
-    begin = time.monotonic()
-    evaluate(network, *validation)
-    reserve_s = 2 * (time.monotonic() - begin) + 0.02
     learner = Learner(
         network=network,
-        optimizers=recipe.optimizers(network, options.learning_rate or recipe.learning_rate),
+        optimizers=recipe.optimizers(network, job.training.learning_rate or recipe.learning_rate),
         examples=len(targets),
         loss=setting.loss,
         evaluate=lambda: evaluate(network, *validation),
     )
-    plan = Plan(
-        epochs=epochs,
-        batch_size=batch_size,
-        schedule=recipe.schedule,
-        seed=options.seed,
-        metric="accuracy",
-        budget_s=options.budget,
-        started=started,
-        reserve_s=reserve_s,
-        average_tail=recipe.average_tail,
-        patience=options.patience,
-        checkpoint_every_s=options.checkpoint_every,
-        drop_last=recipe.drop_last,
-    )
+    plan = _plan(recipe, job, batch_size, epochs, started, _seconds(learner.evaluate))
     result = fit(learner, plan, folder, progress)
-    task = get(Task, "image-classification")
-    metrics = task.measure(probabilities(network, validation[0]).numpy(), validation[1].cpu().numpy())
-    network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    metrics = get(Task, "image-classification").measure(
+        probabilities(network, validation[0]).numpy(), validation[1].cpu().numpy()
+    )
+    network.to("cpu")
+    arrange(network, channels_last=False)
     seconds = time.monotonic() - started
-    progress.finish(f"accuracy {metrics['accuracy'].value:.4f} on validation in {seconds:.1f} s")
+    progress.finish(f"accuracy {metrics['accuracy'].value:.4f} on validation")
     return {
         "seconds": seconds,
         "resumed": result.resumed,
@@ -160,6 +147,38 @@ def _fit(
         "augment": kind,
         "precision": "bf16" if setting.bf16 else "fp32",
     }
+
+
+def _extent(recipe: Recipe, job: Job, examples: int) -> tuple[int, int]:
+    """(batch size, epochs): what the job says, else the recipe's; small data in smaller batches and more often."""
+    usual = recipe.batch_size if examples >= _FEW else min(_SMALL_BATCH, recipe.batch_size)
+    batch_size = job.training.batch_size or usual
+    return batch_size, job.training.epochs or max(recipe.epochs, math.ceil(recipe.min_steps * batch_size / examples))
+
+
+def _plan(recipe: Recipe, job: Job, batch_size: int, epochs: int, started: float, validation_s: float) -> Plan:
+    """The recipe under the job's budget, of which the end of the stage takes two validations and the saving."""
+    options = job.training
+    return Plan(
+        epochs=epochs,
+        batch_size=batch_size,
+        schedule=recipe.schedule,
+        seed=options.seed,
+        metric="accuracy",
+        budget_s=options.budget,
+        started=started,
+        reserve_s=2 * validation_s + _SAVING_S,
+        average_tail=recipe.average_tail,
+        patience=options.patience,
+        checkpoint_every_s=options.checkpoint_every,
+        drop_last=recipe.drop_last,
+    )
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.monotonic()
+    call()
+    return time.monotonic() - start
 
 
 def _resident(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -228,7 +247,7 @@ def probabilities(network: nn.Module, pixels: Tensor) -> Tensor:
     """Softmax probabilities (N K, float32 on the CPU) of uint8 pixels (N C H W)."""
     network.eval()
     with torch.inference_mode():
-        parts = [network(part.float().div_(255)).float().softmax(dim=1) for part in pixels.split(_ROWS)]
+        parts = [network(part.float().div_(255)).float().softmax(dim=1) for part in torch.split(pixels, _ROWS)]
     return torch.cat(parts).cpu()
 
 
