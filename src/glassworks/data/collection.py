@@ -93,17 +93,7 @@ def collect(
 
     Raises DataError when a class is left with no readable picture.
     """
-    seen: list[_Look | str] = [""] * len(entries)
-
-    def look(index: int) -> None:
-        try:
-            seen[index] = _look(decode(entries[index]))
-        except InputError as error:
-            seen[index] = error.problem
-        except OSError as error:
-            seen[index] = f"it cannot be read: {error.strerror or error}"
-
-    in_threads(look, len(entries))
+    seen = _look_at_all(entries, decode)
     failed = [(name, reason) for name, reason in zip(names, seen, strict=True) if isinstance(reason, str)]
     kept = [index for index, one in enumerate(seen) if not isinstance(one, str)]
     looks = _stacked([one for one in seen if not isinstance(one, str)])
@@ -139,6 +129,22 @@ class _Look:
     digest: bytes
     thumbnail: NDArray[np.uint8]
     chroma: NDArray[np.uint8]
+
+
+def _look_at_all(entries: Sequence[_T], decode: Callable[[_T], Picture]) -> list[_Look | str]:
+    """A look at each entry, or the reason why there is none."""
+    seen: list[_Look | str] = [""] * len(entries)
+
+    def look(index: int) -> None:
+        try:
+            seen[index] = _look(decode(entries[index]))
+        except InputError as error:
+            seen[index] = error.problem
+        except OSError as error:
+            seen[index] = f"it cannot be read: {error.strerror or error}"
+
+    in_threads(look, len(entries))
+    return seen
 
 
 def _look(picture: Picture) -> _Look:

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 STATE = "state.safetensors"
 METRICS = "metrics.jsonl"
 _REPORT_S = 0.2
-_VALIDATION_SHARE = 0.05
-"""Validation for display alone takes at most this share of the time."""
+_VALIDATION_SHARE = 0.02
+_VALIDATION_AFTER_S = 2.0
+"""Validation for display alone begins after some time, and takes at most this share of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,16 +237,21 @@ class _Run:
         state = self.state
         state.epoch = math.ceil(state.step / self.per_epoch)
         row = {"epoch": float(state.epoch), "step": float(state.step), "loss": loss}
-        if self.plan.patience or self.validation_s <= _VALIDATION_SHARE * self.spent():
+        if self.plan.patience or self._shows_validation():
             row |= self._validate()
         row["seconds"] = self.spent()
         state.history.append(row)
         if self.plan.patience:
             self._remember_best(row[self.plan.metric])
         self.report.update(**row)
-        self._log()
+        with (self.folder / METRICS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
         if self.plan.clock() - self.saved >= self.plan.checkpoint_every_s:
             self.save(loss)
+
+    def _shows_validation(self) -> bool:
+        spent = self.spent()
+        return spent > _VALIDATION_AFTER_S and self.validation_s <= _VALIDATION_SHARE * spent
 
     def _validate(self) -> dict[str, float]:
         start = self.plan.clock()
@@ -269,11 +275,6 @@ class _Run:
         else:
             self.average.copy_into_network()
         self.learner.network.eval()
-        self._log()
-
-    def _log(self) -> None:
-        lines = "".join(json.dumps(row) + "\n" for row in self.state.history)
-        write_atomically(self.folder / METRICS, lines.encode())
 
     def save(self, loss: float) -> None:
         """Write the complete state, all or nothing; never one whose loss is no number."""
@@ -302,6 +303,7 @@ class _Run:
 
         path = self.folder / STATE
         if not path.exists():
+            (self.folder / METRICS).unlink(missing_ok=True)
             return False
         flat, values = load_checkpoint(path)
         parts: dict[str, dict[str, torch.Tensor]] = {}
@@ -319,4 +321,7 @@ class _Run:
         self.best = parts.get("best", {})
         self.order = parts["sampler"]["order"]
         torch.set_rng_state(parts["sampler"]["random"])
+        # What was logged after the checkpoint is done again.
+        lines = "".join(json.dumps(row) + "\n" for row in self.state.history)
+        write_atomically(self.folder / METRICS, lines.encode())
         return True

@@ -51,11 +51,26 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalize(matrix: Tensor, iterations: int) -> Tensor:
-    """Push all singular values of a matrix towards one by Newton-Schulz steps; the vectors stay."""
+    """Push all singular values of a matrix towards one by Newton-Schulz steps; the vectors stay.
+
+    Each step multiplies by a polynomial P of the Gram matrix G, and turns G into P G P: the steps are made on the
+    small Gram matrix, and only their product meets the long rows.
+    """
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
-    for _ in range(iterations):
-        square = x @ x.T
-        x = torch.addmm(x, torch.addmm(square, square, square, beta=_B, alpha=_C), x, beta=_A)
+    gram = x @ x.T
+    step = total = _polynomial(gram)
+    for _ in range(iterations - 1):
+        gram = step @ gram @ step
+        step = _polynomial(gram)
+        total = step @ total
+    x = total @ x
     return x.T if tall else x
+
+
+def _polynomial(gram: Tensor) -> Tensor:
+    """a I + b G + c G^2."""
+    result = torch.addmm(gram, gram, gram, beta=_B, alpha=_C)
+    result.diagonal().add_(_A)
+    return result

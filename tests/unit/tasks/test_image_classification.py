@@ -81,6 +81,13 @@ def test_intervals_hold_the_value(examples: int, classes: int, seed: int) -> Non
         assert name == "log_loss" or high <= 1
 
 
+def test_all_right_reaches_exactly_1() -> None:
+    """Ten of ten, where rounding leaves the formula's bound a hair below."""
+    low, high = TASK.measure(np.eye(2)[[0, 1] * 5], np.array([0, 1] * 5))["accuracy"].interval
+    assert low == pytest.approx(0.7224672)
+    assert high == 1.0
+
+
 def test_more_examples_make_narrower_intervals() -> None:
     few, many = (TASK.measure(*scored(examples, 3)) for examples in (50, 2000))
     for name in few:

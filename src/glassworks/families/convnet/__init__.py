@@ -62,7 +62,7 @@ class ConvNet(Family):
         from glassworks.data.dataset import labelled_split
         from glassworks.data.sources import read_source
 
-        return labelled_split(read_source(source), preprocessing, labels)
+        return labelled_split(read_source(source, min_classes=1), preprocessing, labels)
 
     def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
         from glassworks.families.convnet.training import train

@@ -36,6 +36,8 @@ _DARK = 0.05 * 255
 _FEW = 1000
 _SMALL_BATCH = 32
 _SAVING_S = 0.05
+_WORTH_A_PROBE = 2000
+"""The probe for bfloat16 takes about ten steps; in a shorter run it could not pay."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +124,8 @@ def _fit(
         weights=_class_weights(targets, len(dataset.classes)) if job.training.class_weights == "balanced" else None,
         bf16=False,
     )
-    setting = _with_precision(setting, job, folder, batch_size)
+    steps = epochs * len(targets) // batch_size
+    setting = _with_precision(setting, job, folder, batch_size, steps)
     learner = Learner(
         network=network,
         optimizers=recipe.optimizers(network, job.training.learning_rate or recipe.learning_rate),
@@ -130,7 +133,8 @@ def _fit(
         loss=setting.loss,
         evaluate=lambda: evaluate(network, *validation),
     )
-    plan = _plan(recipe, job, batch_size, epochs, started, _seconds(learner.evaluate))
+    reserve_s = 2 * _seconds(learner.evaluate) + _SAVING_S if job.training.budget else 0.0
+    plan = _plan(recipe, job, batch_size, epochs, started, reserve_s)
     result = fit(learner, plan, folder, progress)
     metrics = get(Task, "image-classification").measure(
         probabilities(network, validation[0]).numpy(), validation[1].cpu().numpy()
@@ -156,8 +160,8 @@ def _extent(recipe: Recipe, job: Job, examples: int) -> tuple[int, int]:
     return batch_size, job.training.epochs or max(recipe.epochs, math.ceil(recipe.min_steps * batch_size / examples))
 
 
-def _plan(recipe: Recipe, job: Job, batch_size: int, epochs: int, started: float, validation_s: float) -> Plan:
-    """The recipe under the job's budget, of which the end of the stage takes two validations and the saving."""
+def _plan(recipe: Recipe, job: Job, batch_size: int, epochs: int, started: float, reserve_s: float) -> Plan:
+    """The recipe under the job's budget, of which the end of the stage takes `reserve_s`: validation and saving."""
     options = job.training
     return Plan(
         epochs=epochs,
@@ -167,7 +171,7 @@ def _plan(recipe: Recipe, job: Job, batch_size: int, epochs: int, started: float
         metric="accuracy",
         budget_s=options.budget,
         started=started,
-        reserve_s=2 * validation_s + _SAVING_S,
+        reserve_s=reserve_s,
         average_tail=recipe.average_tail,
         patience=options.patience,
         checkpoint_every_s=options.checkpoint_every,
@@ -216,9 +220,11 @@ def _class_weights(targets: Tensor, classes: int) -> Tensor:
     return len(targets) / (classes * counts.float())
 
 
-def _with_precision(setting: _Setting, job: Job, folder: Path, batch_size: int) -> _Setting:
+def _with_precision(setting: _Setting, job: Job, folder: Path, batch_size: int, steps: int) -> _Setting:
     if job.training.precision != "auto":
         return _replace(setting, bf16=job.training.precision == "bf16")
+    if steps < _WORTH_A_PROBE:
+        return setting
     indices = torch.arange(min(batch_size, len(setting.targets)))
 
     def step(bf16: bool) -> None:

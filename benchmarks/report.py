@@ -1,0 +1,51 @@
+"""What the benchmarks share: intervals, a table on stdout, JSON under benchmarks/results."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from glassworks.contracts import Progress
+from glassworks.packaging.machine import instruction_set
+
+_T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
+"""Two-sided 95 % quantiles of Student's t by the number of values."""
+
+
+class Quiet(Progress):
+    """Reports nothing."""
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        """Nothing to do."""
+
+    def update(self, **values: float | str) -> None:
+        """Nothing to do."""
+
+    def finish(self, message: str = "") -> None:
+        """Nothing to do."""
+
+
+def interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean and its 95 % interval by Student's t."""
+    mean = statistics.mean(values)
+    if len(values) < 2:
+        return mean, mean, mean
+    half = _T.get(len(values), 1.96) * statistics.stdev(values) / math.sqrt(len(values))
+    return mean, mean - half, mean + half
+
+
+def publish(name: str, result: Mapping[str, object], rows: Sequence[tuple[str, object, str]]) -> None:
+    """Print the figures beside their bars, and keep everything as JSON."""
+    folder = Path(__file__).parent / "results"
+    folder.mkdir(exist_ok=True)
+    machine = {"python": platform.python_version(), "machine": platform.machine(), "isa": instruction_set()}
+    (folder / f"{name}.json").write_text(json.dumps({"machine": machine, **result}, indent=1) + "\n", encoding="utf-8")
+    width = max(len(row[0]) for row in rows)
+    for figure, value, bar in rows:
+        shown = f"{value:.4f}" if isinstance(value, float) else str(value)
+        sys.stdout.write(f"{figure:<{width}}  {shown:>28}  {bar}\n")

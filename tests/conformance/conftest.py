@@ -1,0 +1,48 @@
+"""Every family of the catalog, trained once from its `tiny()` job and taken through the whole flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from glassworks.catalog import found
+from glassworks.config import Job
+from glassworks.contracts import Family, Progress
+from glassworks.flow import Release, release
+from glassworks.registry import Registry
+
+
+class Silent(Progress):
+    """Tells nobody."""
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        """Nothing to do."""
+
+    def update(self, **values: float | str) -> None:
+        """Nothing to do."""
+
+    def finish(self, message: str = "") -> None:
+        """Nothing to do."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A family with its tiny job and what the flow made of it."""
+
+    family: Family
+    job: Job
+    registry: Registry
+    release: Release
+
+
+@pytest.fixture(scope="session", params=sorted(found(Family)))
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """One release of each family."""
+    folder: Path = tmp_path_factory.mktemp(request.param)
+    family = found(Family)[request.param]
+    job = family.tiny(folder)
+    quick = job.model_copy(update={"optimization": job.optimization.model_copy(update={"budget": 2.0})})
+    registry = Registry.open({"GLASSWORKS_HOME": str(folder / "home")})
+    return Made(family, quick, registry, release(quick, registry, Silent()))
