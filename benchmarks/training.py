@@ -21,7 +21,7 @@ from torch import Tensor
 from glassworks.catalog import get
 from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Dataset, Family
-from glassworks.families.convnet.recipes import RECIPES
+from glassworks.families.convnet.recipes import RECIPES, Shape
 from glassworks.families.convnet.training import probabilities
 from glassworks.training.loop import Learner, Plan, fit
 from glassworks.training.machine import usable_cpus
@@ -84,14 +84,18 @@ def recipes(seeds: int) -> dict[str, object]:
 def _learner(pixels: Tensor, targets: Tensor, evaluate: Callable[[], Mapping[str, float]]) -> Learner:
     recipe = RECIPES["classic"]
     torch.manual_seed(0)
-    network = recipe.build(28, 28, 1, 10)
+    network = recipe.build(Shape(28, 28, 1, 10), None)
 
     def loss(indices: Tensor) -> Tensor:
         scores = network(pixels[indices].float().div_(255))
         return torch.nn.functional.cross_entropy(scores, targets[indices])
 
     return Learner(
-        network=network, optimizers=recipe.optimizers(network, 1e-3), examples=len(targets), loss=loss, evaluate=evaluate
+        network=network,
+        optimizers=recipe.optimizers(network, 1e-3),
+        examples=len(targets),
+        loss=loss,
+        evaluate=evaluate,
     )
 
 
@@ -133,8 +137,16 @@ if __name__ == "__main__":
         "training",
         result,
         [
-            ("default, 2 epochs: wall time over classic's (median)", result["short_wall_over_classic_median"], "<= 0.25"),
-            ("default, 2 epochs: reaches classic's test accuracy", f"{sum(result['short_reaches_classic_accuracy'])} of {seeds} seeds", "all"),  # type: ignore[arg-type]
+            (
+                "default, 2 epochs: wall time over classic's (median)",
+                result["short_wall_over_classic_median"],
+                "<= 0.25",
+            ),
+            (
+                "default, 2 epochs: reaches classic's test accuracy",
+                f"{sum(result['short_reaches_classic_accuracy'])} of {seeds} seeds",
+                "all",
+            ),  # type: ignore[arg-type]
             ("default: test error over classic's (means)", result["default_error_over_classic"], "<= 0.60"),
             ("default: test error, mean [95 %]", f"{mean:.4f} [{low:.4f}, {high:.4f}]", ""),
             ("loop over the same steps by hand (median)", result["loop_overhead_median"], "<= 0.03"),

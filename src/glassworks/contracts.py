@@ -184,7 +184,7 @@ class Budget:
 
     milliseconds: float | None = None
     tolerance: float = 0.01
-    max_steps: int = 256
+    max_steps: int = 257
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,9 @@ from glassworks.flow import Release, release
 from glassworks.registry import Registry
 
 
+FAMILIES: list[str] = sorted(found(Family))
+
+
 class Silent(Progress):
     """Tells nobody."""
 
@@ -37,7 +40,7 @@ class Made:
     release: Release
 
 
-@pytest.fixture(scope="session", params=sorted(found(Family)))
+@pytest.fixture(scope="session", params=FAMILIES)
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """One release of each family."""
     folder: Path = tmp_path_factory.mktemp(request.param)

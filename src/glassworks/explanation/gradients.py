@@ -6,7 +6,6 @@ import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.polynomial.legendre import Legendre
 
 from glassworks.contracts import Session
 
@@ -30,17 +29,20 @@ def targeted(session: Session, rows: Floats, target: int, output: str) -> tuple[
 
 
 @functools.cache
-def gauss_lobatto(count: int) -> tuple[Floats, Floats]:
-    """Nodes and weights of the Gauss-Lobatto rule on [0, 1]: exact for polynomials up to degree 2 count - 3.
+def clenshaw_curtis(count: int) -> tuple[Floats, Floats]:
+    """Nodes and weights of the Clenshaw-Curtis rule on [0, 1]; `count` is odd.
 
-    Both ends are nodes, so the scores that completeness compares cost nothing extra
-    (Abramowitz and Stegun 25.4.32).
+    Every node of a rule is a node of the next one with 2 count - 1 nodes, so that refining wastes nothing, and both
+    ends are nodes, so that the scores which completeness compares cost nothing extra. For smooth functions
+    it is about as exact as Gauss's rule (Trefethen 2008).
     """
-    polynomial = Legendre.basis(count - 1)
-    inner = np.sort(np.real(polynomial.deriv().roots()))
-    nodes = np.concatenate([[-1.0], inner, [1.0]])
-    weights = 2 / (count * (count - 1) * polynomial(nodes) ** 2)
-    return ((nodes + 1) / 2).astype(np.float32), (weights / 2).astype(np.float32)
+    n = count - 1
+    angles = np.arange(count) * np.pi / n
+    terms = np.arange(1, n // 2 + 1)
+    factors = np.where(terms == n // 2, 1.0, 2.0) / (4.0 * terms**2 - 1)
+    weights = (1 - np.cos(2 * angles[:, None] * terms) @ factors) * 2 / n
+    weights[[0, -1]] /= 2
+    return ((1 - np.cos(angles)) / 2).astype(np.float32), (weights / 2).astype(np.float32)
 
 
 def enlarge(coarse: Floats, height: int, width: int) -> Floats:

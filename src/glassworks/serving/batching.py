@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glassworks.errors import Overloaded
+from glassworks.errors import Overloaded, ServingError
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array
@@ -45,19 +46,29 @@ class Batcher:
         self.batches = 0
 
     async def submit(self, tensors: Mapping[str, Array]) -> Mapping[str, Array]:
-        """The outputs for the rows of one request. Raises what the engine raises, or Overloaded."""
+        """The outputs for the rows of one request. Raises what the engine raises, or Overloaded.
+
+        A request of more than `max_rows` rows is computed in parts, so that others need not wait for all of it.
+        """
         rows = len(next(iter(tensors.values())))
         if self._rows + rows > self._max_queue and self._waiting:
             raise Overloaded(
                 f"{self._rows} rows are waiting, at most {self._max_queue} may", f"try again in {RETRY_AFTER_S} s"
             )
-        key = tuple((name, values.dtype, values.shape[1:]) for name, values in tensors.items())
+        if rows <= self._max_rows:
+            return await self._wait(tensors, rows)
+        parts = [slice(begin, begin + self._max_rows) for begin in range(0, rows, self._max_rows)]
+        pieces = [{name: values[part] for name, values in tensors.items()} for part in parts]
+        return _joined(await asyncio.gather(*(self._wait(piece, len(next(iter(piece.values())))) for piece in pieces)))
+
+    def _wait(self, tensors: Mapping[str, Array], rows: int) -> asyncio.Future[Mapping[str, Array]]:
+        key = tuple([(name, values.dtype, values.shape[1:]) for name, values in tensors.items()])
         waiting = _Waiting(key, tensors, rows, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._rows += rows
         if self._draining is None:
             self._draining = asyncio.ensure_future(self._drain())
-        return await waiting.future
+        return waiting.future
 
     async def _drain(self) -> None:
         """Run while anything waits; what arrives meanwhile forms the next batch."""
@@ -94,7 +105,8 @@ class Batcher:
     async def _answer(self, batch: list[_Waiting]) -> None:
         self.batches += 1
         try:
-            outputs = await self._call(_joined(batch))
+            outputs = await self._call(_joined([waiting.tensors for waiting in batch]))
+            answers = _split(outputs, [waiting.rows for waiting in batch])
         except Exception as error:  # noqa: BLE001 - engines raise many classes; each request gets its own
             if len(batch) == 1:
                 _fail(batch[0], error)
@@ -102,12 +114,9 @@ class Batcher:
                 for waiting in batch:
                     await self._answer([waiting])
             return
-        begin = 0
-        for waiting in batch:
-            part = slice(begin, begin + waiting.rows)
+        for waiting, answer in zip(batch, answers, strict=True):
             if not waiting.future.done():
-                waiting.future.set_result({name: values[part] for name, values in outputs.items()})
-            begin += waiting.rows
+                waiting.future.set_result(answer)
 
     async def _call(self, tensors: Mapping[str, Array]) -> Mapping[str, Array]:
         if self._executor is None:
@@ -115,10 +124,27 @@ class Batcher:
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, tensors)
 
 
-def _joined(batch: list[_Waiting]) -> Mapping[str, Array]:
-    if len(batch) == 1:
-        return batch[0].tensors
-    return {name: np.concatenate([waiting.tensors[name] for waiting in batch]) for name in batch[0].tensors}
+def _joined(parts: Sequence[Mapping[str, Array]]) -> Mapping[str, Array]:
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _split(outputs: Mapping[str, Array], rows: list[int]) -> list[Mapping[str, Array]]:
+    """The outputs of each request. Raises ServingError where the engine did not answer row by row."""
+    for name, values in outputs.items():
+        if values.shape[:1] != (sum(rows),):
+            raise ServingError(
+                f"the output '{name}' has the shape {list(values.shape)} for {sum(rows)} rows",
+                "export the model with a variable first dimension in each output",
+            )
+    if len(rows) == 1:
+        return [outputs]
+    ends = list(itertools.accumulate(rows))
+    return [
+        {name: values[end - count : end] for name, values in outputs.items()}
+        for end, count in zip(ends, rows, strict=True)
+    ]
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glassworks.contracts import Budget, Explanation, TensorSpec
+from glassworks.catalog import get
+from glassworks.contracts import Budget, Explainer, Explanation, TensorSpec
 from glassworks.errors import InputError, NotFound, Unsupported
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.serving.batching import Batcher
+from glassworks.serving.lane import Lane
+from glassworks.serving.tensors import DTYPES, datatype
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +28,8 @@ _ON_LOOP_S = 200e-6
 """A shorter call is cheaper on the event loop than its way to a thread and back."""
 _SMALL_FILE = 8192
 _WARM_UP_CALLS = 5
+_MAX_WAITING = 64
+"""Explanations, and requests with large files, that may wait for their thread."""
 
 
 class LoadedModel:
@@ -37,6 +42,7 @@ class LoadedModel:
         self.outputs = tuple(spec.name for spec in self.manifest.signature.outputs)
         session = self.opened.session("predict")
         self.call_s = self._warm_up()
+        self._open_explainers()
         executor = engine.threads if self.call_s > _ON_LOOP_S else None
         self.batcher = Batcher(session.run, engine.max_batch, engine.max_queue, executor)
 
@@ -80,12 +86,17 @@ class LoadedModel:
                 for row in range(len(values))
             ]
 
-        return await asyncio.get_running_loop().run_in_executor(self._engine.explaining, run)
+        return await self._engine.explaining.run(run)
+
+    def _open_explainers(self) -> None:
+        """Now, so that a graph that cannot be opened is known before anybody asks and nobody waits for it."""
+        for name in self.manifest.explainers:
+            self.opened.session(get(Explainer, name).role)
 
     def _warm_up(self) -> float:
-        """Open what explains too, and measure a call with one row, in seconds."""
+        """Measure a call with one row, in seconds."""
         rows = {
-            spec.name: np.zeros([1 if size < 0 else size for size in spec.shape], np.float32)
+            spec.name: np.zeros([1 if size < 0 else size for size in spec.shape], DTYPES.get(spec.datatype, object))
             for spec in self.inputs.values()
         }
         session, times = self.opened.session("predict"), []
@@ -109,6 +120,9 @@ class LoadedModel:
                 ready |= await self._decoded(values)
             else:
                 ready[name] = _checked(values, spec)
+        rows = {len(values) for values in ready.values()}
+        if len(rows) > 1:
+            raise InputError(f"the inputs have {sorted(rows)} rows", "send as many rows of each input")
         return ready
 
     async def _decoded(self, values: NDArray[np.generic]) -> Mapping[str, Array]:
@@ -123,7 +137,7 @@ class LoadedModel:
 
         if sum(map(len, files)) <= _SMALL_FILE:
             return decode()
-        return await asyncio.get_running_loop().run_in_executor(self._engine.decoding, decode)
+        return await self._engine.decoding.run(decode)
 
     def _method(self, method: str | None) -> str:
         methods = self.manifest.explainers
@@ -147,8 +161,8 @@ class Engine:
     def __init__(self, max_batch: int = 32, max_queue: int = 1024) -> None:
         self.max_batch, self.max_queue = max_batch, max_queue
         self.threads = ThreadPoolExecutor(1, "engine")
-        self.explaining = ThreadPoolExecutor(1, "explain")
-        self.decoding = ThreadPoolExecutor(1, "decode")
+        self.explaining = Lane("explain", _MAX_WAITING)
+        self.decoding = Lane("decode", _MAX_WAITING)
         self._models: dict[str, dict[str, LoadedModel]] = {}
 
     def load(self, bundle: Bundle, name: str, version: str) -> LoadedModel:
@@ -179,22 +193,23 @@ class Engine:
 
     def close(self) -> None:
         """End the threads; what runs is finished first."""
-        for pool in (self.threads, self.explaining, self.decoding):
-            pool.shutdown()
+        self.threads.shutdown()
+        self.explaining.close()
+        self.decoding.close()
 
 
 def _checked(values: NDArray[np.generic], spec: TensorSpec) -> Array:
     shape = values.shape
-    fits = len(shape) == len(spec.shape) and all(want in (-1, have) for want, have in zip(spec.shape, shape, strict=True))
-    if not fits:
+    if len(shape) != len(spec.shape) or not all(want in (-1, have) for want, have in zip(spec.shape, shape, strict=True)):
         raise InputError(
             f"the input '{spec.name}' has the shape {list(shape)}, the model takes {list(spec.shape)} (-1: any)",
             "send that shape, or picture files as BYTES of shape [N]",
         )
     if shape[0] == 0:
         raise InputError(f"the input '{spec.name}' has no rows", "send at least one row")
-    if spec.datatype == "FP32" and values.dtype != np.float32:
+    if datatype(values) != spec.datatype:
         raise InputError(
-            f"the input '{spec.name}' was sent as {values.dtype}, the model takes {spec.datatype}", f"send {spec.datatype}"
+            f"the input '{spec.name}' was sent as {datatype(values)}, the model takes {spec.datatype}",
+            f"send {spec.datatype}",
         )
     return values

@@ -82,22 +82,25 @@ class Exchange:
             if not message.get("more_body"):
                 break
         content = parts[0] if len(parts) == 1 else b"".join(parts)
-        encoding = self.header(b"content-encoding")
-        return content if encoding in (None, b"identity") else self._decompressed(content, encoding or b"")
+        encoding = (self.header(b"content-encoding") or b"identity").lower()
+        return content if encoding == b"identity" else self._decompressed(content, encoding)
 
     def _decompressed(self, content: bytes, encoding: bytes) -> bytes:
+        name = encoding[:40].decode("latin-1")
         if encoding not in _WINDOWS:
-            raise InputError(f"the content encoding {encoding.decode('latin-1')!r} is not known", "send gzip, deflate or identity")
+            raise InputError(f"the content encoding {name!r} is not known", "send gzip, deflate or identity")
         try:
             inflater = zlib.decompressobj(_WINDOWS[encoding])
-            plain = inflater.decompress(content, self.max_body_bytes)
+            plain = inflater.decompress(content, self.max_body_bytes + 1)
         except zlib.error as error:
-            raise InputError(f"the body is not {encoding.decode()}: {error}", "send what content-encoding says") from None
-        if inflater.unconsumed_tail:
+            raise InputError(f"the body is not {name}: {error}", "send what content-encoding says") from None
+        if len(plain) > self.max_body_bytes:
             raise self._too_large()
-        if not inflater.eof:
-            raise InputError(f"the {encoding.decode()} body is cut off", "send all of it")
+        if not inflater.eof or inflater.unused_data:
+            raise InputError(f"the {name} body is cut off, or followed by something else", "send one whole stream")
         return plain
 
     def _too_large(self) -> TooLarge:
-        return TooLarge(f"the body is larger than {self.max_body_bytes} bytes", "send less, or raise serving.max_body_bytes")
+        return TooLarge(
+            f"the body is larger than {self.max_body_bytes} bytes", "send less, or raise serving.max_body_bytes"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ def serve(
     Raises ServingError when the address cannot be used.
     """
     listening = bind(host, port)
+    # What is loaded by now stays; the garbage collector need not walk over it again and again.
+    gc.freeze()
     config = uvicorn.Config(
         Application(engine, max_body_bytes),  # type: ignore[arg-type] # our scope is read-only
         loop="uvloop",
@@ -54,17 +57,15 @@ def bind(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
-        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        mend = f"give another port, {_free_port(host, port)} is free: --port {_free_port(host, port)}" if taken else "give an address of this machine, such as 127.0.0.1"
-        reason = "the port is in use" if taken else str(error)
+        reason, mend = str(error), "give an address of this machine, such as 127.0.0.1, and a port above 1023"
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            reason, mend = "the port is in use", f"give another port; one that is free: --port {_free_port(host)}"
         raise ServingError(f"cannot listen on {host}:{port}: {reason}", mend) from None
 
 
-def _free_port(host: str, port: int) -> int:
-    for other in range(port + 1, min(port + 100, 65_536)):
-        with contextlib.suppress(OSError), socket.create_server((host, other)):
-            return other
-    return 0
+def _free_port(host: str) -> int:
+    with bind(host, 0) as probe:
+        return int(probe.getsockname()[1])
 
 
 class _Server(uvicorn.Server):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -26,12 +27,13 @@ DTYPES: Mapping[str, np.dtype[Any]] = MappingProxyType(
         "FP16": np.dtype("<f2"),
         "FP32": np.dtype("<f4"),
         "FP64": np.dtype("<f8"),
-        **{f"{word}{bits}": np.dtype(f"<{kind}{bits // 8}") for word, kind in (("INT", "i"), ("UINT", "u")) for bits in (8, 16, 32, 64)},
+        **{f"INT{bits}": np.dtype(f"<i{bits // 8}") for bits in (8, 16, 32, 64)},
+        **{f"UINT{bits}": np.dtype(f"<u{bits // 8}") for bits in (8, 16, 32, 64)},
     }
 )
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _MAX_ELEMENTS = 2**31
-_LENGTH = np.dtype("<u4")
+_MAX_DIMENSIONS = 32
 
 
 class InputTensor(msgspec.Struct):
@@ -61,10 +63,8 @@ class InferBody(msgspec.Struct):
 
 
 _decode_body = msgspec.json.Decoder(InferBody).decode
-_FLAT: Mapping[str, msgspec.json.Decoder[Any]] = MappingProxyType(
-    {"f": msgspec.json.Decoder(list[float]), "i": msgspec.json.Decoder(list[int]), "u": msgspec.json.Decoder(list[int]), "b": msgspec.json.Decoder(list[bool])}
-)
-_TYPES: Mapping[str, tuple[type, ...]] = MappingProxyType({"f": (int, float), "i": (int,), "u": (int,), "b": (bool,)})
+_TYPES: Mapping[str, tuple[type, ...]] = MappingProxyType({"f": (float, int), "i": (int,), "u": (int,), "b": (bool,)})
+_FLAT = MappingProxyType({kind: msgspec.json.Decoder(list[types[0]]) for kind, types in _TYPES.items()})  # type: ignore[valid-type]
 
 
 def parse_request(body: bytes, header_length: int | None) -> tuple[InferBody, dict[str, Array]]:
@@ -114,12 +114,19 @@ def _tensors(request: InferBody, rest: memoryview) -> dict[str, Array]:
 
 def _elements(tensor: InputTensor) -> int:
     if tensor.datatype not in DTYPES and tensor.datatype != "BYTES":
-        raise InputError(f"the input '{tensor.name}' has the datatype '{tensor.datatype}'", f"allowed: {', '.join(DTYPES)}, BYTES")
-    if any(size < 0 for size in tensor.shape):
-        raise InputError(f"the input '{tensor.name}' has the shape {tensor.shape}", "give sizes of 0 or more")
+        raise InputError(
+            f"the input '{tensor.name}' has the datatype '{tensor.datatype}'", f"allowed: {', '.join(DTYPES)}, BYTES"
+        )
+    if len(tensor.shape) > _MAX_DIMENSIONS or not all(0 <= size <= _MAX_ELEMENTS for size in tensor.shape):
+        raise InputError(
+            f"the input '{tensor.name}' has the shape {reprlib.repr(tensor.shape)}",
+            f"give at most {_MAX_DIMENSIONS} sizes from 0 to {_MAX_ELEMENTS}",
+        )
     count = math.prod(tensor.shape)
     if count > _MAX_ELEMENTS:
-        raise InputError(f"the input '{tensor.name}' has {count} elements, at most {_MAX_ELEMENTS} are allowed", "send less")
+        raise InputError(
+            f"the input '{tensor.name}' has {count} elements, at most {_MAX_ELEMENTS} are allowed", "send fewer rows"
+        )
     return count
 
 
@@ -129,7 +136,8 @@ def _from_bytes(tensor: InputTensor, count: int, data: memoryview) -> Array:
     dtype = DTYPES[tensor.datatype]
     if len(data) != count * dtype.itemsize:
         raise InputError(
-            f"the input '{tensor.name}' has {len(data)} bytes, its shape {tensor.shape} of {tensor.datatype} needs {count * dtype.itemsize}",
+            f"the input '{tensor.name}' has {len(data)} bytes, its shape {tensor.shape} of {tensor.datatype} "
+            f"needs {count * dtype.itemsize}",
             "make shape and binary_data_size agree",
         )
     if tensor.datatype == "BOOL":
@@ -142,9 +150,12 @@ def _split(tensor: InputTensor, data: memoryview) -> list[bytes]:
     found, place = [], 0
     while place < len(data):
         end = place + 4
-        length = int(np.frombuffer(data[place:end], _LENGTH)[0]) if end <= len(data) else -1
-        if length < 0 or end + length > len(data):
-            raise InputError(f"the input '{tensor.name}' is cut off in its element {len(found)}", "send length and bytes of each element")
+        length = int.from_bytes(data[place:end], "little")
+        if end + length > len(data):
+            raise InputError(
+                f"the input '{tensor.name}' is cut off in its element {len(found)}",
+                "send length and bytes of each element",
+            )
         found.append(bytes(data[end : end + length]))
         place = end + length
     return found
@@ -169,27 +180,30 @@ def _from_json(tensor: InputTensor, count: int) -> Array:
         with np.errstate(over="ignore"):
             array: NDArray[Any] = np.array(values, dtype).reshape(tensor.shape)
     except (OverflowError, ValueError):
-        raise InputError(f"the input '{tensor.name}' holds numbers that do not fit {tensor.datatype}", "send another datatype") from None
+        raise _range_error(tensor) from None
     if dtype.kind == "f" and not np.isfinite(array).all():
-        raise InputError(f"the input '{tensor.name}' holds numbers that do not fit {tensor.datatype}", "send smaller numbers")
+        raise _range_error(tensor)
     return array
 
 
 def _flat(tensor: InputTensor, kinds: tuple[type, ...]) -> list[Any]:
     """Nested or flat data as one list. Raises InputError for another kind of element."""
     try:
-        level: list[Any] = [msgspec.json.decode(tensor.data)]  # type: ignore[arg-type]
+        level: list[Any] = msgspec.json.decode(tensor.data, type=list)  # type: ignore[arg-type] # it is set
     except (msgspec.DecodeError, RecursionError) as error:
         raise InputError(f"the data of '{tensor.name}' is not valid: {error}", "send a list") from None
-    for _ in range(len(tensor.shape) + 1):
+    for _ in tensor.shape:
         if not any(isinstance(value, list) for value in level):
             break
         if not all(isinstance(value, list) for value in level):
             raise InputError(f"the data of '{tensor.name}' is nested unevenly", "nest it as its shape, or not at all")
         level = [value for part in level for value in part]
-    wrong = next((v for v in level if not isinstance(v, kinds) or (isinstance(v, bool) and bool not in kinds)), None)
-    if wrong is not None or any(v is None for v in level):
-        raise InputError(f"the data of '{tensor.name}' holds {str(wrong)[:40]!r}, which is not {tensor.datatype}", f"send {tensor.datatype}")
+    for value in level:
+        if type(value) not in kinds:
+            raise InputError(
+                f"the data of '{tensor.name}' holds {reprlib.repr(value)}, which is not {tensor.datatype}",
+                f"send {tensor.datatype} values, flat or nested as the shape",
+            )
     return level
 
 
@@ -197,7 +211,9 @@ def _base64(tensor: InputTensor, text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise InputError(f"the input '{tensor.name}' holds text that is not base64", "send files as base64 text") from None
+        raise InputError(
+            f"the input '{tensor.name}' holds text that is not base64", "send files as base64 text"
+        ) from None
 
 
 def _strings(tensor: InputTensor, elements: Sequence[bytes], count: int) -> Array:
@@ -210,7 +226,14 @@ def _strings(tensor: InputTensor, elements: Sequence[bytes], count: int) -> Arra
 
 def _count_error(tensor: InputTensor, given: int, wanted: int) -> InputError:
     return InputError(
-        f"the input '{tensor.name}' has {given} elements, its shape {tensor.shape} needs {wanted}", "make shape and data agree"
+        f"the input '{tensor.name}' has {given} elements, its shape {tensor.shape} needs {wanted}",
+        "make shape and data agree",
+    )
+
+
+def _range_error(tensor: InputTensor) -> InputError:
+    return InputError(
+        f"the input '{tensor.name}' holds numbers that do not fit {tensor.datatype}", "send another datatype"
     )
 
 

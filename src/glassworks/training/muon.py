@@ -65,12 +65,12 @@ def orthogonalize(matrix: Tensor, iterations: int) -> Tensor:
         gram = step @ gram @ step
         step = _polynomial(gram)
         total = step @ total
-    x = total @ x
-    return x.T if tall else x
+    pushed: Tensor = total @ x
+    return pushed.T if tall else pushed
 
 
 def _polynomial(gram: Tensor) -> Tensor:
     """a I + b G + c G^2."""
-    result = torch.addmm(gram, gram, gram, beta=_B, alpha=_C)
+    result: Tensor = torch.addmm(gram, gram, gram, beta=_B, alpha=_C)
     result.diagonal().add_(_A)
     return result

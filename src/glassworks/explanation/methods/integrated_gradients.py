@@ -11,14 +11,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_FIRST = 8
+_FIRST = 9
 _ROWS = 32
+_MEMORY_BYTES = 2**29
+"""All gradients of the path are kept, since refining the rule changes every weight."""
 
 
 class IntegratedGradients(Explainer):
     """(x - x') times the mean gradient on the straight path from the baseline x' to x.
 
-    The values add up to score(x) - score(x'). The number of nodes doubles from 8 until the gap
+    The values add up to score(x) - score(x'). The nodes grow from 9 over 17 and 33 until the gap
     is at most `budget.tolerance`, or the budget is spent: then `converged` is false.
     """
 
@@ -34,45 +36,70 @@ class IntegratedGradients(Explainer):
         budget: Budget,
         seed: int,
     ) -> Attribution:
-        start, rows, count = time.perf_counter(), 0, _FIRST
+        import numpy as np
+
+        from glassworks.explanation.gradients import clenshaw_curtis
+
+        start = time.perf_counter()
+        path = _Path(session, example, target, baseline)
+        gradients = path.at(clenshaw_curtis(_FIRST)[0])
         while True:
-            attribution = _integrate(session, example, target, baseline, count)
-            rows += count
-            spent_ms = 1e3 * (time.perf_counter() - start)
-            converged = attribution.gap is not None and attribution.gap <= budget.tolerance
-            # The next try costs at least twice as much as all so far.
-            over = budget.milliseconds is not None and 3 * spent_ms > budget.milliseconds
-            if converged or over or 2 * count > budget.max_steps:
+            count = len(gradients)
+            values, gap = path.integral(gradients, clenshaw_curtis(count)[1])
+            finer = 2 * count - 1
+            # Refining costs about as much as all so far.
+            spent = budget.milliseconds is not None and 2e3 * (time.perf_counter() - start) > budget.milliseconds
+            too_fine = finer > budget.max_steps or finer * example.nbytes > _MEMORY_BYTES
+            if gap <= budget.tolerance or spent or too_fine:
                 return Attribution(
-                    values=attribution.values,
-                    score=attribution.score,
-                    baseline_score=attribution.baseline_score,
-                    gap=attribution.gap,
-                    forward=rows,
-                    backward=rows,
-                    converged=converged,
+                    values=values,
+                    score=path.scores[1],
+                    baseline_score=path.scores[0],
+                    gap=gap,
+                    forward=count,
+                    backward=count,
+                    converged=gap <= budget.tolerance,
                 )
-            count *= 2
+            refined = np.empty((finer, *gradients.shape[1:]), np.float32)
+            refined[0::2] = gradients
+            refined[1::2] = path.at(clenshaw_curtis(finer)[0][1::2])
+            gradients = refined
 
 
-def _integrate(
-    session: Session, example: NDArray[np.float32], target: int, baseline: NDArray[np.float32], count: int
-) -> Attribution:
-    import numpy as np
+class _Path:
+    """The straight line from the baseline to the example; `scores` are those of its two ends."""
 
-    from glassworks.explanation.gradients import gauss_lobatto, gradients
+    def __init__(
+        self, session: Session, example: NDArray[np.float32], target: int, baseline: NDArray[np.float32]
+    ) -> None:
+        self._session, self._target, self._baseline = session, target, baseline
+        self._difference = example - baseline
+        self.scores = (0.0, 0.0)
 
-    nodes, weights = gauss_lobatto(count)
-    difference = example - baseline
-    total = np.zeros(example.shape[1:], np.float32)
-    ends: list[float] = []
-    column = (-1,) + (1,) * (example.ndim - 1)
-    for begin in range(0, count, _ROWS):
-        part = slice(begin, begin + _ROWS)
-        scores, gradient = gradients(session, baseline + nodes[part].reshape(column) * difference, target)
-        total += np.tensordot(weights[part], gradient, axes=1)
-        ends += [float(scores[0]), float(scores[-1])]
-    values = difference * total
-    change = ends[-1] - ends[0]
-    gap = abs(float(values.sum(dtype=np.float64)) - change) / max(abs(change), 1e-6)
-    return Attribution(values=values, score=ends[-1], baseline_score=ends[0], gap=gap)
+    def at(self, nodes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Gradients (nodes ...) at places 0..1 of the line."""
+        import numpy as np
+
+        from glassworks.explanation.gradients import gradients
+
+        column = nodes.reshape(-1, *[1] * (self._difference.ndim - 1))
+        parts = []
+        for begin in range(0, len(nodes), _ROWS):
+            rows = self._baseline + column[begin : begin + _ROWS] * self._difference
+            scores, found = gradients(self._session, rows, self._target)
+            parts.append(found)
+            first = float(scores[0]) if nodes[0] == 0 and begin == 0 else self.scores[0]
+            last = float(scores[-1]) if nodes[-1] == 1 and begin + _ROWS >= len(nodes) else self.scores[1]
+            self.scores = (first, last)
+        return np.concatenate(parts)
+
+    def integral(
+        self, gradients: NDArray[np.float32], weights: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], float]:
+        """The attribution (1 ...) and its completeness gap."""
+        import numpy as np
+
+        values = self._difference * np.tensordot(weights, gradients, axes=1)
+        change = self.scores[1] - self.scores[0]
+        gap = abs(float(values.sum(dtype=np.float64)) - change) / max(abs(change), 1e-6)
+        return values, gap

@@ -47,7 +47,8 @@ class ConvNet(Family):
 
         config = settings(job)
         pictures = read_source(job.data.source)
-        height, width, channels = picture_shape(pictures, config.size, config.channels)
+        wanted = config.channels or (3 if config.backbone else None)
+        height, width, channels = picture_shape(pictures, config.size, wanted)
         return prepare_pictures(
             pictures,
             validation=job.data.validation,

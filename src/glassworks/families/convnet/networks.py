@@ -50,13 +50,14 @@ class Classic(Network):
 
 
 class Standardize(nn.Module):
-    """(x - mean) / std by channel, learned from the training pictures and never trained."""
+    """(x - mean) / std by channel; where it is `learned`, from the training pictures, and never by gradient."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, learned: bool = True) -> None:
         super().__init__()
+        self.learned = learned
         self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
         self.register_buffer("std", torch.ones(1, channels, 1, 1))
 

@@ -5,22 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from glassworks.families.convnet.networks import Classic, Default, Network
 from glassworks.training.muon import Muon
-from glassworks.training.schedules import Schedule, constant, one_cycle
+from glassworks.training.schedules import Schedule, constant, cosine, one_cycle
 
 Optimizers = tuple[torch.optim.Optimizer, ...]
 
 
+class Shape(NamedTuple):
+    """What goes in (pixels and channels) and how many classes come out."""
+
+    height: int
+    width: int
+    channels: int
+    classes: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """`build(height, width, channels, classes)` makes the network, `optimizers(network, rate)` its optimizers."""
+    """`build(shape, backbone)` makes the network, `optimizers(network, rate)` its optimizers."""
 
-    build: Callable[[int, int, int, int], Network]
+    build: Callable[[Shape, str | None], Network]
     optimizers: Callable[[nn.Module, float], Optimizers]
     epochs: int
     min_steps: int = 0
@@ -33,6 +43,16 @@ class Recipe:
     label_smoothing: float = 0.0
     average_tail: float = 0.0
     drop_last: bool = True
+
+
+def _backbone(shape: Shape, backbone: str | None) -> Network:
+    from glassworks.families.convnet.backbone import Backbone
+
+    return Backbone(backbone, shape.channels, shape.classes)
+
+
+def _adamw(network: nn.Module, rate: float) -> Optimizers:
+    return (torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.05, fused=True),)
 
 
 def _adam(network: nn.Module, rate: float) -> Optimizers:
@@ -53,7 +73,7 @@ def _muon_and_adamw(network: nn.Module, rate: float) -> Optimizers:
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         "classic": Recipe(
-            build=Classic,
+            build=lambda shape, backbone: Classic(*shape),
             optimizers=_adam,
             epochs=10,
             batch_size=32,
@@ -63,7 +83,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             drop_last=False,
         ),
         "default": Recipe(
-            build=Default,
+            build=lambda shape, backbone: Default(*shape),
             optimizers=_muon_and_adamw,
             epochs=16,
             min_steps=860,
@@ -72,6 +92,18 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             schedule=one_cycle(warm_up=0.15, start=0.02),
             augments=True,
             channels_last=True,
+            label_smoothing=0.1,
+            average_tail=0.2,
+        ),
+        "backbone": Recipe(
+            build=_backbone,
+            optimizers=_adamw,
+            epochs=10,
+            min_steps=300,
+            batch_size=32,
+            learning_rate=3e-4,
+            schedule=cosine(warm_up=0.1),
+            augments=True,
             label_smoothing=0.1,
             average_tail=0.2,
         ),

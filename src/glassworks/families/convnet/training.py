@@ -24,7 +24,7 @@ from glassworks.families.convnet import ConvNetConfig
 from glassworks.families.convnet.augment import Augmentation, Kind, augmentation
 from glassworks.families.convnet.export import signature
 from glassworks.families.convnet.networks import Network, Standardize, arrange
-from glassworks.families.convnet.recipes import RECIPES, Recipe
+from glassworks.families.convnet.recipes import RECIPES, Recipe, Shape
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint
 from glassworks.training.loop import STATE, Learner, Plan, fit
 from glassworks.training.machine import choose_device, choose_precision, usable_cpus
@@ -76,7 +76,7 @@ def train(dataset: Dataset, job: Job, config: ConvNetConfig, folder: Path, progr
     _, height, width, channels = train_split.x.shape
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.training.seed)
-        network = recipe.build(height, width, channels, len(dataset.classes))
+        network = recipe.build(Shape(height, width, channels, len(dataset.classes)), config.backbone)
     if (folder / FINAL).exists():
         tensors, values = load_checkpoint(folder / FINAL)
         network.load_state_dict(tensors)
@@ -193,7 +193,7 @@ def _resident(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
 
 def _standardize(network: Network, pixels: Tensor) -> None:
     for module in network.modules():
-        if isinstance(module, Standardize):
+        if isinstance(module, Standardize) and module.learned:
             some = pixels[:4096].float().div_(255)
             module.mean.copy_(some.mean(dim=(0, 2, 3)).reshape(module.mean.shape))
             module.std.copy_(some.std(dim=(0, 2, 3)).clamp_min(1e-3).reshape(module.std.shape))

@@ -1,0 +1,33 @@
+"""A lane: one thread for long calls, and the bounded queue before it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from glassworks.errors import Overloaded
+
+_T = TypeVar("_T")
+
+
+class Lane:
+    """Calls run one after the other; at most `limit` are here at a time. A call whose waiter left is not begun."""
+
+    def __init__(self, name: str, limit: int) -> None:
+        self._thread, self._name, self._limit, self._calls = ThreadPoolExecutor(1, name), name, limit, 0
+
+    async def run(self, call: Callable[[], _T]) -> _T:
+        """What the call gives. Raises what it raises, or Overloaded."""
+        if self._calls >= self._limit:
+            raise Overloaded(f"{self._calls} requests wait for '{self._name}', which is all that may", "try again later")
+        self._calls += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        finally:
+            self._calls -= 1
+
+    def close(self) -> None:
+        """End the thread; a call that runs is finished, those that wait are dropped."""
+        self._thread.shutdown(cancel_futures=True)
