@@ -1,7 +1,29 @@
-"""Settings that every test shares."""
+"""Settings and models that every test shares."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from glassworks.packaging.bundle import Bundle
 
 # A deadline for one example would make a busy machine fail a right program.
 settings.register_profile("glassworks", deadline=None, max_examples=60)
 settings.load_profile("glassworks")
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A convolutional network, trained in seconds and packaged with its explanation graphs."""
+    from glassworks.catalog import get
+    from glassworks.cli.output import Quiet
+    from glassworks.contracts import Family
+    from glassworks.flow import train
+    from glassworks.registry import Registry
+
+    folder = tmp_path_factory.mktemp("tiny-bundle")
+    job = get(Family, "convnet").tiny(folder)
+    return train(job, Registry.open({"GLASSWORKS_HOME": str(folder / "home")}), Quiet()).bundle

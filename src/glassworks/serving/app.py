@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import re
 import uuid
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 
 Endpoint = Callable[[Exchange], Awaitable[Answer]]
 _MODEL = r"/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?"
+_LONGEST = 1000
+"""Characters of a problem; it may quote what was sent."""
 _log = logging.getLogger("glassworks.serving")
 
 
@@ -53,7 +54,6 @@ class Application:
     def __init__(self, engine: Engine, max_body_bytes: int) -> None:
         self._routes = [(re.compile(route.path), route.endpoints) for route in routes(engine)]
         self._max_body_bytes = max_body_bytes
-        self._find = functools.lru_cache(maxsize=1024)(self._search)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -74,7 +74,7 @@ class Application:
                 answer = failure(error)
         await answer.send(send)
 
-    def _search(self, path: str) -> tuple[Mapping[str, Endpoint], Mapping[str, str]]:
+    def _find(self, path: str) -> tuple[Mapping[str, Endpoint], Mapping[str, str]]:
         for pattern, endpoints in self._routes:
             match = pattern.fullmatch(path)
             if match:
@@ -85,7 +85,7 @@ class Application:
 def failure(error: Exception) -> Answer:
     """The answer for an error: our own say what is wrong and how to mend it; others only get a number to look up."""
     if isinstance(error, GlassworksError):
-        answer = json_answer({"error": f"{error.problem}; {error.mend}"}, _status(error))
+        answer = json_answer({"error": f"{error.problem[:_LONGEST]}; {error.mend[:_LONGEST]}"}, _status(error))
         if isinstance(error, Overloaded):
             answer.headers.append((b"retry-after", b"%d" % RETRY_AFTER_S))
         return answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -200,7 +199,8 @@ class Engine:
 
 def _checked(values: NDArray[np.generic], spec: TensorSpec) -> Array:
     shape = values.shape
-    if len(shape) != len(spec.shape) or not all(want in (-1, have) for want, have in zip(spec.shape, shape, strict=True)):
+    fits = len(shape) == len(spec.shape)
+    if not fits or any(want not in (-1, have) for want, have in zip(spec.shape, shape, strict=True)):
         raise InputError(
             f"the input '{spec.name}' has the shape {list(shape)}, the model takes {list(spec.shape)} (-1: any)",
             "send that shape, or picture files as BYTES of shape [N]",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +16,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+_T = TypeVar("_T")
 _WINDOWS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 
 
@@ -84,6 +86,18 @@ class Exchange:
         content = parts[0] if len(parts) == 1 else b"".join(parts)
         encoding = (self.header(b"content-encoding") or b"identity").lower()
         return content if encoding == b"identity" else self._decompressed(content, encoding)
+
+    async def unless_gone(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """What long work gives; it is cancelled, and Disconnected raised, when the client goes away first."""
+        task, gone = asyncio.ensure_future(work), asyncio.ensure_future(self.receive())
+        try:
+            await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise Disconnected
+            return task.result()
+        finally:
+            task.cancel()
+            gone.cancel()
 
     def _decompressed(self, content: bytes, encoding: bytes) -> bytes:
         name = encoding[:40].decode("latin-1")

@@ -21,7 +21,7 @@ class Lane:
     async def run(self, call: Callable[[], _T]) -> _T:
         """What the call gives. Raises what it raises, or Overloaded."""
         if self._calls >= self._limit:
-            raise Overloaded(f"{self._calls} requests wait for '{self._name}', which is all that may", "try again later")
+            raise Overloaded(f"{self._calls} requests wait for '{self._name}', no more may", "try again later")
         self._calls += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, call)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -39,7 +39,8 @@ class OpenInference:
 
     async def metadata(self, exchange: Exchange) -> Answer:
         """GET /v2/models/{model}[/versions/{version}]"""
-        model, manifest = self._model(exchange), self._model(exchange).manifest
+        model = self._model(exchange)
+        manifest = model.manifest
         versions = self._engine.versions(exchange.parameters["model"])
         return json_answer(
             {
@@ -67,7 +68,7 @@ class OpenInference:
         """POST /v2/models/{model}[/versions/{version}]/infer"""
         model = self._model(exchange)
         request, tensors = parse_request(await exchange.body(), _header_length(exchange))
-        wanted = _wanted(request, model)
+        wanted = _wanted(request, model.outputs)
         outputs = await model.infer(tensors)
         return _answer(exchange, model, request, {name: outputs[name] for name in wanted})
 
@@ -75,12 +76,14 @@ class OpenInference:
         """POST /v2/models/{model}[/versions/{version}]/explain"""
         model = self._model(exchange)
         request, tensors = parse_request(await exchange.body(), _header_length(exchange))
-        wanted = _wanted(request, model)
-        explanations = await model.explain(tensors, **_explain_options(request.parameters))
-        outputs = {name: np.concatenate([each.outputs[name] for each in explanations]) for name in wanted}
-        values = np.concatenate([each.attribution.values for each in explanations])
-        outputs[f"attributions:{explanations[0].input}"] = values
-        return _answer(exchange, model, request, outputs, _explain_parameters(explanations))
+        attributions = f"attributions:{next(iter(model.inputs))}"
+        wanted = _wanted(request, (*model.outputs, attributions))
+        options = _explain_options(request.parameters)
+        explanations = await exchange.unless_gone(model.explain(tensors, **options))
+        outputs = {name: np.concatenate([each.outputs[name] for each in explanations]) for name in model.outputs}
+        outputs[attributions] = np.concatenate([each.attribution.values for each in explanations])
+        chosen = {name: outputs[name] for name in wanted}
+        return _answer(exchange, model, request, chosen, _explain_parameters(explanations))
 
     def _model(self, exchange: Exchange) -> LoadedModel:
         return self._engine.model(exchange.parameters["model"], exchange.parameters.get("version"))
@@ -92,20 +95,22 @@ def _header_length(exchange: Exchange) -> int | None:
         return None
     if not value.isdigit() or len(value) > 12:
         raise InputError(
-            f"Inference-Header-Content-Length is {value[:40].decode('latin-1')!r}, not a number", "give the length of the JSON"
+            f"Inference-Header-Content-Length is {value[:40].decode('latin-1')!r}, not a number",
+            "give the length of the JSON",
         )
     return int(value)
 
 
-def _wanted(request: InferBody, model: LoadedModel) -> list[str]:
+def _wanted(request: InferBody, outputs: Sequence[str]) -> Sequence[str]:
     """The outputs to send: those asked for, else all. Raises InputError."""
-    names = [output.name for output in request.outputs]
-    for name in names:
-        if name not in model.outputs:
-            raise InputError(f"the model has no output '{name}'", f"its outputs: {', '.join(model.outputs)}")
-        if names.count(name) > 1:
-            raise InputError(f"the output '{name}' is asked for twice", "ask for each output once")
-    return names or list(model.outputs)
+    names: dict[str, None] = {}
+    for output in request.outputs:
+        if output.name not in outputs:
+            raise InputError(f"the model has no output '{output.name}'", f"its outputs: {', '.join(outputs)}")
+        if output.name in names:
+            raise InputError(f"the output '{output.name}' is asked for twice", "ask for each output once")
+        names[output.name] = None
+    return list(names) or outputs
 
 
 def _answer(
@@ -115,9 +120,9 @@ def _answer(
     outputs: dict[str, Array],
     parameters: Mapping[str, Any] | None = None,
 ) -> Answer:
-    default = bool(request.parameters.get("binary_data_output", False))
+    default = _flag(request.parameters, "binary_data_output", False)
     asked = {output.name: output.parameters for output in request.outputs}
-    binary = {name: bool(asked.get(name, {}).get("binary_data", default)) for name in outputs}
+    binary = {name: _flag(asked.get(name, {}), "binary_data", default) for name in outputs}
     for name, options in asked.items():
         if "classification" in options:
             outputs[name] = _classified(outputs[name], options["classification"], model.manifest.labels)
@@ -136,7 +141,7 @@ def _classified(values: Array, count: object, labels: tuple[str, ...]) -> Array:
     """The `count` largest values of each row as BYTES `value:index:label`."""
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise InputError(f"classification is {count!r}", "give the number of classes, 1 or more")
-    scores = np.asarray(values, np.float32)
+    scores = np.asarray(values, np.float32).reshape(len(values), -1)
     order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
     texts = np.empty(order.shape, object)
     for row, indices in enumerate(order.tolist()):
@@ -161,8 +166,15 @@ def _explain_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
         "seed": seed,
         "baseline": _number(parameters, "baseline"),
         "budget": Budget(milliseconds=_number(parameters, "budget_ms", least=0.0)),
-        "grade": bool(parameters.get("grade", True)),
+        "grade": _flag(parameters, "grade", True),
     }
+
+
+def _flag(parameters: Mapping[str, Any], name: str, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise InputError(f"{name} is {value!r}", "give true or false")
+    return value
 
 
 def _number(parameters: Mapping[str, Any], name: str, least: float = -math.inf) -> float | None:
@@ -170,7 +182,8 @@ def _number(parameters: Mapping[str, Any], name: str, least: float = -math.inf) 
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < least:
-        raise InputError(f"{name} is {value!r}", "give a number" + (f" of {least:g} or more" if math.isfinite(least) else ""))
+        mend = f"give a number of {least:g} or more" if math.isfinite(least) else "give a number"
+        raise InputError(f"{name} is {value!r}", mend)
     return float(value)
 
 
@@ -185,13 +198,17 @@ def _explain_parameters(explanations: list[Explanation]) -> dict[str, Any]:
 
 def _parameters(explanation: Explanation) -> dict[str, Any]:
     attribution = explanation.attribution
-    numbers = {"completeness_gap": attribution.gap, "score": attribution.score, "baseline_score": attribution.baseline_score}
+    numbers = {
+        "completeness_gap": attribution.gap,
+        "score": attribution.score,
+        "baseline_score": attribution.baseline_score,
+        **explanation.quality,
+    }
     return {
         "method": explanation.method,
         "target": explanation.target,
         "label": explanation.label,
         **{name: value for name, value in numbers.items() if value is not None and math.isfinite(value)},
-        **explanation.quality,
         "forward": attribution.forward,
         "backward": attribution.backward,
         "seed": explanation.seed,

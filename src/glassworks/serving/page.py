@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import functools
-import html
+import hashlib
+import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +18,10 @@ if TYPE_CHECKING:
     from glassworks.serving.engine import Engine
 
 _POLICY = (
-    b"default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
-    b"connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; img-src data: blob:; "
+    "connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
 )
+_DATA = "$DATA"
 
 
 class Pages:
@@ -29,12 +32,17 @@ class Pages:
 
     async def page(self, exchange: Exchange) -> Answer:
         """GET / and /docs"""
-        models = [self._described(name) for name in self._engine.names()]
-        # A label may hold anything; "</script>" must not end the script.
-        data = msgspec.json.encode(models).decode().replace("<", "\\u003c")
-        body = _template().replace("$MODELS", data).replace("$VERSION", html.escape(__version__))
-        headers = [(b"content-security-policy", _POLICY), (b"x-content-type-options", b"nosniff")]
-        return Answer(body.encode(), content_type=b"text/html; charset=utf-8", headers=headers)
+        paths: dict[str, dict[str, Any]] = openapi_document()["paths"]
+        data = {
+            "version": __version__,
+            "models": [self._described(name) for name in self._engine.names()],
+            "routes": [[verb.upper(), path] for path, verbs in paths.items() for verb in verbs],
+        }
+        # A label may hold anything; "</script>" must not end the element.
+        text = msgspec.json.encode(data).decode().replace("<", "\\u003c")
+        template, policy = _template()
+        headers = [(b"content-security-policy", policy), (b"x-content-type-options", b"nosniff")]
+        return Answer(template.replace(_DATA, text).encode(), content_type=b"text/html; charset=utf-8", headers=headers)
 
     async def openapi(self, exchange: Exchange) -> Answer:
         """GET /openapi.json"""
@@ -56,8 +64,15 @@ class Pages:
 
 
 @functools.cache
-def _template() -> str:
-    return files("glassworks.serving").joinpath("page.html").read_text(encoding="utf-8")
+def _template() -> tuple[str, bytes]:
+    """The page, and the policy under which its own script and style run and nothing else does."""
+    text = files("glassworks.serving").joinpath("page.html").read_text(encoding="utf-8")
+    hashes = {name: _sha256(re.findall(f"<{name}>(.*?)</{name}>", text, re.DOTALL)[0]) for name in ("script", "style")}
+    return text, _POLICY.format(**hashes).encode()
+
+
+def _sha256(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def openapi_document() -> dict[str, Any]:
@@ -66,30 +81,35 @@ def openapi_document() -> dict[str, Any]:
         "/v2": {"get": _operation("server", "Name, version and extensions of the server.")},
         "/v2/health/live": {"get": _operation("live", "Whether the process lives.")},
         "/v2/health/ready": {"get": _operation("ready", "Whether all models can answer.")},
+        "/docs": {"get": _operation("docs", "A page for people: the API, and a form to try it.", media="text/html")},
+        "/openapi.json": {"get": _operation("openapi", "This document.")},
     }
     for suffix, kind in (("", ""), ("/versions/{version}", "Version")):
         base, parameters = f"/v2/models/{{model}}{suffix}", _parameters(bool(kind))
         paths[base] = {"get": _operation(f"metadata{kind}", "Inputs, outputs and properties of a model.", parameters)}
         paths[f"{base}/ready"] = {"get": _operation(f"modelReady{kind}", "Whether a model can answer.", parameters)}
-        for verb, text in (("infer", "Answers for the rows sent."), ("explain", "Answers with attributions and their grade.")):
+        for verb, text in _VERBS.items():
             operation = _operation(f"{verb}{kind}", text, parameters)
             operation["requestBody"] = {"required": True, "content": _content("InferenceRequest")}
             paths[f"{base}/{verb}"] = {"post": operation}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Glassworks", "version": __version__, "description": "Open Inference Protocol v2, with explanations."},
+        "info": {"title": "Glassworks", "version": __version__, "description": _DESCRIPTION},
         "paths": paths,
         "components": {"schemas": _SCHEMAS},
     }
 
 
-def _operation(name: str, summary: str, parameters: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+def _operation(
+    name: str, summary: str, parameters: list[dict[str, Any]] | None = None, media: str = "application/json"
+) -> dict[str, Any]:
+    done = {"description": "Done.", "content": _content("Any") if media == "application/json" else {media: {}}}
     failed = {"description": "What is wrong, and how to mend it.", "content": _content("Error")}
     return {
         "operationId": name,
         "summary": summary,
         "parameters": parameters or [],
-        "responses": {"200": {"description": "Done.", "content": _content("Any")}, "default": failed},
+        "responses": {"200": done, "default": failed},
     }
 
 
@@ -102,6 +122,8 @@ def _content(schema: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
 
 
+_DESCRIPTION = "Open Inference Protocol v2, with explanations."
+_VERBS = {"infer": "Answers for the rows sent.", "explain": "Answers with attributions and their grade."}
 _VALUES: dict[str, Any] = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
 _SCHEMAS: dict[str, Any] = {
     "Any": {"type": "object"},

@@ -31,7 +31,7 @@ def serve(
     # What is loaded by now stays; the garbage collector need not walk over it again and again.
     gc.freeze()
     config = uvicorn.Config(
-        Application(engine, max_body_bytes),  # type: ignore[arg-type] # our scope is read-only
+        Application(engine, max_body_bytes),
         loop="uvloop",
         http="httptools",
         ws="none",

@@ -141,13 +141,14 @@ def _from_bytes(tensor: InputTensor, count: int, data: memoryview) -> Array:
             "make shape and binary_data_size agree",
         )
     if tensor.datatype == "BOOL":
-        return (np.frombuffer(data, np.uint8) != 0).reshape(tensor.shape)
+        return np.frombuffer(data, np.uint8).astype(np.bool_).reshape(tensor.shape)
     return np.frombuffer(data, dtype).reshape(tensor.shape)
 
 
 def _split(tensor: InputTensor, data: memoryview) -> list[bytes]:
     """Elements of four bytes of length (little-endian) and that many bytes."""
-    found, place = [], 0
+    found: list[bytes] = []
+    place = 0
     while place < len(data):
         end = place + 4
         length = int.from_bytes(data[place:end], "little")

@@ -9,7 +9,7 @@ from tests.unit.explanation.compiled import Compiled
 
 from glassworks.catalog import found, get
 from glassworks.contracts import Budget, Explainer, Signature, TensorSpec
-from glassworks.explanation.gradients import enlarge, clenshaw_curtis
+from glassworks.explanation.gradients import clenshaw_curtis, enlarge
 
 
 class LinearModel:

@@ -1,0 +1,167 @@
+"""The search on a real graph: candidates, exclusions with reasons, the choice and its notes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.conformance.conftest import Silent
+
+from glassworks.catalog import found, get
+from glassworks.config import OptimizationConfig
+from glassworks.contracts import Artifact, Candidate, Measurement, Opened, Pass, Runtime, Task
+from glassworks.errors import Unsupported
+from glassworks.families.convnet.networks import Default, deployable
+from glassworks.optimization.measure import measure_latencies, predict_all
+from glassworks.optimization.objective import parse_objective
+from glassworks.optimization.search import Trial, _choose, optimize
+from glassworks.training.onnx_export import write_onnx
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    """An untrained network of ours, on random pictures labelled with its own answers: fp32 is always right."""
+    folder = tmp_path_factory.mktemp("search")
+    torch.manual_seed(0)
+    network = deployable(Default(16, 16, 1, 4).eval())
+    graph = torch.nn.Sequential(network, torch.nn.Softmax(dim=1)).eval()
+    write_onnx(
+        graph, (torch.zeros(2, 1, 16, 16),), folder / "predict.onnx", inputs=("image",), outputs=("probabilities",)
+    )
+    opened = Opened(artifact=Artifact(role="predict", format="onnx", file="predict.onnx"), folder=folder)
+    images = np.random.default_rng(0).random((200, 1, 16, 16), dtype=np.float32)
+    session = get(Runtime, "onnxruntime").open(opened)
+    targets = predict_all(session, {"image": images}).argmax(axis=1)
+    return Trial(
+        task=get(Task, "image-classification"),
+        opened=opened,
+        calibration={"image": images[:50]},
+        validation={"image": images},
+        targets=targets,
+    )
+
+
+def test_every_pass_in_every_runtime_is_measured_or_has_a_reason(trial: Trial) -> None:
+    artifact, report = optimize(trial, OptimizationConfig(budget=1.0, within=("accuracy_drop <= 50%",)), Silent())
+    names = {(c.precision, c.engine) for c in report.candidates}
+    assert names == {
+        (p, r) for p in ("fp32", *(each.precision for each in found(Pass).values())) for r in found(Runtime)
+    }
+    for candidate in report.candidates:
+        if candidate.excluded:
+            assert "bfloat16" in candidate.excluded
+        else:
+            assert set(candidate.latency_p50_ms) == {1, 32}
+            assert all(candidate.latency_p99_ms[b] >= candidate.latency_p50_ms[b] > 0 for b in (1, 32))
+            assert candidate.size_bytes == (trial.opened.folder / _file(candidate)).stat().st_size
+    fp32 = next(c for c in report.candidates if c.name == "fp32 onnxruntime")
+    assert fp32.metrics["accuracy"].value == 1.0
+    assert artifact.runtime in found(Runtime)
+    assert report.reference.startswith("fp32 ")
+    assert any("200 validation examples" in note for note in report.notes)
+
+
+def _file(candidate: Candidate) -> str:
+    return "predict.int8.onnx" if candidate.precision == "int8" else "predict.onnx"
+
+
+def test_int8_is_really_int8_and_smaller(trial: Trial) -> None:
+    import onnx
+
+    artifact = get(Pass, "int8").apply(trial.opened, trial.calibration)
+    graph = onnx.load(trial.opened.folder / artifact.file).graph
+    integers = [t for t in graph.initializer if t.data_type in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)]
+    assert (
+        sum(int(np.prod(t.dims)) for t in integers) > 0.9 * sum(int(np.prod(t.dims)) for t in graph.initializer) * 0.9
+    )
+    sizes = [(trial.opened.folder / file).stat().st_size for file in ("predict.onnx", artifact.file)]
+    assert sizes[1] < 0.5 * sizes[0]
+
+
+def measured(name: str, precision: str, p99: float, accuracy: float) -> Candidate:
+    """A candidate with these figures."""
+    return Candidate(
+        name=name,
+        engine="e",
+        precision=precision,  # type: ignore[arg-type]
+        latency_p50_ms={1: p99, 32: p99 * 10},
+        latency_p99_ms={1: p99, 32: p99 * 10},
+        size_bytes=10,
+        metrics={"accuracy": Measurement(value=accuracy, interval=(0, 1), examples=100)},
+    )
+
+
+OBJECTIVE = parse_objective("latency_p99", ["accuracy_drop <= 0.5%"])
+FP32 = measured("fp32 e", "fp32", 1.0, 0.95)
+
+
+def test_the_quickest_that_keeps_the_constraints_wins_and_losses_are_told() -> None:
+    quick, wrong = measured("bf16 e", "bf16", 0.5, 0.947), measured("int8 e", "int8", 0.1, 0.90)
+    chosen, notes = _choose([FP32, quick, wrong], FP32, OBJECTIVE)
+    assert chosen is quick
+    assert "int8 e breaks accuracy_drop <= 0.5%" in notes
+    assert any(note.startswith("accuracy is 0.9470, fp32 e has 0.9500") for note in notes)
+
+
+def test_a_difference_within_the_noise_keeps_fp32() -> None:
+    chosen, _ = _choose([FP32, measured("int8 e", "int8", 0.98, 0.95)], FP32, OBJECTIVE)
+    assert chosen is FP32
+
+
+def test_a_smaller_but_slower_winner_is_told() -> None:
+    objective = parse_objective("size", [])
+    small = measured("int8 e", "int8", 3.0, 0.95).model_copy(update={"size_bytes": 3})
+    chosen, notes = _choose([FP32, small], FP32, objective)
+    assert chosen is small
+    assert any("takes 3.00 times as long as fp32 e" in note for note in notes)
+
+
+def test_constraints_that_nobody_keeps_name_the_nearest() -> None:
+    objective = parse_objective("latency_p99", ["latency_p99 <= 1us", "accuracy >= 90%"])
+    with pytest.raises(Unsupported, match=r"the nearest, fp32 e, breaks: latency_p99 <= 1us") as told:
+        _choose([FP32, measured("int8 e", "int8", 0.5, 0.5)], FP32, objective)
+    assert "relax" in told.value.mend
+
+
+def test_latency_is_measured_in_turns_over_varied_rows(trial: Trial) -> None:
+    calls: list[tuple[str, float]] = []
+
+    class Recording:
+        """Remembers whose turn it was and what it got."""
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def run(self, tensors: dict[str, np.ndarray]) -> None:
+            assert len(tensors["image"]) == 4
+            calls.append((self.name, float(tensors["image"].sum())))
+
+    sessions = {name: Recording(name) for name in ("a", "b")}
+    measure_latencies(sessions, trial.validation, 4, budget_s=0.0)  # type: ignore[arg-type]
+    timed = calls[10:]
+    assert [name for name, _ in timed] == ["a"] * 10 + ["b"] * 10
+    assert len({total for _, total in timed}) == 10
+
+
+def test_rows_fewer_than_a_batch_are_repeated_and_none_is_lost(trial: Trial) -> None:
+    few = {"image": np.ascontiguousarray(trial.validation["image"][:3])}
+    session = get(Runtime, "onnxruntime").open(trial.opened)
+    assert measure_latencies({"a": session}, few, 32, budget_s=0.0)["a"][0] > 0
+    assert len(predict_all(session, {"image": trial.validation["image"]})) == 200
+
+
+def test_runtimes_agree_and_refuse_damaged_files(trial: Trial, tmp_path: Path) -> None:
+    from glassworks.errors import BundleError
+
+    answers = []
+    for runtime in found(Runtime).values():
+        session = runtime.open(trial.opened)
+        assert session.signature.inputs[0].shape == (-1, 1, 16, 16)
+        assert session.signature.outputs[0].name == "probabilities"
+        answers.append(predict_all(session, trial.validation))
+        (tmp_path / "predict.onnx").write_bytes(b"not a graph")
+        with pytest.raises(BundleError, match=r"cannot open predict\.onnx"):
+            runtime.open(Opened(artifact=trial.opened.artifact, folder=tmp_path))
+    assert np.abs(answers[0] - answers[1]).max() < 1e-5
