@@ -25,7 +25,8 @@ def inspect_graph(path: Path) -> tuple[Layer, ...]:
     import onnx
 
     model = onnx.shape_inference.infer_shapes(onnx.load(path))
-    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    # Whole 64-bit numbers are shapes and axes, not parameters.
+    weights = {t.name: t for t in model.graph.initializer if t.data_type != onnx.TensorProto.INT64}
     shapes = {
         value.name: tuple(d.dim_value or d.dim_param or "?" for d in value.type.tensor_type.shape.dim)
         for value in (*model.graph.value_info, *model.graph.output)

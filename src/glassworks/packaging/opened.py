@@ -36,6 +36,14 @@ class OpenedBundle:
         """One input file as a stored example (1 ...)."""
         return self.task.decode(value, self.manifest.preprocessing)[None]
 
+    def budget(self, milliseconds: float | None = None) -> Budget:
+        """What an explanation may cost, with the completeness gap that the model's job asks for."""
+        explanation = self.manifest.job.get("explanation")
+        tolerance = explanation.get("tolerance") if isinstance(explanation, dict) else None
+        if not isinstance(tolerance, float):
+            return Budget(milliseconds=milliseconds)
+        return Budget(milliseconds=milliseconds, tolerance=tolerance)
+
     def predict(self, x: Array) -> Tensors:
         """The outputs for stored examples (N ...)."""
         return self.session("predict").run(self.task.encode(x, self.manifest.preprocessing))
@@ -66,7 +74,7 @@ class OpenedBundle:
             method=method or methods[0],
             target=target,
             baseline=baseline,
-            budget=budget or Budget(),
+            budget=budget or self.budget(),
             seed=seed,
             labels=self.manifest.labels,
             input_name=name,

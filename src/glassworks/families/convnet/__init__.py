@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -66,9 +67,10 @@ class ConvNet(Family):
         return labelled_split(read_source(source, min_classes=1), preprocessing, labels)
 
     def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
+        started = time.monotonic()  # loading PyTorch is part of the stage, and of its budget
         from glassworks.families.convnet.training import train
 
-        return train(dataset, job, settings(job), folder, progress)
+        return train(dataset, job, settings(job), folder, progress, started)
 
     def export(self, model: Model, folder: Path) -> Artifact:
         from glassworks.families.convnet.export import export

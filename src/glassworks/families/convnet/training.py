@@ -67,9 +67,13 @@ class _Setting:
         )
 
 
-def train(dataset: Dataset, job: Job, config: ConvNetConfig, folder: Path, progress: Progress) -> Model:
-    """The trained network; a run that had ended already is read instead of trained again."""
-    started = time.monotonic()
+def train(
+    dataset: Dataset, job: Job, config: ConvNetConfig, folder: Path, progress: Progress, started: float
+) -> Model:
+    """The trained network; a run that had ended already is read instead of trained again.
+
+    `started` is the reading of the monotonic clock from which the job's budget counts.
+    """
     torch.set_num_threads(job.training.threads or usable_cpus())
     recipe = _recipe(job)
     train_split = dataset.splits["train"]
