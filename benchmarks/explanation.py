@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from captum.attr import IntegratedGradients
 from numpy.typing import NDArray
-from report import Quiet, publish
+from report import publish
 
 from glassworks.catalog import get
 from glassworks.config import DataConfig, Job, TrainingConfig
@@ -25,6 +25,7 @@ from glassworks.contracts import Attribution, Budget, Explainer, Session
 from glassworks.flow import Release, release
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry
+from glassworks.training.progress import Silent
 
 PICTURES, ROUNDS, CAPTUM_STEPS = 100, 5, 50
 
@@ -38,7 +39,7 @@ def made(recipe: str, home: Path) -> Release:
         training=TrainingConfig(recipe=recipe),
     )
     plain = job.model_copy(update={"optimization": job.optimization.model_copy(update={"enabled": False})})
-    return release(plain, Registry.open({"GLASSWORKS_HOME": str(home)}), Quiet())
+    return release(plain, Registry.open({"GLASSWORKS_HOME": str(home)}), Silent())
 
 
 def median_ms(calls: list[Callable[[], object]]) -> list[float]:

@@ -10,24 +10,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from glassworks.contracts import Progress
 from glassworks.packaging.machine import instruction_set
 
 _T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
 """Two-sided 95 % quantiles of Student's t by the number of values."""
-
-
-class Quiet(Progress):
-    """Reports nothing."""
-
-    def start(self, stage: str, total: int | None = None) -> None:
-        """Nothing to do."""
-
-    def update(self, **values: float | str) -> None:
-        """Nothing to do."""
-
-    def finish(self, message: str = "") -> None:
-        """Nothing to do."""
 
 
 def interval(values: Sequence[float]) -> tuple[float, float, float]:

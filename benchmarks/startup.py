@@ -18,12 +18,13 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from report import Quiet, publish
+from report import publish
 
 from glassworks.catalog import get
 from glassworks.contracts import Family
 from glassworks.flow import release
 from glassworks.registry import Registry
+from glassworks.training.progress import Silent
 
 ROUNDS = 9
 
@@ -81,7 +82,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as home:
         registry = Registry.open({"GLASSWORKS_HOME": home})
         job = get(Family, "convnet").tiny(Path(home))
-        version = release(job, registry, Quiet()).version.reference
+        version = release(job, registry, Silent()).version.reference
         environment = {**os.environ, "GLASSWORKS_HOME": home}
         result = {
             "import_s": import_s(),

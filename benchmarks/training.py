@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from report import Quiet, interval, publish
+from report import interval, publish
 from torch import Tensor
 
 from glassworks.catalog import get
@@ -25,6 +25,7 @@ from glassworks.families.convnet.recipes import RECIPES, Shape
 from glassworks.families.convnet.training import probabilities
 from glassworks.training.loop import Learner, Plan, fit
 from glassworks.training.machine import usable_cpus
+from glassworks.training.progress import Silent
 from glassworks.training.schedules import constant
 
 SHORT_EPOCHS = 2
@@ -47,7 +48,7 @@ def run(recipe: str, seed: int, dataset: Dataset, epochs: int | None = None) -> 
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "run"
         place.mkdir()
-        model = get(Family, "convnet").train(dataset, job(recipe, seed, epochs), place, Quiet())
+        model = get(Family, "convnet").train(dataset, job(recipe, seed, epochs), place, Silent())
     pixels = torch.from_numpy(test.x).permute(0, 3, 1, 2)
     right = probabilities(model.network, pixels).argmax(dim=1) == torch.from_numpy(test.y)
     return model.seconds, 1 - float(right.float().mean())
@@ -112,7 +113,7 @@ def overhead() -> dict[str, float]:
         )
         with tempfile.TemporaryDirectory() as folder:
             start = time.perf_counter()
-            fit(learner, plan, Path(folder), Quiet())
+            fit(learner, plan, Path(folder), Silent())
             ours.append(time.perf_counter() - start)
         learner = _learner(pixels, targets, dict)
         (optimizer,) = learner.optimizers

@@ -19,11 +19,11 @@ settings.load_profile("glassworks")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A convolutional network, trained in seconds and packaged with its explanation graphs."""
     from glassworks.catalog import get
-    from glassworks.cli.output import Quiet
     from glassworks.contracts import Family
     from glassworks.flow import train
     from glassworks.registry import Registry
+    from glassworks.training.progress import Silent
 
     folder = tmp_path_factory.mktemp("tiny-bundle")
     job = get(Family, "convnet").tiny(folder)
-    return train(job, Registry.open({"GLASSWORKS_HOME": str(folder / "home")}), Quiet()).bundle
+    return train(job, Registry.open({"GLASSWORKS_HOME": str(folder / "home")}), Silent()).bundle

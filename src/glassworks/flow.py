@@ -32,6 +32,7 @@ from glassworks.packaging.assemble import Parts, assemble
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry, Version
+from glassworks.training.progress import Silent
 from glassworks.training.runs import forget_run, open_run
 
 if TYPE_CHECKING:
@@ -49,11 +50,15 @@ class Release:
     version: Version
 
 
-def release(job: Job, registry: Registry, progress: Progress, *, fresh: bool = False) -> Release:
+def release(
+    job: Job, registry: Registry | None = None, progress: Progress | None = None, *, fresh: bool = False
+) -> Release:
     """data -> train -> optimize -> package -> registry. An interrupted release goes on where it stopped.
 
     `fresh` forgets what an interrupted one left. Raises what the stages raise; nothing half-made is published.
+    Here and below, the registry is this machine's and progress is silent unless they are given.
     """
+    registry, progress = registry or Registry.open(), progress or Silent()
     family = get(Family, job.family)
     dataset = prepare(job, progress)
     with open_run(registry.home, job, dataset.fingerprint, fresh=fresh) as run:
@@ -84,14 +89,17 @@ def release(job: Job, registry: Registry, progress: Progress, *, fresh: bool = F
     return Release(dataset=dataset, model=model, report=report, bundle=bundle, version=version)
 
 
-def train(job: Job, registry: Registry, progress: Progress, *, fresh: bool = False) -> Release:
+def train(
+    job: Job, registry: Registry | None = None, progress: Progress | None = None, *, fresh: bool = False
+) -> Release:
     """A release without the search: served in fp32 as trained, until it is optimized."""
     plain = job.optimization.model_copy(update={"enabled": False})
     return release(job.model_copy(update={"optimization": plain}), registry, progress, fresh=fresh)
 
 
-def prepare(job: Job, progress: Progress) -> Dataset:
+def prepare(job: Job, progress: Progress | None = None) -> Dataset:
     """Read, check and split the job's data."""
+    progress = progress or Silent()
     progress.start("data")
     dataset = get(Family, job.family).prepare(job)
     progress.finish(f"{dataset.examples} examples of {len(dataset.classes)} classes")
@@ -99,12 +107,16 @@ def prepare(job: Job, progress: Progress) -> Dataset:
 
 
 def optimize(
-    reference: str, objective: Mapping[str, Any], registry: Registry, progress: Progress
+    reference: str,
+    objective: Mapping[str, Any],
+    registry: Registry | None = None,
+    progress: Progress | None = None,
 ) -> tuple[OptimizationReport, Version]:
     """Search again for the artifact to serve, under another objective; the result is a new version.
 
     `objective` overrides keys of the job's `[optimization]` table.
     """
+    registry, progress = registry or Registry.open(), progress or Silent()
     resolved = registry.resolve(reference)
     manifest, folder = resolved.bundle.manifest, resolved.bundle.folder
     job = Job.model_validate(manifest.job)
@@ -140,29 +152,35 @@ def optimize(
     return report, version
 
 
-def predict(reference: str, value: bytes, registry: Registry) -> list[dict[str, Any]]:
+def predict(reference: str, value: bytes, registry: Registry | None = None) -> list[dict[str, Any]]:
     """The answers of a model for one input file, as people read them."""
-    opened = OpenedBundle(registry.resolve(reference).bundle)
+    opened = OpenedBundle((registry or Registry.open()).resolve(reference).bundle)
     return opened.task.answer(opened.predict(opened.read(value)), opened.manifest.labels)
 
 
-def explain(reference: str, value: bytes, registry: Registry, **options: Any) -> tuple[Explanation, Array]:
+def explain(
+    reference: str, value: bytes, registry: Registry | None = None, **options: Any
+) -> tuple[Explanation, Array]:
     """The explanation of a model's answer for one input file, and the stored example it explains.
 
     `options` are those of `OpenedBundle.explain`: method, target, baseline, budget, seed.
     """
-    opened = OpenedBundle(registry.resolve(reference).bundle)
+    opened = OpenedBundle((registry or Registry.open()).resolve(reference).bundle)
     example = opened.read(value)
     return opened.explain(example, **options), example[0]
 
 
 def evaluate(
-    reference: str, registry: Registry, progress: Progress, source: str | None = None
+    reference: str,
+    registry: Registry | None = None,
+    progress: Progress | None = None,
+    source: str | None = None,
 ) -> tuple[int, dict[str, Measurement]]:
     """Measure a model on its own test split, or on all examples of another source; (examples, metrics)."""
     from glassworks.optimization.measure import predict_all
 
-    opened = OpenedBundle(registry.resolve(reference).bundle)
+    opened = OpenedBundle((registry or Registry.open()).resolve(reference).bundle)
+    progress = progress or Silent()
     job = Job.model_validate(opened.manifest.job)
     family = get(Family, job.family)
     progress.start("data")

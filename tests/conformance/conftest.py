@@ -9,25 +9,12 @@ import pytest
 
 from glassworks.catalog import found
 from glassworks.config import Job
-from glassworks.contracts import Family, Progress
+from glassworks.contracts import Family
 from glassworks.flow import Release, release
 from glassworks.registry import Registry
-
+from glassworks.training.progress import Silent
 
 FAMILIES: list[str] = sorted(found(Family))
-
-
-class Silent(Progress):
-    """Tells nobody."""
-
-    def start(self, stage: str, total: int | None = None) -> None:
-        """Nothing to do."""
-
-    def update(self, **values: float | str) -> None:
-        """Nothing to do."""
-
-    def finish(self, message: str = "") -> None:
-        """Nothing to do."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.conformance.conftest import Made, Silent
+from tests.conformance.conftest import Made
 
 from glassworks.catalog import found, get
 from glassworks.contracts import Explainer, Model, Opened, Runtime, Task
@@ -15,6 +15,7 @@ from glassworks.errors import ConfigError, Tampered
 from glassworks.packaging.archive import pack_bundle, unpack_bundle
 from glassworks.packaging.bundle import read_bundle
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.training.progress import Silent
 from glassworks.training.runs import open_run
 
 PARITY = 1e-4

@@ -1,6 +1,6 @@
 """The one training loop: sampling, schedule, averaging, validation, checkpoints, budget and progress.
 
-A family gives a `Learner` (what to optimize) and a `Plan` (how long and how); the loop knows nothing of either's inside.
+A family gives a `Learner` (what to optimize) and a `Plan` (how long and how); the loop knows no more of either.
 All randomness comes from PyTorch's generator, seeded once: its state, the sampler's order and every counter are
 in each checkpoint, so that a killed run that is started again ends with the same bits.
 """

@@ -1,4 +1,4 @@
-"""Muon: momentum whose update is made orthogonal, for the matrices and filters inside a network (Jordan et al. 2024)."""
+"""Muon: momentum whose update is made orthogonal, for matrices and filters inside a network (Jordan et al. 2024)."""
 
 from __future__ import annotations
 

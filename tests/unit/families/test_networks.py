@@ -115,7 +115,7 @@ def test_an_unknown_recipe_is_told_with_those_there_are() -> None:
     family = get(Family, "convnet")
     from pathlib import Path
 
-    from tests.conformance.conftest import Silent
+    from glassworks.training.progress import Silent
 
     with pytest.raises(ConfigError, match=r"'training\.recipe' is 'clasic'") as told:
         family.train(family.prepare(job), wrong, Path(), Silent())

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.conformance.conftest import Silent
 
 from glassworks.catalog import found, get
 from glassworks.config import OptimizationConfig
@@ -18,6 +17,7 @@ from glassworks.optimization.measure import measure_latencies, predict_all
 from glassworks.optimization.objective import parse_objective
 from glassworks.optimization.search import Trial, _choose, optimize
 from glassworks.training.onnx_export import write_onnx
+from glassworks.training.progress import Silent
 
 
 @pytest.fixture(scope="module")

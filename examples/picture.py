@@ -1,0 +1,10 @@
+"""Writes one digit of the packaged sample as a PNG file: `python examples/picture.py digit.png`."""
+
+import sys
+
+from PIL import Image
+
+from glassworks.data.sources import read_source
+
+pictures = read_source("sample:mnist-5k")
+Image.fromarray(pictures.pictures[1234][:, :, 0]).save(sys.argv[1])
