@@ -111,6 +111,8 @@ def show_grade(values: Mapping[str, Any], console: Console) -> None:
     for name, form in _QUALITY.items():
         if values.get(name) is not None:
             console.print(f"  - {form.format(values[name])}")
+    if "faithfulness_z" not in values:
+        console.print("  - not graded: the time budget was spent")
     console.print(f"  - {values['forward']} forward and {values['backward']} backward rows")
 
 

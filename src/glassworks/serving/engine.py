@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +33,18 @@ _MAX_WAITING = 64
 """Explanations, and requests with large files, that may wait for their thread."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExplainOptions:
+    """How to explain; the budget holds for each row."""
+
+    method: str | None
+    target: int | str | None
+    baseline: float | None
+    budget: Budget
+    seed: int
+    grade: bool
+
+
 class LoadedModel:
     """A bundle that answers: its sessions are open and warm, its requests are batched."""
 
@@ -49,43 +63,27 @@ class LoadedModel:
         """All outputs for the inputs of one request; files given as bytes are decoded. Raises InputError."""
         return await self.batcher.submit(await self._prepared(tensors))
 
-    async def explain(
-        self,
-        tensors: Mapping[str, Array],
-        *,
-        method: str | None,
-        target: int | str | None,
-        baseline: float | None,
-        budget: Budget,
-        seed: int,
-        grade: bool,
-    ) -> list[Explanation]:
+    async def explain(self, tensors: Mapping[str, Array], options: ExplainOptions) -> list[Explanation]:
         """One explanation a row, on a thread of its own so that predictions do not wait behind it."""
         from glassworks.explanation import explain
 
         ready = await self._prepared(tensors)
         name, values = next(iter(ready.items()))
-        chosen, wanted = self._method(method), self._target(target)
-
-        def run() -> list[Explanation]:
-            return [
-                explain(
-                    self.opened.session,
-                    np.ascontiguousarray(values[row : row + 1], np.float32),
-                    method=chosen,
-                    target=wanted,
-                    baseline=baseline,
-                    budget=budget,
-                    seed=seed,
-                    labels=self.manifest.labels,
-                    input_name=name,
-                    artifact_sha256=self.opened.bundle.artifact_sha256("predict"),
-                    grade=grade,
-                )
-                for row in range(len(values))
-            ]
-
-        return await self._engine.explaining.run(run)
+        one = functools.partial(
+            explain,
+            self.opened.session,
+            method=self._method(options.method),
+            target=self._target(options.target),
+            baseline=options.baseline,
+            budget=options.budget,
+            seed=options.seed,
+            grade=options.grade,
+            labels=self.manifest.labels,
+            input_name=name,
+            artifact_sha256=self.opened.bundle.artifact_sha256("predict"),
+        )
+        rows = np.split(np.ascontiguousarray(values, np.float32), len(values))
+        return await self._engine.explaining.run(lambda: [one(row) for row in rows])
 
     def _open_explainers(self) -> None:
         """Now, so that a graph that cannot be opened is known before anybody asks and nobody waits for it."""

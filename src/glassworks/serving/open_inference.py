@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from glassworks import __version__
 from glassworks.contracts import Budget, Explanation
 from glassworks.errors import InputError
 from glassworks.serving.exchange import Answer, Exchange, json_answer
-from glassworks.serving.tensors import InferBody, parse_request, render_response
+from glassworks.serving.tensors import AnyBody, parse_request, render_response
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array
@@ -31,7 +30,7 @@ class OpenInference:
 
     async def server(self, exchange: Exchange) -> Answer:
         """GET /v2"""
-        return json_answer({"name": "glassworks", "version": __version__, "extensions": EXTENSIONS})
+        return json_answer({"name": "glassworks", "version": version("glassworks"), "extensions": EXTENSIONS})
 
     async def live(self, exchange: Exchange) -> Answer:
         """GET /v2/health/live and /v2/health/ready; the service listens once its models are warm."""
@@ -101,7 +100,7 @@ def _header_length(exchange: Exchange) -> int | None:
     return int(value)
 
 
-def _wanted(request: InferBody, outputs: Sequence[str]) -> Sequence[str]:
+def _wanted(request: AnyBody, outputs: Sequence[str]) -> Sequence[str]:
     """The outputs to send: those asked for, else all. Raises InputError."""
     names: dict[str, None] = {}
     for output in request.outputs:
@@ -116,7 +115,7 @@ def _wanted(request: InferBody, outputs: Sequence[str]) -> Sequence[str]:
 def _answer(
     exchange: Exchange,
     model: LoadedModel,
-    request: InferBody,
+    request: AnyBody,
     outputs: dict[str, Array],
     parameters: Mapping[str, Any] | None = None,
 ) -> Answer:

@@ -6,12 +6,12 @@ import base64
 import functools
 import hashlib
 import re
+from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from glassworks import __version__
 from glassworks.serving.exchange import Answer, Exchange, json_answer
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Pages:
         """GET / and /docs"""
         paths: dict[str, dict[str, Any]] = openapi_document()["paths"]
         data = {
-            "version": __version__,
+            "version": version("glassworks"),
             "models": [self._described(name) for name in self._engine.names()],
             "routes": [[verb.upper(), path] for path, verbs in paths.items() for verb in verbs],
         }
@@ -94,7 +94,7 @@ def openapi_document() -> dict[str, Any]:
             paths[f"{base}/{verb}"] = {"post": operation}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Glassworks", "version": __version__, "description": _DESCRIPTION},
+        "info": {"title": "Glassworks", "version": version("glassworks"), "description": _DESCRIPTION},
         "paths": paths,
         "components": {"schemas": _SCHEMAS},
     }

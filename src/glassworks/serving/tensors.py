@@ -8,7 +8,7 @@ import math
 import reprlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 import numpy as np
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from glassworks.contracts import Array
 
 Parameter = str | int | float | bool
+_Data = TypeVar("_Data", list[float], msgspec.Raw)
 DTYPES: Mapping[str, np.dtype[Any]] = MappingProxyType(
     {
         "BOOL": np.dtype(np.bool_),
@@ -31,18 +32,19 @@ DTYPES: Mapping[str, np.dtype[Any]] = MappingProxyType(
         **{f"UINT{bits}": np.dtype(f"<u{bits // 8}") for bits in (8, 16, 32, 64)},
     }
 )
+_FLOATS = frozenset({"FP16", "FP32", "FP64"})
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _MAX_ELEMENTS = 2**31
 _MAX_DIMENSIONS = 32
 
 
-class InputTensor(msgspec.Struct):
-    """An input as it is sent; `data` stays unparsed until its datatype is known."""
+class InputTensor(msgspec.Struct, Generic[_Data]):
+    """An input as it is sent."""
 
     name: str
     shape: list[int]
     datatype: str
-    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    data: _Data | msgspec.UnsetType = msgspec.UNSET
     parameters: dict[str, Parameter] = {}
 
 
@@ -53,21 +55,24 @@ class RequestedOutput(msgspec.Struct):
     parameters: dict[str, Parameter] = {}
 
 
-class InferBody(msgspec.Struct):
+class InferBody(msgspec.Struct, Generic[_Data]):
     """The JSON of an inference or explanation request."""
 
-    inputs: list[InputTensor]
+    inputs: list[InputTensor[_Data]]
     id: str | None = None
     outputs: list[RequestedOutput] = []
     parameters: dict[str, Parameter] = {}
 
 
-_decode_body = msgspec.json.Decoder(InferBody).decode
+AnyTensor = InputTensor[list[float]] | InputTensor[msgspec.Raw]
+AnyBody = InferBody[list[float]] | InferBody[msgspec.Raw]
+# Flat floats are read at once; other data stays unparsed until its datatype is looked at.
+_decode_floats = msgspec.json.Decoder(InferBody[list[float]]).decode
+_decode_any = msgspec.json.Decoder(InferBody[msgspec.Raw]).decode
 _TYPES: Mapping[str, tuple[type, ...]] = MappingProxyType({"f": (float, int), "i": (int,), "u": (int,), "b": (bool,)})
-_FLAT = MappingProxyType({kind: msgspec.json.Decoder(list[types[0]]) for kind, types in _TYPES.items()})  # type: ignore[valid-type]
 
 
-def parse_request(body: bytes, header_length: int | None) -> tuple[InferBody, dict[str, Array]]:
+def parse_request(body: bytes, header_length: int | None) -> tuple[AnyBody, dict[str, Array]]:
     """The request and its input tensors; binary ones are views of `body`. Raises InputError."""
     view = memoryview(body)
     if header_length is None:
@@ -80,13 +85,23 @@ def parse_request(body: bytes, header_length: int | None) -> tuple[InferBody, di
             "give the length of the JSON at the beginning of the body",
         )
     try:
-        request = _decode_body(head)
+        request = _decode(head)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"the request is not valid: {error}", "send the JSON of an inference request") from None
     return request, _tensors(request, rest)
 
 
-def _tensors(request: InferBody, rest: memoryview) -> dict[str, Array]:
+def _decode(head: memoryview) -> AnyBody:
+    try:
+        request = _decode_floats(head)
+    except msgspec.ValidationError:
+        return _decode_any(head)
+    if all(tensor.data is msgspec.UNSET or tensor.datatype in _FLOATS for tensor in request.inputs):
+        return request
+    return _decode_any(head)
+
+
+def _tensors(request: AnyBody, rest: memoryview) -> dict[str, Array]:
     tensors: dict[str, Array] = {}
     for tensor in request.inputs:
         if tensor.name in tensors:
@@ -112,7 +127,7 @@ def _tensors(request: InferBody, rest: memoryview) -> dict[str, Array]:
     return tensors
 
 
-def _elements(tensor: InputTensor) -> int:
+def _elements(tensor: AnyTensor) -> int:
     if tensor.datatype not in DTYPES and tensor.datatype != "BYTES":
         raise InputError(
             f"the input '{tensor.name}' has the datatype '{tensor.datatype}'", f"allowed: {', '.join(DTYPES)}, BYTES"
@@ -130,7 +145,7 @@ def _elements(tensor: InputTensor) -> int:
     return count
 
 
-def _from_bytes(tensor: InputTensor, count: int, data: memoryview) -> Array:
+def _from_bytes(tensor: AnyTensor, count: int, data: memoryview) -> Array:
     if tensor.datatype == "BYTES":
         return _strings(tensor, _split(tensor, data), count)
     dtype = DTYPES[tensor.datatype]
@@ -145,7 +160,7 @@ def _from_bytes(tensor: InputTensor, count: int, data: memoryview) -> Array:
     return np.frombuffer(data, dtype).reshape(tensor.shape)
 
 
-def _split(tensor: InputTensor, data: memoryview) -> list[bytes]:
+def _split(tensor: AnyTensor, data: memoryview) -> list[bytes]:
     """Elements of four bytes of length (little-endian) and that many bytes."""
     found: list[bytes] = []
     place = 0
@@ -162,18 +177,13 @@ def _split(tensor: InputTensor, data: memoryview) -> list[bytes]:
     return found
 
 
-def _from_json(tensor: InputTensor, count: int) -> Array:
+def _from_json(tensor: AnyTensor, count: int) -> Array:
     if tensor.data is msgspec.UNSET:
         raise InputError(f"the input '{tensor.name}' has no data", "send data, or binary_data_size and the bytes")
     if tensor.datatype == "BYTES":
         return _strings(tensor, [_base64(tensor, text) for text in _flat(tensor, (str,))], count)
     dtype = DTYPES[tensor.datatype]
-    try:
-        values = _FLAT[dtype.kind].decode(tensor.data)
-    except msgspec.ValidationError:
-        values = _flat(tensor, _TYPES[dtype.kind])
-    except msgspec.DecodeError as error:
-        raise InputError(f"the data of '{tensor.name}' is not valid: {error}", "send a list of numbers") from None
+    values = tensor.data if isinstance(tensor.data, list) else _flat(tensor, _TYPES[dtype.kind])
     if len(values) != count:
         raise _count_error(tensor, len(values), count)
     try:
@@ -187,7 +197,7 @@ def _from_json(tensor: InputTensor, count: int) -> Array:
     return array
 
 
-def _flat(tensor: InputTensor, kinds: tuple[type, ...]) -> list[Any]:
+def _flat(tensor: AnyTensor, kinds: tuple[type, ...]) -> list[Any]:
     """Nested or flat data as one list. Raises InputError for another kind of element."""
     try:
         level: list[Any] = msgspec.json.decode(tensor.data, type=list)  # type: ignore[arg-type] # it is set
@@ -208,7 +218,7 @@ def _flat(tensor: InputTensor, kinds: tuple[type, ...]) -> list[Any]:
     return level
 
 
-def _base64(tensor: InputTensor, text: str) -> bytes:
+def _base64(tensor: AnyTensor, text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -217,7 +227,7 @@ def _base64(tensor: InputTensor, text: str) -> bytes:
         ) from None
 
 
-def _strings(tensor: InputTensor, elements: Sequence[bytes], count: int) -> Array:
+def _strings(tensor: AnyTensor, elements: Sequence[bytes], count: int) -> Array:
     if len(elements) != count:
         raise _count_error(tensor, len(elements), count)
     array = np.empty(count, object)
@@ -225,14 +235,14 @@ def _strings(tensor: InputTensor, elements: Sequence[bytes], count: int) -> Arra
     return array.reshape(tensor.shape)
 
 
-def _count_error(tensor: InputTensor, given: int, wanted: int) -> InputError:
+def _count_error(tensor: AnyTensor, given: int, wanted: int) -> InputError:
     return InputError(
         f"the input '{tensor.name}' has {given} elements, its shape {tensor.shape} needs {wanted}",
         "make shape and data agree",
     )
 
 
-def _range_error(tensor: InputTensor) -> InputError:
+def _range_error(tensor: AnyTensor) -> InputError:
     return InputError(
         f"the input '{tensor.name}' holds numbers that do not fit {tensor.datatype}", "send another datatype"
     )
@@ -271,5 +281,3 @@ def _to_bytes(values: Array) -> bytes:
 def _to_json(values: Array) -> list[Any]:
     flat: list[Any] = values.ravel().tolist()
     return [element.decode("utf-8", "replace") for element in flat] if values.dtype == object else flat
-
-

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from glassworks.cli.output import AsJson, Reference, read_input, stdout, write_json, write_output
 from glassworks.cli.verbs.predict import InputFile
+from glassworks.errors import InputError
 
 if TYPE_CHECKING:
-    from glassworks.registry import Registry
+    from glassworks.contracts import Explanation
+    from glassworks.packaging.opened import OpenedBundle
 
 
 def explain(
@@ -28,61 +30,67 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Explain the answer for one input file, in this process."""
-    from glassworks import flow
-    from glassworks.cli.tables import explanation_json, show_blocks, show_grade
-    from glassworks.config import parse_duration
-    from glassworks.contracts import Budget
-    from glassworks.errors import InputError
-    from glassworks.explanation.render import heat_map_png, shaded_blocks
+    import numpy as np
+
+    from glassworks.cli.tables import explanation_json
+    from glassworks.explanation.render import heat_map_png
+    from glassworks.packaging.opened import OpenedBundle
     from glassworks.registry import Registry
 
-    registry = Registry.open()
-    try:
-        limit = Budget(milliseconds=1e3 * parse_duration(budget) if budget else None)
-    except ValueError as error:
-        raise InputError(f"--budget is '{budget}': {error}", "write for example --budget 50ms") from None
-    explanation, picture = flow.explain(
-        model,
-        read_input(value),
-        registry,
+    opened = OpenedBundle(Registry.open().resolve(model).bundle)
+    example = opened.read(read_input(value))
+    explanation = opened.explain(
+        example,
         method=method,
-        target=_class(model, target, registry),
+        target=_class(opened, target),
         baseline=baseline,
-        budget=limit,
+        budget=opened.budget(_milliseconds(budget)),
         seed=seed,
     )
-    record = explanation_json(explanation)
-    values = explanation.attribution.values
     if output:
         caption = f"{explanation.label} ({explanation.method})"
-        write_output(output, heat_map_png(picture, values, caption))  # type: ignore[arg-type]
+        pixels = np.asarray(example[0], np.uint8)
+        write_output(output, heat_map_png(pixels, explanation.attribution.values, caption))
+    record = explanation_json(explanation)
     if as_json:
         write_json({"model": model, **record})
-        return
+    else:
+        _show(model, explanation, record, output)
+
+
+def _show(model: str, explanation: Explanation, record: dict[str, Any], output: Path | None) -> None:
+    from glassworks.cli.tables import show_blocks, show_grade
+    from glassworks.explanation.render import shaded_blocks
+
     console = stdout()
-    console.print(
-        f"[bold]{model}: {explanation.label}[/bold], because of (red for, blue against; {explanation.method}):"
-    )
-    show_blocks(shaded_blocks(values), console)
+    reasons = f"because of (red for, blue against; {explanation.method}):"
+    console.print(f"[bold]{model}: {explanation.label}[/bold], {reasons}")
+    show_blocks(shaded_blocks(explanation.attribution.values), console)
     show_grade({**record, **record["quality"]}, console)
     if output:
         console.print(f"  - heat map: {output}")
 
 
-def _class(model: str, target: str | None, registry: Registry) -> int | None:
-    """A label, or else a number, as the number of the class. Raises InputError."""
-    from glassworks.errors import InputError
+def _milliseconds(budget: str | None) -> float | None:
+    from glassworks.config import parse_duration
 
+    try:
+        return 1e3 * parse_duration(budget) if budget else None
+    except ValueError as error:
+        raise InputError(f"--budget is '{budget}': {error}", "write for example --budget 50ms") from None
+
+
+def _class(opened: OpenedBundle, target: str | None) -> int | None:
+    """A label, or else a number, as the number of the class. Raises InputError."""
+    labels = opened.manifest.labels
     if target is None:
         return None
-    labels = registry.resolve(model).bundle.manifest.labels
     if target in labels:
         return labels.index(target)
-    if target.isdecimal():
+    if target.isdecimal() and target.isascii():
         return int(target)
-    raise InputError(
-        f"there is no class '{target}'", f"classes: {', '.join(labels[:20])}{' ...' if len(labels) > 20 else ''}"
-    )
+    shown = f"{', '.join(labels[:20])}{' ...' if len(labels) > 20 else ''}"
+    raise InputError(f"there is no class '{target}'", f"classes: {shown}")
 
 
 def register(program: typer.Typer) -> None:

@@ -67,9 +67,7 @@ class _Setting:
         )
 
 
-def train(
-    dataset: Dataset, job: Job, config: ConvNetConfig, folder: Path, progress: Progress, started: float
-) -> Model:
+def train(dataset: Dataset, job: Job, config: ConvNetConfig, folder: Path, progress: Progress, started: float) -> Model:
     """The trained network; a run that had ended already is read instead of trained again.
 
     `started` is the reading of the monotonic clock from which the job's budget counts.
@@ -112,49 +110,54 @@ def _fit(
 ) -> dict[str, Any]:
     """Train, and return what is kept beside the weights."""
     device = choose_device(job.training.device)
-    pixels, targets = _resident(dataset.splits["train"], device)
+    setting, kind, epochs, batch_size = _setting(network, recipe, dataset, job, config, device)
+    setting = _with_precision(setting, job, folder, batch_size, epochs * len(setting.targets) // batch_size)
     validation = _resident(dataset.splits["validation"], device)
-    _standardize(network, pixels)
-    network.to(device)
-    arrange(network, channels_last=recipe.channels_last)
-    batch_size, epochs = _extent(recipe, job, len(targets))
-    kind = _augmentation_kind(config, recipe, pixels, epochs)
-    setting = _Setting(
-        network=network,
-        recipe=recipe,
-        pixels=pixels,
-        targets=targets,
-        augment=augmentation(kind),
-        weights=_class_weights(targets, len(dataset.classes)) if job.training.class_weights == "balanced" else None,
-        bf16=False,
-    )
-    steps = epochs * len(targets) // batch_size
-    setting = _with_precision(setting, job, folder, batch_size, steps)
     learner = Learner(
         network=network,
         optimizers=recipe.optimizers(network, job.training.learning_rate or recipe.learning_rate),
-        examples=len(targets),
+        examples=len(setting.targets),
         loss=setting.loss,
         evaluate=lambda: evaluate(network, *validation),
     )
     reserve_s = 2 * _seconds(learner.evaluate) + _SAVING_S if job.training.budget else 0.0
-    plan = _plan(recipe, job, batch_size, epochs, started, reserve_s)
-    result = fit(learner, plan, folder, progress)
-    metrics = get(Task, "image-classification").measure(
-        probabilities(network, validation[0]).numpy(), validation[1].cpu().numpy()
-    )
+    result = fit(learner, _plan(recipe, job, batch_size, epochs, started, reserve_s), folder, progress)
+    scores = probabilities(network, validation[0]).numpy()
+    metrics = get(Task, "image-classification").measure(scores, validation[1].cpu().numpy())
     network.to("cpu")
     arrange(network, channels_last=False)
-    seconds = time.monotonic() - started
     progress.finish(f"accuracy {metrics['accuracy'].value:.4f} on validation")
     return {
-        "seconds": seconds,
+        "seconds": time.monotonic() - started,
         "resumed": result.resumed,
         "metrics": {name: value.model_dump(mode="json") for name, value in metrics.items()},
         "history": list(result.history),
         "augment": kind,
         "precision": "bf16" if setting.bf16 else "fp32",
     }
+
+
+def _setting(
+    network: Network, recipe: Recipe, dataset: Dataset, job: Job, config: ConvNetConfig, device: torch.device
+) -> tuple[_Setting, Kind, int, int]:
+    """What a step needs, the augmentation's name, the epochs and the batch size; the network is put in place."""
+    pixels, targets = _resident(dataset.splits["train"], device)
+    _standardize(network, pixels)
+    network.to(device)
+    arrange(network, channels_last=recipe.channels_last)
+    batch_size, epochs = _extent(recipe, job, len(targets))
+    kind = _augmentation_kind(config, recipe, pixels, epochs)
+    balanced = job.training.class_weights == "balanced"
+    setting = _Setting(
+        network=network,
+        recipe=recipe,
+        pixels=pixels,
+        targets=targets,
+        augment=augmentation(kind),
+        weights=_class_weights(targets, len(dataset.classes)) if balanced else None,
+        bf16=False,
+    )
+    return setting, kind, epochs, batch_size
 
 
 def _extent(recipe: Recipe, job: Job, examples: int) -> tuple[int, int]:
