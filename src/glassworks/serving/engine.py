@@ -117,8 +117,7 @@ class LoadedModel:
                 ready |= await self._decoded(values)
             else:
                 ready[name] = _checked(values, spec)
-        rows = {len(values) for values in ready.values()}
-        if len(rows) > 1:
+        if len(ready) > 1 and len(rows := {len(values) for values in ready.values()}) > 1:
             raise InputError(f"the inputs have {sorted(rows)} rows", "send as many rows of each input")
         return ready
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,6 +12,7 @@ import numpy as np
 
 from glassworks.contracts import Budget, Explanation
 from glassworks.errors import InputError
+from glassworks.serving.engine import ExplainOptions
 from glassworks.serving.exchange import Answer, Exchange, json_answer
 from glassworks.serving.tensors import AnyBody, parse_request, render_response
 
@@ -78,7 +80,7 @@ class OpenInference:
         attributions = f"attributions:{next(iter(model.inputs))}"
         wanted = _wanted(request, (*model.outputs, attributions))
         options = _explain_options(request.parameters)
-        explanations = await exchange.unless_gone(model.explain(tensors, **options))
+        explanations = await exchange.unless_gone(model.explain(tensors, options))
         outputs = {name: np.concatenate([each.outputs[name] for each in explanations]) for name in model.outputs}
         outputs[attributions] = np.concatenate([each.attribution.values for each in explanations])
         chosen = {name: outputs[name] for name in wanted}
@@ -150,7 +152,7 @@ def _classified(values: Array, count: object, labels: tuple[str, ...]) -> Array:
     return texts
 
 
-def _explain_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _explain_options(parameters: Mapping[str, Any]) -> ExplainOptions:
     method, target = parameters.get("method"), parameters.get("target")
     if method is not None and not isinstance(method, str):
         raise InputError(f"method is {method!r}, not a text", "name one of the model's explainers")
@@ -159,14 +161,14 @@ def _explain_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
     seed = parameters.get("seed", 0)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise InputError(f"seed is {seed!r}", "give a whole number from 0 to 4294967295")
-    return {
-        "method": method,
-        "target": target,
-        "seed": seed,
-        "baseline": _number(parameters, "baseline"),
-        "budget": Budget(milliseconds=_number(parameters, "budget_ms", least=0.0)),
-        "grade": _flag(parameters, "grade", True),
-    }
+    return ExplainOptions(
+        method=method,
+        target=target,
+        seed=seed,
+        baseline=_number(parameters, "baseline"),
+        budget=Budget(milliseconds=_number(parameters, "budget_ms", least=0.0)),
+        grade=_flag(parameters, "grade", True),
+    )
 
 
 def _flag(parameters: Mapping[str, Any], name: str, default: bool) -> bool:

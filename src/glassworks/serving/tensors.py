@@ -268,7 +268,7 @@ def render_response(
 
 def datatype(values: Array) -> str:
     """The protocol's name of an array's type."""
-    return "BYTES" if values.dtype == object else _NAMES[values.dtype.newbyteorder("<")]
+    return "BYTES" if values.dtype == object else _NAMES[values.dtype]
 
 
 def _to_bytes(values: Array) -> bytes:
