@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -38,7 +40,7 @@ def main() -> None:
     except GlassworksError as error:
         _fail(error.problem, error.mend, error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; nothing is half-written", "give the same command again to go on", _INTERRUPTED)
+        _interrupted()
     except typer._click.exceptions.UsageError as error:
         verb = error.ctx.command_path if error.ctx else "glassworks"
         _fail(error.format_message(), f"see '{verb} --help'", 2)
@@ -49,9 +51,18 @@ def main() -> None:
     except OSError as error:
         wrapped = StorageError(f"the system refused: {error}", "free the resource named there and try again")
         _fail(wrapped.problem, wrapped.mend, wrapped.exit_code)
+    if code == _INTERRUPTED:
+        _interrupted()
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(problem: str, mend: str, code: int) -> None:
+def _interrupted() -> NoReturn:
+    """Engines that were stopped in the middle of a call may crash while Python takes them down: leave without that."""
+    sys.stderr.write("error: interrupted; nothing is half-written\nmend: give the same command again to go on\n")
+    sys.stderr.flush()
+    os._exit(_INTERRUPTED)
+
+
+def _fail(problem: str, mend: str, code: int) -> NoReturn:
     sys.stderr.write(f"error: {problem}\nmend: {mend}\n")
     sys.exit(code)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _START_S = 30.0
 _STOP_S = 15.0
+_LOOK_S = 0.5
 _ANSWER_S = 60.0
 
 
@@ -55,7 +56,10 @@ class Service:
     def wait(self) -> None:
         """Until the server ends. Ctrl-C reaches it too; it stops gracefully by itself."""
         with contextlib.suppress(KeyboardInterrupt):
-            self.process.wait()
+            while True:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(_LOOK_S)
+                    return
 
     def stop(self) -> None:
         """Ask it to stop; after a while, end it."""

@@ -21,10 +21,12 @@ def optimize(
 ) -> None:
     """Measure every candidate on this machine and publish the best one as a new version."""
     from glassworks import flow
+    from glassworks.cli.interrupts import receive_interrupts
     from glassworks.cli.tables import report_json, show_report
     from glassworks.registry import Registry
 
     objective = {"minimize": minimize, "within": tuple(within or _WITHIN), "budget": budget, "threads": threads}
+    receive_interrupts()
     progress = LiveProgress()
     try:
         report, version = flow.optimize(model, objective, Registry.open(), progress)

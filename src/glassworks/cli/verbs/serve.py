@@ -22,10 +22,12 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Serve models over HTTP: predictions and explanations. SIGTERM and Ctrl-C end it gracefully."""
+    from glassworks.cli.interrupts import release_interrupts
     from glassworks.registry import Registry
     from glassworks.serving.engine import Engine
     from glassworks.serving.server import serve as run
 
+    release_interrupts()
     registry, engine = Registry.open(), Engine(max_batch, max_queue)
     for reference in models:
         resolved = registry.resolve(reference)

@@ -19,9 +19,11 @@ Fresh = Annotated[bool, typer.Option("--resume/--fresh", help="Go on with an int
 def train(job: JobFile, overrides: Overrides = None, resume: Fresh = True, as_json: AsJson = False) -> None:
     """Train the model of a job file. An interrupted run goes on by itself."""
     from glassworks import flow
+    from glassworks.cli.interrupts import receive_interrupts
     from glassworks.config import load_job
     from glassworks.registry import Registry
 
+    receive_interrupts()
     progress = LiveProgress()
     try:
         made = flow.train(load_job(job, overrides or ()), Registry.open(), progress, fresh=not resume)

@@ -26,10 +26,12 @@ def up(
 ) -> None:
     """Data, train, optimize, package, serve and explain; then serve until Ctrl-C."""
     from glassworks import flow
+    from glassworks.cli.interrupts import receive_interrupts
     from glassworks.cli.service import ask, require_free, start_service
     from glassworks.config import load_job
     from glassworks.registry import Registry
 
+    receive_interrupts()
     loaded, registry, progress = load_job(job, overrides or ()), Registry.open(), LiveProgress()
     port = 0 if check else loaded.serving.port
     require_free(loaded.serving.host, port)
