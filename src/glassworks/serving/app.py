@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 import uuid
@@ -22,6 +23,7 @@ Endpoint = Callable[[Exchange], Awaitable[Answer]]
 _MODEL = r"/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?"
 _LONGEST = 1000
 """Characters of a problem; it may quote what was sent."""
+_PATHS = 256
 _log = logging.getLogger("glassworks.serving")
 
 
@@ -53,6 +55,8 @@ class Application:
 
     def __init__(self, engine: Engine, max_body_bytes: int) -> None:
         self._routes = [(re.compile(route.path), route.endpoints) for route in routes(engine)]
+        # Clients ask for the same few paths again and again.
+        self._endpoint = functools.lru_cache(_PATHS)(self._find)
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -61,7 +65,7 @@ class Application:
             return
         if scope["type"] != "http":
             return
-        endpoints, parameters = self._find(scope["path"])
+        endpoints, parameters = self._endpoint(scope["path"])
         endpoint = endpoints.get(scope["method"])
         if endpoint is None:
             answer = _no_route(scope, endpoints)

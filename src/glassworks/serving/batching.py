@@ -42,8 +42,13 @@ class Batcher:
         self._run, self._max_rows, self._max_queue, self._executor = run, max_rows, max_queue, executor
         self._waiting: deque[_Waiting] = deque()
         self._rows = 0
-        self._draining: asyncio.Task[None] | None = None
+        self._turning = False
         self.batches = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a batch runs on the thread now; on the event loop none can be seen to run."""
+        return self._executor is not None and self._turning
 
     async def submit(self, tensors: Mapping[str, Array]) -> Mapping[str, Array]:
         """The outputs for the rows of one request. Raises what the engine raises, or Overloaded.
@@ -66,21 +71,21 @@ class Batcher:
         waiting = _Waiting(key, tensors, rows, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._rows += rows
-        if self._draining is None:
-            self._draining = asyncio.ensure_future(self._drain())
+        if not self._turning:
+            self._turning = True
+            asyncio.get_running_loop().call_soon(self._turn)
         return waiting.future
 
-    async def _drain(self) -> None:
-        """Run while anything waits; what arrives meanwhile forms the next batch."""
-        try:
-            while self._waiting:
-                batch = self._next()
-                if batch:
-                    await self._answer(batch)
-                # One turn of the event loop: requests that have arrived are read and join the next batch.
-                await asyncio.sleep(0)
-        finally:
-            self._draining = None
+    def _turn(self) -> None:
+        """Run the next batch, if there is one."""
+        batch = self._next()
+        if not batch:
+            self._turning = False
+        elif self._executor is None:
+            self._deliver(batch, self._answers(batch))
+        else:
+            work = asyncio.get_running_loop().run_in_executor(self._executor, self._answers, batch)
+            work.add_done_callback(lambda done: self._deliver(batch, done.result()))
 
     def _next(self) -> list[_Waiting]:
         """The first request that is still wanted, and those behind it that fit to it."""
@@ -102,26 +107,28 @@ class Batcher:
         self._rows -= rows
         return batch
 
-    async def _answer(self, batch: list[_Waiting]) -> None:
+    def _answers(self, batch: list[_Waiting]) -> list[Mapping[str, Array] | Exception]:
+        """Of each request what the engine gives or raises."""
         self.batches += 1
         try:
-            outputs = await self._call(_joined([waiting.tensors for waiting in batch]))
-            answers = _split(outputs, [waiting.rows for waiting in batch])
+            outputs = self._run(_joined([waiting.tensors for waiting in batch]))
+            return _split(outputs, [waiting.rows for waiting in batch])
         except Exception as error:  # noqa: BLE001 - engines raise many classes; each request gets its own
-            if len(batch) == 1:
-                _fail(batch[0], error)
-            else:
-                for waiting in batch:
-                    await self._answer([waiting])
-            return
-        for waiting, answer in zip(batch, answers, strict=True):
-            if not waiting.future.done():
-                waiting.future.set_result(answer)
+            return [error] if len(batch) == 1 else [self._answers([waiting])[0] for waiting in batch]
 
-    async def _call(self, tensors: Mapping[str, Array]) -> Mapping[str, Array]:
-        if self._executor is None:
-            return self._run(tensors)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, tensors)
+    def _deliver(self, batch: list[_Waiting], answers: list[Mapping[str, Array] | Exception]) -> None:
+        for waiting, answer in zip(batch, answers, strict=True):
+            if waiting.future.done():  # its client went away
+                continue
+            if isinstance(answer, Exception):
+                waiting.future.set_exception(answer)
+            else:
+                waiting.future.set_result(answer)
+        # In the next turn of the event loop: requests that have arrived are read and join the next batch.
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._turn)
+        else:
+            self._turning = False
 
 
 def _joined(parts: Sequence[Mapping[str, Array]]) -> Mapping[str, Array]:
@@ -130,7 +137,7 @@ def _joined(parts: Sequence[Mapping[str, Array]]) -> Mapping[str, Array]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _split(outputs: Mapping[str, Array], rows: list[int]) -> list[Mapping[str, Array]]:
+def _split(outputs: Mapping[str, Array], rows: list[int]) -> list[Mapping[str, Array] | Exception]:
     """The outputs of each request. Raises ServingError where the engine did not answer row by row."""
     for name, values in outputs.items():
         if values.shape[:1] != (sum(rows),):
@@ -145,8 +152,3 @@ def _split(outputs: Mapping[str, Array], rows: list[int]) -> list[Mapping[str, A
         {name: values[end - count : end] for name, values in outputs.items()}
         for end, count in zip(ends, rows, strict=True)
     ]
-
-
-def _fail(waiting: _Waiting, error: Exception) -> None:
-    if not waiting.future.done():
-        waiting.future.set_exception(error)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glassworks.catalog import get
-from glassworks.contracts import Budget, Explainer, Explanation, TensorSpec
+from glassworks.contracts import Explainer, Explanation, TensorSpec
 from glassworks.errors import InputError, NotFound, Unsupported
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import OpenedBundle
@@ -35,12 +35,12 @@ _MAX_WAITING = 64
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainOptions:
-    """How to explain; the budget holds for each row."""
+    """How to explain; `budget_ms` holds for each row."""
 
     method: str | None
     target: int | str | None
     baseline: float | None
-    budget: Budget
+    budget_ms: float | None
     seed: int
     grade: bool
 
@@ -63,19 +63,26 @@ class LoadedModel:
         """All outputs for the inputs of one request; files given as bytes are decoded. Raises InputError."""
         return await self.batcher.submit(await self._prepared(tensors))
 
+    @property
+    def busy(self) -> bool:
+        """Whether a request must wait for others now."""
+        return self.batcher.busy
+
     async def explain(self, tensors: Mapping[str, Array], options: ExplainOptions) -> list[Explanation]:
         """One explanation a row, on a thread of its own so that predictions do not wait behind it."""
         from glassworks.explanation import explain
 
         ready = await self._prepared(tensors)
         name, values = next(iter(ready.items()))
+        if not np.isfinite(values).all():
+            raise InputError(f"the input '{name}' holds values that are not finite", "send finite numbers to explain")
         one = functools.partial(
             explain,
             self.opened.session,
             method=self._method(options.method),
             target=self._target(options.target),
             baseline=options.baseline,
-            budget=options.budget,
+            budget=self.opened.budget(options.budget_ms),
             seed=options.seed,
             grade=options.grade,
             labels=self.manifest.labels,
@@ -83,7 +90,7 @@ class LoadedModel:
             artifact_sha256=self.opened.bundle.artifact_sha256("predict"),
         )
         rows = np.split(np.ascontiguousarray(values, np.float32), len(values))
-        return await self._engine.explaining.run(lambda: [one(row) for row in rows])
+        return await self._engine.explaining.each([functools.partial(one, row) for row in rows])
 
     def _open_explainers(self) -> None:
         """Now, so that a graph that cannot be opened is known before anybody asks and nobody waits for it."""
@@ -123,6 +130,8 @@ class LoadedModel:
 
     async def _decoded(self, values: NDArray[np.generic]) -> Mapping[str, Array]:
         """Files (N bytes objects) through the model's task: what the training data went through."""
+        if values.ndim != 1 and values.shape[1:] != (1,):
+            raise InputError(f"the files have the shape {list(values.shape)}", "send one a row: shape [N] or [N, 1]")
         files: list[bytes] = values.ravel().tolist()
         if not files:
             raise InputError("the request holds no file", "send at least one")
@@ -194,10 +203,17 @@ class Engine:
         self.decoding.close()
 
 
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    if len(shape) != len(wanted):
+        return False
+    # Usually only the number of rows is variable.
+    rows_only = wanted[:1] == (-1,) and shape[1:] == wanted[1:]
+    return rows_only or all(want in (-1, have) for want, have in zip(wanted, shape, strict=True))
+
+
 def _checked(values: NDArray[np.generic], spec: TensorSpec) -> Array:
     shape = values.shape
-    fits = len(shape) == len(spec.shape)
-    if not fits or any(want not in (-1, have) for want, have in zip(spec.shape, shape, strict=True)):
+    if not _fits(shape, spec.shape):
         raise InputError(
             f"the input '{spec.name}' has the shape {list(shape)}, the model takes {list(spec.shape)} (-1: any)",
             "send that shape, or picture files as BYTES of shape [N]",

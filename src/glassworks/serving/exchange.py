@@ -63,11 +63,9 @@ class Exchange:
     max_body_bytes: int
 
     def header(self, name: bytes) -> bytes | None:
-        """The first header of that name (lower case)."""
-        for key, value in self.scope["headers"]:
-            if key == name:
-                return bytes(value)
-        return None
+        """The header of that name (lower case); the last one where it is repeated."""
+        value: bytes | None = dict(self.scope["headers"]).get(name)
+        return value
 
     async def body(self) -> bytes:
         """The whole body, decompressed. Raises TooLarge, InputError, Disconnected."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -20,11 +20,16 @@ class Lane:
 
     async def run(self, call: Callable[[], _T]) -> _T:
         """What the call gives. Raises what it raises, or Overloaded."""
+        return (await self.each([call]))[0]
+
+    async def each(self, calls: Sequence[Callable[[], _T]]) -> list[_T]:
+        """What the calls of one waiter give. Between two of them others have their turn, and a waiter can leave."""
         if self._calls >= self._limit:
             raise Overloaded(f"{self._calls} requests wait for '{self._name}', no more may", "try again later")
         self._calls += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+            loop = asyncio.get_running_loop()
+            return [await loop.run_in_executor(self._thread, call) for call in calls]
         finally:
             self._calls -= 1
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from glassworks.contracts import Budget, Explanation
+from glassworks.contracts import Explanation
 from glassworks.errors import InputError
 from glassworks.serving.engine import ExplainOptions
 from glassworks.serving.exchange import Answer, Exchange, json_answer
-from glassworks.serving.tensors import AnyBody, parse_request, render_response
+from glassworks.serving.tensors import DTYPES, AnyBody, parse_request, render_response
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 EXTENSIONS = ("binary_tensor_data", "classification", "parameters", "glassworks_explain")
 _HEADER = b"inference-header-content-length"
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class OpenInference:
@@ -68,15 +69,17 @@ class OpenInference:
     async def infer(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/infer"""
         model = self._model(exchange)
-        request, tensors = parse_request(await exchange.body(), _header_length(exchange))
+        request, tensors = await _received(exchange, model)
         wanted = _wanted(request, model.outputs)
-        outputs = await model.infer(tensors)
+        work = model.infer(tensors)
+        # Watching whether the client leaves costs some microseconds, which only a request that waits can win back.
+        outputs = await (exchange.unless_gone(work) if model.busy else work)
         return _answer(exchange, model, request, {name: outputs[name] for name in wanted})
 
     async def explain(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/explain"""
         model = self._model(exchange)
-        request, tensors = parse_request(await exchange.body(), _header_length(exchange))
+        request, tensors = await _received(exchange, model)
         attributions = f"attributions:{next(iter(model.inputs))}"
         wanted = _wanted(request, (*model.outputs, attributions))
         options = _explain_options(request.parameters)
@@ -88,6 +91,30 @@ class OpenInference:
 
     def _model(self, exchange: Exchange) -> LoadedModel:
         return self._engine.model(exchange.parameters["model"], exchange.parameters.get("version"))
+
+
+async def _received(exchange: Exchange, model: LoadedModel) -> tuple[AnyBody, dict[str, Array]]:
+    body, length = await exchange.body(), _header_length(exchange)
+    return _raw_request(body, model) if length == 0 else parse_request(body, length)
+
+
+def _raw_request(body: bytes, model: LoadedModel) -> tuple[AnyBody, dict[str, Array]]:
+    """A body without JSON: the only input of the model, whose variable dimension follows from the size."""
+    specs = tuple(model.inputs.values())
+    if len(specs) != 1 or specs[0].shape.count(-1) > 1 or specs[0].datatype not in DTYPES:
+        raise InputError(
+            "a raw request needs a model of one input of numbers with at most one variable dimension",
+            "send JSON before the tensors, and its length as Inference-Header-Content-Length",
+        )
+    fixed = math.prod(size for size in specs[0].shape if size != -1) * DTYPES[specs[0].datatype].itemsize
+    tensor = {
+        "name": specs[0].name,
+        "datatype": specs[0].datatype,
+        "shape": [len(body) // max(fixed, 1) if size == -1 else size for size in specs[0].shape],
+        "parameters": {"binary_data_size": len(body)},
+    }
+    head = msgspec.json.encode({"inputs": [tensor], "parameters": {"binary_data_output": True}})
+    return parse_request(head + body, len(head))
 
 
 def _header_length(exchange: Exchange) -> int | None:
@@ -122,11 +149,12 @@ def _answer(
     parameters: Mapping[str, Any] | None = None,
 ) -> Answer:
     default = _flag(request.parameters, "binary_data_output", False)
-    asked = {output.name: output.parameters for output in request.outputs}
-    binary = {name: _flag(asked.get(name, {}), "binary_data", default) for name in outputs}
-    for name, options in asked.items():
-        if "classification" in options:
-            outputs[name] = _classified(outputs[name], options["classification"], model.manifest.labels)
+    binary = dict.fromkeys(outputs, default)
+    for output in request.outputs:
+        binary[output.name] = _flag(output.parameters, "binary_data", default)
+        if "classification" in output.parameters:
+            count = output.parameters["classification"]
+            outputs[output.name] = _classified(outputs[output.name], count, model.manifest.labels)
     head: dict[str, Any] = {"model_name": exchange.parameters["model"], "model_version": model.version}
     if request.id is not None:
         head["id"] = request.id
@@ -166,7 +194,7 @@ def _explain_options(parameters: Mapping[str, Any]) -> ExplainOptions:
         target=target,
         seed=seed,
         baseline=_number(parameters, "baseline"),
-        budget=Budget(milliseconds=_number(parameters, "budget_ms", least=0.0)),
+        budget_ms=_number(parameters, "budget_ms", least=0.0),
         grade=_flag(parameters, "grade", True),
     )
 
@@ -178,13 +206,12 @@ def _flag(parameters: Mapping[str, Any], name: str, default: bool) -> bool:
     return value
 
 
-def _number(parameters: Mapping[str, Any], name: str, least: float = -math.inf) -> float | None:
+def _number(parameters: Mapping[str, Any], name: str, least: float = -_LARGEST) -> float | None:
     value = parameters.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < least:
-        mend = f"give a number of {least:g} or more" if math.isfinite(least) else "give a number"
-        raise InputError(f"{name} is {value!r}", mend)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= _LARGEST:
+        raise InputError(f"{name} is {value!r}", f"give a number from {least:g} to {_LARGEST:g}")
     return float(value)
 
 

@@ -6,8 +6,10 @@ import base64
 import functools
 import hashlib
 import re
+from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.resources import files
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -90,7 +92,8 @@ def openapi_document() -> dict[str, Any]:
         paths[f"{base}/ready"] = {"get": _operation(f"modelReady{kind}", "Whether a model can answer.", parameters)}
         for verb, text in _VERBS.items():
             operation = _operation(f"{verb}{kind}", text, parameters)
-            operation["requestBody"] = {"required": True, "content": _content("InferenceRequest")}
+            operation["requestBody"] = {"required": True, "content": {**_content("InferenceRequest"), **_BINARY}}
+            operation["responses"]["200"]["content"].update(_BINARY)
             paths[f"{base}/{verb}"] = {"post": operation}
     return {
         "openapi": "3.1.0",
@@ -122,6 +125,8 @@ def _content(schema: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
 
 
+# JSON and the tensors behind it; Inference-Header-Content-Length is the length of the JSON.
+_BINARY: Mapping[str, Any] = MappingProxyType({"application/octet-stream": {}})
 _DESCRIPTION = "Open Inference Protocol v2, with explanations."
 _VERBS = {"infer": "Answers for the rows sent.", "explain": "Answers with attributions and their grade."}
 _VALUES: dict[str, Any] = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}

@@ -39,6 +39,7 @@ def serve(
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=drain_s,
     )
     name = f"[{host}]" if ":" in host else host

@@ -132,7 +132,8 @@ def _elements(tensor: AnyTensor) -> int:
         raise InputError(
             f"the input '{tensor.name}' has the datatype '{tensor.datatype}'", f"allowed: {', '.join(DTYPES)}, BYTES"
         )
-    if len(tensor.shape) > _MAX_DIMENSIONS or not all(0 <= size <= _MAX_ELEMENTS for size in tensor.shape):
+    sizes = tensor.shape or [1]
+    if len(sizes) > _MAX_DIMENSIONS or min(sizes) < 0 or max(sizes) > _MAX_ELEMENTS:
         raise InputError(
             f"the input '{tensor.name}' has the shape {reprlib.repr(tensor.shape)}",
             f"give at most {_MAX_DIMENSIONS} sizes from 0 to {_MAX_ELEMENTS}",
@@ -187,14 +188,12 @@ def _from_json(tensor: AnyTensor, count: int) -> Array:
     if len(values) != count:
         raise _count_error(tensor, len(values), count)
     try:
-        # Numbers outside the range of 32-bit floats become infinite here and are refused below.
-        with np.errstate(over="ignore"):
-            array: NDArray[Any] = np.array(values, dtype).reshape(tensor.shape)
-    except (OverflowError, ValueError):
+        # JSON has no infinity; what would become one in a narrower type is refused.
+        with np.errstate(over="raise"):
+            array: NDArray[Any] = np.array(values, dtype)
+    except (OverflowError, FloatingPointError, ValueError):
         raise _range_error(tensor) from None
-    if dtype.kind == "f" and not np.isfinite(array).all():
-        raise _range_error(tensor)
-    return array
+    return array.reshape(tensor.shape)
 
 
 def _flat(tensor: AnyTensor, kinds: tuple[type, ...]) -> list[Any]:

@@ -234,7 +234,7 @@ def test_bad_compression_is_refused(content: bytes, encoding: str, status: int, 
     assert problem in reply.error
 
 
-@pytest.mark.parametrize("length", ["x", "-1", "1.5", "", "99999999999999999", "0", "1000000"])
+@pytest.mark.parametrize("length", ["x", "-1", "1.5", "", "99999999999999999", "1000000"])
 def test_a_bad_header_length_is_refused(length: str, app: Application) -> None:
     reply = send(app, "POST", INFER, json.dumps(body()).encode(), inference_header_content_length=length)
     assert reply.status == 400
@@ -267,6 +267,8 @@ def test_a_large_picture_is_decoded_too(app: Application) -> None:
     [
         {"name": "image", "shape": [1], "datatype": "BYTES", "data": [base64.b64encode(b"no picture").decode()]},
         {"name": "image", "shape": [0], "datatype": "BYTES", "data": []},
+        {"name": "image", "shape": [], "datatype": "BYTES", "data": [base64.b64encode(picture()).decode()]},
+        {"name": "image", "shape": [1, 2], "datatype": "BYTES", "data": [base64.b64encode(picture()).decode()] * 2},
         {"name": "image", "shape": [0, 1, 16, 16], "datatype": "FP32", "data": []},
         {"name": "image", "shape": [1, 1, 2, 2], "datatype": "FP32", "data": [0] * 4},
         {"name": "image", "shape": [4], "datatype": "FP32", "data": [0] * 4},
@@ -332,10 +334,12 @@ def test_options_change_the_explanation(app: Application, tiny_bundle: Bundle) -
         ({"seed": -1}, "seed is -1"),
         ({"seed": 2**32}, "seed is 4294967296"),
         ({"seed": "1"}, "seed is '1'"),
-        ({"budget_ms": -1}, "budget_ms is -1; give a number of 0 or more"),
+        ({"budget_ms": -1}, "budget_ms is -1; give a number from 0 to 3.4"),
+        ({"budget_ms": 10**400}, "budget_ms is 1000"),
         ({"budget_ms": "soon"}, "budget_ms is 'soon'"),
         ({"baseline": "black"}, "baseline is 'black'; give a number"),
         ({"baseline": True}, "baseline is True"),
+        ({"baseline": 1e39}, "baseline is 1e+39; give a number from -3.40282e+38 to 3.40282e+38"),
         ({"grade": "no"}, "grade is 'no'; give true or false"),
         ({"binary_data_output": 1}, "binary_data_output is 1; give true or false"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -260,3 +261,30 @@ def test_a_lane_is_bounded_and_drops_calls_that_nobody_waits_for() -> None:
 
     assert list(asyncio.run(main())) == [0, 2]
     assert begun == [0, 2]
+
+
+def test_the_calls_of_a_lane_take_turns_and_end_with_their_waiter() -> None:
+    go, begun = threading.Event(), []
+
+    def call(name: str) -> str:
+        begun.append(name)
+        if not go.wait(10):
+            raise TimeoutError
+        return name
+
+    async def main() -> tuple[list[str], list[str]]:
+        lane = Lane("explain", 3)
+        names = (["a1", "a2"], ["b1", "b2", "b3"], ["c1", "c2"])
+        several = [[functools.partial(call, name) for name in group] for group in names]
+        first, second, third = (asyncio.ensure_future(lane.each(calls)) for calls in several)
+        await asyncio.sleep(0)
+        second.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await second
+        go.set()
+        done = await asyncio.gather(first, third)
+        lane.close()
+        return done
+
+    assert list(asyncio.run(main())) == [["a1", "a2"], ["c1", "c2"]]
+    assert begun == ["a1", "c1", "a2", "c2"]

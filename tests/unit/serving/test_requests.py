@@ -1,0 +1,129 @@
+"""Requests at the edges of the protocol: raw bodies, clients that leave, numbers that are none."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tests.unit.serving.asgi import ask
+from tests.unit.serving.test_app import EXPLAIN, INFER, LIMIT, body, post, send
+
+from glassworks.contracts import TensorSpec
+from glassworks.packaging.bundle import Bundle
+from glassworks.serving.app import Application
+from glassworks.serving.batching import Batcher
+from glassworks.serving.engine import Engine
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_bundle: Bundle) -> Iterator[Engine]:
+    engine = Engine()
+    engine.load(tiny_bundle, "bars", "1")
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def app(engine: Engine) -> Application:
+    return Application(engine, LIMIT)
+
+
+def pixels(count: int) -> NDArray[np.float32]:
+    """What `body(count)` sends."""
+    return np.array(body(count)["inputs"][0]["data"], "<f4")
+
+
+@pytest.mark.parametrize("path", [INFER, EXPLAIN])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_raw_body_is_the_only_input(path: str, rows: int, app: Application) -> None:
+    raw = send(app, "POST", path, pixels(rows).tobytes(), inference_header_content_length="0")
+    assert raw.headers["content-type"] == "application/octet-stream"
+    plain = post(app, path, body(rows))
+    for output in plain.json["outputs"]:
+        assert raw.tensor(output["name"]).tobytes() == plain.tensor(output["name"]).tobytes()
+
+
+@pytest.mark.parametrize(("size", "problem"), [(0, "has no rows"), (7, "has 7 bytes"), (1030, "has 1030 bytes")])
+def test_a_raw_body_of_another_size_is_refused(size: int, problem: str, app: Application) -> None:
+    reply = send(app, "POST", INFER, b"\0" * size, inference_header_content_length="0")
+    assert reply.status == 400
+    assert problem in reply.error
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        (TensorSpec(name="a", datatype="FP32", shape=(-1, 2)), TensorSpec(name="b", datatype="FP32", shape=(-1, 2))),
+        (TensorSpec(name="a", datatype="FP32", shape=(-1, -1)),),
+        (TensorSpec(name="a", datatype="BYTES", shape=(-1,)),),
+    ],
+)
+def test_a_raw_body_needs_a_model_of_one_plain_input(inputs: tuple[TensorSpec, ...], tiny_bundle: Bundle) -> None:
+    engine = Engine()
+    model = engine.load(tiny_bundle, "bars", "1")
+    model.inputs = {spec.name: spec for spec in inputs}
+    reply = send(Application(engine, LIMIT), "POST", INFER, b"\0" * 8, inference_header_content_length="0")
+    engine.close()
+    assert reply.status == 400
+    assert "a raw request needs a model of one input of numbers" in reply.error
+
+
+def test_numbers_that_are_none_are_null_and_not_explained(app: Application) -> None:
+    values = np.full((1, 1, 16, 16), np.nan, "<f4").tobytes()
+    size = {"binary_data_size": len(values)}
+    request = {"inputs": [{"name": "image", "shape": [1, 1, 16, 16], "datatype": "FP32", "parameters": size}]}
+    assert post(app, INFER, request, values).json["outputs"][0]["data"] == [None] * 3
+    reply = post(app, EXPLAIN, request, values)
+    assert reply.status == 400
+    assert "the input 'image' holds values that are not finite; send finite numbers to explain" in reply.error
+
+
+def test_the_tolerance_of_the_job_holds_for_the_service(tiny_bundle: Bundle) -> None:
+    gaps = []
+    for tolerance in (0.5, 1e-6):
+        job = {**tiny_bundle.manifest.job, "explanation": {"tolerance": tolerance}}
+        manifest = tiny_bundle.manifest.model_copy(update={"job": job})
+        engine = Engine()
+        engine.load(Bundle(folder=tiny_bundle.folder, manifest=manifest, sha256=tiny_bundle.sha256), "bars", "1")
+        reply = post(Application(engine, LIMIT), EXPLAIN, body(parameters={"method": "integrated_gradients"}))
+        engine.close()
+        gaps.append(reply.json["parameters"]["forward"])
+    assert gaps[0] < gaps[1]
+
+
+def test_who_leaves_while_waiting_is_not_computed(tiny_bundle: Bundle) -> None:
+    engine = Engine()
+    model = engine.load(tiny_bundle, "bars", "1")
+    calls, began, go = [], threading.Event(), threading.Event()
+    run = model.opened.session("predict").run
+
+    def slow(tensors: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+        calls.append(len(tensors["image"]))
+        began.set()
+        if not go.wait(10):
+            raise TimeoutError
+        return run(tensors)
+
+    model.batcher = Batcher(slow, 1, 100, engine.threads)
+    app, content = Application(engine, LIMIT), json.dumps(body()).encode()
+
+    async def main() -> None:
+        first = asyncio.ensure_future(ask(app, "POST", INFER, content))
+        await asyncio.to_thread(began.wait, 10)
+        assert await asyncio.wait_for(ask(app, "POST", INFER, content, leave=True), 10) is None
+        last = asyncio.ensure_future(ask(app, "POST", INFER, json.dumps(body(2)).encode()))
+        await asyncio.sleep(0)
+        go.set()
+        for reply in await asyncio.gather(first, last):
+            assert reply is not None
+            assert reply.status == 200
+
+    asyncio.run(main())
+    engine.close()
+    assert calls == [1, 1, 1]
