@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -104,15 +105,29 @@ def start_service(reference: str, host: str, port: int) -> Service:
     """`glassworks serve` in a process without any training library. Raises ServingError."""
     command = [sys.executable, "-m", "glassworks", "serve", reference, "--host", host, "--port", str(port), "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
-    if process.stdout is None:
-        raise ServingError("the service has no output", "start it by hand: glassworks serve")
-    ready, _, _ = select.select([process.stdout], [], [], _START_S)
-    line = process.stdout.readline() if ready else ""
+    try:
+        line = _first_line(process)
+    except BaseException:
+        # Not even an interrupt may leave a server behind that nobody knows of.
+        process.kill()
+        process.wait()
+        raise
     if not line:
         process.kill()
         process.wait()
         raise ServingError("the service did not start", f"see why: glassworks serve {reference} --port {port}")
     return Service(url=json.loads(line)["url"], process=process)
+
+
+def _first_line(process: subprocess.Popen[str]) -> str:
+    """What the server says when it is up; empty when it says nothing in time."""
+    if process.stdout is None:
+        return ""
+    end = time.monotonic() + _START_S
+    while time.monotonic() < end:
+        if select.select([process.stdout], [], [], _LOOK_S)[0]:
+            return process.stdout.readline()
+    return ""
 
 
 def ask(service: Service, made: Release, method: str, folder: Path) -> Answered:
