@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import itertools
 import json
 import os
@@ -124,7 +125,8 @@ def test_an_interrupt_ends_the_step_saves_and_resumes_to_the_same_bits(tmp_path:
 
     def interrupt(step: int) -> None:
         if step == 10:
-            os.kill(os.getpid(), signal.SIGINT)
+            # As the command line does it; a real signal is sent to real processes in tests/integration.
+            _thread.interrupt_main(signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
