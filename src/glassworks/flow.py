@@ -230,8 +230,11 @@ def _publish(
 
 
 def _with_reference(served: Artifact, exported: Artifact, compiled: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
-    """Quantized models keep the fp32 graph beside them: for exports, further searches and comparison."""
-    if served.file == exported.file:
+    """What is not served in fp32 keeps the fp32 graph beside it, for exports, further searches and comparison.
+
+    bfloat16 is computed from the same file: then only the record differs.
+    """
+    if served.precision == "fp32":
         return (served, *compiled)
     return (served, first_runtime(exported, served.threads).model_copy(update={"role": "reference"}), *compiled)
 
