@@ -6,7 +6,9 @@
     │   ├── DataError         a data source
     │   ├── NotFound          a model, version, alias or file that is not there
     │   ├── Unsupported       a capability that this model or machine does not have
-    │   └── MissingLibrary    an optional library that is not installed
+    │   ├── MissingLibrary    an optional library that is not installed
+    │   ├── Unauthenticated   no valid access key was sent
+    │   └── Forbidden         the access key does not allow this
     ├── BundleError           a bundle that must not be trusted                    (exit code 1)
     │   ├── Tampered          a file that differs from its recorded hash, or is missing
     │   ├── UnsafePath        a path that leaves the bundle, or a link
@@ -15,7 +17,9 @@
     ├── TrainingError         training diverged or cannot go on
     ├── StorageError          the disk is full or not writable
     └── ServingError          the server cannot start or is overloaded
-        └── Overloaded        the queue is full or the server is stopping
+        ├── Overloaded        the queue is full or the server is stopping
+        │   └── LimitExceeded an access key has used up its rate or its quota
+        └── DeadlineExceeded  the time that the request gave itself is over
 
 No transport is known here: a server maps these classes to its own codes.
 """
@@ -64,6 +68,14 @@ class MissingLibrary(InputError):
     """An optional library is not installed."""
 
 
+class Unauthenticated(InputError):
+    """No valid access key was sent."""
+
+
+class Forbidden(InputError):
+    """The access key does not allow this."""
+
+
 class BundleError(GlassworksError):
     """A bundle cannot be read or must not be trusted."""
 
@@ -97,4 +109,16 @@ class ServingError(GlassworksError):
 
 
 class Overloaded(ServingError):
-    """The queue is full, a deadline passed, or the server is stopping: try again later."""
+    """The queue is full or the server is stopping: try again after `retry_after_s`."""
+
+    def __init__(self, problem: str, mend: str, retry_after_s: int = 1) -> None:
+        super().__init__(problem, mend)
+        self.retry_after_s = retry_after_s
+
+
+class LimitExceeded(Overloaded):
+    """An access key has used up its rate or its daily quota: try again after `retry_after_s`."""
+
+
+class DeadlineExceeded(ServingError):
+    """The time that the request gave itself is over."""
