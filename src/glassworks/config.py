@@ -106,18 +106,48 @@ class ExplanationConfig(Record):
 
 
 class ServingConfig(Record):
-    """Where the service listens and its limits."""
+    """Where the service listens, who may use it, and its limits."""
 
     host: str = "127.0.0.1"
     """Address to listen on; `0.0.0.0` is every network."""
     port: int = Field(default=8080, ge=0, le=65_535)
     """HTTP port; 0 takes a free one."""
+    grpc_port: int | None = Field(default=None, ge=0, le=65_535)
+    """gRPC port; 0 takes a free one. Without it the port after the HTTP port."""
+    grpc: bool = True
+    """Whether to serve gRPC at all."""
+    keys: Literal["auto", "on", "off"] = "auto"
+    """Whether callers need access keys; `auto`: unless the address is this machine's loopback."""
+    tls_certificate: str = ""
+    """Certificate chain, a PEM file; with it and its key HTTPS is spoken."""
+    tls_key: str = ""
+    """The certificate's key, a PEM file."""
+    watch: bool = False
+    """Follow the registry: new versions and moved aliases are served without a restart."""
+    traffic: tuple[str, ...] = ()
+    """Splits such as `digits:champion=90,candidate=10,shadow=candidate`."""
+    access_log: str = ""
+    """File for one JSON line a request; `-` is the standard error output."""
+    traces: str = ""
+    """URL of an OpenTelemetry collector (OTLP over HTTP)."""
     max_batch: int = Field(default=32, ge=1)
     """Rows computed together at most."""
     max_queue: int = Field(default=1024, ge=1)
     """Rows that may wait; beyond it a request is refused with 503."""
     max_body_bytes: int = Field(default=64 * 2**20, ge=1024)
     """Largest request."""
+    max_elements: int = Field(default=2**28, ge=1)
+    """Elements of one tensor."""
+    max_dimensions: int = Field(default=32, ge=1, le=64)
+    """Dimensions of one tensor, and so how deep its JSON may be nested."""
+    max_headers: int = Field(default=100, ge=1)
+    """Headers of one request."""
+    receive_s: float = Field(default=30.0, gt=0)
+    """Seconds in which a request must have arrived."""
+    idle_s: float = Field(default=75.0, gt=0)
+    """Seconds after which a connection without requests is closed."""
+    drain_s: float = Field(default=10.0, ge=0)
+    """Seconds that what is in flight may take when the service is told to stop."""
 
 
 class Job(Record):

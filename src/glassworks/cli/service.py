@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glassworks.config import ServingConfig
 from glassworks.errors import ServingError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Service:
     """A running server process."""
 
     url: str
+    grpc: str | None
     process: subprocess.Popen[str]
 
     @property
@@ -101,9 +103,9 @@ def require_free(host: str, port: int) -> None:
             ) from None
 
 
-def start_service(reference: str, host: str, port: int) -> Service:
+def start_service(reference: str, config: ServingConfig) -> Service:
     """`glassworks serve` in a process without any training library. Raises ServingError."""
-    command = [sys.executable, "-m", "glassworks", "serve", reference, "--host", host, "--port", str(port), "--json"]
+    command = [sys.executable, "-m", "glassworks", "serve", reference, "--json", *_options(config)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
     try:
         line = _first_line(process)
@@ -115,8 +117,24 @@ def start_service(reference: str, host: str, port: int) -> Service:
     if not line:
         process.kill()
         process.wait()
-        raise ServingError("the service did not start", f"see why: glassworks serve {reference} --port {port}")
-    return Service(url=json.loads(line)["url"], process=process)
+        raise ServingError("the service did not start", f"see why: glassworks serve {reference} --port {config.port}")
+    up = json.loads(line)
+    return Service(url=up["url"], grpc=up["grpc"], process=process)
+
+
+def _options(config: ServingConfig) -> list[str]:
+    """The job's settings as the options of `glassworks serve`, which have the same names."""
+    options: list[str] = []
+    for name, value in config:
+        option = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            if value != type(config).model_fields[name].default:
+                options.append(option if value else option.replace("--", "--no-", 1))
+        elif isinstance(value, tuple):
+            options += [part for each in value for part in (option, each)]
+        elif value not in (None, ""):
+            options += [option, str(value)]
+    return options
 
 
 def _first_line(process: subprocess.Popen[str]) -> str:
@@ -137,24 +155,20 @@ def ask(service: Service, made: Release, method: str, folder: Path) -> Answered:
     from glassworks.explanation.render import heat_map_png, shaded_blocks
 
     test, labels = made.dataset.splits["test"], made.dataset.classes
-    row = 0
-    picture: NDArray[np.uint8] = np.asarray(test.x[row], np.uint8)
+    picture: NDArray[np.uint8] = np.asarray(test.x[0], np.uint8)
     file = _png(picture)
-    data = [base64.b64encode(file).decode()]
-    body = {"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": data}]}
+    tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [base64.b64encode(file).decode()]}
+    body: dict[str, Any] = {"inputs": [tensor]}
     model = f"{service.url}/v2/models/{made.version.name}"
     probabilities = _tensor(_post(f"{model}/infer", body), "probabilities")
     answer = _post(f"{model}/explain", {**body, "parameters": {"method": method}})
     values = _tensor(answer, "attributions:image")[0]
     label = labels[int(probabilities[0].argmax())]
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = folder / made.version.reference
-    files = {kind: stem.with_name(f"{stem.name}-{kind}") for kind in ("picture.png", "why.png", "request.json")}
-    files["picture.png"].write_bytes(file)
-    files["why.png"].write_bytes(heat_map_png(picture, values, f"{label} ({method})"))
-    files["request.json"].write_text(json.dumps(body), encoding="utf-8")
+    why = heat_map_png(picture, values, f"{label} ({method})")
+    written = {"picture.png": file, "why.png": why, "request.json": json.dumps(body).encode()}
+    files = _write(folder / made.version.reference, written)
     return Answered(
-        truth=labels[int(test.y[row])],
+        truth=labels[int(test.y[0])],
         label=label,
         probability=float(probabilities[0].max()),
         explanation=answer["parameters"],
@@ -163,6 +177,14 @@ def ask(service: Service, made: Release, method: str, folder: Path) -> Answered:
         heat_map=files["why.png"],
         request=files["request.json"],
     )
+
+
+def _write(stem: Path, contents: Mapping[str, bytes]) -> Mapping[str, Path]:
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    files = {kind: stem.with_name(f"{stem.name}-{kind}") for kind in contents}
+    for kind, content in contents.items():
+        files[kind].write_bytes(content)
+    return files
 
 
 def _png(picture: NDArray[Any]) -> bytes:

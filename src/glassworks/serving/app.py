@@ -1,29 +1,41 @@
-"""The ASGI application: routes, and every failure as `{"error": string}`."""
+"""The application: routes, who may use them, and every failure as `{"error": string}`."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import inspect
 import logging
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import unquote
 
-from glassworks.errors import GlassworksError, InputError, NotFound, Overloaded
-from glassworks.serving.batching import RETRY_AFTER_S
-from glassworks.serving.exchange import Answer, Disconnected, Exchange, Receive, Send, TooLarge, json_answer
-from glassworks.serving.open_inference import OpenInference
-from glassworks.serving.page import Pages
+from glassworks.errors import (
+    DeadlineExceeded,
+    Forbidden,
+    GlassworksError,
+    InputError,
+    LimitExceeded,
+    NotFound,
+    Overloaded,
+    Unauthenticated,
+    Unsupported,
+)
+from glassworks.serving.http.exchange import Answer, Exchange, TooLarge, json_answer
 
-if TYPE_CHECKING:
-    from glassworks.serving.engine import Engine
-
-Endpoint = Callable[[Exchange], Awaitable[Answer]]
-_MODEL = r"/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?"
+Endpoint = Callable[[Exchange], Answer | Coroutine[Any, Any, Answer | None] | None]
+"""Gives the answer, or a coroutine for it, or None when it replies by itself later."""
 _LONGEST = 1000
 """Characters of a problem; it may quote what was sent."""
-_PATHS = 256
+_PATHS = 1024
+_STATUS: Sequence[tuple[type[GlassworksError], int]] = (
+    (NotFound, 404), (TooLarge, 413), (Unauthenticated, 401), (Forbidden, 403), (InputError, 400),
+    (LimitExceeded, 429), (Overloaded, 503), (DeadlineExceeded, 504),
+)  # fmt: skip
+_NOTHING: tuple[Mapping[str, Endpoint], Mapping[str, str]] = ({}, {})
 _log = logging.getLogger("glassworks.serving")
 
 
@@ -35,88 +47,124 @@ class Route:
     endpoints: Mapping[str, Endpoint]
 
 
-def routes(engine: Engine) -> tuple[Route, ...]:
-    """All routes over an engine; a further protocol adds its own."""
-    protocol, pages = OpenInference(engine), Pages(engine)
-    return (
-        Route(_MODEL + "/infer", {"POST": protocol.infer}),
-        Route(_MODEL + "/explain", {"POST": protocol.explain}),
-        Route(_MODEL, {"GET": protocol.metadata}),
-        Route(_MODEL + "/ready", {"GET": protocol.ready}),
-        Route(r"/v2/?", {"GET": protocol.server}),
-        Route(r"/v2/health/(?:live|ready)", {"GET": protocol.live}),
-        Route(r"/(?:docs)?", {"GET": pages.page}),
-        Route(r"/openapi\.json", {"GET": pages.openapi}),
-    )
-
-
 class Application:
     """Finds the route of a request, runs its endpoint and turns what is raised into an answer."""
 
-    def __init__(self, engine: Engine, max_body_bytes: int) -> None:
-        self._routes = [(re.compile(route.path), route.endpoints) for route in routes(engine)]
+    def __init__(self, routes: Sequence[Route], told: Callable[[Exchange, Answer], None] | None = None) -> None:
+        """`told` hears of every answer: the access log."""
+        self._routes = [(re.compile(route.path), route.endpoints) for route in routes]
+        self._found: dict[bytes, tuple[Mapping[str, Endpoint], Mapping[str, str]]] = {}
+        self.told = told
+        self._tasks: set[asyncio.Task[Answer | None]] = set()
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Answer it, now or later."""
+        if self.told is not None:
+            exchange.reply = _telling(exchange, exchange.reply, self.told)
+        if exchange.late:
+            exchange.reply(failure(Overloaded("the service is stopping", "ask another one, or try again later")))
+            return
         # Clients ask for the same few paths again and again.
-        self._endpoint = functools.lru_cache(_PATHS)(self._find)
-        self._max_body_bytes = max_body_bytes
-
-    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-            return
-        if scope["type"] != "http":
-            return
-        endpoints, parameters = self._endpoint(scope["path"])
-        endpoint = endpoints.get(scope["method"])
+        found = self._found.get(exchange.target)
+        endpoints, exchange.parameters = found if found is not None else self._find(exchange.target)
+        method = exchange.method
+        endpoint = endpoints.get("GET" if method == "HEAD" else method)
         if endpoint is None:
-            answer = _no_route(scope, endpoints)
-        else:
-            try:
-                answer = await endpoint(Exchange(scope, receive, parameters, self._max_body_bytes))
-            except Disconnected:
-                return
-            except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
-                answer = failure(error)
-        await answer.send(send)
+            exchange.reply(_no_route(exchange, endpoints))
+            return
+        try:
+            answer = endpoint(exchange)
+        except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
+            exchange.reply(failure(error))
+            return
+        if isinstance(answer, Answer):
+            exchange.reply(answer)
+        elif inspect.iscoroutine(answer):
+            self._begin(exchange, answer)
 
-    def _find(self, path: str) -> tuple[Mapping[str, Endpoint], Mapping[str, str]]:
+    def _begin(self, exchange: Exchange, work: Coroutine[Any, Any, Answer | None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        exchange.on_gone = task.cancel
+        # The loop itself holds tasks only weakly.
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(functools.partial(_finished, exchange))
+
+    def _find(self, target: bytes) -> tuple[Mapping[str, Endpoint], Mapping[str, str]]:
+        path = _path(target)
         for pattern, endpoints in self._routes:
             match = pattern.fullmatch(path)
             if match:
-                return endpoints, {name: text for name, text in match.groupdict().items() if text is not None}
-        return {}, {}
+                parameters = {name: unquote(text) for name, text in match.groupdict().items() if text is not None}
+                if len(self._found) >= _PATHS:
+                    self._found.clear()
+                found = self._found[target] = (endpoints, parameters)
+                return found
+        return _NOTHING
+
+
+def _finished(exchange: Exchange, task: asyncio.Task[Answer | None]) -> None:
+    if exchange.gone:
+        return
+    if task.cancelled():
+        exchange.reply(failure(Overloaded("the service is stopping", "ask another one, or try again later")))
+        return
+    error = task.exception()
+    if isinstance(error, Exception):
+        exchange.reply(failure(error))
+    elif (answer := task.result()) is not None:
+        exchange.reply(answer)
+
+
+def _telling(
+    exchange: Exchange, reply: Callable[[Answer], None], told: Callable[[Exchange, Answer], None]
+) -> Callable[[Answer], None]:
+    def tell(answer: Answer) -> None:
+        reply(answer)
+        told(exchange, answer)
+
+    return tell
 
 
 def failure(error: Exception) -> Answer:
     """The answer for an error: our own say what is wrong and how to mend it; others only get a number to look up."""
     if isinstance(error, GlassworksError):
-        answer = json_answer({"error": f"{error.problem[:_LONGEST]}; {error.mend[:_LONGEST]}"}, _status(error))
+        answer = json_answer({"error": f"{error.problem[:_LONGEST]}; {error.mend[:_LONGEST]}"}, status(error))
         if isinstance(error, Overloaded):
-            answer.headers.append((b"retry-after", b"%d" % RETRY_AFTER_S))
+            answer.headers.append((b"retry-after", b"%d" % error.retry_after_s))
+        if isinstance(error, Unauthenticated):
+            answer.headers.append((b"www-authenticate", b"Bearer"))
         return answer
+    return json_answer({"error": unexpected(error)}, 500)
+
+
+def unexpected(error: Exception) -> str:
+    """Log an error that is none of ours; what the client may know of it."""
     number = uuid.uuid4().hex[:12]
     _log.error("request failed (%s)", number, exc_info=error)
-    return json_answer({"error": f"internal error {number}; the server's log tells more"}, 500)
+    return f"internal error {number}; the server's log tells more"
 
 
-def _status(error: GlassworksError) -> int:
-    for kind, status in ((NotFound, 404), (TooLarge, 413), (InputError, 400), (Overloaded, 503)):
-        if isinstance(error, kind):
-            return status
-    return 500
+def status(error: GlassworksError) -> int:
+    """The HTTP status of one of our errors."""
+    if isinstance(error, Unsupported):
+        return 400
+    return next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
 
 
-def _no_route(scope: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -> Answer:
+def _path(target: bytes) -> str:
+    """The path of a request's target, which may be a whole URL and have a query."""
+    text = target.partition(b"?")[0].decode("latin-1")
+    if not text.startswith("/") and "://" in text:
+        text = "/" + text.partition("://")[2].partition("/")[2]
+    return text
+
+
+def _no_route(exchange: Exchange, endpoints: Mapping[str, Endpoint]) -> Answer:
     if not endpoints:
-        return json_answer({"error": f"there is no {scope['path'][:200]!r}; the routes are listed at /docs"}, 404)
+        shown = _path(exchange.target)[:200]
+        return json_answer({"error": f"there is no {shown!r}; the routes are listed at /docs"}, 404)
     allowed = ", ".join(endpoints)
-    answer = json_answer({"error": f"{scope['method']} is not allowed here; use {allowed}"}, 405)
+    answer = json_answer({"error": f"{exchange.method} is not allowed here; use {allowed}"}, 405)
     answer.headers.append((b"allow", allowed.encode()))
     return answer
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

@@ -1,228 +1,180 @@
-"""The engine: loaded models that predict and explain. It knows no transport."""
+"""The engine: loaded models by name and version, and which of them answers. It knows no transport."""
 
 from __future__ import annotations
 
-import functools
-import time
-from collections.abc import Mapping, Sequence
+import os
+import random
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from glassworks.catalog import get
-from glassworks.contracts import Explainer, Explanation, TensorSpec
-from glassworks.errors import InputError, NotFound, Unsupported
+from glassworks.errors import NotFound
 from glassworks.packaging.bundle import Bundle
-from glassworks.packaging.opened import OpenedBundle
-from glassworks.serving.batching import Batcher
 from glassworks.serving.lane import Lane
-from glassworks.serving.tensors import DTYPES, datatype
+from glassworks.serving.model import Batching, LoadedModel
+from glassworks.serving.traffic import Traffic
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from glassworks.contracts import Array, Tensors
-
-_ON_LOOP_S = 200e-6
-"""A shorter call is cheaper on the event loop than its way to a thread and back."""
-_SMALL_FILE = 8192
-_WARM_UP_CALLS = 5
 _MAX_WAITING = 64
 """Explanations, and requests with large files, that may wait for their thread."""
+_CHAMPION = "champion"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExplainOptions:
-    """How to explain; `budget_ms` holds for each row."""
+class Threads:
+    """The threads beside the event loop: one computes, one explains, one decodes files, one opens models."""
 
-    method: str | None
-    target: int | str | None
-    baseline: float | None
-    budget_ms: float | None
-    seed: int
-    grade: bool
+    def __init__(self) -> None:
+        self.engine = ThreadPoolExecutor(1, "engine")
+        self.loading = ThreadPoolExecutor(1, "loading", initializer=_step_back)
+        self.explaining = Lane("explain", _MAX_WAITING, _step_back)
+        self.decoding = Lane("decode", _MAX_WAITING)
+
+    def close(self) -> None:
+        """End them; what runs is finished first."""
+        self.engine.shutdown()
+        self.explaining.close()
+        self.decoding.close()
+        self.loading.shutdown()
 
 
-class LoadedModel:
-    """A bundle that answers: its sessions are open and warm, its requests are batched."""
-
-    def __init__(self, bundle: Bundle, version: str, engine: Engine) -> None:
-        self.opened, self.version, self._engine = OpenedBundle(bundle), version, engine
-        self.manifest = bundle.manifest
-        self.inputs: Mapping[str, TensorSpec] = {spec.name: spec for spec in self.manifest.signature.inputs}
-        self.outputs = tuple(spec.name for spec in self.manifest.signature.outputs)
-        session = self.opened.session("predict")
-        self.call_s = self._warm_up()
-        self._open_explainers()
-        executor = engine.threads if self.call_s > _ON_LOOP_S else None
-        self.batcher = Batcher(session.run, engine.max_batch, engine.max_queue, executor)
-
-    async def infer(self, tensors: Mapping[str, Array]) -> Tensors:
-        """All outputs for the inputs of one request; files given as bytes are decoded. Raises InputError."""
-        return await self.batcher.submit(await self._prepared(tensors))
-
-    @property
-    def busy(self) -> bool:
-        """Whether a request must wait for others now."""
-        return self.batcher.busy
-
-    async def explain(self, tensors: Mapping[str, Array], options: ExplainOptions) -> list[Explanation]:
-        """One explanation a row, on a thread of its own so that predictions do not wait behind it."""
-        from glassworks.explanation import explain
-
-        ready = await self._prepared(tensors)
-        name, values = next(iter(ready.items()))
-        if not np.isfinite(values).all():
-            raise InputError(f"the input '{name}' holds values that are not finite", "send finite numbers to explain")
-        one = functools.partial(
-            explain,
-            self.opened.session,
-            method=self._method(options.method),
-            target=self._target(options.target),
-            baseline=options.baseline,
-            budget=self.opened.budget(options.budget_ms),
-            seed=options.seed,
-            grade=options.grade,
-            labels=self.manifest.labels,
-            input_name=name,
-            artifact_sha256=self.opened.bundle.artifact_sha256("predict"),
-        )
-        rows = np.split(np.ascontiguousarray(values, np.float32), len(values))
-        return await self._engine.explaining.each([functools.partial(one, row) for row in rows])
-
-    def _open_explainers(self) -> None:
-        """Now, so that a graph that cannot be opened is known before anybody asks and nobody waits for it."""
-        for name in self.manifest.explainers:
-            self.opened.session(get(Explainer, name).role)
-
-    def _warm_up(self) -> float:
-        """Measure a call with one row, in seconds."""
-        rows = {
-            spec.name: np.zeros([1 if size < 0 else size for size in spec.shape], DTYPES.get(spec.datatype, object))
-            for spec in self.inputs.values()
-        }
-        session, times = self.opened.session("predict"), []
-        for _ in range(_WARM_UP_CALLS):
-            start = time.perf_counter()
-            session.run(rows)
-            times.append(time.perf_counter() - start)
-        return min(times)
-
-    async def _prepared(self, tensors: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Inputs as the graph takes them: all there, of the right type and shape, files decoded."""
-        for name in tensors:
-            if name not in self.inputs:
-                raise InputError(f"the model has no input '{name}'", f"its inputs: {', '.join(self.inputs)}")
-        ready: dict[str, Array] = {}
-        for name, spec in self.inputs.items():
-            if name not in tensors:
-                raise InputError(f"the input '{name}' is missing", f"send all inputs: {', '.join(self.inputs)}")
-            values = tensors[name]
-            if values.dtype == object and spec.datatype != "BYTES":
-                ready |= await self._decoded(values)
-            else:
-                ready[name] = _checked(values, spec)
-        if len(ready) > 1 and len(rows := {len(values) for values in ready.values()}) > 1:
-            raise InputError(f"the inputs have {sorted(rows)} rows", "send as many rows of each input")
-        return ready
-
-    async def _decoded(self, values: NDArray[np.generic]) -> Mapping[str, Array]:
-        """Files (N bytes objects) through the model's task: what the training data went through."""
-        if values.ndim != 1 and values.shape[1:] != (1,):
-            raise InputError(f"the files have the shape {list(values.shape)}", "send one a row: shape [N] or [N, 1]")
-        files: list[bytes] = values.ravel().tolist()
-        if not files:
-            raise InputError("the request holds no file", "send at least one")
-
-        def decode() -> Mapping[str, Array]:
-            task, preprocessing = self.opened.task, self.manifest.preprocessing
-            return task.encode(np.stack([task.decode(file, preprocessing) for file in files]), preprocessing)
-
-        if sum(map(len, files)) <= _SMALL_FILE:
-            return decode()
-        return await self._engine.decoding.run(decode)
-
-    def _method(self, method: str | None) -> str:
-        methods = self.manifest.explainers
-        if not methods:
-            raise Unsupported("this model was packaged without explanations", "package it again with an explainer")
-        if method is not None and method not in methods:
-            raise Unsupported(f"this model has no explanation method '{method}'", f"it has: {', '.join(methods)}")
-        return method or methods[0]
-
-    def _target(self, target: int | str | None) -> int | None:
-        if isinstance(target, str):
-            if target not in self.manifest.labels:
-                raise InputError(f"the model has no class '{target}'", "give one of its labels, or a class number")
-            return self.manifest.labels.index(target)
-        return target
+def _step_back() -> None:
+    """On Linux, where a thread has a priority of its own: let the event loop have the core whenever it wants it."""
+    if hasattr(os, "setpriority") and os.uname().sysname == "Linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 class Engine:
-    """Models by name and version. `threads` computes, `explaining` explains, `decoding` decodes files."""
+    """Models by name and version; aliases and traffic say which version answers when none is asked for."""
 
-    def __init__(self, max_batch: int = 32, max_queue: int = 1024) -> None:
-        self.max_batch, self.max_queue = max_batch, max_queue
-        self.threads = ThreadPoolExecutor(1, "engine")
-        self.explaining = Lane("explain", _MAX_WAITING)
-        self.decoding = Lane("decode", _MAX_WAITING)
+    def __init__(self, batching: Batching | None = None) -> None:
+        self.batching, self.threads = batching or Batching(), Threads()
+        self.settle: Callable[[], None] = lambda: None
+        """Called when the requests of a batch have been told, before their answers leave."""
         self._models: dict[str, dict[str, LoadedModel]] = {}
+        self._aliases: dict[str, dict[str, str]] = {}
+        self._default: dict[str, LoadedModel] = {}
+        self._traffic: dict[str, Traffic] = {}
+
+    def open(self, bundle: Bundle, name: str, version: str) -> LoadedModel:
+        """A warm model that nobody sees yet; takes a while, so call it off the event loop. Raises BundleError."""
+        return LoadedModel(bundle, name, version, self.threads, self.batching, lambda: self.settle())
+
+    def add(self, model: LoadedModel, aliases: Mapping[str, str] | None = None) -> None:
+        """Let a model answer from now on; `aliases` are all those of its name. A version of that number is replaced."""
+        versions = self._models.setdefault(model.name, {})
+        before = versions.pop(model.version, None)
+        versions[model.version] = model
+        if aliases is not None:
+            self._aliases[model.name] = dict(aliases)
+        self._choose_default(model.name)
+        if before is not None:
+            before.retire()
 
     def load(self, bundle: Bundle, name: str, version: str) -> LoadedModel:
-        """Open, warm and add a model; the version loaded last is the one that is served by default."""
-        model = LoadedModel(bundle, version, self)
-        self._models.setdefault(name, {})[version] = model
+        """Open and add a model."""
+        model = self.open(bundle, name, version)
+        self.add(model)
         return model
 
+    def point(self, name: str, aliases: Mapping[str, str]) -> None:
+        """Let the aliases of a model name these versions."""
+        self._aliases[name] = dict(aliases)
+        self._choose_default(name)
+
+    def remove(self, name: str, version: str) -> None:
+        """Take a version out of service; what it is doing is finished first. Raises NotFound."""
+        model = self.model(name, version)
+        del self._models[name][model.version]
+        if not self._models[name]:
+            del self._models[name]
+        self._choose_default(name)
+        model.retire(_give_memory_back)
+
+    def direct(self, name: str, traffic: Traffic | None) -> None:
+        """Split the traffic of a model between its versions, or stop doing so."""
+        if traffic is None:
+            self._traffic.pop(name, None)
+        else:
+            self._traffic[name] = traffic
+
+    def traffic(self, name: str) -> Traffic | None:
+        """How the traffic of a model is split; None when all goes to its default version."""
+        return self._traffic.get(name)
+
     def model(self, name: str, version: str | None = None) -> LoadedModel:
-        """A loaded model. Raises NotFound with what there is."""
-        versions = self._models.get(name)
-        if not versions:
-            raise NotFound(f"there is no model '{name}' here", f"served: {', '.join(self._models) or 'none'}")
+        """The model of a version or an alias, the default one for None. Raises NotFound with what there is."""
         if version is None:
-            return next(reversed(versions.values()))
-        if version not in versions:
-            raise NotFound(f"the model '{name}' has no version '{version}' here", f"versions: {', '.join(versions)}")
-        return versions[version]
+            model = self._default.get(name)
+            if model is not None:
+                return model
+            raise NotFound(f"there is no model '{name[:200]}' here", f"served: {', '.join(self._models) or 'none'}")
+        versions = self._models.get(name)
+        if versions is None:
+            return self.model(name)
+        model = versions.get(version) or versions.get(self._aliases.get(name, {}).get(version, ""))
+        if model is None:
+            raise NotFound(
+                f"the model '{name}' has no version '{version[:200]}' here", f"versions: {', '.join(versions)}"
+            )
+        return model
+
+    def chosen(self, name: str, version: str | None = None, key: str = "") -> LoadedModel:
+        """The model that answers a request: of the version asked for, else as the traffic is split.
+
+        Requests of the same `key` get the same version while the split stays. Raises NotFound.
+        """
+        if version is None and (traffic := self._traffic.get(name)) is not None:
+            return self.model(name, traffic.version(key or f"{random.random()}"))  # noqa: S311 - no secret
+        return self.model(name, version)
+
+    def shadow(self, name: str) -> LoadedModel | None:
+        """The model that gets a copy of the traffic, if there is one and it is loaded."""
+        traffic = self._traffic.get(name)
+        if traffic is None or traffic.shadow is None:
+            return None
+        try:
+            return self.model(name, traffic.shadow)
+        except NotFound:
+            return None
 
     def names(self) -> Sequence[str]:
         """The names of all loaded models."""
         return tuple(self._models)
 
     def versions(self, name: str) -> Sequence[str]:
-        """The loaded versions of a model, the default last. Raises NotFound."""
+        """The loaded versions of a model. Raises NotFound."""
         self.model(name)
         return tuple(self._models[name])
 
+    def aliases(self, name: str) -> Mapping[str, str]:
+        """The aliases of a model."""
+        return self._aliases.get(name, {})
+
+    def loaded(self) -> Sequence[LoadedModel]:
+        """All loaded versions of all models."""
+        return [model for versions in self._models.values() for model in versions.values()]
+
     def close(self) -> None:
         """End the threads; what runs is finished first."""
-        self.threads.shutdown()
-        self.explaining.close()
-        self.decoding.close()
+        self.threads.close()
+
+    def _choose_default(self, name: str) -> None:
+        """The champion where it is loaded, else the version loaded last."""
+        versions = self._models.get(name)
+        if not versions:
+            self._default.pop(name, None)
+            return
+        champion = versions.get(self._aliases.get(name, {}).get(_CHAMPION, ""))
+        self._default[name] = champion or next(reversed(versions.values()))
 
 
-def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    if len(shape) != len(wanted):
-        return False
-    # Usually only the number of rows is variable.
-    rows_only = wanted[:1] == (-1,) and shape[1:] == wanted[1:]
-    return rows_only or all(want in (-1, have) for want, have in zip(wanted, shape, strict=True))
+def _give_memory_back() -> None:
+    """Ask the C library to return what it keeps; without this a process keeps growing over many reloads."""
+    import ctypes
+    import gc
 
-
-def _checked(values: NDArray[np.generic], spec: TensorSpec) -> Array:
-    shape = values.shape
-    if not _fits(shape, spec.shape):
-        raise InputError(
-            f"the input '{spec.name}' has the shape {list(shape)}, the model takes {list(spec.shape)} (-1: any)",
-            "send that shape, or picture files as BYTES of shape [N]",
-        )
-    if shape[0] == 0:
-        raise InputError(f"the input '{spec.name}' has no rows", "send at least one row")
-    if datatype(values) != spec.datatype:
-        raise InputError(
-            f"the input '{spec.name}' was sent as {datatype(values)}, the model takes {spec.datatype}",
-            f"send {spec.datatype}",
-        )
-    return values
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError):
+        # Only glibc has it; elsewhere freed memory goes back by itself or stays.
+        return

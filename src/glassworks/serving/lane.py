@@ -15,8 +15,13 @@ _T = TypeVar("_T")
 class Lane:
     """Calls run one after the other; at most `limit` are here at a time. A call whose waiter left is not begun."""
 
-    def __init__(self, name: str, limit: int) -> None:
-        self._thread, self._name, self._limit, self._calls = ThreadPoolExecutor(1, name), name, limit, 0
+    def __init__(self, name: str, limit: int, begin: Callable[[], None] = lambda: None) -> None:
+        self._thread, self._name, self._limit, self._calls = (
+            ThreadPoolExecutor(1, name, initializer=begin),
+            name,
+            limit,
+            0,
+        )
 
     async def run(self, call: Callable[[], _T]) -> _T:
         """What the call gives. Raises what it raises, or Overloaded."""

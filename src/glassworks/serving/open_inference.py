@@ -3,104 +3,208 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
-from glassworks.contracts import Explanation
-from glassworks.errors import InputError
-from glassworks.serving.engine import ExplainOptions
-from glassworks.serving.exchange import Answer, Exchange, json_answer
-from glassworks.serving.tensors import DTYPES, AnyBody, parse_request, render_response
+from glassworks.errors import InputError, ServingError
+from glassworks.serving.access.gate import token_of
+from glassworks.serving.access.keys import id_of
+from glassworks.serving.answers import (
+    classified,
+    explain_options,
+    explain_parameters,
+    explained,
+    flag,
+    wanted_outputs,
+)
+from glassworks.serving.desk import Call, Desk
+from glassworks.serving.http.exchange import Answer, Body, Exchange, json_answer
+from glassworks.serving.quick import QuickReader
+from glassworks.serving.tensors import DTYPES, AnyBody, TensorLimits, parse_request, render_response
 
 if TYPE_CHECKING:
-    from glassworks.contracts import Array
-    from glassworks.serving.engine import Engine, LoadedModel
+    from collections.abc import Callable, Coroutine
 
-EXTENSIONS = ("binary_tensor_data", "classification", "parameters", "glassworks_explain")
+    from glassworks.contracts import Array, Tensors
+    from glassworks.serving.model import LoadedModel
+
+EXTENSIONS = (
+    "binary_tensor_data", "classification", "generate", "glassworks_explain", "model_configuration",
+    "model_repository", "model_repository(unload_dependents)", "parameters", "schedule_policy", "statistics",
+)  # fmt: skip
 _HEADER = b"inference-header-content-length"
-_LARGEST = float(np.finfo(np.float32).max)
+_ROUTING = b"x-routing-key"
+_QUICK = b"application/octet-stream"
 
 
 class OpenInference:
-    """Endpoints over an engine. Each takes an exchange and gives its answer."""
+    """Endpoints over a desk. Each takes an exchange, and gives its answer or a coroutine for it, or replies itself."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, desk: Desk, failure: Callable[[Exception], Answer], limits: TensorLimits) -> None:
+        self._desk, self._engine, self._failure, self._limits = desk, desk.engine, failure, limits
+        self._quick = QuickReader(limits)
 
-    async def server(self, exchange: Exchange) -> Answer:
+    def server(self, exchange: Exchange) -> Answer:
         """GET /v2"""
         return json_answer({"name": "glassworks", "version": version("glassworks"), "extensions": EXTENSIONS})
 
-    async def live(self, exchange: Exchange) -> Answer:
+    def live(self, exchange: Exchange) -> Answer:
         """GET /v2/health/live and /v2/health/ready; the service listens once its models are warm."""
         return json_answer({"live": True, "ready": True})
 
-    async def metadata(self, exchange: Exchange) -> Answer:
+    def metadata(self, exchange: Exchange) -> Answer:
         """GET /v2/models/{model}[/versions/{version}]"""
-        model = self._model(exchange)
-        manifest = model.manifest
-        versions = self._engine.versions(exchange.parameters["model"])
-        return json_answer(
-            {
-                "name": exchange.parameters["model"],
-                "versions": list(versions),
-                "platform": f"glassworks_{model.opened.bundle.artifact('predict').artifact.runtime}",
-                "inputs": [spec.model_dump(mode="json") for spec in manifest.signature.inputs],
-                "outputs": [spec.model_dump(mode="json") for spec in manifest.signature.outputs],
-                "properties": {
-                    "task": manifest.task,
-                    "family": manifest.family,
-                    "labels": ",".join(manifest.labels[:1000]),
-                    "explainers": ",".join(manifest.explainers),
-                    "bundle_sha256": model.opened.bundle.sha256,
-                },
-            }
-        )
+        model = self._desk.model(call(exchange))
+        return json_answer(metadata(model, self._engine.versions(model.name)))
 
-    async def ready(self, exchange: Exchange) -> Answer:
+    def ready(self, exchange: Exchange) -> Answer:
         """GET /v2/models/{model}[/versions/{version}]/ready"""
-        self._model(exchange)
+        self._desk.model(call(exchange))
         return json_answer({"name": exchange.parameters["model"], "ready": True})
 
-    async def infer(self, exchange: Exchange) -> Answer:
+    def infer(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         """POST /v2/models/{model}[/versions/{version}]/infer"""
-        model = self._model(exchange)
-        request, tensors = await _received(exchange, model)
-        wanted = _wanted(request, model.outputs)
-        work = model.infer(tensors)
-        # Watching whether the client leaves costs some microseconds, which only a request that waits can win back.
-        outputs = await (exchange.unless_gone(work) if model.busy else work)
-        return _answer(exchange, model, request, {name: outputs[name] for name in wanted})
+        asked, model = call(exchange), None
+        try:
+            model = self._desk.model(asked)
+            request, tensors = self._received(exchange, model)
+            wanted_outputs([output.name for output in request.outputs], model.outputs)
+            ready = model.checked(tensors)
+            if ready is None:
+                return self._infer_files(exchange, asked, model, request, tensors)
+            self._submit(exchange, asked, model, request, ready)
+        except Exception as error:
+            self._desk.refuse(asked, model, error)
+            raise
+        return None
 
     async def explain(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/explain"""
-        model = self._model(exchange)
-        request, tensors = await _received(exchange, model)
+        asked = call(exchange)
+        model = self._desk.model(asked)
+        request, tensors = self._received(exchange, model)
         attributions = f"attributions:{next(iter(model.inputs))}"
-        wanted = _wanted(request, (*model.outputs, attributions))
-        options = _explain_options(request.parameters)
-        explanations = await exchange.unless_gone(model.explain(tensors, options))
-        outputs = {name: np.concatenate([each.outputs[name] for each in explanations]) for name in model.outputs}
-        outputs[attributions] = np.concatenate([each.attribution.values for each in explanations])
+        wanted = wanted_outputs([output.name for output in request.outputs], (*model.outputs, attributions))
+        options = explain_options(request.parameters)
+        explanations = await self._desk.explain(asked, model, tensors, options)
+        outputs = explained(explanations, model.outputs, attributions)
         chosen = {name: outputs[name] for name in wanted}
-        return _answer(exchange, model, request, chosen, _explain_parameters(explanations))
+        return answer(exchange, model, request, chosen, explain_parameters(explanations))
 
-    def _model(self, exchange: Exchange) -> LoadedModel:
-        return self._engine.model(exchange.parameters["model"], exchange.parameters.get("version"))
+    async def _infer_files(
+        self, exchange: Exchange, asked: Call, model: LoadedModel, request: AnyBody, tensors: Tensors
+    ) -> None:
+        try:
+            self._submit(exchange, asked, model, request, await model.decoded(tensors))
+        except Exception as error:
+            self._desk.refuse(asked, model, error)
+            raise
+
+    def _submit(self, exchange: Exchange, asked: Call, model: LoadedModel, request: AnyBody, tensors: Tensors) -> None:
+        def respond(outputs: Tensors | None, error: Exception | None) -> None:
+            try:
+                if outputs is None:
+                    raise error or ServingError("the engine gave no answer", "send the request again")
+                names = [output.name for output in request.outputs] or model.outputs
+                reply = answer(exchange, model, request, {name: outputs[name] for name in names})
+            except Exception as failed:  # noqa: BLE001 - whatever happens, the client gets an answer
+                reply = self._failure(failed)
+            exchange.reply(reply)
+
+        work = self._desk.infer(asked, model, tensors, request.parameters, respond)
+
+        def leave() -> None:
+            work.dropped = True
+
+        exchange.on_gone = leave
+
+    def _received(self, exchange: Exchange, model: LoadedModel) -> tuple[AnyBody, dict[str, Array]]:
+        body, length = exchange.content(), _header_length(exchange)
+        if length is None:
+            quick = self._quick.read(body)
+            if quick is not None:
+                return quick
+        elif length == 0:
+            return raw_request(body, model, self._limits)
+        return parse_request(body, length, self._limits)
 
 
-async def _received(exchange: Exchange, model: LoadedModel) -> tuple[AnyBody, dict[str, Array]]:
-    body, length = await exchange.body(), _header_length(exchange)
-    return _raw_request(body, model) if length == 0 else parse_request(body, length)
+def call(exchange: Exchange) -> Call:
+    """Who asks for which model."""
+    parameters, headers = exchange.parameters, exchange.headers
+    key = token(exchange)
+    asked = Call(parameters["model"], parameters.get("version"), key, arrived_ns=exchange.arrived_ns)
+    if (traced := headers.get(b"traceparent")) is not None:
+        asked.trace = {"traceparent": traced.decode("latin-1")}
+    routing = headers.get(_ROUTING)
+    if routing is not None:
+        asked.routing_key = routing.decode("latin-1")
+    elif key is not None:
+        asked.routing_key = id_of(key).decode("latin-1")
+    return asked
 
 
-def _raw_request(body: bytes, model: LoadedModel) -> tuple[AnyBody, dict[str, Array]]:
+def token(exchange: Exchange) -> bytes | None:
+    """The access key that was sent."""
+    headers = exchange.headers
+    return token_of(headers.get(b"authorization"), headers.get(b"x-api-key"))
+
+
+def metadata(model: LoadedModel, versions: object) -> dict[str, Any]:
+    """What the protocol tells of a model."""
+    manifest = model.manifest
+    return {
+        "name": model.name,
+        "versions": versions,
+        "platform": f"glassworks_{model.opened.bundle.artifact('predict').artifact.runtime}",
+        "inputs": [spec.model_dump(mode="json") for spec in manifest.signature.inputs],
+        "outputs": [spec.model_dump(mode="json") for spec in manifest.signature.outputs],
+        "properties": {
+            "task": manifest.task,
+            "family": manifest.family,
+            "labels": ",".join(manifest.labels[:1000]),
+            "explainers": ",".join(manifest.explainers),
+            "bundle_sha256": model.opened.bundle.sha256,
+        },
+    }
+
+
+def answer(
+    exchange: Exchange,
+    model: LoadedModel,
+    request: AnyBody,
+    outputs: dict[str, Array],
+    parameters: Mapping[str, Any] | None = None,
+) -> Answer:
+    """The outputs as the request wants them: JSON, bytes behind JSON, or classes."""
+    default = bool(request.parameters) and flag(request.parameters, "binary_data_output", False)
+    binary = dict.fromkeys(outputs, default)
+    for output in request.outputs:
+        if not output.parameters:
+            continue
+        binary[output.name] = flag(output.parameters, "binary_data", default)
+        if "classification" in output.parameters:
+            count = output.parameters["classification"]
+            outputs[output.name] = classified(outputs[output.name], count, model.manifest.labels)
+    head: dict[str, Any] = {"model_name": model.name, "model_version": model.version}
+    if request.id is not None:
+        head["id"] = request.id
+    if parameters:
+        head["parameters"] = parameters
+    body, length = render_response(head, outputs, binary)
+    if length is None:
+        return Answer(body)
+    return Answer(body, content_type=_QUICK, headers=[(_HEADER, b"%d" % length)])
+
+
+def raw_request(body: Body, model: LoadedModel, limits: TensorLimits) -> tuple[AnyBody, dict[str, Array]]:
     """A body without JSON: the only input of the model, whose variable dimension follows from the size."""
     specs = tuple(model.inputs.values())
+    if len(specs) == 1 and specs[0].datatype == "BYTES":
+        return _raw_text(body, specs[0].name, len(specs[0].shape), limits)
     if len(specs) != 1 or specs[0].shape.count(-1) > 1 or specs[0].datatype not in DTYPES:
         raise InputError(
             "a raw request needs a model of one input of numbers with at most one variable dimension",
@@ -113,12 +217,28 @@ def _raw_request(body: bytes, model: LoadedModel) -> tuple[AnyBody, dict[str, Ar
         "shape": [len(body) // max(fixed, 1) if size == -1 else size for size in specs[0].shape],
         "parameters": {"binary_data_size": len(body)},
     }
+    return _behind(tensor, body, limits)
+
+
+def _raw_text(body: Body, name: str, dimensions: int, limits: TensorLimits) -> tuple[AnyBody, dict[str, Array]]:
+    """The whole body is the one element."""
+    content = len(body).to_bytes(4, "little") + body
+    tensor = {
+        "name": name,
+        "datatype": "BYTES",
+        "shape": [1] * dimensions,
+        "parameters": {"binary_data_size": len(content)},
+    }
+    return _behind(tensor, content, limits)
+
+
+def _behind(tensor: Mapping[str, Any], content: Body, limits: TensorLimits) -> tuple[AnyBody, dict[str, Array]]:
     head = msgspec.json.encode({"inputs": [tensor], "parameters": {"binary_data_output": True}})
-    return parse_request(head + body, len(head))
+    return parse_request(head + content, len(head), limits)
 
 
 def _header_length(exchange: Exchange) -> int | None:
-    value = exchange.header(_HEADER)
+    value = exchange.headers.get(_HEADER)
     if value is None:
         return None
     if not value.isdigit() or len(value) > 12:
@@ -127,120 +247,3 @@ def _header_length(exchange: Exchange) -> int | None:
             "give the length of the JSON",
         )
     return int(value)
-
-
-def _wanted(request: AnyBody, outputs: Sequence[str]) -> Sequence[str]:
-    """The outputs to send: those asked for, else all. Raises InputError."""
-    names: dict[str, None] = {}
-    for output in request.outputs:
-        if output.name not in outputs:
-            raise InputError(f"the model has no output '{output.name}'", f"its outputs: {', '.join(outputs)}")
-        if output.name in names:
-            raise InputError(f"the output '{output.name}' is asked for twice", "ask for each output once")
-        names[output.name] = None
-    return list(names) or outputs
-
-
-def _answer(
-    exchange: Exchange,
-    model: LoadedModel,
-    request: AnyBody,
-    outputs: dict[str, Array],
-    parameters: Mapping[str, Any] | None = None,
-) -> Answer:
-    default = _flag(request.parameters, "binary_data_output", False)
-    binary = dict.fromkeys(outputs, default)
-    for output in request.outputs:
-        binary[output.name] = _flag(output.parameters, "binary_data", default)
-        if "classification" in output.parameters:
-            count = output.parameters["classification"]
-            outputs[output.name] = _classified(outputs[output.name], count, model.manifest.labels)
-    head: dict[str, Any] = {"model_name": exchange.parameters["model"], "model_version": model.version}
-    if request.id is not None:
-        head["id"] = request.id
-    if parameters:
-        head["parameters"] = parameters
-    body, length = render_response(head, outputs, binary)
-    if length is None:
-        return Answer(body)
-    return Answer(body, content_type=b"application/octet-stream", headers=[(_HEADER, b"%d" % length)])
-
-
-def _classified(values: Array, count: object, labels: tuple[str, ...]) -> Array:
-    """The `count` largest values of each row as BYTES `value:index:label`."""
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise InputError(f"classification is {count!r}", "give the number of classes, 1 or more")
-    scores = np.asarray(values, np.float32).reshape(len(values), -1)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
-    texts = np.empty(order.shape, object)
-    for row, indices in enumerate(order.tolist()):
-        for place, index in enumerate(indices):
-            label = f":{labels[index]}" if index < len(labels) else ""
-            texts[row, place] = f"{scores[row, index]:.6f}:{index}{label}".encode()
-    return texts
-
-
-def _explain_options(parameters: Mapping[str, Any]) -> ExplainOptions:
-    method, target = parameters.get("method"), parameters.get("target")
-    if method is not None and not isinstance(method, str):
-        raise InputError(f"method is {method!r}, not a text", "name one of the model's explainers")
-    if target is not None and (isinstance(target, bool) or not isinstance(target, int | str)):
-        raise InputError(f"target is {target!r}", "give a class number or a label")
-    seed = parameters.get("seed", 0)
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise InputError(f"seed is {seed!r}", "give a whole number from 0 to 4294967295")
-    return ExplainOptions(
-        method=method,
-        target=target,
-        seed=seed,
-        baseline=_number(parameters, "baseline"),
-        budget_ms=_number(parameters, "budget_ms", least=0.0),
-        grade=_flag(parameters, "grade", True),
-    )
-
-
-def _flag(parameters: Mapping[str, Any], name: str, default: bool) -> bool:
-    value = parameters.get(name, default)
-    if not isinstance(value, bool):
-        raise InputError(f"{name} is {value!r}", "give true or false")
-    return value
-
-
-def _number(parameters: Mapping[str, Any], name: str, least: float = -_LARGEST) -> float | None:
-    value = parameters.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= _LARGEST:
-        raise InputError(f"{name} is {value!r}", f"give a number from {least:g} to {_LARGEST:g}")
-    return float(value)
-
-
-def _explain_parameters(explanations: list[Explanation]) -> dict[str, Any]:
-    """Of one row as they are; of several rows as JSON text in `rows`, since parameters cannot be lists."""
-    rows = [_parameters(each) for each in explanations]
-    if len(rows) == 1:
-        return rows[0]
-    shared = {name: rows[0][name] for name in ("method", "seed", "artifact_sha256")}
-    return {**shared, "rows": msgspec.json.encode(rows).decode()}
-
-
-def _parameters(explanation: Explanation) -> dict[str, Any]:
-    attribution = explanation.attribution
-    numbers = {
-        "completeness_gap": attribution.gap,
-        "score": attribution.score,
-        "baseline_score": attribution.baseline_score,
-        **explanation.quality,
-    }
-    return {
-        "method": explanation.method,
-        "target": explanation.target,
-        "label": explanation.label,
-        **{name: value for name, value in numbers.items() if value is not None and math.isfinite(value)},
-        "forward": attribution.forward,
-        "backward": attribution.backward,
-        "seed": explanation.seed,
-        "converged": attribution.converged,
-        "artifact_sha256": explanation.artifact_sha256,
-        "milliseconds": round(explanation.milliseconds, 3),
-    }

@@ -1,15 +1,19 @@
-"""Tensors on the wire: the Open Inference Protocol's JSON and its binary tensor data extension."""
+"""Tensors on the wire: the Open Inference Protocol's JSON and its binary tensor data extension.
+
+BYTES sent as bytes become arrays of `bytes`, those sent as JSON arrays of `str`: only the model knows whether its
+texts are texts or files in base64.
+"""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 import reprlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import ml_dtypes
 import msgspec
 import numpy as np
 
@@ -25,6 +29,7 @@ _Data = TypeVar("_Data", list[float], msgspec.Raw)
 DTYPES: Mapping[str, np.dtype[Any]] = MappingProxyType(
     {
         "BOOL": np.dtype(np.bool_),
+        "BF16": np.dtype(ml_dtypes.bfloat16),
         "FP16": np.dtype("<f2"),
         "FP32": np.dtype("<f4"),
         "FP64": np.dtype("<f8"),
@@ -32,10 +37,19 @@ DTYPES: Mapping[str, np.dtype[Any]] = MappingProxyType(
         **{f"UINT{bits}": np.dtype(f"<u{bits // 8}") for bits in (8, 16, 32, 64)},
     }
 )
-_FLOATS = frozenset({"FP16", "FP32", "FP64"})
+FLOATS = frozenset({"BF16", "FP16", "FP32", "FP64"})
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
-_MAX_ELEMENTS = 2**31
-_MAX_DIMENSIONS = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorLimits:
+    """How large one tensor may be; data in JSON is nested at most as deep as it has dimensions."""
+
+    max_elements: int = 2**28
+    max_dimensions: int = 32
+
+
+_LIMITS = TensorLimits()
 
 
 class InputTensor(msgspec.Struct, Generic[_Data]):
@@ -69,10 +83,14 @@ AnyBody = InferBody[list[float]] | InferBody[msgspec.Raw]
 # Flat floats are read at once; other data stays unparsed until its datatype is looked at.
 _decode_floats = msgspec.json.Decoder(InferBody[list[float]]).decode
 _decode_any = msgspec.json.Decoder(InferBody[msgspec.Raw]).decode
-_TYPES: Mapping[str, tuple[type, ...]] = MappingProxyType({"f": (float, int), "i": (int,), "u": (int,), "b": (bool,)})
+_TYPES: Mapping[str, tuple[type, ...]] = MappingProxyType(
+    {"f": (float, int), "V": (float, int), "i": (int,), "u": (int,), "b": (bool,)}
+)
 
 
-def parse_request(body: bytes, header_length: int | None) -> tuple[AnyBody, dict[str, Array]]:
+def parse_request(
+    body: bytes | bytearray, header_length: int | None, limits: TensorLimits = _LIMITS
+) -> tuple[AnyBody, dict[str, Array]]:
     """The request and its input tensors; binary ones are views of `body`. Raises InputError."""
     view = memoryview(body)
     if header_length is None:
@@ -88,7 +106,7 @@ def parse_request(body: bytes, header_length: int | None) -> tuple[AnyBody, dict
         request = _decode(head)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"the request is not valid: {error}", "send the JSON of an inference request") from None
-    return request, _tensors(request, rest)
+    return request, _tensors(request, rest, limits)
 
 
 def _decode(head: memoryview) -> AnyBody:
@@ -96,17 +114,17 @@ def _decode(head: memoryview) -> AnyBody:
         request = _decode_floats(head)
     except msgspec.ValidationError:
         return _decode_any(head)
-    if all(tensor.data is msgspec.UNSET or tensor.datatype in _FLOATS for tensor in request.inputs):
+    if all(tensor.data is msgspec.UNSET or tensor.datatype in FLOATS for tensor in request.inputs):
         return request
     return _decode_any(head)
 
 
-def _tensors(request: AnyBody, rest: memoryview) -> dict[str, Array]:
+def _tensors(request: AnyBody, rest: memoryview, limits: TensorLimits) -> dict[str, Array]:
     tensors: dict[str, Array] = {}
     for tensor in request.inputs:
         if tensor.name in tensors:
             raise InputError(f"the input '{tensor.name}' is given twice", "give each input once")
-        count = _elements(tensor)
+        count = elements(tensor.name, tensor.datatype, tensor.shape, limits)
         size = tensor.parameters.get("binary_data_size")
         if size is None:
             tensors[tensor.name] = _from_json(tensor, count)
@@ -127,41 +145,47 @@ def _tensors(request: AnyBody, rest: memoryview) -> dict[str, Array]:
     return tensors
 
 
-def _elements(tensor: AnyTensor) -> int:
-    if tensor.datatype not in DTYPES and tensor.datatype != "BYTES":
+def elements(name: str, datatype: str, shape: Sequence[int], limits: TensorLimits = _LIMITS) -> int:
+    """How many elements a described input has. Raises InputError for what no tensor can be."""
+    if datatype not in DTYPES and datatype != "BYTES":
         raise InputError(
-            f"the input '{tensor.name}' has the datatype '{tensor.datatype}'", f"allowed: {', '.join(DTYPES)}, BYTES"
+            f"the input '{name}' has the datatype '{datatype[:100]}'", f"allowed: {', '.join(DTYPES)}, BYTES"
         )
-    sizes = tensor.shape or [1]
-    if len(sizes) > _MAX_DIMENSIONS or min(sizes) < 0 or max(sizes) > _MAX_ELEMENTS:
+    sizes = shape or [1]
+    if len(sizes) > limits.max_dimensions or min(sizes) < 0 or max(sizes) > limits.max_elements:
         raise InputError(
-            f"the input '{tensor.name}' has the shape {reprlib.repr(tensor.shape)}",
-            f"give at most {_MAX_DIMENSIONS} sizes from 0 to {_MAX_ELEMENTS}",
+            f"the input '{name}' has the shape {reprlib.repr(list(shape))}",
+            f"give at most {limits.max_dimensions} sizes from 0 to {limits.max_elements}",
         )
-    count = math.prod(tensor.shape)
-    if count > _MAX_ELEMENTS:
+    count = math.prod(shape)
+    if count > limits.max_elements:
         raise InputError(
-            f"the input '{tensor.name}' has {count} elements, at most {_MAX_ELEMENTS} are allowed", "send fewer rows"
+            f"the input '{name}' has {count} elements, at most {limits.max_elements} are allowed", "send fewer rows"
         )
     return count
 
 
 def _from_bytes(tensor: AnyTensor, count: int, data: memoryview) -> Array:
-    if tensor.datatype == "BYTES":
-        return _strings(tensor, _split(tensor, data), count)
-    dtype = DTYPES[tensor.datatype]
+    return from_bytes(tensor.name, tensor.datatype, tensor.shape, count, data)
+
+
+def from_bytes(name: str, datatype: str, shape: Sequence[int], count: int, data: memoryview | bytes) -> Array:
+    """A tensor of `count` elements as it is sent in bytes, little-endian; a view of `data` where it can be one."""
+    if datatype == "BYTES":
+        return _strings(name, shape, _split(name, data), count)
+    dtype = DTYPES[datatype]
     if len(data) != count * dtype.itemsize:
         raise InputError(
-            f"the input '{tensor.name}' has {len(data)} bytes, its shape {tensor.shape} of {tensor.datatype} "
+            f"the input '{name}' has {len(data)} bytes, its shape {list(shape)} of {datatype} "
             f"needs {count * dtype.itemsize}",
-            "make shape and binary_data_size agree",
+            "make shape and the number of bytes agree",
         )
-    if tensor.datatype == "BOOL":
-        return np.frombuffer(data, np.uint8).astype(np.bool_).reshape(tensor.shape)
-    return np.frombuffer(data, dtype).reshape(tensor.shape)
+    if datatype == "BOOL":
+        return np.frombuffer(data, np.uint8).astype(np.bool_).reshape(shape)
+    return np.frombuffer(data, dtype).reshape(shape)
 
 
-def _split(tensor: AnyTensor, data: memoryview) -> list[bytes]:
+def _split(name: str, data: memoryview | bytes) -> list[bytes]:
     """Elements of four bytes of length (little-endian) and that many bytes."""
     found: list[bytes] = []
     place = 0
@@ -170,8 +194,7 @@ def _split(tensor: AnyTensor, data: memoryview) -> list[bytes]:
         length = int.from_bytes(data[place:end], "little")
         if end + length > len(data):
             raise InputError(
-                f"the input '{tensor.name}' is cut off in its element {len(found)}",
-                "send length and bytes of each element",
+                f"the input '{name}' is cut off in its element {len(found)}", "send length and bytes of each element"
             )
         found.append(bytes(data[end : end + length]))
         place = end + length
@@ -182,11 +205,11 @@ def _from_json(tensor: AnyTensor, count: int) -> Array:
     if tensor.data is msgspec.UNSET:
         raise InputError(f"the input '{tensor.name}' has no data", "send data, or binary_data_size and the bytes")
     if tensor.datatype == "BYTES":
-        return _strings(tensor, [_base64(tensor, text) for text in _flat(tensor, (str,))], count)
+        return _strings(tensor.name, tensor.shape, _flat(tensor, (str,)), count)
     dtype = DTYPES[tensor.datatype]
     values = tensor.data if isinstance(tensor.data, list) else _flat(tensor, _TYPES[dtype.kind])
     if len(values) != count:
-        raise _count_error(tensor, len(values), count)
+        raise _count_error(tensor.name, tensor.shape, len(values), count)
     try:
         # JSON has no infinity; what would become one in a narrower type is refused.
         with np.errstate(over="raise"):
@@ -217,26 +240,17 @@ def _flat(tensor: AnyTensor, kinds: tuple[type, ...]) -> list[Any]:
     return level
 
 
-def _base64(tensor: AnyTensor, text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise InputError(
-            f"the input '{tensor.name}' holds text that is not base64", "send files as base64 text"
-        ) from None
-
-
-def _strings(tensor: AnyTensor, elements: Sequence[bytes], count: int) -> Array:
-    if len(elements) != count:
-        raise _count_error(tensor, len(elements), count)
+def _strings(name: str, shape: Sequence[int], values: Sequence[bytes] | Sequence[str], count: int) -> Array:
+    if len(values) != count:
+        raise _count_error(name, shape, len(values), count)
     array = np.empty(count, object)
-    array[:] = elements
-    return array.reshape(tensor.shape)
+    array[:] = values
+    return array.reshape(shape)
 
 
-def _count_error(tensor: AnyTensor, given: int, wanted: int) -> InputError:
+def _count_error(name: str, shape: Sequence[int], given: int, wanted: int) -> InputError:
     return InputError(
-        f"the input '{tensor.name}' has {given} elements, its shape {tensor.shape} needs {wanted}",
+        f"the input '{name}' has {given} elements, its shape {list(shape)} needs {wanted}",
         "make shape and data agree",
     )
 
@@ -256,10 +270,10 @@ def render_response(
     for name, values in outputs.items():
         tensor: dict[str, Any] = {"name": name, "datatype": datatype(values), "shape": list(values.shape)}
         if binary.get(name):
-            parts.append(_to_bytes(values))
+            parts.append(to_bytes(values))
             tensor["parameters"] = {"binary_data_size": len(parts[-1])}
         else:
-            tensor["data"] = _to_json(values)
+            tensor["data"] = to_json(values)
         described.append(tensor)
     text = msgspec.json.encode({**head, "outputs": described})
     return (text + b"".join(parts), len(text)) if parts else (text, None)
@@ -270,13 +284,15 @@ def datatype(values: Array) -> str:
     return "BYTES" if values.dtype == object else _NAMES[values.dtype]
 
 
-def _to_bytes(values: Array) -> bytes:
+def to_bytes(values: Array) -> bytes:
+    """A tensor as it is sent in bytes."""
     if values.dtype == object:
         elements: list[bytes] = values.ravel().tolist()
         return b"".join(len(element).to_bytes(4, "little") + element for element in elements)
-    return values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
+    return values.tobytes()
 
 
-def _to_json(values: Array) -> list[Any]:
+def to_json(values: Array) -> list[Any]:
+    """A tensor as one flat list; texts that are not UTF-8 lose what is not."""
     flat: list[Any] = values.ravel().tolist()
     return [element.decode("utf-8", "replace") for element in flat] if values.dtype == object else flat

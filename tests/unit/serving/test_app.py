@@ -16,15 +16,17 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.unit.serving.asgi import Reply, ask
+from tests.unit.serving.wire import LIMIT, Reply, ask, service
 
 from glassworks.errors import Overloaded
 from glassworks.packaging.bundle import Bundle
-from glassworks.serving.app import Application, failure, routes
+from glassworks.serving.app import failure
+from glassworks.serving.desk import Desk
 from glassworks.serving.engine import Engine
-from glassworks.serving.page import openapi_document
+from glassworks.serving.http.connection import Service
+from glassworks.serving.openapi import openapi_document
+from glassworks.serving.routes import routes
 
-LIMIT = 100_000
 INFER, EXPLAIN = "/v2/models/bars/infer", "/v2/models/bars/explain"
 
 
@@ -38,18 +40,18 @@ def engine(tiny_bundle: Bundle) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def app(engine: Engine) -> Application:
-    return Application(engine, LIMIT)
+def app(engine: Engine) -> Service:
+    return service(engine)
 
 
-def send(app: Application, verb: str, path: str, body: bytes = b"", **headers: str) -> Reply:
+def send(app: Service, verb: str, path: str, body: bytes = b"", **headers: str) -> Reply:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     reply = asyncio.run(ask(app, verb, path, body, named))
     assert reply is not None
     return reply
 
 
-def post(app: Application, path: str, value: object, tail: bytes = b"", **headers: str) -> Reply:
+def post(app: Service, path: str, value: object, tail: bytes = b"", **headers: str) -> Reply:
     head = json.dumps(value).encode()
     if tail:
         headers["inference_header_content_length"] = str(len(head))
@@ -79,24 +81,28 @@ def sample(template: str) -> str:
     return template.replace("{model}", "bars").replace("{version}", "2")
 
 
+VERBS = {path: {verb.upper() for verb in verbs} for path, verbs in openapi_document()["paths"].items()}
 DOCUMENTED = [(path, verb) for path, verbs in openapi_document()["paths"].items() for verb in verbs]
 
 
 @pytest.mark.parametrize(("path", "verb"), DOCUMENTED)
-def test_every_documented_path_takes_its_verb_and_no_other(path: str, verb: str, app: Application) -> None:
-    assert send(app, verb.upper(), sample(path)).status == (200 if verb == "get" else 400)
-    for other in {"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"} - {verb.upper()}:
+def test_every_documented_path_takes_its_verb_and_no_other(path: str, verb: str, app: Service) -> None:
+    reply = send(app, verb.upper(), sample(path))
+    assert reply.status in ((200,) if verb == "get" else (200, 400, 404))
+    if verb == "get":
+        assert send(app, "HEAD", sample(path)).headers["content-length"]
+    for other in {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} - VERBS[path]:
         reply = send(app, other, sample(path))
         assert reply.status == 405
-        assert reply.headers["allow"] == verb.upper()
+        assert set(reply.headers["allow"].split(", ")) == VERBS[path]
         assert f"{other} is not allowed here" in reply.error
 
 
-def test_the_document_is_valid_and_lists_every_route(engine: Engine, app: Application) -> None:
+def test_the_document_is_valid_and_lists_every_route(engine: Engine, app: Service) -> None:
     document = send(app, "GET", "/openapi.json").json
     names = [operation["operationId"] for verbs in document["paths"].values() for operation in verbs.values()]
     assert len(names) == len(set(names))
-    table = [(route.path, verb.lower()) for route in routes(engine) for verb in route.endpoints]
+    table = [(route.path, verb.lower()) for route in routes(Desk(engine)) for verb in route.endpoints]
     for pattern, verb in table:
         assert any(v == verb and re.fullmatch(pattern, sample(path)) for path, v in DOCUMENTED), pattern
     for path, verb in DOCUMENTED:
@@ -109,7 +115,7 @@ def test_the_document_follows_the_openapi_specification() -> None:
 
 
 @pytest.mark.parametrize("path", ["/v3", "/v2/models/bars/versions/2/inferx", "/v2/models//infer", "/../etc"])
-def test_an_unknown_route_is_not_found(path: str, app: Application) -> None:
+def test_an_unknown_route_is_not_found(path: str, app: Service) -> None:
     reply = send(app, "GET", path)
     assert reply.status == 404
     assert "the routes are listed at /docs" in reply.error
@@ -122,13 +128,13 @@ def test_an_unknown_route_is_not_found(path: str, app: Application) -> None:
         ("/v2/models/bars/versions/9", "versions: 1, 2"),
     ],
 )
-def test_an_unknown_model_is_not_found(path: str, problem: str, app: Application) -> None:
+def test_an_unknown_model_is_not_found(path: str, problem: str, app: Service) -> None:
     reply = send(app, "GET", path)
     assert reply.status == 404
     assert problem in reply.error
 
 
-def test_metadata_tells_what_goes_in_and_comes_out(app: Application) -> None:
+def test_metadata_tells_what_goes_in_and_comes_out(app: Service) -> None:
     value = send(app, "GET", "/v2/models/bars").json
     assert value["versions"] == ["1", "2"]
     assert value["inputs"] == [{"name": "image", "datatype": "FP32", "shape": [-1, 1, 16, 16]}]
@@ -139,14 +145,14 @@ def test_metadata_tells_what_goes_in_and_comes_out(app: Application) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"inputs": []}', b"\x00\xff"])
-def test_a_bad_body_is_refused(content: bytes, app: Application) -> None:
+def test_a_bad_body_is_refused(content: bytes, app: Service) -> None:
     for path in (INFER, EXPLAIN):
         reply = send(app, "POST", path, content)
         assert reply.status == 400
         assert reply.error
 
 
-def test_a_body_over_the_limit_is_refused(app: Application) -> None:
+def test_a_body_over_the_limit_is_refused(app: Service) -> None:
     reply = send(app, "POST", INFER, b" " * (LIMIT + 1))
     assert reply.status == 413
     assert f"larger than {LIMIT} bytes" in reply.error
@@ -154,7 +160,7 @@ def test_a_body_over_the_limit_is_refused(app: Application) -> None:
 
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize("version", ["", "/versions/1"])
-def test_rows_are_answered_in_json_and_in_binary_alike(rows: int, version: str, app: Application) -> None:
+def test_rows_are_answered_in_json_and_in_binary_alike(rows: int, version: str, app: Service) -> None:
     path, request = f"/v2/models/bars{version}/infer", body(rows, id="a7")
     plain = post(app, path, request)
     assert plain.status == 200
@@ -171,7 +177,7 @@ def test_rows_are_answered_in_json_and_in_binary_alike(rows: int, version: str, 
     assert "id" not in reply.json
 
 
-def test_an_output_may_be_binary_against_the_default(app: Application) -> None:
+def test_an_output_may_be_binary_against_the_default(app: Service) -> None:
     asked = [{"name": "probabilities", "parameters": {"binary_data": False}}]
     reply = post(app, INFER, body(outputs=asked, parameters={"binary_data_output": True}))
     assert "inference-header-content-length" not in reply.headers
@@ -179,7 +185,7 @@ def test_an_output_may_be_binary_against_the_default(app: Application) -> None:
 
 
 @pytest.mark.parametrize("path", [INFER, EXPLAIN])
-def test_outputs_must_be_the_models_and_asked_for_once(path: str, app: Application) -> None:
+def test_outputs_must_be_the_models_and_asked_for_once(path: str, app: Service) -> None:
     unknown = post(app, path, body(outputs=[{"name": "logits"}]))
     assert unknown.status == 400
     assert "the model has no output 'logits'; its outputs: probabilities" in unknown.error
@@ -188,14 +194,14 @@ def test_outputs_must_be_the_models_and_asked_for_once(path: str, app: Applicati
     assert "asked for twice" in twice.error
 
 
-def test_only_the_outputs_asked_for_come(app: Application) -> None:
+def test_only_the_outputs_asked_for_come(app: Service) -> None:
     asked = [{"name": "attributions:image", "parameters": {"binary_data": True}}]
     reply = post(app, EXPLAIN, body(outputs=asked))
     assert [output["name"] for output in reply.json["outputs"]] == ["attributions:image"]
     assert reply.tensor("attributions:image").shape == (1, 1, 16, 16)
 
 
-def test_classification_names_the_largest(app: Application) -> None:
+def test_classification_names_the_largest(app: Service) -> None:
     scores = post(app, INFER, body(2)).tensor("probabilities")
     reply = post(app, INFER, body(2, outputs=[{"name": "probabilities", "parameters": {"classification": 1}}]))
     (output,) = reply.json["outputs"]
@@ -211,7 +217,7 @@ def test_classification_names_the_largest(app: Application) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "deflate", "identity"])
-def test_compressed_bodies_are_read(encoding: str, app: Application) -> None:
+def test_compressed_bodies_are_read(encoding: str, app: Service) -> None:
     plain = json.dumps(body()).encode()
     packed = {"deflate": zlib.compress(plain), "identity": plain}.get(encoding, gzip.compress(plain))
     assert send(app, "POST", INFER, packed, content_encoding=encoding).status == 200
@@ -224,24 +230,25 @@ def test_compressed_bodies_are_read(encoding: str, app: Application) -> None:
         (gzip.compress(b" " * LIMIT), "gzip", 400, "is not valid"),
         (b"no gzip", "gzip", 400, "is not gzip"),
         (gzip.compress(b"{}")[:-9], "gzip", 400, "cut off"),
-        (gzip.compress(b"{}") + b"more", "gzip", 400, "followed by something else"),
+        (gzip.compress(b"{}") + b"more", "gzip", 400, "is not gzip"),
+        (zlib.compress(b"{}") + b"more", "deflate", 400, "followed by something else"),
         (b"{}", "br", 400, "encoding 'br' is not known; send gzip, deflate or identity"),
     ],
 )
-def test_bad_compression_is_refused(content: bytes, encoding: str, status: int, problem: str, app: Application) -> None:
+def test_bad_compression_is_refused(content: bytes, encoding: str, status: int, problem: str, app: Service) -> None:
     reply = send(app, "POST", INFER, content, content_encoding=encoding)
     assert reply.status == status
     assert problem in reply.error
 
 
 @pytest.mark.parametrize("length", ["x", "-1", "1.5", "", "99999999999999999", "1000000"])
-def test_a_bad_header_length_is_refused(length: str, app: Application) -> None:
+def test_a_bad_header_length_is_refused(length: str, app: Service) -> None:
     reply = send(app, "POST", INFER, json.dumps(body()).encode(), inference_header_content_length=length)
     assert reply.status == 400
     assert "Inference-Header-Content-Length" in reply.error
 
 
-def test_pictures_are_answered_however_they_are_sent(app: Application) -> None:
+def test_pictures_are_answered_however_they_are_sent(app: Service) -> None:
     png = picture()
     in_json = post(app, INFER, files(png, png))
     tail = 2 * (len(png).to_bytes(4, "little") + png)
@@ -254,7 +261,7 @@ def test_pictures_are_answered_however_they_are_sent(app: Application) -> None:
         assert reply.tensor("probabilities").tobytes() == in_json.tensor("probabilities").tobytes()
 
 
-def test_a_large_picture_is_decoded_too(app: Application) -> None:
+def test_a_large_picture_is_decoded_too(app: Service) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (120, 120), np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, "PNG")
@@ -276,7 +283,7 @@ def test_a_large_picture_is_decoded_too(app: Application) -> None:
         {"name": "picture", "shape": [1], "datatype": "FP32", "data": [0]},
     ],
 )
-def test_an_input_that_does_not_fit_is_refused(tensor: dict[str, Any], app: Application) -> None:
+def test_an_input_that_does_not_fit_is_refused(tensor: dict[str, Any], app: Service) -> None:
     for path in (INFER, EXPLAIN):
         reply = post(app, path, {"inputs": [tensor]})
         assert reply.status == 400
@@ -284,7 +291,7 @@ def test_an_input_that_does_not_fit_is_refused(tensor: dict[str, Any], app: Appl
 
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "grad_cam", "saliency", "input_x_gradient", "occlusion"])
-def test_an_explanation_comes_with_the_very_prediction(method: str, app: Application) -> None:
+def test_an_explanation_comes_with_the_very_prediction(method: str, app: Service) -> None:
     reply = post(app, EXPLAIN, body(id="e", parameters={"method": method, "seed": 3}))
     assert reply.status == 200
     assert reply.json["id"] == "e"
@@ -299,7 +306,7 @@ def test_an_explanation_comes_with_the_very_prediction(method: str, app: Applica
     assert again.tensor("attributions:image").tobytes() == reply.tensor("attributions:image").tobytes()
 
 
-def test_several_rows_are_explained_one_by_one(app: Application) -> None:
+def test_several_rows_are_explained_one_by_one(app: Service) -> None:
     reply = post(app, EXPLAIN, body(3, parameters={"grade": False, "target": 1}))
     assert reply.tensor("attributions:image").shape == (3, 1, 16, 16)
     assert reply.tensor("probabilities").shape == (3, 3)
@@ -307,7 +314,7 @@ def test_several_rows_are_explained_one_by_one(app: Application) -> None:
     assert [row["target"] for row in rows] == [1, 1, 1]
 
 
-def test_options_change_the_explanation(app: Application, tiny_bundle: Bundle) -> None:
+def test_options_change_the_explanation(app: Service, tiny_bundle: Bundle) -> None:
     label = tiny_bundle.manifest.labels[1]
     named = post(app, EXPLAIN, body(parameters={"target": label})).json["parameters"]
     assert (named["target"], named["label"]) == (1, label)
@@ -344,7 +351,7 @@ def test_options_change_the_explanation(app: Application, tiny_bundle: Bundle) -
         ({"binary_data_output": 1}, "binary_data_output is 1; give true or false"),
     ],
 )
-def test_bad_options_are_refused(parameters: dict[str, Any], problem: str, app: Application) -> None:
+def test_bad_options_are_refused(parameters: dict[str, Any], problem: str, app: Service) -> None:
     reply = post(app, EXPLAIN, body(parameters=parameters))
     assert reply.status == 400
     assert problem in reply.error
@@ -369,7 +376,7 @@ def test_an_endless_quote_is_cut() -> None:
     assert len(failure(Overloaded("x" * 10**6, "y")).body) < 3000
 
 
-def test_nothing_that_is_sent_is_logged(app: Application, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_that_is_sent_is_logged(app: Service, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     for request in (body(id="private-7"), {"inputs": "private-7"}, files(b"private-7")):
         for path in (INFER, EXPLAIN):
@@ -377,24 +384,7 @@ def test_nothing_that_is_sent_is_logged(app: Application, caplog: pytest.LogCapt
     assert "private-7" not in caplog.text
 
 
-def test_nobody_is_answered_who_left(app: Application) -> None:
+def test_nobody_is_answered_who_left(app: Service) -> None:
     content = json.dumps(body()).encode()
     assert asyncio.run(ask(app, "POST", EXPLAIN, content, leave=True)) is None
     assert post(app, EXPLAIN, body()).status == 200
-
-
-def test_the_page_holds_no_code_but_its_own(engine: Engine, tiny_bundle: Bundle) -> None:
-    labels = ("</script><script>alert(1)</script>", "$DATA", *tiny_bundle.manifest.labels[2:])
-    manifest = tiny_bundle.manifest.model_copy(update={"labels": labels})
-    hostile = Engine()
-    hostile.load(Bundle(folder=tiny_bundle.folder, manifest=manifest, sha256=tiny_bundle.sha256), "m", "1")
-    reply = send(Application(hostile, LIMIT), "GET", "/docs")
-    hostile.close()
-    text = reply.body.decode()
-    assert text.count("</script>") == 2
-    data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[0])
-    assert data["models"][0]["labels"] == list(labels)
-    policy = reply.headers["content-security-policy"]
-    assert "default-src 'none'" in policy
-    assert "unsafe" not in policy
-    assert "http" not in re.sub(r"location\.origin", "", text)

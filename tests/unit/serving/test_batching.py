@@ -49,7 +49,7 @@ def rows(*values: float, width: int = 1, dtype: str = "f4") -> Tensors:
 async def held(batcher: Batcher, engine: Engine) -> asyncio.Task[Tensors]:
     """Keeps the engine busy with a row of 100 until `engine.go` is set."""
     engine.go.clear()
-    task = asyncio.ensure_future(batcher.submit(rows(100)))
+    task = asyncio.ensure_future(batcher.compute(rows(100)))
     await asyncio.to_thread(engine.began.wait, 10)
     return task
 
@@ -67,7 +67,7 @@ def threads() -> Any:
 
 def test_a_lone_request_starts_at_once(engine: Engine) -> None:
     async def main() -> Tensors:
-        return await Batcher(engine, 32, 100).submit(rows(1, 2))
+        return await Batcher(engine, 32, 100).compute(rows(1, 2))
 
     assert asyncio.run(main())["y"].ravel().tolist() == [2, 4]
     assert engine.calls == [2]
@@ -77,7 +77,7 @@ def test_requests_gather_while_the_engine_is_busy(engine: Engine, threads: Threa
     async def main() -> list[Tensors]:
         batcher = Batcher(engine, 32, 100, threads)
         first = await held(batcher, engine)
-        others = [asyncio.ensure_future(batcher.submit(rows(*[k] * (k + 1)))) for k in range(4)]
+        others = [asyncio.ensure_future(batcher.compute(rows(*[k] * (k + 1)))) for k in range(4)]
         await asyncio.sleep(0)
         engine.go.set()
         return await asyncio.gather(first, *others)
@@ -92,7 +92,7 @@ def test_rows_are_counted_not_requests(engine: Engine, threads: ThreadPoolExecut
     async def main() -> None:
         batcher = Batcher(engine, 4, 100, threads)
         first = await held(batcher, engine)
-        others = [asyncio.ensure_future(batcher.submit(rows(*range(count)))) for count in (3, 2, 1, 4)]
+        others = [asyncio.ensure_future(batcher.compute(rows(*range(count)))) for count in (3, 2, 1, 4)]
         await asyncio.sleep(0)
         engine.go.set()
         await asyncio.gather(first, *others)
@@ -106,7 +106,7 @@ def test_only_equal_names_types_and_shapes_join(other: Tensors, engine: Engine, 
     async def main() -> None:
         batcher = Batcher(engine, 32, 100, threads)
         first = await held(batcher, engine)
-        others = [asyncio.ensure_future(batcher.submit(each)) for each in (rows(1), other, rows(2))]
+        others = [asyncio.ensure_future(batcher.compute(each)) for each in (rows(1), other, rows(2))]
         await asyncio.sleep(0)
         engine.go.set()
         await asyncio.gather(first, *others)
@@ -122,7 +122,7 @@ def test_thousands_of_mixed_requests_each_get_their_own_answer(threaded: bool, t
     async def client(batcher: Batcher, number: int) -> None:
         for count, width, kind in generator.integers([1, 1, 0], [5, 4, 2], (100, 3)).tolist():
             sent = rows(*np.arange(count) + 10 * number, width=width, dtype=("f4", "f8")[kind])
-            answer = await batcher.submit(sent)
+            answer = await batcher.compute(sent)
             assert answer["y"].dtype == sent["x"].dtype
             assert np.array_equal(answer["y"], 2 * sent["x"])
             if count == 1:
@@ -141,7 +141,7 @@ def test_a_poisonous_request_costs_only_itself(engine: Engine, threads: ThreadPo
     async def main() -> list[Tensors | BaseException]:
         batcher = Batcher(engine, 32, 100, threads)
         first = await held(batcher, engine)
-        others = [asyncio.ensure_future(batcher.submit(rows(-1 if k == 7 else k))) for k in range(32)]
+        others = [asyncio.ensure_future(batcher.compute(rows(-1 if k == 7 else k))) for k in range(32)]
         await asyncio.sleep(0)
         engine.go.set()
         await first
@@ -161,13 +161,13 @@ def test_cancelled_requests_are_not_computed(engine: Engine, threads: ThreadPool
     async def main() -> None:
         batcher = Batcher(engine, 32, 4, threads)
         first = await held(batcher, engine)
-        others = [asyncio.ensure_future(batcher.submit(rows(k))) for k in range(4)]
+        others = [asyncio.ensure_future(batcher.compute(rows(k))) for k in range(4)]
         await asyncio.sleep(0)
         others[0].cancel()
         others[2].cancel()
         engine.go.set()
         await asyncio.gather(first, others[1], others[3])
-        await asyncio.gather(*(batcher.submit(rows(k)) for k in range(4)))
+        await asyncio.gather(*(batcher.compute(rows(k)) for k in range(4)))
 
     asyncio.run(main())
     assert engine.calls == [1, 2, 4]
@@ -177,13 +177,13 @@ def test_beyond_the_queue_requests_are_refused(engine: Engine, threads: ThreadPo
     async def main() -> None:
         batcher = Batcher(engine, 32, 3, threads)
         first = await held(batcher, engine)
-        others = [asyncio.ensure_future(batcher.submit(rows(1))) for _ in range(3)]
+        others = [asyncio.ensure_future(batcher.compute(rows(1))) for _ in range(3)]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded, match="3 rows are waiting, at most 3 may"):
-            await batcher.submit(rows(1))
+            await batcher.compute(rows(1))
         engine.go.set()
         await asyncio.gather(first, *others)
-        await batcher.submit(rows(1))
+        await batcher.compute(rows(1))
 
     asyncio.run(main())
 
@@ -191,7 +191,7 @@ def test_beyond_the_queue_requests_are_refused(engine: Engine, threads: ThreadPo
 @pytest.mark.parametrize("count", [33, 64, 101])
 def test_an_oversize_request_is_answered_in_parts(count: int, engine: Engine) -> None:
     async def main() -> Tensors:
-        return await Batcher(engine, 32, 4).submit(rows(*range(count)))
+        return await Batcher(engine, 32, 4).compute(rows(*range(count)))
 
     assert asyncio.run(main())["y"].ravel().tolist() == [2 * k for k in range(count)]
     assert max(engine.calls) == 32
@@ -202,8 +202,8 @@ def test_an_oversize_request_with_a_poisonous_row_fails(engine: Engine) -> None:
     async def main() -> None:
         batcher = Batcher(engine, 4, 100)
         with pytest.raises(InputError):
-            await batcher.submit(rows(*range(9), -1))
-        await batcher.submit(rows(1))
+            await batcher.compute(rows(*range(9), -1))
+        await batcher.compute(rows(1))
 
     asyncio.run(main())
 
@@ -214,7 +214,7 @@ def test_nothing_is_stranded_when_the_batcher_falls_idle() -> None:
     async def later(batcher: Batcher, turns: int) -> Tensors:
         for _ in range(turns):
             await asyncio.sleep(0)
-        return await batcher.submit(rows(turns))
+        return await batcher.compute(rows(turns))
 
     async def main() -> None:
         batcher = Batcher(Engine(), 2, 1000)
@@ -231,7 +231,7 @@ def test_an_engine_that_does_not_answer_row_by_row_is_an_error(answer: NDArray[A
         batcher = Batcher(lambda _: {"y": answer}, 32, 100)
         for _ in range(2):
             with pytest.raises(ServingError, match=r"has the shape .* for 2 rows"):
-                await asyncio.wait_for(batcher.submit(rows(1, 2)), 10)
+                await asyncio.wait_for(batcher.compute(rows(1, 2)), 10)
 
     asyncio.run(main())
 

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.unit.serving.asgi import ask
-from tests.unit.serving.test_app import EXPLAIN, INFER, LIMIT, body, post, send
+from tests.unit.serving.test_app import EXPLAIN, INFER, body, post, send
+from tests.unit.serving.wire import ask, service
 
 from glassworks.contracts import TensorSpec
 from glassworks.packaging.bundle import Bundle
-from glassworks.serving.app import Application
 from glassworks.serving.batching import Batcher
 from glassworks.serving.engine import Engine
+from glassworks.serving.http.connection import Service
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def engine(tiny_bundle: Bundle) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def app(engine: Engine) -> Application:
-    return Application(engine, LIMIT)
+def app(engine: Engine) -> Service:
+    return service(engine)
 
 
 def pixels(count: int) -> NDArray[np.float32]:
@@ -41,7 +41,7 @@ def pixels(count: int) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("path", [INFER, EXPLAIN])
 @pytest.mark.parametrize("rows", [1, 3])
-def test_a_raw_body_is_the_only_input(path: str, rows: int, app: Application) -> None:
+def test_a_raw_body_is_the_only_input(path: str, rows: int, app: Service) -> None:
     raw = send(app, "POST", path, pixels(rows).tobytes(), inference_header_content_length="0")
     assert raw.headers["content-type"] == "application/octet-stream"
     plain = post(app, path, body(rows))
@@ -50,7 +50,7 @@ def test_a_raw_body_is_the_only_input(path: str, rows: int, app: Application) ->
 
 
 @pytest.mark.parametrize(("size", "problem"), [(0, "has no rows"), (7, "has 7 bytes"), (1030, "has 1030 bytes")])
-def test_a_raw_body_of_another_size_is_refused(size: int, problem: str, app: Application) -> None:
+def test_a_raw_body_of_another_size_is_refused(size: int, problem: str, app: Service) -> None:
     reply = send(app, "POST", INFER, b"\0" * size, inference_header_content_length="0")
     assert reply.status == 400
     assert problem in reply.error
@@ -61,20 +61,19 @@ def test_a_raw_body_of_another_size_is_refused(size: int, problem: str, app: App
     [
         (TensorSpec(name="a", datatype="FP32", shape=(-1, 2)), TensorSpec(name="b", datatype="FP32", shape=(-1, 2))),
         (TensorSpec(name="a", datatype="FP32", shape=(-1, -1)),),
-        (TensorSpec(name="a", datatype="BYTES", shape=(-1,)),),
     ],
 )
 def test_a_raw_body_needs_a_model_of_one_plain_input(inputs: tuple[TensorSpec, ...], tiny_bundle: Bundle) -> None:
     engine = Engine()
     model = engine.load(tiny_bundle, "bars", "1")
     model.inputs = {spec.name: spec for spec in inputs}
-    reply = send(Application(engine, LIMIT), "POST", INFER, b"\0" * 8, inference_header_content_length="0")
+    reply = send(service(engine), "POST", INFER, b"\0" * 8, inference_header_content_length="0")
     engine.close()
     assert reply.status == 400
     assert "a raw request needs a model of one input of numbers" in reply.error
 
 
-def test_numbers_that_are_none_are_null_and_not_explained(app: Application) -> None:
+def test_numbers_that_are_none_are_null_and_not_explained(app: Service) -> None:
     values = np.full((1, 1, 16, 16), np.nan, "<f4").tobytes()
     size = {"binary_data_size": len(values)}
     request = {"inputs": [{"name": "image", "shape": [1, 1, 16, 16], "datatype": "FP32", "parameters": size}]}
@@ -91,7 +90,7 @@ def test_the_tolerance_of_the_job_holds_for_the_service(tiny_bundle: Bundle) -> 
         manifest = tiny_bundle.manifest.model_copy(update={"job": job})
         engine = Engine()
         engine.load(Bundle(folder=tiny_bundle.folder, manifest=manifest, sha256=tiny_bundle.sha256), "bars", "1")
-        reply = post(Application(engine, LIMIT), EXPLAIN, body(parameters={"method": "integrated_gradients"}))
+        reply = post(service(engine), EXPLAIN, body(parameters={"method": "integrated_gradients"}))
         engine.close()
         gaps.append(reply.json["parameters"]["forward"])
     assert gaps[0] < gaps[1]
@@ -110,8 +109,8 @@ def test_who_leaves_while_waiting_is_not_computed(tiny_bundle: Bundle) -> None:
             raise TimeoutError
         return run(tensors)
 
-    model.batcher = Batcher(slow, 1, 100, engine.threads)
-    app, content = Application(engine, LIMIT), json.dumps(body()).encode()
+    model._batcher = Batcher(slow, 1, 100, engine.threads.engine)
+    app, content = service(engine), json.dumps(body()).encode()
 
     async def main() -> None:
         first = asyncio.ensure_future(ask(app, "POST", INFER, content))

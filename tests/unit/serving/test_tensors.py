@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,7 +49,12 @@ def tensors(draw: st.DrawFn, finite: bool = True) -> Values:
     """Any array of any of the numeric datatypes; zero-size ones too."""
     dtype = DTYPES[draw(st.sampled_from(NAMES))]
     shape = draw(array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=4))
-    options = {"allow_nan": not finite, "allow_infinity": not finite} if dtype.kind == "f" else {}
+    options = {"allow_nan": not finite, "allow_infinity": not finite} if dtype.kind in "fV" else {}
+    if dtype.kind == "V":  # bfloat16: the upper half of FP32
+        wide: Values = draw(
+            arrays(np.float32, shape, elements={"min_value": -(2.0**99), "max_value": 2.0**99} if finite else options)
+        )
+        return wide.astype(dtype)
     drawn: Values = draw(arrays(dtype, shape, elements=options))
     return drawn
 
@@ -58,7 +62,8 @@ def tensors(draw: st.DrawFn, finite: bool = True) -> Values:
 def test_there_are_thirteen_datatypes() -> None:
     sizes = {"BOOL": 1, "FP16": 2, "FP32": 4, "FP64": 8}
     sizes |= {f"{word}{bits}": bits // 8 for word in ("INT", "UINT") for bits in (8, 16, 32, 64)}
-    assert {name: dtype.itemsize for name, dtype in DTYPES.items()} == sizes
+    assert {name: dtype.itemsize for name, dtype in DTYPES.items() if name != "BF16"} == sizes
+    assert DTYPES["BF16"].itemsize == 2
     assert len(sizes) + len(["BYTES"]) == 13
 
 
@@ -82,16 +87,20 @@ def test_binary_gives_what_was_sent(values: Values) -> None:
     assert found.tobytes() == values.tobytes()
 
 
-@given(elements=st.lists(st.binary(max_size=12), max_size=6), binary=st.booleans())
-def test_bytes_give_what_was_sent(elements: Sequence[bytes], binary: bool) -> None:
-    tensor: dict[str, Any] = {"shape": [len(elements)], "datatype": "BYTES"}
+@given(elements=st.lists(st.binary(max_size=12), max_size=6))
+def test_bytes_give_what_was_sent(elements: Sequence[bytes]) -> None:
     tail = b"".join(len(element).to_bytes(4, "little") + element for element in elements)
-    if binary:
-        body, length = request({**tensor, "parameters": {"binary_data_size": len(tail)}}, tail)
-        found = parse_request(body, length)[1]["x"]
-    else:
-        found = read({**tensor, "data": [base64.b64encode(element).decode() for element in elements]})
+    tensor = {"shape": [len(elements)], "datatype": "BYTES", "parameters": {"binary_data_size": len(tail)}}
+    body, length = request(tensor, tail)
+    found = parse_request(body, length)[1]["x"]
     assert found.tolist() == elements
+    assert datatype(found) == "BYTES"
+
+
+@given(texts=st.lists(st.text(max_size=12), max_size=6))
+def test_texts_give_what_was_sent(texts: Sequence[str]) -> None:
+    found = read({"shape": [len(texts)], "datatype": "BYTES", "data": list(texts)})
+    assert found.tolist() == texts
     assert datatype(found) == "BYTES"
 
 
@@ -151,10 +160,8 @@ MALFORMED: Mapping[str, tuple[Mapping[str, Any], str]] = {
     "fp16 overflow": ({"shape": [1], "datatype": "FP16", "data": [70000.0]}, "do not fit FP16"),
     "fp32 overflow": ({"shape": [1], "datatype": "FP32", "data": [1e39]}, "do not fit FP32"),
     "huge integer": ({"shape": [1], "datatype": "FP32", "data": [10**400]}, "'x'"),
-    "not base64": ({"shape": [1], "datatype": "BYTES", "data": ["%%%"]}, "not base64"),
-    "bytes without ASCII": ({"shape": [1], "datatype": "BYTES", "data": ["数"]}, "not base64"),
     "number as bytes": ({"shape": [1], "datatype": "BYTES", "data": [1]}, "holds 1"),
-    "product overflow": ({"shape": [2**31, 2**31, 2**31], "datatype": "INT8", "data": []}, "elements, at most"),
+    "product overflow": ({"shape": [2**20, 2**20, 2**20], "datatype": "INT8", "data": []}, "elements, at most"),
     "size overflow": ({"shape": [2**64], "datatype": "INT8", "data": []}, "has the shape [18446744073709551616]"),
     "size overflow beside zero": ({"shape": [0, 2**64], "datatype": "INT8", "data": []}, "has the shape"),
     "too many dimensions": ({"shape": [1] * 65, "datatype": "INT8", "data": [1]}, "has the shape"),

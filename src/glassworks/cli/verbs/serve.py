@@ -1,45 +1,71 @@
-"""`glassworks serve`: answer over HTTP until told to stop."""
+"""`glassworks serve`: answer over HTTP and gRPC until told to stop."""
 
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glassworks.cli.output import AsJson, stderr, write_json
 
+if TYPE_CHECKING:
+    from glassworks.serving.launch import Running
+
+Models = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[MODEL ...]", help="NAME, NAME@VERSION, NAME@ALIAS, or paths of bundles; all without."),
+]
+Traffic = Annotated[
+    list[str] | None,
+    typer.Option(help="Split the requests: NAME:champion=90,candidate=10,shadow=candidate. May be repeated."),
+]
+
 
 def serve(
-    models: Annotated[
-        list[str], typer.Argument(metavar="MODEL ...", help="NAME, NAME@VERSION, NAME@ALIAS, or paths of bundles.")
-    ],
+    models: Models = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free port.")] = 8080,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="HTTP; 0 takes any free port.")] = 8080,
+    grpc_port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Without it, the port after --port.")] = None,
+    grpc: Annotated[bool, typer.Option("--grpc/--no-grpc", help="Serve gRPC too.")] = True,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow new versions and aliases of the registry.")] = False,
+    traffic: Traffic = None,
+    keys: Annotated[str, typer.Option(help="auto (needed unless on loopback), on or off.")] = "auto",
+    tls_certificate: Annotated[str, typer.Option(help="Certificate chain, a PEM file: speak HTTPS.")] = "",
+    tls_key: Annotated[str, typer.Option(help="Its key, a PEM file.")] = "",
+    access_log: Annotated[str, typer.Option(help="File for a JSON line a request; - is stderr.")] = "",
+    traces: Annotated[str, typer.Option(help="URL of an OpenTelemetry collector (OTLP over HTTP).")] = "",
     max_batch: Annotated[int, typer.Option(min=1, help="Rows computed together.")] = 32,
     max_queue: Annotated[int, typer.Option(min=1, help="Rows that may wait; beyond it callers get 503.")] = 1024,
     max_body_bytes: Annotated[int, typer.Option(min=1024, help="Largest request body.")] = 64 * 2**20,
+    max_elements: Annotated[int, typer.Option(min=1, help="Elements of one tensor.")] = 2**28,
+    max_dimensions: Annotated[int, typer.Option(min=1, max=64, help="Dimensions of one tensor.")] = 32,
+    max_headers: Annotated[int, typer.Option(min=1, help="Headers of one request.")] = 100,
+    receive_s: Annotated[float, typer.Option(help="Seconds in which a request must have arrived.")] = 30.0,
+    idle_s: Annotated[float, typer.Option(help="Seconds until an unused connection is closed.")] = 75.0,
+    drain_s: Annotated[float, typer.Option(help="Seconds that what is in flight may take at the end.")] = 10.0,
     as_json: AsJson = False,
 ) -> None:
-    """Serve models over HTTP: predictions and explanations. SIGTERM and Ctrl-C end it gracefully."""
+    """Serve models over HTTP and gRPC: predictions and explanations. SIGTERM and Ctrl-C end it gracefully."""
+    given = {name: value for name, value in locals().items() if name not in ("models", "as_json")}
     from glassworks.cli.interrupts import release_interrupts
+    from glassworks.config import ServingConfig, validate
     from glassworks.registry import Registry
-    from glassworks.serving.engine import Engine
-    from glassworks.serving.server import serve as run
+    from glassworks.serving import launch
 
     release_interrupts()
-    registry, engine = Registry.open(), Engine(max_batch, max_queue)
-    for reference in models:
-        resolved = registry.resolve(reference)
-        engine.load(resolved.bundle, resolved.name, str(resolved.version or 1))
+    config = validate(ServingConfig, {**given, "traffic": tuple(traffic or ())}, where="glassworks serve")
 
-    def ready(url: str) -> None:
+    def ready(running: Running) -> None:
         if as_json:
-            write_json({"url": url, "grpc": None, "pid": os.getpid(), "models": list(engine.names())})
-        else:
-            stderr().print(f"serving {', '.join(engine.names())} on {url} (API page: {url}/docs); Ctrl-C ends it")
+            write_json({**vars(running), "pid": os.getpid()})
+            return
+        rpc = f", gRPC on {running.grpc}" if running.grpc else ""
+        guard = "; callers need keys: glassworks keys create NAME" if running.keys else ""
+        names = ", ".join(running.models) or "no model yet"
+        stderr().print(f"serving {names} on {running.url}{rpc} (API page: {running.url}/docs); Ctrl-C ends it{guard}")
 
-    run(engine, host=host, port=port, max_body_bytes=max_body_bytes, ready=ready)
+    launch.serve(config, Registry.open(), models or (), ready)
 
 
 def register(program: typer.Typer) -> None:

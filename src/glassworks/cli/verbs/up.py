@@ -33,14 +33,16 @@ def up(
 
     receive_interrupts()
     loaded, registry, progress = load_job(job, overrides or ()), Registry.open(), LiveProgress()
-    port = 0 if check else loaded.serving.port
-    require_free(loaded.serving.host, port)
+    # A check asks itself on any free ports of this machine.
+    alone = {"host": "127.0.0.1", "port": 0, "grpc_port": None, "keys": "off"}
+    serving = loaded.serving.model_copy(update=alone) if check else loaded.serving
+    require_free(serving.host, serving.port)
     console = stderr() if as_json else stdout()
     try:
         made = flow.release(loaded, registry, progress, fresh=not resume)
         _show(made, console)
         progress.start("serve")
-        service = start_service(made.version.reference, loaded.serving.host, port)
+        service = start_service(made.version.reference, serving)
         progress.finish(service.url)
     finally:
         progress.close()
@@ -118,7 +120,7 @@ def _summary(made: Release, service: Service, answered: Answered) -> dict[str, A
             "fidelity": dict(manifest.fidelity),
         },
         "explain": {"label": answered.label, **answered.explanation, "heat_map": str(answered.heat_map)},
-        "serve": {"url": service.url, "grpc": None, "pid": service.pid},
+        "serve": {"url": service.url, "grpc": service.grpc, "pid": service.pid},
     }
 
 

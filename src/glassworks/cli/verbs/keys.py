@@ -1,0 +1,190 @@
+"""`glassworks keys create`, `list`, `revoke` and `usage`: who may use the server, and who has used it how much."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glassworks.cli.output import AsJson, stdout, table, write_json
+from glassworks.errors import InputError, NotFound
+
+if TYPE_CHECKING:
+    from glassworks.serving.access.keys import Key, KeyStore
+    from glassworks.serving.access.ledger import Ledger, Total
+
+group = typer.Typer(
+    help="Access keys of the server: create, list, revoke, and what they used.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_COUNTS = ("requests", "errors", "rows", "tokens")
+
+
+@group.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="Whose key it is, such as shop-frontend.")],
+    models: Annotated[str, typer.Option(help="The models it allows, as a,b; without it all.")] = "",
+    rate: Annotated[float | None, typer.Option(help="Requests a second; twice as many may come at once.")] = None,
+    requests_per_day: Annotated[int | None, typer.Option(help="Requests a day (UTC).")] = None,
+    rows_per_day: Annotated[int | None, typer.Option(help="Rows of input a day (UTC).")] = None,
+    expires: Annotated[str | None, typer.Option(help="When it ends, such as 12h or 30d; without it never.")] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="May load and unload models and manage keys too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create a key and show its secret, this once."""
+    key, secret = _store().create(
+        name,
+        models=[model.strip() for model in models.split(",")] if models else (),
+        roles=("infer", "admin") if admin else ("infer",),
+        requests_per_s=rate,
+        requests_per_day=requests_per_day,
+        rows_per_day=rows_per_day,
+        expires_in_s=None if expires is None else _seconds(expires),
+    )
+    if as_json:
+        write_json({"key": key.model_dump(mode="json"), "secret": secret})
+        return
+    console = stdout()
+    console.print(f"key {key.name} ({key.id}): {_limits(key)}")
+    console.print(secret, soft_wrap=True)
+    console.print("Keep it now: it is stored nowhere and cannot be shown again. Send it with each request as")
+    console.print(f"  Authorization: Bearer {secret}", soft_wrap=True)
+
+
+@group.command("list")
+def list_keys(as_json: AsJson = False) -> None:
+    """List all keys with their limits, the revoked ones too."""
+    from glassworks.serving.access.clock import Clock
+
+    keys = _store().list()
+    if as_json:
+        write_json({"keys": [key.model_dump(mode="json") for key in keys]})
+        return
+    if not keys:
+        stdout().print("no keys yet; next: glassworks keys create NAME")
+        return
+    now = Clock().now()
+    rows = []
+    for key in keys:
+        expired = key.expires_at is not None and key.expires_at <= now
+        state = "revoked" if key.revoked_at else "expired" if expired else "valid"
+        rows.append((key.name, key.id, state, f"{key.created_at:%Y-%m-%d}", _limits(key)))
+    table("access keys", ("name", "id", "state", "created (UTC)", "allows"), rows, stdout())
+
+
+@group.command("revoke")
+def revoke(
+    key: Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="As 'keys list' shows it.")], as_json: AsJson = False
+) -> None:
+    """Refuse a key from now on; servers that run see it within a second."""
+    revoked = _store().revoke(key)
+    if as_json:
+        write_json({"key": revoked.model_dump(mode="json")})
+        return
+    stdout().print(f"key {revoked.name} ({revoked.id}) is revoked")
+
+
+@group.command("usage")
+def usage(
+    day: Annotated[str | None, typer.Option(help="One day (UTC), as YYYY-MM-DD.")] = None,
+    key: Annotated[str | None, typer.Option(help="One key, by name or id, or 'anonymous'.")] = None,
+    model: Annotated[str | None, typer.Option(help="One model.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what was used, by day, key, model and verb."""
+    names = {each.id: each.name for each in _store().list()}
+    ids = None if key is None else _ids(key, names)
+    totals = [total for total in _ledger().totals(_day(day), model=model) if ids is None or total.key_id in ids]
+    if as_json:
+        rows = [{**total.model_dump(), "key": names.get(total.key_id, total.key_id)} for total in totals]
+        sums = {name: sum(row[name] for row in rows) for name in (*_COUNTS, "compute_us")}
+        write_json({"usage": rows, "total": sums})
+        return
+    _show_usage(totals, names)
+
+
+def _show_usage(totals: Sequence[Total], names: Mapping[str, str]) -> None:
+    if not totals:
+        stdout().print("nothing was used")
+        return
+    header = ("day (UTC)", "key", "model", "verb", *_COUNTS, "compute")
+    lines = [
+        (
+            total.day,
+            names.get(total.key_id, total.key_id),
+            f"{total.model}@{total.version}",
+            total.verb,
+            *(f"{getattr(total, name):,}" for name in _COUNTS),
+            f"{total.compute_us / 1e6:,.3f} s",
+        )
+        for total in totals
+    ]
+    sums_of = (f"{sum(getattr(total, name) for total in totals):,}" for name in _COUNTS)
+    lines.append(("total", "", "", "", *sums_of, f"{sum(total.compute_us for total in totals) / 1e6:,.3f} s"))
+    table("usage", header, lines, stdout())
+
+
+def register(program: typer.Typer) -> None:
+    """Add the group."""
+    program.add_typer(group, name="keys")
+
+
+def _store() -> KeyStore:
+    from glassworks.registry import Registry
+    from glassworks.serving.access.clock import Clock
+    from glassworks.serving.access.keys import KeyStore
+
+    return KeyStore(Registry.open().home, Clock())
+
+
+def _ledger() -> Ledger:
+    from glassworks.registry import Registry
+    from glassworks.serving.access.clock import Clock
+    from glassworks.serving.access.ledger import Ledger
+
+    return Ledger(Registry.open().home, Clock())
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)([smhdw])", text.strip(), re.ASCII)
+    if match is None:
+        raise InputError(f"'{text[:40]}' is not a time after which a key ends", "give one such as 90m, 12h, 30d or 8w")
+    return float(match[1]) * _UNITS_S[match[2]]
+
+
+def _day(text: str | None) -> str | None:
+    from datetime import date
+
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise InputError(f"'{text[:40]}' is not a day", "give one as YYYY-MM-DD, such as 2026-01-31") from None
+
+
+def _ids(key: str, names: dict[str, str]) -> set[str]:
+    from glassworks.serving.access.keys import ANONYMOUS, shown
+
+    ids = {identity for identity, name in names.items() if key in (identity, name)}
+    if not ids and key != ANONYMOUS:
+        raise NotFound(
+            f"there is no key '{shown(key)}'", f"keys: {', '.join([*sorted(set(names.values())), ANONYMOUS])}"
+        )
+    return ids or {ANONYMOUS}
+
+
+def _limits(key: Key) -> str:
+    parts = [
+        f"models {', '.join(key.models)}" if key.models else "all models",
+        f"{key.requests_per_s:g} requests/s" if key.requests_per_s is not None else "",
+        f"{key.requests_per_day:,} requests/day" if key.requests_per_day is not None else "",
+        f"{key.rows_per_day:,} rows/day" if key.rows_per_day is not None else "",
+        f"until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "",
+        "admin" if "admin" in key.roles else "",
+    ]
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,156 @@
+"""The gate in front of the models: who asks, whether that is allowed, and whether it is within the limits."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from glassworks.errors import Forbidden, StorageError, Unauthenticated
+from glassworks.serving.access.clock import Clock
+from glassworks.serving.access.keys import ANONYMOUS, Entry, KeyStore, Role, id_of, matches
+from glassworks.serving.access.limits import Allowance
+
+if TYPE_CHECKING:
+    from glassworks.serving.access.ledger import Ledger
+
+_LOOK_S = 0.5
+"""Between looks at the files of the keys: a key that another process revokes is refused within a second."""
+_QUIET_S = 60.0
+_HOW = "send the header 'Authorization: Bearer KEY' or 'X-API-Key: KEY'"
+_log = logging.getLogger("glassworks.access")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request: `key_id` is for the ledger, `name` for people."""
+
+    key_id: str
+    name: str
+
+
+class Gate:
+    """Admits requests, on one thread. `admit` and `permit` cost some microseconds and read no file, but for a look
+    at most every half second whether the keys were changed.
+
+    Where keys are not `required`, a request without one is the caller `anonymous`, who has no limits and may ask
+    models. `admin` always needs a key. Text that is not of a key's form, as clients send that insist on sending
+    something, counts as no key there; a key's secret that is not valid is refused.
+    """
+
+    def __init__(self, store: KeyStore, ledger: Ledger, clock: Clock, required: bool) -> None:
+        """Reads the keys, and what they have used today. Raises StorageError."""
+        self._store, self._required = store, required
+        self._monotonic, self._wall = clock.monotonic, clock.wall
+        self._anonymous = Caller(ANONYMOUS, ANONYMOUS)
+        self._holders: dict[bytes, _Holder] = {}
+        self._stamp, self._settled = store.stamp(), False
+        now = self._monotonic()
+        self._look_at, self._told_at = now + _LOOK_S, now - _QUIET_S
+        self._renew(now)
+        # Keys that come later have used nothing yet.
+        for key_id, used in ledger.today().items():
+            if key_id.encode() in self._holders:
+                self._holders[key_id.encode()].allowance.start(self._wall(), used.requests, used.rows)
+
+    def admit(self, token: bytes | None, model: str, rows: int) -> Caller:
+        """Who asks `model` for `rows` rows, which counts from now on as used.
+
+        Raises Unauthenticated, Forbidden for a model or a missing role, LimitExceeded with `retry_after_s`.
+        """
+        now, wall = self._monotonic(), self._wall()
+        holder = self._holder(token, now, wall)
+        if holder is None:
+            return self._anonymous
+        holder.require("infer")
+        if holder.models and model not in holder.models:
+            raise Forbidden(
+                f"the key '{holder.caller.name}' does not allow the model '{model[:100]}'",
+                f"ask one of: {', '.join(sorted(holder.models))}; or ask for a key that allows it",
+            )
+        holder.allowance.take(rows, now, wall)
+        return holder.caller
+
+    def permit(self, token: bytes | None, role: Role) -> Caller:
+        """Who asks for something that needs a role and counts for no limit. Raises Unauthenticated, Forbidden."""
+        holder = self._holder(token, self._monotonic(), self._wall())
+        if holder is not None:
+            holder.require(role)
+            return holder.caller
+        if role != "infer":
+            raise Unauthenticated(f"no access key was sent, and this needs one with the role '{role}'", _HOW)
+        return self._anonymous
+
+    def _holder(self, token: bytes | None, now: float, wall: float) -> _Holder | None:
+        """Whose token it is; None for the anonymous caller."""
+        if now >= self._look_at:
+            self._look(now)
+        if token is None or not (self._required or token.startswith(b"gw_")):
+            if self._required:
+                raise Unauthenticated("no access key was sent", _HOW)
+            return None
+        holder = self._holders.get(id_of(token))
+        if not matches(token, holder.secret_sha256 if holder else None) or holder is None:
+            raise Unauthenticated(
+                "the access key is not valid",
+                f"{_HOW} with a key that 'glassworks keys list' shows and that was not revoked",
+            )
+        if wall >= holder.expires_s:
+            raise Unauthenticated(f"the access key '{holder.caller.name}' has expired", "ask for a new one")
+        return holder
+
+    def _look(self, now: float) -> None:
+        self._look_at = now + _LOOK_S
+        try:
+            stamp = self._store.stamp()
+            if stamp == self._stamp and self._settled:
+                return
+            # Two changes within one tick of the file system's clock leave the same stamp: what was just changed is
+            # read once more at the next look.
+            self._settled, self._stamp = stamp == self._stamp, stamp
+            self._renew(now)
+        except StorageError as error:
+            self._settled = False
+            if now >= self._told_at + _QUIET_S:
+                self._told_at = now
+                _log.error("the access keys cannot be read, those read last stay in force: %s", error)
+
+    def _renew(self, now: float) -> None:
+        """Take over the keys as they are now; those known already keep their buckets and counters."""
+        known, holders = self._holders, {}
+        for entry in self._store.entries():
+            if entry.key.revoked_at is None:
+                identity = entry.key.id.encode()
+                holders[identity] = known.get(identity) or _Holder(entry, now)
+        self._holders = holders
+
+
+class _Holder:
+    """A key as the gate needs it at hand."""
+
+    __slots__ = ("allowance", "caller", "expires_s", "models", "roles", "secret_sha256")
+
+    def __init__(self, entry: Entry, now: float) -> None:
+        key = entry.key
+        self.caller = Caller(key.id, key.name)
+        self.secret_sha256 = entry.secret_sha256
+        self.expires_s = key.expires_at.timestamp() if key.expires_at else float("inf")
+        self.models, self.roles = frozenset(key.models), frozenset(key.roles)
+        self.allowance = Allowance(key, now)
+
+    def require(self, role: Role) -> None:
+        if role not in self.roles:
+            raise Forbidden(
+                f"the key '{self.caller.name}' has not the role '{role}'",
+                f"it has: {', '.join(sorted(self.roles))}; ask for a key with the role '{role}'",
+            )
+
+
+def token_of(authorization: bytes | None, api_key: bytes | None) -> bytes | None:
+    """The key from the values of the headers `Authorization` (only `Bearer KEY`) and `X-API-Key`; None without one.
+
+    Other schemes belong to somebody else, such as a proxy. Where both headers hold a key, Authorization's counts.
+    """
+    if authorization is not None and authorization[:7].lower() == b"bearer ":
+        return authorization[7:].strip()
+    return api_key.strip() if api_key is not None else None

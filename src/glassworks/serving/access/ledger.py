@@ -1,0 +1,233 @@
+"""The usage ledger: what was answered for whom, exact whenever a process is killed.
+
+Each process appends to a segment file of its own (`usage/*.jsonl`), one line and one `write` for everything that was
+answered in a turn of the event loop. `fold` adds the segments that nobody writes any more to the table `usage` of
+`access.db`: one transaction holds the sums and the segment's name, then the file is deleted. Killed before the
+transaction, nothing has happened; killed after it, the name says that the file, if it is still there, is counted.
+
+A line is safe from a kill as soon as `record` returns. It is not synced to the disk, which would cost a request more
+than its answer: a power failure may take the last seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+from glassworks.contracts import Record
+from glassworks.errors import StorageError
+from glassworks.serving.access.clock import DAY_S, Clock, day_number, day_text
+from glassworks.serving.access.database import FOLDED, USAGE, AccessDatabase
+from glassworks.serving.access.segments import Group, Segment, Sums, closed, locked, read_segment, segments
+from glassworks.training.checkpoint import storage_errors
+
+_SEGMENT_BYTES = 4 * 2**20
+_QUIET_S = 60.0
+_log = logging.getLogger("glassworks.access")
+
+
+class Usage(NamedTuple):
+    """What an answer used; `tokens` is 0 where a model has none, and `ok` is false for a failed request."""
+
+    key_id: str
+    model: str
+    version: str
+    requests: int = 1
+    rows: int = 1
+    tokens: int = 0
+    compute_us: int = 0
+    verb: str = "infer"
+    ok: bool = True
+
+
+class Total(Record):
+    """The usage of a key on a day (UTC) by model, version and verb; `errors` of the `requests` failed."""
+
+    day: str
+    key_id: str
+    model: str
+    version: str
+    verb: str
+    requests: int
+    errors: int
+    rows: int
+    tokens: int
+    compute_us: int
+
+
+class Ledger:
+    """Usage of all processes with the same `home`.
+
+    `record` belongs to one thread, the event loop's; the other methods read and write files for some milliseconds and
+    may be called from any thread at the same time.
+    """
+
+    def __init__(self, home: Path, clock: Clock, segment_bytes: int = _SEGMENT_BYTES) -> None:
+        self._database, self._clock, self._segment_bytes = AccessDatabase(home), clock, segment_bytes
+        self._folder = home / "usage"
+        self._segment: Segment | None = None
+        self._day, self._day_text = -1, ""
+        self._told_at = clock.monotonic() - _QUIET_S
+        self.lost = 0
+        """Requests that could not be recorded since the start."""
+
+    def record(self, entries: Sequence[Usage]) -> None:
+        """Keep what was answered, all of it or nothing; once this returns, no kill takes it away.
+
+        Raises StorageError, say for a full disk: then the requests are added to `lost`, which is logged once a minute.
+        Serve on: the answers were right, and usage that is not on the disk is not worth an outage.
+        """
+        if not entries:
+            return
+        line = msgspec.json.encode({"day": self._today(), "usage": _added_up(entries)}) + b"\n"
+        try:
+            if self._segment is None:
+                self._segment = Segment(self._folder)
+            self._segment.append(line)
+        except StorageError as error:
+            self._lose(sum(entry.requests for entry in entries), error)
+            raise
+        if self._segment.size_bytes >= self._segment_bytes:
+            self.close()
+
+    def close(self) -> None:
+        """End this process's segment, so that it can be folded; a further `record` begins another."""
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+
+    def fold(self) -> int:
+        """Move the segments that nobody writes any more into the table; how many those were. Raises StorageError."""
+        if not self._folder.is_dir():
+            return 0
+        with storage_errors(self._folder), self._locked(alone=True):
+            self._forget()
+            return sum(self._folded(path) for path in segments(self._folder))
+
+    def totals(self, day: str | None = None, key: str | None = None, model: str | None = None) -> tuple[Total, ...]:
+        """What was used, by day (`YYYY-MM-DD`), key id, model, version and verb; of a day, a key, a model or of all.
+
+        Counts what running processes have recorded until now. Raises StorageError.
+        """
+        sums: dict[tuple[str, Group], Sums] = {}
+        if self._folder.is_dir():
+            with storage_errors(self._folder), self._locked(alone=False):
+                self._read(sums)
+        else:
+            self._read(sums)
+        wanted = (
+            Total(day=of_day, **group._asdict(), **sum_._asdict())
+            for (of_day, group), sum_ in sorted(sums.items())
+            if day in (None, of_day) and key in (None, group.key_id) and model in (None, group.model)
+        )
+        return tuple(wanted)
+
+    def today(self) -> Mapping[str, Sums]:
+        """What each key, by its id, has used since midnight in UTC: where its quotas begin. Raises StorageError."""
+        used: dict[str, Sums] = {}
+        for total in self.totals(day=day_text(day_number(self._clock.wall()))):
+            sums = Sums(total.requests, total.errors, total.rows, total.tokens, total.compute_us)
+            used[total.key_id] = used.get(total.key_id, Sums()).plus(sums)
+        return used
+
+    def _locked(self, *, alone: bool) -> contextlib.AbstractContextManager[None]:
+        return locked(self._folder / "fold.lock", alone=alone)
+
+    def _today(self) -> str:
+        day = int(self._clock.wall() // DAY_S)
+        if day != self._day:
+            self._day, self._day_text = day, day_text(day)
+        return self._day_text
+
+    def _lose(self, requests: int, error: StorageError) -> None:
+        self.lost += requests
+        now = self._clock.monotonic()
+        if now >= self._told_at + _QUIET_S:
+            self._told_at = now
+            _log.error("usage is not recorded, %d requests so far; serving goes on: %s", self.lost, error)
+
+    def _forget(self) -> None:
+        """Drop the names of segments whose files are gone."""
+        if not self._database.exists:
+            return
+        here = {path.name for path in segments(self._folder)}
+        with self._database.transaction() as connection:
+            gone = [name for name in connection.scalars(sa.select(FOLDED.c.segment)) if name not in here]
+            if gone:
+                # A file that comes back after a power failure must find its name.
+                _sync(self._folder)
+                connection.execute(sa.delete(FOLDED).where(FOLDED.c.segment.in_(gone)))
+
+    def _folded(self, path: Path) -> bool:
+        with closed(path) as is_closed:
+            if not is_closed:
+                return False
+            sums: dict[tuple[str, Group], Sums] = {}
+            _add_segment(sums, path)
+            if sums:
+                with self._database.transaction() as connection:
+                    _put(connection, path.name, sums)
+            path.unlink()
+            return True
+
+    def _read(self, sums: dict[tuple[str, Group], Sums]) -> None:
+        counted: set[str] = set()
+        if self._database.exists:
+            with self._database.transaction() as connection:
+                counted.update(connection.scalars(sa.select(FOLDED.c.segment)))
+                for day, *rest in connection.execute(sa.select(USAGE)):
+                    sums[day, Group(*rest[:4])] = Sums(*rest[4:])
+        for path in segments(self._folder):
+            if path.name not in counted:
+                _add_segment(sums, path)
+
+
+def _added_up(entries: Sequence[Usage]) -> list[tuple[tuple[str, str, str, str], list[int]]]:
+    sums: dict[tuple[str, str, str, str], list[int]] = {}
+    for key_id, model, version, requests, rows, tokens, compute_us, verb, ok in entries:
+        group = (key_id, model, version, verb)
+        sum_ = sums.get(group)
+        if sum_ is None:
+            sum_ = sums[group] = [0, 0, 0, 0, 0]
+        sum_[0] += requests
+        if not ok:
+            sum_[1] += requests
+        sum_[2] += rows
+        sum_[3] += tokens
+        sum_[4] += compute_us
+    return list(sums.items())
+
+
+def _add_segment(sums: dict[tuple[str, Group], Sums], path: Path) -> None:
+    for line in read_segment(path):
+        for group, sum_ in line.usage:
+            sums[line.day, group] = sums.get((line.day, group), Sums()).plus(sum_)
+
+
+def _put(connection: sa.Connection, segment: str, sums: Mapping[tuple[str, Group], Sums]) -> None:
+    """The sums and the name in one transaction, unless the name is there: then they are too."""
+    named = connection.execute(sqlite.insert(FOLDED).values(segment=segment).on_conflict_do_nothing())
+    if not named.rowcount:
+        return
+    insert = sqlite.insert(USAGE)
+    more = {name: USAGE.c[name] + insert.excluded[name] for name in Sums._fields}
+    rows: Iterable[dict[str, object]] = (
+        {"day": day, **group._asdict(), **sum_._asdict()} for (day, group), sum_ in sums.items()
+    )
+    connection.execute(insert.on_conflict_do_update(index_elements=USAGE.primary_key, set_=more), list(rows))
+
+
+def _sync(folder: Path) -> None:
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,75 @@
+"""The generate extension: inputs and outputs as plain fields of one JSON object, whole or streamed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from glassworks.errors import InputError
+from glassworks.serving.app import failure
+from glassworks.serving.http.exchange import Answer, Exchange, json_answer
+from glassworks.serving.open_inference import call
+from glassworks.serving.tensors import to_json
+from glassworks.serving.values import tensor_of
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array, Tensors
+    from glassworks.serving.desk import Desk
+    from glassworks.serving.model import LoadedModel
+
+_EVENTS = b"text/event-stream; charset=utf-8"
+
+
+class Generate:
+    """Endpoints over a desk. Fields that name an input are its one row; all others are parameters."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def generate(self, exchange: Exchange) -> Answer:
+        """POST /v2/models/{model}[/versions/{version}]/generate"""
+        return json_answer(await self._answer(exchange))
+
+    async def stream(self, exchange: Exchange) -> Answer:
+        """POST /v2/models/{model}[/versions/{version}]/generate_stream: server-sent events, one an answer."""
+        # What forbids the request is an error of its own; what fails later is an event.
+        self._desk.model(call(exchange))
+        exchange.json()
+        headers = [(b"cache-control", b"no-store")]
+        return Answer(b"", content_type=_EVENTS, headers=headers, stream=self._events(exchange))
+
+    async def _events(self, exchange: Exchange) -> AsyncIterator[bytes]:
+        try:
+            event = msgspec.json.encode(await self._answer(exchange))
+        except Exception as error:  # noqa: BLE001 - the status is sent already: the stream tells it
+            event = failure(error).body
+        yield b"data: " + event + b"\n\n"
+
+    async def _answer(self, exchange: Exchange) -> dict[str, Any]:
+        asked, content = call(exchange), exchange.json()
+        model = self._desk.model(asked)
+        tensors, parameters = _split(content, model)
+        outputs = await self._desk.compute(asked, model, tensors, parameters)
+        answer: dict[str, Any] = {"model_name": model.name, "model_version": model.version}
+        if "id" in content:
+            answer["id"] = content["id"]
+        for name, values in outputs.items():
+            row = to_json(values)
+            answer[name] = row[0] if len(row) == 1 else row
+        return answer
+
+
+def _split(content: Mapping[str, Any], model: LoadedModel) -> tuple[Tensors, dict[str, Any]]:
+    tensors: dict[str, Array] = {}
+    nested = content.get("parameters", {})
+    if not isinstance(nested, dict):
+        raise InputError("parameters is not an object", "send an object of names and values")
+    parameters: dict[str, Any] = dict(nested)
+    for name, value in content.items():
+        if name in model.inputs:
+            tensors[name] = tensor_of([value], model.inputs[name])
+        elif name not in ("id", "parameters"):
+            parameters[name] = value
+    return tensors, parameters

@@ -1,0 +1,18 @@
+"""What one client may take of the service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Sizes in bytes, times in seconds."""
+
+    max_body_bytes: int = 64 * 2**20
+    max_header_bytes: int = 32 * 2**10
+    max_headers: int = 100
+    idle_s: float = 75.0
+    """Between two requests."""
+    receive_s: float = 30.0
+    """For a whole request to arrive, and for a client to read on."""

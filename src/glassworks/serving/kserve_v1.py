@@ -1,0 +1,96 @@
+"""KServe's first protocol: `instances` in, `predictions` or `explanations` out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glassworks.errors import InputError
+from glassworks.serving.answers import explain_options, explain_parameters
+from glassworks.serving.http.exchange import Answer, Exchange, json_answer
+from glassworks.serving.open_inference import call, token
+from glassworks.serving.tensors import to_json
+from glassworks.serving.values import tensor_of
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array, Tensors
+    from glassworks.serving.desk import Desk
+    from glassworks.serving.model import LoadedModel
+
+
+class KServeV1:
+    """Endpoints over a desk."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def models(self, exchange: Exchange) -> Answer:
+        """GET /v1/models"""
+        self._desk.permit(token(exchange))
+        return json_answer({"models": list(self._desk.engine.names())})
+
+    def ready(self, exchange: Exchange) -> Answer:
+        """GET /v1/models/{model}"""
+        return json_answer({"name": self._desk.model(call(exchange)).name, "ready": True})
+
+    async def predict(self, exchange: Exchange) -> Answer:
+        """POST /v1/models/{model}:predict"""
+        asked = call(exchange)
+        model = self._desk.model(asked)
+        outputs = await self._desk.compute(asked, model, _instances(exchange.json(), model), {})
+        rows = {name: _rows(values) for name, values in outputs.items()}
+        if len(rows) == 1:
+            return json_answer({"predictions": next(iter(rows.values()))})
+        count = len(next(iter(rows.values())))
+        return json_answer({"predictions": [{name: rows[name][place] for name in rows} for place in range(count)]})
+
+    async def explain(self, exchange: Exchange) -> Answer:
+        """POST /v1/models/{model}:explain; how to explain stands beside `instances`."""
+        asked, content = call(exchange), exchange.json()
+        model = self._desk.model(asked)
+        options = explain_options({name: value for name, value in content.items() if name != "instances"})
+        found = await self._desk.explain(asked, model, _instances(content, model), options)
+        explanations = [
+            {
+                "prediction": {name: _rows(each.outputs[name])[0] for name in model.outputs},
+                "attributions": {each.input: _rows(each.attribution.values)[0]},
+                **explain_parameters([each]),
+            }
+            for each in found
+        ]
+        return json_answer({"explanations": explanations})
+
+
+def _instances(content: Mapping[str, Any], model: LoadedModel) -> Tensors:
+    """One tensor an input, of one instance a row: its value where there is one input, else an object by name."""
+    instances = content.get("instances")
+    if not isinstance(instances, list) or not instances:
+        raise InputError("the body has no instances", 'send {"instances": [...]}, one element a row')
+    specs = list(model.inputs.values())
+    named = all(isinstance(each, dict) and "b64" not in each for each in instances)
+    tensors: dict[str, Array] = {}
+    for spec in specs:
+        if named:
+            values: Sequence[Any] = [_field(each, spec.name) for each in instances]
+        elif len(specs) == 1:
+            values = instances
+        else:
+            raise InputError(
+                f"the model has {len(specs)} inputs", f"make each instance an object of: {', '.join(model.inputs)}"
+            )
+        tensors[spec.name] = tensor_of(values, spec)
+    return tensors
+
+
+def _field(instance: Mapping[str, Any], name: str) -> Any:
+    if name not in instance:
+        raise InputError(f"an instance has no '{name}'", "give each instance all inputs of the model")
+    return instance[name]
+
+
+def _rows(values: Array) -> list[Any]:
+    if values.dtype != object:
+        return list(values.tolist())
+    return list(np.array(to_json(values), object).reshape(values.shape).tolist())

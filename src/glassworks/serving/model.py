@@ -1,0 +1,243 @@
+"""A loaded model: its sessions are open and warm, its requests are checked, batched and counted."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glassworks.catalog import get
+from glassworks.contracts import Explainer, Explanation, TensorSpec
+from glassworks.errors import InputError, Unsupported
+from glassworks.packaging.bundle import Bundle
+from glassworks.packaging.opened import OpenedBundle
+from glassworks.serving.batching import DEFAULT_LEVEL, Batcher, Work
+from glassworks.serving.inputs import check, check_rows, files, texts
+from glassworks.serving.statistics import Statistics
+from glassworks.serving.tensors import DTYPES
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array, Tensors
+    from glassworks.serving.engine import Threads
+
+_ON_LOOP_S = 200e-6
+"""A shorter call is cheaper on the event loop than its way to a thread and back."""
+_SMALL_FILE = 8192
+_WARM_UP_CALLS = 5
+_clock = time.perf_counter_ns
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainOptions:
+    """How to explain; `budget_ms` holds for each row."""
+
+    method: str | None = None
+    target: int | str | None = None
+    baseline: float | None = None
+    budget_ms: float | None = None
+    seed: int = 0
+    grade: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batching:
+    """Rows computed together, and rows that may wait."""
+
+    max_rows: int = 32
+    max_queue: int = 1024
+
+
+class LoadedModel:
+    """A bundle that answers. Opening one takes a while: do it off the event loop."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        name: str,
+        version: str,
+        threads: Threads,
+        batching: Batching,
+        settle: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.opened, self.name, self.version, self._threads = OpenedBundle(bundle), name, version, threads
+        self.manifest, self.batching = bundle.manifest, batching
+        self.inputs: Mapping[str, TensorSpec] = {spec.name: spec for spec in self.manifest.signature.inputs}
+        self.outputs = tuple(spec.name for spec in self.manifest.signature.outputs)
+        self.statistics = Statistics()
+        session = self.opened.session("predict")
+        self.call_s = self._warm_up()
+        self._open_explainers()
+        executor = threads.engine if self.call_s > _ON_LOOP_S else None
+        self._batcher = Batcher(session.run, batching.max_rows, batching.max_queue, executor, self.statistics, settle)
+        self._users = 0
+        self._retired: Callable[[], None] | None = None
+
+    @property
+    def waiting_rows(self) -> int:
+        """How many rows wait to be computed."""
+        return self._batcher.waiting_rows
+
+    def submit(
+        self, tensors: Tensors, done: Callable[[Work], None], timeout_ns: int = 0, level: int = DEFAULT_LEVEL
+    ) -> Work:
+        """Compute all outputs for checked inputs; `done` is called on the event loop. Raises Overloaded."""
+
+        def finished(work: Work) -> None:
+            self._leave()
+            done(work)
+
+        work = Work(tensors, finished, timeout_ns, level)
+        self._batcher.submit(work)
+        self._users += 1
+        return work
+
+    async def explain(self, tensors: Tensors, options: ExplainOptions) -> list[Explanation]:
+        """One explanation a row of checked inputs, on a thread of its own: predictions do not wait behind it."""
+        start = _clock()
+        self._users += 1
+        try:
+            found = await self._explained(tensors, options)
+        except Exception as error:
+            self.statistics.failed(type(error).__name__, _clock() - start)
+            raise
+        finally:
+            self._leave()
+        self.statistics.explain.add(_clock() - start)
+        return found
+
+    async def _explained(self, tensors: Tensors, options: ExplainOptions) -> list[Explanation]:
+        from glassworks.explanation import explain
+
+        name, values = next(iter(tensors.items()))
+        if not np.isfinite(values).all():
+            raise InputError(f"the input '{name}' holds values that are not finite", "send finite numbers to explain")
+        one = functools.partial(
+            explain,
+            self.opened.session,
+            method=self._method(options.method),
+            target=self._target(options.target),
+            baseline=options.baseline,
+            budget=self.opened.budget(options.budget_ms),
+            seed=options.seed,
+            grade=options.grade,
+            labels=self.manifest.labels,
+            input_name=name,
+            artifact_sha256=self.opened.bundle.artifact_sha256("predict"),
+        )
+        rows = np.split(np.ascontiguousarray(values, np.float32), len(values))
+        return await self._threads.explaining.each([functools.partial(one, row) for row in rows])
+
+    def checked(self, tensors: Tensors) -> Tensors | None:
+        """Inputs as the graph takes them: all there, of the right type and shape, small files decoded.
+
+        None where files are so large that `decoded` must do it on a thread. Raises InputError.
+        """
+        if len(tensors) == 1 == len(self.inputs):  # nearly always
+            ((name, values),) = tensors.items()
+            spec = self.inputs.get(name)
+            if spec is not None and values.dtype != object:
+                check(values, spec)
+                return tensors
+        self._check_names(tensors)
+        ready: dict[str, Array] = {}
+        for name, spec in self.inputs.items():
+            values = tensors[name]
+            if values.dtype == object and spec.datatype != "BYTES":
+                found = files(values)
+                if sum(map(len, found)) > _SMALL_FILE:
+                    return None
+                ready |= self._decode(found)
+            else:
+                check(values, spec)
+                ready[name] = texts(values) if values.dtype == object else values
+        check_rows(ready)
+        return ready
+
+    async def decoded(self, tensors: Tensors) -> Tensors:
+        """The same as `checked`, with files decoded on a thread. Raises InputError and Overloaded."""
+        self._check_names(tensors)
+        ready: dict[str, Array] = {}
+        for name, spec in self.inputs.items():
+            values = tensors[name]
+            if values.dtype == object and spec.datatype != "BYTES":
+                ready |= await self._threads.decoding.run(functools.partial(self._decode, files(values)))
+            else:
+                check(values, spec)
+                ready[name] = texts(values) if values.dtype == object else values
+        check_rows(ready)
+        return ready
+
+    def retire(self, then: Callable[[], None] = lambda: None) -> None:
+        """Close once nobody uses the model any longer; nobody new may come."""
+
+        def close() -> None:
+            self._retired = None
+            asyncio.get_running_loop().run_in_executor(self._threads.loading, self._close, then)
+
+        self._retired = close
+        if self._users == 0:
+            close()
+
+    def close(self) -> None:
+        """Give the engines' memory back."""
+        self.opened.close()
+
+    def _close(self, then: Callable[[], None]) -> None:
+        self.close()
+        then()
+
+    def _leave(self) -> None:
+        self._users -= 1
+        if self._users == 0 and self._retired is not None:
+            self._retired()
+
+    def _open_explainers(self) -> None:
+        """Now, so that a graph that cannot be opened is known before anybody asks and nobody waits for it."""
+        for name in self.manifest.explainers:
+            self.opened.session(get(Explainer, name).role)
+
+    def _warm_up(self) -> float:
+        """Measure a call with one row, in seconds."""
+        rows = {
+            spec.name: np.zeros([1 if size < 0 else size for size in spec.shape], DTYPES.get(spec.datatype, object))
+            for spec in self.inputs.values()
+        }
+        session, times = self.opened.session("predict"), []
+        for _ in range(_WARM_UP_CALLS):
+            start = time.perf_counter()
+            session.run(rows)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    def _check_names(self, tensors: Tensors) -> None:
+        for name in tensors:
+            if name not in self.inputs:
+                raise InputError(f"the model has no input '{name}'", f"its inputs: {', '.join(self.inputs)}")
+        for name in self.inputs:
+            if name not in tensors:
+                raise InputError(f"the input '{name}' is missing", f"send all inputs: {', '.join(self.inputs)}")
+
+    def _decode(self, files: list[bytes]) -> Tensors:
+        """Files through the model's task: what the training data went through."""
+        task, preprocessing = self.opened.task, self.manifest.preprocessing
+        return task.encode(np.stack([task.decode(file, preprocessing) for file in files]), preprocessing)
+
+    def _method(self, method: str | None) -> str:
+        methods = self.manifest.explainers
+        if not methods:
+            raise Unsupported("this model was packaged without explanations", "package it again with an explainer")
+        if method is not None and method not in methods:
+            raise Unsupported(f"this model has no explanation method '{method}'", f"it has: {', '.join(methods)}")
+        return method or methods[0]
+
+    def _target(self, target: int | str | None) -> int | None:
+        if isinstance(target, str):
+            if target not in self.manifest.labels:
+                raise InputError(f"the model has no class '{target}'", "give one of its labels, or a class number")
+            return self.manifest.labels.index(target)
+        return target

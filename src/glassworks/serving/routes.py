@@ -1,0 +1,81 @@
+"""All routes of the service, over its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from glassworks.serving.app import Route, failure
+from glassworks.serving.desk import Desk
+from glassworks.serving.generate import Generate
+from glassworks.serving.http.exchange import Answer, Exchange
+from glassworks.serving.kserve_v1 import KServeV1
+from glassworks.serving.management import Management
+from glassworks.serving.open_inference import OpenInference, token
+from glassworks.serving.page import Pages
+from glassworks.serving.tensors import TensorLimits
+
+if TYPE_CHECKING:
+    from glassworks.serving.metrics import Metrics
+    from glassworks.serving.repository import Repository
+
+_MODEL = r"/v2/models/(?P<model>[^/]+)"
+_VERSION = _MODEL + r"(?:/versions/(?P<version>[^/]+))?"
+_V1 = r"/v1/models/(?P<model>[^/:]+)"
+
+
+def routes(
+    desk: Desk,
+    limits: TensorLimits | None = None,
+    repository: Repository | None = None,
+    metrics: Metrics | None = None,
+) -> Sequence[Route]:
+    """What the service answers."""
+    return (*_of_models(desk, limits or TensorLimits()), *_of_operators(desk, repository, metrics), *_of_v1(desk))
+
+
+def _of_models(desk: Desk, limits: TensorLimits) -> Sequence[Route]:
+    protocol, generate = OpenInference(desk, failure, limits), Generate(desk)
+    return (
+        Route(_VERSION + "/infer", {"POST": protocol.infer}),
+        Route(_VERSION + "/explain", {"POST": protocol.explain}),
+        Route(_VERSION + "/ready", {"GET": protocol.ready}),
+        Route(_VERSION + "/generate", {"POST": generate.generate}),
+        Route(_VERSION + "/generate_stream", {"POST": generate.stream}),
+        # Before the model of that name.
+        Route(r"/v2/models/stats", {"GET": Management(desk, None).statistics}),
+        Route(_VERSION, {"GET": protocol.metadata}),
+        Route(r"/v2/?", {"GET": protocol.server}),
+        Route(r"/v2/health/(?:live|ready)", {"GET": protocol.live}),
+    )
+
+
+def _of_operators(desk: Desk, repository: Repository | None, metrics: Metrics | None) -> Sequence[Route]:
+    manage, pages = Management(desk, repository), Pages(desk.engine)
+
+    def measured(exchange: Exchange) -> Answer:
+        desk.permit(token(exchange))
+        text, content_type = metrics.text() if metrics is not None else (b"", b"text/plain")
+        return Answer(text, content_type=content_type)
+
+    return (
+        Route(_VERSION + "/stats", {"GET": manage.statistics}),
+        Route(_VERSION + "/config", {"GET": manage.configuration}),
+        Route(r"/v2/repository/index", {"POST": manage.index}),
+        Route(r"/v2/repository/models/(?P<model>[^/]+)/load", {"POST": manage.load}),
+        Route(r"/v2/repository/models/(?P<model>[^/]+)/unload", {"POST": manage.unload}),
+        Route(r"/api/models/(?P<model>[^/]+)/traffic", {"GET": manage.traffic, "PUT": manage.set_traffic}),
+        Route(r"/metrics", {"GET": measured}),
+        Route(r"/(?:docs)?", {"GET": pages.page}),
+        Route(r"/openapi\.json", {"GET": pages.openapi}),
+    )
+
+
+def _of_v1(desk: Desk) -> Sequence[Route]:
+    v1 = KServeV1(desk)
+    return (
+        Route(r"/v1/models", {"GET": v1.models}),
+        Route(_V1, {"GET": v1.ready}),
+        Route(_V1 + ":predict", {"POST": v1.predict}),
+        Route(_V1 + ":explain", {"POST": v1.explain}),
+    )

@@ -1,0 +1,105 @@
+"""Between the protocol's messages and tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glassworks.errors import InputError
+from glassworks.serving.rpc.messages import message
+from glassworks.serving.tensors import DTYPES, TensorLimits, datatype, elements, from_bytes, to_bytes
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array
+
+_CONTENTS = {
+    "BOOL": "bool_contents", "INT64": "int64_contents", "UINT64": "uint64_contents", "FP32": "fp32_contents",
+    "FP64": "fp64_contents", "BYTES": "bytes_contents",
+    **{f"INT{bits}": "int_contents" for bits in (8, 16, 32)},
+    **{f"UINT{bits}": "uint_contents" for bits in (8, 16, 32)},
+}  # fmt: skip
+_BINARY = ("binary_data", "binary_data_output", "binary_data_size")
+"""Parameters of the binary extension of HTTP, which clients send here too and which mean nothing here."""
+
+
+def read_parameters(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as plain values."""
+    return {
+        name: getattr(value, value.WhichOneof("parameter_choice") or "string_param")
+        for name, value in sent.items()
+        if name not in _BINARY
+    }
+
+
+def write_parameters(target: Any, parameters: Mapping[str, Any]) -> None:
+    """Plain values into a message's parameters."""
+    for name, value in parameters.items():
+        if isinstance(value, bool):
+            target[name].bool_param = value
+        elif isinstance(value, int):
+            target[name].int64_param = value
+        elif isinstance(value, float):
+            target[name].double_param = value
+        else:
+            target[name].string_param = str(value)
+
+
+def read_tensors(request: Any, limits: TensorLimits) -> dict[str, Array]:
+    """The inputs of a ModelInferRequest; raw ones are views of its bytes. Raises InputError."""
+    inputs, raw = request.inputs, request.raw_input_contents
+    if not inputs:
+        raise InputError("the request has no inputs", "send the model's inputs")
+    if raw and len(raw) != len(inputs):
+        raise InputError(f"{len(inputs)} inputs came with {len(raw)} raw contents", "send as many of both")
+    tensors: dict[str, Array] = {}
+    for place, tensor in enumerate(inputs):
+        if tensor.name in tensors:
+            raise InputError(f"the input '{tensor.name}' is given twice", "give each input once")
+        shape = list(tensor.shape)
+        count = elements(tensor.name, tensor.datatype, shape, limits)
+        if not raw:
+            tensors[tensor.name] = _from_contents(tensor, shape, count)
+            continue
+        if tensor.HasField("contents"):
+            raise InputError(f"the input '{tensor.name}' has both raw and typed contents", "send one of them")
+        tensors[tensor.name] = from_bytes(tensor.name, tensor.datatype, shape, count, raw[place])
+    return tensors
+
+
+def _from_contents(tensor: Any, shape: Sequence[int], count: int) -> Array:
+    field = _CONTENTS.get(tensor.datatype)
+    if field is None:
+        raise InputError(f"{tensor.datatype} has no typed contents", "send raw_input_contents")
+    values = getattr(tensor.contents, field)
+    if len(values) != count:
+        raise InputError(
+            f"the input '{tensor.name}' has {len(values)} elements in {field}, its shape {list(shape)} needs {count}",
+            "make shape and contents agree",
+        )
+    if tensor.datatype == "BYTES":
+        array = np.empty(count, object)
+        array[:] = list(values)
+        return array.reshape(shape)
+    try:
+        return np.array(values, DTYPES[tensor.datatype]).reshape(shape)
+    except OverflowError:
+        raise InputError(
+            f"the input '{tensor.name}' holds numbers that do not fit {tensor.datatype}", "send another datatype"
+        ) from None
+
+
+def write_response(head: Mapping[str, str], outputs: Mapping[str, Array], raw: bool) -> Any:
+    """A ModelInferResponse; contents are raw where the request's were."""
+    response = message("ModelInferResponse")(**head)
+    # Datatypes without typed contents can only go raw, and then all must.
+    raw = raw or any(datatype(values) not in _CONTENTS for values in outputs.values())
+    for name, values in outputs.items():
+        output = response.outputs.add(name=name, datatype=datatype(values), shape=values.shape)
+        if raw:
+            response.raw_output_contents.append(to_bytes(values))
+        else:
+            contents: Iterable[Any] = values.ravel().tolist()
+            getattr(output.contents, _CONTENTS[output.datatype]).extend(contents)
+    return response

@@ -1,0 +1,158 @@
+"""`inference.GRPCInferenceService`: the same desk as HTTP, in the protocol's messages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf import json_format
+
+from glassworks.errors import GlassworksError, InputError, NotFound, ServingError
+from glassworks.serving.access.gate import token_of
+from glassworks.serving.access.keys import id_of
+from glassworks.serving.answers import classified, explain_options, explain_parameters, explained, wanted_outputs
+from glassworks.serving.app import unexpected
+from glassworks.serving.desk import Call, Desk
+from glassworks.serving.management import model_configuration, model_statistics
+from glassworks.serving.open_inference import EXTENSIONS, metadata
+from glassworks.serving.rpc.convert import read_parameters, read_tensors, write_parameters, write_response
+from glassworks.serving.rpc.messages import message
+from glassworks.serving.tensors import TensorLimits
+
+if TYPE_CHECKING:
+    from glassworks.serving.model import LoadedModel
+    from glassworks.serving.repository import Repository
+
+Handler = Callable[[Any, Mapping[str, bytes]], Awaitable[Any]]
+_VERB = "glassworks_verb"
+
+
+class InferenceService:
+    """One method a call of the protocol; each takes its message and the call's metadata. Raises GlassworksError."""
+
+    def __init__(self, desk: Desk, repository: Repository | None, limits: TensorLimits) -> None:
+        self._desk, self._engine, self._repository, self._limits = desk, desk.engine, repository, limits
+
+    async def ServerLive(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802 - the protocol's name
+        return message("ServerLiveResponse")(live=True)
+
+    async def ServerReady(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+        return message("ServerReadyResponse")(ready=True)
+
+    async def ModelReady(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+        try:
+            self._named(request, sent)
+        except NotFound:
+            return message("ModelReadyResponse")(ready=False)
+        return message("ModelReadyResponse")(ready=True)
+
+    async def ServerMetadata(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+        return message("ServerMetadataResponse")(
+            name="glassworks", version=version("glassworks"), extensions=EXTENSIONS
+        )
+
+    async def ModelMetadata(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+        model = self._named(request, sent)
+        return _filled("ModelMetadataResponse", metadata(model, list(self._engine.versions(model.name))))
+
+    async def ModelConfig(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+        return _filled("ModelConfigResponse", {"config": model_configuration(self._named(request, sent))})
+
+    async def ModelStatistics(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+        if not request.name:
+            self._desk.permit(_token(sent))
+            models = list(self._engine.loaded())
+        elif request.version:
+            models = [self._named(request, sent)]
+        else:
+            self._named(request, sent)
+            models = [self._engine.model(request.name, each) for each in self._engine.versions(request.name)]
+        return _filled("ModelStatisticsResponse", {"model_stats": [model_statistics(model) for model in models]})
+
+    async def RepositoryIndex(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+        self._desk.permit(_token(sent))
+        states = await self._needed().index()
+        rows = [vars(state) for state in states if state.state == "READY" or not request.ready]
+        return _filled("RepositoryIndexResponse", {"models": rows})
+
+    async def RepositoryModelLoad(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+        self._desk.permit(_token(sent), "admin")
+        parameters = read_parameters(request.parameters)
+        reference = request.model_name + (f"@{parameters['version']}" if "version" in parameters else "")
+        await self._needed().load(reference)
+        return message("RepositoryModelLoadResponse")(model_name=request.model_name, isLoaded=True)
+
+    async def RepositoryModelUnload(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+        self._desk.permit(_token(sent), "admin")
+        await self._needed().unload(request.model_name)
+        return message("RepositoryModelUnloadResponse")(model_name=request.model_name, isUnloaded=True)
+
+    async def ModelInfer(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+        key = _token(sent)
+        routing = sent.get("x-routing-key") or (id_of(key) if key else b"")
+        call = Call(request.model_name, request.model_version or None, key, routing.decode("latin-1"))
+        model = self._desk.model(call)
+        parameters = read_parameters(request.parameters)
+        verb = parameters.pop(_VERB, "infer")
+        if verb == "explain":
+            return await self._explain(call, model, request, parameters)
+        if verb != "infer":
+            raise InputError(f"{_VERB} is {verb!r}", "give infer or explain")
+        names = wanted_outputs([output.name for output in request.outputs], model.outputs)
+        tensors = read_tensors(request, self._limits)
+        outputs = dict(await self._desk.compute(call, model, tensors, parameters))
+        return _response(request, model, {name: outputs[name] for name in names}, {})
+
+    async def ModelStreamInfer(  # noqa: N802
+        self, requests: AsyncIterator[Any], sent: Mapping[str, bytes]
+    ) -> AsyncIterator[Any]:
+        """Each request is answered in its turn; an error is an answer too, and the stream goes on."""
+        async for request in requests:
+            answer = message("ModelStreamInferResponse")()
+            try:
+                answer.infer_response.CopyFrom(await self.ModelInfer(request, sent))
+            except GlassworksError as error:
+                answer.error_message = f"{error.problem}; {error.mend}"
+                answer.infer_response.id = request.id
+            except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
+                answer.error_message = unexpected(error)
+                answer.infer_response.id = request.id
+            yield answer
+
+    async def _explain(self, call: Call, model: LoadedModel, request: Any, parameters: Mapping[str, Any]) -> Any:
+        attributions = f"attributions:{next(iter(model.inputs))}"
+        names = wanted_outputs([output.name for output in request.outputs], (*model.outputs, attributions))
+        tensors = read_tensors(request, self._limits)
+        explanations = await self._desk.explain(call, model, tensors, explain_options(parameters))
+        outputs = explained(explanations, model.outputs, attributions)
+        return _response(request, model, {name: outputs[name] for name in names}, explain_parameters(explanations))
+
+    def _named(self, request: Any, sent: Mapping[str, bytes]) -> LoadedModel:
+        self._desk.permit(_token(sent))
+        return self._engine.model(request.name, request.version or None)
+
+    def _needed(self) -> Repository:
+        if self._repository is None:
+            raise ServingError("this service has no repository", "start it with 'glassworks serve'")
+        return self._repository
+
+
+def _response(request: Any, model: LoadedModel, outputs: dict[str, Any], parameters: Mapping[str, Any]) -> Any:
+    for output in request.outputs:
+        if "classification" in output.parameters:
+            count = output.parameters["classification"].int64_param
+            outputs[output.name] = classified(outputs[output.name], count, model.manifest.labels)
+    head = {"model_name": model.name, "model_version": model.version, "id": request.id}
+    response = write_response(head, outputs, bool(request.raw_input_contents))
+    write_parameters(response.parameters, parameters)
+    return response
+
+
+def _token(sent: Mapping[str, bytes]) -> bytes | None:
+    return token_of(sent.get("authorization"), sent.get("x-api-key"))
+
+
+def _filled(name: str, values: Mapping[str, Any]) -> Any:
+    """A message from the values that HTTP answers with; what the message has no field for is left out."""
+    return json_format.ParseDict(dict(values), message(name)(), ignore_unknown_fields=True)
