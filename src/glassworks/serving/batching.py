@@ -77,7 +77,7 @@ class Batcher:
         self._levels: dict[int, deque[Work]] = {DEFAULT_LEVEL: deque()}
         self._order = [DEFAULT_LEVEL]
         self.waiting_rows = 0
-        self._turning = False
+        self._turning = self._company = False
 
     def submit(self, work: Work) -> None:
         """Queue a request. Raises Overloaded, which leaves it untouched.
@@ -116,7 +116,15 @@ class Batcher:
         self.waiting_rows += work.rows
         if not self._turning:
             self._turning = True
-            asyncio.get_running_loop().call_soon(self._turn)
+            self._soon()
+
+    def _soon(self) -> None:
+        """Begin a batch; where the last one had company, read once more what has arrived before."""
+        loop = asyncio.get_running_loop()
+        if self._company:
+            loop.call_soon(loop.call_soon, self._turn)
+        else:
+            loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         """Run the next batch, if there is one."""
@@ -181,8 +189,9 @@ class Batcher:
             work.done(work)
         self._settle()
         # In the next turn of the event loop: requests that have arrived are read and join the next batch.
+        self._company = len(batch) > 1
         if self.waiting_rows:
-            asyncio.get_running_loop().call_soon(self._turn)
+            self._soon()
         else:
             self._turning = False
 

@@ -204,6 +204,8 @@ class Connection(asyncio.Protocol):
         if exchange is None or self._closing:
             return
         keep_alive = exchange.keep_alive and not self._service.stopping
+        # What waits for the client to leave holds the exchange: together they would wait for the garbage collector.
+        exchange.on_gone = None
         accepted = exchange.headers.get(b"accept-encoding")
         if accepted is not None:
             compressed(answer, accepted)

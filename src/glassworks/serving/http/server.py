@@ -15,8 +15,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import uvloop
-
 from glassworks.errors import InputError, ServingError
 from glassworks.serving.http.connection import Service
 
@@ -49,8 +47,17 @@ def run(
     # What is loaded by now stays; the garbage collector need not walk over it again and again.
     gc.freeze()
     sys.setswitchinterval(_SWITCH_S)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(service, listening, companions, tls, ready, drain_s))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        # It is not made for Windows.
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
 
 
 async def _serve(
