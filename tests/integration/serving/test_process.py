@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import re
 import signal
 import socket
@@ -12,74 +9,19 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from tests.integration.serving.running import WAIT_S, Server, request, rows, serving
 
 from glassworks.packaging.bundle import Bundle
-
-WAIT_S = 60
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running `glassworks serve`."""
-
-    process: subprocess.Popen[str]
-    address: str
-    model: str
-
-    @property
-    def path(self) -> str:
-        return f"/v2/models/{self.model}"
-
-    def connect(self) -> HTTPConnection:
-        return HTTPConnection(self.address, timeout=WAIT_S)
-
-    def post(self, verb: str, body: bytes) -> tuple[int, Any]:
-        connection = self.connect()
-        with contextlib.closing(connection):
-            connection.request("POST", f"{self.path}/{verb}", body)
-            response = connection.getresponse()
-            return response.status, json.load(response)
-
-
-def command(bundle: Bundle, port: int) -> list[str]:
-    return [sys.executable, "-m", "glassworks", "serve", str(bundle.folder), "--port", str(port), "--json"]
-
-
-@contextlib.contextmanager
-def serving(bundle: Bundle, home: Path) -> Iterator[Server]:
-    environ = {**os.environ, "GLASSWORKS_HOME": str(home)}
-    process = subprocess.Popen(
-        command(bundle, 0), env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    with process:
-        try:
-            assert process.stdout is not None
-            up = json.loads(process.stdout.readline())
-            yield Server(process, up["url"].removeprefix("http://"), up["models"][0])
-        finally:
-            process.kill()
 
 
 @pytest.fixture(scope="module")
 def server(tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tiny_bundle, tmp_path_factory.mktemp("home")) as running:
+    with serving(tmp_path_factory.mktemp("home"), str(tiny_bundle.folder)) as running:
         yield running
-
-
-def rows(count: int = 1) -> np.ndarray[Any, np.dtype[np.float32]]:
-    return np.random.default_rng(0).random((count, 1, 16, 16), np.float32)
-
-
-def request(count: int = 1, **more: Any) -> bytes:
-    tensor = {"name": "image", "shape": [count, 1, 16, 16], "datatype": "FP32", "data": rows(count).ravel().tolist()}
-    return json.dumps({"inputs": [tensor], **more}).encode()
 
 
 def test_an_unmodified_client_is_served(server: Server) -> None:
@@ -133,7 +75,7 @@ def test_no_training_library_is_loaded_even_to_explain(server: Server) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_is_in_flight_ends_before_the_process(number: int, tiny_bundle: Bundle, tmp_path: Path) -> None:
-    with serving(tiny_bundle, tmp_path) as server:
+    with serving(tmp_path, str(tiny_bundle.folder)) as server:
         content = request()
         half, *explaining = (server.connect() for _ in range(4))
         half.putrequest("POST", f"{server.path}/infer")
@@ -155,7 +97,8 @@ def test_what_is_in_flight_ends_before_the_process(number: int, tiny_bundle: Bun
 
 def test_a_port_in_use_names_one_that_is_free(server: Server, tiny_bundle: Bundle) -> None:
     taken = int(server.address.split(":")[1])
-    done = subprocess.run(command(tiny_bundle, taken), capture_output=True, text=True, timeout=WAIT_S, check=False)
+    command = [sys.executable, "-m", "glassworks", "serve", str(tiny_bundle.folder), "--port", str(taken)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert done.returncode == 1
     assert done.stdout == ""
     problem, mend = done.stderr.splitlines()
