@@ -92,15 +92,21 @@ class Connection(asyncio.Protocol):
                 if self._head_bytes > self._limits.max_header_bytes:
                     self._refuse_head()
         except httptools.HttpParserUpgrade as upgrade:
-            # No other protocol is spoken here: the request was answered as what it is, the next ones follow.
+            # No other protocol is spoken here, and the parser would not read a body behind such a head: read the
+            # request again as the plain one that it may be taken for.
+            head = self._plain_head()
             self._parser = httptools.HttpRequestParser(self)
-            if rest := data[upgrade.args[0] :]:
-                self.data_received(rest)
+            self.data_received(head + data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
             if self._refused is None:
                 text = str(cause or error)[:200]
                 self._refuse(400, f"this is not valid HTTP/1.1: {text}; send a well-formed request")
+
+    def _plain_head(self) -> bytes:
+        lines = [b"%b %b HTTP/1.1" % (self._parser.get_method(), self._target)]
+        kept = (each for each in self._headers.items() if each[0] not in (b"upgrade", b"connection"))
+        return b"\r\n".join([*lines, *(b"%b: %b" % each for each in kept)]) + b"\r\n\r\n"
 
     def on_message_begin(self) -> None:
         self._receiving = True
@@ -153,9 +159,9 @@ class Connection(asyncio.Protocol):
             self._refuse_body()
 
     def on_message_complete(self) -> None:
-        self._receiving = False
-        if self._refused is not None:
+        if self._refused is not None or self._parser.should_upgrade():
             return
+        self._receiving = False
         exchange = Exchange(self._parser.get_method().decode("ascii"), self._target, self._headers, self._body)
         self._body = b""
         exchange.reply = self._reply
