@@ -58,7 +58,7 @@ def serve(
 
     Raises NotFound, BundleError, InputError and ServingError before anything is served.
     """
-    tls = _tls(config)
+    tls = _tls(config, "http/1.1")
     listening = bind(config.host, config.port)
     engine = Engine(Batching(max_rows=config.max_batch, max_queue=config.max_queue))
     with contextlib.closing(listening), contextlib.closing(engine):
@@ -127,20 +127,18 @@ def _rpc(config: ServingConfig, desk: Desk, repository: Repository, port: int) -
     chosen = config.grpc_port
     if chosen is None:
         chosen = 0 if config.port == 0 or port == _LAST_PORT else port + 1
-    tls = None
-    if config.tls_certificate:
-        tls = (Path(config.tls_certificate).read_bytes(), Path(config.tls_key).read_bytes())
-    return RpcServer(InferenceService(desk, repository, tensors), config.host, chosen, config.max_body_bytes, tls)
+    listening = bind(config.host, chosen, "--grpc-port")
+    return RpcServer(InferenceService(desk, repository, tensors), listening, config.max_body_bytes, _tls(config, "h2"))
 
 
-def _tls(config: ServingConfig) -> ssl.SSLContext | None:
+def _tls(config: ServingConfig, protocol: str) -> ssl.SSLContext | None:
     if not config.tls_certificate and not config.tls_key:
         return None
     if not (config.tls_certificate and config.tls_key):
         raise InputError(
             "TLS needs a certificate and its key", "give both: --tls-certificate FILE --tls-key FILE, PEM files"
         )
-    return secure_context(Path(config.tls_certificate), Path(config.tls_key))
+    return secure_context(Path(config.tls_certificate), Path(config.tls_key), protocol)
 
 
 def _direct(engine: Engine, split: str) -> None:

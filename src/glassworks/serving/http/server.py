@@ -140,10 +140,11 @@ def _free_port(host: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def secure_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """TLS 1.2 or newer with a certificate chain and its key, PEM files. Raises InputError."""
+def secure_context(certificate: Path, key: Path, protocol: str) -> ssl.SSLContext:
+    """TLS 1.2 or newer for `http/1.1` or `h2`, with a certificate chain and its key, PEM files. Raises InputError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols([protocol])
     try:
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:

@@ -3,158 +3,127 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from glassworks.errors import (
-    DeadlineExceeded,
-    Forbidden,
-    GlassworksError,
-    InputError,
-    LimitExceeded,
-    NotFound,
-    Overloaded,
-    ServingError,
-    Unauthenticated,
-)
-from glassworks.serving.app import unexpected
+from glassworks.serving.rpc.calls import Calls, Method, Sent
+from glassworks.serving.rpc.connection import Connection
 from glassworks.serving.rpc.messages import SERVICE, message, pool
 
 if TYPE_CHECKING:
     from glassworks.serving.rpc.service import InferenceService
 
-_LONGEST = 1000
-_KINDS: tuple[tuple[type[GlassworksError], str], ...] = (
-    (NotFound, "NOT_FOUND"), (Unauthenticated, "UNAUTHENTICATED"), (Forbidden, "PERMISSION_DENIED"),
-    (InputError, "INVALID_ARGUMENT"), (LimitExceeded, "RESOURCE_EXHAUSTED"), (Overloaded, "UNAVAILABLE"),
-    (DeadlineExceeded, "DEADLINE_EXCEEDED"),
-)  # fmt: skip
-_log = logging.getLogger("glassworks.serving")
+_HEALTH = "grpc.health.v1.Health"
+_REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
+_LOOK_S = 0.02
 
 
 class RpcServer:
-    """Serves on an address from `start` to `stop`. `tls` is the certificate chain and its key, PEM."""
+    """Serves on a bound socket from `start` to `stop`."""
 
     def __init__(
         self,
         service: InferenceService,
-        host: str,
-        port: int,
+        listening: socket.socket,
         max_message_bytes: int,
-        tls: tuple[bytes, bytes] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._service, self._host, self.port, self._tls = service, host, port, tls
-        self._max_message_bytes = max_message_bytes
-        self._server: Any = None
-        self._health: Any = None
+        self._listening, self._tls = listening, tls
+        self.port = int(listening.getsockname()[1])
+        self._stopping = asyncio.Event()
+        methods = {**_protocol(service), **_health(self._stopping), **_reflection()}
+        self._calls = Calls({path.encode(): method for path, method in methods.items()}, max_message_bytes)
+        self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Listen. Raises ServingError when the address cannot be used."""
-        import grpc
-        from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-
-        server = grpc.aio.server(
-            options=[
-                ("grpc.max_receive_message_length", self._max_message_bytes),
-                ("grpc.max_send_message_length", -1),
-                ("grpc.so_reuseport", 0),
-            ]
-        )
-        server.add_generic_rpc_handlers((self._handlers(),))
-        self._health = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        for name in ("", SERVICE):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
-        _reflect(server)
-        self.port = self._bound(server)
-        await server.start()
-        self._server = server
+        """Listen."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._connection, sock=self._listening, ssl=self._tls)
 
     async def stop(self, grace_s: float) -> None:
         """Tell health checks, refuse what is new, and let what is in flight end."""
-        if self._server is None:
-            return
-        await self._health.enter_graceful_shutdown()
-        await self._server.stop(grace_s)
+        self._stopping.set()
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._calls.connections):
+            connection.drain()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                while self._calls.connections:
+                    await asyncio.sleep(_LOOK_S)
+        for connection in list(self._calls.connections):
+            connection.close()
 
-    def _bound(self, server: Any) -> int:
-        import grpc
-
-        address = f"{f'[{self._host}]' if ':' in self._host else self._host}:{self.port}"
-        try:
-            if self._tls is None:
-                return int(server.add_insecure_port(address))
-            chain, key = self._tls
-            return int(server.add_secure_port(address, grpc.ssl_server_credentials([(key, chain)])))
-        except RuntimeError:
-            raise ServingError(
-                f"cannot listen on {address} for gRPC", "give another port: --grpc-port 0 takes any free one"
-            ) from None
-
-    def _handlers(self) -> Any:
-        import grpc
-
-        handlers: dict[str, Any] = {}
-        for method in pool().FindServiceByName(SERVICE).methods:
-            read = message(method.input_type.name).FromString
-            write = message(method.output_type.name).SerializeToString
-            call = getattr(self._service, method.name)
-            if method.server_streaming:
-                handlers[method.name] = grpc.stream_stream_rpc_method_handler(_streamed(call), read, write)
-            else:
-                handlers[method.name] = grpc.unary_unary_rpc_method_handler(_unary(call), read, write)
-        return grpc.method_handlers_generic_handler(SERVICE, handlers)
+    def _connection(self) -> Connection:
+        return Connection(self._calls)
 
 
-def _unary(call: Callable[[Any, dict[str, bytes]], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
-    async def answer(request: Any, context: Any) -> Any:
-        try:
-            return await call(request, _sent(context))
-        except Exception as error:  # noqa: BLE001 - whatever happens, the client gets a status and a text
-            await _abort(context, error)
-
-    return answer
-
-
-def _streamed(
-    call: Callable[[AsyncIterator[Any], dict[str, bytes]], AsyncIterator[Any]],
-) -> Callable[[AsyncIterator[Any], Any], AsyncIterator[Any]]:
-    async def answers(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
-        async for each in call(requests, _sent(context)):
-            yield each
-
-    return answers
+def _protocol(service: InferenceService) -> Mapping[str, Method]:
+    methods = {}
+    for described in pool().FindServiceByName(SERVICE).methods:
+        read = message(described.input_type.name).FromString
+        write = message(described.output_type.name).SerializeToString
+        handler = getattr(service, described.name)
+        if described.name == "ModelInfer":
+            method = Method(read=read, write=write, direct=service.begin_infer)
+        elif described.server_streaming:
+            method = Method(read=read, write=write, streamed=handler)
+        else:
+            method = Method(read=read, write=write, unary=handler)
+        methods[f"/{SERVICE}/{described.name}"] = method
+    return methods
 
 
-def _sent(context: Any) -> dict[str, bytes]:
+def _health(stopping: asyncio.Event) -> Mapping[str, Method]:
+    """The health checking protocol; names are those of the services here, or empty for all of them."""
+    from grpc_health.v1 import health_pb2
+
+    answers = health_pb2.HealthCheckResponse
+    names = ("", SERVICE)
+
+    def state(name: str) -> Any:
+        if name not in names:
+            return answers(status=answers.SERVICE_UNKNOWN)
+        return answers(status=answers.NOT_SERVING if stopping.is_set() else answers.SERVING)
+
+    async def check(request: Any, sent: Sent) -> Any:
+        if request.service not in names:
+            from glassworks.errors import NotFound
+
+            raise NotFound(f"there is no service '{request.service[:200]}'", f"there are: {', '.join(names[1:])}")
+        return state(request.service)
+
+    async def watch(requests: AsyncIterator[Any], sent: Sent) -> AsyncIterator[Any]:
+        async for request in requests:
+            yield state(request.service)
+            await stopping.wait()
+            yield state(request.service)
+
+    read, write = health_pb2.HealthCheckRequest.FromString, answers.SerializeToString
     return {
-        name: value if isinstance(value, bytes) else value.encode()
-        for name, value in context.invocation_metadata() or ()
+        f"/{_HEALTH}/Check": Method(read=read, write=write, unary=check),
+        f"/{_HEALTH}/Watch": Method(read=read, write=write, streamed=watch),
     }
 
 
-async def _abort(context: Any, error: Exception) -> None:
-    import grpc
-
-    if isinstance(error, grpc.aio.AbortError | asyncio.CancelledError):
-        raise error
-    code, text = "INTERNAL", ""
-    if isinstance(error, GlassworksError):
-        code = next((code for kind, code in _KINDS if isinstance(error, kind)), "INTERNAL")
-        text = f"{error.problem[:_LONGEST]}; {error.mend[:_LONGEST]}"
-        if isinstance(error, Overloaded):
-            context.set_trailing_metadata((("retry-after", str(error.retry_after_s)),))
-    await context.abort(getattr(grpc.StatusCode, code), text or unexpected(error))
-
-
-def _reflect(server: Any) -> None:
-    """Reflection looks everything up in one pool: ours gets the descriptions of the other two services."""
+def _reflection() -> Mapping[str, Method]:
+    """Describes the services to tools; all must be in one pool, so ours gets the descriptions of the other two."""
     from grpc_health.v1 import health_pb2
     from grpc_reflection.v1alpha import reflection, reflection_pb2
 
     held = pool()
     for module in (health_pb2, reflection_pb2):
         held.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
-    names = (SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server, pool=held)
+    described = reflection.ReflectionServicer((SERVICE, _HEALTH, _REFLECTION), pool=held)
+
+    async def info(requests: AsyncIterator[Any], sent: Sent) -> AsyncIterator[Any]:
+        async for request in requests:
+            for response in described.ServerReflectionInfo(iter([request]), None):
+                yield response
+
+    read = reflection_pb2.ServerReflectionRequest.FromString
+    write = reflection_pb2.ServerReflectionResponse.SerializeToString
+    return {f"/{_REFLECTION}/ServerReflectionInfo": Method(read=read, write=write, streamed=info)}

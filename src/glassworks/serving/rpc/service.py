@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +23,10 @@ from glassworks.serving.rpc.messages import message
 from glassworks.serving.tensors import TensorLimits
 
 if TYPE_CHECKING:
+    from glassworks.contracts import Tensors
     from glassworks.serving.model import LoadedModel
     from glassworks.serving.repository import Repository
 
-Handler = Callable[[Any, Mapping[str, bytes]], Awaitable[Any]]
 _VERB = "glassworks_verb"
 
 
@@ -34,32 +36,32 @@ class InferenceService:
     def __init__(self, desk: Desk, repository: Repository | None, limits: TensorLimits) -> None:
         self._desk, self._engine, self._repository, self._limits = desk, desk.engine, repository, limits
 
-    async def ServerLive(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802 - the protocol's name
+    async def ServerLive(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802 - the protocol's name
         return message("ServerLiveResponse")(live=True)
 
-    async def ServerReady(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+    async def ServerReady(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
         return message("ServerReadyResponse")(ready=True)
 
-    async def ModelReady(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+    async def ModelReady(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
         try:
             self._named(request, sent)
         except NotFound:
             return message("ModelReadyResponse")(ready=False)
         return message("ModelReadyResponse")(ready=True)
 
-    async def ServerMetadata(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+    async def ServerMetadata(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
         return message("ServerMetadataResponse")(
             name="glassworks", version=version("glassworks"), extensions=EXTENSIONS
         )
 
-    async def ModelMetadata(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+    async def ModelMetadata(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
         model = self._named(request, sent)
         return _filled("ModelMetadataResponse", metadata(model, list(self._engine.versions(model.name))))
 
-    async def ModelConfig(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+    async def ModelConfig(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
         return _filled("ModelConfigResponse", {"config": model_configuration(self._named(request, sent))})
 
-    async def ModelStatistics(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+    async def ModelStatistics(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
         if not request.name:
             self._desk.permit(_token(sent))
             models = list(self._engine.loaded())
@@ -70,42 +72,95 @@ class InferenceService:
             models = [self._engine.model(request.name, each) for each in self._engine.versions(request.name)]
         return _filled("ModelStatisticsResponse", {"model_stats": [model_statistics(model) for model in models]})
 
-    async def RepositoryIndex(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+    async def RepositoryIndex(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
         self._desk.permit(_token(sent))
         states = await self._needed().index()
         rows = [vars(state) for state in states if state.state == "READY" or not request.ready]
         return _filled("RepositoryIndexResponse", {"models": rows})
 
-    async def RepositoryModelLoad(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+    async def RepositoryModelLoad(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
         self._desk.permit(_token(sent), "admin")
         parameters = read_parameters(request.parameters)
         reference = request.model_name + (f"@{parameters['version']}" if "version" in parameters else "")
         await self._needed().load(reference)
         return message("RepositoryModelLoadResponse")(model_name=request.model_name, isLoaded=True)
 
-    async def RepositoryModelUnload(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
+    async def RepositoryModelUnload(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
         self._desk.permit(_token(sent), "admin")
         await self._needed().unload(request.model_name)
         return message("RepositoryModelUnloadResponse")(model_name=request.model_name, isUnloaded=True)
 
-    async def ModelInfer(self, request: Any, sent: Mapping[str, bytes]) -> Any:  # noqa: N802
-        key = _token(sent)
-        routing = sent.get("x-routing-key") or (id_of(key) if key else b"")
-        call = Call(request.model_name, request.model_version or None, key, routing.decode("latin-1"))
-        model = self._desk.model(call)
-        parameters = read_parameters(request.parameters)
-        verb = parameters.pop(_VERB, "infer")
+    async def ModelInfer(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
+        call, model, parameters, verb = self._asked(request, sent)
         if verb == "explain":
             return await self._explain(call, model, request, parameters)
-        if verb != "infer":
-            raise InputError(f"{_VERB} is {verb!r}", "give infer or explain")
         names = wanted_outputs([output.name for output in request.outputs], model.outputs)
         tensors = read_tensors(request, self._limits)
-        outputs = dict(await self._desk.compute(call, model, tensors, parameters))
+        outputs = await self._desk.compute(call, model, tensors, parameters)
         return _response(request, model, {name: outputs[name] for name in names}, {})
 
+    def begin_infer(
+        self,
+        request: Any,
+        sent: Mapping[bytes, bytes],
+        answer: Callable[[Any], None],
+        fail: Callable[[Exception], None],
+    ) -> Callable[[], object] | None:
+        """ModelInfer without a task of its own, which would cost a short answer more than its computation."""
+        call, model, parameters, verb = self._asked(request, sent)
+        if verb == "infer":
+            try:
+                names = wanted_outputs([output.name for output in request.outputs], model.outputs)
+                ready = model.checked(read_tensors(request, self._limits))
+                if ready is not None:
+                    return self._submit(call, model, request, (ready, parameters, names), answer, fail)
+            except Exception as error:
+                self._desk.refuse(call, model, error)
+                raise
+        task = asyncio.get_running_loop().create_task(self.ModelInfer(request, sent))
+        task.add_done_callback(functools.partial(_settle, answer, fail))
+        return task.cancel
+
+    def _submit(
+        self,
+        call: Call,
+        model: LoadedModel,
+        request: Any,
+        work: tuple[Tensors, Mapping[str, Any], Sequence[str]],
+        answer: Callable[[Any], None],
+        fail: Callable[[Exception], None],
+    ) -> Callable[[], object]:
+        tensors, parameters, names = work
+
+        def respond(outputs: Tensors | None, error: Exception | None) -> None:
+            try:
+                if outputs is None:
+                    raise error or ServingError("the engine gave no answer", "send the request again")
+                answer(_response(request, model, {name: outputs[name] for name in names}, {}))
+            except Exception as failed:  # noqa: BLE001 - whatever happens, the client gets an answer
+                fail(failed)
+
+        begun = self._desk.infer(call, model, tensors, parameters, respond)
+
+        def leave() -> None:
+            begun.dropped = True
+
+        return leave
+
+    def _asked(self, request: Any, sent: Mapping[bytes, bytes]) -> tuple[Call, LoadedModel, Mapping[str, Any], str]:
+        """Who asks, which model answers, the parameters, and whether to infer or to explain."""
+        key = _token(sent)
+        routing = sent.get(b"x-routing-key") or (id_of(key) if key else b"")
+        call = Call(request.model_name, request.model_version or None, key, routing.decode("latin-1"))
+        model = self._desk.model(call)
+        parameters = read_parameters(request.parameters) if request.parameters else {}
+        verb = parameters.pop(_VERB, "infer")
+        if verb not in ("infer", "explain"):
+            raise InputError(f"{_VERB} is {verb!r}", "give infer or explain")
+        return call, model, parameters, verb
+
     async def ModelStreamInfer(  # noqa: N802
-        self, requests: AsyncIterator[Any], sent: Mapping[str, bytes]
+        self, requests: AsyncIterator[Any], sent: Mapping[bytes, bytes]
     ) -> AsyncIterator[Any]:
         """Each request is answered in its turn; an error is an answer too, and the stream goes on."""
         async for request in requests:
@@ -128,7 +183,7 @@ class InferenceService:
         outputs = explained(explanations, model.outputs, attributions)
         return _response(request, model, {name: outputs[name] for name in names}, explain_parameters(explanations))
 
-    def _named(self, request: Any, sent: Mapping[str, bytes]) -> LoadedModel:
+    def _named(self, request: Any, sent: Mapping[bytes, bytes]) -> LoadedModel:
         self._desk.permit(_token(sent))
         return self._engine.model(request.name, request.version or None)
 
@@ -149,8 +204,18 @@ def _response(request: Any, model: LoadedModel, outputs: dict[str, Any], paramet
     return response
 
 
-def _token(sent: Mapping[str, bytes]) -> bytes | None:
-    return token_of(sent.get("authorization"), sent.get("x-api-key"))
+def _settle(answer: Callable[[Any], None], fail: Callable[[Exception], None], task: asyncio.Task[Any]) -> None:
+    if task.cancelled():
+        return
+    error = task.exception()
+    if isinstance(error, Exception):
+        fail(error)
+    else:
+        answer(task.result())
+
+
+def _token(sent: Mapping[bytes, bytes]) -> bytes | None:
+    return token_of(sent.get(b"authorization"), sent.get(b"x-api-key"))
 
 
 def _filled(name: str, values: Mapping[str, Any]) -> Any:
