@@ -22,9 +22,9 @@ from glassworks.serving.access_log import AccessLog
 from glassworks.serving.app import Application
 from glassworks.serving.desk import Desk
 from glassworks.serving.engine import Engine
-from glassworks.serving.http.connection import Service
 from glassworks.serving.http.limits import Limits
 from glassworks.serving.http.server import Companion, bind, run, secure_context, url
+from glassworks.serving.http.service import Service
 from glassworks.serving.metrics import Metrics
 from glassworks.serving.model import Batching
 from glassworks.serving.repository import Repository

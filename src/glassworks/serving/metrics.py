@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from glassworks.serving.engine import Engine
-    from glassworks.serving.http.connection import Service
+    from glassworks.serving.http.service import Service
     from glassworks.serving.model import LoadedModel
     from glassworks.serving.statistics import Histogram, Statistics
 

@@ -23,7 +23,7 @@ from glassworks.packaging.bundle import Bundle
 from glassworks.serving.app import failure
 from glassworks.serving.desk import Desk
 from glassworks.serving.engine import Engine
-from glassworks.serving.http.connection import Service
+from glassworks.serving.http.service import Service
 from glassworks.serving.openapi import openapi_document
 from glassworks.serving.routes import routes
 

@@ -10,9 +10,10 @@ from typing import TypeVar
 import pytest
 from tests.unit.serving.wire import Wire, request_bytes
 
-from glassworks.serving.http.connection import Connection, Service
+from glassworks.serving.http.connection import Connection
 from glassworks.serving.http.exchange import Answer, Exchange, json_answer
 from glassworks.serving.http.limits import Limits
+from glassworks.serving.http.service import Service
 
 _T = TypeVar("_T")
 LIMITS = Limits(max_body_bytes=200_000, max_header_bytes=2000, max_headers=20, idle_s=5, receive_s=2)
@@ -40,7 +41,7 @@ class Echo:
 
 def connect(answer: Callable[[Exchange], None], limits: Limits = LIMITS) -> tuple[Service, Connection, Wire]:
     service, wire = Service(answer, limits), Wire()
-    connection = service.connection()
+    connection = Connection(service)
     connection.connection_made(wire)  # type: ignore[arg-type]
     return service, connection, wire
 
@@ -263,7 +264,7 @@ def test_thousands_of_idle_connections_leave_nothing_behind() -> None:
         service = Service(Echo(), LIMITS)
         connections = []
         for _ in range(5000):
-            connection = service.connection()
+            connection = Connection(service)
             connection.connection_made(Wire())  # type: ignore[arg-type]
             connections.append(connection)
         service.sweep(asyncio.get_running_loop().time() + 6)
@@ -279,7 +280,7 @@ def test_while_stopping_what_began_is_owed_and_what_is_new_is_refused() -> None:
         service, old, old_wire = connect(Echo())
         old.data_received(ONE[:-9])
         service.stopping = True
-        new, new_wire = service.connection(), Wire()
+        new, new_wire = Connection(service), Wire()
         new.connection_made(new_wire)  # type: ignore[arg-type]
         new.data_received(ONE)
         owed = [old.owes, new.owes]

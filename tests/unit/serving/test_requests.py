@@ -18,7 +18,7 @@ from glassworks.contracts import TensorSpec
 from glassworks.packaging.bundle import Bundle
 from glassworks.serving.batching import Batcher
 from glassworks.serving.engine import Engine
-from glassworks.serving.http.connection import Service
+from glassworks.serving.http.service import Service
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from glassworks.serving.app import Application
 from glassworks.serving.desk import Desk
 from glassworks.serving.engine import Engine
-from glassworks.serving.http.connection import Connection, Service
+from glassworks.serving.http.connection import Connection
 from glassworks.serving.http.limits import Limits
+from glassworks.serving.http.service import Service
 from glassworks.serving.routes import routes
 
 LIMIT = 100_000
@@ -117,7 +118,7 @@ def request_bytes(verb: str, path: str, body: bytes, headers: Mapping[str, str])
 
 def connected(served: Service) -> tuple[Connection, Wire]:
     """A client's connection."""
-    connection, wire = served.connection(), Wire()
+    connection, wire = Connection(served), Wire()
     connection.connection_made(cast(asyncio.Transport, wire))
     return connection, wire
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import secrets
 from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 import msgspec
 
 from glassworks.serving.http.exchange import Answer, Body, Exchange, compressed, rendered_head, too_large
-from glassworks.serving.http.limits import Limits
+from glassworks.serving.http.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,30 +20,6 @@ _SAME_WRITE = 65_536
 _QUEUED = 16
 """Pipelined requests that are read ahead of their turn."""
 _REQUEST_ID = 128
-
-
-class Service:
-    """What all connections share: who answers, the limits, and whether the service is stopping."""
-
-    def __init__(self, answer: Callable[[Exchange], None], limits: Limits) -> None:
-        self.answer, self.limits = answer, limits
-        self.connections: set[Connection] = set()
-        self.stopping = False
-        self._prefix = secrets.token_hex(4)
-        self._numbers = itertools.count(1)
-
-    def connection(self) -> Connection:
-        """A new connection, as `create_server` asks for."""
-        return Connection(self)
-
-    def request_id(self) -> bytes:
-        """A new name for a request that came without one."""
-        return b"%s-%x" % (self._prefix.encode(), next(self._numbers))
-
-    def sweep(self, now: float) -> None:
-        """Close the connections whose time is over."""
-        for connection in list(self.connections):
-            connection.expire(now)
 
 
 class Connection(asyncio.Protocol):

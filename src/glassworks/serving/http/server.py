@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Protocol
 
 from glassworks.errors import InputError, ServingError
-from glassworks.serving.http.connection import Service
+from glassworks.serving.http.connection import Connection
+from glassworks.serving.http.service import Service
 
 _BACKLOG = 2048
 _SWEEP_S = 1.0
@@ -78,7 +79,7 @@ async def _serve(
         loop.add_signal_handler(number, stop)
     for companion in companions:
         await companion.start()
-    server = await loop.create_server(service.connection, sock=listening, ssl=tls, backlog=_BACKLOG)
+    server = await loop.create_server(lambda: Connection(service), sock=listening, ssl=tls, backlog=_BACKLOG)
     ready()
     await _until(told, service)
     # New requests are told to come back later while those in flight end.

@@ -24,7 +24,8 @@ from glassworks.errors import (
 from glassworks.serving.app import unexpected
 
 if TYPE_CHECKING:
-    from glassworks.serving.rpc.connection import Connection, Stream
+    from glassworks.serving.rpc.connection import Connection
+    from glassworks.serving.rpc.stream import Stream
 
 Sent = Mapping[bytes, bytes]
 Unary = Callable[[Any, Sent], Awaitable[Any]]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
-from collections import deque
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from glassworks.serving.rpc.frames import (
     ACK,
@@ -20,16 +17,15 @@ from glassworks.serving.rpc.frames import (
     HeaderReader,
     Kind,
     Setting,
-    block,
     frame,
-    head,
+    inflated,
     number,
     parse_head,
     parse_settings,
     settings,
-    trailers,
     unpadded,
 )
+from glassworks.serving.rpc.stream import Sender, Stream, ignore, nothing
 
 if TYPE_CHECKING:
     from glassworks.serving.rpc.calls import Calls
@@ -41,47 +37,6 @@ _SMALL_FRAME = 16_384
 _STREAMS = 1000
 _HEADER_BYTES = 64 * 2**10
 _RESETS = 2000
-_BEGIN = block([(b"content-type", b"application/grpc")])
-_DONE = trailers(0)
-_WINDOWS = {b"gzip": 31, b"deflate": 15}
-
-
-def _ignore(message: bytes) -> None:
-    """What comes behind the end of a call."""
-
-
-def _nothing() -> None:
-    """The end behind the end of a call."""
-
-
-class Stream:
-    """One call: its metadata, what has arrived of its messages, and the way for answers."""
-
-    __slots__ = (
-        "begun", "buffer", "cancel", "closed", "connection", "headers", "id", "on_end", "on_message", "outgoing",
-        "window",
-    )  # fmt: skip
-
-    def __init__(self, connection: Connection, number: int, headers: Mapping[bytes, bytes], window: int) -> None:
-        self.connection, self.id, self.headers, self.window = connection, number, headers, window
-        self.buffer = bytearray()
-        self.begun = self.closed = False
-        self.on_message: Callable[[bytes], None] = _ignore
-        self.on_end: Callable[[], None] = _nothing
-        self.cancel: Callable[[], object] | None = None
-        self.outgoing: deque[bytes] = deque()
-
-    def answer(self, message: bytes) -> None:
-        """Send the only message of a call, and end it well."""
-        self.connection.send_whole(self, message)
-
-    def send(self, message: bytes) -> None:
-        """Send one message of several."""
-        self.connection.send_message(self, message)
-
-    def end(self, status: int = 0, text: str = "", more: list[tuple[bytes, bytes]] | None = None) -> None:
-        """End the call with a gRPC status."""
-        self.connection.send_end(self, trailers(status, text, more or ()))
 
 
 class Connection(asyncio.Protocol):
@@ -96,12 +51,14 @@ class Connection(asyncio.Protocol):
         self._streams: dict[int, Stream] = {}
         self._last = 0
         self._gathering: tuple[int, int, bytearray] | None = None
-        self._window, self._stream_window, self._frame_bytes = _FIRST_WINDOW, _FIRST_WINDOW, _SMALL_FRAME
+        self._stream_window = _FIRST_WINDOW
+        self._sender: Sender
         self._received = self._held = self._resets = 0
         self._stopping = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._sender = Sender(self._transport, _FIRST_WINDOW, _SMALL_FRAME, self._finish)
         self._calls.connections.add(self)
         ours = (
             (Setting.MAX_CONCURRENT_STREAMS, _STREAMS),
@@ -206,7 +163,7 @@ class Connection(asyncio.Protocol):
         if self._stopping or len(self._streams) >= _STREAMS:
             self._reset(number_, Code.REFUSED_STREAM)
             return
-        stream = self._streams[number_] = Stream(self, number_, headers, self._stream_window)
+        stream = self._streams[number_] = Stream(number_, headers, self._stream_window, self._sender)
         self._calls.begin(stream)
         if flags & END_STREAM and not stream.closed:
             stream.on_end()
@@ -249,7 +206,7 @@ class Connection(asyncio.Protocol):
             del buffer[: 5 + length]
             self._held -= 5 + length
             if packed:
-                plain = _inflated(message, stream.headers.get(b"grpc-encoding", b""), self._calls.max_message_bytes)
+                plain = inflated(message, stream.headers.get(b"grpc-encoding", b""), self._calls.max_message_bytes)
                 if plain is None:
                     stream.end(
                         12, "the message is compressed in a way that is not known; send gzip, deflate or identity"
@@ -260,14 +217,14 @@ class Connection(asyncio.Protocol):
 
     def _on_window(self, number_: int, more: int) -> None:
         if number_ == 0:
-            self._window += more
-            if more == 0 or self._window > _WINDOW:
+            self._sender.window += more
+            if more == 0 or self._sender.window > _WINDOW:
                 raise Broken(Code.FLOW_CONTROL_ERROR, "the window of the connection is out of range")
             for stream in list(self._streams.values()):
-                self._flush(stream)
+                self._sender.flush(stream)
         elif (stream_ := self._streams.get(number_)) is not None:
             stream_.window += more
-            self._flush(stream_)
+            self._sender.flush(stream_)
 
     def _on_settings(self, flags: int, payload: bytes) -> None:
         if flags & ACK:
@@ -280,10 +237,10 @@ class Connection(asyncio.Protocol):
                     stream.window += value - self._stream_window
                 self._stream_window = value
             elif name == Setting.MAX_FRAME_SIZE:
-                self._frame_bytes = min(max(value, _SMALL_FRAME), _FRAME)
+                self._sender.frame_bytes = min(max(value, _SMALL_FRAME), _FRAME)
         self._transport.write(frame(Kind.SETTINGS, ACK, 0))
         for stream in list(self._streams.values()):
-            self._flush(stream)
+            self._sender.flush(stream)
 
     def _on_reset(self, number_: int) -> None:
         stream = self._streams.get(number_)
@@ -293,69 +250,6 @@ class Connection(asyncio.Protocol):
             self._resets += 1
             if self._resets > _RESETS and self._resets > self._last // 4:
                 raise Broken(Code.ENHANCE_YOUR_CALM, "too many calls are cancelled")
-
-    def send_whole(self, stream: Stream, message: bytes) -> None:
-        """Begin, message and end of a call in one write where the windows allow it."""
-        size = 5 + len(message)
-        if stream.closed:
-            return
-        if stream.begun or stream.outgoing or size > min(stream.window, self._window, self._frame_bytes):
-            self.send_message(stream, message)
-            self.send_end(stream, _DONE)
-            return
-        self._window -= size
-        number_ = stream.id
-        self._transport.write(
-            b"".join((
-                head(len(_BEGIN), Kind.HEADERS, END_HEADERS, number_), _BEGIN,
-                head(size, Kind.DATA, 0, number_), b"\x00", len(message).to_bytes(4, "big"), message,
-                head(len(_DONE), Kind.HEADERS, END_HEADERS | END_STREAM, number_), _DONE,
-            ))
-        )  # fmt: skip
-        self._finish(stream)
-
-    def send_message(self, stream: Stream, message: bytes) -> None:
-        """Queue a message; it leaves as the windows allow."""
-        if stream.closed:
-            return
-        if not stream.begun:
-            stream.begun = True
-            self._transport.write(frame(Kind.HEADERS, END_HEADERS, stream.id, _BEGIN))
-        stream.outgoing.append(b"\x00" + len(message).to_bytes(4, "big") + message)
-        self._flush(stream)
-
-    def send_end(self, stream: Stream, content: bytes) -> None:
-        """End a call behind its messages; `content` is the block of its trailers."""
-        if stream.closed:
-            return
-        if not stream.begun:
-            content = _BEGIN + content
-        if stream.outgoing:
-            # Empty parts are no messages: this one says that the trailers follow.
-            stream.outgoing.append(b"")
-            stream.outgoing.append(content)
-            return
-        self._transport.write(frame(Kind.HEADERS, END_HEADERS | END_STREAM, stream.id, content))
-        self._finish(stream)
-
-    def _flush(self, stream: Stream) -> None:
-        while stream.outgoing:
-            part = stream.outgoing[0]
-            if not part:
-                content = stream.outgoing[1]
-                self._transport.write(frame(Kind.HEADERS, END_HEADERS | END_STREAM, stream.id, content))
-                self._finish(stream)
-                return
-            size = min(len(part), stream.window, self._window, self._frame_bytes)
-            if size <= 0:
-                return
-            stream.window -= size
-            self._window -= size
-            self._transport.write(frame(Kind.DATA, 0, stream.id, part[:size]))
-            if size < len(part):
-                stream.outgoing[0] = part[size:]
-            else:
-                stream.outgoing.popleft()
 
     def _finish(self, stream: Stream) -> None:
         """Everything was sent."""
@@ -369,7 +263,7 @@ class Connection(asyncio.Protocol):
             return
         stream.closed = True
         # What handles the messages holds the stream: together they would wait for the garbage collector.
-        stream.on_message, stream.on_end = _ignore, _nothing
+        stream.on_message, stream.on_end = ignore, nothing
         self._held -= len(stream.buffer)
         stream.buffer = bytearray()
         stream.outgoing.clear()
@@ -399,21 +293,3 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """End the connection; what was written is still sent."""
         self._transport.close()
-
-    @property
-    def writing(self) -> Any:
-        """The transport, for those that wait until it can take more."""
-        return self._transport
-
-
-def _inflated(message: bytes, encoding: bytes, limit: int) -> bytes | None:
-    """A compressed message; None when it cannot be read or is too large."""
-    window = _WINDOWS.get(encoding)
-    if window is None:
-        return None
-    inflater = zlib.decompressobj(window)
-    try:
-        plain = inflater.decompress(message, limit + 1)
-    except zlib.error:
-        return None
-    return plain if len(plain) <= limit and inflater.eof else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import struct
+import zlib
 from collections.abc import Iterable
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ _HEAD = struct.Struct(">HBBBL")
 _SETTING = struct.Struct(">HL")
 _STREAM = 0x7FFFFFFF
 _KEPT = 256
+_WINDOWS = {b"gzip": 31, b"deflate": 15}
 _PLAIN = " !#$&'()*+,/:;=?@[]~\"<>{}|^`\\"
 """What may stand in a grpc-message beside letters and digits; all else is percent-encoded UTF-8."""
 
@@ -178,3 +180,16 @@ class HeaderReader:
         """Its sizes, and the entry at its front."""
         entries = self._decoder.header_table.dynamic_entries
         return (len(entries), self._decoder.header_table_size), entries[0] if entries else None
+
+
+def inflated(message: bytes, encoding: bytes, limit: int) -> bytes | None:
+    """A compressed message; None when it cannot be read or is too large."""
+    window = _WINDOWS.get(encoding)
+    if window is None:
+        return None
+    inflater = zlib.decompressobj(window)
+    try:
+        plain = inflater.decompress(message, limit + 1)
+    except zlib.error:
+        return None
+    return plain if len(plain) <= limit and inflater.eof else None
