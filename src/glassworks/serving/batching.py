@@ -31,12 +31,13 @@ class Work:
     """The rows of one request on their way through a batcher.
 
     `done` is called on the event loop when `outputs` or `error` is set. Times are of `time.perf_counter_ns`.
-    Set `dropped` when nobody waits any longer: what has not begun is then not computed.
+    Set `dropped` when nobody waits any longer: what has not begun is then not computed. `usage` is who pays for it:
+    key, model and version.
     """
 
     __slots__ = (
         "computed_ns", "deadline_ns", "done", "dropped", "error", "key", "level", "outputs", "queued_ns", "rows",
-        "started_ns", "tensors",
+        "started_ns", "tensors", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +52,7 @@ class Work:
         self.outputs: Tensors = {}
         self.error: Exception | None = None
         self.dropped = False
+        self.usage: tuple[str, str, str] | None = None
 
 
 class Batcher:
@@ -58,8 +60,8 @@ class Batcher:
 
     With an `executor` batches run on its thread, else on the event loop, which suits calls of some
     microseconds. At most `max_queue` rows wait; beyond that `submit` raises Overloaded. A batch that fails is run
-    again one request at a time, so that a poisonous request costs only itself. `settle` is called when all requests
-    of a batch have been told, before their answers leave.
+    again one request at a time, so that a poisonous request costs only itself. `settle` is told of what was
+    computed before anybody gets an answer.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class Batcher:
         max_queue: int,
         executor: Executor | None = None,
         statistics: Statistics | None = None,
-        settle: Callable[[], None] = lambda: None,
+        settle: Callable[[Sequence[Work]], None] = lambda works: None,
     ) -> None:
         self._run, self._max_rows, self._max_queue, self._executor = run, max_rows, max_queue, executor
         self._statistics = statistics or Statistics()
@@ -185,9 +187,9 @@ class Batcher:
     def _deliver(self, batch: list[Work], runs: list[tuple[int, int]]) -> None:
         for rows, ns in runs:
             self._statistics.executed(rows, ns)
+        self._settle(batch)
         for work in batch:
             work.done(work)
-        self._settle()
         # In the next turn of the event loop: requests that have arrived are read and join the next batch.
         self._company = len(batch) > 1
         if self.waiting_rows:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassworks.errors import GlassworksError, InputError, Overloaded
+from glassworks.errors import InputError, Overloaded, StorageError
 from glassworks.serving.access.ledger import Usage
 from glassworks.serving.batching import DEFAULT_LEVEL, LEVELS, Work
 from glassworks.serving.model import ExplainOptions, LoadedModel
@@ -47,7 +48,6 @@ class Desk:
 
     def __init__(self, engine: Engine, gate: Gate | None = None, ledger: Ledger | None = None) -> None:
         self.engine, self._gate, self._ledger = engine, gate, ledger
-        self._usage: list[Usage] = []
         engine.settle = self.settle
         self.spans: Callable[[Call, LoadedModel, Work | None], None] | None = None
         """Told of every answer, where traces are kept."""
@@ -76,22 +76,23 @@ class Desk:
         submitted = _clock()
 
         def done(work: Work) -> None:
+            if work.usage is not None:  # it came in parts, or was never computed
+                self.settle([work])
             if work.dropped:
                 model.statistics.dropped += 1
-                self._note(key_id, model, work, "infer", False)
                 return
             if work.error is not None:
                 model.statistics.failed(type(work.error).__name__, _clock() - call.arrived_ns)
-                self._note(key_id, model, work, "infer", False)
                 respond(None, work.error)
                 return
-            self._note(key_id, model, work, "infer", True)
             respond(work.outputs, None)
             model.statistics.answered(work.rows, *_times(call, submitted, work))
             if self.spans is not None:
                 self.spans(call, model, work)
 
         work = model.submit(tensors, done, timeout_ns, level)
+        if self._ledger is not None:
+            work.usage = (key_id, model.name, model.version)
         shadow = self.engine.shadow(call.name) if call.version is None else None
         if shadow is not None and shadow is not model:
             _cast(shadow, work)
@@ -141,9 +142,7 @@ class Desk:
         finally:
             if self._ledger is not None:
                 spent_us = (_clock() - start) // 1000
-                usage = Usage(key_id, model.name, model.version, 1, rows, 0, spent_us, "explain", ok)
-                self._usage.append(usage)
-                self.settle()
+                self._record([Usage(key_id, model.name, model.version, 1, rows, 0, spent_us, "explain", ok)])
             if self.spans is not None:
                 self.spans(call, model, None)
 
@@ -152,23 +151,27 @@ class Desk:
         if model is not None:
             model.statistics.failed(type(error).__name__, _clock() - call.arrived_ns)
 
-    def settle(self) -> None:
-        """Write what was used before the answers leave: once a batch, so that it costs a request little."""
-        if self._usage and self._ledger is not None:
-            entries, self._usage = self._usage, []
-            try:
+    def settle(self, works: Sequence[Work]) -> None:
+        """Write what was used, at once for a whole batch, before anybody gets an answer: nothing is lost in a kill."""
+        if self._ledger is None:
+            return
+        entries = []
+        for work in works:
+            if work.usage is not None:
+                spent_us = (work.computed_ns - work.started_ns) // 1000
+                ok = work.error is None and not work.dropped
+                entries.append(Usage(*work.usage, 1, work.rows, 0, spent_us, "infer", ok))
+                work.usage = None
+        self._record(entries)
+
+    def _record(self, entries: list[Usage]) -> None:
+        if self._ledger is not None and entries:
+            # The ledger counts and logs what it cannot keep; the answers are right all the same.
+            with contextlib.suppress(StorageError):
                 self._ledger.record(entries)
-            except GlassworksError:
-                # The ledger counts and logs what it lost; the answers are right all the same.
-                return
 
     def _admit(self, call: Call, rows: int) -> str:
         return _ANONYMOUS if self._gate is None else self._gate.admit(call.token, call.name, rows).key_id
-
-    def _note(self, key_id: str, model: LoadedModel, work: Work, verb: str, ok: bool) -> None:
-        if self._ledger is not None:
-            spent_us = (work.computed_ns - work.started_ns) // 1000
-            self._usage.append(Usage(key_id, model.name, model.version, 1, work.rows, 0, spent_us, verb, ok))
 
 
 def _times(call: Call, submitted_ns: int, work: Work) -> tuple[int, int, int, int]:

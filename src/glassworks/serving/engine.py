@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from glassworks.errors import NotFound
 from glassworks.packaging.bundle import Bundle
+from glassworks.serving.batching import Work
 from glassworks.serving.lane import Lane
 from glassworks.serving.model import Batching, LoadedModel
 from glassworks.serving.traffic import Traffic
@@ -47,8 +48,8 @@ class Engine:
 
     def __init__(self, batching: Batching | None = None) -> None:
         self.batching, self.threads = batching or Batching(), Threads()
-        self.settle: Callable[[], None] = lambda: None
-        """Called when the requests of a batch have been told, before their answers leave."""
+        self.settle: Callable[[Sequence[Work]], None] = lambda works: None
+        """Told of what was computed before anybody gets an answer."""
         self._models: dict[str, dict[str, LoadedModel]] = {}
         self._aliases: dict[str, dict[str, str]] = {}
         self._default: dict[str, LoadedModel] = {}
@@ -56,7 +57,7 @@ class Engine:
 
     def open(self, bundle: Bundle, name: str, version: str) -> LoadedModel:
         """A warm model that nobody sees yet; takes a while, so call it off the event loop. Raises BundleError."""
-        return LoadedModel(bundle, name, version, self.threads, self.batching, lambda: self.settle())
+        return LoadedModel(bundle, name, version, self.threads, self.batching, lambda works: self.settle(works))
 
     def add(self, model: LoadedModel, aliases: Mapping[str, str] | None = None) -> None:
         """Let a model answer from now on; `aliases` are all those of its name. A version of that number is replaced."""

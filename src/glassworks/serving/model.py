@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,7 @@ class LoadedModel:
         version: str,
         threads: Threads,
         batching: Batching,
-        settle: Callable[[], None] = lambda: None,
+        settle: Callable[[Sequence[Work]], None] = lambda works: None,
     ) -> None:
         self.opened, self.name, self.version, self._threads = OpenedBundle(bundle), name, version, threads
         self.manifest, self.batching = bundle.manifest, batching
