@@ -1,0 +1,2 @@
+"""The checks, one module an area. A function `cN_what_holds` is the check `cN.what_holds`; its docstring is what it
+expects; it returns, or raises Failed or NotOffered."""

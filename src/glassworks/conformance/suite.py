@@ -1,0 +1,123 @@
+"""Finds the checks, runs them against a server, and tells what came out."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from xml.etree import ElementTree
+
+from glassworks.conformance import checks
+from glassworks.conformance.target import Failed, NotOffered, Target
+
+_NAME = re.compile(r"c(\d+)_(\w+)")
+Result = Literal["passed", "failed", "not offered"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that must hold; `expects` says it in a sentence."""
+
+    id: str
+    expects: str
+    area: str
+    run: Callable[[Target], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a check found; `seen` is empty where all is well."""
+
+    id: str
+    area: str
+    expects: str
+    result: Result
+    seen: str
+    seconds: float
+
+
+def found() -> list[Check]:
+    """All checks, in the order of their numbers."""
+    listed = [each for module in pkgutil.iter_modules(checks.__path__) for each in _of(module.name)]
+    return sorted(listed, key=lambda check: (int(check.id.partition(".")[0][1:]), check.area))
+
+
+def run(target: Target, selected: Sequence[Check] | None = None) -> Iterator[Outcome]:
+    """Run the checks, all without a selection, in turn; one that fails in an unforeseen way has failed."""
+    for check in found() if selected is None else selected:
+        start, result, seen = time.perf_counter(), "passed", ""
+        try:
+            check.run(target)
+        except NotOffered as missing:
+            result, seen = "not offered", str(missing)
+        except Failed as failed:
+            result, seen = "failed", str(failed)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            result, seen = "failed", f"the answer cannot be understood: {type(error).__name__} {error}"
+        yield Outcome(
+            id=check.id,
+            area=check.area,
+            expects=check.expects,
+            result=_result(result),
+            seen=seen[:500],
+            seconds=round(time.perf_counter() - start, 4),
+        )
+
+
+def summary(target: Target, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """All of it as JSON."""
+    return {
+        "url": target.url,
+        "grpc": target.grpc,
+        "model": target.name,
+        "checks": [vars(outcome) for outcome in outcomes],
+        "totals": totals(outcomes),
+    }
+
+
+def totals(outcomes: Sequence[Outcome]) -> Mapping[str, int]:
+    """How many checks came out how."""
+    return {result: sum(each.result == result for each in outcomes) for result in ("passed", "failed", "not offered")}
+
+
+def junit(outcomes: Sequence[Outcome]) -> bytes:
+    """All of it as JUnit XML, which continuous integration reads."""
+    counted = totals(outcomes)
+    suite = ElementTree.Element(
+        "testsuite",
+        name="glassworks conformance",
+        tests=str(len(outcomes)),
+        failures=str(counted["failed"]),
+        skipped=str(counted["not offered"]),
+    )
+    for outcome in outcomes:
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=outcome.area, name=outcome.id, time=f"{outcome.seconds:.4f}"
+        )
+        if outcome.result != "passed":
+            kind = "failure" if outcome.result == "failed" else "skipped"
+            told = ElementTree.SubElement(case, kind, message=_printable(outcome.seen))
+            told.text = _printable(f"expected: {outcome.expects}")
+    content: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return content
+
+
+def _of(area: str) -> Iterator[Check]:
+    module = importlib.import_module(f"{checks.__name__}.{area}")
+    for name, value in vars(module).items():
+        match = _NAME.fullmatch(name)
+        if match is not None and callable(value):
+            expects = " ".join((value.__doc__ or "").split())
+            yield Check(id=f"C{match[1]}.{match[2]}", expects=expects, area=area, run=value)
+
+
+def _result(text: str) -> Result:
+    return "passed" if text == "passed" else "failed" if text == "failed" else "not offered"
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else "?" for each in text)
