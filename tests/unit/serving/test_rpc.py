@@ -1,0 +1,436 @@
+"""gRPC frame by frame: what is right is answered, what is wrong ends the call or the connection, never the server."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any, TypeVar
+
+import hpack
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glassworks.errors import InputError, NotFound, Overloaded
+from glassworks.serving.rpc.calls import Calls, Method
+from glassworks.serving.rpc.connection import Connection
+from glassworks.serving.rpc.convert import read_parameters, read_tensors, write_parameters, write_response
+from glassworks.serving.rpc.frames import (
+    ACK,
+    END_HEADERS,
+    END_STREAM,
+    PADDED,
+    PREFACE,
+    PRIORITY,
+    Code,
+    HeaderReader,
+    Kind,
+    Setting,
+    frame,
+    parse_head,
+    settings,
+)
+from glassworks.serving.rpc.messages import message
+from glassworks.serving.tensors import DTYPES, TensorLimits
+
+_T = TypeVar("_T")
+PATH, LIMIT = b"/test/Echo", 100_000
+
+
+class Wire:
+    """The transport of a connection: keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written = bytearray()
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def frames(self) -> list[tuple[int, int, int, bytes]]:
+        """Kind, flags, stream and payload of each frame."""
+        found, place = [], 0
+        while place < len(self.written):
+            length, kind, flags, stream = parse_head(self.written, place)
+            found.append((kind, flags, stream, bytes(self.written[place + 9 : place + 9 + length])))
+            place += 9 + length
+        return found
+
+
+class Client:
+    """A client of one connection, with its side of the header tables."""
+
+    def __init__(self, methods: dict[bytes, Method] | None = None) -> None:
+        self.calls = Calls(methods or {PATH: Method(read=bytes, write=bytes, unary=echo)}, LIMIT)
+        self.wire, self.encoder, self.stream = Wire(), hpack.Encoder(), -1
+        self.connection = Connection(self.calls)
+        self.connection.connection_made(self.wire)  # type: ignore[arg-type]
+
+    def greet(self, *values: tuple[Setting, int]) -> Client:
+        self.connection.data_received(PREFACE + settings(values))
+        self.wire.written.clear()
+        return self
+
+    def headers(self, path: bytes = PATH, flags: int = END_HEADERS, **more: str) -> bytes:
+        self.stream += 2
+        given = [
+            (b":method", b"POST"), (b":scheme", b"http"), (b":path", path), (b":authority", b"here"),
+            (b"content-type", b"application/grpc"), (b"te", b"trailers"),
+            *((name.replace("_", "-").encode(), value.encode()) for name, value in more.items()),
+        ]  # fmt: skip
+        return frame(Kind.HEADERS, flags, self.stream, self.encoder.encode(given))
+
+    def data(self, content: bytes, flags: int = END_STREAM, stream: int | None = None) -> bytes:
+        return frame(Kind.DATA, flags, self.stream if stream is None else stream, content)
+
+    async def send(self, *parts: bytes) -> Client:
+        self.connection.data_received(b"".join(parts))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return self
+
+    def answers(self) -> dict[int, tuple[bytes, dict[str, str]]]:
+        """Data and trailers of each stream that has ended."""
+        decoder, data, ended = hpack.Decoder(), dict[int, bytes](), dict[int, tuple[bytes, dict[str, str]]]()
+        for kind, flags, stream, payload in self.wire.frames():
+            if kind == Kind.DATA:
+                data[stream] = data.get(stream, b"") + payload
+            elif kind == Kind.HEADERS:
+                found = {str(name): str(value) for name, value in decoder.decode(payload)}
+                if flags & END_STREAM:
+                    ended[stream] = data.get(stream, b""), found
+        return ended
+
+    def status(self, stream: int = 1) -> tuple[int, str]:
+        _, trailers = self.answers()[stream]
+        return int(trailers["grpc-status"]), trailers.get("grpc-message", "")
+
+
+async def echo(request: bytes, sent: Any) -> bytes:
+    return b"<" + request + b">"
+
+
+def framed(content: bytes, packed: int = 0) -> bytes:
+    return bytes([packed]) + len(content).to_bytes(4, "big") + content
+
+
+def run(main: Callable[[], Awaitable[_T]]) -> _T:
+    async def whole() -> _T:
+        return await main()
+
+    return asyncio.run(whole())
+
+
+@pytest.mark.parametrize("size", [1, 3, 9, 10, 100, 10_000])
+def test_calls_may_come_in_pieces(size: int) -> None:
+    async def main() -> Client:
+        client = Client()
+        content = PREFACE + settings([]) + client.headers() + client.data(framed(b"one"))
+        content += client.headers() + client.data(framed(b"two")[:4], 0) + client.data(framed(b"two")[4:])
+        for place in range(0, len(content), size):
+            client.connection.data_received(content[place : place + size])
+        return await client.send()
+
+    answers = run(main).answers()
+    assert [answers[stream][0] for stream in (1, 3)] == [framed(b"<one>"), framed(b"<two>")]
+    assert answers[1][1] == {"grpc-status": "0"}
+
+
+def test_headers_may_be_padded_prioritized_and_continued() -> None:
+    async def main() -> Client:
+        client = Client().greet()
+        block = client.headers()[9:]
+        padded = bytes([3]) + bytes(5) + block[:7] + bytes(3)
+        first = frame(Kind.HEADERS, PADDED | PRIORITY, 1, padded)
+        rest = frame(Kind.CONTINUATION, 0, 1, block[7:9]) + frame(Kind.CONTINUATION, END_HEADERS, 1, block[9:])
+        body = bytes([2]) + framed(b"x") + bytes(2)
+        return await client.send(first, rest, client.data(body, END_STREAM | PADDED, 1))
+
+    assert run(main).answers()[1][0] == framed(b"<x>")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_compressed_messages_are_read(encoding: str) -> None:
+    import zlib
+
+    pack = {"gzip": gzip.compress, "deflate": zlib.compress}[encoding]
+
+    async def main() -> Client:
+        client = Client().greet()
+        await client.send(client.headers(grpc_encoding=encoding), client.data(framed(pack(b"wide"), 1)))
+        await client.send(client.headers(grpc_encoding="rot13"), client.data(framed(b"jvqr", 1)))
+        return await client.send(client.headers(grpc_encoding=encoding), client.data(framed(b"no stream", 1)))
+
+    client = run(main)
+    assert client.answers()[1][0] == framed(b"<wide>")
+    assert [client.status(stream)[0] for stream in (3, 5)] == [12, 12]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (NotFound("not here: 数字 100%", "look elsewhere"), 5, "not here: %E6%95%B0%E5%AD%97 100%25; look elsewhere"),
+        (InputError("wrong", "right"), 3, "wrong; right"),
+        (Overloaded("full", "later", 7), 14, "full; later"),
+    ],
+)
+def test_our_errors_have_their_statuses(error: Exception, code: int, text: str) -> None:
+    async def fail(request: bytes, sent: Any) -> bytes:
+        raise error
+
+    async def main() -> Client:
+        client = Client({PATH: Method(read=bytes, write=bytes, unary=fail)}).greet()
+        return await client.send(client.headers(), client.data(framed(b"")))
+
+    client = run(main)
+    assert client.status() == (code, text)
+    assert (client.answers()[1][1].get("retry-after") == "7") == isinstance(error, Overloaded)
+
+
+def test_an_unexpected_error_tells_a_number_only(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(request: bytes, sent: Any) -> bytes:
+        raise RuntimeError("secret of the house")
+
+    async def main() -> Client:
+        client = Client({PATH: Method(read=bytes, write=bytes, unary=fail)}).greet()
+        return await client.send(client.headers(), client.data(framed(b"")))
+
+    code, text = run(main).status()
+    assert code == 13
+    assert text.startswith("internal error")
+    assert "secret" not in text
+    assert "secret of the house" in caplog.text
+
+
+def test_calls_that_cannot_be_are_told_so() -> None:
+    async def main() -> Client:
+        client = Client().greet()
+        await client.send(client.headers(b"/test/None"), client.data(framed(b"")))
+        await client.send(client.headers(), client.data(b""))
+        await client.send(client.headers(), client.data(framed(b"a") + framed(b"b")))
+        await client.send(client.headers(), client.data(framed(b"x" * (LIMIT + 1))[:20], 0))
+        return await client.send(client.headers(grpc_timeout="soon"), client.data(framed(b"")))
+
+    client = run(main)
+    statuses = [client.status(stream) for stream in (1, 3, 5, 7, 9)]
+    assert [code for code, _ in statuses] == [12, 12, 12, 8, 3]
+    assert "there is no method /test/None" in statuses[0][1]
+    assert "2 came" in statuses[2][1]
+    assert f"at most {LIMIT} are allowed" in statuses[3][1]
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (lambda client: b"GET / HTTP/1.1\r\nhost: here\r\n\r\n", Code.PROTOCOL_ERROR),
+        (lambda client: PREFACE + frame(Kind.SETTINGS, 0, 0, b"12345"), Code.FRAME_SIZE_ERROR),
+        (lambda client: PREFACE + settings([(Setting.INITIAL_WINDOW_SIZE, 2**31)]), Code.FLOW_CONTROL_ERROR),
+        (lambda client: PREFACE + frame(Kind.WINDOW_UPDATE, 0, 0, bytes(4)), Code.FLOW_CONTROL_ERROR),
+        (lambda client: PREFACE + frame(Kind.WINDOW_UPDATE, 0, 0, b"\x7f\xff\xff\xff"), Code.FLOW_CONTROL_ERROR),
+        (lambda client: PREFACE + frame(Kind.WINDOW_UPDATE, 0, 0, b"123"), Code.FRAME_SIZE_ERROR),
+        (lambda client: PREFACE + frame(Kind.HEADERS, END_HEADERS, 1, b"\xff\xff\xff"), Code.COMPRESSION_ERROR),
+        (lambda client: PREFACE + frame(Kind.HEADERS, END_HEADERS, 2, b"\x82"), Code.PROTOCOL_ERROR),
+        (lambda client: PREFACE + frame(Kind.DATA, 0, 1, b"x"), Code.PROTOCOL_ERROR),
+        (lambda client: PREFACE + frame(Kind.CONTINUATION, 0, 1, b"x"), Code.PROTOCOL_ERROR),
+        (lambda client: PREFACE + client.headers(flags=0) + frame(Kind.PING, 0, 0, bytes(8)), Code.PROTOCOL_ERROR),
+        (lambda client: PREFACE + frame(Kind.PUSH_PROMISE, 0, 1, b"x"), Code.PROTOCOL_ERROR),
+        (lambda client: PREFACE + (2**21).to_bytes(3, "big") + bytes(6), Code.FRAME_SIZE_ERROR),
+        (lambda client: PREFACE + client.headers() + client.data(b"\x09x", PADDED), Code.PROTOCOL_ERROR),
+        (
+            lambda client: PREFACE + client.headers(flags=0) + frame(Kind.CONTINUATION, 0, 1, bytes(40_000)) * 2,
+            Code.ENHANCE_YOUR_CALM,
+        ),
+    ],
+)
+def test_who_breaks_the_protocol_is_told_and_left(content: Callable[[Client], bytes], code: Code) -> None:
+    async def main() -> Client:
+        client = Client()
+        client.wire.written.clear()
+        return await client.send(content(client))
+
+    client = run(main)
+    kind, _, _, payload = client.wire.frames()[-1]
+    assert kind == Kind.GOAWAY
+    assert int.from_bytes(payload[4:8], "big") == code
+    assert client.wire.closed
+
+
+def test_calls_begun_to_be_cancelled_are_an_attack() -> None:
+    async def main() -> Client:
+        client = Client().greet()
+        for _ in range(2100):
+            begun = client.headers()
+            reset = frame(Kind.RST_STREAM, 0, client.stream, Code.CANCEL.to_bytes(4, "big"))
+            client.connection.data_received(begun + reset)
+            if client.wire.closed:
+                break
+        return client
+
+    client = run(main)
+    assert client.wire.closed
+    assert int.from_bytes(client.wire.frames()[-1][3][4:8], "big") == Code.ENHANCE_YOUR_CALM
+
+
+def test_pings_and_settings_are_acknowledged_and_the_unknown_is_ignored() -> None:
+    async def main() -> Client:
+        client = Client().greet()
+        unknown = bytes([0, 0, 3, 99, 0, 0, 0, 0, 0]) + b"abc"
+        return await client.send(frame(Kind.PING, 0, 0, b"12345678"), unknown, settings([]), frame(Kind.PRIORITY, 0, 1))
+
+    assert run(main).wire.frames() == [(Kind.PING, ACK, 0, b"12345678"), (Kind.SETTINGS, ACK, 0, b"")]
+
+
+def test_large_answers_wait_for_the_windows() -> None:
+    async def large(request: bytes, sent: Any) -> bytes:
+        return bytes(90_000)
+
+    async def main() -> tuple[list[int], Client]:
+        client = Client({PATH: Method(read=bytes, write=bytes, unary=large)}).greet(
+            (Setting.INITIAL_WINDOW_SIZE, 30_000)
+        )
+        await client.send(client.headers(), client.data(framed(b"")))
+        sizes = [received(client)]
+        await client.send(frame(Kind.WINDOW_UPDATE, 0, 1, (20_000).to_bytes(4, "big")))
+        sizes.append(received(client))
+        await client.send(settings([(Setting.INITIAL_WINDOW_SIZE, 90_000)]))
+        sizes.append(received(client))  # now the connection's window of 65,535 is what is left
+        assert 1 not in client.answers()
+        await client.send(frame(Kind.WINDOW_UPDATE, 0, 0, (50_000).to_bytes(4, "big")))
+        return sizes, client
+
+    sizes, client = run(main)
+    assert sizes == [30_000, 50_000, 65_535]
+    content, trailers = client.answers()[1]
+    assert content == framed(bytes(90_000))
+    assert trailers["grpc-status"] == "0"
+
+
+def received(client: Client) -> int:
+    return sum(len(payload) for kind, _, _, payload in client.wire.frames() if kind == Kind.DATA)
+
+
+def test_who_leaves_frees_what_works_for_him() -> None:
+    cancelled: list[str] = []
+
+    async def forever(request: bytes, sent: Any) -> bytes:
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            cancelled.append(request.decode())
+            raise
+        return b""
+
+    async def main() -> Client:
+        client = Client({PATH: Method(read=bytes, write=bytes, unary=forever)}).greet()
+        await client.send(client.headers(), client.data(framed(b"reset")))
+        await client.send(frame(Kind.RST_STREAM, 0, 1, Code.CANCEL.to_bytes(4, "big")))
+        await client.send(client.headers(grpc_timeout="1m"), client.data(framed(b"late")))
+        await asyncio.sleep(0.05)
+        await client.send(client.headers(), client.data(framed(b"gone")))
+        client.connection.connection_lost(None)
+        return await client.send()
+
+    client = run(main)
+    assert cancelled == ["reset", "late", "gone"]
+    assert client.status(3)[0] == 4
+    assert not client.calls.connections
+
+
+def test_while_stopping_what_is_in_flight_ends_and_what_is_new_is_refused() -> None:
+    go = asyncio.Event()
+
+    async def slow(request: bytes, sent: Any) -> bytes:
+        await go.wait()
+        return request
+
+    async def main() -> tuple[bool, Client]:
+        client = Client({PATH: Method(read=bytes, write=bytes, unary=slow)}).greet()
+        await client.send(client.headers(), client.data(framed(b"old")))
+        client.connection.drain()
+        await client.send(client.headers(), client.data(framed(b"new")))
+        open_ = not client.wire.closed
+        go.set()
+        return open_, await client.send()
+
+    open_, client = run(main)
+    assert open_
+    assert client.wire.closed
+    assert list(client.answers()) == [1]
+    resets = [payload for kind, _, stream, payload in client.wire.frames() if kind == Kind.RST_STREAM and stream == 3]
+    assert [int.from_bytes(payload, "big") for payload in resets] == [Code.REFUSED_STREAM]
+
+
+def test_streams_answer_while_they_listen() -> None:
+    async def shout(requests: AsyncIterator[bytes], sent: Any) -> AsyncIterator[bytes]:
+        async for request in requests:
+            yield request.upper()
+
+    async def main() -> list[int]:
+        client = Client({PATH: Method(read=bytes, write=bytes, streamed=shout)}).greet()
+        await client.send(client.headers())
+        seen = []
+        for word in (b"one", b"two"):
+            await client.send(client.data(framed(word), 0))
+            seen.append(received(client))
+        await client.send(client.data(b"", END_STREAM))
+        assert client.answers()[1] == (framed(b"ONE") + framed(b"TWO"), {"grpc-status": "0"})
+        return seen
+
+    assert run(main) == [8, 16]
+
+
+headers = st.lists(st.tuples(st.sampled_from([b"a", b"b", b":path"]), st.binary(max_size=4)), min_size=1, max_size=5)
+
+
+@given(blocks=st.lists(headers, min_size=1, max_size=30))
+def test_headers_are_read_as_they_were_written(blocks: Iterable[list[tuple[bytes, bytes]]]) -> None:
+    encoder, reader = hpack.Encoder(), HeaderReader(10_000)
+    encoder.header_table_size = 120  # entries are driven out all the time
+    for block in blocks:
+        for _ in range(2):
+            assert reader.read(encoder.encode(block)) == dict(block)
+
+
+@pytest.mark.parametrize("name", [*DTYPES, "BYTES"])
+@pytest.mark.parametrize("raw", [True, False])
+def test_every_datatype_comes_back_bit_by_bit(name: str, raw: bool) -> None:
+    generator = np.random.default_rng(0)
+    if name == "BYTES":
+        values: np.ndarray[Any, Any] = np.array([[b"", "数字".encode()], [b"\xff\x00", b"x" * 300]], object)
+    else:
+        dtype = DTYPES[name]
+        values = generator.integers(0, 2, (7, 3)).astype(dtype) if dtype.kind == "b" else generator.random((7, 3))
+        values = (values * 100).astype(dtype) if dtype.kind != "b" else values
+    response = write_response({"model_name": "m"}, {"x": values}, raw)
+    request = message("ModelInferRequest")(raw_input_contents=response.raw_output_contents)
+    for output in response.outputs:
+        given = request.inputs.add(name=output.name, datatype=output.datatype, shape=output.shape)
+        if output.HasField("contents"):
+            given.contents.CopyFrom(output.contents)
+    found = read_tensors(request, TensorLimits())["x"]
+    assert bool(response.raw_output_contents) == (raw or name in ("FP16", "BF16"))
+    assert found.dtype == values.dtype
+    assert found.tolist() == values.tolist()
+
+
+def test_parameters_come_back() -> None:
+    given = {"a": True, "b": -3, "c": 0.5, "d": "text"}
+    request = message("ModelInferRequest")()
+    write_parameters(request.parameters, given)
+    assert read_parameters(request.parameters) == given
+
+
+def test_the_compiled_description_is_that_of_the_protocol(tmp_path: Any) -> None:
+    from importlib.resources import files
+
+    protoc = pytest.importorskip("grpc_tools.protoc")
+    folder = files("glassworks.serving.rpc")
+    out = tmp_path / "compiled"
+    arguments = ["protoc", f"-I{folder}", f"--descriptor_set_out={out}", "open_inference.proto"]
+    assert protoc.main(arguments) == 0
+    assert out.read_bytes() == folder.joinpath("open_inference.binpb").read_bytes()
