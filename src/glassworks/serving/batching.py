@@ -24,6 +24,8 @@ RETRY_AFTER_S = 1
 LEVELS = 9
 """Priorities from 1, the first to be served, to this one."""
 DEFAULT_LEVEL = 5
+_LOOKED_AT = 256
+"""Requests that do not fit and are passed over for one batch; more would make long queues slow."""
 _clock = time.perf_counter_ns
 
 
@@ -146,7 +148,7 @@ class Batcher:
         for level in self._order:
             queue = self._levels[level]
             later: list[Work] = []
-            while queue and rows < self._max_rows:
+            while queue and rows < self._max_rows and len(later) < _LOOKED_AT:
                 work = queue.popleft()
                 if work.dropped or (work.deadline_ns and work.deadline_ns < now):
                     self._discard(work)

@@ -40,7 +40,7 @@ class Threads:
 def _step_back() -> None:
     """On Linux, where a thread has a priority of its own: let the event loop have the core whenever it wants it."""
     if hasattr(os, "setpriority") and os.uname().sysname == "Linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
 
 
 class Engine:

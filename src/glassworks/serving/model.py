@@ -69,6 +69,8 @@ class LoadedModel:
         self.inputs: Mapping[str, TensorSpec] = {spec.name: spec for spec in self.manifest.signature.inputs}
         self.outputs = tuple(spec.name for spec in self.manifest.signature.outputs)
         self.statistics = Statistics()
+        self.heads: dict[object, bytes] = {}
+        """JSON before binary outputs, by their shapes."""
         session = self.opened.session("predict")
         self.call_s = self._warm_up()
         self._open_explainers()

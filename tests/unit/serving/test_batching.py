@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from glassworks.errors import InputError, Overloaded, ServingError
-from glassworks.serving.batching import Batcher
+from glassworks.errors import DeadlineExceeded, InputError, Overloaded, ServingError
+from glassworks.serving.batching import Batcher, Work
 from glassworks.serving.lane import Lane
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -288,3 +288,93 @@ def test_the_calls_of_a_lane_take_turns_and_end_with_their_waiter() -> None:
 
     assert list(asyncio.run(main())) == [["a1", "a2"], ["c1", "c2"]]
     assert begun == ["a1", "c1", "a2", "c2"]
+
+
+def test_higher_priorities_are_served_first(engine: Engine, threads: ThreadPoolExecutor) -> None:
+    order: list[int] = []
+
+    async def main() -> None:
+        batcher = Batcher(engine, 1, 100, threads)
+        first = await held(batcher, engine)
+        for level in (5, 9, 1, 5):
+            batcher.submit(Work(rows(level), lambda work: order.append(work.level), level=level))
+        engine.go.set()
+        await first
+        while len(order) < 4:
+            await asyncio.sleep(0.001)
+
+    asyncio.run(main())
+    assert order == [1, 5, 5, 9]
+
+
+def test_a_request_whose_time_is_over_is_not_computed(engine: Engine, threads: ThreadPoolExecutor) -> None:
+    told: list[Work] = []
+
+    async def main() -> None:
+        batcher = Batcher(engine, 32, 100, threads)
+        first = await held(batcher, engine)
+        batcher.submit(Work(rows(1), told.append, timeout_ns=1_000_000))
+        batcher.submit(Work(rows(2), told.append, timeout_ns=60_000_000_000))
+        await asyncio.sleep(0.01)
+        engine.go.set()
+        await first
+        while len(told) < 2:
+            await asyncio.sleep(0.001)
+        assert batcher.waiting_rows == 0
+
+    asyncio.run(main())
+    late, good = sorted(told, key=lambda work: work.error is None)
+    assert isinstance(late.error, DeadlineExceeded)
+    assert good.outputs["y"].item() == 4
+    assert sum(engine.calls) == 2
+
+
+def test_what_is_computed_is_settled_before_anybody_is_told(engine: Engine, threads: ThreadPoolExecutor) -> None:
+    events: list[str] = []
+
+    async def main() -> None:
+        batcher = Batcher(engine, 32, 100, threads, settle=lambda works: events.append(f"settled {len(works)}"))
+        first = await held(batcher, engine)
+        for _ in range(3):
+            batcher.submit(Work(rows(1), lambda work: events.append("told")))
+        engine.go.set()
+        await first
+        while len(events) < 5:
+            await asyncio.sleep(0.001)
+
+    asyncio.run(main())
+    assert events == ["settled 1", "settled 3", "told", "told", "told"]
+
+
+@pytest.mark.parametrize("requests", [100_000])
+def test_a_hundred_thousand_requests_of_mixed_shapes_are_never_confused(requests: int) -> None:
+    engine, generator = Engine(), np.random.default_rng(1)
+    drawn = generator.integers([1, 1, 0, 1], [4, 4, 2, 10], (requests, 4)).tolist()
+    wrong: list[int] = []
+    left = requests
+
+    def submit(batcher: Batcher, number: int) -> None:
+        count, width, kind, level = drawn[number]
+        sent = rows(*np.arange(count) + number, width=width, dtype=("f4", "f8")[kind])
+
+        def done(work: Work) -> None:
+            nonlocal left
+            left -= 1
+            if work.error is not None or not np.array_equal(work.outputs["y"], 2 * sent["x"]):
+                wrong.append(number)
+
+        batcher.submit(Work(sent, done, level=level))
+
+    async def main() -> None:
+        batcher = Batcher(engine, 16, 10**6)
+        for number in range(requests):
+            submit(batcher, number)
+            if number % 37 == 0:
+                await asyncio.sleep(0)
+        while left:
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert wrong == []
+    assert max(engine.calls) <= 16
+    assert len(engine.calls) < requests

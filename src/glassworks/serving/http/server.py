@@ -22,7 +22,7 @@ from glassworks.serving.http.service import Service
 _BACKLOG = 2048
 _SWEEP_S = 1.0
 _LOOK_S = 0.02
-_SWITCH_S = 0.0005
+_SWITCH_S = 0.00005
 """Python lets another thread run after this time; the default of 5 ms would make requests wait for explanations."""
 
 
