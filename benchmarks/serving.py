@@ -127,6 +127,27 @@ print(*best)
     return float(rate), rows
 
 
+def access_us(folder: Path) -> float:
+    """What key, limits and ledger cost a request, in microseconds: batches of 16, as 16 callers make them."""
+    from glassworks.serving.access.clock import Clock
+    from glassworks.serving.access.gate import Gate
+    from glassworks.serving.access.keys import KeyStore
+    from glassworks.serving.access.ledger import Ledger, Usage
+
+    home, clock, batch = folder / "access", Clock(), 16
+    home.mkdir()
+    _, secret = KeyStore(home, clock).create("shop", requests_per_s=1e6, rows_per_day=10**9, requests_per_day=10**9)
+    ledger = Ledger(home, clock)
+    gate, token, times = Gate(KeyStore(home, clock), ledger, clock, required=True), secret.encode(), []
+    for _ in range(2000):
+        start = time.perf_counter()
+        callers = [gate.admit(token, "digits", 1) for _ in range(batch)]
+        ledger.record([Usage(caller.key_id, "digits", "1", compute_us=40) for caller in callers])
+        times.append(time.perf_counter() - start)
+    ledger.close()
+    return statistics.median(times) / batch * 1e6
+
+
 def beside_explanations(server: Server, options: argparse.Namespace, folder: Path) -> tuple[float, float]:
     """p99 of predictions (JSON, 4 connections) alone and with one client that asks for explanations all the time."""
     alone, beside = [], []
@@ -282,7 +303,7 @@ def main() -> None:
         for _ in range(options.rounds):
             one_round(options.only.split(","), options, paths, figures, facts)
         engine = bare_engine(home)
-        more = large_image(options, home, folder)
+        more = {"access_us_a_request": access_us(folder), **large_image(options, home, folder)}
         with started("ours", peers, home, model, folder) as server:
             if server is not None:
                 alone, beside = beside_explanations(server, options, folder)

@@ -9,11 +9,13 @@ import json
 import select
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,7 @@ _START_S = 30.0
 _STOP_S = 15.0
 _LOOK_S = 0.5
 _ANSWER_S = 60.0
+_KEY_S = 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +42,7 @@ class Service:
 
     url: str
     grpc: str | None
+    guarded: bool
     process: subprocess.Popen[str]
 
     @property
@@ -119,7 +123,7 @@ def start_service(reference: str, config: ServingConfig) -> Service:
         process.wait()
         raise ServingError("the service did not start", f"see why: glassworks serve {reference} --port {config.port}")
     up = json.loads(line)
-    return Service(url=up["url"], grpc=up["grpc"], process=process)
+    return Service(url=up["url"], grpc=up["grpc"], guarded=up["keys"], process=process)
 
 
 def _options(config: ServingConfig) -> list[str]:
@@ -148,7 +152,24 @@ def _first_line(process: subprocess.Popen[str]) -> str:
     return ""
 
 
-def ask(service: Service, made: Release, method: str, folder: Path) -> Answered:
+@contextlib.contextmanager
+def passing_key(service: Service, home: Path) -> Iterator[str | None]:
+    """A key for a question or two where the service asks for keys; it is revoked afterwards."""
+    if not service.guarded:
+        yield None
+        return
+    from glassworks.serving.access.clock import Clock
+    from glassworks.serving.access.keys import KeyStore
+
+    store = KeyStore(home, Clock())
+    key, secret = store.create(f"up-{uuid.uuid4().hex[:8]}", expires_in_s=_KEY_S)
+    try:
+        yield secret
+    finally:
+        store.revoke(key.id)
+
+
+def ask(service: Service, made: Release, method: str, folder: Path, key: str | None = None) -> Answered:
     """Send one picture of the test split as a PNG file; predict and explain over the public API."""
     import numpy as np
 
@@ -160,8 +181,8 @@ def ask(service: Service, made: Release, method: str, folder: Path) -> Answered:
     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [base64.b64encode(file).decode()]}
     body: dict[str, Any] = {"inputs": [tensor]}
     model = f"{service.url}/v2/models/{made.version.name}"
-    probabilities = _tensor(_post(f"{model}/infer", body), "probabilities")
-    answer = _post(f"{model}/explain", {**body, "parameters": {"method": method}})
+    probabilities = _tensor(_post(f"{model}/infer", body, key), "probabilities")
+    answer = _post(f"{model}/explain", {**body, "parameters": {"method": method}}, key)
     values = _tensor(answer, "attributions:image")[0]
     label = labels[int(probabilities[0].argmax())]
     why = heat_map_png(picture, values, f"{label} ({method})")
@@ -195,9 +216,12 @@ def _png(picture: NDArray[Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _post(url: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def _post(url: str, body: Mapping[str, Any], key: str | None) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)  # noqa: S310
+    # The service is our own process on this machine: its certificate is for those who come from elsewhere.
+    own = ssl._create_unverified_context()  # noqa: S323
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=own))
     try:
         with opener.open(request, timeout=_ANSWER_S) as response:
             answer: dict[str, Any] = json.load(response)

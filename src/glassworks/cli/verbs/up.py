@@ -27,7 +27,7 @@ def up(
     """Data, train, optimize, package, serve and explain; then serve until Ctrl-C."""
     from glassworks import flow
     from glassworks.cli.interrupts import receive_interrupts
-    from glassworks.cli.service import ask, require_free, start_service
+    from glassworks.cli.service import ask, passing_key, require_free, start_service
     from glassworks.config import load_job
     from glassworks.registry import Registry
 
@@ -47,7 +47,8 @@ def up(
     finally:
         progress.close()
     with service.kept(detach):
-        answered = ask(service, made, loaded.explanation.method, registry.home / "explanations")
+        with passing_key(service, registry.home) as key:
+            answered = ask(service, made, loaded.explanation.method, registry.home / "explanations", key)
         if as_json:
             write_json(_summary(made, service, answered))
         else:

@@ -1,0 +1,77 @@
+"""Traces: what a collector is sent for a request."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import numpy as np
+import pytest
+
+from glassworks.packaging.bundle import Bundle
+from glassworks.serving.batching import Work
+from glassworks.serving.desk import Call
+from glassworks.serving.engine import Engine
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.fixture
+def collector() -> Iterator[tuple[str, list[bytes]]]:
+    """A collector's address, and the bodies that it was sent."""
+    bodies: list[bytes] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(self.rfile.read(int(self.headers["content-length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Quiet."""
+
+    server = HTTPServer(("127.0.0.1", 0), Collector)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1/traces", bodies
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_request_is_a_span_with_its_parts(collector: tuple[str, list[bytes]], tiny_bundle: Bundle) -> None:
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    import asyncio
+
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    from glassworks.serving.tracing import Tracing
+
+    url, bodies = collector
+    engine = Engine()
+    model = engine.load(tiny_bundle, "bars", "7")
+    tracing = Tracing(url)
+    call = Call("bars", trace={"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"})
+    work = Work({"image": np.zeros((3, 1, 16, 16), np.float32)}, lambda work: None)
+    work.started_ns, work.computed_ns = work.queued_ns + 1_000_000, work.queued_ns + 3_000_000
+    tracing(call, model, work)
+    asyncio.run(tracing.stop(1))
+    engine.close()
+    spans = [
+        span
+        for body in bodies
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+    named: dict[str, Any] = {span.name: span for span in spans}
+    assert set(named) == {"infer", "queue", "compute"}
+    assert {span.trace_id.hex() for span in spans} == {TRACE}
+    assert named["infer"].parent_span_id.hex() == "b7ad6b7169203331"
+    assert named["queue"].parent_span_id == named["compute"].parent_span_id == named["infer"].span_id
+    length = named["compute"].end_time_unix_nano - named["compute"].start_time_unix_nano
+    assert length == 2_000_000
+    told = {each.key: each.value for each in named["infer"].attributes}
+    assert (told["model"].string_value, told["version"].string_value, told["rows"].int_value) == ("bars", "7", 3)
