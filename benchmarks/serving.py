@@ -206,11 +206,10 @@ def large_image(options: argparse.Namespace, home: Path, folder: Path) -> dict[s
     with running("echo", echo, 9691, 0, body, {}, folder) as server:
         floor = wrk(server, "bin", 1, options.seconds, place).p50_ms if server is not None else 0.0
     command, env = ours(home, str(bundle), 9681, "--no-grpc")
-    with running("pixels", command, 9681, 9682, body, env, folder) as started_:
-        if started_ is None:
-            return {}
-        # The request is one of the model "pixels"; the first answers warm everything up.
-        server = Server("pixels", 9681, 9682, started_.process, "/v2/models/pixels/infer")
+    with running("pixels", command, 9681, 9682, body, env, folder, "pixels") as server:
+        if server is None:
+            raise RuntimeError((folder / "pixels.log").read_text(encoding="utf-8"))
+        # The first answers warm everything up.
         wrk(server, "bin", 1, 0.5, place)
         idle, top = server.memory_mb(), 0.0
         seen = threading.Event()

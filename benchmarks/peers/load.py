@@ -43,7 +43,7 @@ class Server:
     http: int
     grpc: int
     process: subprocess.Popen[bytes]
-    route: str = "/v2/models/digits/infer"
+    route: str
 
     def seconds(self) -> float:
         """CPU seconds of all its processes until now."""
@@ -69,7 +69,14 @@ def _processes(session: int) -> Iterator[str]:
 
 @contextlib.contextmanager
 def running(
-    name: str, command: Sequence[str], http: int, grpc: int, body: Path, env: Mapping[str, str], folder: Path
+    name: str,
+    command: Sequence[str],
+    http: int,
+    grpc: int,
+    body: Path,
+    env: Mapping[str, str],
+    folder: Path,
+    model: str = "digits",
 ) -> Iterator[Server | None]:
     """A server that answers the request in `body`; None where it does not start."""
     with (folder / f"{name}.log").open("wb") as log:
@@ -81,7 +88,7 @@ def running(
             start_new_session=True,
             cwd=env.get("PEERS"),
         )
-        server = Server(name, http, grpc, process)
+        server = Server(name, http, grpc, process, f"/v2/models/{model}/infer")
         try:
             yield server if _answers(server, body) else None
         finally:

@@ -18,7 +18,7 @@
     ├── StorageError          the disk is full or not writable
     └── ServingError          the server cannot start or is overloaded
         ├── Overloaded        the queue is full or the server is stopping
-        │   └── LimitExceeded an access key has used up its rate or its quota
+        │   └── LimitExceeded  an access key has used up its rate or its quota
         └── DeadlineExceeded  the time that the request gave itself is over
 
 No transport is known here: a server maps these classes to its own codes.

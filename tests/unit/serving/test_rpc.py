@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
 
 import hpack
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.serving.frames import LIMIT, PATH, Client, framed, run
 
 from glassworks.errors import InputError, NotFound, Overloaded
-from glassworks.serving.rpc.calls import Calls, Method
-from glassworks.serving.rpc.connection import Connection
-from glassworks.serving.rpc.convert import read_parameters, read_tensors, write_parameters, write_response
+from glassworks.serving.rpc.calls import Method
 from glassworks.serving.rpc.frames import (
     ACK,
     END_HEADERS,
@@ -29,101 +27,8 @@ from glassworks.serving.rpc.frames import (
     Kind,
     Setting,
     frame,
-    parse_head,
     settings,
 )
-from glassworks.serving.rpc.messages import message
-from glassworks.serving.tensors import DTYPES, TensorLimits
-
-_T = TypeVar("_T")
-PATH, LIMIT = b"/test/Echo", 100_000
-
-
-class Wire:
-    """The transport of a connection: keeps what is written."""
-
-    def __init__(self) -> None:
-        self.written = bytearray()
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def close(self) -> None:
-        self.closed = True
-
-    def frames(self) -> list[tuple[int, int, int, bytes]]:
-        """Kind, flags, stream and payload of each frame."""
-        found, place = [], 0
-        while place < len(self.written):
-            length, kind, flags, stream = parse_head(self.written, place)
-            found.append((kind, flags, stream, bytes(self.written[place + 9 : place + 9 + length])))
-            place += 9 + length
-        return found
-
-
-class Client:
-    """A client of one connection, with its side of the header tables."""
-
-    def __init__(self, methods: dict[bytes, Method] | None = None) -> None:
-        self.calls = Calls(methods or {PATH: Method(read=bytes, write=bytes, unary=echo)}, LIMIT)
-        self.wire, self.encoder, self.stream = Wire(), hpack.Encoder(), -1
-        self.connection = Connection(self.calls)
-        self.connection.connection_made(self.wire)  # type: ignore[arg-type]
-
-    def greet(self, *values: tuple[Setting, int]) -> Client:
-        self.connection.data_received(PREFACE + settings(values))
-        self.wire.written.clear()
-        return self
-
-    def headers(self, path: bytes = PATH, flags: int = END_HEADERS, **more: str) -> bytes:
-        self.stream += 2
-        given = [
-            (b":method", b"POST"), (b":scheme", b"http"), (b":path", path), (b":authority", b"here"),
-            (b"content-type", b"application/grpc"), (b"te", b"trailers"),
-            *((name.replace("_", "-").encode(), value.encode()) for name, value in more.items()),
-        ]  # fmt: skip
-        return frame(Kind.HEADERS, flags, self.stream, self.encoder.encode(given))
-
-    def data(self, content: bytes, flags: int = END_STREAM, stream: int | None = None) -> bytes:
-        return frame(Kind.DATA, flags, self.stream if stream is None else stream, content)
-
-    async def send(self, *parts: bytes) -> Client:
-        self.connection.data_received(b"".join(parts))
-        for _ in range(20):
-            await asyncio.sleep(0)
-        return self
-
-    def answers(self) -> dict[int, tuple[bytes, dict[str, str]]]:
-        """Data and trailers of each stream that has ended."""
-        decoder, data, ended = hpack.Decoder(), dict[int, bytes](), dict[int, tuple[bytes, dict[str, str]]]()
-        for kind, flags, stream, payload in self.wire.frames():
-            if kind == Kind.DATA:
-                data[stream] = data.get(stream, b"") + payload
-            elif kind == Kind.HEADERS:
-                found = {str(name): str(value) for name, value in decoder.decode(payload)}
-                if flags & END_STREAM:
-                    ended[stream] = data.get(stream, b""), found
-        return ended
-
-    def status(self, stream: int = 1) -> tuple[int, str]:
-        _, trailers = self.answers()[stream]
-        return int(trailers["grpc-status"]), trailers.get("grpc-message", "")
-
-
-async def echo(request: bytes, sent: Any) -> bytes:
-    return b"<" + request + b">"
-
-
-def framed(content: bytes, packed: int = 0) -> bytes:
-    return bytes([packed]) + len(content).to_bytes(4, "big") + content
-
-
-def run(main: Callable[[], Awaitable[_T]]) -> _T:
-    async def whole() -> _T:
-        return await main()
-
-    return asyncio.run(whole())
 
 
 @pytest.mark.parametrize("size", [1, 3, 9, 10, 100, 10_000])
@@ -395,43 +300,3 @@ def test_headers_are_read_as_they_were_written(blocks: Iterable[list[tuple[bytes
     for block in blocks:
         for _ in range(2):
             assert reader.read(encoder.encode(block)) == dict(block)
-
-
-@pytest.mark.parametrize("name", [*DTYPES, "BYTES"])
-@pytest.mark.parametrize("raw", [True, False])
-def test_every_datatype_comes_back_bit_by_bit(name: str, raw: bool) -> None:
-    generator = np.random.default_rng(0)
-    if name == "BYTES":
-        values: np.ndarray[Any, Any] = np.array([[b"", "数字".encode()], [b"\xff\x00", b"x" * 300]], object)
-    else:
-        dtype = DTYPES[name]
-        values = generator.integers(0, 2, (7, 3)).astype(dtype) if dtype.kind == "b" else generator.random((7, 3))
-        values = (values * 100).astype(dtype) if dtype.kind != "b" else values
-    response = write_response({"model_name": "m"}, {"x": values}, raw)
-    request = message("ModelInferRequest")(raw_input_contents=response.raw_output_contents)
-    for output in response.outputs:
-        given = request.inputs.add(name=output.name, datatype=output.datatype, shape=output.shape)
-        if output.HasField("contents"):
-            given.contents.CopyFrom(output.contents)
-    found = read_tensors(request, TensorLimits())["x"]
-    assert bool(response.raw_output_contents) == (raw or name in ("FP16", "BF16"))
-    assert found.dtype == values.dtype
-    assert found.tolist() == values.tolist()
-
-
-def test_parameters_come_back() -> None:
-    given = {"a": True, "b": -3, "c": 0.5, "d": "text"}
-    request = message("ModelInferRequest")()
-    write_parameters(request.parameters, given)
-    assert read_parameters(request.parameters) == given
-
-
-def test_the_compiled_description_is_that_of_the_protocol(tmp_path: Any) -> None:
-    from importlib.resources import files
-
-    protoc = pytest.importorskip("grpc_tools.protoc")
-    folder = files("glassworks.serving.rpc")
-    out = tmp_path / "compiled"
-    arguments = ["protoc", f"-I{folder}", f"--descriptor_set_out={out}", "open_inference.proto"]
-    assert protoc.main(arguments) == 0
-    assert out.read_bytes() == folder.joinpath("open_inference.binpb").read_bytes()

@@ -49,7 +49,7 @@ class Key(Record):
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     models: tuple[str, ...] = ()
-    roles: tuple[Role, ...] = ("infer",)
+    roles: tuple[Role, ...] = Field(default=("infer",), min_length=1)
     requests_per_s: float | None = Field(default=None, gt=0, le=1e9, allow_inf_nan=False)
     requests_per_day: int | None = Field(default=None, gt=0, lt=2**63)
     rows_per_day: int | None = Field(default=None, gt=0, lt=2**63)
@@ -184,7 +184,7 @@ def _checked(**values: object) -> Key:
         first = error.errors()[0]
         raise InputError(
             f"{first['loc'][0]} cannot be {first['input']!r:.100}: {first['msg']}",
-            "give a positive number, or leave the limit out",
+            "give a positive number or leave a limit out; roles are infer and admin",
         ) from None
 
 
