@@ -206,20 +206,16 @@ def large_image(options: argparse.Namespace, home: Path, folder: Path) -> dict[s
     with running("echo", echo, 9691, 0, body, {}, folder) as server:
         floor = wrk(server, "bin", 1, options.seconds, place).p50_ms if server is not None else 0.0
     command, env = ours(home, str(bundle), 9681, "--no-grpc")
-    with running("pixels", command, 9681, 9682, body, env, folder, "pixels") as server:
+    # Probed without an image: the memory of the first one counts.
+    with running("pixels", command, 9681, 9682, None, env, folder, "pixels") as server:
         if server is None:
             raise RuntimeError((folder / "pixels.log").read_text(encoding="utf-8"))
-        # The first answers warm everything up.
-        wrk(server, "bin", 1, 0.5, place)
-        idle, top = server.memory_mb(), 0.0
-        seen = threading.Event()
-        peaks: list[float] = []
+        idle, seen, peaks = server.memory_mb(), threading.Event(), list[float]()
         watching = threading.Thread(target=_watch, args=(seen, server, peaks))
         watching.start()
         p50 = wrk(server, "bin", 1, options.seconds, place).p50_ms
         seen.set()
         watching.join()
-        top = max(peaks)
         stats = json.load(urllib.request.urlopen("http://127.0.0.1:9681/v2/models/pixels/stats", timeout=5))
         infer = stats["model_stats"][0]["inference_stats"]["compute_infer"]
     engine = infer["ns"] / infer["count"] / 1e6
@@ -228,7 +224,7 @@ def large_image(options: argparse.Namespace, home: Path, folder: Path) -> dict[s
         "p50_ms": p50,
         "engine_ms": engine,
         "overhead_ms": p50 - floor - engine,
-        "memory_over_payload": (top - idle) * 1e6 / payload,
+        "memory_over_payload": (max(peaks) - idle) * 1e6 / payload,
     }
 
 

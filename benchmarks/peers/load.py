@@ -73,12 +73,12 @@ def running(
     command: Sequence[str],
     http: int,
     grpc: int,
-    body: Path,
+    body: Path | None,
     env: Mapping[str, str],
     folder: Path,
     model: str = "digits",
 ) -> Iterator[Server | None]:
-    """A server that answers the request in `body`; None where it does not start."""
+    """A server that answers the request in `body`, or is ready where there is none; None where it does not start."""
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
             ["taskset", "-c", "0", *command],
@@ -99,12 +99,13 @@ def running(
             process.wait()
 
 
-def _answers(server: Server, body: Path) -> bool:
-    url, end = f"http://127.0.0.1:{server.http}{server.route}", time.monotonic() + START_S
+def _answers(server: Server, body: Path | None) -> bool:
+    end = time.monotonic() + START_S
+    url = f"http://127.0.0.1:{server.http}{server.route if body else '/v2/health/ready'}"
     headers = {"Content-Type": "application/json"}
     while time.monotonic() < end and server.process.poll() is None:
         with contextlib.suppress(OSError):
-            request = urllib.request.Request(url, body.read_bytes(), headers)
+            request = urllib.request.Request(url, body.read_bytes() if body else None, headers)
             with urllib.request.urlopen(request, timeout=5) as answer:
                 return bool(answer.status == 200)
         time.sleep(0.5)

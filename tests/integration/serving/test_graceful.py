@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.integration.serving.running import WAIT_S, Server, request, serving
@@ -157,7 +158,7 @@ def test_tls_covers_both_protocols(tiny_bundle: Bundle, tmp_path: Path, pair: tu
             server.post("infer", BODY)
         credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
         with grpc.secure_channel(server.grpc, credentials) as channel:
-            call = channel.unary_unary("/inference.GRPCInferenceService/ServerLive")
+            call: Any = channel.unary_unary("/inference.GRPCInferenceService/ServerLive")
             answer = call(message("ServerLiveRequest")().SerializeToString(), timeout=WAIT_S)
             assert message("ServerLiveResponse").FromString(answer).live
 

@@ -67,7 +67,7 @@ def test_requests_may_come_in_pieces_and_in_heaps(size: int) -> None:
         _, connection, wire = connect(Echo())
         content = ONE + request_bytes("GET", "/b?c=1", b"", {}) + ONE
         for place in range(0, len(content), size):
-            connection.data_received(content[place : place + size])
+            connection.receive(content[place : place + size])
         await turns()
         return wire
 
@@ -82,7 +82,7 @@ def test_pipelined_requests_are_answered_in_their_order() -> None:
     async def main() -> tuple[Wire, list[str]]:
         echo = Echo(wait=True)
         _, connection, wire = connect(echo)
-        connection.data_received(b"".join(request_bytes("GET", f"/{number}", b"", {}) for number in range(40)))
+        connection.receive(b"".join(request_bytes("GET", f"/{number}", b"", {}) for number in range(40)))
         assert wire.paused
         order = []
         while echo.waiting:
@@ -118,7 +118,7 @@ def test_large_bodies_are_whole(length: bool) -> None:
             chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
             content = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
         for place in range(0, len(content), 10_000):
-            connection.data_received(content[place : place + 10_000])
+            connection.receive(content[place : place + 10_000])
         return got[0]
 
     assert run(main) == body
@@ -145,13 +145,13 @@ def test_large_bodies_are_whole(length: bool) -> None:
 def test_what_is_no_request_is_refused_and_the_connection_closed(content: bytes, status: int) -> None:
     async def main() -> Wire:
         _, connection, wire = connect(Echo())
-        connection.data_received(content)
+        connection.receive(content)
         if not status:  # more and more, without an end
             for _ in range(4):
-                connection.data_received(b"ffff\r\n" + b"x" * 65535 + b"\r\n")
+                connection.receive(b"ffff\r\n" + b"x" * 65535 + b"\r\n")
         await turns()
         # Whatever comes behind it is not read.
-        connection.data_received(ONE)
+        connection.receive(ONE)
         return wire
 
     wire = run(main)
@@ -166,7 +166,7 @@ def test_a_bad_request_behind_a_good_one_is_told_behind_its_answer() -> None:
     async def main() -> Wire:
         echo = Echo(wait=True)
         _, connection, wire = connect(echo)
-        connection.data_received(ONE + b"nonsense\r\n\r\n")
+        connection.receive(ONE + b"nonsense\r\n\r\n")
         assert not wire.replies()
         echo.answer(echo.waiting.pop())
         await turns()
@@ -179,7 +179,7 @@ def test_an_upgrade_is_answered_as_what_it_is() -> None:
     async def main() -> Wire:
         _, connection, wire = connect(Echo())
         headers = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABk"}
-        connection.data_received(request_bytes("POST", "/up", b"body", headers) + ONE)
+        connection.receive(request_bytes("POST", "/up", b"body", headers) + ONE)
         await turns()
         return wire
 
@@ -190,10 +190,10 @@ def test_an_upgrade_is_answered_as_what_it_is() -> None:
 def test_who_asks_whether_to_go_on_may() -> None:
     async def main() -> Wire:
         _, connection, wire = connect(Echo())
-        connection.data_received(b"POST / HTTP/1.1\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n")
+        connection.receive(b"POST / HTTP/1.1\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n")
         assert wire.written == b"HTTP/1.1 100 Continue\r\n\r\n"
         wire.written.clear()
-        connection.data_received(b"ok")
+        connection.receive(b"ok")
         return wire
 
     assert run(main).replies()[0].json["bytes"] == 2
@@ -206,7 +206,7 @@ def test_a_connection_is_kept_as_its_client_wants(version: str, header: str, clo
     async def main() -> Wire:
         _, connection, wire = connect(Echo())
         line = f"connection: {header}\r\n" if header else ""
-        connection.data_received(f"GET / HTTP/{version}\r\n{line}\r\n".encode())
+        connection.receive(f"GET / HTTP/{version}\r\n{line}\r\n".encode())
         return wire
 
     wire = run(main)
@@ -218,7 +218,7 @@ def test_who_leaves_is_told_to_those_that_work_for_him() -> None:
     async def main() -> tuple[list[str], Service]:
         echo, left = Echo(wait=True), []
         service, connection, _ = connect(echo)
-        connection.data_received(ONE)
+        connection.receive(ONE)
         echo.waiting[0].on_gone = lambda: left.append("left")
         connection.connection_lost(None)
         # Too late, and no error.
@@ -239,7 +239,7 @@ def test_slow_clients_are_given_up(sent: bytes, seconds: float, status: int | No
 
     async def main() -> Wire:
         service, connection, wire = connect(Echo())
-        connection.data_received(sent)
+        connection.receive(sent)
         service.sweep(asyncio.get_running_loop().time() + seconds)
         return wire
 
@@ -278,13 +278,13 @@ def test_thousands_of_idle_connections_leave_nothing_behind() -> None:
 def test_while_stopping_what_began_is_owed_and_what_is_new_is_refused() -> None:
     async def main() -> tuple[list[bool], list[int], list[int]]:
         service, old, old_wire = connect(Echo())
-        old.data_received(ONE[:-9])
+        old.receive(ONE[:-9])
         service.stopping = True
         new, new_wire = Connection(service), Wire()
         new.connection_made(new_wire)  # type: ignore[arg-type]
-        new.data_received(ONE)
+        new.receive(ONE)
         owed = [old.owes, new.owes]
-        old.data_received(ONE[-9:])
+        old.receive(ONE[-9:])
         owed.append(old.owes)
         return owed, [each.status for each in old_wire.replies()], [each.status for each in new_wire.replies()]
 
@@ -299,7 +299,7 @@ def test_a_stream_is_sent_as_it_comes() -> None:
 
     async def main() -> Wire:
         _, connection, wire = connect(lambda exchange: exchange.reply(Answer(b"", stream=parts())))
-        connection.data_received(ONE)
+        connection.receive(ONE)
         await turns()
         return wire
 
@@ -321,7 +321,7 @@ def test_a_stream_ends_with_its_client() -> None:
 
     async def main() -> None:
         _, connection, _ = connect(lambda exchange: exchange.reply(Answer(b"", stream=parts())))
-        connection.data_received(ONE)
+        connection.receive(ONE)
         await turns(5)
         connection.connection_lost(None)
         await turns()
@@ -338,7 +338,7 @@ def test_answers_are_compressed_for_those_who_accept_it() -> None:
 
     async def main(accepted: str) -> Wire:
         _, connection, wire = connect(lambda exchange: exchange.reply(Answer(plain)))
-        connection.data_received(request_bytes("GET", "/", b"", {"accept-encoding": accepted}))
+        connection.receive(request_bytes("GET", "/", b"", {"accept-encoding": accepted}))
         return wire
 
     for accepted, unpack in (("gzip", gzip.decompress), ("br, deflate;q=0.5", zlib.decompress)):

@@ -136,9 +136,9 @@ async def ask(
     connection, wire = connected(served)
     content = request_bytes(verb, path, body, headers or {})
     half = len(content) - len(body) // 2
-    connection.data_received(content[:half])
+    connection.receive(content[:half])
     if half < len(content):
-        connection.data_received(content[half:])
+        connection.receive(content[half:])
     if leave:
         connection.connection_lost(None)
         await asyncio.sleep(0.01)

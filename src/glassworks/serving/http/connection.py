@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 _SAME_WRITE = 65_536
 """Bytes; a larger body is handed over beside its head rather than copied behind it."""
+_READ = memoryview(bytearray(65_536))
+"""What all connections of the loop read into, each in its turn: a large body passes through without a second copy of
+more than this size."""
 _QUEUED = 16
 """Pipelined requests that are read ahead of their turn."""
 _REQUEST_ID = 128
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """HTTP/1.1 with keep-alive and pipelining. Methods named `on_...` are called by the parser."""
 
     def __init__(self, service: Service) -> None:
@@ -55,7 +58,14 @@ class Connection(asyncio.Protocol):
         self._waiting.clear()
         self._parser = None
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _READ
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.receive(_READ[:nbytes])
+
+    def receive(self, data: bytes | memoryview) -> None:
+        """Go on with what arrived; nothing of it is referred to afterwards."""
         if self._closing:
             return
         try:
@@ -69,7 +79,7 @@ class Connection(asyncio.Protocol):
             # request again as the plain one that it may be taken for.
             head = self._plain_head()
             self._parser = httptools.HttpRequestParser(self)
-            self.data_received(head + data[upgrade.args[0] :])
+            self.receive(head + bytes(data[upgrade.args[0] :]))
         except httptools.HttpParserError as error:
             cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
             if self._refused is None:

@@ -199,6 +199,8 @@ def test_processes_that_create_keys_at_once_lose_none(store: KeyStore, home: Pat
         assert child.stdin is not None
         child.stdin.write("go\n")
         child.stdin.flush()
-    assert [child.communicate(timeout=60) and child.returncode for child in children] == [0, 0, 0]
+    for child in children:
+        child.communicate(timeout=60)
+        assert child.returncode == 0
     names = {f"{name}-{number}" for name in ("shop", "bank", "farm") for number in range(5)}
     assert {key.name for key in store.list()} == names
