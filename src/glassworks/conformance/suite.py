@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from glassworks.conformance import checks
 from glassworks.conformance.target import Failed, NotOffered, Target
+from glassworks.errors import GlassworksError
 
 _NAME = re.compile(r"c(\d+)_(\w+)")
 Result = Literal["passed", "failed", "not offered"]
@@ -56,7 +57,7 @@ def run(target: Target, selected: Sequence[Check] | None = None) -> Iterator[Out
             result, seen = "not offered", str(missing)
         except Failed as failed:
             result, seen = "failed", str(failed)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except (GlassworksError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             result, seen = "failed", f"the answer cannot be understood: {type(error).__name__} {error}"
         yield Outcome(
             id=check.id,

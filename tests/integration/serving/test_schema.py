@@ -1,0 +1,27 @@
+"""Requests that schemathesis makes up from our OpenAPI document: every answer is one that the document tells of."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.integration.serving.running import serving
+
+from glassworks.packaging.bundle import Bundle
+
+CHECKS = "not_a_server_error,response_schema_conformance,content_type_conformance,status_code_conformance"
+RUN = "from schemathesis.cli import schemathesis; schemathesis()"
+
+
+def test_made_up_requests_get_documented_answers(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    with serving(tmp_path, str(tiny_bundle.folder)) as server:
+        config = tmp_path / "schemathesis.toml"
+        config.write_text(f'[parameters]\nmodel = "{server.model}"\nversion = "1"\n', encoding="utf-8")
+        url = f"http://{server.address}/openapi.json"
+        command = [sys.executable, "-c", RUN, "--config-file", str(config), "run", url]
+        options = ["--checks", CHECKS, "--max-examples", "8", "--seed", "1", "--no-color"]
+        done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout[-3000:]
+        assert " passed" in done.stdout
+        assert server.get("/v2/health/ready")["ready"] is True
