@@ -11,8 +11,8 @@ make_env() { # name interpreter packages...
 }
 make_env kserve python3 "kserve==0.21.0"
 make_env mlserver python3 "mlserver==1.7.1"
-make_env bentoml python3 bentoml
-make_env litserve python3 litserve
-make_env rayserve python3 "ray[serve]"
-make_env triton "${TRITON_PYTHON:-python3}" nvidia-pytriton
+make_env bentoml python3 "bentoml==1.4.39"
+make_env litserve python3 "litserve==0.2.19"
+make_env rayserve python3 "ray[serve]==2.60.0"
+make_env triton "${TRITON_PYTHON:-python3}" "nvidia-pytriton==0.7.0"
 make_env bare python3 uvicorn uvloop httptools msgspec orjson
