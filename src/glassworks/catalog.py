@@ -88,6 +88,8 @@ def _found(contract: type) -> Mapping[str, Any]:
 def _modules(contract: type) -> Iterable[ModuleType]:
     home = importlib.import_module(_HOMES[contract])
     for info in pkgutil.iter_modules(home.__path__):
+        if info.name.startswith("_"):  # what several implementations share
+            continue
         yield importlib.import_module(f"{home.__name__}.{info.name}")
     for point in entry_points(group=f"glassworks.{contract.__name__.lower()}"):
         yield importlib.import_module(point.module)

@@ -41,7 +41,16 @@ class DataConfig(Record):
     """Where the examples come from and how they are split."""
 
     source: str = Field(pattern=r"^[a-z]+:.+")
-    """`sample:NAME`, `folder:PATH` or `npz:PATH`."""
+    """Pictures: `sample:NAME`, `folder:PATH` or `npz:PATH`. Texts: `sample:NAME`, `csv:PATH`, `jsonl:PATH`, `parquet:PATH`
+    or `hf:OWNER/NAME`."""
+    text: str = "text"
+    """The column that holds the text."""
+    label: str = "label"
+    """The column that holds the label."""
+    separator: str = ""
+    """What stands between the labels of a text that may have several, such as `|`; without it each has one."""
+    unlabeled: str = ""
+    """A further source of texts; from them words are learned, never labels."""
     validation: float = Field(default=0.15, gt=0, lt=0.5)
     """Share of the examples that choose the epoch, the engine and the precision."""
     test: float = Field(default=0.15, gt=0, lt=0.5)
@@ -249,8 +258,13 @@ def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Relative data paths count from the job file, so that a job means the same wherever it is started."""
     data = table.get("data")
     if isinstance(data, dict) and isinstance(data.get("source"), str):
-        scheme, separator, rest = data["source"].partition(":")
-        if separator and scheme not in ("sample", "hf", "package") and not Path(rest).is_absolute():
-            data = {**data, "source": f"{scheme}:{(folder / rest).resolve()}"}
-            return {**table, "data": data}
+        places = {key: data[key] for key in ("source", "unlabeled") if isinstance(data.get(key), str)}
+        return {**table, "data": {**data, **{key: _absolute(place, folder) for key, place in places.items()}}}
     return table
+
+
+def _absolute(source: str, folder: Path) -> str:
+    scheme, separator, rest = source.partition(":")
+    if not separator or scheme in ("sample", "hf", "package") or Path(rest).is_absolute():
+        return source
+    return f"{scheme}:{(folder / rest).resolve()}"

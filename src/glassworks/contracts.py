@@ -8,7 +8,7 @@ Shape letters: N examples, C channels, H height, W width, K classes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -65,14 +65,16 @@ class Measurement(Record):
 class Artifact(Record):
     """One executable file of a model, and what a runtime must know to open it.
 
-    `file` is relative to the folder that holds the artifact (a bundle or a run).
-    `role` says what the graph computes: `predict` (inputs -> outputs), `gradient`
-    (input, target -> scores, gradient) or `cam` (input, target -> scores, map).
+    `file` is relative to the folder that holds the artifact (a bundle or a run), and so are the files `beside` it
+    that its task needs, such as a tokenizer. `role` says what the graph computes: `predict` (inputs -> outputs),
+    `gradient` (input, target -> scores, gradient), `cam` (input, target -> scores, map) or `embed`
+    (tokens -> what `gradient` takes).
     """
 
     role: str
     format: str
     file: str
+    beside: tuple[str, ...] = ()
     precision: Precision = "fp32"
     runtime: str = ""
     threads: int = 1
@@ -120,10 +122,15 @@ class Opened:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """One part of a data set. `x` is as the task stores it (pictures: uint8 N H W C), `y` int64 N."""
+    """One part of a data set. `x` is as the task stores it: pictures uint8 N H W C, texts an object array of str.
+
+    `y` is int64 N, or 0 and 1 in int64 N K where an example has several labels. `soft` are a teacher's probabilities
+    (N K) to learn from.
+    """
 
     x: Array
     y: NDArray[np.int64]
+    soft: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -169,13 +176,15 @@ class Differentiable:
 
     `network` maps one float input (N ...) to scores (N K) and equals `head(features(x))`, where
     `features` ends at the last spatial activation (N C h w); both are None for a network without one.
-    `example` is an input of at least two rows. All are PyTorch objects in evaluation mode.
+    `example` is an input of at least two rows. All are PyTorch objects in evaluation mode. `free` counts the leading
+    dimensions of the input that may have any size: 1, or 2 for sequences (N T D).
     """
 
     network: Any
     example: Any
     features: Any = None
     head: Any = None
+    free: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +216,10 @@ class Attribution:
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """An attribution with its grade and what it belongs to."""
+    """An attribution with its grade and what it belongs to.
+
+    `spans` are (start, end) characters of the text that the values belong to, one a value; together they are the text.
+    """
 
     method: str
     target: int
@@ -219,6 +231,7 @@ class Explanation:
     artifact_sha256: str
     milliseconds: float
     quality: Mapping[str, float] = field(default_factory=dict)
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 class Progress(ABC):
@@ -260,6 +273,49 @@ class Task(ABC):
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """Outputs as people read them: one object a row."""
 
+    def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
+        """A `predict` session that takes and gives what the model's signature says; here the engine's own."""
+        return session
+
+    def calibration(self, x: Array, opened: Opened, preprocessing: Mapping[str, Any]) -> list[Tensors]:
+        """Stored examples one by one as the graph in `opened` takes them."""
+        tensors = self.encode(x, preprocessing)
+        return [{name: values[row : row + 1] for name, values in tensors.items()} for row in range(len(x))]
+
+    @abstractmethod
+    def subject(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> Subject:
+        """One example (input tensors of one row) as explainers see it; `sessions` opens an artifact by its role.
+
+        `baseline` is what counts as nothing there. Raises InputError for one that does not fit.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What explainers of a role work on: `session` takes rows like `example` and `baseline` (1 ...)."""
+
+    session: Session
+    example: NDArray[np.float32]
+    baseline: NDArray[np.float32]
+
+
+class Subject(ABC):
+    """One example as explainers and graders see it."""
+
+    input: str
+    """The input that is explained."""
+    outputs: Tensors
+    """The predict artifact's own; the first one holds a probability a class."""
+    spans: tuple[tuple[int, int], ...] = ()
+
+    @abstractmethod
+    def view(self, role: str) -> View:
+        """What explainers of the role work on. The session of `predict` gives probabilities (N K)."""
+
+    def place(self, role: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """An explainer's values, of the shape of its view's example, at the places of `predict`'s example."""
+        return values
+
 
 class Session(ABC):
     """An opened artifact. Thread-safe; holds no state between calls."""
@@ -298,10 +354,10 @@ class Pass(ABC):
     needs: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def apply(self, opened: Opened, calibration: Tensors) -> Artifact:
+    def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
         """Write the new artifact into the same folder and return its record.
 
-        `calibration` holds rows of the model's inputs from the training split.
+        `calibration` are single examples of the training split as the graph takes them.
         """
 
 
@@ -336,6 +392,10 @@ class Family(ABC):
     @abstractmethod
     def differentiable(self, model: Model) -> Differentiable:
         """The function from explainable input to scores, for `explanation.compile` to trace."""
+
+    def explanations(self, model: Model, folder: Path) -> tuple[Artifact, ...] | None:
+        """Artifacts of explainers that the family writes into `folder` itself; None leaves it to the compiler."""
+        return None
 
     @abstractmethod
     def tiny(self, folder: Path) -> Job:

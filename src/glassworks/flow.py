@@ -28,7 +28,7 @@ from glassworks.contracts import (
 from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import CALIBRATION_ROWS, Trial, first_runtime
 from glassworks.optimization.search import optimize as search
-from glassworks.packaging.assemble import Parts, assemble
+from glassworks.packaging.assemble import Parts, assemble, files_of
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry, Version
@@ -127,8 +127,8 @@ def optimize(
     exported = roles.get("reference", roles["predict"]).model_copy(update={"role": "predict"})
     work = _empty(registry.home / "runs" / f"optimize-{resolved.bundle.sha256[:12]}")
     try:
-        for artifact in manifest.artifacts:
-            shutil.copyfile(folder / artifact.file, work / artifact.file)
+        for name in files_of(manifest.artifacts):
+            shutil.copyfile(folder / name, work / name)
         task = get(Task, family.task)
         trial = _trial(task, Opened(artifact=exported, folder=work), dataset, manifest.preprocessing)
         served, report = search(trial, job.optimization, progress)
@@ -202,7 +202,9 @@ def _export(family: Family, model: Model, folder: Path, progress: Progress) -> t
 
     progress.start("export")
     exported = family.export(model, folder)
-    compiled = compile_explanations(family.differentiable(model), folder)
+    compiled = family.explanations(model, folder)
+    if compiled is None:
+        compiled = compile_explanations(family.differentiable(model), folder)
     progress.finish(f"{', '.join(artifact.role for artifact in (exported, *compiled))} graphs")
     return exported, compiled
 
@@ -213,7 +215,8 @@ def _trial(task: Task, exported: Opened, dataset: Dataset, preprocessing: Mappin
     return Trial(
         task=task,
         opened=exported,
-        calibration=task.encode(dataset.splits["train"].x[:CALIBRATION_ROWS], preprocessing),
+        preprocessing=preprocessing,
+        calibration=task.calibration(dataset.splits["train"].x[:CALIBRATION_ROWS], exported, preprocessing),
         validation=task.encode(validation.x, preprocessing),
         targets=validation.y,
     )

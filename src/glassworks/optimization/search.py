@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import found, get
 from glassworks.config import OptimizationConfig
@@ -14,6 +14,7 @@ from glassworks.errors import GlassworksError, Unsupported
 from glassworks.optimization.measure import measure_latencies, predict_all
 from glassworks.optimization.objective import Objective, parse_objective
 from glassworks.optimization.report import OptimizationReport
+from glassworks.runtimes import open_session
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +34,8 @@ class Trial:
 
     task: Task
     opened: Opened
-    calibration: Tensors
+    preprocessing: Mapping[str, Any]
+    calibration: Sequence[Tensors]
     validation: Tensors
     targets: NDArray[np.int64]
 
@@ -97,7 +99,9 @@ def _candidates(trial: Trial, config: OptimizationConfig, progress: Progress) ->
             try:
                 if reason := runtime.precisions[artifact.precision]:
                     raise Unsupported(reason, "choose another runtime")
-                session = get(Runtime, runtime.name).open(Opened(artifact=chosen, folder=trial.opened.folder))
+                session = open_session(
+                    trial.task, Opened(artifact=chosen, folder=trial.opened.folder), trial.preprocessing
+                )
             except GlassworksError as error:
                 excluded.append(
                     Candidate(name=name, engine=runtime.name, precision=artifact.precision, excluded=error.problem)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import get
 from glassworks.config import Job
-from glassworks.contracts import Artifact, Dataset, Family, Lineage, Opened, Runtime, Session, Task
+from glassworks.contracts import Artifact, Dataset, Family, Lineage, Opened, Session, Task
 from glassworks.optimization.measure import predict_all
 from glassworks.optimization.report import OptimizationReport
 from glassworks.packaging.bundle import Bundle, write_bundle
@@ -20,6 +20,7 @@ from glassworks.packaging.card import write_card
 from glassworks.packaging.fidelity import measure_fidelity
 from glassworks.packaging.machine import instruction_set
 from glassworks.packaging.manifest import Manifest
+from glassworks.runtimes import open_session
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Signature
@@ -49,8 +50,8 @@ class Parts:
 
 def assemble(parts: Parts, folder: Path) -> Bundle:
     """Write the bundle into the empty `folder`. The metrics are of the served artifact on the test split."""
-    for artifact in parts.artifacts:
-        shutil.copyfile(parts.folder / artifact.file, folder / artifact.file)
+    for name in files_of(parts.artifacts):
+        shutil.copyfile(parts.folder / name, folder / name)
     session = _open(parts, "predict")
     test = parts.dataset.splits["test"]
     tensors = parts.task.encode(test.x, parts.preprocessing)
@@ -69,7 +70,7 @@ def assemble(parts: Parts, folder: Path) -> Bundle:
         artifacts=parts.artifacts,
         explainers=_explainers(parts),
         metrics=parts.task.measure(probabilities, test.y),
-        fidelity=measure_fidelity(parts.task, parts.dataset, parts.preprocessing, lambda role: _open(parts, role)),
+        fidelity=measure_fidelity(parts, lambda role: _open(parts, role)),
         data_fingerprint=parts.dataset.fingerprint,
         lineage=parts.lineage,
         job=parts.job.model_dump(mode="json"),
@@ -88,7 +89,12 @@ def assemble(parts: Parts, folder: Path) -> Bundle:
 def _open(parts: Parts, role: str) -> Session:
     artifact = next((a for a in parts.artifacts if a.role == role), None)
     artifact = artifact or next(a for a in parts.artifacts if a.role == "predict")
-    return get(Runtime, artifact.runtime).open(Opened(artifact=artifact, folder=parts.folder))
+    return open_session(parts.task, Opened(artifact=artifact, folder=parts.folder), parts.preprocessing)
+
+
+def files_of(artifacts: Sequence[Artifact]) -> tuple[str, ...]:
+    """The files of artifacts and those beside them, each once."""
+    return tuple(dict.fromkeys(name for artifact in artifacts for name in (artifact.file, *artifact.beside)))
 
 
 def _explainers(parts: Parts) -> tuple[str, ...]:
@@ -111,9 +117,18 @@ def _samples(parts: Parts, tensors: Mapping[str, Array], session: Session) -> li
 
 def _tensors(tensors: Mapping[str, Array]) -> Sequence[dict[str, Any]]:
     return [
-        {"name": name, "shape": list(values.shape), "datatype": "FP32", "data": values.ravel().tolist()}
+        {"name": name, "shape": list(values.shape), "datatype": _datatype(values), "data": _data(values)}
         for name, values in tensors.items()
     ]
+
+
+def _datatype(values: Array) -> str:
+    return {"O": "BYTES", "b": "BOOL"}.get(values.dtype.kind, "FP32")
+
+
+def _data(values: Array) -> list[Any]:
+    flat: list[Any] = values.ravel().tolist()
+    return [value.decode("utf-8") if isinstance(value, bytes) else value for value in flat]
 
 
 def _libraries() -> dict[str, str]:

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from glassworks.contracts import Budget, Dataset, Explanation, Session, Task
+from glassworks.catalog import get
+from glassworks.contracts import Budget, Explainer, Explanation, Session
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from glassworks.contracts import Tensors
+    from glassworks.packaging.assemble import Parts
 
 _EXAMPLES = 16
+_GRADED = "integrated_gradients"
 
 
-def measure_fidelity(
-    task: Task, dataset: Dataset, preprocessing: Mapping[str, Any], sessions: Callable[[str], Session]
-) -> dict[str, float]:
+def measure_fidelity(parts: Parts, sessions: Callable[[str], Session]) -> dict[str, float]:
     """Agreement of the float graph and the served one, and the grade of integrated gradients on the served one.
 
-    `prediction_agreement`: share of validation examples with the same answer. `occlusion_spearman` and
-    `occlusion_top_tenth_iou`: mean agreement of occlusion maps of both graphs over 16 examples.
-    `faithfulness_z`, `completeness_gap`: medians over the same examples, of float gradients judged by the
-    served graph's own answers.
+    `prediction_agreement`: share of validation examples with the same answer. `NAME_spearman` and
+    `NAME_top_tenth_iou`: mean agreement of both graphs' attributions over 16 examples, by the family's first method
+    that needs predictions only. `faithfulness_z`, `completeness_gap`: medians over the same examples, of float
+    gradients judged by the served graph's own answers.
     """
     import numpy as np
 
@@ -34,12 +34,14 @@ def measure_fidelity(
     def floating(role: str) -> Session:
         return served("reference" if role == "predict" else role)
 
-    tensors = task.encode(dataset.splits["validation"].x, preprocessing)
-    name, values = next(iter(tensors.items()))
+    x = parts.dataset.splits["validation"].x
+    tensors = parts.task.encode(x, parts.preprocessing)
     answers = [predict_all(served(role), tensors).argmax(axis=1) for role in ("predict", "reference")]
     rows = [
-        _compare(served, floating, np.ascontiguousarray(values[row][None], np.float32), name, int(answers[0][row]))
-        for row in range(min(_EXAMPLES, len(values)))
+        _compare(
+            parts, served, floating, parts.task.encode(x[row : row + 1], parts.preprocessing), int(answers[0][row])
+        )
+        for row in range(min(_EXAMPLES, len(x)))
     ]
     middle = {"faithfulness_z": np.median, "completeness_gap": np.median}
     return {
@@ -49,35 +51,33 @@ def measure_fidelity(
 
 
 def _compare(
-    served: Callable[[str], Session],
-    floating: Callable[[str], Session],
-    example: NDArray[np.float32],
-    name: str,
-    target: int,
+    parts: Parts, served: Callable[[str], Session], floating: Callable[[str], Session], tensors: Tensors, target: int
 ) -> dict[str, float]:
-    """One example: occlusion maps of both graphs, and integrated gradients graded on the served one."""
+    """One example: attributions of both graphs, and integrated gradients graded on the served one."""
     from glassworks.explanation import explain
     from glassworks.explanation.quality import agreement
 
     def ask(sessions: Callable[[str], Session], method: str, grade: bool) -> Explanation:
         return explain(
-            sessions,
-            example,
+            parts.task.subject(tensors, sessions, None),
             method=method,
             target=target,
-            baseline=None,
             budget=Budget(),
             seed=0,
             labels=(),
-            input_name=name,
             artifact_sha256="",
             grade=grade,
         )
 
-    maps = [ask(sessions, "occlusion", False).attribution.values for sessions in (served, floating)]
-    graded = ask(served, "integrated_gradients", True)
-    return {
-        **{f"occlusion_{key}": value for key, value in agreement(maps[0], maps[1]).items()},
-        "faithfulness_z": graded.quality["faithfulness_z"],
-        "completeness_gap": graded.attribution.gap or 0.0,
-    }
+    measured: dict[str, float] = {}
+    anywhere = next((name for name in parts.family.explainers if get(Explainer, name).role == "predict"), None)
+    if anywhere is not None:
+        maps = [ask(sessions, anywhere, False).attribution.values for sessions in (served, floating)]
+        measured |= {f"{anywhere}_{key}": value for key, value in agreement(maps[0], maps[1]).items()}
+    if _GRADED in parts.family.explainers:
+        graded = ask(served, _GRADED, True)
+        measured |= {
+            "faithfulness_z": graded.quality["faithfulness_z"],
+            "completeness_gap": graded.attribution.gap or 0.0,
+        }
+    return measured

@@ -41,7 +41,7 @@ class Manifest(Record):
     family: str
     signature: Signature
     labels: tuple[str, ...] = ()
-    preprocessing: dict[str, str | int | float | bool | list[JsonValue]] = {}
+    preprocessing: dict[str, JsonValue] = {}
     artifacts: tuple[Artifact, ...] = ()
     explainers: tuple[str, ...] = ()
     metrics: dict[str, Measurement] = {}
@@ -136,5 +136,6 @@ def _check_paths(manifest: Manifest, where: str) -> None:
     if twice:
         raise BundleError(f"{where} has two artifacts of the role '{twice[0]}'", _DAMAGED)
     for artifact in manifest.artifacts:
-        if check_path(artifact.file, where) not in manifest.files:
-            raise BundleError(f"{where} lists no file '{artifact.file}' for the role '{artifact.role}'", _DAMAGED)
+        for name in (artifact.file, *artifact.beside):
+            if check_path(name, where) not in manifest.files:
+                raise BundleError(f"{where} lists no file '{name}' for the role '{artifact.role}'", _DAMAGED)

@@ -6,9 +6,10 @@ import threading
 from typing import TYPE_CHECKING
 
 from glassworks.catalog import get
-from glassworks.contracts import Budget, Device, Explanation, Runtime, Session, Task
+from glassworks.contracts import Budget, Device, Explanation, Session, Subject, Task
 from glassworks.errors import Unsupported
 from glassworks.packaging.bundle import Bundle
+from glassworks.runtimes import open_session
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
@@ -29,7 +30,7 @@ class OpenedBundle:
         with self._lock:
             if role not in self._sessions:
                 opened = self.bundle.artifact(role)
-                self._sessions[role] = get(Runtime, opened.artifact.runtime).open(opened, self._device)
+                self._sessions[role] = open_session(self.task, opened, self.manifest.preprocessing, self._device)
             return self._sessions[role]
 
     def read(self, value: bytes) -> Array:
@@ -60,27 +61,25 @@ class OpenedBundle:
         grade: bool = True,
     ) -> Explanation:
         """Explain the answer for one stored example (1 ...); the first method of the bundle unless one is named."""
-        import numpy as np
-
         from glassworks.explanation import explain
 
         methods = self.manifest.explainers
         if method is not None and method not in methods:
             raise Unsupported(f"this model has no explanation method '{method}'", f"it has: {', '.join(methods)}")
-        name, tensor = next(iter(self.task.encode(x, self.manifest.preprocessing).items()))
         return explain(
-            self.session,
-            np.asarray(tensor, np.float32),
+            self.subject(self.task.encode(x, self.manifest.preprocessing), baseline),
             method=method or methods[0],
             target=target,
-            baseline=baseline,
             budget=budget or self.budget(),
             seed=seed,
             labels=self.manifest.labels,
-            input_name=name,
             artifact_sha256=self.bundle.artifact_sha256("predict"),
             grade=grade,
         )
+
+    def subject(self, tensors: Tensors, baseline: float | None = None) -> Subject:
+        """One example (input tensors of one row) as explainers see it. Raises InputError."""
+        return self.task.subject(tensors, self.session, baseline)
 
     def close(self) -> None:
         """Give the engines' memory back."""

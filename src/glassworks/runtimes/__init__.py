@@ -1,1 +1,21 @@
 """Runtimes: each file opens an artifact in one engine and runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from glassworks.catalog import get
+from glassworks.contracts import Device, Opened, Runtime, Session, Task
+
+
+def open_session(task: Task, opened: Opened, preprocessing: Mapping[str, Any], device: Device = "cpu") -> Session:
+    """Open an artifact in its runtime; one that predicts takes and gives what the model's signature says.
+
+    Raises BundleError when the file is not what it says.
+    """
+    session = get(Runtime, opened.artifact.runtime).open(opened, device)
+    return task.wrap(session, opened, preprocessing) if opened.artifact.role in PREDICTING else session
+
+
+PREDICTING = ("predict", "reference")

@@ -115,23 +115,22 @@ class LoadedModel:
     async def _explained(self, tensors: Tensors, options: ExplainOptions) -> list[Explanation]:
         from glassworks.explanation import explain
 
-        name, values = next(iter(tensors.items()))
-        if not np.isfinite(values).all():
-            raise InputError(f"the input '{name}' holds values that are not finite", "send finite numbers to explain")
-        one = functools.partial(
+        ask = functools.partial(
             explain,
-            self.opened.session,
             method=self._method(options.method),
             target=self._target(options.target),
-            baseline=options.baseline,
             budget=self.opened.budget(options.budget_ms),
             seed=options.seed,
             grade=options.grade,
             labels=self.manifest.labels,
-            input_name=name,
             artifact_sha256=self.opened.bundle.artifact_sha256("predict"),
         )
-        rows = np.split(np.ascontiguousarray(values, np.float32), len(values))
+
+        def one(row: int) -> Explanation:
+            example = {name: values[row : row + 1] for name, values in tensors.items()}
+            return ask(self.opened.subject(example, options.baseline))
+
+        rows = range(len(next(iter(tensors.values()))))
         return await self._threads.explaining.each([functools.partial(one, row) for row in rows])
 
     def checked(self, tensors: Tensors) -> Tensors | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -100,3 +101,12 @@ def storage_errors(path: Path) -> Iterator[None]:
             else "make the folder writable, or set GLASSWORKS_HOME"
         )
         raise StorageError(f"cannot write {path}: {what}", mend) from error
+
+
+def weights_sha256(network: torch.nn.Module) -> str:
+    """SHA-256 over every tensor of the network, by name."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -50,6 +50,8 @@ class Learner:
     examples: int
     loss: Callable[[torch.Tensor], torch.Tensor]
     evaluate: Callable[[], Mapping[str, float]]
+    arrange: Callable[[torch.Tensor], torch.Tensor] | None = None
+    """Puts the random order of an epoch into another one, such as texts of like length together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +182,8 @@ class _Run:
         place = self.state.step % self.per_epoch
         if place == 0:
             self.order = torch.randperm(self.learner.examples)
+            if self.learner.arrange is not None:
+                self.order = self.learner.arrange(self.order)
         total = torch.zeros((), dtype=torch.float32, device=next(self.learner.network.parameters()).device)
         self.learner.network.train()
         for index in range(place, self.per_epoch):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -25,7 +24,7 @@ from glassworks.families.convnet.augment import Augmentation, Kind, augmentation
 from glassworks.families.convnet.export import signature
 from glassworks.families.convnet.networks import Network, Standardize, arrange
 from glassworks.families.convnet.recipes import RECIPES, Recipe, Shape
-from glassworks.training.checkpoint import load_checkpoint, save_checkpoint
+from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
 from glassworks.training.loop import STATE, Learner, Plan, fit
 from glassworks.training.machine import choose_device, choose_precision, usable_cpus
 
@@ -271,15 +270,6 @@ def evaluate(network: nn.Module, pixels: Tensor, targets: Tensor) -> Mapping[str
     answers = targets.cpu()
     loss = functional.nll_loss(scores.clamp_min(1e-12).log(), answers)
     return {"accuracy": float((scores.argmax(dim=1) == answers).float().mean()), "validation_loss": float(loss)}
-
-
-def weights_sha256(network: nn.Module) -> str:
-    """SHA-256 over every tensor of the network, by name."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from glassworks.contracts import Artifact, Opened, Pass, Precision
@@ -17,5 +18,5 @@ class Bfloat16(Pass):
     accepts: ClassVar[frozenset[str]] = frozenset({"onnx", "openvino"})
     precision: ClassVar[Precision] = "bf16"
 
-    def apply(self, opened: Opened, calibration: Tensors) -> Artifact:
+    def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
         return opened.artifact.model_copy(update={"precision": "bf16", "made_by": self.name})

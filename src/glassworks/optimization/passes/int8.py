@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from glassworks.contracts import Artifact, Opened, Pass, Precision
@@ -24,14 +24,15 @@ class StaticInt8(Pass):
     precision: ClassVar[Precision] = "int8"
     needs: ClassVar[tuple[str, ...]] = ("nncf", "onnx")
 
-    def apply(self, opened: Opened, calibration: Tensors) -> Artifact:
+    def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
         import onnx
 
-        rows = len(next(iter(calibration.values())))
-        samples = [{name: values[row : row + 1] for name, values in calibration.items()} for row in range(rows)]
         with _quiet_nncf() as nncf:
             graph = nncf.quantize(
-                onnx.load(opened.path), nncf.Dataset(samples), subset_size=rows, target_device=nncf.TargetDevice.CPU
+                onnx.load(opened.path),
+                nncf.Dataset(list(calibration)),
+                subset_size=len(calibration),
+                target_device=nncf.TargetDevice.CPU,
             )
         if not any(node.op_type == "QuantizeLinear" for node in graph.graph.node):
             raise Unsupported("int8 found nothing to quantize in this graph", "keep the fp32 artifact")

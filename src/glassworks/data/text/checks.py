@@ -1,0 +1,109 @@
+"""What is wrong with labelled texts, in numbers and in sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.contracts import Record
+from glassworks.data.text.collection import Texts
+from glassworks.data.text.duplicates import Copies, find_copies
+
+_TINY, _IMBALANCED, _NAMED, _SHOWN = 10, 3.0, 20, 60
+
+
+class TextReport(Record):
+    """`examples` counts readable texts, `distinct` those with different letters and digits; `duplicates` are the rest.
+
+    `near_duplicates` counts distinct texts that are near copies of another one. `contradictions` counts groups of the
+    same text under different labels; `contradictory` names the first 20. `lengths` are quantiles in characters.
+    """
+
+    examples: int
+    distinct: int
+    duplicates: int
+    near_duplicates: int
+    contradictions: int
+    contradictory: tuple[tuple[str, ...], ...]
+    unreadable: tuple[tuple[str, str], ...]
+    imbalance: float
+    class_counts: dict[str, int]
+    tiny_classes: tuple[str, ...]
+    lengths: dict[str, int]
+    fingerprint: str
+    findings: tuple[str, ...]
+
+
+def check_texts(texts: Texts, copies: Copies | None = None) -> TextReport:
+    """Look for copies, contradictions, unreadable rows, imbalance and tiny classes."""
+    copies = copies or find_copies(texts.texts)
+    counts = (
+        texts.targets.sum(axis=0) if texts.multi_label else np.bincount(texts.targets, minlength=len(texts.classes))
+    )
+    distinct = int(copies.same.max()) + 1
+    groups = contradictory(texts, copies)
+    lengths = np.array([len(text) for text in texts.texts])
+    report = TextReport(
+        examples=len(texts),
+        distinct=distinct,
+        duplicates=len(texts) - distinct,
+        near_duplicates=distinct - (int(copies.near.max()) + 1),
+        contradictions=len(groups),
+        contradictory=tuple(_names(texts, members) for members in groups[:_NAMED]),
+        unreadable=texts.unreadable,
+        imbalance=round(float(counts.max() / max(counts.min(), 1)), 3),
+        class_counts={name: int(count) for name, count in zip(texts.classes, counts, strict=True)},
+        tiny_classes=tuple(name for name, count in zip(texts.classes, counts, strict=True) if count < _TINY),
+        lengths={name: int(np.quantile(lengths, share)) for name, share in _QUANTILES.items()},
+        fingerprint=texts.fingerprint,
+        findings=(),
+    )
+    return report.model_copy(update={"findings": tuple(_findings(report))})
+
+
+_QUANTILES = {"smallest": 0.0, "median": 0.5, "p95": 0.95, "p99": 0.99, "largest": 1.0}
+
+
+def contradictory(texts: Texts, copies: Copies) -> list[NDArray[np.int64]]:
+    """The members of each group of the same text that stands under different labels."""
+    _, code = np.unique(texts.targets, axis=0, return_inverse=True)
+    order = np.argsort(copies.same, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(copies.same[order])) + 1)
+    return [members for members in groups if len(members) > 1 and len(np.unique(code[members])) > 1]
+
+
+def _names(texts: Texts, members: NDArray[np.int64]) -> tuple[str, ...]:
+    _, first = np.unique(texts.targets[members], axis=0, return_index=True)
+    return tuple(
+        f"{texts.names[index]} ({texts.labels(index)}): {texts.texts[index][:_SHOWN]}" for index in members[first]
+    )
+
+
+def _findings(report: TextReport) -> Iterator[str]:
+    if report.contradictions:
+        yield (
+            f"contradictory labels: {report.contradictions:,} texts stand under different labels and are left out of all "
+            f"splits, for example {' = '.join(report.contradictory[0])}"
+        )
+    if report.unreadable:
+        name, reason = report.unreadable[0]
+        yield f"{len(report.unreadable):,} rows are left out, for example {name}: {reason}"
+    if report.duplicates:
+        yield (
+            f"{report.duplicates:,} of {report.examples:,} examples ({report.duplicates / report.examples:.1%}) have the "
+            "letters of another one; one of each is kept"
+        )
+    if report.near_duplicates:
+        yield f"{report.near_duplicates:,} distinct texts are near copies of another; they stand in one split together"
+    if report.tiny_classes:
+        named = ", ".join(f"{name} ({report.class_counts[name]})" for name in report.tiny_classes[:5])
+        yield f"{len(report.tiny_classes):,} classes have fewer than {_TINY} examples: {named}"
+    if report.imbalance >= _IMBALANCED:
+        largest = max(report.class_counts, key=report.class_counts.__getitem__)
+        smallest = min(report.class_counts, key=report.class_counts.__getitem__)
+        yield (
+            f"classes are imbalanced: '{largest}' has {report.imbalance:.1f} times the examples of '{smallest}'; "
+            'training.class_weights = "balanced" weighs them alike'
+        )

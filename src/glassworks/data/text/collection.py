@@ -1,0 +1,108 @@
+"""Labelled texts of any source."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.errors import DataError
+
+_FORMAT = b"glassworks-texts-1"
+_NOT_WORDS = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texts:
+    """Labelled texts of a source. `targets` count in `classes`: int64 N, or 0 and 1 in int64 N K for several labels.
+
+    `names` say where each text stands, `unreadable` are (name, reason). The order does not change `fingerprint`.
+    """
+
+    source: str
+    texts: tuple[str, ...]
+    names: tuple[str, ...]
+    targets: NDArray[np.int64]
+    classes: tuple[str, ...]
+    unreadable: tuple[tuple[str, str], ...]
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a text may have several labels, or none."""
+        return self.targets.ndim == 2
+
+    def labels(self, index: int) -> str:
+        """What stands beside a text, for people."""
+        if self.multi_label:
+            return ", ".join(self.classes[each] for each in np.flatnonzero(self.targets[index])) or "none"
+        return self.classes[int(self.targets[index])]
+
+
+def collect(source: str, rows: Iterable[tuple[str, str, str]], separator: str = "") -> Texts:
+    """Texts of (name, text, label); with a `separator` a label is several. Raises DataError where nothing is left.
+
+    A text without a letter, digit or sign, or without a label where one is needed, is named in `unreadable`.
+    """
+    kept: list[tuple[str, str, tuple[str, ...]]] = []
+    unreadable: list[tuple[str, str]] = []
+    for name, text, label in rows:
+        found = tuple(part.strip() for part in label.split(separator) if part.strip()) if separator else (label,)
+        if not text.strip():
+            unreadable.append((name, "the text is empty"))
+        elif not separator and not label.strip():
+            unreadable.append((name, "the label is empty"))
+        else:
+            kept.append((name, text, found))
+    if not kept:
+        why = f": {unreadable[0][0]}: {unreadable[0][1]}" if unreadable else ""
+        raise DataError(f"'{source}' holds no labelled text{why}", "give a source with texts and labels")
+    classes = sorted({label for _, _, labels in kept for label in labels})
+    targets = _targets([labels for _, _, labels in kept], classes, bool(separator))
+    texts = tuple(text for _, text, _ in kept)
+    return Texts(
+        source=source,
+        texts=texts,
+        names=tuple(name for name, _, _ in kept),
+        targets=targets,
+        classes=tuple(classes),
+        unreadable=tuple(unreadable),
+        fingerprint=_fingerprint(texts, targets, classes),
+    )
+
+
+def plain(text: str) -> str:
+    """What two texts have in common that differ only in width, case, spaces and punctuation."""
+    key = _NOT_WORDS.sub("", unicodedata.normalize("NFKC", text).casefold())
+    return key or text.strip()
+
+
+def _targets(labels: Sequence[tuple[str, ...]], classes: Sequence[str], several: bool) -> NDArray[np.int64]:
+    number = {name: index for index, name in enumerate(classes)}
+    if not several:
+        return np.array([number[each] for (each,) in labels], np.int64)
+    targets = np.zeros((len(labels), len(classes)), np.int64)
+    for row, each in zip(targets, labels, strict=True):
+        row[[number[label] for label in each]] = 1
+    return targets
+
+
+def _fingerprint(texts: Sequence[str], targets: NDArray[np.int64], classes: Sequence[str]) -> str:
+    whole = hashlib.sha256(_FORMAT)
+    for name in classes:
+        whole.update(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest())
+    digests = (
+        hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() + target.tobytes()
+        for text, target in zip(texts, targets, strict=True)
+    )
+    for digest in sorted(digests):
+        whole.update(digest)
+    return whole.hexdigest()

@@ -1,0 +1,118 @@
+"""Labelled texts become a data set: checked, and split without leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.contracts import Dataset, Split
+from glassworks.data.splits import NEEDED, split
+from glassworks.data.text.checks import check_texts, contradictory
+from glassworks.data.text.collection import Texts
+from glassworks.data.text.duplicates import Copies, find_copies
+from glassworks.errors import DataError
+
+if TYPE_CHECKING:
+    from glassworks.config import DataConfig, Job
+    from glassworks.data.text.sources import Columns
+
+
+def prepare_texts(texts: Texts, *, validation: float, test: float, seed: int) -> Dataset:
+    """Check and split; each split's `x` is an object array (N) of str.
+
+    Texts that stand under different labels are left out; of copies with equal letters only the first is kept, so that
+    no part counts one text twice; near copies stand in one part. Raises DataError when nothing can be measured.
+    """
+    copies = find_copies(texts.texts)
+    rows = kept_rows(texts, copies)
+    strata = _strata(texts.targets[rows])
+    counts = np.array([len(np.unique(copies.near[rows][strata == each])) for each in np.unique(strata)])
+    if len(rows) == 0 or (counts < NEEDED).all():
+        raise DataError(
+            f"'{texts.source}': no class has {NEEDED} distinct texts, one each to train, validate and test",
+            "add texts; copies of the same one do not count",
+        )
+    parts = split(strata, copies.near[rows], validation, test, seed)
+    return Dataset(
+        name=texts.source,
+        fingerprint=texts.fingerprint,
+        classes=texts.classes,
+        splits={name: as_split(texts, rows[part]) for name, part in parts.items()},
+        findings=check_texts(texts, copies).findings,
+    )
+
+
+def kept_rows(texts: Texts, copies: Copies) -> NDArray[np.int64]:
+    """The first text of each group with equal letters, unless its group stands under different labels."""
+    kept = np.zeros(len(texts), np.bool_)
+    kept[np.unique(copies.same, return_index=True)[1]] = True
+    for members in contradictory(texts, copies):
+        kept[members] = False
+    return np.flatnonzero(kept).astype(np.int64)
+
+
+def labelled_split(texts: Texts, labels: Sequence[str]) -> Split:
+    """All texts of another source; `y` counts in `labels`. Raises DataError for a label that is not among them."""
+    number = {name: index for index, name in enumerate(labels)}
+    unknown = [name for name in texts.classes if name not in number]
+    if unknown:
+        raise DataError(
+            f"'{texts.source}' holds labels that the model does not know: {', '.join(unknown[:5])}; "
+            f"it knows {', '.join(list(labels)[:20])}",
+            "give texts with the model's labels, or train a model with these",
+        )
+    translate = np.array([number[name] for name in texts.classes], np.int64)
+    if texts.multi_label:
+        targets = np.zeros((len(texts), len(labels)), np.int64)
+        targets[:, translate] = texts.targets
+    else:
+        targets = translate[texts.targets]
+    return Split(x=_array(texts.texts), y=targets)
+
+
+def as_split(texts: Texts, rows: NDArray[np.int64]) -> Split:
+    """Some rows."""
+    return Split(x=_array([texts.texts[row] for row in rows]), y=texts.targets[rows])
+
+
+def _strata(targets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What a split keeps the shares of: the class; of several labels the rarest one."""
+    if targets.ndim == 1:
+        return targets
+    frequency = targets.sum(axis=0)
+    weights = np.where(targets > 0, 1.0 / np.maximum(frequency, 1), 0.0)
+    return np.where(targets.any(axis=1), weights.argmax(axis=1), targets.shape[1]).astype(np.int64)
+
+
+def _array(texts: Sequence[str]) -> NDArray[np.object_]:
+    found = np.empty(len(texts), object)
+    found[:] = texts
+    return found
+
+
+def prepare_job(job: Job) -> Dataset:
+    """The job's data."""
+    from glassworks.data.text.sources import read_texts
+
+    data = job.data
+    return prepare_texts(
+        read_texts(data.source, columns_of(data)), validation=data.validation, test=data.test, seed=data.seed
+    )
+
+
+def columns_of(data: DataConfig) -> Columns:
+    """Where text and label stand in the job's source."""
+    from glassworks.data.text.sources import Columns
+
+    return Columns(text=data.text, label=data.label, separator=data.separator)
+
+
+def read_split(source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
+    """All texts of another source in the columns that `preprocessing` names."""
+    from glassworks.data.text.sources import Columns, read_texts
+
+    columns = Columns(**preprocessing.get("columns", {}))
+    return labelled_split(read_texts(source, columns, min_classes=1), labels)

@@ -1,0 +1,67 @@
+"""Texts that say the same: exactly, but for spaces and punctuation, or nearly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+from glassworks.catalog import require
+from glassworks.data.text.collection import plain
+
+NEAR = 0.7
+"""Jaccard similarity of the sets of three-character pieces from which two texts count as near copies."""
+_PIECE, _PERMUTATIONS, _BANDS = 3, 128, 32
+"""32 bands of 4 hashes find 99.9 % of pairs with similarity 0.7, which are then compared exactly (Broder 1997)."""
+_SHORTEST = 8
+"""Shorter texts are near copies too easily: "not good" and "not goods"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copies:
+    """Groups of texts, int64 N: `same` have equal letters and digits; `near` adds near copies, in chains too."""
+
+    same: NDArray[np.int64]
+    near: NDArray[np.int64]
+
+
+def find_copies(texts: Sequence[str]) -> Copies:
+    """Compare all texts. Raises MissingLibrary."""
+    number: dict[str, int] = {}
+    same = np.array([number.setdefault(plain(text), len(number)) for text in texts], np.int64)
+    keys = list(number)
+    pairs = list(_near_pairs(keys))
+    left, right = np.array(pairs, np.int64).reshape(-1, 2).T
+    graph = csr_matrix((np.ones(len(left), np.bool_), (left, right)), shape=(len(keys), len(keys)))
+    _, component = connected_components(graph, directed=False)
+    return Copies(same=same, near=component.astype(np.int64)[same])
+
+
+def _near_pairs(keys: Sequence[str]) -> Iterable[tuple[int, int]]:
+    require(("datasketch",), "finding near copies of texts", extra="text")
+    from datasketch import MinHash
+
+    long = [index for index, key in enumerate(keys) if len(key) >= _SHORTEST]
+    pieces = [{keys[index][at : at + _PIECE] for at in range(len(keys[index]) - _PIECE + 1)} for index in long]
+    encoded = [[piece.encode("utf-8", "surrogatepass") for piece in each] for each in pieces]
+    hashes = [sketch.hashvalues for sketch in MinHash.bulk(encoded, num_perm=_PERMUTATIONS, seed=1)]
+    seen: set[tuple[int, int]] = set()
+    rows = _PERMUTATIONS // _BANDS
+    for band in range(0, _PERMUTATIONS, rows):
+        buckets: dict[bytes, int] = {}
+        for place, values in enumerate(hashes):
+            # Each joins the first of its bucket: chains make the group, not every pair.
+            first = buckets.setdefault(values[band : band + rows].tobytes(), place)
+            if first != place and (first, place) not in seen:
+                seen.add((first, place))
+                if _jaccard(pieces[first], pieces[place]) >= NEAR:
+                    yield long[first], long[place]
+
+
+def _jaccard(one: set[str], other: set[str]) -> float:
+    both = len(one & other)
+    return both / (len(one) + len(other) - both)

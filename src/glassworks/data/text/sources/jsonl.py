@@ -1,0 +1,36 @@
+"""`jsonl:PATH`: one JSON object a line; in UTF-8, UTF-16 or GB18030."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from glassworks.data.text.encodings import read_text
+from glassworks.errors import DataError
+
+if TYPE_CHECKING:
+    from glassworks.data.text.sources import Columns
+
+SUMMARY = "one JSON object a line"
+
+
+def read(path: str, columns: Columns) -> Iterator[tuple[str, str, str]]:
+    """The rows. Raises DataError."""
+    for number, line in enumerate(read_text(Path(path)).splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = msgspec.json.decode(line.encode("utf-8", "replace"))
+        except msgspec.DecodeError as error:
+            raise DataError(f"{path}, line {number} is not JSON: {error}", "write one JSON object a line") from None
+        for column, key in ((columns.text, "text"), (columns.label, "label")):
+            if column and (not isinstance(row, dict) or column not in row):
+                raise DataError(
+                    f"{path}, line {number} has no '{column}'", f"every line needs it; or name yours: data.{key} = ..."
+                )
+        label = row[columns.label] if columns.label else ""
+        several = columns.separator.join(map(str, label)) if isinstance(label, list) and columns.separator else label
+        yield f"line {number}", str(row[columns.text] or ""), "" if several is None else str(several)

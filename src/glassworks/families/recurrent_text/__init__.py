@@ -1,0 +1,98 @@
+"""Recurrent networks for short and long texts, trained from nothing, with hashed pieces of the text beside them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from glassworks.config import DataConfig, Job, TrainingConfig, validate
+from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Record, Split
+from glassworks.errors import Unsupported
+
+
+class RecurrentTextConfig(Record):
+    """The `[model]` table of a job whose family is `recurrent_text`."""
+
+    cell: Literal["gru", "lstm"] = "gru"
+    """`lstm` has an int8 form in ONNX Runtime, `gru` is smaller."""
+    tokens: Literal["subwords", "characters"] = "subwords"
+    """What the network reads; both are learned from the training texts."""
+    vocabulary: int = Field(default=12_000, ge=16, le=100_000)
+    """Most different tokens."""
+    width: int = Field(default=128, ge=4, le=1024)
+    """Values a token."""
+    hidden: int = Field(default=128, ge=4, le=1024)
+    """Values a direction of the recurrent layer."""
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    """Share of values left out while training; large, for few texts."""
+    max_tokens: int = Field(default=256, ge=8, le=4096)
+    """Tokens of a window; longer texts are read in several."""
+    coverage: float = Field(default=0.9, gt=0.5, lt=1)
+    """Share of texts whose label set shall hold the true label."""
+
+
+class RecurrentText(Family):
+    """Text classification with a GRU or LSTM."""
+
+    name: ClassVar[str] = "recurrent_text"
+    task: ClassVar[str] = "text-classification"
+    config: ClassVar[type[Record]] = RecurrentTextConfig
+    explainers: ClassVar[tuple[str, ...]] = (
+        "integrated_gradients",
+        "input_x_gradient",
+        "leave_one_out",
+        "partition_shapley",
+    )
+    unsupported: ClassVar[Mapping[str, str]] = {}
+    needs: ClassVar[tuple[str, ...]] = ("torch", "tokenizers", "sklearn")
+
+    def prepare(self, job: Job) -> Dataset:
+        from glassworks.data.text.dataset import prepare_job
+
+        settings(job)
+        return prepare_job(job)
+
+    def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
+        from glassworks.data.text.dataset import read_split
+
+        return read_split(source, preprocessing, labels)
+
+    def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
+        started = time.monotonic()  # loading PyTorch is part of the stage, and of its budget
+        from glassworks.families.recurrent_text.training import train
+
+        return train(dataset, job, settings(job), folder, progress, started)
+
+    def export(self, model: Model, folder: Path) -> Artifact:
+        from glassworks.families.recurrent_text.export import export
+
+        return export(model, folder)
+
+    def differentiable(self, model: Model) -> Differentiable:
+        raise Unsupported("a recurrent layer is not traced", "its gradient is written by hand: explanations()")
+
+    def explanations(self, model: Model, folder: Path) -> tuple[Artifact, ...]:
+        from glassworks.families.recurrent_text.export import explanations
+
+        return explanations(model, folder)
+
+    def tiny(self, folder: Path) -> Job:
+        from glassworks.data.text.planted import write_planted
+
+        write_planted(folder / "planted.csv", examples=400, seed=0)
+        return Job(
+            name="tiny-recurrent-text",
+            family=self.name,
+            data=DataConfig(source=f"csv:{folder / 'planted.csv'}"),
+            model={"width": 16, "hidden": 12, "vocabulary": 256, "dropout": 0.1},
+            training=TrainingConfig(epochs=6, batch_size=16, precision="fp32"),
+        )
+
+
+def settings(job: Job) -> RecurrentTextConfig:
+    """The job's `[model]` table. Raises ConfigError with the key's path."""
+    return validate(RecurrentTextConfig, job.model, where=f"job '{job.name}'", prefix="model.")

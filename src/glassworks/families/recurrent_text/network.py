@@ -1,0 +1,65 @@
+"""The network. Shapes: N texts, T tokens, D values a token, H values a direction, K labels, M pieces."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Cell = Literal["gru", "lstm"]
+_ATTENTION = 64
+
+
+class RecurrentText(nn.Module):
+    """Token vectors, a bidirectional GRU or LSTM, attention (Yang et al. 2016, equations 5 to 7) and maximum pooling.
+
+    Beside it stands a linear classifier of hashed pieces of the text, fitted apart from the network and kept as a table
+    (`says`): together they are better than each (`share` is the network's part, chosen on validation texts).
+    """
+
+    says: Tensor
+    share: Tensor
+
+    def __init__(
+        self, tokens: int, width: int, hidden: int, labels: int, cell: Cell, buckets: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.cell = cell
+        self.embedding = nn.Embedding(tokens, width, padding_idx=0)
+        layer = nn.GRU if cell == "gru" else nn.LSTM
+        self.recurrent = layer(width, hidden, batch_first=True, bidirectional=True)
+        self.attention = nn.Linear(2 * hidden, _ATTENTION)
+        self.query = nn.Linear(_ATTENTION, 1, bias=False)
+        self.out = nn.Linear(4 * hidden, labels)
+        self.dropout = nn.Dropout(dropout)
+        self.register_buffer("says", torch.zeros(buckets, labels))
+        self.register_buffer("bias", torch.zeros(labels))
+        self.register_buffer("share", torch.tensor(1.0))
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """Scores (N K) of the network alone; `ids` (N T) are 0 behind each text's end."""
+        return self.classify(self.embedding(ids), lengths)
+
+    def classify(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Scores (N K) of token vectors (N T D)."""
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.dropout(vectors), lengths.cpu(), batch_first=True, enforce_sorted=False
+        )
+        states, _ = nn.utils.rnn.pad_packed_sequence(self.recurrent(packed)[0], batch_first=True)
+        states = self.dropout(states)
+        there = torch.arange(states.shape[1], device=states.device) < lengths[:, None].to(states.device)
+        weight = self.query(torch.tanh(self.attention(states))).squeeze(2).masked_fill(~there, -torch.inf).softmax(1)
+        mean = (weight[:, :, None] * states).sum(1)
+        largest = states.masked_fill(~there[:, :, None], -torch.inf).amax(1)
+        scores: Tensor = self.out(self.dropout(torch.cat([mean, largest], dim=1)))
+        return scores
+
+    def linear(self, pieces: Tensor) -> Tensor:
+        """Scores (N K) of pieces (N M; 0 fills up) by the linear classifier alone."""
+        count = (pieces > 0).sum(1, keepdim=True).clamp_min(1)
+        return self.says[pieces].sum(1) / count.sqrt() + self.bias
+
+    def together(self, deep: Tensor, linear: Tensor) -> Tensor:
+        """Both scores (N K) as one."""
+        return self.share * deep + (1 - self.share) * linear

@@ -1,0 +1,115 @@
+"""What classification of pictures and of texts have in common: metrics with intervals, answers, baselines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.contracts import Measurement
+from glassworks.errors import InputError
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array
+
+OUTPUT = "probabilities"
+_TOP = 5
+_Z = 1.959963984540054
+"""Of the normal distribution, 95 % lie within this many standard deviations."""
+_RESAMPLES = 200
+_SMALLEST = 1e-12
+"""A probability of 0 for what happened would cost infinitely much; float32 softmax can give it."""
+
+
+def top_labels(row: NDArray[np.float64], labels: Sequence[str]) -> dict[str, Any]:
+    """`label`, `probability`, and `top`: up to five (label, probability) pairs."""
+    best = np.argsort(-row, kind="stable")[:_TOP]
+    top = [[labels[index], float(row[index])] for index in best]
+    return {"label": top[0][0], "probability": top[0][1], "top": top}
+
+
+def spread(baseline: float | Array | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """A baseline (0 when None) in the shape of an example. Raises InputError."""
+    values = np.asarray(0.0 if baseline is None else baseline, np.float32)
+    if not np.isfinite(values).all():
+        raise InputError("the baseline holds values that are not finite", "give a finite number, such as 0")
+    try:
+        return np.ascontiguousarray(np.broadcast_to(values, shape))
+    except ValueError:
+        raise InputError(
+            f"the baseline has the shape {list(values.shape)}, the input {list(shape)}",
+            "give one number, or a tensor of the input's shape",
+        ) from None
+
+
+def accuracy(predicted: NDArray[np.int64], targets: NDArray[np.int64]) -> Measurement:
+    """With the score interval of Wilson (1927), which holds for few examples and near 0 and 1."""
+    n = len(targets)
+    share = float(np.mean(predicted == targets))
+    center = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
+    # At 0 and 1 the bound is the share itself, which rounding may miss.
+    low, high = min(max(0.0, center - half), share), max(min(1.0, center + half), share)
+    return Measurement(value=share, interval=(low, high), examples=n)
+
+
+def macro_f1(predicted: NDArray[np.int64], targets: NDArray[np.int64]) -> Measurement:
+    """The mean F1 of the classes that occur or are predicted, with the percentile bootstrap of Efron (1979)."""
+    n = len(targets)
+    # Only classes that occur: 10,000 classes and few rows must not cost 10,000 a resample.
+    _, codes = np.unique(np.concatenate([predicted, targets]), return_inverse=True)
+    guess, truth = codes[:n], codes[n:]
+    hit = truth[guess == truth]
+    count = int(codes.max()) + 1
+    generator = np.random.default_rng(0)
+    rows_hit = np.flatnonzero(guess == truth)
+    resampled = []
+    for _ in range(_RESAMPLES):
+        weights = np.bincount(generator.integers(0, n, n), minlength=n)
+        resampled.append(
+            _mean_f1(
+                np.bincount(hit, weights[rows_hit], count),
+                np.bincount(guess, weights, count) + np.bincount(truth, weights, count),
+            )
+        )
+    value = _mean_f1(
+        np.bincount(hit, minlength=count), np.bincount(guess, minlength=count) + np.bincount(truth, minlength=count)
+    )
+    low, high = np.quantile(resampled, (0.025, 0.975))
+    return Measurement(value=value, interval=(min(float(low), value), max(float(high), value)), examples=n)
+
+
+def _mean_f1(hits: NDArray[np.number], total: NDArray[np.number]) -> float:
+    """F1 = 2 hits / (predicted + true), over the classes where that is defined."""
+    defined = total > 0
+    return float(np.mean(2 * hits[defined] / total[defined]))
+
+
+def log_loss(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> Measurement:
+    """The mean of -ln p(target), with the normal interval of a mean."""
+    n = len(targets)
+    losses = -np.log(np.maximum(probabilities[np.arange(n), targets], _SMALLEST))
+    value = float(losses.mean())
+    half = _Z * float(losses.std()) / math.sqrt(n)
+    return Measurement(value=value, interval=(max(0.0, value - half), value + half), examples=n, higher_is_better=False)
+
+
+def expected_calibration_error(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> Measurement:
+    """How far confidence lies from accuracy, in 15 bins (Guo et al. 2017, equation 3), with the percentile bootstrap."""
+    confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
+    bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
+    gap, n, generator = hit - confidence, len(targets), np.random.default_rng(0)
+
+    def error(weights: NDArray[np.float64]) -> float:
+        return float(np.abs(np.bincount(bins, weights * gap, _BINS)).sum() / n)
+
+    value = error(np.ones(n))
+    resampled = [error(np.bincount(generator.integers(0, n, n), minlength=n)) for _ in range(_RESAMPLES)]
+    low, high = (float(each) for each in np.quantile(resampled, (0.025, 0.975)))
+    return Measurement(value=value, interval=(min(low, value), max(high, value)), examples=n, higher_is_better=False)
+
+
+_BINS = 15

@@ -1,0 +1,173 @@
+"""Text becomes what a graph takes: tokens in windows, and hashed pieces; only data of the bundle decides how."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.errors import BundleError, InputError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from glassworks.contracts import Array
+
+_MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(1_000_003)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A part of a text as a graph takes it: tokens (T), hashed pieces (M).
+
+    `spans` (T x 2) are the characters of the original text that each token stands for, empty for special tokens;
+    `piece_spans` (M x 2) those of each piece. `weight` is the number of tokens that are not special.
+    """
+
+    ids: NDArray[np.int64]
+    spans: NDArray[np.int64]
+    pieces: NDArray[np.int64]
+    piece_spans: NDArray[np.int64]
+    weight: int
+
+
+class TextFront:
+    """Reads `preprocessing`:
+
+    `tokenizer`: a file of the library tokenizers. `max_tokens`, `overlap`, `max_windows`: longer texts are read in
+    windows that overlap by so many tokens. `prefix`, `suffix`: ids around each window. `inputs`: what the graph
+    takes, by kind: `ids`, `lengths`, `mask`, `pieces`. `pad`: the id that fills up.
+    `piece_orders`, `piece_buckets`: pieces are so many neighboring characters of the normalized text, hashed.
+    """
+
+    def __init__(self, folder: Path, preprocessing: Mapping[str, Any]) -> None:
+        self._tokenizer = _load(folder / str(preprocessing["tokenizer"]))
+        self._inputs: Mapping[str, str] = preprocessing["inputs"]
+        self._prefix = np.array(preprocessing.get("prefix", ()), np.int64)
+        self._suffix = np.array(preprocessing.get("suffix", ()), np.int64)
+        self._max, self._overlap = int(preprocessing["max_tokens"]), int(preprocessing.get("overlap", 0))
+        self._max_windows, self.pad = int(preprocessing["max_windows"]), int(preprocessing.get("pad", 0))
+        self._orders: Sequence[int] = preprocessing.get("piece_orders", ())
+        self._buckets = int(preprocessing.get("piece_buckets", 2))
+
+    def windows(self, text: str) -> list[Window]:
+        """At least one window. Raises InputError for a text that is too long."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        ids, spans = np.array(encoding.ids, np.int64), np.array(encoding.offsets, np.int64).reshape(-1, 2)
+        room = self._max - len(self._prefix) - len(self._suffix)
+        stride = room - self._overlap
+        count = 1 + max(0, -(-(len(ids) - room) // stride))
+        if count > self._max_windows:
+            most = room + (self._max_windows - 1) * stride
+            raise InputError(f"the text has {len(ids):,} tokens, at most {most:,} are read", "send it in parts")
+        return [self._window(text, ids, spans, start, start + room) for start in range(0, count * stride, stride)]
+
+    def _window(self, text: str, ids: Array, spans: Array, start: int, stop: int) -> Window:
+        inner, places = ids[start:stop], spans[start:stop]
+        none = np.zeros((1, 2), np.int64)
+        if not len(inner) and not len(self._prefix):
+            inner, places = np.array([self.pad], np.int64), none  # an empty text still has an answer
+        pieces, piece_spans = self._pieces(text, places)
+        return Window(
+            ids=np.concatenate([self._prefix, inner, self._suffix]),
+            spans=np.concatenate([none.repeat(len(self._prefix), 0), places, none.repeat(len(self._suffix), 0)]),
+            pieces=pieces,
+            piece_spans=piece_spans,
+            weight=max(1, stop - start if stop <= len(ids) else len(ids) - start),
+        )
+
+    def _pieces(self, text: str, places: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Each distinct piece of the window once, and the characters of its first occurrence."""
+        if not self._orders or not places.any():
+            return np.zeros(1, np.int64), np.zeros((1, 2), np.int64)
+        first, last = int(places[:, 0].min()), int(places[:, 1].max())
+        return hashed_pieces(self._normalized(text[first:last]), first, self._orders, self._buckets)
+
+    def _normalized(self, text: str) -> list[tuple[str, int]]:
+        """Characters after normalization with the place of the original one each comes from."""
+        return normalized(self._tokenizer, text)
+
+    def tensors(self, windows: Sequence[Window]) -> dict[str, Array]:
+        """Windows as one batch of the graph's inputs, each as long as its longest."""
+        lengths = np.array([len(window.ids) for window in windows], np.int64)
+        found: dict[str, Array] = {}
+        for kind, name in self._inputs.items():
+            if kind == "ids":
+                found[name] = padded([window.ids for window in windows], self.pad)
+            elif kind == "pieces":
+                found[name] = padded([window.pieces for window in windows], 0)
+            elif kind == "mask":
+                found[name] = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
+            elif kind == "lengths":
+                found[name] = lengths.astype(np.int32)
+        return found
+
+
+def padded(rows: Sequence[NDArray[np.int64]], fill: int) -> NDArray[np.int64]:
+    """Rows of different lengths as one array, filled up at their ends."""
+    found = np.full((len(rows), max(map(len, rows))), fill, np.int64)
+    for place, row in zip(found, rows, strict=True):
+        place[: len(row)] = row
+    return found
+
+
+def normalized(tokenizer: Tokenizer, text: str) -> list[tuple[str, int]]:
+    """Characters as the tokenizer's normalizer leaves them, with the place of the character each comes from."""
+    from tokenizers import NormalizedString
+
+    if tokenizer.normalizer is None:
+        return [(character, place) for place, character in enumerate(text)]
+    whole = NormalizedString(text)
+    tokenizer.normalizer.normalize(whole)
+    if len(whole.normalized) == len(text):
+        return [(character, place) for place, character in enumerate(whole.normalized)]
+    found: list[tuple[str, int]] = []
+    for place, character in enumerate(text):
+        found += [(each, place) for each in tokenizer.normalizer.normalize_str(character)]
+    return found
+
+
+def hashed_pieces(
+    characters: Sequence[tuple[str, int]], begin: int, orders: Sequence[int], buckets: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Hashes in 1 ... `buckets` - 1 of all runs of `orders` characters, each once, and the places they cover.
+
+    The hash is multiplicative (Knuth, volume 3, section 6.4) over code points; 0 is left for filling up.
+    """
+    points = np.array([ord(character) for character, _ in characters], np.uint64)
+    places = np.array([place for _, place in characters], np.int64) + begin
+    hashes, spans = [np.zeros(0, np.int64)], [np.zeros((0, 2), np.int64)]
+    for order in orders:
+        count = len(points) - order + 1
+        if count <= 0:
+            continue
+        mixed = np.full(count, order, np.uint64)
+        for offset in range(order):
+            mixed = (mixed * _STEP) ^ points[offset : offset + count]
+        mixed = (mixed ^ (mixed >> np.uint64(29))) * _MIX
+        hashes.append(((mixed >> np.uint64(40)) % np.uint64(buckets - 1) + np.uint64(1)).astype(np.int64))
+        spans.append(np.stack([places[:count], places[order - 1 :] + 1], axis=1))
+    found, first = np.unique(np.concatenate(hashes), return_index=True)
+    if not len(found):
+        return np.zeros(1, np.int64), np.zeros((1, 2), np.int64)
+    return found, np.concatenate(spans)[first]
+
+
+@functools.lru_cache(maxsize=64)
+def _loaded(path: Path, changed_ns: int) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:
+        # The library raises plain Exception for whatever is wrong with the file.
+        raise BundleError(f"{path.name} is not a tokenizer: {error}", "package the model again") from None
+
+
+def _load(path: Path) -> Tokenizer:
+    return _loaded(path, path.stat().st_mtime_ns)

@@ -1,0 +1,100 @@
+"""A session that takes texts and gives probabilities: tokens, windows, batches of like length, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.contracts import Session, Signature, TensorSpec
+from glassworks.errors import InputError
+from glassworks.tasks._classification import OUTPUT
+from glassworks.tasks.text_classification import INPUT, LABEL_SET
+from glassworks.tasks.text_classification.front import TextFront, Window
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array, Tensors
+
+_ROWS = 32
+_STRETCH = 1.25
+"""A batch ends where its longest window would be longer than this times its shortest: filling up is wasted work."""
+_SLACK = 8
+
+
+class TextSession(Session):
+    """Texts of any lengths in one call, computed in batches of like length; windows of a text are averaged.
+
+    `preprocessing` holds beside what `TextFront` reads: `labels`; `temperature` (Guo et al. 2017); `several`:
+    whether labels exclude each other; `threshold`: a label belongs to the label set from this probability
+    on, so that the set holds the true label at the stated coverage (Sadinle et al. 2019).
+    """
+
+    def __init__(self, session: Session, front: TextFront, preprocessing: Mapping[str, Any]) -> None:
+        self.graph, self.front = session, front
+        self.labels: Sequence[str] = preprocessing["labels"]
+        self.temperature = float(preprocessing.get("temperature", 1.0))
+        self._several, self._threshold = bool(preprocessing["several"]), float(preprocessing["threshold"])
+        self._scores = session.signature.outputs[0].name
+        self.signature = signature(len(self.labels))
+
+    def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
+        scores = self.scores([_text(value) for value in tensors[INPUT].tolist()])
+        found: dict[str, Array] = {OUTPUT: self.probabilities(scores)}
+        if outputs is None or LABEL_SET in outputs:
+            found[LABEL_SET] = found[OUTPUT] >= self._threshold
+        return found if outputs is None else {name: found[name] for name in outputs}
+
+    def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Calibrated scores (N K) before softmax or sigmoid."""
+        owned = [(row, window) for row, text in enumerate(texts) for window in self.front.windows(text)]
+        total, weight = np.zeros((len(texts), len(self.labels))), np.zeros((len(texts), 1))
+        for batch in batches([window for _, window in owned]):
+            found = self.graph.run(self.front.tensors([owned[place][1] for place in batch]), [self._scores])
+            for place, scores in zip(batch, found[self._scores], strict=True):
+                row, window = owned[place]
+                total[row] += window.weight * scores
+                weight[row] += window.weight
+        return (total / weight / self.temperature).astype(np.float32)
+
+    def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """N K."""
+        if self._several:
+            return np.asarray(1 / (1 + np.exp(-scores)), np.float32)
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+    def close(self) -> None:
+        self.graph.close()
+
+
+def signature(labels: int) -> Signature:
+    """Texts in; a probability a label, and whether the label is in the set, out."""
+    return Signature(
+        inputs=(TensorSpec(name=INPUT, datatype="BYTES", shape=(-1,)),),
+        outputs=(
+            TensorSpec(name=OUTPUT, datatype="FP32", shape=(-1, labels)),
+            TensorSpec(name=LABEL_SET, datatype="BOOL", shape=(-1, labels)),
+        ),
+    )
+
+
+def batches(windows: Sequence[Window]) -> list[list[int]]:
+    """The windows' places in batches of at most 32 of like length."""
+    order = sorted(range(len(windows)), key=lambda place: len(windows[place].ids))
+    found: list[list[int]] = []
+    for place in order:
+        length = len(windows[place].ids)
+        shortest = len(windows[found[-1][0]].ids) if found else 0
+        if not found or len(found[-1]) == _ROWS or length > _STRETCH * shortest + _SLACK:
+            found.append([])
+        found[-1].append(place)
+    return found
+
+
+def _text(value: object) -> str:
+    try:
+        return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    except UnicodeDecodeError as error:
+        raise InputError(f"a text is not valid UTF-8: byte {error.start}", "send texts in UTF-8") from None

@@ -1,0 +1,177 @@
+"""A text as explainers see it: values belong to its words, which together are the text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.contracts import Session, Signature, Subject, TensorSpec, View
+from glassworks.errors import InputError
+from glassworks.tasks.text_classification import INPUT
+from glassworks.tasks.text_classification.front import TextFront, Window
+from glassworks.tasks.text_classification.session import TextSession
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array, Tensors
+
+    Floats = NDArray[np.float32]
+
+_KEEP = 0.5
+_MOST_WORDS = 2048
+
+
+class TextSubject(Subject):
+    """For `predict`, words (1 1 U): 1 is there, 0 is taken out of the text. For `gradient`, the vectors of the tokens of
+    all windows (1 T D), with which the score is what the tokens alone say; special tokens stay as they are.
+    """
+
+    def __init__(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> None:
+        if baseline is not None:
+            raise InputError("a text has no baseline", "leave it out: words are taken out, tokens become nothing")
+        predictor = sessions("predict")
+        if not isinstance(predictor, TextSession):
+            raise InputError("this model takes no texts", "explain it with its own task")
+        self.input, self._sessions, self._predictor = INPUT, sessions, predictor
+        value = tensors[INPUT][0]
+        self.text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
+        self.spans = tuple(words(self.text))
+        if len(self.spans) > _MOST_WORDS:
+            raise InputError(
+                f"the text has {len(self.spans):,} words, at most {_MOST_WORDS:,} are explained", "send a part"
+            )
+        self.outputs = predictor.run({INPUT: np.array([value], object)})
+        self._windows: list[Window] = []
+
+    def view(self, role: str) -> View:
+        if role != "predict":
+            return self._vectors()
+        ones = np.ones((1, 1, len(self.spans)), np.float32)
+        return View(
+            session=_WithoutWords(self._predictor, self.text, self.spans), example=ones, baseline=np.zeros_like(ones)
+        )
+
+    def place(self, role: str, values: Floats) -> Floats:
+        if role == "predict":
+            return values
+        amounts = values[0].sum(axis=1)
+        found = np.zeros(len(self.spans), np.float64)
+        token = 0
+        for window in self._windows:
+            for begin, end in window.spans.tolist():
+                if end > begin:
+                    self._share(found, float(amounts[token]), begin, end)
+                token += 1
+        return found.astype(np.float32).reshape(1, 1, -1)
+
+    def _share(self, found: NDArray[np.float64], amount: float, begin: int, end: int) -> None:
+        """Give each word its characters' part."""
+        for number, (first, last) in enumerate(self.spans):
+            covered = min(last, end) - max(first, begin)
+            if covered > 0:
+                found[number] += amount * covered / (end - begin)
+
+    def _vectors(self) -> View:
+        front, embed = self._predictor.front, self._sessions("embed")
+        self._windows = front.windows(self.text)
+        parts = [_embedded(front, embed, window) for window in self._windows]
+        example = np.concatenate(parts)[None]
+        special = np.concatenate([window.spans[:, 0] == window.spans[:, 1] for window in self._windows])
+        nothing = embed.run({spec.name: np.full((1, 1), front.pad, np.int64) for spec in embed.signature.inputs})
+        blank = np.zeros(example.shape[2], np.float32)
+        vector = nothing[embed.signature.outputs[0].name][0, 0]
+        blank[: len(vector)] = vector
+        baseline = np.where(special[:, None], example[0], blank)[None].astype(np.float32)
+        session = _Windowed(
+            self._sessions("gradient"), [(len(w.ids), w.weight) for w in self._windows], self._predictor
+        )
+        return View(session=session, example=example, baseline=baseline)
+
+
+def words(text: str) -> list[tuple[int, int]]:
+    """(start, end) of each word with the spaces behind it; Chinese is cut into words. Together they are the text."""
+    import rjieba
+
+    spans: list[tuple[int, int]] = []
+    place = 0
+    for word in rjieba.cut(text):
+        end = place + len(word)
+        if spans and word.isspace():
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((place, end))
+        place = end
+    return spans or [(0, len(text))]
+
+
+def _embedded(front: TextFront, embed: Session, window: Window) -> Floats:
+    """Vectors of a window's tokens (T D); where the model has pieces, what each says is added to its tokens (T D + K).
+
+    A piece's scores are shared out among the characters that it covers.
+    """
+    names = [spec.name for spec in embed.signature.inputs]
+    tensors = {names[0]: window.ids[None]}
+    if len(names) == 1:
+        return np.asarray(embed.run(tensors)[embed.signature.outputs[0].name][0], np.float32)
+    found = embed.run({**tensors, names[1]: window.pieces[None]})
+    vectors, says = (np.asarray(found[spec.name][0], np.float32) for spec in embed.signature.outputs)
+    said = np.zeros((len(window.ids), says.shape[1]), np.float32)
+    covers = _cover(window)
+    np.add.at(
+        said, covers[:, 1], says[covers[:, 0]] / np.bincount(covers[:, 0], minlength=len(says))[covers[:, 0], None]
+    )
+    return np.concatenate([vectors, said], axis=1)
+
+
+def _cover(window: Window) -> NDArray[np.int64]:
+    """(piece, token) pairs: the tokens that each piece touches; the first token where there is none."""
+    begins, ends = window.spans[:, 0], window.spans[:, 1]
+    pairs = []
+    for piece, (begin, end) in enumerate(window.piece_spans.tolist()):
+        touched = np.flatnonzero((begins < end) & (ends > begin))
+        pairs += [(piece, int(token)) for token in touched] or [(piece, 0)]
+    return np.array(pairs, np.int64)
+
+
+class _WithoutWords(Session):
+    """Rows (N 1 U) say which words stay; probabilities (N K) of what is left of the text."""
+
+    def __init__(self, predictor: TextSession, text: str, spans: Sequence[tuple[int, int]]) -> None:
+        self._predictor, self._words = predictor, [text[begin:end] for begin, end in spans]
+        self.signature = Signature(
+            inputs=(TensorSpec(name="words", datatype="FP32", shape=(-1, 1, len(spans))),),
+            outputs=predictor.signature.outputs[:1],
+        )
+
+    def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
+        rows = tensors["words"][:, 0] > _KEEP
+        texts = ["".join(word for word, kept in zip(self._words, row, strict=True) if kept) for row in rows]
+        distinct = list(dict.fromkeys(texts))
+        number = {text: place for place, text in enumerate(distinct)}
+        scores = self._predictor.probabilities(self._predictor.scores(distinct))
+        return {self.signature.outputs[0].name: scores[[number[text] for text in texts]]}
+
+
+class _Windowed(Session):
+    """The gradient graph on vectors of all windows (N T D): scores are averaged as the predictor does, gradients joined."""
+
+    def __init__(self, graph: Session, windows: Sequence[tuple[int, int]], predictor: TextSession) -> None:
+        self._graph, self._windows, self._temperature = graph, windows, predictor.temperature
+        self.signature = graph.signature
+
+    def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
+        name = self.signature.inputs[0].name
+        total = sum(weight for _, weight in self._windows) * self._temperature
+        scores, gradients, place = 0.0, [], 0
+        for length, weight in self._windows:
+            part: Mapping[str, Array] = {
+                name: np.ascontiguousarray(tensors[name][:, place : place + length]),
+                "target": tensors["target"],
+            }
+            found = self._graph.run(part)
+            scores = scores + found["scores"] * (weight / total)
+            gradients.append(found["gradient"] * (weight / total))
+            place += length
+        return {"scores": np.asarray(scores, np.float32), "gradient": np.concatenate(gradients, axis=1)}

@@ -1,0 +1,44 @@
+"""Probabilities that mean what they say: temperature and label sets, fitted on validation scores."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+Scores = NDArray[np.float32]
+_COLDEST, _HOTTEST = 0.05, 20.0
+
+
+def fit_temperature(scores: Scores, targets: NDArray[np.int64]) -> float:
+    """The number that scores (N K) are divided by so that log loss is least (Guo et al. 2017, section 4.2)."""
+
+    def loss(log_temperature: float) -> float:
+        return negative_log_likelihood(scores / math.exp(log_temperature), targets)
+
+    found = minimize_scalar(loss, bounds=(math.log(_COLDEST), math.log(_HOTTEST)), method="bounded")
+    return float(math.exp(found.x))
+
+
+def negative_log_likelihood(scores: Scores, targets: NDArray[np.int64]) -> float:
+    """Mean over texts; over pairs of text and label where labels do not exclude each other (`targets` N K)."""
+    x = scores.astype(np.float64)
+    if targets.ndim == 2:
+        return float(np.mean(np.logaddexp(0, x) - x * targets))
+    x = x - x.max(axis=1, keepdims=True)
+    return float(np.mean(np.log(np.exp(x).sum(axis=1)) - x[np.arange(len(x)), targets]))
+
+
+def fit_threshold(probabilities: Scores, targets: NDArray[np.int64], coverage: float) -> float:
+    """The probability from which a label belongs to the set that holds the true one at `coverage`.
+
+    Split conformal prediction with the least ambiguous sets (Sadinle et al. 2019): the quantile of the true labels'
+    probabilities with its finite-sample correction. Several labels a text: the threshold is 0.5, with no promise.
+    """
+    if targets.ndim == 2:
+        return 0.5
+    own = np.sort(probabilities[np.arange(len(targets)), targets].astype(np.float64))
+    rank = math.floor((len(own) + 1) * (1 - coverage))
+    return float(own[rank - 1]) if rank >= 1 else 0.0

@@ -1,0 +1,48 @@
+"""What the training of text classifiers has in common: the loss, class weights, batches of like length."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_CHUNK = 32
+
+
+def text_loss(scores: Tensor, targets: Tensor, soft: Tensor | None, weights: Tensor | None, smoothing: float) -> Tensor:
+    """Cross-entropy of scores (B K), or a sigmoid a label where `targets` are B K.
+
+    With a teacher's probabilities (`soft` B K) the loss is half theirs, half the labels' (Hinton et al. 2015).
+    """
+    scores, targets = scores.float(), targets.to(scores.device)
+    weights = weights.to(scores.device) if weights is not None else None
+    if targets.ndim == 2:
+        own = functional.binary_cross_entropy_with_logits(scores, targets.float(), pos_weight=weights)
+        if soft is None:
+            return own
+        return (own + functional.binary_cross_entropy_with_logits(scores, soft.to(scores))) / 2
+    own = functional.cross_entropy(scores, targets, weights, label_smoothing=smoothing)
+    return own if soft is None else (own + functional.cross_entropy(scores, soft.to(scores))) / 2
+
+
+def class_weights(targets: Tensor, classes: int) -> Tensor:
+    """Each class counts alike: N / (K * count), as in King and Zeng (2001); of several labels: negatives / positives."""
+    if targets.ndim == 2:
+        positive = targets.sum(0).clamp_min(1).float()
+        return (len(targets) - positive) / positive
+    counts = torch.bincount(targets, minlength=classes).clamp_min(1)
+    return len(targets) / (classes * counts.float())
+
+
+def like_length(order: Tensor, lengths: Tensor, batch: int) -> Tensor:
+    """Texts of like length in one batch: within random chunks of 32 batches, which then are shuffled."""
+    parts = []
+    for chunk in order.split(_CHUNK * batch):
+        by_length = chunk[lengths[chunk].argsort(stable=True)]
+        groups = by_length.split(batch)
+        whole = [group for group in groups if len(group) == batch]
+        parts += [whole[each] for each in torch.randperm(len(whole)).tolist()]
+        parts += [group for group in groups if len(group) < batch]
+    full = [part for part in parts if len(part) == batch]
+    rest = [part for part in parts if len(part) < batch]
+    return torch.cat([*full, *rest])
