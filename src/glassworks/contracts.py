@@ -256,6 +256,8 @@ class Task(ABC):
     name: ClassVar[str]
     metric: ClassVar[str]
     """The metric that validation, early stopping and the objective look at."""
+    literal: bool = False
+    """Whether people may give an input itself where a file is meant: a text."""
 
     @abstractmethod
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:

@@ -6,7 +6,7 @@ What crosses from `release` to serving, explaining and evaluating is the bundle 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,9 +152,13 @@ def optimize(
     return report, version
 
 
-def predict(reference: str, value: bytes, registry: Registry | None = None) -> list[dict[str, Any]]:
-    """The answers of a model for one input file, as people read them."""
+def predict(
+    reference: str, value: bytes | Callable[[bool], bytes], registry: Registry | None = None
+) -> list[dict[str, Any]]:
+    """The answers of a model for one input file (or a function that reads it, told whether it may be the input itself),
+    as people read them."""
     opened = OpenedBundle((registry or Registry.open()).resolve(reference).bundle)
+    value = value if isinstance(value, bytes) else value(opened.task.literal)
     return opened.task.answer(opened.predict(opened.read(value)), opened.manifest.labels)
 
 

@@ -61,13 +61,17 @@ def measured(value: Measurement) -> str:
     return f"{value.value:.4f} [{low:.4f}, {high:.4f}]"
 
 
-def read_input(path: str) -> bytes:
-    """The bytes of an input file; `-` is stdin. Raises InputError."""
+def read_input(path: str, *, literal: bool = False) -> bytes:
+    """The bytes of an input file; `-` is stdin; a `literal` may be given itself. Raises InputError."""
     if path == "-":
         return sys.stdin.buffer.read(_LARGEST_INPUT)
     try:
         return Path(path).read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        if literal:
+            return path.encode("utf-8", "replace")
+        if isinstance(error, ValueError):
+            raise InputError("the path of the input holds a zero byte", "give the path of a readable file") from None
         raise InputError(
             f"cannot read the input {path}: {error.strerror}", "give the path of a readable file, or - for stdin"
         ) from None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import io
 import json
 import select
 import signal
@@ -80,15 +78,15 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """What the service said about one test picture, and the files that show it."""
+    """What the service said about one test example, and the files that show it."""
 
     truth: str
     label: str
     probability: float
     explanation: Mapping[str, Any]
-    blocks: Sequence[Sequence[tuple[str, bool]]]
-    picture: Path
-    heat_map: Path
+    rows: Sequence[Sequence[tuple[str, str]]]
+    input: Path
+    drawn: Path
     request: Path
 
 
@@ -170,34 +168,40 @@ def passing_key(service: Service, home: Path) -> Iterator[str | None]:
 
 
 def ask(service: Service, made: Release, method: str, folder: Path, key: str | None = None) -> Answered:
-    """Send one picture of the test split as a PNG file; predict and explain over the public API."""
-    import numpy as np
-
-    from glassworks.explanation.render import heat_map_png, shaded_blocks
+    """Send one example of the test split as a file; predict and explain over the public API."""
+    from glassworks.cli.drawing import as_file, draw
 
     test, labels = made.dataset.splits["test"], made.dataset.classes
-    picture: NDArray[np.uint8] = np.asarray(test.x[0], np.uint8)
-    file = _png(picture)
-    tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [base64.b64encode(file).decode()]}
-    body: dict[str, Any] = {"inputs": [tensor]}
+    example = test.x[0]
+    file, suffix, value = as_file(example)
+    name = made.bundle.manifest.signature.inputs[0].name
+    body: dict[str, Any] = {"inputs": [{"name": name, "shape": [1], "datatype": "BYTES", "data": [value]}]}
     model = f"{service.url}/v2/models/{made.version.name}"
     probabilities = _tensor(_post(f"{model}/infer", body, key), "probabilities")
     answer = _post(f"{model}/explain", {**body, "parameters": {"method": method}}, key)
-    values = _tensor(answer, "attributions:image")[0]
+    values = _tensor(answer, f"attributions:{name}")[0]
+    spans = [_tensor(answer, each["name"])[0] for each in answer["outputs"] if each["name"] == f"spans:{name}"]
     label = labels[int(probabilities[0].argmax())]
-    why = heat_map_png(picture, values, f"{label} ({method})")
-    written = {"picture.png": file, "why.png": why, "request.json": json.dumps(body).encode()}
-    files = _write(folder / made.version.reference, written)
+    drawn = draw(example, values, spans[0].tolist() if spans else (), label, method)
+    written = {f"input.{suffix}": file, f"why.{drawn.suffix}": drawn.file, "request.json": json.dumps(body).encode()}
+    files = list(_write(folder / made.version.reference, written).values())
     return Answered(
-        truth=labels[int(test.y[0])],
+        truth=_truth(test.y[0], labels),
         label=label,
         probability=float(probabilities[0].max()),
         explanation=answer["parameters"],
-        blocks=shaded_blocks(values),
-        picture=files["picture.png"],
-        heat_map=files["why.png"],
-        request=files["request.json"],
+        rows=drawn.rows,
+        input=files[0],
+        drawn=files[1],
+        request=files[2],
     )
+
+
+def _truth(target: Any, labels: Sequence[str]) -> str:
+    """A label, or several."""
+    if getattr(target, "ndim", 0):
+        return ", ".join(label for label, there in zip(labels, target, strict=True) if there) or "none"
+    return labels[int(target)]
 
 
 def _write(stem: Path, contents: Mapping[str, bytes]) -> Mapping[str, Path]:
@@ -206,14 +210,6 @@ def _write(stem: Path, contents: Mapping[str, bytes]) -> Mapping[str, Path]:
     for kind, content in contents.items():
         files[kind].write_bytes(content)
     return files
-
-
-def _png(picture: NDArray[Any]) -> bytes:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def _post(url: str, body: Mapping[str, Any], key: str | None) -> dict[str, Any]:

@@ -99,6 +99,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         "artifact_sha256": explanation.artifact_sha256,
         "milliseconds": explanation.milliseconds,
         "quality": dict(explanation.quality),
+        **({"spans": [list(span) for span in explanation.spans]} if explanation.spans else {}),
     }
 
 
@@ -116,12 +117,12 @@ def show_grade(values: Mapping[str, Any], console: Console) -> None:
     console.print(f"  - {values['forward']} forward and {values['backward']} backward rows")
 
 
-def show_blocks(blocks: Sequence[Sequence[tuple[str, bool]]], console: Console) -> None:
-    """A heat map as shaded blocks: red speaks for the class, blue against it."""
+def show_shaded(rows: Sequence[Sequence[tuple[str, str]]], console: Console) -> None:
+    """Parts of a picture or a text in their styles: red speaks for the class, blue against it."""
     from rich.text import Text
 
-    for row in blocks:
+    for row in rows:
         line = Text("  ")
-        for block, speaks_for in row:
-            line.append(block, style="red" if speaks_for else "blue")
+        for part, style in row:
+            line.append(part, style=style)
         console.print(line)

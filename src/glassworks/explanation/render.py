@@ -56,8 +56,8 @@ def heat_map_png(picture: NDArray[np.uint8], values: Floats, caption: str = "") 
     return buffer.getvalue()
 
 
-def shaded_blocks(values: Floats) -> list[list[tuple[str, bool]]]:
-    """Rows of (block, speaks for the class) for a terminal: two characters a place, at most 32 places a row."""
+def shaded_blocks(values: Floats) -> list[list[tuple[str, str]]]:
+    """Rows of (block, style) for a terminal: two characters a place, at most 32 places a row."""
     heat = normalized(values)
     step = -(-heat.shape[1] // _COLUMNS)
     height, width = heat.shape[0] // step * step, heat.shape[1] // step * step
@@ -65,6 +65,6 @@ def shaded_blocks(values: Floats) -> list[list[tuple[str, bool]]]:
     top = float(np.abs(coarse).max()) or 1.0
     levels = np.minimum(np.abs(coarse) / top * len(_SHADES), len(_SHADES) - 1).astype(int)
     return [
-        [(_SHADES[level] * 2, bool(value >= 0)) for level, value in zip(row, signs, strict=True)]
+        [(_SHADES[level] * 2, "red" if value >= 0 else "blue") for level, value in zip(row, signs, strict=True)]
         for row, signs in zip(levels, coarse, strict=True)
     ]

@@ -83,11 +83,22 @@ def explain_parameters(explanations: Sequence[Explanation]) -> dict[str, Any]:
     return {**shared, "rows": msgspec.json.encode(rows).decode()}
 
 
-def explained(explanations: Sequence[Explanation], outputs: Sequence[str], attributions: str) -> dict[str, Array]:
-    """The outputs of all rows, and their attributions under the name given."""
+def explained(explanations: Sequence[Explanation], outputs: Sequence[str]) -> dict[str, Array]:
+    """The outputs of all rows, and their attributions: values by place, or by word with its characters."""
+    attributions = f"attributions:{explanations[0].input}"
     found = {name: np.concatenate([each.outputs[name] for each in explanations]) for name in outputs}
-    found[attributions] = np.concatenate([each.attribution.values for each in explanations])
-    return found
+    if not any(each.spans for each in explanations):
+        found[attributions] = np.concatenate([each.attribution.values for each in explanations])
+        return found
+    # Texts have different numbers of words: the shorter ones are filled up with zeros, at the text's end.
+    most = max(len(each.spans) for each in explanations)
+    values = np.zeros((len(explanations), most), np.float32)
+    spans = np.zeros((len(explanations), most, 2), np.int64)
+    for row, each in enumerate(explanations):
+        count = len(each.spans)
+        values[row, :count] = each.attribution.values.ravel()
+        spans[row, :count], spans[row, count:] = each.spans, each.spans[-1][1]
+    return {**found, attributions: values, f"spans:{explanations[0].input}": spans}
 
 
 def _number(parameters: Mapping[str, Any], name: str, least: float = -_LARGEST) -> float | None:

@@ -56,6 +56,7 @@ class KServeV1:
             {
                 "prediction": {name: _rows(each.outputs[name])[0] for name in model.outputs},
                 "attributions": {each.input: _rows(each.attribution.values)[0]},
+                **({"spans": {each.input: each.spans}} if each.spans else {}),
                 **explain_parameters([each]),
             }
             for each in found

@@ -29,6 +29,7 @@ _ON_LOOP_S = 200e-6
 """A shorter call is cheaper on the event loop than its way to a thread and back."""
 _SMALL_FILE = 8192
 _WARM_UP_CALLS = 5
+_TEXT = b"a text of common length, to warm up and to see how long one takes " * 2
 _clock = time.perf_counter_ns
 
 
@@ -52,6 +53,14 @@ class Batching:
     max_queue: int = 1024
 
 
+def _first(spec: TensorSpec) -> Array:
+    """A row to warm up with: zeros, or a text of common length."""
+    shape = [1 if size < 0 else size for size in spec.shape]
+    if spec.datatype == "BYTES":
+        return np.full(shape, _TEXT, object)
+    return np.zeros(shape, DTYPES[spec.datatype])
+
+
 class LoadedModel:
     """A bundle that answers. Opening one takes a while: do it off the event loop."""
 
@@ -68,6 +77,10 @@ class LoadedModel:
         self.manifest, self.batching = bundle.manifest, batching
         self.inputs: Mapping[str, TensorSpec] = {spec.name: spec for spec in self.manifest.signature.inputs}
         self.outputs = tuple(spec.name for spec in self.manifest.signature.outputs)
+        first = self.manifest.signature.inputs[0]
+        text = (f"spans:{first.name}",) if first.datatype == "BYTES" else ()
+        self.explained = (*self.outputs, f"attributions:{first.name}", *text)
+        """Outputs of an explanation; values of a text come with the characters that they belong to."""
         self.statistics = Statistics()
         self.heads: dict[object, bytes] = {}
         """JSON before binary outputs, by their shapes."""
@@ -204,10 +217,7 @@ class LoadedModel:
 
     def _warm_up(self) -> float:
         """Measure a call with one row, in seconds."""
-        rows = {
-            spec.name: np.zeros([1 if size < 0 else size for size in spec.shape], DTYPES.get(spec.datatype, object))
-            for spec in self.inputs.values()
-        }
+        rows = {spec.name: _first(spec) for spec in self.inputs.values()}
         session, times = self.opened.session("predict"), []
         for _ in range(_WARM_UP_CALLS):
             start = time.perf_counter()

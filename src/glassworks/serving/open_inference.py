@@ -87,11 +87,10 @@ class OpenInference:
         asked = call(exchange)
         model = self._desk.model(asked)
         request, tensors = self._received(exchange, model)
-        attributions = f"attributions:{next(iter(model.inputs))}"
-        wanted = wanted_outputs([output.name for output in request.outputs], (*model.outputs, attributions))
+        wanted = wanted_outputs([output.name for output in request.outputs], model.explained)
         options = explain_options(request.parameters)
         explanations = await self._desk.explain(asked, model, tensors, options)
-        outputs = explained(explanations, model.outputs, attributions)
+        outputs = explained(explanations, model.outputs)
         chosen = {name: outputs[name] for name in wanted}
         return answer(exchange, model, request, chosen, explain_parameters(explanations))
 

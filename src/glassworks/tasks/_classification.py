@@ -98,7 +98,7 @@ def log_loss(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> 
 
 
 def expected_calibration_error(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> Measurement:
-    """How far confidence lies from accuracy, in 15 bins (Guo et al. 2017, equation 3), with the percentile bootstrap."""
+    """How far confidence lies from accuracy, in 15 bins (Guo et al. 2017, equation 3), with a bootstrap interval."""
     confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
     bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
     gap, n, generator = hit - confidence, len(targets), np.random.default_rng(0)

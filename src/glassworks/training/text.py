@@ -26,7 +26,7 @@ def text_loss(scores: Tensor, targets: Tensor, soft: Tensor | None, weights: Ten
 
 
 def class_weights(targets: Tensor, classes: int) -> Tensor:
-    """Each class counts alike: N / (K * count), as in King and Zeng (2001); of several labels: negatives / positives."""
+    """Each class counts alike: N / (K * count), as in King and Zeng (2001); several labels: negatives / positives."""
     if targets.ndim == 2:
         positive = targets.sum(0).clamp_min(1).float()
         return (len(targets) - positive) / positive

@@ -55,7 +55,7 @@ def test_blocks_fit_a_terminal_and_keep_the_sign(side: int, columns: int) -> Non
     values[0, 0, -1, :] = -1.0
     blocks = shaded_blocks(values)
     assert len(blocks[0]) == columns
-    assert blocks[0][0][1] is True
+    assert blocks[0][0][1] == "red"
     assert all(len(text) == 2 for row in blocks for text, _ in row)
     assert any(not sign for row in blocks for _, sign in row)
 

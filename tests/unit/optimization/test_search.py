@@ -37,7 +37,8 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
     return Trial(
         task=get(Task, "image-classification"),
         opened=opened,
-        calibration={"image": images[:50]},
+        preprocessing={},
+        calibration=[{"image": images[row : row + 1]} for row in range(50)],
         validation={"image": images},
         targets=targets,
     )

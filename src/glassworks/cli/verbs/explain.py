@@ -12,6 +12,7 @@ from glassworks.cli.verbs.predict import InputFile
 from glassworks.errors import InputError
 
 if TYPE_CHECKING:
+    from glassworks.cli.drawing import Drawn
     from glassworks.contracts import Explanation
     from glassworks.packaging.opened import OpenedBundle
 
@@ -26,19 +27,19 @@ def explain(
     baseline: Annotated[float | None, typer.Option(help="What counts as 'nothing there'; 0 is black.")] = None,
     budget: Annotated[str | None, typer.Option(help="Longest time to spend, such as 50ms.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the heat map as a PNG.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the heat map (PNG), or the shaded text (HTML).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Explain the answer for one input file, in this process."""
-    import numpy as np
-
+    from glassworks.cli.drawing import draw
     from glassworks.cli.tables import explanation_json
-    from glassworks.explanation.render import heat_map_png
     from glassworks.packaging.opened import OpenedBundle
     from glassworks.registry import Registry
 
     opened = OpenedBundle(Registry.open().resolve(model).bundle)
-    example = opened.read(read_input(value))
+    example = opened.read(read_input(value, literal=opened.task.literal))
     explanation = opened.explain(
         example,
         method=method,
@@ -47,28 +48,27 @@ def explain(
         budget=opened.budget(_milliseconds(budget)),
         seed=seed,
     )
+    values = explanation.attribution.values
+    drawn = draw(example[0], values, explanation.spans, explanation.label, explanation.method)
     if output:
-        caption = f"{explanation.label} ({explanation.method})"
-        pixels = np.asarray(example[0], np.uint8)
-        write_output(output, heat_map_png(pixels, explanation.attribution.values, caption))
+        write_output(output, drawn.file)
     record = explanation_json(explanation)
     if as_json:
         write_json({"model": model, **record})
     else:
-        _show(model, explanation, record, output)
+        _show(model, explanation, drawn, record, output)
 
 
-def _show(model: str, explanation: Explanation, record: dict[str, Any], output: Path | None) -> None:
-    from glassworks.cli.tables import show_blocks, show_grade
-    from glassworks.explanation.render import shaded_blocks
+def _show(model: str, explanation: Explanation, drawn: Drawn, record: dict[str, Any], output: Path | None) -> None:
+    from glassworks.cli.tables import show_grade, show_shaded
 
     console = stdout()
     reasons = f"because of (red for, blue against; {explanation.method}):"
     console.print(f"[bold]{model}: {explanation.label}[/bold], {reasons}")
-    show_blocks(shaded_blocks(explanation.attribution.values), console)
+    show_shaded(drawn.rows, console)
     show_grade({**record, **record["quality"]}, console)
     if output:
-        console.print(f"  - heat map: {output}")
+        console.print(f"  - drawn: {output}")
 
 
 def _milliseconds(budget: str | None) -> float | None:

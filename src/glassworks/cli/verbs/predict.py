@@ -9,7 +9,11 @@ import typer
 from glassworks.cli.output import AsJson, Reference, read_input, stdout, table, write_json
 
 InputFile = Annotated[
-    str, typer.Argument(metavar="INPUT", help="A file as the model takes it, such as a picture; - for stdin.")
+    str,
+    typer.Argument(
+        metavar="INPUT",
+        help="A file as the model takes it, such as a picture; a text may be given itself; - for stdin.",
+    ),
 ]
 
 
@@ -18,7 +22,7 @@ def predict(model: Reference, value: InputFile, as_json: AsJson = False) -> None
     from glassworks import flow
     from glassworks.registry import Registry
 
-    answer = flow.predict(model, read_input(value), Registry.open())[0]
+    answer = flow.predict(model, lambda literal: read_input(value, literal=literal), Registry.open())[0]
     if as_json:
         write_json({"model": model, "outputs": answer})
         return

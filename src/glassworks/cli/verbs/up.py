@@ -74,21 +74,22 @@ def _show(made: Release, console: Console) -> None:
 
 
 def _show_answer(answered: Answered, made: Release, service: Service, console: Console) -> None:
-    from glassworks.cli.tables import show_blocks, show_grade
+    from glassworks.cli.tables import show_grade, show_shaded
 
-    console.print(f"\n[bold]The service was sent a test picture of a '{answered.truth}'.[/bold]")
+    console.print(f"\n[bold]The service was sent a test example of '{answered.truth}'.[/bold]")
     console.print(f"It answers [bold]{answered.label}[/bold] (probability {answered.probability:.4f}), because of")
-    show_blocks(answered.blocks, console)
+    show_shaded(answered.rows, console)
     console.print(f"  red speaks for '{answered.label}', blue against it ({answered.explanation['method']})")
     show_grade(answered.explanation, console)
-    console.print(f"  - picture with its heat map: {answered.heat_map}")
+    console.print(f"  - drawn: {answered.drawn}")
     name = made.version.name
     console.print("\n[bold]Next[/bold]")
     for line in (
         f"curl -s {service.url}/v2/models/{name}",
         f"curl -s {service.url}/v2/models/{name}/infer -d @{answered.request}",
-        f"open {service.url}/docs in a browser: the API, and a form to try a picture",
-        f"glassworks explain {made.version.reference} {answered.picture} --method grad_cam -o why.png",
+        f"open {service.url}/docs in a browser: the API, and a form to try it",
+        f"glassworks explain {made.version.reference} {answered.input} --method {made.bundle.manifest.explainers[1]} "
+        f"-o why{answered.drawn.suffix}",
     ):
         console.print(f"  {line}", soft_wrap=True)
 
@@ -120,7 +121,7 @@ def _summary(made: Release, service: Service, answered: Answered) -> dict[str, A
             "metrics": {name: value.model_dump(mode="json") for name, value in manifest.metrics.items()},
             "fidelity": dict(manifest.fidelity),
         },
-        "explain": {"label": answered.label, **answered.explanation, "heat_map": str(answered.heat_map)},
+        "explain": {"label": answered.label, **answered.explanation, "drawn": str(answered.drawn)},
         "serve": {"url": service.url, "grpc": service.grpc, "pid": service.pid},
     }
 

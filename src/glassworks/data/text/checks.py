@@ -84,16 +84,16 @@ def _names(texts: Texts, members: NDArray[np.int64]) -> tuple[str, ...]:
 def _findings(report: TextReport) -> Iterator[str]:
     if report.contradictions:
         yield (
-            f"contradictory labels: {report.contradictions:,} texts stand under different labels and are left out of all "
-            f"splits, for example {' = '.join(report.contradictory[0])}"
+            f"contradictory labels: {report.contradictions:,} texts stand under different labels and are left out of "
+            f"all splits, for example {' = '.join(report.contradictory[0])}"
         )
     if report.unreadable:
         name, reason = report.unreadable[0]
         yield f"{len(report.unreadable):,} rows are left out, for example {name}: {reason}"
     if report.duplicates:
         yield (
-            f"{report.duplicates:,} of {report.examples:,} examples ({report.duplicates / report.examples:.1%}) have the "
-            "letters of another one; one of each is kept"
+            f"{report.duplicates:,} of {report.examples:,} examples ({report.duplicates / report.examples:.1%}) have "
+            "the letters of another one; one of each is kept"
         )
     if report.near_duplicates:
         yield f"{report.near_duplicates:,} distinct texts are near copies of another; they stand in one split together"

@@ -1,4 +1,4 @@
-"""Shapley values over a tree of neighbors: Owen's values (Owen 1977), as in the partition explainer of Lundberg's shap."""
+"""Shapley values over a tree of neighbors: Owen's values (Owen 1977), as the partition explainer of shap has them."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def write_embed(weights: Weights, path: Path) -> None:
 
 
 def write_gradient(weights: Weights, path: Path) -> None:
-    """vectors (N T D + K), target (N) -> scores (N K), gradient (N T D + K) of the target's score; no row is filled up."""
+    """vectors (N T D + K), target (N) -> scores (N K), gradient (N T D + K) of the target's score; nothing fills up."""
     g = Builder("gradient")
     width = weights.embedding.shape[1]
     given = g.input("vectors", FLOAT, ["n", "t", width + weights.labels])

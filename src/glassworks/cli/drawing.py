@@ -1,0 +1,55 @@
+"""An example and its explanation as people see them: a picture under its heat map, a text with shaded words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from glassworks.contracts import Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """`rows` of (part, style) for a terminal, and a file with its `suffix`."""
+
+    rows: list[list[tuple[str, str]]]
+    file: bytes
+    suffix: str
+
+
+def draw(example: Array, values: NDArray[np.float32], spans: Sequence[Sequence[int]], label: str, method: str) -> Drawn:
+    """A stored example (without the batch) with the values of its explanation."""
+    import numpy as np
+
+    if spans:
+        from glassworks.explanation.render_text import shaded_html, shaded_words
+
+        text, places = str(example), [(int(begin), int(end)) for begin, end in spans]
+        notes = {"method": method, "red": f"for {label}", "blue": f"against {label}"}
+        page = shaded_html(text, places, values, label, notes)
+        return Drawn(rows=[shaded_words(text, places, values)], file=page, suffix="html")
+    from glassworks.explanation.render import heat_map_png, shaded_blocks
+
+    picture = heat_map_png(np.asarray(example, np.uint8), values, f"{label} ({method})")
+    return Drawn(rows=shaded_blocks(values), file=picture, suffix="png")
+
+
+def as_file(example: Array) -> tuple[bytes, str, Any]:
+    """A stored example as a file, its suffix, and as JSON holds it in a tensor of BYTES."""
+    import base64
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    if example.ndim == 0 or isinstance(example, str):
+        return str(example).encode(), "txt", str(example)
+    picture = np.asarray(example, np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture).save(buffer, "PNG")
+    return buffer.getvalue(), "png", base64.b64encode(buffer.getvalue()).decode()
