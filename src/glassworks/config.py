@@ -41,8 +41,8 @@ class DataConfig(Record):
     """Where the examples come from and how they are split."""
 
     source: str = Field(pattern=r"^[a-z]+:.+")
-    """Pictures: `sample:NAME`, `folder:PATH`, `npz:PATH`. Texts: `sample:NAME`, `csv:PATH`, `jsonl:PATH`, `parquet:PATH`,
-    `hf:OWNER/NAME`."""
+    """Pictures: `sample:NAME`, `folder:PATH`, `npz:PATH`. Texts: `sample:NAME`, `csv:PATH`, `jsonl:PATH`,
+    `parquet:PATH`, `hf:OWNER/NAME`."""
     text: str = "text"
     """The column that holds the text."""
     label: str = "label"

@@ -39,7 +39,7 @@ def draw(example: Array, values: NDArray[np.float32], spans: Sequence[Sequence[i
     return Drawn(rows=shaded_blocks(values), file=picture, suffix="png")
 
 
-def as_file(example: Array) -> tuple[bytes, str, Any]:
+def as_file(example: Array | str) -> tuple[bytes, str, Any]:
     """A stored example as a file, its suffix, and as JSON holds it in a tensor of BYTES."""
     import base64
     import io
@@ -47,8 +47,8 @@ def as_file(example: Array) -> tuple[bytes, str, Any]:
     import numpy as np
     from PIL import Image
 
-    if example.ndim == 0 or isinstance(example, str):
-        return str(example).encode(), "txt", str(example)
+    if isinstance(example, str):
+        return example.encode("utf-8", "replace"), "txt", example
     picture = np.asarray(example, np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture).save(buffer, "PNG")

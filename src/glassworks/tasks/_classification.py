@@ -103,7 +103,7 @@ def expected_calibration_error(probabilities: NDArray[np.float64], targets: NDAr
     bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
     gap, n, generator = hit - confidence, len(targets), np.random.default_rng(0)
 
-    def error(weights: NDArray[np.float64]) -> float:
+    def error(weights: NDArray[np.number]) -> float:
         return float(np.abs(np.bincount(bins, weights * gap, _BINS)).sum() / n)
 
     value = error(np.ones(n))

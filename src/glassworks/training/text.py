@@ -37,9 +37,9 @@ def class_weights(targets: Tensor, classes: int) -> Tensor:
 def like_length(order: Tensor, lengths: Tensor, batch: int) -> Tensor:
     """Texts of like length in one batch: within random chunks of 32 batches, which then are shuffled."""
     parts = []
-    for chunk in order.split(_CHUNK * batch):
+    for chunk in torch.split(order, _CHUNK * batch):
         by_length = chunk[lengths[chunk].argsort(stable=True)]
-        groups = by_length.split(batch)
+        groups = torch.split(by_length, batch)
         whole = [group for group in groups if len(group) == batch]
         parts += [whole[each] for each in torch.randperm(len(whole)).tolist()]
         parts += [group for group in groups if len(group) < batch]

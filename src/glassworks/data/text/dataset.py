@@ -84,7 +84,8 @@ def _strata(targets: NDArray[np.int64]) -> NDArray[np.int64]:
         return targets
     frequency = targets.sum(axis=0)
     weights = np.where(targets > 0, 1.0 / np.maximum(frequency, 1), 0.0)
-    return np.where(targets.any(axis=1), weights.argmax(axis=1), targets.shape[1]).astype(np.int64)
+    found: NDArray[np.int64] = np.where(targets.any(axis=1), weights.argmax(axis=1), targets.shape[1]).astype(np.int64)
+    return found
 
 
 def _array(texts: Sequence[str]) -> NDArray[np.object_]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from glassworks.contracts import Artifact, Model
 from glassworks.families.recurrent_text.graphs import Weights, write_embed, write_gradient, write_predict
 
-TOKENIZER = "tokenizer.json"
+TOKENIZER, PIECES = "tokenizer.json", "pieces.npy"
 
 
 def export(model: Model, folder: Path) -> Artifact:
     """Write `predict.onnx` and the tokenizer."""
-    network, tokenizer = model.network
+    network, tokenizer, pieces = model.network
+    shutil.copyfile(pieces, folder / PIECES)
     write_predict(Weights(network), folder / "predict.onnx")
     (folder / TOKENIZER).write_text(tokenizer.to_str(), encoding="utf-8")
-    return Artifact(role="predict", format="onnx", file="predict.onnx", beside=(TOKENIZER,), made_by="export")
+    return Artifact(role="predict", format="onnx", file="predict.onnx", beside=(TOKENIZER, PIECES), made_by="export")
 
 
 def explanations(model: Model, folder: Path) -> tuple[Artifact, ...]:

@@ -42,7 +42,8 @@ class Weights:
         self.query = state["query.weight"].T
         share = float(state["share"])
         self.out, self.out_bias = share * state["out.weight"].T, share * state["out.bias"]
-        self.says, self.says_bias = (1 - share) * state["says"], (1 - share) * state["bias"]
+        self.says, self.says_bias = state["says"].copy(), (1 - share) * state["bias"]
+        self.says[:, :-1] *= 1 - share
         self.hidden, self.labels = network.recurrent.hidden_size, len(self.out_bias)
         order = _GRU if network.cell == "gru" else _LSTM
         self.directions = [
@@ -90,9 +91,9 @@ def write_embed(weights: Weights, path: Path) -> None:
     ids, pieces = g.input("ids", INT64, ["n", "t"]), g.input("pieces", INT64, ["n", "m"])
     width = weights.embedding.shape[1]
     g.output(g.op("Gather", g.constant(weights.embedding), ids), "vectors", FLOAT, ["n", "t", width])
-    said = g.op("Gather", g.constant(_without_padding(weights)), pieces)
-    count = g.op("Unsqueeze", _root_of_count(g, pieces), g.constant([2]))
-    g.output(g.op("Div", said, count), "says", FLOAT, ["n", "m", weights.labels])
+    said, root = _said(g, weights, pieces)
+    says = g.op("Div", g.slice(said, 2, 0, weights.labels), g.op("Unsqueeze", root, g.constant([2])))
+    g.output(says, "says", FLOAT, ["n", "m", weights.labels])
     g.save(path)
 
 
@@ -150,21 +151,16 @@ def _merged(g: Builder, y: str, weights: Weights) -> str:
 
 
 def _linear(g: Builder, weights: Weights, pieces: str) -> str:
-    said = g.op("Gather", g.constant(_without_padding(weights)), pieces)
-    return g.op("Div", g.op("ReduceSum", said, g.constant([1]), keepdims=0), _root_of_count(g, pieces))
+    said, root = _said(g, weights, pieces)
+    total = g.op("ReduceSum", g.slice(said, 2, 0, weights.labels), g.constant([1]), keepdims=0)
+    return g.op("Div", total, root)
 
 
-def _without_padding(weights: Weights) -> Floats:
-    says = weights.says.astype(np.float32)
-    says[0] = 0
-    return says
-
-
-def _root_of_count(g: Builder, pieces: str) -> str:
-    """N 1: the root of the number of pieces."""
-    there = g.op("Cast", g.op("Greater", pieces, g.constant(np.array(0, np.int64))), to=FLOAT)
-    count = g.op("Max", g.op("ReduceSum", there, g.constant([1]), keepdims=1), g.scalar(1))
-    return g.op("Sqrt", count)
+def _said(g: Builder, weights: Weights, pieces: str) -> tuple[str, str]:
+    """Rows of the table (N M K + 1), and the length of the text's weights (N 1)."""
+    said = g.op("Gather", g.constant(weights.says), pieces)
+    squares = g.op("ReduceSum", g.slice(said, 2, weights.labels, weights.labels + 1), g.constant([1]), keepdims=0)
+    return said, g.op("Sqrt", g.op("Max", squares, g.scalar(1e-6)))
 
 
 def _pooled(g: Builder, weights: Weights, states: str, hidden: str | None) -> tuple[str, Any]:

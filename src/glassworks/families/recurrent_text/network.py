@@ -14,15 +14,17 @@ _ATTENTION = 64
 class RecurrentText(nn.Module):
     """Token vectors, a bidirectional GRU or LSTM, attention (Yang et al. 2016, equations 5 to 7) and maximum pooling.
 
-    Beside it stands a linear classifier of hashed pieces of the text, fitted apart from the network and kept as a table
-    (`says`): together they are better than each (`share` is the network's part, chosen on validation texts).
+    Beside it stands a linear classifier of pieces of the text, fitted apart from the network and kept as a table
+    (`says`, pieces + 1 x K + 1): together they are better than each. `share` is the network's part, chosen on
+    validation texts.
     """
 
     says: Tensor
+    bias: Tensor
     share: Tensor
 
     def __init__(
-        self, tokens: int, width: int, hidden: int, labels: int, cell: Cell, buckets: int, dropout: float
+        self, tokens: int, width: int, hidden: int, labels: int, cell: Cell, dropout: float, pieces: int = 0
     ) -> None:
         super().__init__()
         self.cell = cell
@@ -33,7 +35,7 @@ class RecurrentText(nn.Module):
         self.query = nn.Linear(_ATTENTION, 1, bias=False)
         self.out = nn.Linear(4 * hidden, labels)
         self.dropout = nn.Dropout(dropout)
-        self.register_buffer("says", torch.zeros(buckets, labels))
+        self.register_buffer("says", torch.zeros(pieces + 1, labels + 1))
         self.register_buffer("bias", torch.zeros(labels))
         self.register_buffer("share", torch.tensor(1.0))
 
@@ -57,8 +59,8 @@ class RecurrentText(nn.Module):
 
     def linear(self, pieces: Tensor) -> Tensor:
         """Scores (N K) of pieces (N M; 0 fills up) by the linear classifier alone."""
-        count = (pieces > 0).sum(1, keepdim=True).clamp_min(1)
-        return self.says[pieces].sum(1) / count.sqrt() + self.bias
+        total = self.says[pieces].sum(1)
+        return total[:, :-1] / total[:, -1:].clamp_min(1e-6).sqrt() + self.bias
 
     def together(self, deep: Tensor, linear: Tensor) -> Tensor:
         """Both scores (N K) as one."""

@@ -20,11 +20,11 @@ from glassworks.config import Job
 from glassworks.contracts import Dataset, Measurement, Model, Progress, Task
 from glassworks.errors import ConfigError
 from glassworks.families.recurrent_text import RecurrentTextConfig
-from glassworks.families.recurrent_text.export import TOKENIZER
+from glassworks.families.recurrent_text.export import PIECES, TOKENIZER
 from glassworks.families.recurrent_text.network import RecurrentText
 from glassworks.families.recurrent_text.pieces import fit_pieces
 from glassworks.families.recurrent_text.vocabulary import PADDING, UNKNOWN, first_vectors, learn_tokenizer
-from glassworks.tasks.text_classification.front import TextFront, Window, padded
+from glassworks.tasks.text_classification.front import TextFront, Window, known_pieces, padded
 from glassworks.tasks.text_classification.session import signature
 from glassworks.training.calibration import fit_temperature, fit_threshold, negative_log_likelihood
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 FINAL = "final.safetensors"
-_ORDERS, _BUCKETS = (1, 2, 3, 4), 2**17
+_ORDERS = (1, 2, 3, 4)
 _OVERLAP, _MOST_WINDOWS = 16, 64
 _EPOCHS, _BATCH, _RATE, _VECTOR_RATE = 10, 64, 2e-3, 5e-4
 _WORD_DROPOUT, _SMOOTHING = 0.25, 0.1
@@ -71,17 +71,11 @@ def train(
     preprocessing = _preprocessing(dataset, job, config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.training.seed)
-        network = RecurrentText(
-            tokenizer.get_vocab_size(),
-            config.width,
-            config.hidden,
-            len(dataset.classes),
-            config.cell,
-            _BUCKETS,
-            config.dropout,
-        )
+        size, labels = tokenizer.get_vocab_size(), len(dataset.classes)
+        network = RecurrentText(size, config.width, config.hidden, labels, config.cell, config.dropout)
     if (folder / FINAL).exists():
         tensors, values = load_checkpoint(folder / FINAL)
+        network.says = tensors["says"]
         network.load_state_dict(tensors)
         return _model(network, tokenizer, dataset, folder, {**values, "resumed": True})
     splits = {name: _read(dataset, name, tokenizer, preprocessing) for name in ("train", "validation")}
@@ -98,7 +92,8 @@ def _tokenizer(dataset: Dataset, job: Job, config: RecurrentTextConfig, folder: 
 
     path = folder / TOKENIZER
     if not path.exists():
-        made = learn_tokenizer(dataset.splits["train"].x.tolist(), config.vocabulary, config.tokens)
+        texts = [*dataset.splits["train"].x.tolist(), *_unlabeled(job)]
+        made = learn_tokenizer(texts, config.vocabulary, config.tokens)
         path.write_text(made.to_str(), encoding="utf-8")
     return Tokenizer.from_file(str(path))
 
@@ -112,7 +107,7 @@ def _preprocessing(dataset: Dataset, job: Job, config: RecurrentTextConfig) -> d
         "max_windows": _MOST_WINDOWS,
         "pad": PADDING,
         "piece_orders": list(_ORDERS),
-        "piece_buckets": _BUCKETS,
+        "pieces": PIECES,
         "labels": list(dataset.classes),
         "several": bool(job.data.separator),
         "columns": {"text": job.data.text, "label": job.data.label, "separator": job.data.separator},
@@ -123,7 +118,7 @@ def _read(dataset: Dataset, name: str, tokenizer: Tokenizer, preprocessing: Mapp
     split = dataset.splits[name]
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / TOKENIZER).write_text(tokenizer.to_str(), encoding="utf-8")
-        front = TextFront(Path(folder), {**preprocessing, "max_windows": 2**20})
+        front = TextFront(Path(folder), {**preprocessing, "max_windows": 2**20, "pieces": ""})
     windows: list[Window] = [front.windows(text)[0] for text in split.x.tolist()]
     return _Read([window.ids for window in windows], [window.pieces for window in windows], split.y)
 
@@ -142,12 +137,13 @@ def _fit(
     """Train, calibrate, and return what is kept beside the weights."""
     learning, held = splits["train"], splits["validation"]
     progress.start("pieces")
-    says, bias = fit_pieces(
-        learning.pieces, learning.targets, held.pieces, held.targets, _BUCKETS, len(dataset.classes)
+    pieces = fit_pieces(
+        learning.pieces, learning.targets, held.pieces, held.targets, len(dataset.classes), config.pieces
     )
-    network.says.copy_(torch.from_numpy(says))
-    network.bias.copy_(torch.from_numpy(bias))
-    lines = [*learning.ids, *_unlabeled(job, tokenizer)]
+    np.save(folder / PIECES, pieces.known)
+    network.says, network.bias = torch.from_numpy(pieces.says), torch.from_numpy(pieces.bias)
+    more = [np.array(each.ids, np.int64) for each in tokenizer.encode_batch(_unlabeled(job))]
+    lines = [*learning.ids, *more]
     vectors = first_vectors(lines, tokenizer.get_vocab_size(), config.width, job.training.seed)
     network.embedding.weight.data.copy_(torch.from_numpy(vectors))
     progress.finish(f"{tokenizer.get_vocab_size():,} tokens")
@@ -160,7 +156,7 @@ def _fit(
         progress,
     )
     network.to("cpu").eval()
-    deep, linear = _deep(network, held), _linear(network, held)
+    deep, linear = _deep(network, held), _linear(network, held, pieces.known)
     network.share.fill_(_best_share(deep, linear, held.targets))
     together = network.together(torch.from_numpy(deep), torch.from_numpy(linear)).numpy()
     calibrated, probabilities = _calibrated(together, held.targets, config.coverage)
@@ -175,14 +171,13 @@ def _fit(
     }
 
 
-def _unlabeled(job: Job, tokenizer: Tokenizer) -> list[NDArray[np.int64]]:
+def _unlabeled(job: Job) -> list[str]:
+    """Further texts to learn words from."""
     if not job.data.unlabeled:
         return []
     from glassworks.data.text.sources import read_lines
 
-    return [
-        np.array(each.ids, np.int64) for each in tokenizer.encode_batch(read_lines(job.data.unlabeled, job.data.text))
-    ]
+    return read_lines(job.data.unlabeled, job.data.text)
 
 
 def _learner(
@@ -252,7 +247,7 @@ def _deep(network: RecurrentText, read: _Read) -> NDArray[np.float32]:
     """Scores (N K) of the network alone."""
     network.eval()
     device = network.embedding.weight.device
-    found = np.zeros((len(read.ids), network.says.shape[1]), np.float32)
+    found = np.zeros((len(read.ids), len(network.bias)), np.float32)
     order = np.argsort([len(each) for each in read.ids], kind="stable")
     with torch.inference_mode():
         for begin in range(0, len(order), 128):
@@ -262,11 +257,11 @@ def _deep(network: RecurrentText, read: _Read) -> NDArray[np.float32]:
     return found
 
 
-def _linear(network: RecurrentText, read: _Read) -> NDArray[np.float32]:
+def _linear(network: RecurrentText, read: _Read, known: NDArray[np.int64]) -> NDArray[np.float32]:
+    rows = [known_pieces(each, known) for each in read.pieces]
     with torch.inference_mode():
         parts = [
-            network.linear(torch.from_numpy(padded(read.pieces[begin : begin + 128], 0)))
-            for begin in range(0, len(read.pieces), 128)
+            network.linear(torch.from_numpy(padded(rows[begin : begin + 128], 0))) for begin in range(0, len(rows), 128)
         ]
     return torch.cat(parts).numpy()
 
@@ -308,7 +303,7 @@ def _model(
     network.eval()
     return Model(
         family="recurrent_text",
-        network=(network, tokenizer),
+        network=(network, tokenizer, folder / PIECES),
         signature=signature(len(dataset.classes)),
         preprocessing=values["preprocessing"],
         weights_sha256=weights_sha256(network),

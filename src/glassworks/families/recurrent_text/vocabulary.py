@@ -35,7 +35,9 @@ def learn_tokenizer(texts: Sequence[str], size: int, kind: Literal["subwords", "
     if kind == "characters":
         made = Tokenizer(models.WordLevel(unk_token=_SPECIAL[1]))
         made.pre_tokenizer = pre_tokenizers.Split(Regex(r"\s*\S"), "isolated")
-        trainer: object = trainers.WordLevelTrainer(vocab_size=size, min_frequency=2, special_tokens=list(_SPECIAL))
+        trainer: trainers.Trainer = trainers.WordLevelTrainer(
+            vocab_size=size, min_frequency=2, special_tokens=list(_SPECIAL)
+        )
     else:
         made = Tokenizer(models.Unigram())
         made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.UnicodeScripts()])

@@ -72,7 +72,7 @@ class TextClassification(Task):
         """One object a row: `label`, `probability`, `top`, and `label_set`: the labels that are not ruled out."""
         rows, sets = outputs[OUTPUT].astype(np.float64), outputs[LABEL_SET]
         return [
-            {**top_labels(row, labels), LABEL_SET: [labels[index] for index in np.flatnonzero(chosen)]}
+            {**top_labels(row, labels), LABEL_SET: [labels[index] for index in np.flatnonzero(chosen).tolist()]}
             for row, chosen in zip(rows, sets, strict=True)
         ]
 

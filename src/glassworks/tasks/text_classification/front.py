@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from glassworks.contracts import Array
 
 _MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(1_000_003)
+_BITS, _PAIR = 40, 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,8 @@ class TextFront:
     `tokenizer`: a file of the library tokenizers. `max_tokens`, `overlap`, `max_windows`: longer texts are read in
     windows that overlap by so many tokens. `prefix`, `suffix`: ids around each window. `inputs`: what the graph
     takes, by kind: `ids`, `lengths`, `mask`, `pieces`. `pad`: the id that fills up.
-    `piece_orders`, `piece_buckets`: pieces are so many neighboring characters of the normalized text, hashed.
+    `piece_orders`: pieces are so many neighboring characters of the normalized text, and pairs of tokens.
+    `pieces`: a file with the hashes of those that count, ascending; without it, all do, by their hashes.
     """
 
     def __init__(self, folder: Path, preprocessing: Mapping[str, Any]) -> None:
@@ -53,7 +55,8 @@ class TextFront:
         self._max, self._overlap = int(preprocessing["max_tokens"]), int(preprocessing.get("overlap", 0))
         self._max_windows, self.pad = int(preprocessing["max_windows"]), int(preprocessing.get("pad", 0))
         self._orders: Sequence[int] = preprocessing.get("piece_orders", ())
-        self._buckets = int(preprocessing.get("piece_buckets", 2))
+        pieces = preprocessing.get("pieces")
+        self._known = _load_pieces(folder / str(pieces)) if pieces else None
 
     def windows(self, text: str) -> list[Window]:
         """At least one window. Raises InputError for a text that is too long."""
@@ -72,7 +75,7 @@ class TextFront:
         none = np.zeros((1, 2), np.int64)
         if not len(inner) and not len(self._prefix):
             inner, places = np.array([self.pad], np.int64), none  # an empty text still has an answer
-        pieces, piece_spans = self._pieces(text, places)
+        pieces, piece_spans = self._pieces(text, inner, places)
         return Window(
             ids=np.concatenate([self._prefix, inner, self._suffix]),
             spans=np.concatenate([none.repeat(len(self._prefix), 0), places, none.repeat(len(self._suffix), 0)]),
@@ -81,12 +84,20 @@ class TextFront:
             weight=max(1, stop - start if stop <= len(ids) else len(ids) - start),
         )
 
-    def _pieces(self, text: str, places: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Each distinct piece of the window once, and the characters of its first occurrence."""
+    def _pieces(self, text: str, ids: Array, places: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Each distinct piece of the window once, and the characters of its first occurrence; 0 where there is none."""
+        nothing = np.zeros(1, np.int64), np.zeros((1, 2), np.int64)
         if not self._orders or not places.any():
-            return np.zeros(1, np.int64), np.zeros((1, 2), np.int64)
+            return nothing
         first, last = int(places[:, 0].min()), int(places[:, 1].max())
-        return hashed_pieces(self._normalized(text[first:last]), first, self._orders, self._buckets)
+        found, spans = hashed_pieces(self._normalized(text[first:last]), first, self._orders)
+        pairs, pair_spans = hashed_pairs(ids, places)
+        found, one = np.unique(np.concatenate([found, pairs]), return_index=True)
+        spans = np.concatenate([spans, pair_spans])[one]
+        if self._known is not None:
+            found = known_pieces(found, self._known)
+            found, spans = found[found > 0], spans[found > 0]
+        return (found, spans) if len(found) else nothing
 
     def _normalized(self, text: str) -> list[tuple[str, int]]:
         """Characters after normalization with the place of the original one each comes from."""
@@ -133,11 +144,11 @@ def normalized(tokenizer: Tokenizer, text: str) -> list[tuple[str, int]]:
 
 
 def hashed_pieces(
-    characters: Sequence[tuple[str, int]], begin: int, orders: Sequence[int], buckets: int
+    characters: Sequence[tuple[str, int]], begin: int, orders: Sequence[int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Hashes in 1 ... `buckets` - 1 of all runs of `orders` characters, each once, and the places they cover.
+    """Hashes (40 bits) of all runs of `orders` characters, and the places that they cover.
 
-    The hash is multiplicative (Knuth, volume 3, section 6.4) over code points; 0 is left for filling up.
+    The hash is multiplicative (Knuth, volume 3, section 6.4) over code points.
     """
     points = np.array([ord(character) for character, _ in characters], np.uint64)
     places = np.array([place for _, place in characters], np.int64) + begin
@@ -149,13 +160,38 @@ def hashed_pieces(
         mixed = np.full(count, order, np.uint64)
         for offset in range(order):
             mixed = (mixed * _STEP) ^ points[offset : offset + count]
-        mixed = (mixed ^ (mixed >> np.uint64(29))) * _MIX
-        hashes.append(((mixed >> np.uint64(40)) % np.uint64(buckets - 1) + np.uint64(1)).astype(np.int64))
+        hashes.append(_finished(mixed))
         spans.append(np.stack([places[:count], places[order - 1 :] + 1], axis=1))
-    found, first = np.unique(np.concatenate(hashes), return_index=True)
-    if not len(found):
-        return np.zeros(1, np.int64), np.zeros((1, 2), np.int64)
-    return found, np.concatenate(spans)[first]
+    return np.concatenate(hashes), np.concatenate(spans)
+
+
+def hashed_pairs(ids: NDArray[Any], places: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The same of pairs of neighboring tokens (T), which cover `places` (T 2)."""
+    tokens = ids.astype(np.uint64)
+    mixed = ((np.uint64(_PAIR) * _STEP) ^ tokens[:-1]) * _STEP ^ tokens[1:]
+    return _finished(mixed), np.stack([places[:-1, 0], places[1:, 1]], axis=1).astype(np.int64)
+
+
+def known_pieces(hashes: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places in `known` (ascending), counted from 1; 0 for what is not there."""
+    place = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    found: NDArray[np.int64] = np.where(known[place] == hashes, place + 1, 0).astype(np.int64)
+    return found
+
+
+def _finished(mixed: NDArray[np.uint64]) -> NDArray[np.int64]:
+    mixed = (mixed ^ (mixed >> np.uint64(29))) * _MIX
+    return (mixed >> np.uint64(64 - _BITS)).astype(np.int64)
+
+
+def _load_pieces(path: Path) -> NDArray[np.int64]:
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path.name} holds no hashes: {error}", "package the model again") from None
+    if found.dtype != np.int64 or found.ndim != 1 or not len(found):
+        raise BundleError(f"{path.name} holds no hashes", "package the model again")
+    return np.asarray(found, np.int64)
 
 
 @functools.lru_cache(maxsize=64)

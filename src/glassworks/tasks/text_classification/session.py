@@ -41,9 +41,8 @@ class TextSession(Session):
 
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
         scores = self.scores([_text(value) for value in tensors[INPUT].tolist()])
-        found: dict[str, Array] = {OUTPUT: self.probabilities(scores)}
-        if outputs is None or LABEL_SET in outputs:
-            found[LABEL_SET] = found[OUTPUT] >= self._threshold
+        probabilities = self.probabilities(scores)
+        found: dict[str, Array] = {OUTPUT: probabilities, LABEL_SET: probabilities >= self._threshold}
         return found if outputs is None else {name: found[name] for name in outputs}
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:

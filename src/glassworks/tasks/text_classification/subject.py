@@ -146,7 +146,7 @@ class _WithoutWords(Session):
         )
 
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
-        rows = tensors["words"][:, 0] > _KEEP
+        rows = np.asarray(tensors["words"], np.float32)[:, 0] > _KEEP
         texts = ["".join(word for word, kept in zip(self._words, row, strict=True) if kept) for row in rows]
         distinct = list(dict.fromkeys(texts))
         number = {text: place for place, text in enumerate(distinct)}
@@ -164,14 +164,14 @@ class _Windowed(Session):
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
         name = self.signature.inputs[0].name
         total = sum(weight for _, weight in self._windows) * self._temperature
-        scores, gradients, place = 0.0, [], 0
+        scores, gradients, place = np.zeros(1, np.float32), list["Array"](), 0
         for length, weight in self._windows:
             part: Mapping[str, Array] = {
                 name: np.ascontiguousarray(tensors[name][:, place : place + length]),
                 "target": tensors["target"],
             }
             found = self._graph.run(part)
-            scores = scores + found["scores"] * (weight / total)
-            gradients.append(found["gradient"] * (weight / total))
+            scores = scores + np.asarray(found["scores"], np.float32) * (weight / total)
+            gradients.append(np.asarray(found["gradient"], np.float32) * (weight / total))
             place += length
         return {"scores": np.asarray(scores, np.float32), "gradient": np.concatenate(gradients, axis=1)}
