@@ -148,25 +148,65 @@ def access_us(folder: Path) -> float:
     return statistics.median(times) / batch * 1e6
 
 
-def beside_explanations(server: Server, options: argparse.Namespace, folder: Path) -> tuple[float, float]:
-    """p99 of predictions (JSON, 4 connections) alone and with one client that asks for explanations all the time."""
-    alone, beside = [], []
+def beside_explanations(server: Server, options: argparse.Namespace, folder: Path) -> dict[str, float]:
+    """Predictions (JSON, 4 connections) alone and with one client that asks for explanations all the time.
+
+    At full load, and with a pause of 1 ms after each answer; each round measures all four in turn.
+    """
+    script = (folder / "json.lua").read_text(encoding="utf-8")
+    (folder / "paused.lua").write_text(script + "function delay() return 1 end\n", encoding="utf-8")
+    body = (folder / "request.json").read_bytes()
+    _explain(server, body)
+    found: dict[str, list[float]] = defaultdict(list)
     for _ in range(2 * options.rounds):
-        alone.append(wrk(server, "json", 4, options.seconds, folder).p99_ms)
-        end = threading.Event()
-        asking = threading.Thread(target=_explain_until, args=(end, server, folder))
-        asking.start()
-        beside.append(wrk(server, "json", 4, options.seconds, folder).p99_ms)
+        for kind, load in (("json", "full"), ("paused", "paused")):
+            alone = wrk(server, kind, 4, options.seconds, folder)
+            with explaining(server, body) as answered:
+                beside = wrk(server, kind, 4, options.seconds, folder)
+                count = len(answered)
+            found[f"{load}_p99_ratio"].append(beside.p99_ms / alone.p99_ms)
+            found[f"{load}_explanations_per_s"].append(count / options.seconds)
+            for name, value in (("alone", alone), ("beside", beside)):
+                found[f"{load}_{name}_p99_ms"].append(value.p99_ms)
+                found[f"{load}_{name}_per_s"].append(value.per_s)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+@contextlib.contextmanager
+def explaining(server: Server, body: bytes) -> Iterator[list[float]]:
+    """A client that asks for one explanation after the other; the list holds the seconds that each took.
+
+    It runs on the load's core and only when that is idle, so that the server is measured and not the load.
+    """
+    end, took, failed = threading.Event(), list[float](), list[Exception]()
+
+    def ask() -> None:
+        os.sched_setaffinity(0, {1})
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        while not end.is_set():
+            start = time.perf_counter()
+            try:
+                _explain(server, body)
+            except OSError as error:
+                failed.append(error)
+                return
+            took.append(time.perf_counter() - start)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        yield took
+    finally:
         end.set()
         asking.join()
-    return statistics.median(alone), statistics.median(beside)
+    if failed:
+        raise failed[0]
 
 
-def _explain_until(end: threading.Event, server: Server, folder: Path) -> None:
+def _explain(server: Server, body: bytes) -> None:
     url = f"http://127.0.0.1:{server.http}/v2/models/digits/explain"
-    while not end.is_set():
-        with urllib.request.urlopen(url, (folder / "request.json").read_bytes(), timeout=30) as answer:
-            answer.read()
+    with urllib.request.urlopen(url, body, timeout=60) as answer:
+        answer.read()
 
 
 def make_pixels(folder: Path) -> Path:
