@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from glassworks.serving.explaining.rows import ExplainOptions
 
 _WORKER = "glassworks.serving.explaining.worker"
+_GRACE_S = 1.0
+"""A process that closes its pipes ends soon after."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Apart:
                     child.held.add(key)
                     messages.send(child.questions, messages.Explain(folder, sha256, dict(example), options))
                 told = messages.answer(child.answers)
-            except (OSError, EOFError) as error:
+            except (OSError, EOFError, ValueError) as error:
                 raise Overloaded(f"the process that explains {self._end(error)}", "send the request again") from None
         if isinstance(told, messages.Refused):
             raise messages.error(told)
@@ -98,15 +100,25 @@ class Apart:
         """Do away with the process that gave this error; how it ended."""
         with self._sending:
             child, self._child = self._child, None
-        if child is None:
-            return "has ended with the service" if self._closed else f"cannot be started: {error}"
-        child.process.kill()
-        code = child.process.wait()
-        for pipe in (child.questions, child.answers):
+        code = _buried(child.process) if child is not None else 0
+        for pipe in (child.questions, child.answers) if child is not None else ():
             # What was not yet written cannot be.
             with contextlib.suppress(OSError):
                 pipe.close()
+        if self._closed:
+            return "has ended with the service"
+        if child is None:
+            return f"cannot be started: {error}"
         return f"ended with the code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+
+
+def _buried(process: subprocess.Popen[bytes]) -> int:
+    """The code of a process that ends, or is ended."""
+    try:
+        return process.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 def _key(opened: OpenedBundle) -> tuple[str, str]:
@@ -121,6 +133,8 @@ def _start() -> _Child:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},
+        # Ctrl-C in a terminal is told to the server alone, which lets this one end what it is at.
+        process_group=0 if os.name == "posix" else None,
     )
     if process.stdin is None or process.stdout is None:
         raise OSError("a process without pipes was started")

@@ -16,6 +16,7 @@ from glassworks.serving.tensors import DTYPES, datatype
 _ARRAY = 1
 """The code of an extension that holds an array: its datatype, its shape, and its bytes or a list of texts."""
 _LENGTH_BYTES = 8
+_LARGEST = 2**40
 
 
 class Explain(msgspec.Struct, tag=True, frozen=True):
@@ -95,7 +96,7 @@ def question(pipe: IO[bytes]) -> Explain | LetGo:
 
 
 def answer(pipe: IO[bytes]) -> Explained | Refused | Broken:
-    """The next one of the process that explains. Raises EOFError at the end."""
+    """The next one of the process that explains. Raises EOFError at the end, ValueError for what is no message."""
     return _answers.decode(_frame(pipe))
 
 
@@ -126,6 +127,8 @@ def error(told: Refused) -> GlassworksError:
 
 def _frame(pipe: IO[bytes]) -> bytes:
     length = int.from_bytes(_exactly(pipe, _LENGTH_BYTES), "little")
+    if length > _LARGEST:
+        raise ValueError("something else than a message was written")
     return _exactly(pipe, length)
 
 
