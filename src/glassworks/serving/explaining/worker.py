@@ -52,9 +52,6 @@ class Bundles:
 
 def main() -> None:
     """Answer until the questions end."""
-    step_back()
-    if sys.platform != "linux" and hasattr(os, "nice"):
-        os.nice(_LEAST)
     # The server decides when this ends: what is in flight when it is told to stop is still answered.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -63,6 +60,10 @@ def main() -> None:
     os.dup2(2, 1)
     questions: Questions = queue.SimpleQueue()
     threading.Thread(target=_read, args=(os.fdopen(0, "rb"), questions), daemon=True).start()
+    # From here on: loading what is above and reading are short, and at the lowest priority could last for long.
+    step_back()
+    if sys.platform != "linux" and hasattr(os, "nice"):
+        os.nice(_LEAST)
     bundles = Bundles()
     # A server that went away needs no answer.
     with contextlib.suppress(BrokenPipeError):
