@@ -1,7 +1,7 @@
 """Requests a second and latencies of the server beside its peers: the same model, one core each for server and load.
 
     benchmarks/peers/install.sh
-    python benchmarks/serving.py [--seconds 5] [--rounds 3] [--only ours,bare,kserve,...]
+    python benchmarks/serving.py [--seconds 5] [--rounds 3] [--only ours,bare,kserve,...] [--only-beside]
 
 Needs two cores, `taskset`, `wrk` and, for gRPC, `h2load`. PEERS_HOME names the peers' environments; a peer that is
 not installed is left out. Rounds go through all servers in turn; figures are medians of rounds.
@@ -322,6 +322,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default=",".join(PORTS))
+    parser.add_argument("--only-beside", action="store_true", help="only predictions beside explanations")
     options = parser.parse_args()
     peers = Path(os.environ.get("PEERS_HOME", ".peers")).resolve()
     with tempfile.TemporaryDirectory() as name:
@@ -333,6 +334,12 @@ def main() -> None:
         write_requests(folder, "image", (1, 1, 28, 28))
         (model,) = home.glob("bundles/*/predict.onnx")
         paths = {"peers": peers, "home": home, "model": model, "folder": folder}
+        if options.only_beside:
+            with started("ours", peers, home, model, folder) as server:
+                if server is not None:
+                    beside = beside_explanations(server, options, folder)
+                    publish("beside", beside, [(name, value, "") for name, value in beside.items()])
+            return
         figures: Figures = defaultdict(list)
         facts: dict[str, dict[str, float]] = {}
         for _ in range(options.rounds):
@@ -341,8 +348,7 @@ def main() -> None:
         more = {"access_us_a_request": access_us(folder), **large_image(options, home, folder)}
         with started("ours", peers, home, model, folder) as server:
             if server is not None:
-                alone, beside = beside_explanations(server, options, folder)
-                more |= {"p99_alone_ms": alone, "p99_beside_explanations_ms": beside}
+                more |= beside_explanations(server, options, folder)
                 single = wrk(server, "json", 1, options.seconds, folder).p50_ms
         command, env = ours(home, "digits", 9601, "--max-batch", "1")
         with running("unbatched", command, 9601, 9602, folder / "request.json", env, folder) as server:
