@@ -15,6 +15,7 @@ from glassworks.errors import BundleError, InputError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+    from tokenizers.pre_tokenizers import PreTokenizer
 
     from glassworks.contracts import Array
 
@@ -129,18 +130,29 @@ def padded(rows: Sequence[NDArray[np.int64]], fill: int) -> NDArray[np.int64]:
 
 def normalized(tokenizer: Tokenizer, text: str) -> list[tuple[str, int]]:
     """Characters as the tokenizer's normalizer leaves them, with the place of the character each comes from."""
-    from tokenizers import NormalizedString
+    from tokenizers import NormalizedString, PreTokenizedString
 
-    if tokenizer.normalizer is None:
+    normalizer = tokenizer.normalizer
+    if normalizer is None:
         return [(character, place) for place, character in enumerate(text)]
     whole = NormalizedString(text)
-    tokenizer.normalizer.normalize(whole)
-    if len(whole.normalized) == len(text):
+    normalizer.normalize(whole)
+    changed = {pair for pair in zip(text, whole.normalized, strict=False) if pair[0] != pair[1]}
+    # Nearly always each character became one, and then this is quick.
+    if len(whole.normalized) == len(text) and all(normalizer.normalize_str(one) == other for one, other in changed):
         return [(character, place) for place, character in enumerate(whole.normalized)]
-    found: list[tuple[str, int]] = []
-    for place, character in enumerate(text):
-        found += [(each, place) for each in tokenizer.normalizer.normalize_str(character)]
-    return found
+    parts = PreTokenizedString(text)
+    parts.normalize(normalizer.normalize)
+    _single_characters().pre_tokenize(parts)
+    splits = parts.get_splits(offset_referential="original", offset_type="char")
+    return [(character, place) for character, (place, _), _ in splits]
+
+
+@functools.cache
+def _single_characters() -> PreTokenizer:
+    from tokenizers import Regex, pre_tokenizers
+
+    return pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
 
 
 def hashed_pieces(
@@ -206,4 +218,8 @@ def _loaded(path: Path, changed_ns: int) -> Tokenizer:
 
 
 def _load(path: Path) -> Tokenizer:
-    return _loaded(path, path.stat().st_mtime_ns)
+    try:
+        changed_ns = path.stat().st_mtime_ns
+    except OSError:
+        raise BundleError(f"{path.name} is missing", "package the model again") from None
+    return _loaded(path, changed_ns)
