@@ -20,6 +20,7 @@ def train(job: JobFile, overrides: Overrides = None, resume: Fresh = True, as_js
     """Train the model of a job file. An interrupted run goes on by itself."""
     from glassworks import flow
     from glassworks.cli.interrupts import receive_interrupts
+    from glassworks.cli.tables import show_test
     from glassworks.config import load_job
     from glassworks.registry import Registry
 
@@ -29,7 +30,7 @@ def train(job: JobFile, overrides: Overrides = None, resume: Fresh = True, as_js
         made = flow.train(load_job(job, overrides or ()), Registry.open(), progress, fresh=not resume)
     finally:
         progress.close()
-    model, metrics = made.model, made.model.metrics
+    model, metrics, manifest = made.model, made.model.metrics, made.bundle.manifest
     if as_json:
         write_json(
             {
@@ -40,11 +41,14 @@ def train(job: JobFile, overrides: Overrides = None, resume: Fresh = True, as_js
                 "resumed": model.resumed,
                 "model": made.version.reference,
                 "bundle_sha256": made.version.bundle_sha256,
+                "test": {name: value.model_dump(mode="json") for name, value in manifest.metrics.items()},
+                "baseline": {name: value.model_dump(mode="json") for name, value in manifest.baseline.items()},
             }
         )
         return
     rows = [(name, measured(value), str(value.examples)) for name, value in metrics.items()]
     table("validation", ("metric", "value [95 %]", "examples"), rows, stdout())
+    show_test(manifest, "test", stdout())
     stdout().print(f"published {made.version.reference}; next: glassworks optimize {made.version.reference}")
 
 

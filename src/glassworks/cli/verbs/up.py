@@ -59,16 +59,15 @@ def up(
 
 
 def _show(made: Release, console: Console) -> None:
-    from glassworks.cli.output import measured, table
-    from glassworks.cli.tables import show_data, show_report, show_training
+    from glassworks.cli.output import table
+    from glassworks.cli.tables import show_data, show_report, show_test, show_training
 
     show_data(made.dataset, console)
     show_training(made.model, console)
     if made.report:
         show_report(made.report, console)
     manifest = made.bundle.manifest
-    rows = [(name, measured(value), str(value.examples)) for name, value in manifest.metrics.items()]
-    table(f"package: {made.version.reference}", ("metric on the test split", "value [95 %]", "examples"), rows, console)
+    show_test(manifest, f"package: {made.version.reference}", console)
     rows = [(name.replace("_", " "), f"{value:.4f}", "") for name, value in manifest.fidelity.items()]
     table("explanations, measured", ("float against served", "value", ""), rows, console)
 
@@ -119,6 +118,7 @@ def _summary(made: Release, service: Service, answered: Answered) -> dict[str, A
             "model": made.version.reference,
             "bundle_sha256": made.version.bundle_sha256,
             "metrics": {name: value.model_dump(mode="json") for name, value in manifest.metrics.items()},
+            "baseline": {name: value.model_dump(mode="json") for name, value in manifest.baseline.items()},
             "fidelity": dict(manifest.fidelity),
         },
         "explain": {"label": answered.label, **answered.explanation, "drawn": str(answered.drawn)},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,9 +80,7 @@ def fit_baseline(
     fitted = [(*_regress(x, known, strength, several), strength) for strength in strengths]
     scores = [_accuracy(_probabilities(held, *each[:2], several), validation_targets) for each in fitted]
     weights, bias, strength = fitted[int(np.argmax(scores))]
-    return Baseline(
-        strength=strength, columns=columns, weighing=weighing, weights=weights, bias=bias, several=several
-    )
+    return Baseline(strength=strength, columns=columns, weighing=weighing, weights=weights, bias=bias, several=several)
 
 
 def baseline_probabilities(splits: Mapping[str, Split], labels: int) -> NDArray[np.float64]:
@@ -128,7 +127,7 @@ def pieces_of(text: str) -> list[str]:
         "",
         *runs,
         *(f"\0{word}" for word in words),
-        *(f"\0{word}\0{after}" for word, after in zip(words, words[1:], strict=False)),
+        *(f"\0{word}\0{after}" for word, after in pairwise(words)),
     ]
 
 

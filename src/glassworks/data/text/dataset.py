@@ -37,9 +37,7 @@ def prepare_texts(texts: Texts, *, validation: float, test: float, seed: int) ->
     )
 
 
-def split_rows(
-    texts: Texts, copies: Copies, validation: float, test: float, seed: int
-) -> dict[str, NDArray[np.int64]]:
+def split_rows(texts: Texts, copies: Copies, validation: float, test: float, seed: int) -> dict[str, NDArray[np.int64]]:
     """The rows of each part. Raises DataError when nothing can be measured."""
     rows = kept_rows(texts, copies)
     kinds = strata(texts.targets[rows])

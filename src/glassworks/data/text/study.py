@@ -61,7 +61,8 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     share = hits / n
     center = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    return max(0.0, center - half), min(1.0, center + half)
+    # At 0 and 1 the bound is the share itself, which rounding may miss.
+    return min(max(0.0, center - half), share), max(min(1.0, center + half), share)
 
 
 def _candidates(
@@ -128,7 +129,7 @@ def _findings(report: TextReport, kept: int) -> Iterator[str]:
     if honest and random:
         more = "would have pretended" if random.value > honest.interval[1] else "gives"
         yield (
-            f"an n-gram classifier is right on {_percent(honest)} of the test texts; a random split with its copies "
+            f"an n-gram classifier is right on {_percent(honest)} test texts; a random split with its copies "
             f"{more} {_percent(random)}"
         )
     if report.candidates:

@@ -72,9 +72,7 @@ class TextClassification(Task):
         """Of logistic regression on n-grams, fitted in seconds. Raises MissingLibrary."""
         from glassworks.data.text.baseline import baseline_probabilities
 
-        return self.measure(
-            baseline_probabilities(dataset.splits, len(dataset.classes)), dataset.splits["test"].y
-        )
+        return self.measure(baseline_probabilities(dataset.splits, len(dataset.classes)), dataset.splits["test"].y)
 
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """One object a row: `label`, `probability`, `top`, and `label_set`: the labels that are not ruled out."""
