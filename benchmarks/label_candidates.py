@@ -1,12 +1,11 @@
-"""How many of the labels that look wrong are wrong: the ranked list of `sample:zh-reviews`, recomputed, and a sample of it
-that was read.
+"""How many of the labels that look wrong are wrong: the ranked list of `sample:zh-reviews`, and a sample of it, read.
 
     python benchmarks/label_candidates.py
 
 `judgements/zh_reviews_candidates.csv` holds 100 of the candidates, drawn without replacement by
-`numpy.random.default_rng(0).choice`, in the order drawn. One reader (a language model) judged each from its text alone,
-knowing the text and its label but neither rank nor probability: the label is wrong, is right, or cannot be told (neutral
-or mixed texts, and those that are no review).
+`numpy.random.default_rng(0).choice`, in the order drawn. One reader (a language model) judged each from its text and
+label alone, knowing neither rank nor probability: the label is wrong, is right, or cannot be told (neutral or mixed texts,
+and those that are no review).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from benchmarks.report import publish
+from report import publish
 
 from glassworks.data.text.sources import read_texts
 from glassworks.data.text.study import study_texts, wilson

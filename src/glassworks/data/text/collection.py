@@ -55,10 +55,11 @@ def collect(source: str, rows: Iterable[tuple[str, str, str]], separator: str = 
     kept: list[tuple[str, str, tuple[str, ...]]] = []
     unreadable: list[tuple[str, str]] = []
     for name, text, label in rows:
-        found = tuple(part.strip() for part in label.split(separator) if part.strip()) if separator else (label,)
+        parts = [part.strip() for part in label.split(separator)] if separator else [label.strip()]
+        found = tuple(part for part in parts if part)
         if not text.strip():
             unreadable.append((name, "the text is empty"))
-        elif not separator and not label.strip():
+        elif not separator and not found:
             unreadable.append((name, "the label is empty"))
         else:
             kept.append((name, text, found))
