@@ -4,8 +4,8 @@
 
 `judgements/zh_reviews_candidates.csv` holds 100 of the candidates, drawn without replacement by
 `numpy.random.default_rng(0).choice`, in the order drawn. One reader (a language model) judged each from its text and
-label alone, knowing neither rank nor probability: the label is wrong, is right, or cannot be told (neutral or mixed texts,
-and those that are no review).
+label alone, knowing neither rank nor probability: the label is wrong, is right, or cannot be told (neutral or mixed
+texts, and those that are no review).
 """
 
 from __future__ import annotations

@@ -50,8 +50,6 @@ def check(
 
     For texts also what a leaking split would have pretended, and labels that look wrong: all of them with --json.
     """
-    from rich.markup import escape
-
     from glassworks.data.kinds import kind_of
 
     given = {key: value for key, value in (("text", text), ("label", label), ("separator", separator)) if value}
@@ -61,10 +59,7 @@ def check(
         write_json(report.model_dump(mode="json"))
         return
     console = stdout()
-    table(source, ("class", "examples"), [(escape(k), f"{v:,}") for k, v in report.class_counts.items()], console)
-    console.print(f"{report.examples:,} examples, {report.distinct:,} distinct")
-    for finding in report.findings:
-        console.print(f"  - {finding}", markup=False)
+    _show(report, source, console)
     if kind_of(data.source) == "texts":
         _show_texts(report, console)
 
@@ -97,6 +92,15 @@ def _check_texts(data: DataConfig, quick: bool) -> TextReport:
     if quick:
         return check_texts(texts)
     return study_texts(texts, validation=data.validation, test=data.test, seed=data.seed)
+
+
+def _show(report: Any, source: str, console: Console) -> None:
+    from rich.markup import escape
+
+    table(source, ("class", "examples"), [(escape(k), f"{v:,}") for k, v in report.class_counts.items()], console)
+    console.print(f"{report.examples:,} examples, {report.distinct:,} distinct")
+    for finding in report.findings:
+        console.print(f"  - {finding}", markup=False)
 
 
 def _show_texts(report: TextReport, console: Console) -> None:

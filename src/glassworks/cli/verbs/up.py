@@ -95,6 +95,7 @@ def _show_answer(answered: Answered, made: Release, service: Service, console: C
 
 def _summary(made: Release, service: Service, answered: Answered) -> dict[str, Any]:
     """One key a stage."""
+    from glassworks.cli.output import metrics_json
     from glassworks.cli.tables import report_json
 
     dataset, model, manifest = made.dataset, made.model, made.bundle.manifest
@@ -110,15 +111,15 @@ def _summary(made: Release, service: Service, answered: Answered) -> dict[str, A
             "run": model.run,
             "seconds": model.seconds,
             "weights_sha256": model.weights_sha256,
-            "metrics": {name: value.model_dump(mode="json") for name, value in model.metrics.items()},
+            "metrics": metrics_json(model.metrics),
             "resumed": model.resumed,
         },
         "optimize": report_json(made.report) if made.report else None,
         "package": {
             "model": made.version.reference,
             "bundle_sha256": made.version.bundle_sha256,
-            "metrics": {name: value.model_dump(mode="json") for name, value in manifest.metrics.items()},
-            "baseline": {name: value.model_dump(mode="json") for name, value in manifest.baseline.items()},
+            "metrics": metrics_json(manifest.metrics),
+            "baseline": metrics_json(manifest.baseline),
             "fidelity": dict(manifest.fidelity),
         },
         "explain": {"label": answered.label, **answered.explanation, "drawn": str(answered.drawn)},

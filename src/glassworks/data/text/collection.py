@@ -55,8 +55,7 @@ def collect(source: str, rows: Iterable[tuple[str, str, str]], separator: str = 
     kept: list[tuple[str, str, tuple[str, ...]]] = []
     unreadable: list[tuple[str, str]] = []
     for name, text, label in rows:
-        parts = [part.strip() for part in label.split(separator)] if separator else [label.strip()]
-        found = tuple(part for part in parts if part)
+        found = tuple(filter(None, map(str.strip, label.split(separator) if separator else [label])))
         if not text.strip():
             unreadable.append((name, "the text is empty"))
         elif not separator and not found:
@@ -64,7 +63,7 @@ def collect(source: str, rows: Iterable[tuple[str, str, str]], separator: str = 
         else:
             kept.append((name, text, found))
     if not kept:
-        why = f": {unreadable[0][0]}: {unreadable[0][1]}" if unreadable else ""
+        why = f": {': '.join(unreadable[0])}" if unreadable else ""
         raise DataError(f"'{source}' holds no labelled text{why}", "give a source with texts and labels")
     classes = sorted({label for _, _, labels in kept for label in labels})
     targets = _targets([labels for _, _, labels in kept], classes, bool(separator))
