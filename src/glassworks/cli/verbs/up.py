@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glassworks.cli.output import AsJson, LiveProgress, stderr, stdout, write_json
+from glassworks.cli.output import AsJson, LiveProgress, metrics_json, stderr, stdout, write_json
 from glassworks.cli.verbs.train import Fresh, JobFile, Overrides
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from glassworks.cli.service import Answered, Service
+    from glassworks.contracts import Dataset
     from glassworks.flow import Release
 
 
@@ -95,18 +96,11 @@ def _show_answer(answered: Answered, made: Release, service: Service, console: C
 
 def _summary(made: Release, service: Service, answered: Answered) -> dict[str, Any]:
     """One key a stage."""
-    from glassworks.cli.output import metrics_json
     from glassworks.cli.tables import report_json
 
-    dataset, model, manifest = made.dataset, made.model, made.bundle.manifest
+    model, manifest = made.model, made.bundle.manifest
     return {
-        "data": {
-            "fingerprint": dataset.fingerprint,
-            "examples": dataset.examples,
-            "classes": len(dataset.classes),
-            "splits": {name: len(split) for name, split in dataset.splits.items()},
-            "findings": list(dataset.findings),
-        },
+        "data": _data(made.dataset),
         "train": {
             "run": model.run,
             "seconds": model.seconds,
@@ -124,6 +118,16 @@ def _summary(made: Release, service: Service, answered: Answered) -> dict[str, A
         },
         "explain": {"label": answered.label, **answered.explanation, "drawn": str(answered.drawn)},
         "serve": {"url": service.url, "grpc": service.grpc, "pid": service.pid},
+    }
+
+
+def _data(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "fingerprint": dataset.fingerprint,
+        "examples": dataset.examples,
+        "classes": len(dataset.classes),
+        "splits": {name: len(split) for name, split in dataset.splits.items()},
+        "findings": list(dataset.findings),
     }
 
 
