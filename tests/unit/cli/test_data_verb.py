@@ -89,9 +89,15 @@ def test_several_labels(tmp_path: Path) -> None:
 
 
 def test_marks_in_the_data_are_printed_as_they_are(tmp_path: Path) -> None:
-    rows = [f"[/bold] number {n * 7919 % 1000} [red],[/x]{'ab'[n % 2]}" for n in range(60)]
-    (tmp_path / "t.csv").write_text("\n".join(["text,label", *rows, rows[0][:-1] + "b"]), encoding="utf-8")
-    assert "[/x]a" in run("check", f"csv:{tmp_path / 't.csv'}")
+    write_planted(tmp_path / "t.csv", 200, 0)
+    head, *lines = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()
+    turned = [line.replace("positive", "negative") if n < 20 else line for n, line in enumerate(lines)]
+    marked = [f"[/b][red] {line}[/x]" for line in turned]
+    (tmp_path / "t.csv").write_text("\n".join([head, *marked]), encoding="utf-8")
+    printed = run("check", f"csv:{tmp_path / 't.csv'}")
+    assert "labels that look wrong" in printed
+    assert "[/b][red]" in printed
+    assert "negative[/x]" in printed
 
 
 @pytest.mark.parametrize(("source", "kind"), [("sample:digits", "pictures"), ("sample:zh-reviews", "texts"),

@@ -105,6 +105,7 @@ def test_planted_wrong_labels_are_candidates_and_none_is_removed() -> None:
     first = report.candidates[0]
     assert texts.texts[texts.names.index(first.name)] == first.text
     assert {first.label, first.suggested} == set(LABELS)
+    assert all(candidate.label == texts.labels(texts.names.index(candidate.name)) for candidate in report.candidates)
     assert report.examples == 600
     assert report.findings[-1].startswith(f"{len(listed)} of 300 labels look wrong")
 
@@ -117,6 +118,9 @@ def test_candidates_of_several_labels_are_of_one_label_each() -> None:
     assert {candidate.label for candidate in report.candidates} <= {"positive", "not positive"}
     assert len(turned & {candidate.name for candidate in report.candidates}) >= 8
     assert all({c.label, c.suggested} == {"positive", "not positive"} for c in report.candidates)
+    labels = {name: label for name, _, label in rows}
+    assert all((c.label == "positive") == (labels[c.name] == "positive") for c in report.candidates)
+    assert all(c.probability < 0.5 for c in report.candidates)
 
 
 def test_a_class_whose_texts_all_contradict_another_is_survived() -> None:
