@@ -255,16 +255,18 @@ def _override(table: dict[str, Any], override: str) -> None:
 
 
 def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Relative data paths count from the job file, so that a job means the same wherever it is started."""
-    data = table.get("data")
-    if isinstance(data, dict) and isinstance(data.get("source"), str):
+    """Relative paths count from the job file, so that a job means the same wherever it is started."""
+    data, model = table.get("data"), table.get("model")
+    if isinstance(data, dict):
         places = {key: data[key] for key in ("source", "unlabeled") if isinstance(data.get(key), str)}
-        return {**table, "data": {**data, **{key: _absolute(place, folder) for key, place in places.items()}}}
+        table = {**table, "data": {**data, **{key: _absolute(place, folder) for key, place in places.items()}}}
+    if isinstance(model, dict) and str(model.get("backbone", "")).startswith("folder:"):
+        table = {**table, "model": {**model, "backbone": _absolute(str(model["backbone"]), folder)}}
     return table
 
 
 def _absolute(source: str, folder: Path) -> str:
     scheme, separator, rest = source.partition(":")
-    if not separator or scheme in ("sample", "hf", "package") or Path(rest).is_absolute():
+    if not separator or scheme in ("sample", "hf", "package") or Path(rest).expanduser().is_absolute():
         return source
     return f"{scheme}:{(folder / rest).resolve()}"

@@ -207,8 +207,8 @@ def _export(family: Family, model: Model, folder: Path, progress: Progress) -> t
     progress.start("export")
     exported = family.export(model, folder)
     compiled = family.explanations(model, folder)
-    if compiled is None:
-        compiled = compile_explanations(family.differentiable(model), folder)
+    if not any(artifact.role == "gradient" for artifact in compiled):
+        compiled = (*compiled, *compile_explanations(family.differentiable(model), folder))
     progress.finish(f"{', '.join(artifact.role for artifact in (exported, *compiled))} graphs")
     return exported, compiled
 
