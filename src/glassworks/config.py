@@ -55,6 +55,8 @@ class DataConfig(Record):
     """Share of the examples that choose the epoch, the engine and the precision."""
     test: float = Field(default=0.15, gt=0, lt=0.5)
     """Share of the examples that only measure the result."""
+    per_class: int | None = Field(default=None, ge=1)
+    """Texts: at most so many of each class to learn from, and as many to choose with; the test split stays whole."""
     seed: int = Field(default=0, ge=0)
     """Seed of the split; another seed is another split."""
 
@@ -84,6 +86,10 @@ class TrainingConfig(Record):
     """Cores to compute with; all of them when left out."""
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by the inverse of its share."""
+    teacher: str = ""
+    """A model of the registry, `NAME` or `NAME@VERSION`, whose probabilities are learned beside the labels."""
+    teacher_texts: Literal["train", "all"] = "train"
+    """On which texts the teacher is asked; `all`: on those of data.unlabeled too, which then are learned from."""
     checkpoint_every: Seconds = 5.0
     """Time between two checkpoints, from which `--resume` goes on."""
 

@@ -92,13 +92,13 @@ class TransformerText(Family):
     def tiny(self, folder: Path) -> Job:
         from glassworks.data.text.planted import write_planted
 
-        write_planted(folder / "planted.csv", examples=400, seed=0)
+        write_planted(folder / "planted.csv", examples=900, seed=0)
         return Job(
             name="tiny-transformer-text",
             family=self.name,
             data=DataConfig(source=f"csv:{folder / 'planted.csv'}"),
             model={"width": 16, "layers": 1, "heads": 2, "vocabulary": 256},
-            training=TrainingConfig(epochs=6, batch_size=16, precision="fp32"),
+            training=TrainingConfig(epochs=4, batch_size=16, learning_rate=5e-3, precision="fp32"),
         )
 
 

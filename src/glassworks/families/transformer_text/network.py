@@ -88,7 +88,8 @@ def small_encoder(tokens: int, width: int, layers: int, heads: int, most: int, d
         attention_probs_dropout_prob=dropout,
     )
     # The plain form of attention: it is the one whose gradient can be traced.
-    return transformers.AutoModel.from_config(config, attn_implementation="eager", add_pooling_layer=False)
+    auto: Any = transformers.AutoModel
+    return auto.from_config(config, attn_implementation="eager", add_pooling_layer=False)
 
 
 def with_lora(network: TransformerText, rank: int, dropout: float) -> None:

@@ -62,19 +62,7 @@ def train(
             f"job '{job.name}': 'training.recipe' is '{job.training.recipe}'", "recipes of transformer_text: default"
         )
     torch.set_num_threads(job.training.threads or usable_cpus())
-    backbone = find_backbone(config.backbone) if config.backbone else None
-    tokenizer = _tokenizer(dataset, job, config, backbone, folder)
-    stage = _Stage(
-        job=job,
-        config=config,
-        dataset=dataset,
-        folder=folder,
-        progress=progress,
-        started=started,
-        backbone=backbone,
-        tokenizer=tokenizer,
-        preprocessing=_preprocessing(dataset, job, config, backbone),
-    )
+    stage = _stage(dataset, job, config, folder, progress, started)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.training.seed)
         network = _network(stage)
@@ -86,6 +74,23 @@ def train(
     save_checkpoint(folder / FINAL, network.state_dict(), values)
     (folder / STATE).unlink(missing_ok=True)
     return _model(network, stage, values)
+
+
+def _stage(
+    dataset: Dataset, job: Job, config: TransformerTextConfig, folder: Path, progress: Progress, started: float
+) -> _Stage:
+    backbone = find_backbone(config.backbone) if config.backbone else None
+    return _Stage(
+        job=job,
+        config=config,
+        dataset=dataset,
+        folder=folder,
+        progress=progress,
+        started=started,
+        backbone=backbone,
+        tokenizer=_tokenizer(dataset, job, config, backbone, folder),
+        preprocessing=_preprocessing(dataset, job, config, backbone),
+    )
 
 
 def _tokenizer(
@@ -140,33 +145,23 @@ def _network(stage: _Stage) -> TransformerText:
 
 def _fit(network: TransformerText, stage: _Stage) -> tuple[TransformerText, dict[str, Any]]:
     """Train, calibrate, and return the network with what is kept beside its weights."""
-    splits = stage.dataset.splits
-    learning = read(splits["train"], stage.folder, stage.preprocessing, _LEARNED_WINDOWS)
-    held = read(splits["validation"], stage.folder, stage.preprocessing, _MOST_WINDOWS)
-    device = choose_device(stage.job.training.device)
-    network.to(device)
-    course = Course(
-        job=stage.job,
-        learning=learning,
-        held=held,
-        soft=_soft(stage.dataset),
-        weights=_class_weights(stage, learning),
-        pretrained=stage.backbone is not None,
-    )
+    course = _course(stage)
+    network.to(choose_device(stage.job.training.device))
     history: list[Mapping[str, float]] = []
     resumed = False
     reserve_s = 0.0
     if stage.backbone:
         reserve_s = _start_head(network, course, stage, history)
     else:
-        _first_meaning(network, learning, stage)
+        _first_meaning(network, course.learning, stage)
     if stage.config.mode != "frozen":
         kept = _state(network) if stage.backbone else {}
         network, more, resumed = _tune(network, course, stage, reserve_s, kept)
         history += more
     network.to("cpu").eval()
-    calibration, probabilities = calibrated(scores_of(network, held), held.targets, stage.config.coverage)
-    metrics = get(Task, "text-classification").measure(probabilities, held.targets)
+    targets = course.held.targets
+    calibration, probabilities = calibrated(scores_of(network, course.held), targets, stage.config.coverage)
+    metrics = get(Task, "text-classification").measure(probabilities, targets)
     stage.progress.finish(f"accuracy {metrics['accuracy'].value:.4f} on validation")
     return network, {
         "seconds": time.monotonic() - stage.started,
@@ -230,15 +225,18 @@ def _first_meaning(network: TransformerText, learning: Read, stage: _Stage) -> N
         table.copy_(torch.from_numpy(vectors * scale))
 
 
-def _soft(dataset: Dataset) -> Tensor | None:
-    soft = dataset.splits["train"].soft
-    return torch.from_numpy(soft) if soft is not None else None
-
-
-def _class_weights(stage: _Stage, learning: Read) -> Tensor | None:
-    if stage.job.training.class_weights == "none":
-        return None
-    return class_weights(torch.from_numpy(learning.targets), len(stage.dataset.classes))
+def _course(stage: _Stage) -> Course:
+    splits = stage.dataset.splits
+    targets, soft = torch.from_numpy(splits["train"].y), splits["train"].soft
+    balanced = stage.job.training.class_weights == "balanced"
+    return Course(
+        job=stage.job,
+        learning=read(splits["train"], stage.folder, stage.preprocessing, _LEARNED_WINDOWS),
+        held=read(splits["validation"], stage.folder, stage.preprocessing, _MOST_WINDOWS),
+        soft=torch.from_numpy(soft) if soft is not None else None,
+        weights=class_weights(targets, len(stage.dataset.classes)) if balanced else None,
+        pretrained=stage.backbone is not None,
+    )
 
 
 def _state(network: TransformerText) -> dict[str, Tensor]:
