@@ -36,13 +36,17 @@ def learn_tokenizer(texts: Sequence[str], size: int, kind: Literal["subwords", "
         made = Tokenizer(models.WordLevel(unk_token=_SPECIAL[1]))
         made.pre_tokenizer = pre_tokenizers.Split(Regex(r"\s*\S"), "isolated")
         trainer: trainers.Trainer = trainers.WordLevelTrainer(
-            vocab_size=size, min_frequency=2, special_tokens=list(_SPECIAL)
+            vocab_size=size, min_frequency=2, special_tokens=list(_SPECIAL), show_progress=False
         )
     else:
         made = Tokenizer(models.Unigram())
         made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.UnicodeScripts()])
         trainer = trainers.UnigramTrainer(
-            vocab_size=size, special_tokens=list(_SPECIAL), unk_token=_SPECIAL[1], max_piece_length=_LONGEST_PIECE
+            vocab_size=size,
+            special_tokens=list(_SPECIAL),
+            unk_token=_SPECIAL[1],
+            max_piece_length=_LONGEST_PIECE,
+            show_progress=False,
         )
     made.normalizer = normalizer
     before = os.environ.get("TOKENIZERS_PARALLELISM")

@@ -68,6 +68,7 @@ def find_backbone(source: str) -> Backbone:
 def load_encoder(found: Backbone, dropout: float) -> Any:
     """The encoder with its weights, in float32. Raises InputError."""
     import transformers
+    from safetensors import SafetensorError
 
     logging: Any = transformers.utils.logging
     for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
@@ -78,7 +79,7 @@ def load_encoder(found: Backbone, dropout: float) -> Any:
     logging.set_verbosity_error()
     try:
         # The plain form of attention: it is the one whose gradient can be traced.
-        return transformers.AutoModel.from_pretrained(
+        encoder, told = transformers.AutoModel.from_pretrained(
             found.folder,
             config=found.config,
             attn_implementation="eager",
@@ -86,8 +87,9 @@ def load_encoder(found: Backbone, dropout: float) -> Any:
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
+            output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
         reason = str(error).split("\n")[0][:200]
         raise InputError(
             f"the encoder in {found.folder} cannot be loaded: {reason}", "give an encoder that transformers knows"
@@ -95,6 +97,14 @@ def load_encoder(found: Backbone, dropout: float) -> Any:
     finally:
         logging.set_verbosity(before)
         logging.enable_progress_bar()
+    # What the library does not find it makes up at random; only the pooler is not used here.
+    missing = sorted(name for name in told["missing_keys"] if "pooler" not in name)
+    if missing:
+        raise InputError(
+            f"the weights in {found.folder} lack {len(missing)} parts of the encoder, such as {missing[0]}",
+            "give weights and config.json of one model",
+        )
+    return encoder
 
 
 def _folder(source: str) -> Path:
