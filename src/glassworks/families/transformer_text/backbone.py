@@ -104,6 +104,8 @@ def load_encoder(found: Backbone, dropout: float) -> Any:
             f"the weights in {found.folder} lack {len(missing)} parts of the encoder, such as {missing[0]}",
             "give weights and config.json of one model",
         )
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None
     return encoder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any
 
 from torch import Tensor, nn
@@ -99,7 +100,10 @@ def with_lora(network: TransformerText, rank: int, dropout: float) -> None:
     config = LoraConfig(
         r=rank, lora_alpha=round(2 * rank**0.5), lora_dropout=dropout, use_rslora=True, target_modules="all-linear"
     )
-    network.encoder = get_peft_model(network.encoder, config)
+    with warnings.catch_warnings():
+        # peft asks transformers by a name that has become another.
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing")
+        network.encoder = get_peft_model(network.encoder, config)
 
 
 def merged(network: TransformerText) -> TransformerText:
