@@ -1,6 +1,6 @@
 """Few examples: a tuned MiniLM against n-grams; and what its compressed form is faster by.
 
-    python benchmarks/transformer_text.py accuracy [SEEDS] [FIRST]
+    python benchmarks/transformer_text.py accuracy [SEEDS] [FIRST]     # seeds measured before are kept
     python benchmarks/transformer_text.py speed
 
 `accuracy`: 64 English titles of films a kind to learn from and at most 64 to choose with; each seed's whole test split.
@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 import tempfile
@@ -71,11 +72,14 @@ def of_seed(seed: int) -> dict[str, float]:
 
 
 def accuracy(seeds: int, first: int) -> None:
-    """Table and JSON."""
-    rows = []
+    """Table and JSON over these seeds and those that were measured before."""
+    kept = Path(__file__).parent / "results" / "transformer_text_accuracy.json"
+    before = json.loads(kept.read_text(encoding="utf-8"))["seeds"] if kept.exists() else []
+    by_seed = {int(row["seed"]): row for row in before}
     for seed in range(first, first + seeds):
-        rows.append(of_seed(seed))
-        sys.stderr.write(f"{rows[-1]}\n")
+        by_seed[seed] = of_seed(seed)
+        sys.stderr.write(f"{by_seed[seed]}\n")
+    rows = [by_seed[seed] for seed in sorted(by_seed)]
     figures = {name: interval([row[name] for row in rows]) for name in ("n-grams", "frozen", "full")}
     over = interval([row["full"] - row["n-grams"] for row in rows])
     publish(
