@@ -91,7 +91,7 @@ class TrainingConfig(Record):
     teacher_texts: Literal["train", "all"] = "train"
     """On which texts the teacher is asked; `all`: on those of data.unlabeled too, which then are learned from."""
     checkpoint_every: Seconds = 5.0
-    """Time between two checkpoints, from which `--resume` goes on; more where writing one takes over a twentieth of it."""
+    """Time between two checkpoints, from which `--resume` goes on; longer where writing is over a twentieth of it."""
 
 
 class OptimizationConfig(Record):
