@@ -13,6 +13,8 @@ from glassworks.contracts import Artifact, Opened, Pass, Precision
 from glassworks.errors import Unsupported
 
 if TYPE_CHECKING:
+    import onnx
+
     from glassworks.contracts import Tensors
 
 
@@ -27,18 +29,26 @@ class StaticInt8(Pass):
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
         import onnx
 
+        model = onnx.load(opened.path)
         with _quiet_nncf() as nncf:
             graph = nncf.quantize(
-                onnx.load(opened.path),
+                model,
                 nncf.Dataset(list(calibration)),
                 subset_size=len(calibration),
                 target_device=nncf.TargetDevice.CPU,
+                model_type=nncf.ModelType.TRANSFORMER if _attends(model) else None,
             )
         if not any(node.op_type == "QuantizeLinear" for node in graph.graph.node):
             raise Unsupported("int8 found nothing to quantize in this graph", "keep the fp32 artifact")
         file = f"{opened.path.stem}.int8.onnx"
         onnx.save(graph, opened.folder / file)
         return opened.artifact.model_copy(update={"file": file, "precision": "int8", "made_by": self.name})
+
+
+def _attends(model: onnx.ModelProto) -> bool:
+    """Whether the graph has attention: sums before its normalizations and softmaxes then stay in floating point."""
+    kinds = {node.op_type for node in model.graph.node}
+    return {"Softmax", "LayerNormalization", "MatMul"} <= kinds
 
 
 @contextlib.contextmanager
