@@ -45,9 +45,11 @@ def shaded_html(
     words = []
     for (begin, end), strength, value in zip(spans, strengths(values), values.ravel(), strict=True):
         color = "214,39,40" if strength > 0 else "31,119,180"
+        word = text[begin:end].rstrip()  # the spaces behind a word are not shaded
+        rest = text[begin + len(word) : end]
         words.append(
             f'<span style="background:rgba({color},{abs(strength) * 0.75:.2f})" title="{value:+.4f}">'
-            f"{html.escape(shown(text[begin:end]))}</span>"
+            f"{html.escape(shown(word))}</span>{shown(rest)}"
         )
     note = " · ".join(f"{html.escape(name)}: {html.escape(value)}" for name, value in notes.items())
     chinese = any("\u4e00" <= character <= "\u9fff" for character in text)
