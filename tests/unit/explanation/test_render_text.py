@@ -53,8 +53,8 @@ def read(page: bytes) -> Reader:
 
 
 def test_a_text_never_becomes_markup() -> None:
-    spans = words(EVIL)
-    page = shaded_html(EVIL, spans, values(len(spans)), "<b>title</b>", {"<i>": "<script>"})
+    end = EVIL.index("</p>")  # whole tags in one span: cut apart they would be harmless by luck
+    page = shaded_html(EVIL, [(0, end), (end, len(EVIL))], values(2), "<b>title</b>", {"<i>": "<script>"})
     reader = read(page)
     assert "script" not in reader.tags
     assert "i" not in reader.tags
