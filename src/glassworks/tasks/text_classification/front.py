@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(1_000_003)
 _BITS, _PAIR = 40, 1_000
+_BYTES, _FIRST_BITS = _BITS // 8, 20
+_REST = _BITS - _FIRST_BITS
+_CHARACTERS = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,7 @@ class TextFront:
 
     def __init__(self, folder: Path, preprocessing: Mapping[str, Any]) -> None:
         self._tokenizer = _load(folder / str(preprocessing["tokenizer"]))
+        self._normalized = Normalizer(self._tokenizer)
         self._inputs: Mapping[str, str] = preprocessing["inputs"]
         self._prefix = np.array(preprocessing.get("prefix", ()), np.int64)
         self._suffix = np.array(preprocessing.get("suffix", ()), np.int64)
@@ -56,12 +61,13 @@ class TextFront:
         self._max_windows, self.pad = int(preprocessing["max_windows"]), int(preprocessing.get("pad", 0))
         self._orders: Sequence[int] = preprocessing.get("piece_orders", ())
         pieces = preprocessing.get("pieces")
-        self._known = _load_pieces(folder / str(pieces)) if pieces else None
+        self._known = KnownPieces(load_pieces(folder / str(pieces))) if pieces else None
 
     def windows(self, text: str) -> list[Window]:
         """At least one window. Raises InputError for a text that is too long."""
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        ids, spans = np.array(encoding.ids, np.int64), np.array(encoding.offsets, np.int64).reshape(-1, 2)
+        ids = np.array(encoding.ids, np.int64)
+        spans = np.fromiter(itertools.chain.from_iterable(encoding.offsets), np.int64, 2 * len(ids)).reshape(-1, 2)
         room = self._max - len(self._prefix) - len(self._suffix)
         stride = room - self._overlap
         count = 1 + max(0, -(-(len(ids) - room) // stride))
@@ -90,18 +96,15 @@ class TextFront:
         if not self._orders or not places.any():
             return nothing
         first, last = int(places[:, 0].min()), int(places[:, 1].max())
-        found, spans = hashed_pieces(self._normalized(text[first:last]), first, self._orders)
+        points, origins = self._normalized(text[first:last])
+        found, spans = hashed_pieces(points, origins + first, self._orders)
         pairs, pair_spans = hashed_pairs(ids, places)
-        found, one = np.unique(np.concatenate([found, pairs]), return_index=True)
-        spans = np.concatenate([spans, pair_spans])[one]
+        found, spans = np.concatenate([found, pairs]), np.concatenate([spans, pair_spans])
         if self._known is not None:
-            found = known_pieces(found, self._known)
-            found, spans = found[found > 0], spans[found > 0]
-        return (found, spans) if len(found) else nothing
-
-    def _normalized(self, text: str) -> list[tuple[str, int]]:
-        """Characters after normalization with the place of the original one each comes from."""
-        return normalized(self._tokenizer, text)
+            found, there = self._known.find(found)
+            spans = spans[there]
+        found, one = np.unique(found, return_index=True)
+        return (found, spans[one]) if len(found) else nothing
 
     def tensors(self, windows: Sequence[Window]) -> dict[str, Array]:
         """Windows as one batch of the graph's inputs, each as long as its longest."""
@@ -127,49 +130,90 @@ def padded(rows: Sequence[NDArray[np.int64]], fill: int) -> NDArray[np.int64]:
     return found
 
 
-def normalized(tokenizer: Tokenizer, text: str) -> list[tuple[str, int]]:
-    """Characters as the tokenizer's normalizer leaves them, with the place of the character each comes from."""
-    from tokenizers import NormalizedString
+def code_points(text: str) -> NDArray[np.uint32]:
+    """One number a character."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
-    if tokenizer.normalizer is None:
-        return [(character, place) for place, character in enumerate(text)]
-    whole = NormalizedString(text)
-    tokenizer.normalizer.normalize(whole)
-    if len(whole.normalized) == len(text):
-        return [(character, place) for place, character in enumerate(whole.normalized)]
-    found: list[tuple[str, int]] = []
-    for place, character in enumerate(text):
-        found += [(each, place) for each in tokenizer.normalizer.normalize_str(character)]
-    return found
+
+class Normalizer:
+    """Gives characters as the tokenizer's normalizer leaves them; what becomes of one character is remembered."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._normalizer = tokenizer.normalizer
+        if self._normalizer is not None:
+            self._one = functools.lru_cache(maxsize=_CHARACTERS)(self._normalizer.normalize_str)
+
+    def __call__(self, text: str) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Code points, and the place in `text` of the character that each comes from."""
+        from tokenizers import NormalizedString
+
+        if self._normalizer is None:
+            return code_points(text), np.arange(len(text))
+        whole = NormalizedString(text)
+        self._normalizer.normalize(whole)
+        if len(whole.normalized) == len(text):
+            return code_points(whole.normalized), np.arange(len(text))
+        parts = [self._one(character) for character in text]
+        return code_points("".join(parts)), np.arange(len(text)).repeat([len(part) for part in parts])
 
 
 def hashed_pieces(
-    characters: Sequence[tuple[str, int]], begin: int, orders: Sequence[int]
+    points: NDArray[np.uint32], places: NDArray[np.int64], orders: Sequence[int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Hashes (40 bits) of all runs of `orders` characters, and the places that they cover.
 
     The hash is multiplicative (Knuth, volume 3, section 6.4) over code points.
     """
-    points = np.array([ord(character) for character, _ in characters], np.uint64)
-    places = np.array([place for _, place in characters], np.int64) + begin
-    hashes, spans = [np.zeros(0, np.int64)], [np.zeros((0, 2), np.int64)]
-    for order in orders:
-        count = len(points) - order + 1
-        if count <= 0:
-            continue
-        mixed = np.full(count, order, np.uint64)
-        for offset in range(order):
-            mixed = (mixed * _STEP) ^ points[offset : offset + count]
-        hashes.append(_finished(mixed))
-        spans.append(np.stack([places[:count], places[order - 1 :] + 1], axis=1))
-    return np.concatenate(hashes), np.concatenate(spans)
+    wide, length = points.astype(np.uint64), len(points)
+    counts = [max(0, length - order + 1) for order in orders]
+    hashes, spans = np.empty(sum(counts), np.uint64), np.empty((sum(counts), 2), np.int64)
+    end = 0
+    for order, count in zip(orders, counts, strict=True):
+        begin, end = end, end + count
+        mixed = hashes[begin:end]
+        mixed[:] = order
+        for offset in range(order if count else 0):
+            mixed *= _STEP
+            mixed ^= wide[offset : offset + count]
+        spans[begin:end, 0], spans[begin:end, 1] = places[:count], places[length - count :]
+    spans[:, 1] += 1
+    return _finished(hashes), spans
 
 
 def hashed_pairs(ids: NDArray[Any], places: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The same of pairs of neighboring tokens (T), which cover `places` (T 2)."""
     tokens = ids.astype(np.uint64)
     mixed = ((np.uint64(_PAIR) * _STEP) ^ tokens[:-1]) * _STEP ^ tokens[1:]
-    return _finished(mixed), np.stack([places[:-1, 0], places[1:, 1]], axis=1).astype(np.int64)
+    spans = places[:-1].astype(np.int64)
+    spans[:, 1] = places[1:, 1]
+    return _finished(mixed), spans
+
+
+class KnownPieces:
+    """Looks up hashes quickly: their first bits say where in the ascending list each may stand.
+
+    Most hashes are not known, and most of those begin as no known one does.
+    """
+
+    def __init__(self, known: NDArray[np.int64]) -> None:
+        begins = known >> _REST
+        counts = np.bincount(begins, minlength=2**_FIRST_BITS)
+        self._first = np.where(counts > 0, np.cumsum(counts) - counts, -1).astype(np.int32)
+        self._most = int(counts.max())
+        self._known = np.concatenate([known, np.full(self._most, -1)])
+
+    def find(self, hashes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Places of those that are known, counted from 1, and where they stood in `hashes`."""
+        first = self._first[hashes >> _REST]
+        likely = (first >= 0).nonzero()[0]
+        wanted, place = hashes[likely], first[likely].astype(np.int64)
+        found = np.zeros(len(likely), np.int64)
+        for _ in range(self._most):
+            hit = self._known[place] == wanted
+            place += 1
+            found += place * hit
+        there = found.nonzero()[0]
+        return found[there], likely[there]
 
 
 def known_pieces(hashes: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -184,14 +228,22 @@ def _finished(mixed: NDArray[np.uint64]) -> NDArray[np.int64]:
     return (mixed >> np.uint64(64 - _BITS)).astype(np.int64)
 
 
-def _load_pieces(path: Path) -> NDArray[np.int64]:
+def save_pieces(path: Path, hashes: NDArray[np.int64]) -> None:
+    """Write ascending hashes, five bytes each."""
+    np.save(path, hashes.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 8 - _BYTES :])
+
+
+def load_pieces(path: Path) -> NDArray[np.int64]:
+    """What `save_pieces` wrote. Raises BundleError."""
     try:
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise BundleError(f"{path.name} holds no hashes: {error}", "package the model again") from None
-    if found.dtype != np.int64 or found.ndim != 1 or not len(found):
+    if found.dtype != np.uint8 or found.ndim != 2 or found.shape[1] != _BYTES or not len(found):
         raise BundleError(f"{path.name} holds no hashes", "package the model again")
-    return np.asarray(found, np.int64)
+    wide = np.zeros((len(found), 8), np.uint8)
+    wide[:, 8 - _BYTES :] = found
+    return wide.view(">u8").ravel().astype(np.int64)
 
 
 @functools.lru_cache(maxsize=64)
