@@ -21,6 +21,8 @@ from glassworks.tasks.text_classification.front import (
     hashed_pieces,
     known_pieces,
     load_pieces,
+    pair_spans,
+    piece_spans,
     save_pieces,
 )
 
@@ -38,7 +40,7 @@ def plain_hash(seed: int, values: list[int]) -> int:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
 def test_pieces_are_all_runs_of_characters_with_their_places(text: str) -> None:
-    hashes, spans = hashed_pieces(code_points(text), np.arange(len(text)) + 7, ORDERS)
+    hashes, spans = hashed_pieces(code_points(text), ORDERS), piece_spans(np.arange(len(text)) + 7, ORDERS)
     wanted = [
         (plain_hash(order, [ord(each) for each in text[begin : begin + order]]), begin + 7, begin + order + 7)
         for order in ORDERS
@@ -48,7 +50,7 @@ def test_pieces_are_all_runs_of_characters_with_their_places(text: str) -> None:
 
 
 def test_pairs_are_of_neighboring_tokens() -> None:
-    hashes, spans = hashed_pairs(np.array([5, 9, 4]), np.array([[0, 2], [2, 3], [5, 9]]))
+    hashes, spans = hashed_pairs(np.array([5, 9, 4])), pair_spans(np.array([[0, 2], [2, 3], [5, 9]]))
     assert hashes.tolist() == [plain_hash(1000, [5, 9]), plain_hash(1000, [9, 4])]
     assert spans.tolist() == [[0, 3], [2, 9]]
 
@@ -105,3 +107,6 @@ def test_a_window_holds_each_known_piece_once_at_its_first_place(tmp_path: Path,
     window = TextFront(tmp_path, {**settings, "pieces": "pieces.npy"}).windows(text)[0]
     assert window.pieces.tolist() == list(range(1, len(known) + 1))
     assert window.piece_spans.tolist() == everything.piece_spans[::2].tolist()
+    quick = TextFront(tmp_path, {**settings, "pieces": "pieces.npy"}).windows(text, places=False)[0]
+    assert quick.pieces.tolist() == window.pieces.tolist()
+    assert quick.ids.tolist() == window.ids.tolist()

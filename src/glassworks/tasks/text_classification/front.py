@@ -24,6 +24,7 @@ _BITS, _PAIR = 40, 1_000
 _BYTES, _FIRST_BITS = _BITS // 8, 20
 _REST = _BITS - _FIRST_BITS
 _CHARACTERS = 65_536
+_NOWHERE = np.zeros((1, 2), np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +64,11 @@ class TextFront:
         pieces = preprocessing.get("pieces")
         self._known = KnownPieces(load_pieces(folder / str(pieces))) if pieces else None
 
-    def windows(self, text: str) -> list[Window]:
-        """At least one window. Raises InputError for a text that is too long."""
+    def windows(self, text: str, *, places: bool = True) -> list[Window]:
+        """At least one window; without `places` it is quicker and does not say what the pieces cover.
+
+        Raises InputError for a text that is too long.
+        """
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         ids = np.array(encoding.ids, np.int64)
         spans = np.fromiter(itertools.chain.from_iterable(encoding.offsets), np.int64, 2 * len(ids)).reshape(-1, 2)
@@ -74,37 +78,48 @@ class TextFront:
         if count > self._max_windows:
             most = room + (self._max_windows - 1) * stride
             raise InputError(f"the text has {len(ids):,} tokens, at most {most:,} are read", "send it in parts")
-        return [self._window(text, ids, spans, start, start + room) for start in range(0, count * stride, stride)]
+        return [
+            self._window(text, ids, spans, start, start + room, places) for start in range(0, count * stride, stride)
+        ]
 
-    def _window(self, text: str, ids: Array, spans: Array, start: int, stop: int) -> Window:
-        inner, places = ids[start:stop], spans[start:stop]
-        none = np.zeros((1, 2), np.int64)
+    def _window(
+        self, text: str, ids: NDArray[np.int64], spans: NDArray[np.int64], start: int, stop: int, places: bool
+    ) -> Window:
+        inner, covered = ids[start:stop], spans[start:stop]
         if not len(inner) and not len(self._prefix):
-            inner, places = np.array([self.pad], np.int64), none  # an empty text still has an answer
-        pieces, piece_spans = self._pieces(text, inner, places)
+            inner, covered = np.array([self.pad], np.int64), _NOWHERE  # an empty text still has an answer
+        pieces, piece_spans = self._pieces(text, inner, covered, places)
+        before, behind = len(self._prefix), len(self._suffix)
+        if before or behind:
+            inner = np.concatenate([self._prefix, inner, self._suffix])
+            covered = np.concatenate([_NOWHERE.repeat(before, 0), covered, _NOWHERE.repeat(behind, 0)])
         return Window(
-            ids=np.concatenate([self._prefix, inner, self._suffix]),
-            spans=np.concatenate([none.repeat(len(self._prefix), 0), places, none.repeat(len(self._suffix), 0)]),
+            ids=inner,
+            spans=covered,
             pieces=pieces,
             piece_spans=piece_spans,
             weight=max(1, stop - start if stop <= len(ids) else len(ids) - start),
         )
 
-    def _pieces(self, text: str, ids: Array, places: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _pieces(
+        self, text: str, ids: Array, covered: Array, places: bool
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Each distinct piece of the window once, and the characters of its first occurrence; 0 where there is none."""
-        nothing = np.zeros(1, np.int64), np.zeros((1, 2), np.int64)
-        if not self._orders or not places.any():
-            return nothing
-        first, last = int(places[:, 0].min()), int(places[:, 1].max())
+        if not self._orders or not covered.any():
+            return np.zeros(1, np.int64), _NOWHERE
+        first, last = int(covered[:, 0].min()), int(covered[:, 1].max())
         points, origins = self._normalized(text[first:last])
-        found, spans = hashed_pieces(points, origins + first, self._orders)
-        pairs, pair_spans = hashed_pairs(ids, places)
-        found, spans = np.concatenate([found, pairs]), np.concatenate([spans, pair_spans])
+        found = np.concatenate([hashed_pieces(points, self._orders), hashed_pairs(ids)])
+        there = None
         if self._known is not None:
             found, there = self._known.find(found)
-            spans = spans[there]
+        if not len(found):
+            return np.zeros(1, np.int64), _NOWHERE
         found, one = np.unique(found, return_index=True)
-        return (found, spans[one]) if len(found) else nothing
+        if not places:
+            return found, _NOWHERE
+        spans = np.concatenate([piece_spans(origins + first, self._orders), pair_spans(covered)])
+        return found, spans[one if there is None else there[one]]
 
     def tensors(self, windows: Sequence[Window]) -> dict[str, Array]:
         """Windows as one batch of the graph's inputs, each as long as its longest."""
@@ -157,17 +172,14 @@ class Normalizer:
         return code_points("".join(parts)), np.arange(len(text)).repeat([len(part) for part in parts])
 
 
-def hashed_pieces(
-    points: NDArray[np.uint32], places: NDArray[np.int64], orders: Sequence[int]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Hashes (40 bits) of all runs of `orders` characters, and the places that they cover.
+def hashed_pieces(points: NDArray[np.uint32], orders: Sequence[int]) -> NDArray[np.int64]:
+    """Hashes (40 bits) of all runs of `orders` characters.
 
     The hash is multiplicative (Knuth, volume 3, section 6.4) over code points.
     """
-    wide, length = points.astype(np.uint64), len(points)
-    counts = [max(0, length - order + 1) for order in orders]
-    hashes, spans = np.empty(sum(counts), np.uint64), np.empty((sum(counts), 2), np.int64)
-    end = 0
+    wide = points.astype(np.uint64)
+    counts = [max(0, len(points) - order + 1) for order in orders]
+    hashes, end = np.empty(sum(counts), np.uint64), 0
     for order, count in zip(orders, counts, strict=True):
         begin, end = end, end + count
         mixed = hashes[begin:end]
@@ -175,18 +187,27 @@ def hashed_pieces(
         for offset in range(order if count else 0):
             mixed *= _STEP
             mixed ^= wide[offset : offset + count]
-        spans[begin:end, 0], spans[begin:end, 1] = places[:count], places[length - count :]
-    spans[:, 1] += 1
-    return _finished(hashes), spans
+    return _finished(hashes)
 
 
-def hashed_pairs(ids: NDArray[Any], places: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The same of pairs of neighboring tokens (T), which cover `places` (T 2)."""
+def piece_spans(places: NDArray[np.int64], orders: Sequence[int]) -> NDArray[np.int64]:
+    """What each of these runs covers (M 2), where each character stands in `places`."""
+    length = len(places)
+    parts = [
+        np.stack([places[: length - order + 1], places[order - 1 :] + 1], axis=1) for order in orders if order <= length
+    ]
+    return np.concatenate([np.zeros((0, 2), np.int64), *parts])
+
+
+def hashed_pairs(ids: NDArray[Any]) -> NDArray[np.int64]:
+    """The same of pairs of neighboring tokens (T)."""
     tokens = ids.astype(np.uint64)
-    mixed = ((np.uint64(_PAIR) * _STEP) ^ tokens[:-1]) * _STEP ^ tokens[1:]
-    spans = places[:-1].astype(np.int64)
-    spans[:, 1] = places[1:, 1]
-    return _finished(mixed), spans
+    return _finished(((np.uint64(_PAIR) * _STEP) ^ tokens[:-1]) * _STEP ^ tokens[1:])
+
+
+def pair_spans(covered: NDArray[Any]) -> NDArray[np.int64]:
+    """What each pair covers (T - 1, 2), where each token covers `covered` (T 2)."""
+    return np.stack([covered[:-1, 0], covered[1:, 1]], axis=1).astype(np.int64)
 
 
 class KnownPieces:
