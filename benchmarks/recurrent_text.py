@@ -60,7 +60,7 @@ def texts_of(session: TextSession, lengths: NDArray[np.int64], source: Sequence[
 
 def padded_scores(session: TextSession, texts: Sequence[str]) -> None:
     """Batches as the texts come, each as long as the longest window of all."""
-    windows = [window for text in texts for window in session.front.windows(text)]
+    windows = [window for each in session.front.read(texts) for window in each]
     longest = max(len(window.ids) for window in windows)
     for begin in range(0, len(windows), ROWS):
         session.graph.run(padded_batch(session, windows[begin : begin + ROWS], longest))
@@ -116,7 +116,7 @@ def measure(done: Release) -> dict[str, object]:
         "accuracy_lost_points": 100 * (reference.metrics["accuracy"].value - chosen.metrics["accuracy"].value),
         "examples": len(source),
         "latency_ms": latencies_ms(source, lambda text: session.scores([text])),
-        "front_ms": latencies_ms(source, session.front.windows),
+        "front_ms": latencies_ms(source, lambda text: session.front.read([text])),
         "throughput_skewed": throughput(session, skewed, source),
         "throughput_uniform": throughput(session, uniform, source),
     }

@@ -107,6 +107,23 @@ def test_a_window_holds_each_known_piece_once_at_its_first_place(tmp_path: Path,
     window = TextFront(tmp_path, {**settings, "pieces": "pieces.npy"}).windows(text)[0]
     assert window.pieces.tolist() == list(range(1, len(known) + 1))
     assert window.piece_spans.tolist() == everything.piece_spans[::2].tolist()
-    quick = TextFront(tmp_path, {**settings, "pieces": "pieces.npy"}).windows(text, places=False)[0]
-    assert quick.pieces.tolist() == window.pieces.tolist()
-    assert quick.ids.tolist() == window.ids.tolist()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_many_texts_are_read_as_each_alone(tmp_path: Path, known: bool) -> None:
+    (tmp_path / "tokenizer.json").write_text(learn_tokenizer(TEXTS * 3, 64, "characters").to_str(), encoding="utf-8")
+    settings = {"tokenizer": "tokenizer.json", "max_tokens": 8, "overlap": 2, "max_windows": 99, "inputs": {}}
+    settings["piece_orders"] = ORDERS
+    texts = ["", *TEXTS, " ", "a", "".join(TEXTS), "\u4e2d" * 20, ""]
+    if known:
+        everything = [w.pieces for text in texts for w in TextFront(tmp_path, settings).windows(text)]
+        save_pieces(tmp_path / "pieces.npy", np.unique(np.concatenate(everything))[1::2])
+        settings["pieces"] = "pieces.npy"
+    front = TextFront(tmp_path, settings)
+    for text, read in zip(texts, front.read(texts), strict=True):
+        alone = front.windows(text)
+        assert len(read) == len(alone)
+        for one, other in zip(read, alone, strict=True):
+            assert one.pieces.tolist() == other.pieces.tolist()
+            assert (one.ids.tolist(), one.weight) == (other.ids.tolist(), other.weight)
+    assert front.read([]) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,15 @@ class Window:
     weight: int
 
 
+class _Part:
+    """A part of a text: its tokens (T), what they cover (T 2), and from where to where that is."""
+
+    def __init__(self, text: str, ids: NDArray[np.int64], spans: NDArray[np.int64]) -> None:
+        self.text, self.ids, self.spans = text, ids, spans
+        self.begin = int(spans[:, 0].min()) if len(spans) else 0
+        self.end = int(spans[:, 1].max()) if len(spans) else 0
+
+
 class TextFront:
     """Reads `preprocessing`:
 
@@ -64,11 +73,17 @@ class TextFront:
         pieces = preprocessing.get("pieces")
         self._known = KnownPieces(load_pieces(folder / str(pieces))) if pieces else None
 
-    def windows(self, text: str, *, places: bool = True) -> list[Window]:
-        """At least one window; without `places` it is quicker and does not say what the pieces cover.
+    def windows(self, text: str) -> list[Window]:
+        """At least one window. Raises InputError for a text that is too long."""
+        return [self._window(part, *self._pieces(part)) for part in self._parts(text)]
 
-        Raises InputError for a text that is too long.
-        """
+    def read(self, texts: Sequence[str]) -> list[list[Window]]:
+        """The same windows of many texts, quicker; they do not say what pieces cover. Raises InputError."""
+        parts = [self._parts(text) for text in texts]
+        pieces = iter(self._pieces_of([part for each in parts for part in each]))
+        return [[self._window(part, next(pieces), _NOWHERE) for part in each] for each in parts]
+
+    def _parts(self, text: str) -> list[_Part]:
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         ids = np.array(encoding.ids, np.int64)
         spans = np.fromiter(itertools.chain.from_iterable(encoding.offsets), np.int64, 2 * len(ids)).reshape(-1, 2)
@@ -78,39 +93,25 @@ class TextFront:
         if count > self._max_windows:
             most = room + (self._max_windows - 1) * stride
             raise InputError(f"the text has {len(ids):,} tokens, at most {most:,} are read", "send it in parts")
-        return [
-            self._window(text, ids, spans, start, start + room, places) for start in range(0, count * stride, stride)
-        ]
+        starts = range(0, count * stride, stride)
+        return [_Part(text, ids[start : start + room], spans[start : start + room]) for start in starts]
 
-    def _window(
-        self, text: str, ids: NDArray[np.int64], spans: NDArray[np.int64], start: int, stop: int, places: bool
-    ) -> Window:
-        inner, covered = ids[start:stop], spans[start:stop]
-        if not len(inner) and not len(self._prefix):
-            inner, covered = np.array([self.pad], np.int64), _NOWHERE  # an empty text still has an answer
-        pieces, piece_spans = self._pieces(text, inner, covered, places)
+    def _window(self, part: _Part, pieces: NDArray[np.int64], piece_spans: NDArray[np.int64]) -> Window:
+        ids, spans = part.ids, part.spans
         before, behind = len(self._prefix), len(self._suffix)
+        if not len(ids) and not before:
+            ids, spans = np.array([self.pad], np.int64), _NOWHERE  # an empty text still has an answer
         if before or behind:
-            inner = np.concatenate([self._prefix, inner, self._suffix])
-            covered = np.concatenate([_NOWHERE.repeat(before, 0), covered, _NOWHERE.repeat(behind, 0)])
-        return Window(
-            ids=inner,
-            spans=covered,
-            pieces=pieces,
-            piece_spans=piece_spans,
-            weight=max(1, stop - start if stop <= len(ids) else len(ids) - start),
-        )
+            ids = np.concatenate([self._prefix, ids, self._suffix])
+            spans = np.concatenate([_NOWHERE.repeat(before, 0), spans, _NOWHERE.repeat(behind, 0)])
+        return Window(ids=ids, spans=spans, pieces=pieces, piece_spans=piece_spans, weight=max(1, len(part.ids)))
 
-    def _pieces(
-        self, text: str, ids: Array, covered: Array, places: bool
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _pieces(self, part: _Part, *, places: bool = True) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Each distinct piece of the window once, and the characters of its first occurrence; 0 where there is none."""
-        if not self._orders or not covered.any():
+        if not self._orders or part.end == 0:
             return np.zeros(1, np.int64), _NOWHERE
-        first, last = int(covered[:, 0].min()), int(covered[:, 1].max())
-        points, origins = self._normalized(text[first:last])
-        found = np.concatenate([hashed_pieces(points, self._orders), hashed_pairs(ids)])
-        there = None
+        points, origins = self._normalized(part.text[part.begin : part.end])
+        found, there = np.concatenate([hashed_pieces(points, self._orders), hashed_pairs(part.ids)]), None
         if self._known is not None:
             found, there = self._known.find(found)
         if not len(found):
@@ -118,8 +119,26 @@ class TextFront:
         found, one = np.unique(found, return_index=True)
         if not places:
             return found, _NOWHERE
-        spans = np.concatenate([piece_spans(origins + first, self._orders), pair_spans(covered)])
+        spans = np.concatenate([piece_spans(origins + part.begin, self._orders), pair_spans(part.spans)])
         return found, spans[one if there is None else there[one]]
+
+    def _pieces_of(self, parts: Sequence[_Part]) -> list[NDArray[np.int64]]:
+        """The distinct pieces of each window, all windows at once: runs that reach into the next one are left out."""
+        if not self._orders or len(parts) < 2:
+            return [self._pieces(part, places=False)[0] for part in parts]
+        points = [self._normalized(part.text[part.begin : part.end])[0] for part in parts]
+        tokens = [part.ids if part.end else part.ids[:0] for part in parts]
+        runs = [_runs(points, order, functools.partial(hashed_pieces, orders=[order])) for order in self._orders]
+        runs.append(_runs(tokens, 2, hashed_pairs))
+        found, owners = (np.concatenate(each) for each in zip(*runs, strict=True))
+        if self._known is not None:
+            found, there = self._known.find(found)
+            owners = owners[there]
+        both = np.sort((owners << _BITS) | found)
+        both = both[np.diff(both, prepend=-1) != 0]
+        ends = np.searchsorted(both, np.arange(1, len(parts)) << _BITS)
+        split = np.split(both & (2**_BITS - 1), ends)
+        return [each if len(each) else np.zeros(1, np.int64) for each in split]
 
     def tensors(self, windows: Sequence[Window]) -> dict[str, Array]:
         """Windows as one batch of the graph's inputs, each as long as its longest."""
@@ -188,6 +207,19 @@ def hashed_pieces(points: NDArray[np.uint32], orders: Sequence[int]) -> NDArray[
             mixed *= _STEP
             mixed ^= wide[offset : offset + count]
     return _finished(hashes)
+
+
+def _runs(
+    parts: Sequence[NDArray[Any]], length: int, hashed: Callable[[NDArray[Any]], NDArray[np.int64]]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Hashes of runs of `length` values that lie in one part, and the number of that part."""
+    flat = np.concatenate(parts)
+    owner = np.arange(len(parts)).repeat([len(part) for part in parts])
+    last = len(flat) - length + 1
+    if last <= 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    within = owner[:last] == owner[length - 1 :]
+    return hashed(flat)[within], owner[:last][within]
 
 
 def piece_spans(places: NDArray[np.int64], orders: Sequence[int]) -> NDArray[np.int64]:

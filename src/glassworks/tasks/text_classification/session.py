@@ -47,7 +47,7 @@ class TextSession(Session):
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated scores (N K) before softmax or sigmoid."""
-        owned = [(row, window) for row, text in enumerate(texts) for window in self.front.windows(text, places=False)]
+        owned = [(row, window) for row, windows in enumerate(self.front.read(texts)) for window in windows]
         total, weight = np.zeros((len(texts), len(self.labels))), np.zeros((len(texts), 1))
         for batch in batches([window for _, window in owned]):
             found = self.graph.run(self.front.tensors([owned[place][1] for place in batch]), [self._scores])
