@@ -1,7 +1,7 @@
 """Requests a second and latencies of the server beside its peers: the same model, one core each for server and load.
 
     benchmarks/peers/install.sh
-    python benchmarks/serving.py [--seconds 5] [--rounds 3] [--only ours,bare,kserve,...]
+    python benchmarks/serving.py [--seconds 5] [--rounds 3] [--only ours,bare,kserve,...] [--only-beside]
 
 Needs two cores, `taskset`, `wrk` and, for gRPC, `h2load`. PEERS_HOME names the peers' environments; a peer that is
 not installed is left out. Rounds go through all servers in turn; figures are medians of rounds.
@@ -148,25 +148,65 @@ def access_us(folder: Path) -> float:
     return statistics.median(times) / batch * 1e6
 
 
-def beside_explanations(server: Server, options: argparse.Namespace, folder: Path) -> tuple[float, float]:
-    """p99 of predictions (JSON, 4 connections) alone and with one client that asks for explanations all the time."""
-    alone, beside = [], []
+def beside_explanations(server: Server, options: argparse.Namespace, folder: Path) -> dict[str, float]:
+    """Predictions (JSON, 4 connections) alone and with one client that asks for explanations all the time.
+
+    At full load, and with a pause of 1 ms after each answer; each round measures all four in turn.
+    """
+    script = (folder / "json.lua").read_text(encoding="utf-8")
+    (folder / "paused.lua").write_text(script + "function delay() return 1 end\n", encoding="utf-8")
+    body = (folder / "request.json").read_bytes()
+    _explain(server, body)
+    found: dict[str, list[float]] = defaultdict(list)
     for _ in range(2 * options.rounds):
-        alone.append(wrk(server, "json", 4, options.seconds, folder).p99_ms)
-        end = threading.Event()
-        asking = threading.Thread(target=_explain_until, args=(end, server, folder))
-        asking.start()
-        beside.append(wrk(server, "json", 4, options.seconds, folder).p99_ms)
+        for kind, load in (("json", "full"), ("paused", "paused")):
+            alone = wrk(server, kind, 4, options.seconds, folder)
+            with explaining(server, body) as answered:
+                beside = wrk(server, kind, 4, options.seconds, folder)
+                count = len(answered)
+            found[f"{load}_p99_ratio"].append(beside.p99_ms / alone.p99_ms)
+            found[f"{load}_explanations_per_s"].append(count / options.seconds)
+            for name, value in (("alone", alone), ("beside", beside)):
+                found[f"{load}_{name}_p99_ms"].append(value.p99_ms)
+                found[f"{load}_{name}_per_s"].append(value.per_s)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+@contextlib.contextmanager
+def explaining(server: Server, body: bytes) -> Iterator[list[float]]:
+    """A client that asks for one explanation after the other; the list holds the seconds that each took.
+
+    It runs on the load's core and only when that is idle, so that the server is measured and not the load.
+    """
+    end, took, failed = threading.Event(), list[float](), list[Exception]()
+
+    def ask() -> None:
+        os.sched_setaffinity(0, {1})
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        while not end.is_set():
+            start = time.perf_counter()
+            try:
+                _explain(server, body)
+            except OSError as error:
+                failed.append(error)
+                return
+            took.append(time.perf_counter() - start)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        yield took
+    finally:
         end.set()
         asking.join()
-    return statistics.median(alone), statistics.median(beside)
+    if failed:
+        raise failed[0]
 
 
-def _explain_until(end: threading.Event, server: Server, folder: Path) -> None:
+def _explain(server: Server, body: bytes) -> None:
     url = f"http://127.0.0.1:{server.http}/v2/models/digits/explain"
-    while not end.is_set():
-        with urllib.request.urlopen(url, (folder / "request.json").read_bytes(), timeout=30) as answer:
-            answer.read()
+    with urllib.request.urlopen(url, body, timeout=60) as answer:
+        answer.read()
 
 
 def make_pixels(folder: Path) -> Path:
@@ -282,6 +322,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default=",".join(PORTS))
+    parser.add_argument("--only-beside", action="store_true", help="only predictions beside explanations")
     options = parser.parse_args()
     peers = Path(os.environ.get("PEERS_HOME", ".peers")).resolve()
     with tempfile.TemporaryDirectory() as name:
@@ -293,6 +334,12 @@ def main() -> None:
         write_requests(folder, "image", (1, 1, 28, 28))
         (model,) = home.glob("bundles/*/predict.onnx")
         paths = {"peers": peers, "home": home, "model": model, "folder": folder}
+        if options.only_beside:
+            with started("ours", peers, home, model, folder) as server:
+                if server is not None:
+                    beside = beside_explanations(server, options, folder)
+                    publish("beside", beside, [(name, value, "") for name, value in beside.items()])
+            return
         figures: Figures = defaultdict(list)
         facts: dict[str, dict[str, float]] = {}
         for _ in range(options.rounds):
@@ -301,8 +348,7 @@ def main() -> None:
         more = {"access_us_a_request": access_us(folder), **large_image(options, home, folder)}
         with started("ours", peers, home, model, folder) as server:
             if server is not None:
-                alone, beside = beside_explanations(server, options, folder)
-                more |= {"p99_alone_ms": alone, "p99_beside_explanations_ms": beside}
+                more |= beside_explanations(server, options, folder)
                 single = wrk(server, "json", 1, options.seconds, folder).p50_ms
         command, env = ours(home, "digits", 9601, "--max-batch", "1")
         with running("unbatched", command, 9601, 9602, folder / "request.json", env, folder) as server:

@@ -279,6 +279,13 @@ class Task(ABC):
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """Outputs as people read them: one object a row."""
 
+    def baseline(self, dataset: Dataset) -> dict[str, Measurement]:
+        """Metrics on the test split of something simple that every model of the task must beat; empty without one.
+
+        Its settings are chosen on the validation split.
+        """
+        return {}
+
     def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
         """A `predict` session that takes and gives what the model's signature says; here the engine's own."""
         return session

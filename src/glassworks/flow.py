@@ -62,10 +62,11 @@ def release(
     family = get(Family, job.family)
     dataset = prepare(job, progress)
     with open_run(registry.home, job, dataset.fingerprint, fresh=fresh) as run:
+        task = get(Task, family.task)
+        baseline = _baseline(task, dataset, progress)
         model = family.train(dataset, job, run, progress)
         built = _empty(run / "build")
         exported, compiled = _export(family, model, built, progress)
-        task = get(Task, family.task)
         served, report = first_runtime(exported, job.optimization.threads), None
         if job.optimization.enabled:
             trial = _trial(task, Opened(artifact=exported, folder=built), dataset, model.preprocessing)
@@ -80,6 +81,7 @@ def release(
             signature=model.signature,
             preprocessing=model.preprocessing,
             report=report,
+            baseline=baseline,
             lineage=Lineage(
                 run=model.run, data=job.data.source, passes=_passes(served), weights_sha256=model.weights_sha256
             ),
@@ -143,6 +145,7 @@ def optimize(
             signature=manifest.signature,
             preprocessing=manifest.preprocessing,
             report=report,
+            baseline=manifest.baseline,
             lineage=manifest.lineage.model_copy(update={"parent": reference, "passes": _passes(served)}),
         )
         parent = f"{resolved.name}@{resolved.version}" if resolved.version else ""
@@ -198,6 +201,15 @@ def evaluate(
     metrics = opened.task.measure(predict_all(opened.session("predict"), tensors), split.y)
     progress.finish()
     return len(split), metrics
+
+
+def _baseline(task: Task, dataset: Dataset, progress: Progress) -> dict[str, Measurement]:
+    """Before training: what must be beaten is known first, and a missing library costs no trained model."""
+    progress.start("baseline")
+    found = task.baseline(dataset)
+    if found:
+        progress.finish(f"{task.metric} {found[task.metric].value:.4f} on the test split")
+    return found
 
 
 def _export(family: Family, model: Model, folder: Path, progress: Progress) -> tuple[Artifact, tuple[Artifact, ...]]:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tests.conformance.conftest import Made
+from tests.pages import job_files, page_of
 
 from glassworks.catalog import found, get
-from glassworks.contracts import Explainer, Model, Opened, Runtime, Task
-from glassworks.errors import ConfigError, Tampered
+from glassworks.config import load_job
+from glassworks.contracts import Explainer, Explanation, Model, Opened, Runtime, Session, Subject, Task
+from glassworks.errors import ConfigError, InputError, Tampered, Unsupported
 from glassworks.packaging.archive import pack_bundle, unpack_bundle
 from glassworks.packaging.bundle import read_bundle
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.runtimes import open_session
+from glassworks.training.loop import STATE
 from glassworks.training.progress import Silent
 from glassworks.training.runs import open_run
 
 PARITY = 1e-4
 """Largest difference of logits between the trained network and its exported graph."""
+SMALL = 0.05
+"""Length of a step to see a slope."""
+Tensors = Mapping[str, NDArray[np.generic]]
 
 
 class Stop(Exception):
@@ -27,14 +35,14 @@ class Stop(Exception):
 
 
 class Killing(Silent):
-    """Ends the run at the given update."""
+    """Ends the run at the given update since there is a checkpoint: a slow machine reports before it has one."""
 
-    def __init__(self, after: int) -> None:
-        self.left = after
+    def __init__(self, folder: Path, after: int) -> None:
+        self.folder, self.left = folder, after
 
     def update(self, **values: float | str) -> None:
-        self.left -= 1
-        if self.left == 0:
+        self.left -= (self.folder / STATE).exists()
+        if self.left <= 0:
             raise Stop
 
 
@@ -44,12 +52,6 @@ def trained(made: Made, folder: Path, seed: int = 0) -> Model:
     folder.mkdir(parents=True, exist_ok=True)
     job = made.job.model_copy(update={"training": training})
     return made.family.train(made.release.dataset, job, folder, Silent())
-
-
-def tensors(made: Made, split: str = "test", rows: int = 16) -> dict[str, NDArray[np.generic]]:
-    """Some rows of a split as input tensors."""
-    task = get(Task, made.family.task)
-    return task.encode(made.release.dataset.splits[split].x[:rows], made.release.model.preprocessing)
 
 
 def log_probabilities(probabilities: NDArray[np.generic]) -> NDArray[np.float64]:
@@ -81,38 +83,107 @@ def test_a_killed_run_resumes_to_the_same_weights(made: Made, tmp_path: Path, af
     training = made.job.training.model_copy(update={"checkpoint_every": 1e-3})
     job = made.job.model_copy(update={"training": training})
     with pytest.raises(Stop):
-        made.family.train(made.release.dataset, job, tmp_path, Killing(after))
+        made.family.train(made.release.dataset, job, tmp_path, Killing(tmp_path, after))
     model = made.family.train(made.release.dataset, job, tmp_path, Silent())
     assert model.resumed
     assert model.weights_sha256 == made.release.model.weights_sha256
 
 
-def test_the_exported_graph_equals_the_trained_model(made: Made) -> None:
-    import torch
+def subjects(made: Made, rows: int = 6) -> Iterator[tuple[Subject, Tensors]]:
+    """Some test examples as explainers see them, predicted by the fp32 graph, with their input tensors."""
+    opened, task = OpenedBundle(made.release.bundle), get(Task, made.family.task)
 
-    differentiable = made.family.differentiable(made.release.model)
-    bundle = made.release.bundle
-    roles = {artifact.role for artifact in bundle.manifest.artifacts}
-    opened = bundle.artifact("reference" if "reference" in roles else "predict")
-    values = next(iter(tensors(made).values()))
-    wanted = differentiable.network(torch.from_numpy(np.asarray(values, np.float32))).numpy()
-    exact = Opened(artifact=opened.artifact.model_copy(update={"precision": "fp32"}), folder=opened.folder)
-    for runtime in found(Runtime).values():
-        session = runtime.open(exact)
-        probabilities = session.run(tensors(made))[session.signature.outputs[0].name]
-        difference = log_probabilities(probabilities) - (wanted - wanted.mean(axis=1, keepdims=True))
-        assert np.abs(difference).max() <= PARITY
+    def session(role: str) -> Session:
+        return opened.session(exact_role(made) if role == "predict" else role)
+
+    for row in range(rows):
+        x = made.release.dataset.splits["test"].x[row : row + 1]
+        given = task.encode(x, made.release.model.preprocessing)
+        yield task.subject(given, session, None), given
 
 
-def test_the_compiled_gradient_graph_scores_as_the_network_does(made: Made) -> None:
-    import torch
+def exact_role(made: Made) -> str:
+    """The role of the graph as it was exported."""
+    return "reference" if "reference" in {each.role for each in made.release.bundle.manifest.artifacts} else "predict"
 
-    values = np.asarray(next(iter(tensors(made).values())), np.float32)
-    network = made.family.differentiable(made.release.model).network
-    session = OpenedBundle(made.release.bundle).session("gradient")
-    name = session.signature.inputs[0].name
-    scores = session.run({name: values, "target": np.zeros(len(values), np.int64)})["scores"]
-    assert np.abs(np.asarray(scores, np.float32) - network(torch.from_numpy(values)).numpy()).max() <= PARITY
+
+def exact_sessions(made: Made) -> list[Session]:
+    """The exported graph in fp32, in every runtime that takes it."""
+    opened = made.release.bundle.artifact(exact_role(made))
+    found_sessions = []
+    for name, runtime in found(Runtime).items():
+        if opened.artifact.format in runtime.accepts:
+            artifact = opened.artifact.model_copy(update={"precision": "fp32", "runtime": name})
+            one = Opened(artifact=artifact, folder=opened.folder)
+            found_sessions.append(open_session(get(Task, made.family.task), one, made.release.model.preprocessing))
+    return found_sessions
+
+
+def gradient_roles(made: Made) -> list[str]:
+    """Roles of explainers that ask for gradients of the input."""
+    roles = {get(Explainer, name).role for name in made.family.explainers}
+    return sorted(roles & {"gradient"})
+
+
+def softmax(scores: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Probabilities of scores, in the arithmetic of a session."""
+    values = np.asarray(scores, np.float32)
+    powers = np.exp(values - values.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+def test_the_exported_graph_measures_as_the_trained_model_did(made: Made) -> None:
+    """In every runtime: what training measured with its own network on the validation split comes out again."""
+    task, held = get(Task, made.family.task), made.release.dataset.splits["validation"]
+    given = task.encode(held.x, made.release.model.preprocessing)
+    for session in exact_sessions(made):
+        probabilities = session.run(given)[session.signature.outputs[0].name]
+        measured = task.measure(probabilities, held.y)
+        for name, wanted in made.release.model.metrics.items():
+            assert measured[name].value == pytest.approx(wanted.value, abs=PARITY), name
+
+
+def test_the_gradient_graph_scores_as_the_exported_graph_and_the_network_do(made: Made) -> None:
+    """Where a family's network can be traced, it is asked too; else its own graphs must agree."""
+    try:
+        network = made.family.differentiable(made.release.model).network
+    except Unsupported:
+        network = None
+    sessions = exact_sessions(made)
+    assert sessions
+    for role in gradient_roles(made):
+        graph = OpenedBundle(made.release.bundle).session(role)
+        for subject, given in subjects(made):
+            view = subject.view(role)
+            example, target = view.example, np.zeros(1, np.int64)
+            name = view.session.signature.inputs[0].name
+            scores = softmax(view.session.run({name: example, "target": target})["scores"])
+            for session in sessions:
+                predicted = session.run(given)[session.signature.outputs[0].name]
+                assert np.allclose(log_probabilities(scores), log_probabilities(predicted), rtol=PARITY, atol=PARITY)
+            if network is not None:
+                import torch
+
+                own = graph.run({name: example, "target": target})["scores"]
+                wanted = network(torch.from_numpy(example)).numpy()
+                assert np.abs(np.asarray(own, np.float32) - wanted).max() <= PARITY
+
+
+def test_the_gradient_is_the_slope_of_the_scores(made: Made) -> None:
+    """Against central differences along random directions, one for each target."""
+    for role in gradient_roles(made):
+        generator = np.random.default_rng(0)
+        for subject, _ in subjects(made, rows=3):
+            view = subject.view(role)
+            for target in range(len(made.release.dataset.classes)):
+                direction = generator.normal(size=view.example.shape).astype(np.float32)
+                direction *= SMALL / np.linalg.norm(direction)
+                rows = np.concatenate([view.example, view.example + direction, view.example - direction])
+                name = view.session.signature.inputs[0].name
+                answer = view.session.run({name: rows, "target": np.full(3, target, np.int64)})
+                scores, gradient = (np.asarray(answer[key], np.float64) for key in ("scores", "gradient"))
+                slope = (scores[1, target] - scores[2, target]) / 2
+                assert float((gradient[0] * direction[0]).sum()) == pytest.approx(slope, rel=0.02, abs=2e-4)
 
 
 def test_a_batch_equals_its_rows(made: Made) -> None:
@@ -142,32 +213,50 @@ def test_the_bundle_survives_packing_and_one_flipped_byte_does_not(made: Made, t
 def test_the_sample_requests_get_their_answers_again(made: Made) -> None:
     import json
 
+    from glassworks.serving.tensors import datatype, parse_request
+
     bundle = made.release.bundle
     session = OpenedBundle(bundle).session("predict")
     samples = json.loads((bundle.folder / "samples.json").read_text(encoding="utf-8"))
     assert samples
     for sample in samples:
-        given = {t["name"]: np.asarray(t["data"], np.float32).reshape(t["shape"]) for t in sample["inputs"]}
+        _, given = parse_request(json.dumps({"inputs": sample["inputs"]}).encode(), None)
         answers = session.run(given)
         for output in sample["outputs"]:
-            assert np.allclose(np.asarray(answers[output["name"]]).ravel(), output["data"], atol=1e-5)
+            values = np.asarray(answers[output["name"]])
+            assert [datatype(values), list(values.shape)] == [output["datatype"], output["shape"]]
+            assert np.allclose(values.ravel(), output["data"], atol=1e-5)
 
 
 def test_explanations_fit_repeat_and_change_nothing(made: Made) -> None:
     opened = OpenedBundle(made.release.bundle)
     x = made.release.dataset.splits["test"].x[:1]
     before = {name: np.asarray(values).copy() for name, values in opened.predict(x).items()}
-    encoded = next(iter(opened.task.encode(x, opened.manifest.preprocessing).values()))
+    encoded = opened.task.encode(x, opened.manifest.preprocessing)
+    shape = opened.subject(encoded).view("predict").example.shape
     assert set(opened.manifest.explainers) == set(made.family.explainers)
     for method in opened.manifest.explainers:
         one, two = (opened.explain(x, method=method, seed=5) for _ in range(2))
-        assert one.attribution.values.shape == encoded.shape
+        assert one.attribution.values.shape == shape
+        places_fit(one, encoded)
         assert one.attribution.values.tobytes() == two.attribution.values.tobytes()
         assert one.quality == two.quality
         assert one.artifact_sha256 == made.release.bundle.artifact_sha256("predict")
         for name, values in before.items():
             assert np.array_equal(np.asarray(one.outputs[name]), values)
             assert np.array_equal(np.asarray(opened.predict(x)[name]), values)
+
+
+def places_fit(explanation: Explanation, encoded: Tensors) -> None:
+    """A value a number of the input; or, of a text, a value a span, and the spans are the text."""
+    given = encoded[explanation.input]
+    if given.dtype != object:
+        assert explanation.attribution.values.shape == given.shape
+        assert not explanation.spans
+        return
+    text = given[0].decode()
+    assert len(explanation.spans) == explanation.attribution.values.size > 0
+    assert "".join(text[begin:end] for begin, end in explanation.spans) == text
 
 
 def test_unknown_keys_are_refused_with_their_path(made: Made) -> None:
@@ -179,7 +268,7 @@ def test_unknown_keys_are_refused_with_their_path(made: Made) -> None:
 def test_a_finished_run_that_was_not_published_is_not_trained_again(made: Made, tmp_path: Path) -> None:
     with open_run(tmp_path, made.job, made.release.dataset.fingerprint) as folder:
         first = made.family.train(made.release.dataset, made.job, folder, Silent())
-        again = made.family.train(made.release.dataset, made.job, folder, Killing(1))
+        again = made.family.train(made.release.dataset, made.job, folder, Killing(folder, 0))
     assert again.resumed
     assert again.weights_sha256 == first.weights_sha256
 
@@ -189,15 +278,22 @@ def test_the_bundle_names_all_that_an_auditor_asks_for(made: Made) -> None:
     assert manifest.lineage.weights_sha256 == made.release.model.weights_sha256
     assert manifest.data_fingerprint == made.release.dataset.fingerprint
     assert manifest.libraries["glassworks"]
-    assert {"occlusion_spearman", "faithfulness_z", "prediction_agreement"} <= manifest.fidelity.keys()
+    anywhere = next(name for name in manifest.explainers if get(Explainer, name).role == "predict")
+    assert {f"{anywhere}_spearman", "faithfulness_z", "prediction_agreement"} <= manifest.fidelity.keys()
     card = (made.release.bundle.folder / "card.md").read_text(encoding="utf-8")
     assert made.release.dataset.fingerprint in card
     assert all(get(Explainer, name).name in card for name in manifest.explainers)
 
 
-def test_the_family_has_a_page_with_a_runnable_block(made: Made) -> None:
-    import inspect
-
-    folder = Path(inspect.getfile(type(made.family))).parent
-    text = (folder / "README.md").read_text(encoding="utf-8")
-    assert "```toml" in text
+def test_the_family_has_a_page_with_a_runnable_block(made: Made, tmp_path: Path) -> None:
+    """Its job files pass the family's own check; only their data is not there."""
+    blocks = job_files(page_of(made.family))
+    assert blocks
+    for number, block in enumerate(blocks):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(block, encoding="utf-8")
+        job = load_job(path)
+        assert job.family == made.family.name
+        with pytest.raises(InputError) as caught:
+            made.family.prepare(job)
+        assert not isinstance(caught.value, ConfigError), caught.value

@@ -9,13 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.pages import fenced, page_of
 
+from glassworks.catalog import found, get
 from glassworks.cli.app import app
-from glassworks.config import Job, load_job
-from glassworks.errors import DataError
+from glassworks.config import Job, load_job, validate
+from glassworks.contracts import Family
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "README.zh-CN.md")
+FAMILY_PAGES = sorted(page_of(family).relative_to(ROOT).as_posix() for family in found(Family).values())
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("src/**/*.md")]
@@ -24,8 +27,7 @@ PAGES = sorted(
 
 def blocks(document: str, language: str) -> list[str]:
     """The fenced blocks of a language in a document."""
-    text = (ROOT / document).read_text(encoding="utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+    return fenced(ROOT / document, language)
 
 
 def test_both_languages_show_the_same_blocks() -> None:
@@ -53,26 +55,24 @@ def test_every_command_and_every_line_of_python_runs(tmp_path: Path) -> None:
     assert (tmp_path / "exported" / "model.onnx").is_file()
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS, "src/glassworks/families/convnet/README.md"])
+@pytest.mark.parametrize("document", [*DOCUMENTS, *FAMILY_PAGES])
 def test_the_job_files_shown_are_valid(document: str, tmp_path: Path) -> None:
-    for block in blocks(document, "toml"):
+    """Every key is known to the family that the job names."""
+    shown = blocks(document, "toml")
+    assert shown
+    for block in shown:
         (tmp_path / "job.toml").write_text(block, encoding="utf-8")
-        job = load_job(tmp_path / "job.toml")
-        assert isinstance(job, Job)
-        from glassworks.catalog import get
-        from glassworks.contracts import Family
-        from glassworks.families.convnet import settings
-
-        settings(job)
-        with pytest.raises(DataError):
-            get(Family, job.family).prepare(job)
+        known(load_job(tmp_path / "job.toml"))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.name)
 def test_the_job_files_of_the_examples_are_valid(path: Path) -> None:
-    from glassworks.families.convnet import settings
+    known(load_job(path))
 
-    settings(load_job(path))
+
+def known(job: Job) -> None:
+    """Raises ConfigError unless the job's family knows all keys of its table."""
+    validate(get(Family, job.family).config, job.model, where=f"job '{job.name}'", prefix="model.")
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -61,6 +61,11 @@ def measured(value: Measurement) -> str:
     return f"{value.value:.4f} [{low:.4f}, {high:.4f}]"
 
 
+def metrics_json(metrics: Mapping[str, Measurement]) -> dict[str, Any]:
+    """Metrics by their names."""
+    return {name: value.model_dump(mode="json") for name, value in metrics.items()}
+
+
 def read_input(path: str, *, literal: bool = False) -> bytes:
     """The bytes of an input file; `-` is stdin; a `literal` may be given itself. Raises InputError."""
     if path == "-":

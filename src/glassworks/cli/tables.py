@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from glassworks.contracts import Dataset, Model
     from glassworks.optimization.report import OptimizationReport
+    from glassworks.packaging.manifest import Manifest
 
 _QUALITY = {
     "faithfulness_z": "deletion beats random orders by {:.1f} standard deviations",
@@ -34,6 +35,26 @@ def show_training(model: Model, console: Console) -> None:
     rows = [(name, measured(value), str(value.examples)) for name, value in model.metrics.items()]
     seconds = f"{model.seconds:.1f} s" + (", resumed" if model.resumed else "")
     table(f"train: {seconds}", ("metric on validation", "value [95 %]", "examples"), rows, console)
+
+
+def show_test(manifest: Manifest, title: str, console: Console) -> None:
+    """The metrics of the served artifact beside those of the simple classifier, and a warning where it is no better."""
+    from glassworks.packaging.comparison import not_better
+
+    simple = manifest.baseline
+    head = ("metric on the test split", "value [95 %]", *(("simple baseline",) if simple else ()), "examples")
+    rows = [
+        (
+            name,
+            measured(value),
+            *((measured(simple[name]) if name in simple else "",) if simple else ()),
+            str(value.examples),
+        )
+        for name, value in manifest.metrics.items()
+    ]
+    table(title, head, rows, console)
+    if warning := not_better(manifest):
+        console.print(f"[bold red]WARNING:[/bold red] {warning}")
 
 
 def show_report(report: OptimizationReport, console: Console) -> None:

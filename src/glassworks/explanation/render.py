@@ -65,6 +65,13 @@ def shaded_blocks(values: Floats) -> list[list[tuple[str, str]]]:
     top = float(np.abs(coarse).max()) or 1.0
     levels = np.minimum(np.abs(coarse) / top * len(_SHADES), len(_SHADES) - 1).astype(int)
     return [
-        [(_SHADES[level] * 2, "red" if value >= 0 else "blue") for level, value in zip(row, signs, strict=True)]
+        [(_SHADES[level] * 2, _style(level, value)) for level, value in zip(row, signs, strict=True)]
         for row, signs in zip(levels, coarse, strict=True)
     ]
+
+
+def _style(level: int, value: float) -> str:
+    """Nothing is drawn in no color."""
+    if level == 0:
+        return ""
+    return "red" if value > 0 else "blue"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FAINT, _STRONG = 0.15, 0.6
+_FIRST_SIGN, _CONTROL, _LAST_CONTROL, _PICTURES = 0x20, 0x7F, 0xA0, 0x2400
 
 _PAGE = Template("""<!doctype html>
 <html lang="$language"><head><meta charset="utf-8"><title>$title</title><style>
@@ -46,7 +47,7 @@ def shaded_html(
         color = "214,39,40" if strength > 0 else "31,119,180"
         words.append(
             f'<span style="background:rgba({color},{abs(strength) * 0.75:.2f})" title="{value:+.4f}">'
-            f"{html.escape(text[begin:end])}</span>"
+            f"{html.escape(shown(text[begin:end]))}</span>"
         )
     note = " · ".join(f"{html.escape(name)}: {html.escape(value)}" for name, value in notes.items())
     chinese = any("\u4e00" <= character <= "\u9fff" for character in text)
@@ -63,5 +64,19 @@ def shaded_words(text: str, spans: Sequence[tuple[int, int]], values: NDArray[np
         color = "red" if strength > 0 else "blue"
         size = abs(strength)
         style = "" if size < _FAINT else color if size < _STRONG else f"bold reverse {color}"
-        found.append((text[begin:end], style))
+        found.append((shown(text[begin:end]), style))
     return found
+
+
+def shown(text: str) -> str:
+    """The text with a sign for each control character, which could else steer a terminal, and for halves of pairs."""
+    return "".join(map(_sign, text))
+
+
+def _sign(character: str) -> str:
+    code = ord(character)
+    if code < _FIRST_SIGN and character not in "\n\t":
+        return chr(_PICTURES + code)
+    if _CONTROL <= code < _LAST_CONTROL:
+        return "\u2421"
+    return "\ufffd" if "\ud800" <= character <= "\udfff" else character

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import get
 from glassworks.config import Job
-from glassworks.contracts import Artifact, Dataset, Family, Lineage, Opened, Session, Task
+from glassworks.contracts import Artifact, Dataset, Family, Lineage, Measurement, Opened, Session, Task
 from glassworks.optimization.measure import predict_all
 from glassworks.optimization.report import OptimizationReport
 from glassworks.packaging.bundle import Bundle, write_bundle
@@ -46,6 +46,7 @@ class Parts:
     preprocessing: Mapping[str, Any]
     report: OptimizationReport | None
     lineage: Lineage
+    baseline: Mapping[str, Measurement]
 
 
 def assemble(parts: Parts, folder: Path) -> Bundle:
@@ -70,6 +71,7 @@ def assemble(parts: Parts, folder: Path) -> Bundle:
         artifacts=parts.artifacts,
         explainers=_explainers(parts),
         metrics=parts.task.measure(probabilities, test.y),
+        baseline=dict(parts.baseline),
         fidelity=measure_fidelity(parts, lambda role: _open(parts, role)),
         data_fingerprint=parts.dataset.fingerprint,
         lineage=parts.lineage,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from glassworks.contracts import Candidate, Measurement, TensorSpec
+from glassworks.packaging.comparison import not_better
 from glassworks.packaging.manifest import Manifest
 
 
@@ -13,7 +14,7 @@ def write_card(manifest: Manifest, candidates: Sequence[Candidate], chosen: str,
     sections = (
         ("What it does", _purpose(manifest)),
         ("Data", _data(manifest, findings)),
-        ("How good it is", _metrics(manifest.metrics)),
+        ("How good it is", [*_metrics(manifest.metrics), *_baseline(manifest)]),
         ("How it was chosen", _candidates(candidates, chosen)),
         ("How it explains itself", _explaining(manifest)),
         ("Where it came from", _lineage(manifest)),
@@ -45,14 +46,27 @@ def _data(manifest: Manifest, findings: Sequence[str]) -> list[str]:
 def _metrics(metrics: Mapping[str, Measurement]) -> list[str]:
     if not metrics:
         return ["It was not measured."]
+    return ["Measured on the test split, with the artifact that is served.", "", *_measured(metrics)]
+
+
+def _measured(metrics: Mapping[str, Measurement]) -> list[str]:
     rows = (
         (name, _number(value.value), _interval(value), f"{value.examples}", ("lower", "higher")[value.higher_is_better])
         for name, value in sorted(metrics.items())
     )
+    return _table(("metric", "value", "95 % interval", "examples", "better is"), rows)
+
+
+def _baseline(manifest: Manifest) -> list[str]:
+    if not manifest.baseline:
+        return []
+    warning = not_better(manifest)
     return [
-        "Measured on the test split, with the artifact that is served.",
         "",
-        *_table(("metric", "value", "95 % interval", "examples", "better is"), rows),
+        "A simple classifier, fitted on the same training split, on the same test split:",
+        "",
+        *_measured(manifest.baseline),
+        *(["", f"**Warning: {_text(warning)}.**"] if warning else []),
     ]
 
 

@@ -29,9 +29,16 @@ class OpenedBundle:
         """The session of an artifact's role. Raises Unsupported where the bundle has none."""
         with self._lock:
             if role not in self._sessions:
-                opened = self.bundle.artifact(role)
-                self._sessions[role] = open_session(self.task, opened, self.manifest.preprocessing, self._device)
+                self._sessions[role] = self._open(role)
             return self._sessions[role]
+
+    def check(self, role: str) -> None:
+        """Raise unless the artifact of a role can be opened; one that is not open already is closed again."""
+        if role not in self._sessions:
+            self._open(role).close()
+
+    def _open(self, role: str) -> Session:
+        return open_session(self.task, self.bundle.artifact(role), self.manifest.preprocessing, self._device)
 
     def read(self, value: bytes) -> Array:
         """One input file as a stored example (1 ...)."""

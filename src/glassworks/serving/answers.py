@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from glassworks.errors import InputError
-from glassworks.serving.model import ExplainOptions
+from glassworks.serving.explaining.rows import ExplainOptions
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Explanation

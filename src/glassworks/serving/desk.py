@@ -14,7 +14,8 @@ import numpy as np
 from glassworks.errors import InputError, Overloaded, StorageError
 from glassworks.serving.access.ledger import Usage
 from glassworks.serving.batching import DEFAULT_LEVEL, LEVELS, Work
-from glassworks.serving.model import ExplainOptions, LoadedModel
+from glassworks.serving.explaining.rows import ExplainOptions
+from glassworks.serving.model import LoadedModel
 
 if TYPE_CHECKING:
     from glassworks.contracts import Explanation, Tensors

@@ -2,52 +2,57 @@
 
 from __future__ import annotations
 
-import os
 import random
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 from glassworks.errors import NotFound
 from glassworks.packaging.bundle import Bundle
 from glassworks.serving.batching import Work
-from glassworks.serving.lane import Lane
+from glassworks.serving.explaining.apart import Apart
+from glassworks.serving.explaining.rows import Here, Rows
+from glassworks.serving.lane import Lane, step_back
 from glassworks.serving.model import Batching, LoadedModel
 from glassworks.serving.traffic import Traffic
 
+ExplainIn = Literal["process", "thread"]
 _MAX_WAITING = 64
 """Explanations, and requests with large files, that may wait for their thread."""
 _CHAMPION = "champion"
 
 
 class Threads:
-    """The threads beside the event loop: one computes, one explains, one decodes files, one opens models."""
+    """The threads beside the event loop: one computes, one explains, one decodes files, one opens models.
 
-    def __init__(self) -> None:
+    The one that explains does it itself, or has it done by `rows`, a process of its own.
+    """
+
+    def __init__(self, explain_in: ExplainIn = "thread") -> None:
+        self.rows: Rows = Apart() if explain_in == "process" else Here()
         self.engine = ThreadPoolExecutor(1, "engine")
-        self.loading = ThreadPoolExecutor(1, "loading", initializer=_step_back)
-        self.explaining = Lane("explain", _MAX_WAITING, _step_back)
+        self.loading = ThreadPoolExecutor(1, "loading", initializer=step_back)
+        self.explaining = Lane("explain", _MAX_WAITING, _stay if self.rows.apart else step_back)
         self.decoding = Lane("decode", _MAX_WAITING)
 
     def close(self) -> None:
-        """End them; what runs is finished first."""
+        """End them; what runs in this process is finished first."""
         self.engine.shutdown()
+        self.rows.close()
         self.explaining.close()
         self.decoding.close()
         self.loading.shutdown()
 
 
-def _step_back() -> None:
-    """On Linux, where a thread has a priority of its own: let the event loop have the core whenever it wants it."""
-    if hasattr(os, "setpriority") and os.uname().sysname == "Linux":
-        os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
+def _stay() -> None:
+    """A thread that only waits for a process hands its answers on at once."""
 
 
 class Engine:
     """Models by name and version; aliases and traffic say which version answers when none is asked for."""
 
-    def __init__(self, batching: Batching | None = None) -> None:
-        self.batching, self.threads = batching or Batching(), Threads()
+    def __init__(self, batching: Batching | None = None, explain_in: ExplainIn = "thread") -> None:
+        self.batching, self.threads = batching or Batching(), Threads(explain_in)
         self.settle: Callable[[Sequence[Work]], None] = lambda works: None
         """Told of what was computed before anybody gets an answer."""
         self._models: dict[str, dict[str, LoadedModel]] = {}

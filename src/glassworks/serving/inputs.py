@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from glassworks.contracts import Array, Tensors, TensorSpec
 
+_TEXTS = "send one text a row"
+_PICTURES = "send that shape, or picture files as BYTES of shape [N]"
+
 
 def files(values: NDArray[np.generic]) -> list[bytes]:
     """The files that a tensor of BYTES holds, one a row. Raises InputError."""
@@ -66,7 +69,7 @@ def check(values: NDArray[np.generic], spec: TensorSpec) -> None:
     if not _fits(shape, spec.shape):
         raise InputError(
             f"the input '{spec.name}' has the shape {list(shape)}, the model takes {list(spec.shape)} (-1: any)",
-            "send that shape, or picture files as BYTES of shape [N]",
+            _TEXTS if spec.datatype == "BYTES" else _PICTURES,
         )
     if shape[0] == 0:
         raise InputError(f"the input '{spec.name}' has no rows", "send at least one row")

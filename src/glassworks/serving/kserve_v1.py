@@ -15,7 +15,7 @@ from glassworks.serving.tensors import to_json
 from glassworks.serving.values import tensor_of
 
 if TYPE_CHECKING:
-    from glassworks.contracts import Array, Tensors
+    from glassworks.contracts import Array, Explanation, Tensors
     from glassworks.serving.desk import Desk
     from glassworks.serving.model import LoadedModel
 
@@ -55,13 +55,19 @@ class KServeV1:
         explanations = [
             {
                 "prediction": {name: _rows(each.outputs[name])[0] for name in model.outputs},
-                "attributions": {each.input: _rows(each.attribution.values)[0]},
+                "attributions": {each.input: _values(each)},
                 **({"spans": {each.input: each.spans}} if each.spans else {}),
                 **explain_parameters([each]),
             }
             for each in found
         ]
         return json_answer({"explanations": explanations})
+
+
+def _values(explanation: Explanation) -> list[Any]:
+    """Of the input's shape; of a text one a span."""
+    values = explanation.attribution.values
+    return _rows(values.reshape(1, -1) if explanation.spans else values)[0]  # type: ignore[no-any-return]
 
 
 def _instances(content: Mapping[str, Any], model: LoadedModel) -> Tensors:

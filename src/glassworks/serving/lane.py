@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -41,3 +44,9 @@ class Lane:
     def close(self) -> None:
         """End the thread; a call that runs is finished, those that wait are dropped."""
         self._thread.shutdown(cancel_futures=True)
+
+
+def step_back() -> None:
+    """On Linux, where threads have a policy of their own: others get the core before this one and its children."""
+    if sys.platform == "linux":
+        os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ from glassworks.errors import InputError, Unsupported
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.serving.batching import DEFAULT_LEVEL, Batcher, Work
+from glassworks.serving.explaining.rows import ExplainOptions
 from glassworks.serving.inputs import check, check_rows, files, texts
 from glassworks.serving.statistics import Statistics
 from glassworks.serving.tensors import DTYPES
@@ -31,18 +32,6 @@ _SMALL_FILE = 8192
 _WARM_UP_CALLS = 5
 _TEXT = b"a text of common length, to warm up and to see how long one takes " * 2
 _clock = time.perf_counter_ns
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExplainOptions:
-    """How to explain; `budget_ms` holds for each row."""
-
-    method: str | None = None
-    target: int | str | None = None
-    baseline: float | None = None
-    budget_ms: float | None = None
-    seed: int = 0
-    grade: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +101,7 @@ class LoadedModel:
         return work
 
     async def explain(self, tensors: Tensors, options: ExplainOptions) -> list[Explanation]:
-        """One explanation a row of checked inputs, on a thread of its own: predictions do not wait behind it."""
+        """One explanation a row of checked inputs, beside the event loop: predictions do not wait behind it."""
         start = _clock()
         self._users += 1
         try:
@@ -126,22 +115,11 @@ class LoadedModel:
         return found
 
     async def _explained(self, tensors: Tensors, options: ExplainOptions) -> list[Explanation]:
-        from glassworks.explanation import explain
-
-        ask = functools.partial(
-            explain,
-            method=self._method(options.method),
-            target=self._target(options.target),
-            budget=self.opened.budget(options.budget_ms),
-            seed=options.seed,
-            grade=options.grade,
-            labels=self.manifest.labels,
-            artifact_sha256=self.opened.bundle.artifact_sha256("predict"),
-        )
+        asked = replace(options, method=self._method(options.method), target=self._target(options.target))
 
         def one(row: int) -> Explanation:
             example = {name: values[row : row + 1] for name, values in tensors.items()}
-            return ask(self.opened.subject(example, options.baseline))
+            return self._threads.rows.explain(self.opened, example, asked)
 
         rows = range(len(next(iter(tensors.values()))))
         return await self._threads.explaining.each([functools.partial(one, row) for row in rows])
@@ -199,6 +177,7 @@ class LoadedModel:
 
     def close(self) -> None:
         """Give the engines' memory back."""
+        self._threads.rows.let_go(self.opened)
         self.opened.close()
 
     def _close(self, then: Callable[[], None]) -> None:
@@ -211,9 +190,10 @@ class LoadedModel:
             self._retired()
 
     def _open_explainers(self) -> None:
-        """Now, so that a graph that cannot be opened is known before anybody asks and nobody waits for it."""
+        """Now, so that a graph that cannot be opened is known before anybody asks, and here nobody waits for it."""
+        opening = self.opened.check if self._threads.rows.apart else self.opened.session
         for name in self.manifest.explainers:
-            self.opened.session(get(Explainer, name).role)
+            opening(get(Explainer, name).role)
 
     def _warm_up(self) -> float:
         """Measure a call with one row, in seconds."""

@@ -223,7 +223,7 @@ def _flat(tensor: AnyTensor, kinds: tuple[type, ...]) -> list[Any]:
     """Nested or flat data as one list. Raises InputError for another kind of element."""
     try:
         level: list[Any] = msgspec.json.decode(tensor.data, type=list)  # type: ignore[arg-type] # it is set
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"the data of '{tensor.name}' is not valid: {error}", "send a list") from None
     for _ in tensor.shape:
         if not any(isinstance(value, list) for value in level):

@@ -13,10 +13,16 @@ _COLDEST, _HOTTEST = 0.05, 20.0
 
 
 def fit_temperature(scores: Scores, targets: NDArray[np.int64]) -> float:
-    """The number that scores (N K) are divided by so that log loss is least (Guo et al. 2017, section 4.2)."""
+    """The number that scores (N K) are divided by so that log loss is least (Guo et al. 2017, section 4.2).
+
+    The labels are doubted by 1 / (N + 2), as Platt (1999, section 2.2) does: else N texts without a mistake would
+    promise that there never is one.
+    """
+    doubt = 1 / (len(targets) + 2)
 
     def loss(log_temperature: float) -> float:
-        return negative_log_likelihood(scores / math.exp(log_temperature), targets)
+        own = scores / math.exp(log_temperature)
+        return (1 - doubt) * negative_log_likelihood(own, targets) + doubt * _of_others(own, targets)
 
     found = minimize_scalar(loss, bounds=(math.log(_COLDEST), math.log(_HOTTEST)), method="bounded")
     return float(math.exp(found.x))
@@ -31,6 +37,17 @@ def negative_log_likelihood(scores: Scores, targets: NDArray[np.int64]) -> float
     return float(np.mean(np.log(np.exp(x).sum(axis=1)) - x[np.arange(len(x)), targets]))
 
 
+def _of_others(scores: Scores, targets: NDArray[np.int64]) -> float:
+    """The mean negative log likelihood of what is not the target."""
+    if targets.ndim == 2:
+        return negative_log_likelihood(scores, 1 - targets)
+    x = scores.astype(np.float64)
+    x = x - x.max(axis=1, keepdims=True)
+    logs = x - np.log(np.exp(x).sum(axis=1, keepdims=True))
+    own = logs[np.arange(len(x)), targets]
+    return float(-np.mean((logs.sum(axis=1) - own) / max(1, logs.shape[1] - 1)))
+
+
 def fit_threshold(probabilities: Scores, targets: NDArray[np.int64], coverage: float) -> float:
     """The probability from which a label belongs to the set that holds the true one at `coverage`.
 
@@ -40,5 +57,5 @@ def fit_threshold(probabilities: Scores, targets: NDArray[np.int64], coverage: f
     if targets.ndim == 2:
         return 0.5
     own = np.sort(probabilities[np.arange(len(targets)), targets].astype(np.float64))
-    rank = math.floor((len(own) + 1) * (1 - coverage))
+    rank = math.floor((len(own) + 1) * (1 - coverage) + 1e-9)  # 20 * (1 - 0.9) is a little less than 2
     return float(own[rank - 1]) if rank >= 1 else 0.0

@@ -2,47 +2,124 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glassworks.cli.output import AsJson, stdout, table, write_json
+from glassworks.cli.output import AsJson, measured, stdout, table, write_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from glassworks.config import DataConfig
+    from glassworks.data.text.checks import TextReport
 
 group = typer.Typer(
     help="Sources of data: list the samples, check a source.", no_args_is_help=True, rich_markup_mode=None
 )
+_FIRST, _SHOWN = 10, 80
 
 
 @group.command("list")
 def list_samples(as_json: AsJson = False) -> None:
     """List the samples that ship in packages, and the kinds of sources."""
-    from glassworks.data.sources import samples, schemes
+    from glassworks.data.kinds import all_samples, all_schemes
 
+    samples, schemes = all_samples(), all_schemes()
     if as_json:
-        write_json({"samples": dict(samples()), "schemes": dict(schemes())})
+        write_json({"samples": dict(samples), "schemes": dict(schemes)})
         return
-    table("samples", ("source", "what it is"), [(f"sample:{k}", v) for k, v in samples().items()], stdout())
-    table("kinds of sources", ("source", "what it is"), [(f"{k}:...", v) for k, v in schemes().items()], stdout())
+    table("samples", ("source", "what it is"), [(f"sample:{k}", v) for k, v in samples.items()], stdout())
+    table("kinds of sources", ("source", "what it is"), [(f"{k}:...", v) for k, v in schemes.items()], stdout())
 
 
 @group.command("check")
 def check(
-    source: Annotated[str, typer.Argument(help="Such as sample:mnist-5k, folder:PATH or npz:PATH.")],
+    source: Annotated[
+        str,
+        typer.Argument(help="Such as sample:mnist-5k, folder:PATH, npz:PATH, csv:PATH, or a job file, JOB.toml."),
+    ],
+    text: Annotated[str, typer.Option(help="Texts: the column that holds the text.")] = "",
+    label: Annotated[str, typer.Option(help="Texts: the column that holds the label.")] = "",
+    separator: Annotated[str, typer.Option(help="Texts: what stands between several labels of one.")] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="Texts: only what takes no classifier.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Report duplicates, contradictory labels, imbalance, unreadable files, tiny classes and sizes."""
-    from glassworks.data.checks import check_pictures
-    from glassworks.data.sources import read_source
+    """Report duplicates, contradictory labels, imbalance, unreadable files, tiny classes and sizes.
 
-    report = check_pictures(read_source(source))
+    For texts also what a leaking split would have pretended, and labels that look wrong: all of them with --json.
+    """
+    from glassworks.data.kinds import kind_of
+
+    given = {key: value for key, value in (("text", text), ("label", label), ("separator", separator)) if value}
+    data = _data(source).model_copy(update=given)
+    report = _check_texts(data, quick) if kind_of(data.source) == "texts" else _check_pictures(data.source)
     if as_json:
         write_json(report.model_dump(mode="json"))
         return
     console = stdout()
-    table(source, ("class", "examples"), [(k, f"{v:,}") for k, v in report.class_counts.items()], console)
+    _show(report, source, console)
+    if kind_of(data.source) == "texts":
+        _show_texts(report, console)
+
+
+def _data(source: str) -> DataConfig:
+    """The data of a job file, or of a source alone."""
+    from glassworks.config import DataConfig, load_job
+    from glassworks.data.kinds import kind_of
+
+    if source.endswith(".toml"):
+        return load_job(Path(source)).data
+    kind_of(source)
+    return DataConfig(source=source)
+
+
+def _check_pictures(source: str) -> Any:
+    from glassworks.data.checks import check_pictures
+    from glassworks.data.sources import read_source
+
+    return check_pictures(read_source(source))
+
+
+def _check_texts(data: DataConfig, quick: bool) -> TextReport:
+    from glassworks.data.text.checks import check_texts
+    from glassworks.data.text.dataset import columns_of
+    from glassworks.data.text.sources import read_texts
+    from glassworks.data.text.study import study_texts
+
+    texts = read_texts(data.source, columns_of(data))
+    if quick:
+        return check_texts(texts)
+    return study_texts(texts, validation=data.validation, test=data.test, seed=data.seed)
+
+
+def _show(report: Any, source: str, console: Console) -> None:
+    from rich.markup import escape
+
+    table(source, ("class", "examples"), [(escape(k), f"{v:,}") for k, v in report.class_counts.items()], console)
     console.print(f"{report.examples:,} examples, {report.distinct:,} distinct")
     for finding in report.findings:
-        console.print(f"  - {finding}")
+        console.print(f"  - {finding}", markup=False)
+
+
+def _show_texts(report: TextReport, console: Console) -> None:
+    from rich.markup import escape
+
+    table("lengths", ("quantile", "characters"), [(k, f"{v:,}") for k, v in report.lengths.items()], console)
+    splits = (("the product's own", report.honest_split), ("random, with copies", report.random_split))
+    rows = [(name, measured(value), f"{value.examples:,}") for name, value in splits if value]
+    if rows:
+        table("an n-gram classifier", ("split", "test accuracy [95 %]", "texts"), rows, console)
+    if report.candidates:
+        title = f"the first of {len(report.candidates):,} labels that look wrong"
+        head = ("where", "label", "perhaps", "probability", "text")
+        first = report.candidates[:_FIRST]
+        found = [
+            (escape(c.name), escape(c.label), escape(c.suggested), f"{c.probability:.4f}", escape(c.text[:_SHOWN]))
+            for c in first
+        ]
+        table(title, head, found, console)
 
 
 def register(program: typer.Typer) -> None:

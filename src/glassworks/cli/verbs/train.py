@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glassworks.cli.output import AsJson, LiveProgress, measured, stdout, table, write_json
+from glassworks.cli.output import AsJson, LiveProgress, measured, metrics_json, stdout, table, write_json
+
+if TYPE_CHECKING:
+    from glassworks.flow import Release
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB.toml", help="The job file.")]
 Overrides = Annotated[
@@ -20,6 +23,7 @@ def train(job: JobFile, overrides: Overrides = None, resume: Fresh = True, as_js
     """Train the model of a job file. An interrupted run goes on by itself."""
     from glassworks import flow
     from glassworks.cli.interrupts import receive_interrupts
+    from glassworks.cli.tables import show_test
     from glassworks.config import load_job
     from glassworks.registry import Registry
 
@@ -29,23 +33,28 @@ def train(job: JobFile, overrides: Overrides = None, resume: Fresh = True, as_js
         made = flow.train(load_job(job, overrides or ()), Registry.open(), progress, fresh=not resume)
     finally:
         progress.close()
-    model, metrics = made.model, made.model.metrics
     if as_json:
-        write_json(
-            {
-                "run": model.run,
-                "seconds": model.seconds,
-                "weights_sha256": model.weights_sha256,
-                "metrics": {name: value.model_dump(mode="json") for name, value in metrics.items()},
-                "resumed": model.resumed,
-                "model": made.version.reference,
-                "bundle_sha256": made.version.bundle_sha256,
-            }
-        )
+        write_json(_summary(made))
         return
-    rows = [(name, measured(value), str(value.examples)) for name, value in metrics.items()]
+    rows = [(name, measured(value), str(value.examples)) for name, value in made.model.metrics.items()]
     table("validation", ("metric", "value [95 %]", "examples"), rows, stdout())
+    show_test(made.bundle.manifest, "test", stdout())
     stdout().print(f"published {made.version.reference}; next: glassworks optimize {made.version.reference}")
+
+
+def _summary(made: Release) -> dict[str, Any]:
+    model, manifest = made.model, made.bundle.manifest
+    return {
+        "run": model.run,
+        "seconds": model.seconds,
+        "weights_sha256": model.weights_sha256,
+        "metrics": metrics_json(model.metrics),
+        "resumed": model.resumed,
+        "model": made.version.reference,
+        "bundle_sha256": made.version.bundle_sha256,
+        "test": metrics_json(manifest.metrics),
+        "baseline": metrics_json(manifest.baseline),
+    }
 
 
 def register(program: typer.Typer) -> None:

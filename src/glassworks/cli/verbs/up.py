@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glassworks.cli.output import AsJson, LiveProgress, stderr, stdout, write_json
+from glassworks.cli.output import AsJson, LiveProgress, metrics_json, stderr, stdout, write_json
 from glassworks.cli.verbs.train import Fresh, JobFile, Overrides
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from glassworks.cli.service import Answered, Service
+    from glassworks.contracts import Dataset
     from glassworks.flow import Release
 
 
@@ -59,16 +60,15 @@ def up(
 
 
 def _show(made: Release, console: Console) -> None:
-    from glassworks.cli.output import measured, table
-    from glassworks.cli.tables import show_data, show_report, show_training
+    from glassworks.cli.output import table
+    from glassworks.cli.tables import show_data, show_report, show_test, show_training
 
     show_data(made.dataset, console)
     show_training(made.model, console)
     if made.report:
         show_report(made.report, console)
     manifest = made.bundle.manifest
-    rows = [(name, measured(value), str(value.examples)) for name, value in manifest.metrics.items()]
-    table(f"package: {made.version.reference}", ("metric on the test split", "value [95 %]", "examples"), rows, console)
+    show_test(manifest, f"package: {made.version.reference}", console)
     rows = [(name.replace("_", " "), f"{value:.4f}", "") for name, value in manifest.fidelity.items()]
     table("explanations, measured", ("float against served", "value", ""), rows, console)
 
@@ -98,31 +98,36 @@ def _summary(made: Release, service: Service, answered: Answered) -> dict[str, A
     """One key a stage."""
     from glassworks.cli.tables import report_json
 
-    dataset, model, manifest = made.dataset, made.model, made.bundle.manifest
+    model, manifest = made.model, made.bundle.manifest
     return {
-        "data": {
-            "fingerprint": dataset.fingerprint,
-            "examples": dataset.examples,
-            "classes": len(dataset.classes),
-            "splits": {name: len(split) for name, split in dataset.splits.items()},
-            "findings": list(dataset.findings),
-        },
+        "data": _data(made.dataset),
         "train": {
             "run": model.run,
             "seconds": model.seconds,
             "weights_sha256": model.weights_sha256,
-            "metrics": {name: value.model_dump(mode="json") for name, value in model.metrics.items()},
+            "metrics": metrics_json(model.metrics),
             "resumed": model.resumed,
         },
         "optimize": report_json(made.report) if made.report else None,
         "package": {
             "model": made.version.reference,
             "bundle_sha256": made.version.bundle_sha256,
-            "metrics": {name: value.model_dump(mode="json") for name, value in manifest.metrics.items()},
+            "metrics": metrics_json(manifest.metrics),
+            "baseline": metrics_json(manifest.baseline),
             "fidelity": dict(manifest.fidelity),
         },
         "explain": {"label": answered.label, **answered.explanation, "drawn": str(answered.drawn)},
         "serve": {"url": service.url, "grpc": service.grpc, "pid": service.pid},
+    }
+
+
+def _data(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "fingerprint": dataset.fingerprint,
+        "examples": dataset.examples,
+        "classes": len(dataset.classes),
+        "splits": {name: len(split) for name, split in dataset.splits.items()},
+        "findings": list(dataset.findings),
     }
 
 

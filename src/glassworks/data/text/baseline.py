@@ -2,74 +2,133 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from glassworks.catalog import require
 
 if TYPE_CHECKING:
     from glassworks.contracts import Split
 
+Counts = Any
+"""How often each piece stands in each text: a sparse matrix, N P."""
 _STRENGTHS = (1.0, 4.0, 16.0)
-_FOLDS = 5
+"""Inverse regularizations to choose from."""
+_LONGEST, _LEAST_TEXTS, _FOLDS = 4, 2, 5
+_MOST_CHARACTERS, _MOST_TEXTS = 20_000, 100_000
+"""It has to stay quick: longer texts are read up to there, and more texts are a random choice of so many."""
+_SURE = 30.0
+"""The score of a label that every training text has, and with a minus of one that none has."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """Probabilities (N K) of the chosen classifier on other texts, and its `strength` (inverse regularization)."""
+    """Logistic regression of `strength` on tf-idf of the pieces in `columns`: one a label, weights P K and bias K.
+
+    `several`: labels do not exclude each other.
+    """
 
     strength: float
-    model: Any
+    columns: NDArray[np.int64]
+    weighing: Any
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    several: bool
 
-    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+    def probabilities(self, counts: Counts) -> NDArray[np.float64]:
         """N x K."""
-        found = self.model.predict_proba(list(texts))
-        return np.asarray(found, np.float64)
+        return _probabilities(self.weighing.transform(counts[:, self.columns]), self.weights, self.bias, self.several)
 
 
-def fit_baseline(train: Split, validation: Split) -> Baseline:
-    """Logistic regression on tf-idf of one to four characters and of words and pairs of words; its strength is chosen
-    on the validation texts. Raises MissingLibrary."""
-    best: tuple[float, float, Any] | None = None
-    features = _features()
-    x, held = features.fit_transform(list(train.x)), features.transform(list(validation.x))
-    for strength in _STRENGTHS:
-        classifier = _classifier(strength, several=train.y.ndim == 2)
-        classifier.fit(x, train.y)
-        score = float(np.mean(classifier.predict(held) == validation.y))
-        if best is None or score > best[0]:
-            best = (score, strength, classifier)
-    if best is None:
-        raise AssertionError
-    from sklearn.pipeline import make_pipeline
+def count_pieces(texts: Sequence[str]) -> Counts:
+    """Runs of one to four characters, words and pairs of words that stand in at least two of the texts.
 
-    return Baseline(strength=best[1], model=make_pipeline(features, best[2]))
-
-
-def cross_validated(texts: Sequence[str], targets: NDArray[np.int64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Out-of-fold probabilities (N K): each text judged by a classifier that saw neither it nor a copy of it."""
-    from sklearn.model_selection import GroupKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-
-    model = make_pipeline(_features(), _classifier(_STRENGTHS[1], several=False))
-    folds = GroupKFold(n_splits=_FOLDS)
-    return np.asarray(cross_val_predict(model, list(texts), targets, groups=groups, cv=folds, method="predict_proba"))
-
-
-def _features() -> Any:
+    Raises MissingLibrary.
+    """
     require(("sklearn",), "the n-gram baseline", extra="text")
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import make_union
+    from sklearn.feature_extraction.text import CountVectorizer
 
-    characters = TfidfVectorizer(analyzer="char", ngram_range=(1, 4), min_df=2, sublinear_tf=True, dtype=np.float32)
-    words = TfidfVectorizer(
-        tokenizer=words_of, token_pattern=None, ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32
+    return CountVectorizer(analyzer=pieces_of, min_df=min(_LEAST_TEXTS, len(texts)), dtype=np.float32).fit_transform(
+        texts
     )
-    return make_union(characters, words)
+
+
+def fit_baseline(
+    train: Counts,
+    targets: NDArray[np.int64],
+    validation: Counts,
+    validation_targets: NDArray[np.int64],
+    labels: int,
+    strengths: Sequence[float] = _STRENGTHS,
+) -> Baseline:
+    """Fit one of each strength on the training texts; the most accurate one on the validation texts is taken.
+
+    `targets` are int64 N, or 0 and 1 in N K; only pieces of at least two training texts count.
+    """
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    columns = np.flatnonzero(train.getnnz(axis=0) >= min(_LEAST_TEXTS, train.shape[0])).astype(np.int64)
+    weighing = TfidfTransformer(sublinear_tf=True)
+    x, held = weighing.fit_transform(train[:, columns]), weighing.transform(validation[:, columns])
+    several, known = targets.ndim == 2, _one_column_a_label(targets, labels)
+    fitted = [(*_regress(x, known, strength, several), strength) for strength in strengths]
+    scores = [_accuracy(_probabilities(held, *each[:2], several), validation_targets) for each in fitted]
+    weights, bias, strength = fitted[int(np.argmax(scores))]
+    return Baseline(strength=strength, columns=columns, weighing=weighing, weights=weights, bias=bias, several=several)
+
+
+def baseline_probabilities(splits: Mapping[str, Split], labels: int) -> NDArray[np.float64]:
+    """N x K for the texts of `test`, by a baseline fitted on `train` and chosen on `validation`."""
+    chosen = choose_texts(len(splits["train"]))
+    train, validation, test = splits["train"], splits["validation"], splits["test"]
+    counts = count_pieces([*train.x[chosen].tolist(), *validation.x.tolist(), *test.x.tolist()])
+    first, second = len(chosen), len(chosen) + len(validation)
+    fitted = fit_baseline(counts[:first], train.y[chosen], counts[first:second], validation.y, labels)
+    return fitted.probabilities(counts[second:])
+
+
+def choose_texts(count: int) -> NDArray[np.int64]:
+    """Rows to learn from: all, or of very many a random choice that is always the same."""
+    if count <= _MOST_TEXTS:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).choice(count, _MOST_TEXTS, replace=False)).astype(np.int64)
+
+
+def cross_validated(
+    counts: Counts, targets: NDArray[np.int64], groups: NDArray[np.int64], labels: int
+) -> NDArray[np.float64]:
+    """Out-of-fold probabilities (N K): each text judged by a classifier that saw neither it nor a copy of it.
+
+    `groups` are int64 N, at least two different ones.
+    """
+    from sklearn.model_selection import GroupKFold
+
+    folds = GroupKFold(n_splits=min(_FOLDS, len(np.unique(groups))), shuffle=True, random_state=0)
+    found = np.zeros((len(targets), labels))
+    for seen, other in folds.split(groups, groups=groups):
+        one = fit_baseline(counts[seen], targets[seen], counts[seen[:1]], targets[seen[:1]], labels, _STRENGTHS[1:2])
+        found[other] = one.probabilities(counts[other])
+    return found
+
+
+def pieces_of(text: str) -> list[str]:
+    """Runs of characters, words and pairs of words, and one piece that every text has: no text is without any."""
+    text = " ".join(text[:_MOST_CHARACTERS].lower().encode("utf-8", "replace").decode().split())
+    runs = [text[at : at + size] for size in range(1, _LONGEST + 1) for at in range(len(text) - size + 1)]
+    words = words_of(text)
+    # The mark keeps a word apart from the same run of characters.
+    return [
+        "",
+        *runs,
+        *(f"\0{word}" for word in words),
+        *(f"\0{word}\0{after}" for word, after in pairwise(words)),
+    ]
 
 
 def words_of(text: str) -> list[str]:
@@ -77,13 +136,40 @@ def words_of(text: str) -> list[str]:
     require(("rjieba",), "finding words", extra="text")
     import rjieba
 
-    found: list[str] = rjieba.cut(text.lower())
+    found: list[str] = rjieba.cut(text)
     return [word for word in found if not word.isspace()]
 
 
-def _classifier(strength: float, *, several: bool) -> Any:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.multiclass import OneVsRestClassifier
+def _one_column_a_label(targets: NDArray[np.int64], labels: int) -> NDArray[np.int64]:
+    return targets if targets.ndim == 2 else (targets[:, None] == np.arange(labels)).astype(np.int64)
 
-    single = LogisticRegression(C=strength, solver="liblinear", random_state=0)
-    return OneVsRestClassifier(single)
+
+def _regress(
+    x: Counts, known: NDArray[np.int64], strength: float, several: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    from sklearn.linear_model import LogisticRegression
+
+    labels = known.shape[1]
+    weights, bias = np.zeros((x.shape[1], labels)), np.zeros(labels)
+    mirrored = labels == 2 and not several
+    for label in range(int(mirrored), labels):
+        if known[:, label].min() == known[:, label].max():
+            bias[label] = _SURE if known[0, label] else -_SURE
+            continue
+        one = LogisticRegression(C=strength, solver="liblinear", random_state=0).fit(x, known[:, label])
+        weights[:, label], bias[label] = one.coef_[0], one.intercept_[0]
+    if mirrored:
+        weights[:, 0], bias[0] = -weights[:, 1], -bias[1]
+    return weights, bias
+
+
+def _probabilities(
+    x: Counts, weights: NDArray[np.float64], bias: NDArray[np.float64], several: bool
+) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = expit(x @ weights + bias)
+    return found if several else found / found.sum(axis=1, keepdims=True)
+
+
+def _accuracy(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
+    predicted = probabilities >= 0.5 if targets.ndim == 2 else probabilities.argmax(axis=1)
+    return float(np.mean(predicted == targets))

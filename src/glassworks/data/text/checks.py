@@ -7,11 +7,21 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Record
+from glassworks.contracts import Measurement, Record
 from glassworks.data.text.collection import Texts
 from glassworks.data.text.duplicates import Copies, find_copies
 
 _TINY, _IMBALANCED, _NAMED, _SHOWN = 10, 3.0, 20, 60
+
+
+class LabelCandidate(Record):
+    """A label that looks wrong: a classifier that did not see the text gives it only this `probability`."""
+
+    name: str
+    label: str
+    suggested: str
+    probability: float
+    text: str
 
 
 class TextReport(Record):
@@ -19,6 +29,9 @@ class TextReport(Record):
 
     `near_duplicates` counts distinct texts that are near copies of another one. `contradictions` counts groups of the
     same text under different labels; `contradictory` names the first 20. `lengths` are quantiles in characters.
+    `honest_split` and `random_split` are the accuracy of an n-gram classifier on the test texts of the split that a job
+    would learn from, and of one that takes rows at random, copies and all; `candidates` are ranked, the least probable
+    label first. These three are None where they were not asked for.
     """
 
     examples: int
@@ -32,6 +45,9 @@ class TextReport(Record):
     class_counts: dict[str, int]
     tiny_classes: tuple[str, ...]
     lengths: dict[str, int]
+    honest_split: Measurement | None = None
+    random_split: Measurement | None = None
+    candidates: tuple[LabelCandidate, ...] | None = None
     fingerprint: str
     findings: tuple[str, ...]
 

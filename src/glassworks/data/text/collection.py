@@ -55,15 +55,15 @@ def collect(source: str, rows: Iterable[tuple[str, str, str]], separator: str = 
     kept: list[tuple[str, str, tuple[str, ...]]] = []
     unreadable: list[tuple[str, str]] = []
     for name, text, label in rows:
-        found = tuple(part.strip() for part in label.split(separator) if part.strip()) if separator else (label,)
+        found = tuple(filter(None, map(str.strip, label.split(separator) if separator else [label])))
         if not text.strip():
             unreadable.append((name, "the text is empty"))
-        elif not separator and not label.strip():
+        elif not separator and not found:
             unreadable.append((name, "the label is empty"))
         else:
             kept.append((name, text, found))
     if not kept:
-        why = f": {unreadable[0][0]}: {unreadable[0][1]}" if unreadable else ""
+        why = f": {': '.join(unreadable[0])}" if unreadable else ""
         raise DataError(f"'{source}' holds no labelled text{why}", "give a source with texts and labels")
     classes = sorted({label for _, _, labels in kept for label in labels})
     targets = _targets([labels for _, _, labels in kept], classes, bool(separator))

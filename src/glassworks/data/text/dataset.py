@@ -27,22 +27,28 @@ def prepare_texts(texts: Texts, *, validation: float, test: float, seed: int) ->
     no part counts one text twice; near copies stand in one part. Raises DataError when nothing can be measured.
     """
     copies = find_copies(texts.texts)
+    parts = split_rows(texts, copies, validation, test, seed)
+    return Dataset(
+        name=texts.source,
+        fingerprint=texts.fingerprint,
+        classes=texts.classes,
+        splits={name: as_split(texts, rows) for name, rows in parts.items()},
+        findings=check_texts(texts, copies).findings,
+    )
+
+
+def split_rows(texts: Texts, copies: Copies, validation: float, test: float, seed: int) -> dict[str, NDArray[np.int64]]:
+    """The rows of each part. Raises DataError when nothing can be measured."""
     rows = kept_rows(texts, copies)
-    strata = _strata(texts.targets[rows])
-    counts = np.array([len(np.unique(copies.near[rows][strata == each])) for each in np.unique(strata)])
+    kinds = strata(texts.targets[rows])
+    counts = np.array([len(np.unique(copies.near[rows][kinds == each])) for each in np.unique(kinds)])
     if len(rows) == 0 or (counts < NEEDED).all():
         raise DataError(
             f"'{texts.source}': no class has {NEEDED} distinct texts, one each to train, validate and test",
             "add texts; copies of the same one do not count",
         )
-    parts = split(strata, copies.near[rows], validation, test, seed)
-    return Dataset(
-        name=texts.source,
-        fingerprint=texts.fingerprint,
-        classes=texts.classes,
-        splits={name: as_split(texts, rows[part]) for name, part in parts.items()},
-        findings=check_texts(texts, copies).findings,
-    )
+    parts = split(kinds, copies.near[rows], validation, test, seed)
+    return {name: rows[part] for name, part in parts.items()}
 
 
 def kept_rows(texts: Texts, copies: Copies) -> NDArray[np.int64]:
@@ -78,7 +84,7 @@ def as_split(texts: Texts, rows: NDArray[np.int64]) -> Split:
     return Split(x=_array([texts.texts[row] for row in rows]), y=texts.targets[rows])
 
 
-def _strata(targets: NDArray[np.int64]) -> NDArray[np.int64]:
+def strata(targets: NDArray[np.int64]) -> NDArray[np.int64]:
     """What a split keeps the shares of: the class; of several labels the rarest one."""
     if targets.ndim == 1:
         return targets

@@ -17,6 +17,8 @@ NEAR = 0.7
 """Jaccard similarity of the sets of three-character pieces from which two texts count as near copies."""
 _PIECE, _PERMUTATIONS, _BANDS = 3, 128, 32
 """32 bands of 4 hashes find 99.9 % of pairs with similarity 0.7, which are then compared exactly (Broder 1997)."""
+_LONGEST = 20_000
+"""Of longer texts so many characters are compared."""
 _SHORTEST = 8
 """Shorter texts are near copies too easily: "not good" and "not goods"."""
 
@@ -46,20 +48,26 @@ def _near_pairs(keys: Sequence[str]) -> Iterable[tuple[int, int]]:
     from datasketch import MinHash
 
     long = [index for index, key in enumerate(keys) if len(key) >= _SHORTEST]
-    pieces = [{keys[index][at : at + _PIECE] for at in range(len(keys[index]) - _PIECE + 1)} for index in long]
+    pieces = [_pieces(keys[index][:_LONGEST]) for index in long]
     encoded = [[piece.encode("utf-8", "surrogatepass") for piece in each] for each in pieces]
     hashes = [sketch.hashvalues for sketch in MinHash.bulk(encoded, num_perm=_PERMUTATIONS, seed=1)]
     seen: set[tuple[int, int]] = set()
     rows = _PERMUTATIONS // _BANDS
     for band in range(0, _PERMUTATIONS, rows):
-        buckets: dict[bytes, int] = {}
+        buckets: dict[bytes, list[int]] = {}
         for place, values in enumerate(hashes):
-            # Each joins the first of its bucket: chains make the group, not every pair.
-            first = buckets.setdefault(values[band : band + rows].tobytes(), place)
-            if first != place and (first, place) not in seen:
-                seen.add((first, place))
-                if _jaccard(pieces[first], pieces[place]) >= NEAR:
-                    yield long[first], long[place]
+            bucket = buckets.setdefault(values[band : band + rows].tobytes(), [])
+            for other in bucket:
+                if (other, place) in seen or _jaccard(pieces[other], pieces[place]) >= NEAR:
+                    # One is enough: chains make the group, not every pair.
+                    seen.add((other, place))
+                    yield long[other], long[place]
+                    break
+            bucket.append(place)
+
+
+def _pieces(key: str) -> set[str]:
+    return {key[at : at + _PIECE] for at in range(len(key) - _PIECE + 1)}
 
 
 def _jaccard(one: set[str], other: set[str]) -> float:

@@ -9,6 +9,12 @@ from glassworks.errors import DataError
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
+_NAMES = {
+    **dict.fromkeys(("utf-8", "utf-8-sig"), "UTF-8"),
+    **dict.fromkeys(("utf-16", "utf-16-le", "utf-16-be"), "UTF-16"),
+    "gb18030": "GB18030",
+}
+
 
 def read_text(path: Path) -> str:
     """The file's text. Raises DataError where it is missing or in none of the encodings."""
@@ -23,20 +29,18 @@ def read_text(path: Path) -> str:
 
 def decode(content: bytes, name: str) -> str:
     """Text of UTF-8, of UTF-16 (with its mark, or mostly ASCII), else of GB18030. Raises DataError."""
-    for encoding in _candidates(content):
+    candidates = _candidates(content)
+    if not candidates:
+        raise DataError(f"{name} holds zero bytes: it is not a text file", "save it as UTF-8")
+    faults: list[UnicodeDecodeError] = []
+    for encoding in candidates:
         try:
             return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{name} is not valid text: byte {error.start} (line {line}) fits neither UTF-8 nor GB18030",
-            "save it as UTF-8",
-        ) from None
-    raise DataError(f"{name} holds zero bytes: it is not a text file", "save it as UTF-8")
+        except UnicodeDecodeError as error:
+            faults.append(error)
+    tried = " or ".join(_NAMES[encoding] for encoding in candidates)
+    line = content.count(b"\n", 0, faults[0].start) + 1
+    raise DataError(f"{name} is not valid {tried}: byte {faults[0].start} (line {line})", "save it as UTF-8")
 
 
 def _candidates(content: bytes) -> list[str]:
@@ -47,4 +51,11 @@ def _candidates(content: bytes) -> list[str]:
         # Commas and line ends of a table are ASCII: in UTF-16 every second byte of them is zero.
         even, odd = content[0:4096:2].count(0), content[1:4096:2].count(0)
         return ["utf-16-le" if odd > even else "utf-16-be"] if even != odd else []
-    return ["utf-8", "gb18030"]
+    return ["utf-8"] if _is_mostly_utf8(content) else ["utf-8", "gb18030"]
+
+
+def _is_mostly_utf8(content: bytes) -> bool:
+    """Whether most signs beyond ASCII are: GB18030 would read a damaged file of UTF-8 too, as nonsense."""
+    text = content.decode("utf-8", "replace")
+    damaged = text.count("\ufffd")
+    return sum(character > "\x7f" for character in text) > 2 * damaged > 0

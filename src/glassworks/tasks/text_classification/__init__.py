@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Measurement, Session, Subject, Task
+from glassworks.contracts import Dataset, Measurement, Session, Subject, Task
 from glassworks.errors import DataError, InputError
 from glassworks.tasks._classification import (
     OUTPUT,
@@ -67,6 +67,12 @@ class TextClassification(Task):
             "log_loss": log_loss(probabilities, targets),
             "calibration_error": expected_calibration_error(probabilities, targets),
         }
+
+    def baseline(self, dataset: Dataset) -> dict[str, Measurement]:
+        """Of logistic regression on n-grams, fitted in seconds. Raises MissingLibrary."""
+        from glassworks.data.text.baseline import baseline_probabilities
+
+        return self.measure(baseline_probabilities(dataset.splits, len(dataset.classes)), dataset.splits["test"].y)
 
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """One object a row: `label`, `probability`, `top`, and `label_set`: the labels that are not ruled out."""

@@ -16,6 +16,7 @@ from glassworks.errors import BundleError, InputError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+    from tokenizers.pre_tokenizers import PreTokenizer
 
     from glassworks.contracts import Array
 
@@ -179,16 +180,33 @@ class Normalizer:
 
     def __call__(self, text: str) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """Code points, and the place in `text` of the character that each comes from."""
-        from tokenizers import NormalizedString
+        from tokenizers import NormalizedString, PreTokenizedString
 
+        before = code_points(text)
         if self._normalizer is None:
-            return code_points(text), np.arange(len(text))
+            return before, np.arange(len(text))
         whole = NormalizedString(text)
         self._normalizer.normalize(whole)
-        if len(whole.normalized) == len(text):
+        if len(whole.normalized) == len(text) and self._is_by_character(text, whole.normalized):
             return code_points(whole.normalized), np.arange(len(text))
-        parts = [self._one(character) for character in text]
-        return code_points("".join(parts)), np.arange(len(text)).repeat([len(part) for part in parts])
+        parts = PreTokenizedString(text)
+        parts.normalize(self._normalizer.normalize)
+        _single_characters().pre_tokenize(parts)
+        splits = parts.get_splits(offset_referential="original", offset_type="char")
+        points = code_points("".join(character for character, _, _ in splits))
+        return points, np.array([place for _, (place, _), _ in splits], np.int64)
+
+    def _is_by_character(self, text: str, normal: str) -> bool:
+        """Whether each character became one; nearly always so, and then all is quick."""
+        changed = (code_points(text) != code_points(normal)).nonzero()[0].tolist()
+        return all(self._one(text[place]) == normal[place] for place in changed)
+
+
+@functools.cache
+def _single_characters() -> PreTokenizer:
+    from tokenizers import Regex, pre_tokenizers
+
+    return pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
 
 
 def hashed_pieces(points: NDArray[np.uint32], orders: Sequence[int]) -> NDArray[np.int64]:
@@ -311,4 +329,8 @@ def _loaded(path: Path, changed_ns: int) -> Tokenizer:
 
 
 def _load(path: Path) -> Tokenizer:
-    return _loaded(path, path.stat().st_mtime_ns)
+    try:
+        changed_ns = path.stat().st_mtime_ns
+    except OSError:
+        raise BundleError(f"{path.name} is missing", "package the model again") from None
+    return _loaded(path, changed_ns)

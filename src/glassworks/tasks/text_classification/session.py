@@ -40,7 +40,7 @@ class TextSession(Session):
         self.signature = signature(len(self.labels))
 
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
-        scores = self.scores([_text(value) for value in tensors[INPUT].tolist()])
+        scores = self.scores([text_of(value) for value in tensors[INPUT].tolist()])
         probabilities = self.probabilities(scores)
         found: dict[str, Array] = {OUTPUT: probabilities, LABEL_SET: probabilities >= self._threshold}
         return found if outputs is None else {name: found[name] for name in outputs}
@@ -95,8 +95,15 @@ def batches(windows: Sequence[Window]) -> list[list[int]]:
     return found
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """A text as it was sent. Raises InputError for what is no Unicode."""
     try:
-        return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+        text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
+        text.encode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"a text is not valid UTF-8: byte {error.start}", "send texts in UTF-8") from None
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"a text is not valid Unicode: character {error.start} is half of a pair", "send texts in UTF-8"
+        ) from None
+    return text

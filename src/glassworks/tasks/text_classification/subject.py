@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from glassworks.contracts import Session, Signature, Subject, TensorSpec, View
 from glassworks.errors import InputError
 from glassworks.tasks.text_classification import INPUT
 from glassworks.tasks.text_classification.front import TextFront, Window
-from glassworks.tasks.text_classification.session import TextSession
+from glassworks.tasks.text_classification.session import TextSession, text_of
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 _KEEP = 0.5
+_JOINER = "\u200d"
+_TONES = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 _MOST_WORDS = 2048
 
 
@@ -36,7 +39,7 @@ class TextSubject(Subject):
             raise InputError("this model takes no texts", "explain it with its own task")
         self.input, self._sessions, self._predictor = INPUT, sessions, predictor
         value = tensors[INPUT][0]
-        self.text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
+        self.text = text_of(value)
         self.spans = tuple(words(self.text))
         if len(self.spans) > _MOST_WORDS:
             raise InputError(
@@ -56,22 +59,14 @@ class TextSubject(Subject):
     def place(self, role: str, values: Floats) -> Floats:
         if role == "predict":
             return values
-        amounts = values[0].sum(axis=1)
-        found = np.zeros(len(self.spans), np.float64)
-        token = 0
-        for window in self._windows:
-            for begin, end in window.spans.tolist():
-                if end > begin:
-                    self._share(found, float(amounts[token]), begin, end)
-                token += 1
-        return found.astype(np.float32).reshape(1, 1, -1)
-
-    def _share(self, found: NDArray[np.float64], amount: float, begin: int, end: int) -> None:
-        """Give each word its characters' part."""
-        for number, (first, last) in enumerate(self.spans):
-            covered = min(last, end) - max(first, begin)
-            if covered > 0:
-                found[number] += amount * covered / (end - begin)
+        # A token's value is shared out among its characters, whose sums are the words': nothing is lost.
+        characters = np.zeros(len(self.text) + 1, np.float64)
+        spans = np.concatenate([window.spans for window in self._windows])
+        for amount, (begin, end) in zip(values[0].sum(axis=1, dtype=np.float64), spans.tolist(), strict=True):
+            if end > begin:
+                characters[begin:end] += amount / (end - begin)
+        words = np.add.reduceat(characters, [begin for begin, _ in self.spans])
+        return words.astype(np.float32).reshape(1, 1, -1)
 
     def _vectors(self) -> View:
         front, embed = self._predictor.front, self._sessions("embed")
@@ -91,19 +86,26 @@ class TextSubject(Subject):
 
 
 def words(text: str) -> list[tuple[int, int]]:
-    """(start, end) of each word with the spaces behind it; Chinese is cut into words. Together they are the text."""
+    """(start, end) of each word with the spaces behind it; Chinese is cut into words. Together they are the text.
+
+    What modifies the character before it, such as an accent or the color of a hand, is never cut off.
+    """
     import rjieba
 
     spans: list[tuple[int, int]] = []
     place = 0
     for word in rjieba.cut(text):
         end = place + len(word)
-        if spans and word.isspace():
+        if spans and (word.isspace() or _modifies(word[0]) or text[place - 1] == _JOINER):
             spans[-1] = (spans[-1][0], end)
         else:
             spans.append((place, end))
         place = end
     return spans or [(0, len(text))]
+
+
+def _modifies(character: str) -> bool:
+    return unicodedata.category(character).startswith("M") or character == _JOINER or character in _TONES
 
 
 def _embedded(front: TextFront, embed: Session, window: Window) -> Floats:

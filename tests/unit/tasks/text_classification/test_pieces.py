@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import NormalizedString
 
 from glassworks.errors import BundleError
 from glassworks.families.recurrent_text.vocabulary import learn_tokenizer
 from glassworks.tasks.text_classification.front import (
     KnownPieces,
-    Normalizer,
     TextFront,
     code_points,
     hashed_pairs,
@@ -82,18 +80,6 @@ def test_a_file_without_hashes_is_refused(tmp_path: Path, content: object) -> No
     path.write_bytes(content) if isinstance(content, bytes) else np.save(path, np.asarray(content))
     with pytest.raises(BundleError, match=r"pieces\.npy holds no hashes"):
         load_pieces(path)
-
-
-@pytest.mark.parametrize("text", TEXTS)
-def test_normalized_characters_keep_their_places(text: str) -> None:
-    tokenizer = learn_tokenizer(TEXTS * 3, 64, "characters")
-    points, places = Normalizer(tokenizer)(text)
-    whole = NormalizedString(text)
-    tokenizer.normalizer.normalize(whole)
-    found: list[tuple[str, int]] = [(each, place) for place, each in enumerate(whole.normalized)]
-    if len(whole.normalized) != len(text):
-        found = [(part, place) for place, each in enumerate(text) for part in tokenizer.normalizer.normalize_str(each)]
-    assert list(zip(map(chr, points.tolist()), places.tolist(), strict=True)) == found
 
 
 @pytest.mark.parametrize("text", TEXTS)

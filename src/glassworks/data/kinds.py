@@ -1,0 +1,49 @@
+"""Pictures or texts: what a source holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from glassworks.errors import DataError
+
+Kind = Literal["pictures", "texts"]
+
+
+def kind_of(source: str) -> Kind:
+    """By its scheme, and by its name where it is a sample. Raises DataError for a source that nothing reads."""
+    scheme, separator, rest = source.partition(":")
+    known = all_schemes()
+    if not separator or not rest:
+        raise DataError(
+            f"the source '{source}' is not SCHEME:WHAT", f"write for example csv:PATH; schemes: {', '.join(known)}"
+        )
+    if scheme not in known:
+        raise DataError(f"the source '{source}' has the unknown scheme '{scheme}'", f"schemes: {', '.join(known)}")
+    if scheme == "sample":
+        if rest not in all_samples():
+            raise DataError(f"there is no sample '{rest}'", f"samples: {', '.join(all_samples())}")
+        return "texts" if rest in _of_texts()[0] else "pictures"
+    return "texts" if scheme in _of_texts()[1] else "pictures"
+
+
+def all_samples() -> Mapping[str, str]:
+    """Name -> what it is, of the data sets that ship in packages."""
+    from glassworks.data.sources import samples
+
+    return {**samples(), **_of_texts()[0]}
+
+
+def all_schemes() -> Mapping[str, str]:
+    """Scheme -> what it reads."""
+    from glassworks.data.sources import schemes
+
+    own = {**schemes(), **_of_texts()[1]}
+    return {**own, "sample": "a data set that ships in an installed package, by its name"}
+
+
+def _of_texts() -> tuple[Mapping[str, str], Mapping[str, str]]:
+    from glassworks.data.text.samples import summaries
+    from glassworks.data.text.sources import schemes
+
+    return summaries(), schemes()
