@@ -24,7 +24,8 @@ from glassworks.families.recurrent_text.export import PIECES, TOKENIZER
 from glassworks.families.recurrent_text.network import RecurrentText
 from glassworks.families.recurrent_text.pieces import fit_pieces
 from glassworks.families.recurrent_text.vocabulary import PADDING, UNKNOWN, first_vectors, learn_tokenizer
-from glassworks.tasks.text_classification.front import TextFront, Window, known_pieces, padded, save_pieces
+from glassworks.tasks.text_classification.front import TextFront, Window, padded
+from glassworks.tasks.text_classification.pieces import known_pieces, save_pieces
 from glassworks.tasks.text_classification.session import signature
 from glassworks.training.calibration import fit_temperature, fit_threshold, negative_log_likelihood
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256

@@ -10,14 +10,12 @@ from tests.unit.tasks.text_classification.texts import PREPROCESSING, front, str
 
 from glassworks.errors import BundleError, InputError
 from glassworks.tasks.text_classification import TextClassification
-from glassworks.tasks.text_classification.front import (
-    Normalizer,
-    TextFront,
+from glassworks.tasks.text_classification.front import Normalizer, TextFront, padded
+from glassworks.tasks.text_classification.pieces import (
     code_points,
     hashed_pairs,
     hashed_pieces,
     known_pieces,
-    padded,
     pair_spans,
     piece_spans,
     save_pieces,

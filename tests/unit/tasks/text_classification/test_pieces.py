@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from glassworks.errors import BundleError
 from glassworks.families.recurrent_text.vocabulary import learn_tokenizer
-from glassworks.tasks.text_classification.front import (
+from glassworks.tasks.text_classification.front import TextFront
+from glassworks.tasks.text_classification.pieces import (
     KnownPieces,
-    TextFront,
     code_points,
     hashed_pairs,
     hashed_pieces,
