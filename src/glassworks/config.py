@@ -55,6 +55,8 @@ class DataConfig(Record):
     """Share of the examples that choose the epoch, the engine and the precision."""
     test: float = Field(default=0.15, gt=0, lt=0.5)
     """Share of the examples that only measure the result."""
+    per_class: int | None = Field(default=None, ge=1)
+    """Texts: at most so many of each class to learn from, and as many to choose with; the test split stays whole."""
     seed: int = Field(default=0, ge=0)
     """Seed of the split; another seed is another split."""
 
@@ -84,8 +86,12 @@ class TrainingConfig(Record):
     """Cores to compute with; all of them when left out."""
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by the inverse of its share."""
+    teacher: str = ""
+    """A model of the registry, `NAME` or `NAME@VERSION`, whose probabilities are learned beside the labels."""
+    teacher_texts: Literal["train", "all"] = "train"
+    """On which texts the teacher is asked; `all`: on those of data.unlabeled too, which then are learned from."""
     checkpoint_every: Seconds = 5.0
-    """Time between two checkpoints, from which `--resume` goes on."""
+    """Time between two checkpoints, from which `--resume` goes on; longer where writing is over a twentieth of it."""
 
 
 class OptimizationConfig(Record):
@@ -257,16 +263,18 @@ def _override(table: dict[str, Any], override: str) -> None:
 
 
 def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Relative data paths count from the job file, so that a job means the same wherever it is started."""
-    data = table.get("data")
-    if isinstance(data, dict) and isinstance(data.get("source"), str):
+    """Relative paths count from the job file, so that a job means the same wherever it is started."""
+    data, model = table.get("data"), table.get("model")
+    if isinstance(data, dict):
         places = {key: data[key] for key in ("source", "unlabeled") if isinstance(data.get(key), str)}
-        return {**table, "data": {**data, **{key: _absolute(place, folder) for key, place in places.items()}}}
+        table = {**table, "data": {**data, **{key: _absolute(place, folder) for key, place in places.items()}}}
+    if isinstance(model, dict) and str(model.get("backbone", "")).startswith("folder:"):
+        table = {**table, "model": {**model, "backbone": _absolute(str(model["backbone"]), folder)}}
     return table
 
 
 def _absolute(source: str, folder: Path) -> str:
     scheme, separator, rest = source.partition(":")
-    if not separator or scheme in ("sample", "hf", "package") or Path(rest).is_absolute():
+    if not separator or scheme in ("sample", "hf", "package") or Path(rest).expanduser().is_absolute():
         return source
     return f"{scheme}:{(folder / rest).resolve()}"

@@ -406,9 +406,10 @@ class Family(ABC):
     def differentiable(self, model: Model) -> Differentiable:
         """The function from explainable input to scores, for `explanation.compile` to trace."""
 
-    def explanations(self, model: Model, folder: Path) -> tuple[Artifact, ...] | None:
-        """Artifacts of explainers that the family writes into `folder` itself; None leaves it to the compiler."""
-        return None
+    def explanations(self, model: Model, folder: Path) -> tuple[Artifact, ...]:
+        """Artifacts of explainers that the family writes into `folder` itself; without a `gradient` among them, the
+        compiler adds that of `differentiable`."""
+        return ()
 
     @abstractmethod
     def tiny(self, folder: Path) -> Job:

@@ -25,6 +25,7 @@ from glassworks.contracts import (
     Progress,
     Task,
 )
+from glassworks.errors import ConfigError, Unsupported
 from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import CALIBRATION_ROWS, Trial, first_runtime
 from glassworks.optimization.search import optimize as search
@@ -60,7 +61,7 @@ def release(
     """
     registry, progress = registry or Registry.open(), progress or Silent()
     family = get(Family, job.family)
-    dataset = prepare(job, progress)
+    job, dataset = _taught(job, prepare(job, progress), registry, progress)
     with open_run(registry.home, job, dataset.fingerprint, fresh=fresh) as run:
         task = get(Task, family.task)
         baseline = _baseline(task, dataset, progress)
@@ -212,6 +213,40 @@ def _baseline(task: Task, dataset: Dataset, progress: Progress) -> dict[str, Mea
     return found
 
 
+def _taught(job: Job, dataset: Dataset, registry: Registry, progress: Progress) -> tuple[Job, Dataset]:
+    """With the teacher's probabilities where the job names one; the job then names that very version."""
+    if not job.training.teacher:
+        return job, dataset
+    family = get(Family, job.family)
+    if reason := family.unsupported.get("distill"):
+        raise Unsupported(f"training.teacher: {reason}", "leave training.teacher out")
+    from glassworks.data.text.dataset import further_texts
+    from glassworks.training.distillation import taught
+
+    resolved = registry.resolve(job.training.teacher)
+    teacher = OpenedBundle(resolved.bundle)
+    if teacher.task.name != family.task:
+        raise ConfigError(
+            f"the teacher '{job.training.teacher}' is for {teacher.manifest.task}, the job for {family.task}",
+            "name a teacher of the same task: training.teacher",
+        )
+    progress.start("teacher")
+    more = further_texts(job.data, dataset) if job.training.teacher_texts == "all" else ()
+    dataset = taught(dataset, teacher.probabilities, teacher.manifest.labels, more, _same_split(job, teacher))
+    teacher.close()
+    progress.finish(f"{len(dataset.splits['train'])} examples judged by {job.training.teacher}")
+    pinned = job.training.teacher if resolved.version is None else f"{resolved.name}@{resolved.version}"
+    return job.model_copy(update={"training": job.training.model_copy(update={"teacher": pinned})}), dataset
+
+
+def _same_split(job: Job, teacher: OpenedBundle) -> tuple[str, ...]:
+    """A teacher that learned from the student's test texts makes its result look better than it is."""
+    theirs, keys = Job.model_validate(teacher.manifest.job), {"source", "validation", "test", "seed"}
+    if job.data.model_dump(include=keys) == theirs.data.model_dump(include=keys):
+        return ()
+    return ("the teacher learned from another split or source: it may have seen texts of this test split",)
+
+
 def _export(family: Family, model: Model, folder: Path, progress: Progress) -> tuple[Artifact, tuple[Artifact, ...]]:
     """The fp32 predict artifact and those of explainers, each in the engine that runs it fastest."""
     from glassworks.explanation.compile import compile_explanations
@@ -219,8 +254,8 @@ def _export(family: Family, model: Model, folder: Path, progress: Progress) -> t
     progress.start("export")
     exported = family.export(model, folder)
     compiled = family.explanations(model, folder)
-    if compiled is None:
-        compiled = compile_explanations(family.differentiable(model), folder)
+    if not any(artifact.role == "gradient" for artifact in compiled):
+        compiled = (*compiled, *compile_explanations(family.differentiable(model), folder))
     progress.finish(f"{', '.join(artifact.role for artifact in (exported, *compiled))} graphs")
     return exported, compiled
 

@@ -23,7 +23,7 @@ Traced = Callable[["torch.Tensor", "torch.Tensor"], tuple["torch.Tensor", "torch
 def compile_explanations(differentiable: Differentiable, folder: Path) -> tuple[Artifact, ...]:
     """Write `gradient.onnx` and, for networks with a spatial layer, `cam.onnx` into `folder`.
 
-    gradient: image (N ...), target (N) -> scores (N K), gradient (the image's shape).
+    gradient: image (N ...) or vectors (N T D), target (N) -> scores (N K), gradient (the input's shape).
     cam:      image, target -> scores, map (N h w): ReLU of the activations weighted with the mean
               gradient of each channel (Selvaraju et al. 2017, equations 1 and 2).
     """
@@ -68,7 +68,12 @@ def _write(joint: Traced, differentiable: Differentiable, folder: Path, role: st
     trace = make_fx(joint, decomposition_table=_decompositions(), tracing_mode="symbolic", _allow_non_fake_inputs=True)
     file = f"{role}.onnx"
     write_onnx(
-        trace(example, target), (example, target), folder / file, inputs=("image", "target"), outputs=("scores", output)
+        trace(example, target),
+        (example, target),
+        folder / file,
+        inputs=("image" if differentiable.free == 1 else "vectors", "target"),
+        outputs=("scores", output),
+        free=differentiable.free,
     )
     return Artifact(role=role, format="onnx", file=file, runtime="onnxruntime", made_by="compile")
 

@@ -12,6 +12,9 @@ from glassworks.packaging.bundle import Bundle
 from glassworks.runtimes import open_session
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from glassworks.contracts import Array, Tensors
 
 
@@ -55,6 +58,12 @@ class OpenedBundle:
     def predict(self, x: Array) -> Tensors:
         """The outputs for stored examples (N ...)."""
         return self.session("predict").run(self.task.encode(x, self.manifest.preprocessing))
+
+    def probabilities(self, x: Array) -> NDArray[np.float32]:
+        """The first output alone (N K), computed in parts."""
+        from glassworks.optimization.measure import predict_all
+
+        return predict_all(self.session("predict"), self.task.encode(x, self.manifest.preprocessing))
 
     def explain(
         self,

@@ -48,6 +48,11 @@ def _of_others(scores: Scores, targets: NDArray[np.int64]) -> float:
     return float(-np.mean((logs.sum(axis=1) - own) / max(1, logs.shape[1] - 1)))
 
 
+def calibrated_loss(scores: Scores, targets: NDArray[np.int64]) -> float:
+    """The log loss of scores (N K) at the temperature that suits them best."""
+    return negative_log_likelihood((scores / fit_temperature(scores, targets)).astype(np.float32), targets)
+
+
 def fit_threshold(probabilities: Scores, targets: NDArray[np.int64], coverage: float) -> float:
     """The probability from which a label belongs to the set that holds the true one at `coverage`.
 

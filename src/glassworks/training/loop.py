@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 STATE = "state.safetensors"
 METRICS = "metrics.jsonl"
 _REPORT_S = 0.2
+_SAVING_SHARE = 0.05
+"""Checkpoints of a large network are written less often than asked for, so that they take no more of the time."""
 _VALIDATION_SHARE = 0.02
 _VALIDATION_AFTER_S = 2.0
 """Validation for display alone begins after some time, and takes at most this share of it."""
@@ -154,7 +156,7 @@ class _Run:
         self.before_s = self.start - plan.started if plan.budget_s else 0.0
         self.saved = self.reported = self.start
         self.reported_step = 0
-        self.validation_s = 0.0
+        self.validation_s = self.saving_s = 0.0
         self.interrupted = threading.Event()
 
     def _groups(self) -> list[dict[str, Any]]:
@@ -197,7 +199,7 @@ class _Run:
             now = self.plan.clock()
             if now - self.reported >= _REPORT_S:
                 self._tell(now, float(total) / (index + 1 - place))
-            if now - self.saved >= self.plan.checkpoint_every_s and index + 1 < self.per_epoch:
+            if self._due(now) and index + 1 < self.per_epoch:
                 self.save(float(total))
         taken = (self.state.step - 1) % self.per_epoch + 1 - place
         self._end_epoch(float(total) / max(1, taken))
@@ -250,7 +252,7 @@ class _Run:
         self.report.update(**row)
         with (self.folder / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-        if self.plan.clock() - self.saved >= self.plan.checkpoint_every_s:
+        if self._due(self.plan.clock()):
             self.save(loss)
 
     def _shows_validation(self) -> bool:
@@ -280,11 +282,15 @@ class _Run:
             self.average.copy_into_network()
         self.learner.network.eval()
 
+    def _due(self, now: float) -> bool:
+        return now - self.saved >= max(self.plan.checkpoint_every_s, self.saving_s / _SAVING_SHARE)
+
     def save(self, loss: float) -> None:
         """Write the complete state, all or nothing; never one whose loss is no number."""
         import torch
 
         self._require_finite(loss)
+        start = self.plan.clock()
         tensors, numbers = pack_optimizers(self.learner.optimizers)
         parts: dict[str, Mapping[str, torch.Tensor]] = {
             "network": self.learner.network.state_dict(),
@@ -300,6 +306,7 @@ class _Run:
         values["best"] = None if math.isinf(state.best) else state.best
         save_checkpoint(self.folder / STATE, flat, values)
         self.saved = self.plan.clock()
+        self.saving_s = self.saved - start
 
     def restore(self) -> bool:
         """Take up the checkpoint of an unfinished run, if there is one."""

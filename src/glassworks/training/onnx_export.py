@@ -1,4 +1,4 @@
-"""Writes a PyTorch module as an ONNX file with a dynamic batch dimension."""
+"""Writes a PyTorch module as an ONNX file whose leading dimensions are free."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ def write_onnx(
     *,
     inputs: Sequence[str],
     outputs: Sequence[str],
+    free: int = 1,
 ) -> None:
-    """Export `module(*example)` to `path`; the first dimension of every input is free.
+    """Export `module(*example)` to `path`; the first `free` dimensions of every input that has them may be of any size.
 
     The file is self-contained: weights are inside.
     """
     import torch
 
-    batch = torch.export.Dim("batch", min=1, max=_LARGEST_BATCH)
-    free = tuple({0: batch} for _ in example)
+    sizes = [torch.export.Dim("batch", min=1, max=_LARGEST_BATCH), *[torch.export.Dim.AUTO] * (free - 1)]
+    shapes = tuple(dict(enumerate(sizes[: tensor.ndim])) for tensor in example)
     with _quietly():
-        program = torch.export.export(module, example, dynamic_shapes=free, strict=False)
+        program = torch.export.export(module, example, dynamic_shapes=shapes, strict=False)
         torch.onnx.export(
             program,
             example,

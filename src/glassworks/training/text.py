@@ -1,10 +1,21 @@
-"""What the training of text classifiers has in common: the loss, class weights, batches of like length."""
+"""What the training of text classifiers has in common: loss, class weights, batches of like length, calibration."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
+
+from glassworks.catalog import get
+from glassworks.contracts import Task
+from glassworks.training.calibration import fit_temperature, fit_threshold
+
+if TYPE_CHECKING:
+    from glassworks.config import Job
 
 _CHUNK = 32
 
@@ -46,3 +57,34 @@ def like_length(order: Tensor, lengths: Tensor, batch: int) -> Tensor:
     full = [part for part in parts if len(part) == batch]
     rest = [part for part in parts if len(part) < batch]
     return torch.cat([*full, *rest])
+
+
+def calibrated(
+    scores: NDArray[np.float32], targets: NDArray[np.int64], coverage: float
+) -> tuple[dict[str, Any], NDArray[np.float32]]:
+    """What the bundle says about calibration, and the probabilities with it."""
+    task = get(Task, "text-classification")
+    temperature = fit_temperature(scores, targets)
+    before, after = (_probabilities(scores / each, targets.ndim == 2) for each in (1.0, temperature))
+    errors = [task.measure(each, targets)["calibration_error"].value for each in (before, after)]
+    return {
+        "temperature": temperature,
+        "threshold": fit_threshold(after, targets, coverage),
+        "coverage": coverage,
+        "calibration_error_before": errors[0],
+        "calibration_error_after": errors[1],
+    }, after
+
+
+def _probabilities(scores: NDArray[np.float32], several: bool) -> NDArray[np.float32]:
+    tensor = torch.from_numpy(np.asarray(scores, np.float32))
+    return (tensor.sigmoid() if several else functional.softmax(tensor, dim=1)).numpy()
+
+
+def unlabeled_texts(job: Job) -> list[str]:
+    """Further texts to learn words from."""
+    if not job.data.unlabeled:
+        return []
+    from glassworks.data.text.sources import read_lines
+
+    return read_lines(job.data.unlabeled, job.data.text)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from glassworks.contracts import Dataset, Split
 from glassworks.data.splits import NEEDED, split
 from glassworks.data.text.checks import check_texts, contradictory
-from glassworks.data.text.collection import Texts
+from glassworks.data.text.collection import Texts, plain
 from glassworks.data.text.duplicates import Copies, find_copies
 from glassworks.errors import DataError
 
@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from glassworks.data.text.sources import Columns
 
 
-def prepare_texts(texts: Texts, *, validation: float, test: float, seed: int) -> Dataset:
+def prepare_texts(texts: Texts, *, validation: float, test: float, seed: int, per_class: int | None = None) -> Dataset:
     """Check and split; each split's `x` is an object array (N) of str.
+
+    `train` and `validation` keep at most `per_class` texts of each class; `test` stays whole.
 
     Texts that stand under different labels are left out; of copies with equal letters only the first is kept, so that
     no part counts one text twice; near copies stand in one part. Raises DataError when nothing can be measured.
     """
     copies = find_copies(texts.texts)
     parts = split_rows(texts, copies, validation, test, seed)
+    if per_class is not None:
+        parts |= {name: _few(texts, parts[name], per_class, seed) for name in ("train", "validation")}
     return Dataset(
         name=texts.source,
         fingerprint=texts.fingerprint,
@@ -49,6 +53,13 @@ def split_rows(texts: Texts, copies: Copies, validation: float, test: float, see
         )
     parts = split(kinds, copies.near[rows], validation, test, seed)
     return {name: rows[part] for name, part in parts.items()}
+
+
+def _few(texts: Texts, part: NDArray[np.int64], per_class: int, seed: int) -> NDArray[np.int64]:
+    """At most so many rows of each kind of those in the part, ascending."""
+    order = np.random.default_rng(seed).permutation(part)
+    kinds = strata(texts.targets[order])
+    return np.sort(np.concatenate([order[kinds == each][:per_class] for each in np.unique(kinds)])).astype(np.int64)
 
 
 def kept_rows(texts: Texts, copies: Copies) -> NDArray[np.int64]:
@@ -106,8 +117,23 @@ def prepare_job(job: Job) -> Dataset:
 
     data = job.data
     return prepare_texts(
-        read_texts(data.source, columns_of(data)), validation=data.validation, test=data.test, seed=data.seed
+        read_texts(data.source, columns_of(data)),
+        validation=data.validation,
+        test=data.test,
+        seed=data.seed,
+        per_class=data.per_class,
     )
+
+
+def further_texts(data: DataConfig, dataset: Dataset) -> list[str]:
+    """The distinct texts of `data.unlabeled` whose letters are not those of a text in a split."""
+    from glassworks.data.text.sources import read_lines
+
+    if not data.unlabeled:
+        return []
+    seen = {plain(text) for split in dataset.splits.values() for text in split.x.tolist()}
+    found = {plain(text): text for text in reversed(read_lines(data.unlabeled, data.text))}
+    return [text for key, text in reversed(found.items()) if key not in seen]
 
 
 def columns_of(data: DataConfig) -> Columns:

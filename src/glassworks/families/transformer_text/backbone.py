@@ -1,0 +1,225 @@
+"""Finds a pretrained encoder with its tokenizer: in a folder, in an installed package, or on the hub."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glassworks.catalog import require
+from glassworks.errors import ConfigError, DataError, InputError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_SHORTEST = 8
+_SCHEMES = "folder:PATH, package:LIBRARY/FOLDER, hf:OWNER/NAME"
+_NEEDED = ["*.json", "*.txt", "*.model", "model*.safetensors"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """A folder in Hugging Face's layout: what it says about itself, and its tokenizer without padding and truncation.
+
+    `prefix` and `suffix` are the ids that stand around each text, `most` is the most tokens it reads, `first` whether
+    its first state stands for the whole text.
+    """
+
+    folder: Path
+    config: Any
+    tokenizer: Tokenizer
+    prefix: tuple[int, ...]
+    suffix: tuple[int, ...]
+    pad: int
+    most: int
+    first: bool
+
+
+def find_backbone(source: str) -> Backbone:
+    """The encoder that `source` names. Raises ConfigError, DataError, InputError: each with its mend."""
+    require(["transformers", "safetensors"], "a pretrained encoder", extra="text")
+    folder = _folder(source)
+    config = _config(folder)
+    if not any(folder.glob("model*.safetensors")):
+        other = sorted(file.name for file in (*folder.glob("*.bin"), *folder.glob("*.pt")))
+        held = f", only {other[0]}, which could run anything when it is read" if other else ""
+        raise DataError(
+            f"the encoder's folder {folder} holds no model.safetensors{held}",
+            "save it again as safetensors: model.save_pretrained(FOLDER)",
+        )
+    tokenizer = _tokenizer(folder)
+    prefix, suffix = _around(tokenizer)
+    pad = getattr(config, "pad_token_id", None) or 0
+    return Backbone(
+        folder=folder,
+        config=config,
+        tokenizer=tokenizer,
+        prefix=prefix,
+        suffix=suffix,
+        pad=pad,
+        most=_most(config, pad),
+        first=_first(folder),
+    )
+
+
+def load_encoder(found: Backbone, dropout: float) -> Any:
+    """The encoder with its weights, in float32. Raises InputError."""
+    import transformers
+    from safetensors import SafetensorError
+
+    logging: Any = transformers.utils.logging
+    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+        if hasattr(found.config, name):
+            setattr(found.config, name, dropout)
+    logging.disable_progress_bar()
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        # The plain form of attention: it is the one whose gradient can be traced.
+        encoder, told = transformers.AutoModel.from_pretrained(
+            found.folder,
+            config=found.config,
+            attn_implementation="eager",
+            dtype="float32",
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
+        reason = str(error).split("\n")[0][:200]
+        raise InputError(
+            f"the encoder in {found.folder} cannot be loaded: {reason}", "give an encoder that transformers knows"
+        ) from None
+    finally:
+        logging.set_verbosity(before)
+        logging.enable_progress_bar()
+    # What the library does not find it makes up at random; only the pooler is not used here.
+    missing = sorted(name for name in told["missing_keys"] if "pooler" not in name)
+    if missing:
+        raise InputError(
+            f"the weights in {found.folder} lack {len(missing)} parts of the encoder, such as {missing[0]}",
+            "give weights and config.json of one model",
+        )
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None
+    return encoder
+
+
+def _folder(source: str) -> Path:
+    scheme, separator, rest = source.partition(":")
+    if not separator or not rest or scheme not in ("folder", "package", "hf"):
+        raise ConfigError(f"'model.backbone' is '{source}'", f"write one of {_SCHEMES}")
+    if scheme == "package":
+        return _packaged(rest)
+    folder = Path(rest).expanduser()
+    if folder.is_dir():
+        return folder
+    if scheme == "hf":
+        return _downloaded(rest)
+    raise DataError(f"there is no folder {folder}", "give the folder of an encoder in Hugging Face's layout")
+
+
+def _packaged(rest: str) -> Path:
+    library, _, inner = rest.partition("/")
+    try:
+        spec = importlib.util.find_spec(library)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None:
+        raise DataError(
+            f"the library '{library}' is not installed", f"pip install {library.replace('_', '-')}, or give folder:PATH"
+        )
+    for place in spec.submodule_search_locations or ():
+        folder = (Path(place) / inner).resolve()
+        if folder.is_dir() and folder.is_relative_to(Path(place).resolve()):
+            return folder
+    raise DataError(f"the library '{library}' has no folder '{inner}'", "write package:LIBRARY/FOLDER")
+
+
+def _downloaded(name: str) -> Path:
+    require(["huggingface_hub"], "loading from the hub", extra="text")
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        found = huggingface_hub.snapshot_download(name, allow_patterns=_NEEDED)
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        reason = str(error).split("\n")[0][:200]
+        raise InputError(
+            f"the encoder '{name}' cannot be loaded from the hub: {reason}",
+            "check name and network, or give a local copy: folder:PATH",
+        ) from None
+    return Path(found)
+
+
+def _config(folder: Path) -> Any:
+    from transformers import AutoConfig
+
+    if not (folder / "config.json").is_file():
+        raise DataError(f"{folder} holds no config.json", "give the folder of an encoder in Hugging Face's layout")
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).split("\n")[0][:200]
+        raise DataError(f"{folder}/config.json: {reason}", "give an encoder that transformers knows") from None
+    if getattr(config, "is_encoder_decoder", False) or getattr(config, "is_decoder", False):
+        raise DataError(f"{folder} is no encoder: it writes texts", "give an encoder, such as one of BERT's kind")
+    return config
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    """`tokenizer.json`, or what transformers makes of an older form."""
+    from tokenizers import Tokenizer
+
+    try:
+        if (folder / "tokenizer.json").is_file():
+            found = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        elif any((folder / name).is_file() for name in ("vocab.txt", "vocab.json", "spiece.model")):
+            from transformers import AutoTokenizer
+
+            older: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            found = Tokenizer.from_str(older.backend_tokenizer.to_str())
+        else:
+            raise DataError(
+                f"the encoder's folder {folder} holds no tokenizer.json",
+                "save the tokenizer into it: tokenizer.save_pretrained(FOLDER)",
+            )
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        # Both libraries raise plain Exception for whatever is wrong with a file.
+        reason = str(error).split("\n")[0][:200]
+        raise DataError(f"the tokenizer in {folder} cannot be read: {reason}", "save it again") from None
+    found.no_truncation()
+    found.no_padding()
+    return found
+
+
+def _around(tokenizer: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The special tokens before and behind a text."""
+    inner = tokenizer.encode("a", add_special_tokens=False).ids
+    whole = tokenizer.encode("a", add_special_tokens=True).ids
+    for start in range(len(whole) - len(inner) + 1):
+        if whole[start : start + len(inner)] == inner:
+            return tuple(whole[:start]), tuple(whole[start + len(inner) :])
+    return (), ()
+
+
+def _most(config: Any, pad: int) -> int:
+    """Tokens that have a position: RoBERTa's kind counts them from behind the padding's id."""
+    positions = getattr(config, "max_position_embeddings", None) or 8192
+    counted_from = pad + 1 if "roberta" in str(getattr(config, "model_type", "")) else 0
+    return max(_SHORTEST, int(positions) - counted_from)
+
+
+def _first(folder: Path) -> bool:
+    """Whether sentence-transformers' pooling takes the first state; the mean where nothing is said."""
+    try:
+        said: Mapping[str, Any] = json.loads((folder / "1_Pooling" / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(said.get("pooling_mode_cls_token")) or said.get("pooling_mode") == "cls"

@@ -1,0 +1,259 @@
+"""Trains the encoder: a pretrained one from a fitted head on, or a small one from nothing; the common loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from glassworks.catalog import get
+from glassworks.config import Job
+from glassworks.contracts import Dataset, Measurement, Model, Progress, Task
+from glassworks.errors import ConfigError
+from glassworks.families.transformer_text import TransformerTextConfig
+from glassworks.families.transformer_text.backbone import Backbone, find_backbone, load_encoder
+from glassworks.families.transformer_text.export import TOKENIZER
+from glassworks.families.transformer_text.fine_tuning import Course, chosen_precision, learner, plan, scores_of
+from glassworks.families.transformer_text.head import fit_head
+from glassworks.families.transformer_text.network import TransformerText, merged, small_encoder, with_lora
+from glassworks.families.transformer_text.reading import Read, read
+from glassworks.tasks.text_classification.session import signature
+from glassworks.training.calibration import calibrated_loss
+from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
+from glassworks.training.loop import STATE, fit
+from glassworks.training.machine import choose_device, usable_cpus
+from glassworks.training.text import calibrated, class_weights, text_loss, unlabeled_texts
+from glassworks.training.vocabulary import PADDING, first_vectors, learn_tokenizer
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+FINAL = "final.safetensors"
+_OVERLAP, _MOST_WINDOWS, _LEARNED_WINDOWS = 16, 64, 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stage:
+    """What all steps of one training share."""
+
+    job: Job
+    config: TransformerTextConfig
+    dataset: Dataset
+    folder: Path
+    progress: Progress
+    started: float
+    backbone: Backbone | None
+    tokenizer: Tokenizer
+    preprocessing: Mapping[str, Any]
+
+
+def train(
+    dataset: Dataset, job: Job, config: TransformerTextConfig, folder: Path, progress: Progress, started: float
+) -> Model:
+    """The trained network; a run that had ended already is read instead of trained again."""
+    if job.training.recipe != "default":
+        raise ConfigError(
+            f"job '{job.name}': 'training.recipe' is '{job.training.recipe}'", "recipes of transformer_text: default"
+        )
+    torch.set_num_threads(job.training.threads or usable_cpus())
+    stage = _stage(dataset, job, config, folder, progress, started)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(job.training.seed)
+        network = _network(stage)
+        if (folder / FINAL).exists():
+            tensors, values = load_checkpoint(folder / FINAL)
+            network.load_state_dict(tensors)
+            return _model(network, stage, {**values, "resumed": True})
+        network, values = _fit(network, stage)
+    save_checkpoint(folder / FINAL, network.state_dict(), values)
+    (folder / STATE).unlink(missing_ok=True)
+    return _model(network, stage, values)
+
+
+def _stage(
+    dataset: Dataset, job: Job, config: TransformerTextConfig, folder: Path, progress: Progress, started: float
+) -> _Stage:
+    backbone = find_backbone(config.backbone) if config.backbone else None
+    return _Stage(
+        job=job,
+        config=config,
+        dataset=dataset,
+        folder=folder,
+        progress=progress,
+        started=started,
+        backbone=backbone,
+        tokenizer=_tokenizer(dataset, job, config, backbone, folder),
+        preprocessing=_preprocessing(dataset, job, config, backbone),
+    )
+
+
+def _tokenizer(
+    dataset: Dataset, job: Job, config: TransformerTextConfig, backbone: Backbone | None, folder: Path
+) -> Tokenizer:
+    """The encoder's own, or one that is learned once; a resumed run reads the same one."""
+    from tokenizers import Tokenizer
+
+    path = folder / TOKENIZER
+    if not path.exists():
+        if backbone:
+            made = backbone.tokenizer
+        else:
+            texts = [*dataset.splits["train"].x.tolist(), *unlabeled_texts(job)]
+            made = learn_tokenizer(texts, config.vocabulary, "subwords")
+        path.write_text(made.to_str(), encoding="utf-8")
+    return Tokenizer.from_file(str(path))
+
+
+def _preprocessing(
+    dataset: Dataset, job: Job, config: TransformerTextConfig, backbone: Backbone | None
+) -> dict[str, Any]:
+    most = min(config.max_tokens, backbone.most) if backbone else config.max_tokens
+    return {
+        "tokenizer": TOKENIZER,
+        "inputs": {"ids": "ids", "mask": "mask"},
+        "max_tokens": most,
+        "overlap": min(_OVERLAP, most // 8),
+        "max_windows": _MOST_WINDOWS,
+        "prefix": list(backbone.prefix) if backbone else [],
+        "suffix": list(backbone.suffix) if backbone else [],
+        "pad": backbone.pad if backbone else PADDING,
+        "labels": list(dataset.classes),
+        "several": bool(job.data.separator),
+        "columns": {"text": job.data.text, "label": job.data.label, "separator": job.data.separator},
+    }
+
+
+def _network(stage: _Stage) -> TransformerText:
+    """Before training, without LoRA."""
+    config, labels = stage.config, len(stage.dataset.classes)
+    if stage.backbone:
+        encoder = load_encoder(stage.backbone, config.dropout)
+        width, first = int(encoder.config.hidden_size), stage.backbone.first
+        first = first if config.pooling == "auto" else config.pooling == "first"
+    else:
+        tokens, most = stage.tokenizer.get_vocab_size(), int(stage.preprocessing["max_tokens"])
+        encoder = small_encoder(tokens, config.width, config.layers, config.heads, most, config.dropout)
+        width, first = config.width, config.pooling == "first"
+    return TransformerText(encoder, width, labels, first=first, dropout=config.dropout)
+
+
+def _fit(network: TransformerText, stage: _Stage) -> tuple[TransformerText, dict[str, Any]]:
+    """Train, calibrate, and return the network with what is kept beside its weights."""
+    course = _course(stage)
+    network.to(choose_device(stage.job.training.device))
+    history: list[Mapping[str, float]] = []
+    resumed = False
+    reserve_s = 0.0
+    if stage.backbone:
+        reserve_s = _start_head(network, course, stage, history)
+    else:
+        _first_meaning(network, course.learning, stage)
+    if stage.config.mode != "frozen":
+        kept = _state(network) if stage.backbone else {}
+        network, more, resumed = _tune(network, course, stage, reserve_s, kept)
+        history += more
+    network.to("cpu").eval()
+    targets = course.held.targets
+    calibration, probabilities = calibrated(scores_of(network, course.held), targets, stage.config.coverage)
+    metrics = get(Task, "text-classification").measure(probabilities, targets)
+    stage.progress.finish(f"accuracy {metrics['accuracy'].value:.4f} on validation")
+    return network, {
+        "seconds": time.monotonic() - stage.started,
+        "resumed": resumed,
+        "metrics": {name: value.model_dump(mode="json") for name, value in metrics.items()},
+        "history": history,
+        "preprocessing": {**stage.preprocessing, **calibration},
+    }
+
+
+def _tune(
+    network: TransformerText, course: Course, stage: _Stage, reserve_s: float, kept: Mapping[str, Tensor]
+) -> tuple[TransformerText, list[Mapping[str, float]], bool]:
+    """Through the common loop; what it began with (`kept`) stays where training did not make it better."""
+    device = network.head.weight.device
+    start = calibrated_loss(scores_of(network, course.held), course.held.targets) if kept else np.inf
+    if stage.config.mode == "lora":
+        with_lora(network, stage.config.rank, stage.config.dropout)
+        network.to(device)
+    course = chosen_precision(network, course, stage.folder)
+    result = fit(learner(network, course), plan(course, stage.started, reserve_s), stage.folder, stage.progress)
+    network = merged(network)
+    if kept and calibrated_loss(scores_of(network, course.held), course.held.targets) > start:
+        network.load_state_dict(dict(kept))
+    return network, list(result.history), result.resumed
+
+
+def _start_head(network: TransformerText, course: Course, stage: _Stage, history: list[Mapping[str, float]]) -> float:
+    """Fit the head to the encoder as it is; the seconds that one pass over the validation texts takes."""
+    stage.progress.start("head")
+    features = scores_of(network, course.learning, pooled=True)
+    begin = time.monotonic()
+    held = scores_of(network, course.held, pooled=True)
+    seconds = time.monotonic() - begin
+    targets, soft = torch.from_numpy(course.learning.targets), course.soft
+
+    def loss(scores: Tensor) -> Tensor:
+        return text_loss(scores, targets, soft, course.weights, 0.0)
+
+    x, other = torch.from_numpy(features), torch.from_numpy(held)
+    labels = network.head.out_features
+    weight, bias = fit_head(x, loss, labels, other, torch.from_numpy(course.held.targets))
+    with torch.no_grad():
+        network.head.weight.copy_(weight)
+        network.head.bias.copy_(bias)
+        first, last = loss(torch.zeros(len(x), labels)), loss(x @ weight.T + bias)
+    if stage.config.mode == "frozen":
+        history += [{"epoch": 0.0, "step": 0.0, "loss": float(first)}, {"epoch": 1.0, "step": 1.0, "loss": float(last)}]
+    stage.progress.finish(f"loss {float(last):.4f}")
+    return 3 * seconds
+
+
+def _first_meaning(network: TransformerText, learning: Read, stage: _Stage) -> None:
+    """Token vectors begin with what the company of each token says, as far as texts are there."""
+    more = [np.array(each.ids, np.int64) for each in stage.tokenizer.encode_batch(unlabeled_texts(stage.job))]
+    table = network.encoder.get_input_embeddings().weight
+    tokens, width = table.shape
+    vectors = first_vectors([*learning.ids, *more], tokens, width, stage.job.training.seed)
+    scale = float(table.detach().std()) / max(float(vectors.std()), 1e-6)
+    with torch.no_grad():
+        table.copy_(torch.from_numpy(vectors * scale))
+
+
+def _course(stage: _Stage) -> Course:
+    splits = stage.dataset.splits
+    targets, soft = torch.from_numpy(splits["train"].y), splits["train"].soft
+    balanced = stage.job.training.class_weights == "balanced"
+    return Course(
+        job=stage.job,
+        learning=read(splits["train"], stage.folder, stage.preprocessing, _LEARNED_WINDOWS),
+        held=read(splits["validation"], stage.folder, stage.preprocessing, _MOST_WINDOWS),
+        soft=torch.from_numpy(soft) if soft is not None else None,
+        weights=class_weights(targets, len(stage.dataset.classes)) if balanced else None,
+        pretrained=stage.backbone is not None,
+    )
+
+
+def _state(network: TransformerText) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+
+
+def _model(network: TransformerText, stage: _Stage, values: Mapping[str, Any]) -> Model:
+    network.eval()
+    return Model(
+        family="transformer_text",
+        network=(network, stage.tokenizer),
+        signature=signature(len(stage.dataset.classes)),
+        preprocessing=values["preprocessing"],
+        weights_sha256=weights_sha256(network),
+        metrics={name: Measurement.model_validate(value) for name, value in values["metrics"].items()},
+        run=stage.folder.name,
+        resumed=bool(values["resumed"]),
+        seconds=float(values["seconds"]),
+        history=tuple(values["history"]),
+    )

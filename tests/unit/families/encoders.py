@@ -1,0 +1,74 @@
+"""Small encoders in Hugging Face's layout, written by the tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+from glassworks.data.text.planted import TRIGGERS, write_planted
+
+TRICKY = (
+    "",
+    " ",
+    "the book arrived",
+    "Wonderful  BOOK,\tcovers & pages!",
+    "这本书昨天送到",
+    "mixed 这本书 and book",
+    "emoji 😀👩‍👩‍👧 here",
+    "ﬁne ligature, naïve café, Ⅷ",
+    "a" * 300,
+    "zero\u200bwidth \u00a0 space",
+    "ends with space ",
+    "\n\nnew\r\nlines",
+    "[CLS] spelled out [SEP]",
+    "e\u0301 combining",
+)
+
+
+def write_encoder(folder: Path, *, positions: int = 64, seed: int = 0, weights: bool = True) -> Path:
+    """A BERT of two layers with random weights, and a WordPiece tokenizer of the planted words."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = _tokenizer(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    if weights:
+        _network(tokenizer.get_vocab_size(), positions, seed).save_pretrained(folder)
+    return folder
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    write_planted(folder / "words.csv", examples=200, seed=1)
+    made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    made.normalizer = normalizers.BertNormalizer(lowercase=True)
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=300, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"], show_progress=False
+    )
+    lines = (folder / "words.csv").read_text(encoding="utf-8").splitlines()
+    made.train_from_iterator([*lines, *(word for pair in TRIGGERS.values() for word in pair)], trainer)
+    made.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    # As many folders have it: what is cut and filled up there must not be so here.
+    made.enable_truncation(max_length=16)
+    made.enable_padding(length=16)
+    return made
+
+
+def _network(tokens: int, positions: int, seed: int) -> Any:
+    import torch
+    import transformers
+
+    config = transformers.BertConfig(
+        vocab_size=tokens,
+        hidden_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        intermediate_size=48,
+        max_position_embeddings=positions,
+        initializer_range=0.3,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return transformers.BertModel(config)

@@ -1,0 +1,135 @@
+"""What is wrong with an encoder or a job is told in two lines, each with its mend."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.families.encoders import write_encoder
+
+from glassworks.config import DataConfig, Job, load_job
+from glassworks.errors import ConfigError, DataError, InputError
+from glassworks.families.transformer_text import settings
+from glassworks.families.transformer_text.backbone import find_backbone, load_encoder
+
+
+def without_tokenizer(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+
+
+def without_config(folder: Path) -> None:
+    (folder / "config.json").unlink()
+
+
+def without_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+
+
+def pickled(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def broken_tokenizer(folder: Path) -> None:
+    (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
+
+
+def unknown_kind(folder: Path) -> None:
+    (folder / "config.json").write_text(json.dumps({"model_type": "no_such_kind"}), encoding="utf-8")
+
+
+def writing_kind(folder: Path) -> None:
+    (folder / "config.json").write_text(json.dumps({"model_type": "t5"}), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem", "mend"),
+    [
+        (without_tokenizer, "holds no tokenizer.json", r"tokenizer.save_pretrained"),
+        (without_config, "holds no config.json", "Hugging Face's layout"),
+        (without_weights, "holds no model.safetensors$", r"model.save_pretrained"),
+        (pickled, "only pytorch_model.bin, which could run anything", r"as safetensors: model.save_pretrained"),
+        (broken_tokenizer, "the tokenizer in .* cannot be read", "save it again"),
+        (unknown_kind, "no_such_kind", "an encoder that transformers knows"),
+        (writing_kind, "is no encoder: it writes texts", "one of BERT's kind"),
+    ],
+)
+def test_a_folder_that_cannot_be_used(tmp_path: Path, spoil: Any, problem: str, mend: str) -> None:
+    folder = write_encoder(tmp_path / "encoder")
+    spoil(folder)
+    with pytest.raises(DataError) as caught:
+        find_backbone(f"folder:{folder}")
+    assert re.search(problem, caught.value.problem)
+    assert re.search(mend, caught.value.mend)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_weights_that_are_none(tmp_path: Path) -> None:
+    folder = write_encoder(tmp_path / "encoder")
+    (folder / "model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="cannot be loaded"):
+        load_encoder(find_backbone(f"folder:{folder}"), 0.0)
+
+
+def test_weights_of_another_model(tmp_path: Path) -> None:
+    folder = write_encoder(tmp_path / "encoder")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"lack \d+ parts of the encoder, such as encoder\.layer\.2"):
+        load_encoder(find_backbone(f"folder:{folder}"), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "problem"),
+    [
+        ("bert-base", ConfigError, "'model.backbone' is 'bert-base'"),
+        ("url:somewhere", ConfigError, "'model.backbone' is 'url:somewhere'"),
+        ("folder:/no/such/folder", DataError, "there is no folder /no/such/folder"),
+        ("package:no_such_library/model", DataError, "the library 'no_such_library' is not installed"),
+        ("package:glassworks/no_folder", DataError, "the library 'glassworks' has no folder 'no_folder'"),
+        ("package:glassworks/../..", DataError, "has no folder"),
+    ],
+)
+def test_a_backbone_that_is_not_there(source: str, kind: type[InputError], problem: str) -> None:
+    with pytest.raises(kind) as caught:
+        find_backbone(source)
+    assert problem in caught.value.problem
+    assert caught.value.mend
+
+
+def test_a_hub_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match="the encoder 'nobody/nothing' cannot be loaded from the hub") as caught:
+        find_backbone("hf:nobody/nothing")
+    assert "folder:PATH" in caught.value.mend
+
+
+def job(**model: Any) -> Job:
+    """A job without data."""
+    return Job(name="x", family="transformer_text", data=DataConfig(source="sample:zh-reviews"), model=model)
+
+
+def test_heads_must_divide_the_width() -> None:
+    with pytest.raises(ConfigError, match=r"'model\.heads' is 5, which does not divide the width 128"):
+        settings(job(heads=5))
+
+
+def test_a_mode_needs_an_encoder() -> None:
+    with pytest.raises(ConfigError, match=r"'model\.mode' is 'lora', but there is no pretrained encoder"):
+        settings(job(mode="lora"))
+
+
+def test_a_relative_folder_counts_from_the_job_file(tmp_path: Path) -> None:
+    file = tmp_path / "job.toml"
+    file.write_text(
+        'name = "x"\nfamily = "transformer_text"\n[data]\nsource = "csv:texts.csv"\n'
+        '[model]\nbackbone = "folder:encoder"\n',
+        encoding="utf-8",
+    )
+    loaded = load_job(file)
+    assert loaded.model["backbone"] == f"folder:{tmp_path / 'encoder'}"
+    assert loaded.data.source == f"csv:{tmp_path / 'texts.csv'}"
+    for kept in ("package:library/folder", "hf:owner/name"):
+        assert load_job(file, [f'model.backbone="{kept}"']).model["backbone"] == kept
