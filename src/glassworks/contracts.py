@@ -68,7 +68,8 @@ class Artifact(Record):
     `file` is relative to the folder that holds the artifact (a bundle or a run), and so are the files `beside` it
     that its task needs, such as a tokenizer. `role` says what the graph computes: `predict` (inputs -> outputs),
     `gradient` (input, target -> scores, gradient), `cam` (input, target -> scores, map) or `embed`
-    (tokens -> what `gradient` takes).
+    (tokens -> what `gradient` takes). `computes_fp32` names the layers of a less precise artifact that compute in
+    fp32 all the same.
     """
 
     role: str
@@ -79,13 +80,15 @@ class Artifact(Record):
     runtime: str = ""
     threads: int = 1
     made_by: str = ""
+    computes_fp32: tuple[str, ...] = ()
 
 
 class Candidate(Record):
     """A row of the optimization table: one artifact in one runtime, measured.
 
     Latencies are of one call, in milliseconds, keyed by batch size. `excluded` says why a
-    candidate was not measured or may not be chosen; it is empty otherwise.
+    candidate was not measured or may not be chosen; it is empty otherwise. `size_bytes` is that of all files that
+    it is served from, `computes_fp32` that of its artifact.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Candidate(Record):
     latency_p99_ms: dict[int, float] = {}
     size_bytes: int = 0
     metrics: dict[str, Measurement] = {}
+    computes_fp32: tuple[str, ...] = ()
     excluded: str = ""
 
 

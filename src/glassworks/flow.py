@@ -127,7 +127,7 @@ def optimize(
     job = job.model_copy(update={"optimization": validate(OptimizationConfig, table, where="optimize")})
     family, dataset = get(Family, job.family), prepare(job, progress)
     roles = {artifact.role: artifact for artifact in manifest.artifacts}
-    exported = roles.get("reference", roles["predict"]).model_copy(update={"role": "predict"})
+    exported = roles.get("reference", roles["predict"]).model_copy(update={"role": "predict", "runtime": ""})
     work = _empty(registry.home / "runs" / f"optimize-{resolved.bundle.sha256[:12]}")
     try:
         for name in files_of(manifest.artifacts):

@@ -66,6 +66,8 @@ def show_report(report: OptimizationReport, console: Console) -> None:
     for candidate in report.candidates:
         if candidate.excluded:
             console.print(f"  - {candidate.name}: {candidate.excluded}")
+        elif candidate.computes_fp32:
+            console.print(f"  - {candidate.name} computes in fp32: {', '.join(candidate.computes_fp32)}")
     for note in report.notes:
         console.print(f"  - {note}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import found, get
@@ -94,11 +95,14 @@ def _candidates(trial: Trial, config: OptimizationConfig, progress: Progress) ->
         for runtime in found(Runtime).values():
             if artifact.format not in runtime.accepts:
                 continue
-            name = f"{artifact.precision} {runtime.name}"
+            made = "fp32" if artifact.precision == "fp32" else artifact.made_by
+            name = f"{made} {runtime.name}"
             chosen = artifact.model_copy(update={"runtime": runtime.name, "threads": config.threads})
             try:
                 if reason := runtime.precisions[artifact.precision]:
                     raise Unsupported(reason, "choose another runtime")
+                if artifact.runtime not in ("", runtime.name):
+                    raise Unsupported(f"it computes in int8 in {artifact.runtime} alone", "choose that runtime")
                 session = open_session(
                     trial.task, Opened(artifact=chosen, folder=trial.opened.folder), trial.preprocessing
                 )
@@ -144,11 +148,17 @@ def _measure(trial: Trial, entries: list[_Entry], config: OptimizationConfig, pr
             precision=entry.artifact.precision,
             latency_p50_ms={batch: measured[entry.name][0] for batch, measured in latencies.items()},
             latency_p99_ms={batch: measured[entry.name][1] for batch, measured in latencies.items()},
-            size_bytes=(trial.opened.folder / entry.artifact.file).stat().st_size,
+            size_bytes=_size(entry.artifact, trial.opened.folder),
             metrics=metrics[entry.name],
+            computes_fp32=entry.artifact.computes_fp32,
         )
         for entry in entries
     ]
+
+
+def _size(artifact: Artifact, folder: Path) -> int:
+    """Bytes of all files that it is served from."""
+    return sum((folder / name).stat().st_size for name in (artifact.file, *artifact.beside))
 
 
 def _key(objective: Objective, reference: Candidate) -> Callable[[Candidate], float]:

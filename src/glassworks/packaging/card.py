@@ -88,7 +88,10 @@ def _candidate(candidate: Candidate) -> tuple[str, ...]:
     ]
     metrics = [f"{name} {_number(value.value)} {_interval(value)}" for name, value in sorted(candidate.metrics.items())]
     size = f"{candidate.size_bytes / 1000:.1f} kB" if candidate.size_bytes else ""
-    return candidate.name, candidate.engine, candidate.precision, "; ".join(latencies), size, "; ".join(metrics)
+    computed: str = candidate.precision
+    if candidate.computes_fp32:
+        computed += f", but fp32: {', '.join(candidate.computes_fp32)}"
+    return candidate.name, candidate.engine, computed, "; ".join(latencies), size, "; ".join(metrics)
 
 
 def _verdict(candidate: Candidate, chosen: str) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.families.recurrent_text.builder import FLOAT, INT32, INT64, Builder
 from glassworks.families.recurrent_text.network import RecurrentText
+from glassworks.training.onnx_builder import FLOAT, INT32, INT64, Builder
 
 Floats = NDArray[np.float32]
 _NOTHING = -1e9

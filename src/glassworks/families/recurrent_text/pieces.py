@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from glassworks.tasks.text_classification.front import known_pieces
+from glassworks.tasks.text_classification.pieces import known_pieces
 
 Hashes = Sequence[NDArray[np.int64]]
 _STRENGTHS = (1.0, 4.0, 16.0)

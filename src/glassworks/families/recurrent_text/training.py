@@ -22,7 +22,8 @@ from glassworks.families.recurrent_text import RecurrentTextConfig
 from glassworks.families.recurrent_text.export import PIECES, TOKENIZER
 from glassworks.families.recurrent_text.network import RecurrentText
 from glassworks.families.recurrent_text.pieces import fit_pieces
-from glassworks.tasks.text_classification.front import TextFront, Window, known_pieces, padded
+from glassworks.tasks.text_classification.front import TextFront, Window, padded
+from glassworks.tasks.text_classification.pieces import known_pieces, save_pieces
 from glassworks.tasks.text_classification.session import signature
 from glassworks.training.calibration import fit_temperature, negative_log_likelihood
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
@@ -139,7 +140,7 @@ def _fit(
     pieces = fit_pieces(
         learning.pieces, learning.targets, held.pieces, held.targets, len(dataset.classes), config.pieces
     )
-    np.save(folder / PIECES, pieces.known)
+    save_pieces(folder / PIECES, pieces.known)
     network.says, network.bias = torch.from_numpy(pieces.says), torch.from_numpy(pieces.bias)
     more = [np.array(each.ids, np.int64) for each in tokenizer.encode_batch(unlabeled_texts(job))]
     lines = [*learning.ids, *more]

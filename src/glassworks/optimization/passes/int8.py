@@ -29,7 +29,15 @@ class StaticInt8(Pass):
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
         import onnx
 
+        from glassworks.optimization.rewriting import RECURRENT, fp32_layers
+
         model = onnx.load(opened.path)
+        if any(node.op_type in RECURRENT for node in model.graph.node):
+            layers = ", ".join(fp32_layers(model))
+            raise Unsupported(
+                f"static int8 would leave the recurrent layer in fp32; this graph has: {layers}",
+                "use the pass 'int8_recurrent'",
+            )
         with _quiet_nncf() as nncf:
             graph = nncf.quantize(
                 model,
@@ -42,7 +50,9 @@ class StaticInt8(Pass):
             raise Unsupported("int8 found nothing to quantize in this graph", "keep the fp32 artifact")
         file = f"{opened.path.stem}.int8.onnx"
         onnx.save(graph, opened.folder / file)
-        return opened.artifact.model_copy(update={"file": file, "precision": "int8", "made_by": self.name})
+        return opened.artifact.model_copy(
+            update={"file": file, "precision": "int8", "made_by": self.name, "computes_fp32": fp32_layers(graph)}
+        )
 
 
 def _attends(model: onnx.ModelProto) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.errors import BundleError, InputError
+from glassworks.tasks.text_classification.pieces import (
+    BITS,
+    KnownPieces,
+    code_points,
+    hashed_pairs,
+    hashed_pieces,
+    load_pieces,
+    pair_spans,
+    piece_spans,
+    runs,
+)
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -19,8 +31,8 @@ if TYPE_CHECKING:
 
     from glassworks.contracts import Array
 
-_MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(1_000_003)
-_BITS, _PAIR = 40, 1_000
+_CHARACTERS = 65_536
+_NOWHERE = np.zeros((1, 2), np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +50,15 @@ class Window:
     weight: int
 
 
+class _Part:
+    """A part of a text: its tokens (T), what they cover (T 2), and from where to where that is."""
+
+    def __init__(self, text: str, ids: NDArray[np.int64], spans: NDArray[np.int64]) -> None:
+        self.text, self.ids, self.spans = text, ids, spans
+        self.begin = int(spans[:, 0].min()) if len(spans) else 0
+        self.end = int(spans[:, 1].max()) if len(spans) else 0
+
+
 class TextFront:
     """Reads `preprocessing`:
 
@@ -50,6 +71,7 @@ class TextFront:
 
     def __init__(self, folder: Path, preprocessing: Mapping[str, Any]) -> None:
         self._tokenizer = _load(folder / str(preprocessing["tokenizer"]))
+        self._normalized = Normalizer(self._tokenizer)
         self._inputs: Mapping[str, str] = preprocessing["inputs"]
         self._prefix = np.array(preprocessing.get("prefix", ()), np.int64)
         self._suffix = np.array(preprocessing.get("suffix", ()), np.int64)
@@ -57,52 +79,74 @@ class TextFront:
         self._max_windows, self.pad = int(preprocessing["max_windows"]), int(preprocessing.get("pad", 0))
         self._orders: Sequence[int] = preprocessing.get("piece_orders", ())
         pieces = preprocessing.get("pieces")
-        self._known = _load_pieces(folder / str(pieces)) if pieces else None
+        self._known = KnownPieces(load_pieces(folder / str(pieces))) if pieces else None
 
     def windows(self, text: str) -> list[Window]:
         """At least one window. Raises InputError for a text that is too long."""
+        return [self._window(part, *self._pieces(part)) for part in self._parts(text)]
+
+    def read(self, texts: Sequence[str]) -> list[list[Window]]:
+        """The same windows of many texts, quicker; they do not say what pieces cover. Raises InputError."""
+        parts = [self._parts(text) for text in texts]
+        pieces = iter(self._pieces_of([part for each in parts for part in each]))
+        return [[self._window(part, next(pieces), _NOWHERE) for part in each] for each in parts]
+
+    def _parts(self, text: str) -> list[_Part]:
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        ids, spans = np.array(encoding.ids, np.int64), np.array(encoding.offsets, np.int64).reshape(-1, 2)
+        ids = np.array(encoding.ids, np.int64)
+        spans = np.fromiter(itertools.chain.from_iterable(encoding.offsets), np.int64, 2 * len(ids)).reshape(-1, 2)
         room = self._max - len(self._prefix) - len(self._suffix)
         stride = room - self._overlap
         count = 1 + max(0, -(-(len(ids) - room) // stride))
         if count > self._max_windows:
             most = room + (self._max_windows - 1) * stride
             raise InputError(f"the text has {len(ids):,} tokens, at most {most:,} are read", "send it in parts")
-        return [self._window(text, ids, spans, start, start + room) for start in range(0, count * stride, stride)]
+        starts = range(0, count * stride, stride)
+        return [_Part(text, ids[start : start + room], spans[start : start + room]) for start in starts]
 
-    def _window(self, text: str, ids: Array, spans: Array, start: int, stop: int) -> Window:
-        inner, places = ids[start:stop], spans[start:stop]
-        none = np.zeros((1, 2), np.int64)
-        if not len(inner) and not len(self._prefix):
-            inner, places = np.array([self.pad], np.int64), none  # an empty text still has an answer
-        pieces, piece_spans = self._pieces(text, inner, places)
-        return Window(
-            ids=np.concatenate([self._prefix, inner, self._suffix]),
-            spans=np.concatenate([none.repeat(len(self._prefix), 0), places, none.repeat(len(self._suffix), 0)]),
-            pieces=pieces,
-            piece_spans=piece_spans,
-            weight=max(1, stop - start if stop <= len(ids) else len(ids) - start),
-        )
+    def _window(self, part: _Part, pieces: NDArray[np.int64], covered: NDArray[np.int64]) -> Window:
+        ids, spans = part.ids, part.spans
+        before, behind = len(self._prefix), len(self._suffix)
+        if not len(ids) and not before:
+            ids, spans = np.array([self.pad], np.int64), _NOWHERE  # an empty text still has an answer
+        if before or behind:
+            ids = np.concatenate([self._prefix, ids, self._suffix])
+            spans = np.concatenate([_NOWHERE.repeat(before, 0), spans, _NOWHERE.repeat(behind, 0)])
+        return Window(ids=ids, spans=spans, pieces=pieces, piece_spans=covered, weight=max(1, len(part.ids)))
 
-    def _pieces(self, text: str, ids: Array, places: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _pieces(self, part: _Part, *, places: bool = True) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Each distinct piece of the window once, and the characters of its first occurrence; 0 where there is none."""
-        nothing = np.zeros(1, np.int64), np.zeros((1, 2), np.int64)
-        if not self._orders or not places.any():
-            return nothing
-        first, last = int(places[:, 0].min()), int(places[:, 1].max())
-        found, spans = hashed_pieces(self._normalized(text[first:last]), first, self._orders)
-        pairs, pair_spans = hashed_pairs(ids, places)
-        found, one = np.unique(np.concatenate([found, pairs]), return_index=True)
-        spans = np.concatenate([spans, pair_spans])[one]
+        if not self._orders or part.end == 0:
+            return np.zeros(1, np.int64), _NOWHERE
+        points, origins = self._normalized(part.text[part.begin : part.end])
+        found, there = np.concatenate([hashed_pieces(points, self._orders), hashed_pairs(part.ids)]), None
         if self._known is not None:
-            found = known_pieces(found, self._known)
-            found, spans = found[found > 0], spans[found > 0]
-        return (found, spans) if len(found) else nothing
+            found, there = self._known.find(found)
+        if not len(found):
+            return np.zeros(1, np.int64), _NOWHERE
+        found, one = np.unique(found, return_index=True)
+        if not places:
+            return found, _NOWHERE
+        spans = np.concatenate([piece_spans(origins + part.begin, self._orders), pair_spans(part.spans)])
+        return found, spans[one if there is None else there[one]]
 
-    def _normalized(self, text: str) -> list[tuple[str, int]]:
-        """Characters after normalization with the place of the original one each comes from."""
-        return normalized(self._tokenizer, text)
+    def _pieces_of(self, parts: Sequence[_Part]) -> list[NDArray[np.int64]]:
+        """The distinct pieces of each window, all windows at once: runs that reach into the next one are left out."""
+        if not self._orders or len(parts) < 2:
+            return [self._pieces(part, places=False)[0] for part in parts]
+        points = [self._normalized(part.text[part.begin : part.end])[0] for part in parts]
+        tokens = [part.ids if part.end else part.ids[:0] for part in parts]
+        found_in = [runs(points, order, functools.partial(hashed_pieces, orders=[order])) for order in self._orders]
+        found_in.append(runs(tokens, 2, hashed_pairs))
+        found, owners = (np.concatenate(each) for each in zip(*found_in, strict=True))
+        if self._known is not None:
+            found, there = self._known.find(found)
+            owners = owners[there]
+        both = np.sort((owners << BITS) | found)
+        both = both[np.diff(both, prepend=-1) != 0]
+        ends = np.searchsorted(both, np.arange(1, len(parts)) << BITS)
+        split = np.split(both & (2**BITS - 1), ends)
+        return [each if len(each) else np.zeros(1, np.int64) for each in split]
 
     def tensors(self, windows: Sequence[Window]) -> dict[str, Array]:
         """Windows as one batch of the graph's inputs, each as long as its longest."""
@@ -128,24 +172,36 @@ def padded(rows: Sequence[NDArray[np.int64]], fill: int) -> NDArray[np.int64]:
     return found
 
 
-def normalized(tokenizer: Tokenizer, text: str) -> list[tuple[str, int]]:
-    """Characters as the tokenizer's normalizer leaves them, with the place of the character each comes from."""
-    from tokenizers import NormalizedString, PreTokenizedString
+class Normalizer:
+    """Gives characters as the tokenizer's normalizer leaves them; what becomes of one character is remembered."""
 
-    normalizer = tokenizer.normalizer
-    if normalizer is None:
-        return [(character, place) for place, character in enumerate(text)]
-    whole = NormalizedString(text)
-    normalizer.normalize(whole)
-    changed = {pair for pair in zip(text, whole.normalized, strict=False) if pair[0] != pair[1]}
-    # Nearly always each character became one, and then this is quick.
-    if len(whole.normalized) == len(text) and all(normalizer.normalize_str(one) == other for one, other in changed):
-        return [(character, place) for place, character in enumerate(whole.normalized)]
-    parts = PreTokenizedString(text)
-    parts.normalize(normalizer.normalize)
-    _single_characters().pre_tokenize(parts)
-    splits = parts.get_splits(offset_referential="original", offset_type="char")
-    return [(character, place) for character, (place, _), _ in splits]
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._normalizer = tokenizer.normalizer
+        if self._normalizer is not None:
+            self._one = functools.lru_cache(maxsize=_CHARACTERS)(self._normalizer.normalize_str)
+
+    def __call__(self, text: str) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Code points, and the place in `text` of the character that each comes from."""
+        from tokenizers import NormalizedString, PreTokenizedString
+
+        before = code_points(text)
+        if self._normalizer is None:
+            return before, np.arange(len(text))
+        whole = NormalizedString(text)
+        self._normalizer.normalize(whole)
+        if len(whole.normalized) == len(text) and self._is_by_character(text, whole.normalized):
+            return code_points(whole.normalized), np.arange(len(text))
+        parts = PreTokenizedString(text)
+        parts.normalize(self._normalizer.normalize)
+        _single_characters().pre_tokenize(parts)
+        splits = parts.get_splits(offset_referential="original", offset_type="char")
+        points = code_points("".join(character for character, _, _ in splits))
+        return points, np.array([place for _, (place, _), _ in splits], np.int64)
+
+    def _is_by_character(self, text: str, normal: str) -> bool:
+        """Whether each character became one; nearly always so, and then all is quick."""
+        changed = (code_points(text) != code_points(normal)).nonzero()[0].tolist()
+        return all(self._one(text[place]) == normal[place] for place in changed)
 
 
 @functools.cache
@@ -153,57 +209,6 @@ def _single_characters() -> PreTokenizer:
     from tokenizers import Regex, pre_tokenizers
 
     return pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
-
-
-def hashed_pieces(
-    characters: Sequence[tuple[str, int]], begin: int, orders: Sequence[int]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Hashes (40 bits) of all runs of `orders` characters, and the places that they cover.
-
-    The hash is multiplicative (Knuth, volume 3, section 6.4) over code points.
-    """
-    points = np.array([ord(character) for character, _ in characters], np.uint64)
-    places = np.array([place for _, place in characters], np.int64) + begin
-    hashes, spans = [np.zeros(0, np.int64)], [np.zeros((0, 2), np.int64)]
-    for order in orders:
-        count = len(points) - order + 1
-        if count <= 0:
-            continue
-        mixed = np.full(count, order, np.uint64)
-        for offset in range(order):
-            mixed = (mixed * _STEP) ^ points[offset : offset + count]
-        hashes.append(_finished(mixed))
-        spans.append(np.stack([places[:count], places[order - 1 :] + 1], axis=1))
-    return np.concatenate(hashes), np.concatenate(spans)
-
-
-def hashed_pairs(ids: NDArray[Any], places: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The same of pairs of neighboring tokens (T), which cover `places` (T 2)."""
-    tokens = ids.astype(np.uint64)
-    mixed = ((np.uint64(_PAIR) * _STEP) ^ tokens[:-1]) * _STEP ^ tokens[1:]
-    return _finished(mixed), np.stack([places[:-1, 0], places[1:, 1]], axis=1).astype(np.int64)
-
-
-def known_pieces(hashes: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Places in `known` (ascending), counted from 1; 0 for what is not there."""
-    place = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-    found: NDArray[np.int64] = np.where(known[place] == hashes, place + 1, 0).astype(np.int64)
-    return found
-
-
-def _finished(mixed: NDArray[np.uint64]) -> NDArray[np.int64]:
-    mixed = (mixed ^ (mixed >> np.uint64(29))) * _MIX
-    return (mixed >> np.uint64(64 - _BITS)).astype(np.int64)
-
-
-def _load_pieces(path: Path) -> NDArray[np.int64]:
-    try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{path.name} holds no hashes: {error}", "package the model again") from None
-    if found.dtype != np.int64 or found.ndim != 1 or not len(found):
-        raise BundleError(f"{path.name} holds no hashes", "package the model again")
-    return np.asarray(found, np.int64)
 
 
 @functools.lru_cache(maxsize=64)

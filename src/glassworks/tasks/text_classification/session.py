@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
 
 _ROWS = 32
-_STRETCH = 1.25
-"""A batch ends where its longest window would be longer than this times its shortest: filling up is wasted work."""
-_SLACK = 8
+_WASTE, _SLACK = 2 / 3, 32
+"""A batch ends where more would be filled up than this part of its longest window and so many tokens: two batches
+cost about that much more than one."""
 
 
 class TextSession(Session):
@@ -47,7 +47,7 @@ class TextSession(Session):
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated scores (N K) before softmax or sigmoid."""
-        owned = [(row, window) for row, text in enumerate(texts) for window in self.front.windows(text)]
+        owned = [(row, window) for row, windows in enumerate(self.front.read(texts)) for window in windows]
         total, weight = np.zeros((len(texts), len(self.labels))), np.zeros((len(texts), 1))
         for batch in batches([window for _, window in owned]):
             found = self.graph.run(self.front.tensors([owned[place][1] for place in batch]), [self._scores])
@@ -81,14 +81,17 @@ def signature(labels: int) -> Signature:
 
 def batches(windows: Sequence[Window]) -> list[list[int]]:
     """The windows' places in batches of at most 32 of like length."""
-    order = sorted(range(len(windows)), key=lambda place: len(windows[place].ids))
+    lengths = [len(window.ids) for window in windows]
     found: list[list[int]] = []
-    for place in order:
-        length = len(windows[place].ids)
-        shortest = len(windows[found[-1][0]].ids) if found else 0
-        if not found or len(found[-1]) == _ROWS or length > _STRETCH * shortest + _SLACK:
+    held = 0
+    for place in sorted(range(len(windows)), key=lengths.__getitem__):
+        length = lengths[place]
+        rows = len(found[-1]) if found else 0
+        if not rows or rows == _ROWS or rows * length - held > _WASTE * length + _SLACK:
             found.append([])
+            held = 0
         found[-1].append(place)
+        held += length
     return found
 
 

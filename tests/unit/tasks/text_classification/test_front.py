@@ -10,13 +10,15 @@ from tests.unit.tasks.text_classification.texts import PREPROCESSING, front, str
 
 from glassworks.errors import BundleError, InputError
 from glassworks.tasks.text_classification import TextClassification
-from glassworks.tasks.text_classification.front import (
-    TextFront,
+from glassworks.tasks.text_classification.front import Normalizer, TextFront, padded
+from glassworks.tasks.text_classification.pieces import (
+    code_points,
     hashed_pairs,
     hashed_pieces,
     known_pieces,
-    normalized,
-    padded,
+    pair_spans,
+    piece_spans,
+    save_pieces,
 )
 from glassworks.tasks.text_classification.session import text_of
 
@@ -115,20 +117,18 @@ def test_hashes_never_change() -> None:
         mixed = (mixed ^ (mixed >> 29)) * 0x9E3779B97F4A7C15 % 2**64
         return mixed >> 24
 
-    hashes, spans = hashed_pieces([("a", 0), ("b", 1), ("好", 4)], 10, (1, 2))
+    hashes, spans = hashed_pieces(code_points("ab好"), (1, 2)), piece_spans(np.array([10, 11, 14]), (1, 2))
     code = ord("好")
     wanted = [by_hand(1, 97), by_hand(1, 98), by_hand(1, code), by_hand(2, 97, 98), by_hand(2, 98, code)]
     assert hashes.tolist() == wanted
     assert hashes.tolist()[0] == 492284596577
     assert spans.tolist() == [[10, 11], [11, 12], [14, 15], [10, 12], [11, 15]]
-    pairs, pair_spans = hashed_pairs(np.array([3, 5]), np.array([[0, 2], [2, 3]]))
-    assert pairs.tolist() == [by_hand(1000, 3, 5)]
-    assert pair_spans.tolist() == [[0, 3]]
+    assert hashed_pairs(np.array([3, 5])).tolist() == [by_hand(1000, 3, 5)]
+    assert pair_spans(np.array([[0, 2], [2, 3]])).tolist() == [[0, 3]]
 
 
 def test_hashes_seldom_meet() -> None:
-    letters = [(chr(0x4E00 + place), place) for place in range(20_000)]
-    hashes, _ = hashed_pieces(letters, 0, (1, 2, 3, 4))
+    hashes = hashed_pieces(np.arange(0x4E00, 0x4E00 + 20_000, dtype=np.uint32), (1, 2, 3, 4))
     assert len(np.unique(hashes)) >= len(hashes) - 2
     assert hashes.max() < 2**40
     assert hashes.min() >= 0
@@ -136,13 +136,18 @@ def test_hashes_seldom_meet() -> None:
 
 def test_pieces_are_the_same_whatever_stands_beside_them(folder: Path) -> None:
     """A character that becomes three (…) must not change how spaces and accents in the same text are read."""
-    tokenizer = front(folder)._tokenizer
+    normalizer = Normalizer(front(folder)._tokenizer)
+
+    def normalized(text: str) -> list[tuple[str, int]]:
+        points, places = normalizer(text)
+        return list(zip(map(chr, points.tolist()), places.tolist(), strict=True))
+
     for text in ("a  e\u0301", "a  e\u0301…", "…a  e\u0301"):
-        characters = normalized(tokenizer, text)
+        characters = normalized(text)
         assert "".join(character for character, _ in characters).replace(".", "") == "a é", text
         accent = text.index("e")
         assert ("é", accent) in characters
-    assert normalized(tokenizer, "ﬁ…") == [("f", 0), ("i", 0), (".", 1), (".", 1), (".", 1)]
+    assert normalized("ﬁ…") == [("f", 0), ("i", 0), (".", 1), (".", 1), (".", 1)]
 
 
 def test_known_pieces_are_counted_from_one(folder: Path, tmp_path: Path) -> None:
@@ -150,7 +155,7 @@ def test_known_pieces_are_counted_from_one(folder: Path, tmp_path: Path) -> None
     assert known_pieces(np.array([4, 5, 9, 11, 12, 99]), known).tolist() == [0, 1, 2, 0, 3, 0]
     (plain,) = front(folder).windows("the book")
     (tmp_path / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
-    np.save(tmp_path / "pieces.npy", np.sort(plain.pieces)[::2])
+    save_pieces(tmp_path / "pieces.npy", np.sort(plain.pieces)[::2])
     (kept,) = TextFront(tmp_path, {**PREPROCESSING, "pieces": "pieces.npy"}).windows("the book")
     assert kept.pieces.tolist() == list(range(1, len(kept.pieces) + 1))
     (nothing,) = TextFront(tmp_path, {**PREPROCESSING, "pieces": "pieces.npy"}).windows("龘")
