@@ -73,13 +73,13 @@ def of_seed(seed: int) -> dict[str, float]:
 
 def accuracy(seeds: int, first: int) -> None:
     """Table and JSON over these seeds and those that were measured before."""
+    rows = []
+    for seed in range(first, first + seeds):
+        rows.append(of_seed(seed))
+        sys.stderr.write(f"{rows[-1]}\n")
     kept = Path(__file__).parent / "results" / "transformer_text_accuracy.json"
     before = json.loads(kept.read_text(encoding="utf-8"))["seeds"] if kept.exists() else []
-    by_seed = {int(row["seed"]): row for row in before}
-    for seed in range(first, first + seeds):
-        by_seed[seed] = of_seed(seed)
-        sys.stderr.write(f"{by_seed[seed]}\n")
-    rows = [by_seed[seed] for seed in sorted(by_seed)]
+    rows += [row for row in before if not first <= row["seed"] < first + seeds]
     figures = {name: interval([row[name] for row in rows]) for name in ("n-grams", "frozen", "full")}
     over = interval([row["full"] - row["n-grams"] for row in rows])
     publish(
