@@ -25,7 +25,6 @@ from report import interval, publish
 from glassworks.catalog import get
 from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Dataset, Family, Model, Opened, Pass, Runtime, Session, Task
-from glassworks.data.text.baseline import fit_baseline
 from glassworks.families.transformer_text.fine_tuning import scores_of
 from glassworks.families.transformer_text.reading import read
 from glassworks.optimization.measure import predict_all
@@ -65,8 +64,7 @@ def of_seed(seed: int) -> dict[str, float]:
             texts = read(test, Path(place), model.preprocessing, 64)
             found[mode] = float(np.mean(scores_of(model.network[0], texts).argmax(axis=1) == test.y))
             found[f"{mode}_seconds"] = model.seconds
-    baseline = fit_baseline(dataset.splits["train"], dataset.splits["validation"])
-    found["n-grams"] = float(np.mean(baseline.probabilities(test.x.tolist()).argmax(axis=1) == test.y))
+    found["n-grams"] = get(Task, "text-classification").baseline(dataset)["accuracy"].value
     found["test_examples"] = len(test)
     return found
 

@@ -235,7 +235,9 @@ def test_lora_merged_is_the_same_function(encoder: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["frozen", "lora", "full"])
 def test_what_does_not_learn_stays(encoder: Path, tmp_path: Path, mode: str) -> None:
-    model = trained(job_of(encoder, mode=mode, rank=2), tmp_path / "run")
+    job = job_of(encoder, mode=mode, rank=8)
+    longer = job.training.model_copy(update={"epochs": 6, "learning_rate": 5e-3})
+    model = trained(job.model_copy(update={"training": longer}), tmp_path / "run")
     given = load_encoder(find_backbone(f"folder:{encoder}"), 0.0).state_dict()
     tuned_now = model.network[0].encoder.state_dict()
     same = {name for name, tensor in given.items() if torch.equal(tensor, tuned_now[name])}
