@@ -25,7 +25,6 @@ from glassworks.contracts import (
     Progress,
     Task,
 )
-from glassworks.errors import ConfigError, Unsupported
 from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import CALIBRATION_ROWS, Trial, first_runtime
 from glassworks.optimization.search import optimize as search
@@ -33,6 +32,7 @@ from glassworks.packaging.assemble import Parts, assemble, files_of
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry, Version
+from glassworks.registry.teacher import taught_by_registry
 from glassworks.training.progress import Silent
 from glassworks.training.runs import forget_run, open_run
 
@@ -61,10 +61,11 @@ def release(
     """
     registry, progress = registry or Registry.open(), progress or Silent()
     family = get(Family, job.family)
-    job, dataset = _taught(job, prepare(job, progress), registry, progress)
+    plain = prepare(job, progress)
+    job, dataset = taught_by_registry(job, plain, registry, progress)
     with open_run(registry.home, job, dataset.fingerprint, fresh=fresh) as run:
         task = get(Task, family.task)
-        baseline = _baseline(task, dataset, progress)
+        baseline = _baseline(task, plain, progress)
         model = family.train(dataset, job, run, progress)
         built = _empty(run / "build")
         exported, compiled = _export(family, model, built, progress)
@@ -211,40 +212,6 @@ def _baseline(task: Task, dataset: Dataset, progress: Progress) -> dict[str, Mea
     if found:
         progress.finish(f"{task.metric} {found[task.metric].value:.4f} on the test split")
     return found
-
-
-def _taught(job: Job, dataset: Dataset, registry: Registry, progress: Progress) -> tuple[Job, Dataset]:
-    """With the teacher's probabilities where the job names one; the job then names that very version."""
-    if not job.training.teacher:
-        return job, dataset
-    family = get(Family, job.family)
-    if reason := family.unsupported.get("distill"):
-        raise Unsupported(f"training.teacher: {reason}", "leave training.teacher out")
-    from glassworks.data.text.dataset import further_texts
-    from glassworks.training.distillation import taught
-
-    resolved = registry.resolve(job.training.teacher)
-    teacher = OpenedBundle(resolved.bundle)
-    if teacher.task.name != family.task:
-        raise ConfigError(
-            f"the teacher '{job.training.teacher}' is for {teacher.manifest.task}, the job for {family.task}",
-            "name a teacher of the same task: training.teacher",
-        )
-    progress.start("teacher")
-    more = further_texts(job.data, dataset) if job.training.teacher_texts == "all" else ()
-    dataset = taught(dataset, teacher.probabilities, teacher.manifest.labels, more, _same_split(job, teacher))
-    teacher.close()
-    progress.finish(f"{len(dataset.splits['train'])} examples judged by {job.training.teacher}")
-    pinned = job.training.teacher if resolved.version is None else f"{resolved.name}@{resolved.version}"
-    return job.model_copy(update={"training": job.training.model_copy(update={"teacher": pinned})}), dataset
-
-
-def _same_split(job: Job, teacher: OpenedBundle) -> tuple[str, ...]:
-    """A teacher that learned from the student's test texts makes its result look better than it is."""
-    theirs, keys = Job.model_validate(teacher.manifest.job), {"source", "validation", "test", "seed"}
-    if job.data.model_dump(include=keys) == theirs.data.model_dump(include=keys):
-        return ()
-    return ("the teacher learned from another split or source: it may have seen texts of this test split",)
 
 
 def _export(family: Family, model: Model, folder: Path, progress: Progress) -> tuple[Artifact, tuple[Artifact, ...]]:

@@ -67,15 +67,37 @@ def find_backbone(source: str) -> Backbone:
 
 def load_encoder(found: Backbone, dropout: float) -> Any:
     """The encoder with its weights, in float32. Raises InputError."""
-    import transformers
     from safetensors import SafetensorError
 
-    logging: Any = transformers.utils.logging
     for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
         if hasattr(found.config, name):
             setattr(found.config, name, dropout)
-    logging.disable_progress_bar()
+    try:
+        encoder, told = _loaded(found)
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
+        reason = str(error).split("\n")[0][:200]
+        raise InputError(
+            f"the encoder in {found.folder} cannot be loaded: {reason}", "give an encoder that transformers knows"
+        ) from None
+    # What the library does not find it makes up at random; only the pooler is not used here.
+    missing = sorted(name for name in told["missing_keys"] if "pooler" not in name)
+    if missing:
+        raise InputError(
+            f"the weights in {found.folder} lack {len(missing)} parts of the encoder, such as {missing[0]}",
+            "give weights and config.json of one model",
+        )
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None
+    return encoder
+
+
+def _loaded(found: Backbone) -> tuple[Any, Mapping[str, Any]]:
+    """The encoder, and what the library tells of its weights; nothing is printed."""
+    import transformers
+
+    logging: Any = transformers.utils.logging
     before = logging.get_verbosity()
+    logging.disable_progress_bar()
     logging.set_verbosity_error()
     try:
         # The plain form of attention: it is the one whose gradient can be traced.
@@ -89,24 +111,10 @@ def load_encoder(found: Backbone, dropout: float) -> Any:
             trust_remote_code=False,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
-        reason = str(error).split("\n")[0][:200]
-        raise InputError(
-            f"the encoder in {found.folder} cannot be loaded: {reason}", "give an encoder that transformers knows"
-        ) from None
     finally:
         logging.set_verbosity(before)
         logging.enable_progress_bar()
-    # What the library does not find it makes up at random; only the pooler is not used here.
-    missing = sorted(name for name in told["missing_keys"] if "pooler" not in name)
-    if missing:
-        raise InputError(
-            f"the weights in {found.folder} lack {len(missing)} parts of the encoder, such as {missing[0]}",
-            "give weights and config.json of one model",
-        )
-    if getattr(encoder, "pooler", None) is not None:
-        encoder.pooler = None
-    return encoder
+    return encoder, told
 
 
 def _folder(source: str) -> Path:

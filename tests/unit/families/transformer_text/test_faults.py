@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.families.encoders import write_encoder
+from tests.unit.families.transformer_text.encoders import write_encoder
 
 from glassworks.config import DataConfig, Job, load_job
 from glassworks.errors import ConfigError, DataError, InputError

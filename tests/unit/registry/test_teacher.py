@@ -86,8 +86,9 @@ def test_pictures_have_no_teacher(tmp_path: Path) -> None:
 def test_a_recurrent_student_of_a_transformer(tmp_path: Path) -> None:
     from glassworks.catalog import get
     from glassworks.contracts import Family
-    from glassworks.flow import train
+    from glassworks.flow import prepare, train
     from glassworks.registry import Registry
+    from glassworks.registry.teacher import taught_by_registry
     from glassworks.training.progress import Silent
 
     registry = Registry.open({"GLASSWORKS_HOME": str(tmp_path / "home")})
@@ -103,6 +104,7 @@ def test_a_recurrent_student_of_a_transformer(tmp_path: Path) -> None:
     assert agree > 0.8
     assert made.bundle.manifest.job["training"]["teacher"] == f"{job.name}@1"  # type: ignore[call-overload,index]
     assert not [finding for finding in made.dataset.findings if "teacher" in finding]
-    other = job.data.model_copy(update={"seed": 5})
-    again = train(student.model_copy(update={"data": other, "training": quick}), registry, Silent())
-    assert [finding for finding in again.dataset.findings if "the teacher learned from another split" in finding]
+    other = student.model_copy(update={"data": job.data.model_copy(update={"seed": 5}), "training": quick})
+    pinned, again = taught_by_registry(other, prepare(other), registry, Silent())
+    assert pinned.training.teacher == f"{job.name}@1"
+    assert [finding for finding in again.findings if "the teacher learned from another split" in finding]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import LayerGradientXActivation, LayerIntegratedGradients
-from tests.unit.families.encoders import TRICKY, write_encoder
+from tests.unit.families.transformer_text.encoders import TRICKY, write_encoder
 
 from glassworks.catalog import found, get
 from glassworks.config import DataConfig, Job, TrainingConfig
-from glassworks.contracts import Family, Model, Opened, Runtime
+from glassworks.contracts import Family, Model, Opened, Pass, Runtime, Task
 from glassworks.data.text.planted import write_planted
 from glassworks.families.transformer_text.backbone import find_backbone, load_encoder
 from glassworks.families.transformer_text.network import TransformerText, merged, with_lora
@@ -123,6 +124,27 @@ def test_both_engines_give_the_networks_scores_for_ragged_batches(tuned: Tuned) 
         assert np.abs(scores - wanted.numpy()).max() <= 1e-4
 
 
+def test_int8_takes_the_layers_and_keeps_the_answers(tuned: Tuned, tmp_path: Path) -> None:
+    import onnx
+
+    task, x = get(Task, "text-classification"), tuned.release.dataset.splits["train"].x
+    artifact = tuned.release.bundle.artifact("predict")
+    for name in (artifact.artifact.file, *artifact.artifact.beside):
+        shutil.copyfile(artifact.folder / name, tmp_path / name)
+    opened = Opened(artifact=artifact.artifact, folder=tmp_path)
+    some = task.calibration(x[:60], opened, tuned.release.model.preprocessing)
+    quick = get(Pass, "int8").apply(opened, some)
+    graph = onnx.load(tmp_path / quick.file).graph
+    made_by = {output: node for node in graph.node for output in node.output}
+    layers = [node for node in graph.node if node.op_type in ("MatMul", "Gemm")]
+    quantized = [node for node in layers if made_by[node.input[0]].op_type == "DequantizeLinear"]
+    assert len(quantized) >= 12
+    session = get(Runtime, "onnxruntime").open(Opened(artifact=quick, folder=tmp_path))
+    wanted = get(Runtime, "onnxruntime").open(opened)
+    answers = [np.concatenate([each.run(row)["scores"] for row in some]).argmax(axis=1) for each in (session, wanted)]
+    assert np.mean(answers[0] == answers[1]) >= 0.9
+
+
 def test_windows_of_a_long_text_are_averaged_by_their_tokens(tuned: Tuned) -> None:
     session = tuned.opened.session("predict")
     assert isinstance(session, TextSession)
@@ -213,7 +235,9 @@ def test_lora_merged_is_the_same_function(encoder: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["frozen", "lora", "full"])
 def test_what_does_not_learn_stays(encoder: Path, tmp_path: Path, mode: str) -> None:
-    model = trained(job_of(encoder, mode=mode, rank=2), tmp_path / "run")
+    job = job_of(encoder, mode=mode, rank=8)
+    longer = job.training.model_copy(update={"epochs": 6, "learning_rate": 5e-3})
+    model = trained(job.model_copy(update={"training": longer}), tmp_path / "run")
     given = load_encoder(find_backbone(f"folder:{encoder}"), 0.0).state_dict()
     tuned_now = model.network[0].encoder.state_dict()
     same = {name for name, tensor in given.items() if torch.equal(tensor, tuned_now[name])}

@@ -1,0 +1,44 @@
+"""A model of the registry as the teacher of another: asked once, before its student trains."""
+
+from __future__ import annotations
+
+from glassworks.catalog import get
+from glassworks.config import Job
+from glassworks.contracts import Dataset, Family, Progress
+from glassworks.errors import ConfigError, Unsupported
+from glassworks.packaging.opened import OpenedBundle
+from glassworks.registry.registry import Registry
+
+
+def taught_by_registry(job: Job, dataset: Dataset, registry: Registry, progress: Progress) -> tuple[Job, Dataset]:
+    """With the teacher's probabilities where the job names one; the job then names that very version."""
+    if not job.training.teacher:
+        return job, dataset
+    family = get(Family, job.family)
+    if reason := family.unsupported.get("distill"):
+        raise Unsupported(f"training.teacher: {reason}", "leave training.teacher out")
+    from glassworks.data.text.dataset import further_texts
+    from glassworks.training.distillation import taught
+
+    resolved = registry.resolve(job.training.teacher)
+    teacher = OpenedBundle(resolved.bundle)
+    if teacher.task.name != family.task:
+        raise ConfigError(
+            f"the teacher '{job.training.teacher}' is for {teacher.manifest.task}, the job for {family.task}",
+            "name a teacher of the same task: training.teacher",
+        )
+    progress.start("teacher")
+    more = further_texts(job.data, dataset) if job.training.teacher_texts == "all" else ()
+    dataset = taught(dataset, teacher.probabilities, teacher.manifest.labels, more, _same_split(job, teacher))
+    teacher.close()
+    progress.finish(f"{len(dataset.splits['train'])} examples judged by {job.training.teacher}")
+    pinned = job.training.teacher if resolved.version is None else f"{resolved.name}@{resolved.version}"
+    return job.model_copy(update={"training": job.training.model_copy(update={"teacher": pinned})}), dataset
+
+
+def _same_split(job: Job, teacher: OpenedBundle) -> tuple[str, ...]:
+    """A teacher that learned from the student's test texts makes its result look better than it is."""
+    theirs, keys = Job.model_validate(teacher.manifest.job), {"source", "validation", "test", "seed"}
+    if job.data.model_dump(include=keys) == theirs.data.model_dump(include=keys):
+        return ()
+    return ("the teacher learned from another split or source: it may have seen texts of this test split",)
