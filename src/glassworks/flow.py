@@ -26,8 +26,7 @@ from glassworks.contracts import (
     Task,
 )
 from glassworks.optimization.report import OptimizationReport
-from glassworks.optimization.search import CALIBRATION_ROWS, Trial, first_runtime
-from glassworks.optimization.search import optimize as search
+from glassworks.optimization.search import CALIBRATION_ROWS, Trial, first_runtime, optimize as search
 from glassworks.packaging.assemble import Parts, assemble, files_of
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import OpenedBundle

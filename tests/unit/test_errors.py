@@ -4,8 +4,7 @@ import inspect
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from glassworks import errors
 from glassworks.errors import ConfigError, GlassworksError

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from glassworks.errors import BundleError, GlassworksError, InputError, NotFound, Tampered, UnsafePath
 from glassworks.packaging.archive import Limits, pack_bundle, unpack_bundle

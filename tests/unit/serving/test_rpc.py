@@ -9,8 +9,7 @@ from typing import Any
 
 import hpack
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from tests.unit.serving.frames import LIMIT, PATH, Client, framed, run
 
 from glassworks.errors import InputError, NotFound, Overloaded

@@ -6,8 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from tests.unit.serving.access.hands import NOON_S, Hands
 
 from glassworks.errors import Forbidden, LimitExceeded, Unauthenticated

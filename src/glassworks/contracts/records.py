@@ -1,0 +1,233 @@
+"""The records that pass between the abstractions.
+
+Shape letters: N examples, C channels, H height, W width, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.generic]
+    Tensors = Mapping[str, Array]
+
+Datatype = Literal[
+    "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
+    "FP16", "FP32", "FP64", "BF16", "BYTES",
+]  # fmt: skip
+Precision = Literal["fp32", "bf16", "int8"]
+Device = Literal["cpu", "cuda"]
+
+
+class Record(BaseModel):
+    """A frozen, typed value that can be written as JSON; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TensorSpec(Record):
+    """One tensor of a signature, in the Open Inference Protocol's terms; -1 is a variable dimension."""
+
+    name: str
+    datatype: Datatype
+    shape: tuple[int, ...]
+
+
+class Signature(Record):
+    """What goes in and what comes out."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class Measurement(Record):
+    """A metric with its interval: `interval` is the 95 % one, from `examples` examples."""
+
+    value: float
+    interval: tuple[float, float]
+    examples: int
+    higher_is_better: bool = True
+
+
+class Artifact(Record):
+    """One executable file of a model, and what a runtime must know to open it.
+
+    `file` is relative to the folder that holds the artifact (a bundle or a run), and so are the files `beside` it
+    that its task needs, such as a tokenizer. `role` says what the graph computes: `predict` (inputs -> outputs),
+    `gradient` (input, target -> scores, gradient), `cam` (input, target -> scores, map) or `embed`
+    (tokens -> what `gradient` takes). `computes_fp32` names the layers of a less precise artifact that compute in
+    fp32 all the same.
+    """
+
+    role: str
+    format: str
+    file: str
+    beside: tuple[str, ...] = ()
+    precision: Precision = "fp32"
+    runtime: str = ""
+    threads: int = 1
+    made_by: str = ""
+    computes_fp32: tuple[str, ...] = ()
+
+
+class Candidate(Record):
+    """A row of the optimization table: one artifact in one runtime, measured.
+
+    Latencies are of one call, in milliseconds, keyed by batch size. `excluded` says why a
+    candidate was not measured or may not be chosen; it is empty otherwise. `size_bytes` is that of all files that
+    it is served from, `computes_fp32` that of its artifact.
+    """
+
+    name: str
+    engine: str
+    precision: Precision
+    latency_p50_ms: dict[int, float] = {}
+    latency_p99_ms: dict[int, float] = {}
+    size_bytes: int = 0
+    metrics: dict[str, Measurement] = {}
+    computes_fp32: tuple[str, ...] = ()
+    excluded: str = ""
+
+
+class Lineage(Record):
+    """Where a bundle came from."""
+
+    run: str = ""
+    data: str = ""
+    parent: str = ""
+    passes: tuple[str, ...] = ()
+    weights_sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """An artifact with the folder it lies in."""
+
+    artifact: Artifact
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        return self.folder / self.artifact.file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """One part of a data set. `x` is as the task stores it: pictures uint8 N H W C, texts an object array of str.
+
+    `y` is int64 N, or 0 and 1 in int64 N K where an example has several labels. `soft` are a teacher's probabilities
+    (N K) to learn from.
+    """
+
+    x: Array
+    y: NDArray[np.int64]
+    soft: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Prepared data: no example, exact or near, stands in two splits.
+
+    `splits` has the keys `train`, `validation` and `test`; `findings` are sentences for people.
+    """
+
+    name: str
+    fingerprint: str
+    classes: tuple[str, ...]
+    splits: Mapping[str, Split]
+    findings: tuple[str, ...] = ()
+
+    @property
+    def examples(self) -> int:
+        return sum(len(split) for split in self.splits.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A trained model in memory. `network` belongs to its family; nobody else looks inside."""
+
+    family: str
+    network: Any
+    signature: Signature
+    preprocessing: Mapping[str, Any]
+    weights_sha256: str
+    metrics: Mapping[str, Measurement]
+    run: str
+    resumed: bool
+    seconds: float
+    history: tuple[Mapping[str, float], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Differentiable:
+    """A trained network as `explanation.compile` traces it.
+
+    `network` maps one float input (N ...) to scores (N K) and equals `head(features(x))`, where
+    `features` ends at the last spatial activation (N C h w); both are None for a network without one.
+    `example` is an input of at least two rows. All are PyTorch objects in evaluation mode. `free` counts the leading
+    dimensions of the input that may have any size: 1, or 2 for sequences (N T D).
+    """
+
+    network: Any
+    example: Any
+    features: Any = None
+    head: Any = None
+    free: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How much an explanation may cost; None is without limit."""
+
+    milliseconds: float | None = None
+    tolerance: float = 0.01
+    max_steps: int = 257
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attribution:
+    """What a method found, before it is graded.
+
+    `values` has the input's shape. `gap` is |sum(values) - (score - baseline_score)| over
+    |score - baseline_score| (Sundararajan et al. 2017, completeness); None where the method
+    makes no such promise. Counts are rows, not calls.
+    """
+
+    values: NDArray[np.float32]
+    score: float
+    baseline_score: float | None = None
+    gap: float | None = None
+    forward: int = 0
+    backward: int = 0
+    converged: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """An attribution with its grade and what it belongs to.
+
+    `spans` are (start, end) characters of the text that the values belong to, one a value; together they are the text.
+    """
+
+    method: str
+    target: int
+    label: str
+    input: str
+    attribution: Attribution
+    outputs: Mapping[str, Array]
+    seed: int
+    artifact_sha256: str
+    milliseconds: float
+    quality: Mapping[str, float] = field(default_factory=dict)
+    spans: tuple[tuple[int, int], ...] = ()
