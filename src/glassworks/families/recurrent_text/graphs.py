@@ -44,16 +44,16 @@ class Weights:
         self.out, self.out_bias = share * state["out.weight"].T, share * state["out.bias"]
         self.says, self.says_bias = state["says"].copy(), (1 - share) * state["bias"]
         self.says[:, :-1] *= 1 - share
-        self.hidden, self.labels = network.recurrent.hidden_size, len(self.out_bias)
+        self.hidden, self.labels = network.forth.hidden_size, len(self.out_bias)
         order = _GRU if network.cell == "gru" else _LSTM
         self.directions = [
             _Direction(
                 *(
-                    _ordered(state[f"recurrent.{name}_l0{end}"], order)
+                    _ordered(state[f"{layer}.{name}_l0"], order)
                     for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
                 )
             )
-            for end in ("", "_reverse")
+            for layer in ("forth", "back")
         ]
 
 

@@ -30,7 +30,7 @@ class RecurrentText(nn.Module):
         self.cell = cell
         self.embedding = nn.Embedding(tokens, width, padding_idx=0)
         layer = nn.GRU if cell == "gru" else nn.LSTM
-        self.recurrent = layer(width, hidden, batch_first=True, bidirectional=True)
+        self.forth, self.back = (layer(width, hidden, batch_first=True) for _ in range(2))
         self.attention = nn.Linear(2 * hidden, _ATTENTION)
         self.query = nn.Linear(_ATTENTION, 1, bias=False)
         self.out = nn.Linear(4 * hidden, labels)
@@ -45,17 +45,24 @@ class RecurrentText(nn.Module):
 
     def classify(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         """Scores (N K) of token vectors (N T D)."""
-        packed = nn.utils.rnn.pack_padded_sequence(
-            self.dropout(vectors), lengths.cpu(), batch_first=True, enforce_sorted=False
-        )
-        states, _ = nn.utils.rnn.pad_packed_sequence(self.recurrent(packed)[0], batch_first=True)
-        states = self.dropout(states)
+        states = self.dropout(self._states(self.dropout(vectors), lengths))
         there = torch.arange(states.shape[1], device=states.device) < lengths[:, None].to(states.device)
         weight = self.query(torch.tanh(self.attention(states))).squeeze(2).masked_fill(~there, -torch.inf).softmax(1)
         mean = (weight[:, :, None] * states).sum(1)
         largest = states.masked_fill(~there[:, :, None], -torch.inf).amax(1)
         scores: Tensor = self.out(self.dropout(torch.cat([mean, largest], dim=1)))
         return scores
+
+    def _states(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Both directions (N T 2H); the second reads each text from its own end.
+
+        Without packing, which on a CPU takes twice the time. What stands behind a text's end changes nothing in it.
+        """
+        place = torch.arange(vectors.shape[1], device=vectors.device)
+        last = lengths[:, None].to(vectors.device) - 1
+        turned = torch.where(place <= last, last - place, place)[:, :, None]
+        back, _ = self.back(vectors.gather(1, turned.expand_as(vectors)))
+        return torch.cat([self.forth(vectors)[0], back.gather(1, turned.expand_as(back))], dim=2)
 
     def linear(self, pieces: Tensor) -> Tensor:
         """Scores (N K) of pieces (N M; 0 fills up) by the linear classifier alone."""

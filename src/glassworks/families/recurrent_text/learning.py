@@ -1,0 +1,104 @@
+"""What the common loop optimizes: the network alone, on texts with some tokens hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from glassworks.config import Job
+from glassworks.families.recurrent_text.network import RecurrentText
+from glassworks.families.recurrent_text.reading import Read
+from glassworks.training.calibration import negative_log_likelihood
+from glassworks.training.loop import Learner, Plan
+from glassworks.training.schedules import cosine
+from glassworks.training.text import class_weights, like_length, text_loss
+from glassworks.training.vocabulary import PADDING, UNKNOWN
+
+_EPOCHS, _BATCH, _RATE, _VECTOR_RATE = 6, 64, 2e-3, 5e-4
+_WORD_DROPOUT, _SMOOTHING = 0.25, 0.1
+_MIN_STEPS = 300
+_ROWS = 128
+
+
+def learner(network: RecurrentText, learning: Read, held: Read, job: Job) -> Learner:
+    """Texts of like length in one batch; token vectors, which begin with a meaning, change more slowly."""
+    lengths = torch.tensor([len(each) for each in learning.ids])
+    batch = _batch_size(job, len(learning))
+    rate, vectors = job.training.learning_rate or _RATE, network.embedding.weight
+    rest = [parameter for parameter in network.parameters() if parameter is not vectors]
+    groups = [
+        {"params": [vectors], "lr": rate * _VECTOR_RATE / _RATE, "weight_decay": 0.0},
+        {"params": rest, "lr": rate, "weight_decay": 0.01},
+    ]
+    return Learner(
+        network=network,
+        optimizers=(torch.optim.AdamW(groups),),
+        examples=len(learning),
+        loss=_loss(network, learning, job),
+        evaluate=lambda: _evaluate(network, held),
+        arrange=lambda order: like_length(order, lengths, batch),
+    )
+
+
+def plan(job: Job, examples: int, started: float) -> Plan:
+    """Few texts are read more often: at least 300 steps."""
+    options, batch = job.training, _batch_size(job, examples)
+    return Plan(
+        epochs=options.epochs or max(_EPOCHS, -(-_MIN_STEPS * batch // examples)),
+        batch_size=batch,
+        schedule=cosine(warm_up=0.05),
+        seed=options.seed,
+        metric="accuracy",
+        budget_s=options.budget,
+        started=started,
+        average_tail=0.2,
+        patience=options.patience,
+        checkpoint_every_s=options.checkpoint_every,
+    )
+
+
+def scores_of(network: RecurrentText, read: Read) -> NDArray[np.float32]:
+    """Scores (N K) of the network alone."""
+    network.eval()
+    device = network.embedding.weight.device
+    found = np.zeros((len(read), len(network.bias)), np.float32)
+    order = np.argsort([len(each) for each in read.ids], kind="stable")
+    with torch.inference_mode():
+        for begin in range(0, len(order), _ROWS):
+            rows = order[begin : begin + _ROWS]
+            ids, count = read.batch(rows.tolist())
+            found[rows] = network(ids.to(device), count).float().cpu().numpy()
+    return found
+
+
+def _batch_size(job: Job, examples: int) -> int:
+    return job.training.batch_size or (_BATCH if examples >= 2000 else 16)
+
+
+def _loss(network: RecurrentText, learning: Read, job: Job) -> Callable[[Tensor], Tensor]:
+    targets, device = torch.from_numpy(learning.targets), network.embedding.weight.device
+    soft = torch.from_numpy(learning.soft) if learning.soft is not None else None
+    balanced = job.training.class_weights == "balanced"
+    weights = class_weights(targets, len(network.bias)) if balanced else None
+
+    def loss(rows: Tensor) -> Tensor:
+        ids, count = learning.batch(rows.tolist())
+        ids = torch.where((torch.rand(ids.shape) < _WORD_DROPOUT) & (ids != PADDING), UNKNOWN, ids)
+        scores = network(ids.to(device), count)
+        return text_loss(scores, targets[rows], soft[rows] if soft is not None else None, weights, _SMOOTHING)
+
+    return loss
+
+
+def _evaluate(network: RecurrentText, held: Read) -> Mapping[str, float]:
+    scores = scores_of(network, held)
+    network.train()
+    found = (scores > 0) if held.targets.ndim == 2 else scores.argmax(axis=1)
+    return {
+        "accuracy": float(np.mean(found == held.targets)),
+        "validation_loss": negative_log_likelihood(scores, held.targets),
+    }
