@@ -1,0 +1,111 @@
+"""How far the families beat n-grams on Chinese reviews, on splits that do not leak.
+
+    python benchmarks/reviews.py [SEEDS] [FIRST]     # seeds measured before are kept
+
+`sample:zh-reviews`, one thread. A seed is another split and another start. Everything is chosen on validation texts:
+epochs and sizes by the recipes, the classifier's strength, the network's part, and the best of the families. The whole
+test split of each seed is looked at once, by the exported fp32 graph from strings to labels.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from report import interval, publish
+
+from glassworks.catalog import get
+from glassworks.config import DataConfig, Job, TrainingConfig
+from glassworks.contracts import Dataset, Family, Opened, Split, Task
+from glassworks.data.text.baseline import baseline_probabilities
+from glassworks.optimization.measure import predict_all
+from glassworks.optimization.search import first_runtime
+from glassworks.runtimes import open_session
+from glassworks.training.progress import Silent
+
+SOURCE, UNLABELED = "sample:zh-reviews", "sample:zh-news"
+FAMILIES = ("recurrent_text", "transformer_text")
+KEPT = Path(__file__).parent / "results" / "reviews.json"
+
+
+def job(family: str, seed: int) -> Job:
+    """The family's defaults."""
+    return Job(
+        name="reviews",
+        family=family,
+        data=DataConfig(source=SOURCE, unlabeled=UNLABELED, seed=seed),
+        training=TrainingConfig(seed=seed, threads=1),
+    )
+
+
+def right(probabilities: NDArray[np.generic], split: Split) -> float:
+    """Accuracy."""
+    return float(np.mean(np.asarray(probabilities).argmax(axis=1) == split.y))
+
+
+def of_family(family_name: str, seed: int, dataset: Dataset) -> dict[str, float]:
+    """Accuracy on validation and test texts, calibration errors and seconds."""
+    work, family = job(family_name, seed), get(Family, family_name)
+    task = get(Task, family.task)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        model = family.train(dataset, work, folder, Silent())
+        (folder / "build").mkdir()
+        artifact = first_runtime(family.export(model, folder / "build"), 1)
+        session = open_session(task, Opened(artifact=artifact, folder=folder / "build"), model.preprocessing)
+        found = {
+            f"{family_name} {name}": right(predict_all(session, task.encode(split.x, model.preprocessing)), split)
+            for name, split in dataset.splits.items()
+            if name != "train"
+        }
+    errors = {f"{family_name} {name}": model.preprocessing[name] for name in _ERRORS}
+    return {**found, **errors, f"{family_name} seconds": model.seconds}
+
+
+_ERRORS = ("calibration_error_before", "calibration_error_after")
+
+
+def of_seed(seed: int) -> dict[str, float]:
+    """The n-gram classifier and each family on one split."""
+    dataset = get(Family, FAMILIES[0]).prepare(job(FAMILIES[0], seed))
+    baseline = right(baseline_probabilities(dataset.splits, len(dataset.classes)), dataset.splits["test"])
+    row: dict[str, float] = {"seed": seed, "n-grams test": baseline, "test_examples": len(dataset.splits["test"])}
+    for family in FAMILIES:
+        row |= of_family(family, seed, dataset)
+    best = max(FAMILIES, key=lambda family: row[f"{family} validation"])
+    return {**row, "best test": row[f"{best} test"]}
+
+
+def tell(rows: list[dict[str, float]]) -> None:
+    """Table and JSON."""
+    names = ("n-grams", *FAMILIES, "best")
+    figures = {name: interval([row[f"{name} test"] for row in rows]) for name in names}
+    over = {name: interval([row[f"{name} test"] - row["n-grams test"] for row in rows]) for name in names[1:]}
+    bars = {"recurrent_text": ">= 0.005", "best": ">= 0.015"}
+    publish(
+        "reviews",
+        {"source": SOURCE, "seeds": rows, "figures": figures, "over_ngrams": over},
+        [
+            *((f"{name}: test accuracy, mean [95 %]", _shown(value), "") for name, value in figures.items()),
+            *((f"{name} over n-grams, mean [95 %]", _shown(value), bars.get(name, "")) for name, value in over.items()),
+        ],
+    )
+
+
+def _shown(value: tuple[float, float, float]) -> str:
+    return "{:.4f} [{:.4f}, {:.4f}]".format(*value)
+
+
+def main(seeds: int, first: int) -> None:
+    for seed in range(first, first + seeds):
+        row = of_seed(seed)
+        before = json.loads(KEPT.read_text(encoding="utf-8"))["seeds"] if KEPT.exists() else []
+        tell(sorted([row, *(each for each in before if each["seed"] != seed)], key=lambda each: each["seed"]))
+
+
+if __name__ == "__main__":
+    main(*(int(value) for value in sys.argv[1:3]), *((5, 0)[len(sys.argv) - 1 :]))
