@@ -1,0 +1,1 @@
+"""A package of its own, since an installed library brings a package of this name too."""
