@@ -1,6 +1,6 @@
 """How far the families beat n-grams on Chinese reviews, on splits that do not leak.
 
-    python benchmarks/reviews.py [SEEDS] [FIRST]     # seeds measured before are kept
+    python benchmarks/reviews.py [SEEDS] [FIRST] [FAMILY ...]     # what was measured before is kept
 
 `sample:zh-reviews`, one thread. A seed is another split and another start. Everything is chosen on validation texts:
 epochs and sizes by the recipes, the classifier's strength, the network's part, and the best of the families. The whole
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ from glassworks.runtimes import open_session
 from glassworks.training.progress import Silent
 
 SOURCE, UNLABELED = "sample:zh-reviews", "sample:zh-news"
-FAMILIES = ("recurrent_text", "transformer_text")
+FAMILIES = ("recurrent_text",)
+Row = dict[str, float]
 KEPT = Path(__file__).parent / "results" / "reviews.json"
 
 
@@ -69,26 +71,36 @@ def of_family(family_name: str, seed: int, dataset: Dataset) -> dict[str, float]
 _ERRORS = ("calibration_error_before", "calibration_error_after")
 
 
-def of_seed(seed: int) -> dict[str, float]:
-    """The n-gram classifier and each family on one split."""
-    dataset = get(Family, FAMILIES[0]).prepare(job(FAMILIES[0], seed))
-    baseline = right(baseline_probabilities(dataset.splits, len(dataset.classes)), dataset.splits["test"])
-    row: dict[str, float] = {"seed": seed, "n-grams test": baseline, "test_examples": len(dataset.splits["test"])}
-    for family in FAMILIES:
-        row |= of_family(family, seed, dataset)
-    best = max(FAMILIES, key=lambda family: row[f"{family} validation"])
-    return {**row, "best test": row[f"{best} test"]}
+def of_seed(seed: int, families: Sequence[str], row: Row) -> Iterator[Row]:
+    """The n-gram classifier and each family on one split; what was measured before stands in `row`."""
+    dataset = get(Family, families[0]).prepare(job(families[0], seed))
+    if "n-grams test" not in row:
+        probabilities = baseline_probabilities(dataset.splits, len(dataset.classes))
+        row |= {"n-grams test": right(probabilities, dataset.splits["test"])}
+    for family in families:
+        row |= {"seed": seed, "test_examples": len(dataset.splits["test"]), **of_family(family, seed, dataset)}
+        yield row
 
 
-def tell(rows: list[dict[str, float]]) -> None:
-    """Table and JSON."""
-    names = ("n-grams", *FAMILIES, "best")
+def kept() -> dict[int, Row]:
+    """What was measured before, by seed."""
+    rows: list[Row] = json.loads(KEPT.read_text(encoding="utf-8"))["seeds"] if KEPT.exists() else []
+    return {int(row["seed"]): row for row in rows}
+
+
+def tell(rows: Sequence[Row]) -> None:
+    """Table and JSON, of the families that all these seeds have; the best of them by validation texts."""
+    families = [name.removesuffix(" test") for name in rows[0] if name.endswith("_text test")]
+    families = [name for name in families if all(f"{name} test" in row for row in rows)]
+    for row in rows:
+        row["best test"] = row[f"{max(families, key=lambda name, row=row: row[f'{name} validation'])} test"]
+    names = ("n-grams", *families, "best")
     figures = {name: interval([row[f"{name} test"] for row in rows]) for name in names}
     over = {name: interval([row[f"{name} test"] - row["n-grams test"] for row in rows]) for name in names[1:]}
     bars = {"recurrent_text": ">= 0.005", "best": ">= 0.015"}
     publish(
         "reviews",
-        {"source": SOURCE, "seeds": rows, "figures": figures, "over_ngrams": over},
+        {"source": SOURCE, "seeds": list(rows), "figures": figures, "over_ngrams": over},
         [
             *((f"{name}: test accuracy, mean [95 %]", _shown(value), "") for name, value in figures.items()),
             *((f"{name} over n-grams, mean [95 %]", _shown(value), bars.get(name, "")) for name, value in over.items()),
@@ -100,12 +112,14 @@ def _shown(value: tuple[float, float, float]) -> str:
     return "{:.4f} [{:.4f}, {:.4f}]".format(*value)
 
 
-def main(seeds: int, first: int) -> None:
+def main(arguments: Sequence[str]) -> None:
+    numbers = [int(value) for value in arguments if value.isdigit()]
+    families = [value for value in arguments if not value.isdigit()] or FAMILIES
+    seeds, first = (*numbers, *(5, 0)[len(numbers) :])
     for seed in range(first, first + seeds):
-        row = of_seed(seed)
-        before = json.loads(KEPT.read_text(encoding="utf-8"))["seeds"] if KEPT.exists() else []
-        tell(sorted([row, *(each for each in before if each["seed"] != seed)], key=lambda each: each["seed"]))
+        for row in of_seed(seed, families, dict(kept().get(seed, {}))):
+            tell([each for _, each in sorted({**kept(), seed: row}.items())])
 
 
 if __name__ == "__main__":
-    main(*(int(value) for value in sys.argv[1:3]), *((5, 0)[len(sys.argv) - 1 :]))
+    main(sys.argv[1:])
