@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import pytest
 
 from glassworks.data.text.planted import planted_text
-from glassworks.training.vocabulary import PADDING, UNKNOWN, first_vectors, learn_tokenizer
+from glassworks.training.vocabulary import PADDING, UNKNOWN, Kind, first_vectors, learn_tokenizer
 
 
 def planted(count: int = 300) -> list[str]:
@@ -17,17 +15,15 @@ def planted(count: int = 300) -> list[str]:
     return [planted_text(generator, ("negative", "positive")[row % 2], 12) for row in range(count)]
 
 
-@pytest.mark.parametrize("kind", ["subwords", "characters"])
-def test_the_same_texts_give_the_same_tokens(
-    kind: Literal["subwords", "characters"], capfd: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("kind", ["words", "subwords", "characters"])
+def test_the_same_texts_give_the_same_tokens(kind: Kind, capfd: pytest.CaptureFixture[str]) -> None:
     made = {learn_tokenizer(planted(), 200, kind).to_str() for _ in range(3)}
     assert len(made) == 1
     assert capfd.readouterr().out == ""
 
 
-@pytest.mark.parametrize("kind", ["subwords", "characters"])
-def test_width_case_and_spaces_are_made_one(kind: Literal["subwords", "characters"]) -> None:
+@pytest.mark.parametrize("kind", ["words", "subwords", "characters"])
+def test_width_case_and_spaces_are_made_one(kind: Kind) -> None:
     tokenizer = learn_tokenizer(planted(), 200, kind)
     plain = tokenizer.encode("the book on monday", add_special_tokens=False).ids
     assert UNKNOWN not in plain
@@ -36,6 +32,12 @@ def test_width_case_and_spaces_are_made_one(kind: Literal["subwords", "character
     unknown = tokenizer.encode("龘", add_special_tokens=False)
     assert unknown.ids == [UNKNOWN]
     assert unknown.offsets == [(0, 1)]
+
+
+def test_chinese_is_cut_into_words_and_rare_ones_into_characters() -> None:
+    tokenizer = learn_tokenizer(["这本书的包装很好", "包装和颜色都很好", "颜色很好看", "看颜"] * 3, 60, "words")
+    assert tokenizer.encode("颜色和包装很好").tokens == ["颜色", "和", "包装", "很", "好"]
+    assert tokenizer.encode("好颜").tokens == ["好", "颜"]
 
 
 def test_words_in_like_company_get_like_vectors() -> None:

@@ -19,13 +19,13 @@ class RecurrentTextConfig(Record):
 
     cell: Literal["gru", "lstm"] = "gru"
     """`lstm` is about twice as quick in int8 as in fp32; an int8 `gru` is slower than fp32 for one text at a time."""
-    tokens: Literal["subwords", "characters"] = "subwords"
-    """What the network reads; both are learned from the training texts."""
+    tokens: Literal["words", "subwords", "characters"] = "words"
+    """What the network reads, learned from the training texts; `subwords` for languages that compound words."""
     vocabulary: int = Field(default=12_000, ge=16, le=100_000)
     """Most different tokens."""
     width: int = Field(default=128, ge=4, le=1024)
     """Values a token."""
-    hidden: int = Field(default=64, ge=4, le=1024)
+    hidden: int = Field(default=96, ge=4, le=1024)
     """Values a direction of the recurrent layer."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
     """Share of values left out while training; large, for few texts."""

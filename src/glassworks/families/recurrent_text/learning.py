@@ -18,7 +18,7 @@ from glassworks.training.schedules import cosine
 from glassworks.training.text import class_weights, like_length, text_loss
 from glassworks.training.vocabulary import PADDING, UNKNOWN
 
-_EPOCHS, _BATCH, _RATE, _VECTOR_RATE = 6, 64, 2e-3, 5e-4
+_EPOCHS, _BATCH, _RATE, _VECTOR_RATE = 8, 64, 2e-3, 5e-4
 _WORD_DROPOUT, _SMOOTHING = 0.25, 0.1
 _MIN_STEPS = 300
 _ROWS = 128
