@@ -31,7 +31,7 @@ class RecurrentTextConfig(Record):
     """Share of values left out while training; large, for few texts."""
     pieces: int = Field(default=60_000, ge=1, le=1_000_000)
     """Most different pieces of texts that the linear classifier beside the network keeps."""
-    max_tokens: int = Field(default=128, ge=8, le=4096)
+    max_tokens: int = Field(default=256, ge=8, le=4096)
     """Tokens of a window; longer texts are read in several."""
     coverage: float = Field(default=0.9, gt=0.5, lt=1)
     """Share of texts whose label set shall hold the true label."""
