@@ -145,8 +145,8 @@ class ServingConfig(Record):
     """File for one JSON line a request; `-` is the standard error output."""
     traces: str = ""
     """URL of an OpenTelemetry collector (OTLP over HTTP)."""
-    explain_in: Literal["process", "thread"] = "process"
-    """Where explanations are computed: in a process of their own, which leaves predictions the core, or on a thread."""
+    explain_in: Literal["process", "thread"] = "thread"
+    """Where explanations are computed: on a thread, or in a process of their own, for a server at full load."""
     max_batch: int = Field(default=32, ge=1)
     """Rows computed together at most."""
     max_queue: int = Field(default=1024, ge=1)

@@ -21,7 +21,7 @@ LONG = request(64, parameters={"method": "occlusion"})
 
 @pytest.fixture
 def server(tiny_bundle: Bundle, tmp_path: Path) -> Iterator[Server]:
-    with serving(tmp_path, str(tiny_bundle.folder)) as running:
+    with serving(tmp_path, str(tiny_bundle.folder), "--explain-in", "process") as running:
         yield running
 
 
@@ -122,11 +122,11 @@ def test_a_server_that_is_told_to_stop_ends_it_after_the_last_answer(number: int
 
 
 def test_a_thread_explains_where_that_is_asked_for(tiny_bundle: Bundle, tmp_path: Path) -> None:
-    with serving(tmp_path, str(tiny_bundle.folder), "--explain-in", "thread") as server:
+    with serving(tmp_path, str(tiny_bundle.folder)) as server:
         status, threaded = server.post("explain", BODY)
         assert status == 200
         assert children(server) == []
-    with serving(tmp_path, str(tiny_bundle.folder)) as server:
+    with serving(tmp_path, str(tiny_bundle.folder), "--explain-in", "process") as server:
         status, apart = server.post("explain", BODY)
         assert status == 200
     for answer in (apart, threaded):

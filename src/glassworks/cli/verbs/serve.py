@@ -35,7 +35,7 @@ def serve(
     tls_key: Annotated[str, typer.Option(help="Its key, a PEM file.")] = "",
     access_log: Annotated[str, typer.Option(help="File for a JSON line a request; - is stderr.")] = "",
     traces: Annotated[str, typer.Option(help="URL of an OpenTelemetry collector (OTLP over HTTP).")] = "",
-    explain_in: Annotated[str, typer.Option(help="process (leaves predictions the core) or thread.")] = "process",
+    explain_in: Annotated[str, typer.Option(help="thread, or process (for a server at full load).")] = "thread",
     max_batch: Annotated[int, typer.Option(min=1, help="Rows computed together.")] = 32,
     max_queue: Annotated[int, typer.Option(min=1, help="Rows that may wait; beyond it callers get 503.")] = 1024,
     max_body_bytes: Annotated[int, typer.Option(min=1024, help="Largest request body.")] = 64 * 2**20,
