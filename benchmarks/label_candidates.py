@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 from report import publish
 
+from glassworks.data.intervals import wilson
 from glassworks.data.text.sources import read_texts
-from glassworks.data.text.study import study_texts, wilson
+from glassworks.data.text.study import study_texts
 
 JUDGED = Path(__file__).parent / "judgements" / "zh_reviews_candidates.csv"
 SAMPLE = 100

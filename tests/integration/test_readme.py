@@ -14,7 +14,7 @@ from tests.pages import fenced, page_of
 from glassworks.catalog import found, get
 from glassworks.cli.app import app
 from glassworks.config import Job, load_job, validate
-from glassworks.contracts import Family
+from glassworks.contracts import Family, Record
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "README.zh-CN.md")
@@ -67,12 +67,12 @@ def test_the_job_files_shown_are_valid(document: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.name)
 def test_the_job_files_of_the_examples_are_valid(path: Path) -> None:
-    known(load_job(path))
+    assert isinstance(known(load_job(path)), get(Family, load_job(path).family).config)
 
 
-def known(job: Job) -> None:
-    """Raises ConfigError unless the job's family knows all keys of its table."""
-    validate(get(Family, job.family).config, job.model, where=f"job '{job.name}'", prefix="model.")
+def known(job: Job) -> Record:
+    """The job's table; raises ConfigError unless the family knows all its keys."""
+    return validate(get(Family, job.family).config, job.model, where=f"job '{job.name}'", prefix="model.")
 
 
 @pytest.mark.parametrize("page", PAGES)

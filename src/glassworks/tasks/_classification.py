@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.contracts import Measurement
+from glassworks.data.intervals import Z, wilson
 from glassworks.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 OUTPUT = "probabilities"
 _TOP = 5
-_Z = 1.959963984540054
-"""Of the normal distribution, 95 % lie within this many standard deviations."""
 _RESAMPLES = 200
 _SMALLEST = 1e-12
 """A probability of 0 for what happened would cost infinitely much; float32 softmax can give it."""
@@ -46,14 +45,9 @@ def spread(baseline: float | Array | None, shape: tuple[int, ...]) -> NDArray[np
 
 
 def accuracy(predicted: NDArray[np.int64], targets: NDArray[np.int64]) -> Measurement:
-    """With the score interval of Wilson (1927), which holds for few examples and near 0 and 1."""
-    n = len(targets)
-    share = float(np.mean(predicted == targets))
-    center = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    # At 0 and 1 the bound is the share itself, which rounding may miss.
-    low, high = min(max(0.0, center - half), share), max(min(1.0, center + half), share)
-    return Measurement(value=share, interval=(low, high), examples=n)
+    """With its score interval."""
+    hits, n = int(np.sum(predicted == targets)), len(targets)
+    return Measurement(value=hits / n, interval=wilson(hits, n), examples=n)
 
 
 def macro_f1(predicted: NDArray[np.int64], targets: NDArray[np.int64]) -> Measurement:
@@ -93,7 +87,7 @@ def log_loss(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> 
     n = len(targets)
     losses = -np.log(np.maximum(probabilities[np.arange(n), targets], _SMALLEST))
     value = float(losses.mean())
-    half = _Z * float(losses.std()) / math.sqrt(n)
+    half = Z * float(losses.std()) / math.sqrt(n)
     return Measurement(value=value, interval=(max(0.0, value - half), value + half), examples=n, higher_is_better=False)
 
 

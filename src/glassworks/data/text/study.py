@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from glassworks.catalog import require
 from glassworks.contracts import Measurement
+from glassworks.data.intervals import wilson
 from glassworks.data.splits import NEEDED, split
 from glassworks.data.text.baseline import Counts, choose_texts, count_pieces, cross_validated, fit_baseline
 from glassworks.data.text.checks import LabelCandidate, TextReport, check_texts
@@ -17,7 +17,6 @@ from glassworks.data.text.collection import Texts
 from glassworks.data.text.dataset import kept_rows, split_rows, strata
 from glassworks.data.text.duplicates import find_copies
 
-_Z = 1.959963984540054
 _SHOWN = 60
 
 
@@ -54,15 +53,6 @@ def _measured(
     right = predicted == y[test]
     low, high = wilson(int(right.sum()), right.size)
     return Measurement(value=float(right.mean()), interval=(low, high), examples=len(test))
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """The 95 % score interval of a share (Wilson 1927)."""
-    share = hits / n
-    center = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    # At 0 and 1 the bound is the share itself, which rounding may miss.
-    return min(max(0.0, center - half), share), max(min(1.0, center + half), share)
 
 
 def _candidates(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from glassworks.data.intervals import wilson
 from glassworks.data.text.checks import TextReport, check_texts
 from glassworks.data.text.collection import Texts, collect
 from glassworks.data.text.planted import planted_text
 from glassworks.data.text.sources import read_texts
-from glassworks.data.text.study import study_texts, wilson
+from glassworks.data.text.study import study_texts
 
 LABELS = ("negative", "positive")
 
