@@ -187,7 +187,8 @@ class Family(ABC):
     """Validates the job's `[model]` table."""
     explainers: ClassVar[tuple[str, ...]]
     unsupported: ClassVar[Mapping[str, str]] = {}
-    """Stage -> a reason that users can read, for stages this family cannot do."""
+    """Stage -> a reason that users can read, for stages this family cannot do. `learn`: its `train` returns what the
+    job declares, so no loss falls and no seed matters; `distill`: it takes no teacher."""
     needs: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
