@@ -59,7 +59,8 @@ def get(contract: type[_T], name: str) -> _T:
         kind = contract.__name__.lower()
         raise NotFound(f"there is no {kind} '{name}'", f"available: {', '.join(everything) or 'none'}")
     implementation = everything[name]
-    require(getattr(implementation, "needs", ()), f"{contract.__name__.lower()} '{name}'")
+    extra = getattr(implementation, "extra", "train")
+    require(getattr(implementation, "needs", ()), f"{contract.__name__.lower()} '{name}'", extra)
     return implementation
 
 

@@ -53,25 +53,37 @@ def decode_picture(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     16-bit gray is scaled to 8 bits, transparency is laid on white, CMYK becomes RGB.
     Raises InputError when `data` is no picture, is damaged, or holds more than `max_pixels` pixels.
     """
+    with open_picture(data) as image:
+        width, height = image.size
+        if width * height > max_pixels:
+            raise too_many_pixels(width, height, max_pixels)
+        try:
+            return as_picture(_pixels(_upright(image)))
+        except _DECODER_FAULTS as error:
+            raise _damaged(f"{image.format} picture", error) from None
+
+
+def open_picture(data: bytes) -> Image.Image:
+    """A picture file whose head was read: its `format`, `mode` and `size` are known, nothing is decoded.
+
+    Raises InputError when `data` is no picture, or when its size alone is an attack.
+    """
     try:
-        image = Image.open(io.BytesIO(data), formats=_FORMATS)
+        return Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
         raise InputError(
             f"the {len(data):,} bytes given are not a picture (they begin with {data[:8]!r})",
             f"give a whole {_READABLE} file of at least 1 x 1 pixel",
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_large("too many", max_pixels) from None
+        raise _too_large("too many", MAX_PIXELS) from None
     except _DECODER_FAULTS as error:
         raise _damaged("picture", error) from None
-    with image:
-        width, height = image.size
-        if width * height > max_pixels:
-            raise _too_large(f"{width:,} x {height:,} = {width * height:,}", max_pixels)
-        try:
-            return as_picture(_pixels(_upright(image)))
-        except _DECODER_FAULTS as error:
-            raise _damaged(f"{image.format} picture", error) from None
+
+
+def too_many_pixels(width: int, height: int, max_pixels: int) -> InputError:
+    """The error for a picture that is too large to be decoded."""
+    return _too_large(f"{width:,} x {height:,} = {width * height:,}", max_pixels)
 
 
 def as_picture(pixels: NDArray[np.uint8]) -> Picture:
