@@ -250,17 +250,17 @@ def _publish(
 
 
 def _with_reference(served: Artifact, exported: Artifact, compiled: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
-    """What is not served in fp32 keeps the fp32 graph beside it, for exports, further searches and comparison.
+    """What is not served as it was exported keeps that beside it, for exports, further searches and comparison.
 
     bfloat16 is computed from the same file: then only the record differs.
     """
-    if served.precision == "fp32":
+    if served.precision == "fp32" and served.file == exported.file:
         return (served, *compiled)
     return (served, first_runtime(exported, served.threads).model_copy(update={"role": "reference"}), *compiled)
 
 
 def _passes(served: Artifact) -> tuple[str, ...]:
-    return () if served.precision == "fp32" else (served.made_by,)
+    return () if served.made_by in ("", "export") else (served.made_by,)
 
 
 def _empty(folder: Path) -> Path:

@@ -83,7 +83,7 @@ def test_an_unknown_name_is_told_with_the_names() -> None:
     with pytest.raises(NotFound) as caught:
         catalog.get(Runtime, "abacus")
     assert caught.value.problem == "there is no runtime 'abacus'"
-    assert "onnxruntime, openvino" in caught.value.mend
+    assert "onnxruntime, opencv, openvino" in caught.value.mend
 
 
 def test_a_file_is_enough(plant: Planter) -> None:

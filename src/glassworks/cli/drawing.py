@@ -35,7 +35,9 @@ def draw(example: Array, values: NDArray[np.float32], spans: Sequence[Sequence[i
         return Drawn(rows=[shaded_words(text, places, values)], file=page, suffix="html")
     from glassworks.explanation.render import heat_map_png, shaded_blocks
 
-    picture = heat_map_png(np.asarray(example, np.uint8), values, f"{label} ({method})")
+    if values.shape[-3:] == np.shape(example):  # pictures whose channels come last
+        values = np.moveaxis(values, -1, -3)
+    picture = heat_map_png(_of_8_bits(example), values, f"{label} ({method})")
     return Drawn(rows=shaded_blocks(values), file=picture, suffix="png")
 
 
@@ -44,12 +46,19 @@ def as_file(example: Array | str) -> tuple[bytes, str, Any]:
     import base64
     import io
 
-    import numpy as np
     from PIL import Image
 
     if isinstance(example, str):
         return example.encode("utf-8", "replace"), "txt", example
-    picture = np.asarray(example, np.uint8)
+    picture = _of_8_bits(example)
     buffer = io.BytesIO()
     Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture).save(buffer, "PNG")
     return buffer.getvalue(), "png", base64.b64encode(buffer.getvalue()).decode()
+
+
+def _of_8_bits(example: Array) -> NDArray[np.uint8]:
+    """A picture of 8 or 16 bits as people look at it."""
+    import numpy as np
+
+    pixels = np.asarray(example)
+    return (pixels // 257 if pixels.dtype == np.uint16 else pixels).astype(np.uint8)

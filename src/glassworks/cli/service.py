@@ -78,11 +78,14 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """What the service said about one test example, and the files that show it."""
+    """What the service said about one test example, and the files that show it.
+
+    `truth` is empty where nobody knows it; `said` is the answer in words, `label` what its explanation is about.
+    """
 
     truth: str
     label: str
-    probability: float
+    said: str
     explanation: Mapping[str, Any]
     rows: Sequence[Sequence[tuple[str, str]]]
     input: Path
@@ -177,23 +180,32 @@ def ask(service: Service, made: Release, method: str, folder: Path, key: str | N
     name = made.bundle.manifest.signature.inputs[0].name
     body: dict[str, Any] = {"inputs": [{"name": name, "shape": [1], "datatype": "BYTES", "data": [value]}]}
     model = f"{service.url}/v2/models/{made.version.name}"
-    probabilities = _tensor(_post(f"{model}/infer", body, key), "probabilities")
+    said = _post(f"{model}/infer", body, key)
     answer = _post(f"{model}/explain", {**body, "parameters": {"method": method}}, key)
     values = _tensor(answer, f"attributions:{name}")[0]
     spans = [_tensor(answer, each["name"])[0] for each in answer["outputs"] if each["name"] == f"spans:{name}"]
-    label = labels[int(probabilities[0].argmax())]
+    label = str(answer["parameters"]["label"])
     drawn = draw(example, values, spans[0].tolist() if spans else (), label, method)
     written = {f"input.{suffix}": file, f"why.{drawn.suffix}": drawn.file, "request.json": json.dumps(body).encode()}
     files = list(_write(folder / made.version.reference, written).values())
     return Answered(
-        truth=_truth(test.y[0], labels),
+        truth=_truth(test.y[0], labels) if labels else "",
         label=label,
-        probability=float(probabilities[0].max()),
+        said=_in_words(said, label),
         explanation=answer["parameters"],
         rows=drawn.rows,
         input=files[0],
         drawn=files[1],
         request=files[2],
+    )
+
+
+def _in_words(answer: Mapping[str, Any], label: str) -> str:
+    """The label with its probability, or else the sizes of what came out."""
+    if any(output["name"] == "probabilities" for output in answer["outputs"]):
+        return f"{label} (probability {float(_tensor(answer, 'probabilities')[0].max()):.4f})"
+    return ", ".join(
+        f"{each['name']} of {' x '.join(str(size) for size in each['shape'][1:])}" for each in answer["outputs"]
     )
 
 

@@ -60,7 +60,7 @@ def show_test(manifest: Manifest, title: str, console: Console) -> None:
 def show_report(report: OptimizationReport, console: Console) -> None:
     """Every candidate, the chosen one marked, and the notes."""
     batches = sorted({batch for candidate in report.candidates for batch in candidate.latency_p50_ms})
-    header = ("candidate", *(f"batch {batch}: p50 / p99 ms" for batch in batches), "size", "accuracy")
+    header = ("candidate", *(f"batch {batch}: p50 / p99 ms" for batch in batches), "size", _metric(report))
     rows = [_row(candidate, report.chosen, batches) for candidate in report.candidates]
     table(f"optimize: minimize {report.minimize} within {', '.join(report.within)}", header, rows, console)
     for candidate in report.candidates:
@@ -70,6 +70,11 @@ def show_report(report: OptimizationReport, console: Console) -> None:
             console.print(f"  - {candidate.name} computes in fp32: {', '.join(candidate.computes_fp32)}")
     for note in report.notes:
         console.print(f"  - {note}")
+
+
+def _metric(report: OptimizationReport) -> str:
+    """The name of the metric that stands first."""
+    return next((name for candidate in report.candidates for name in candidate.metrics), "metric")
 
 
 def _row(candidate: Candidate, chosen: str, batches: Sequence[int]) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ from glassworks.contracts.records import (
     Split as Split,
     TensorSpec as TensorSpec,
 )
+from glassworks.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,6 +95,23 @@ class Task(ABC):
         """A `predict` session that takes and gives what the model's signature says; here the engine's own."""
         return session
 
+    def target(self, asked: int | str | None, labels: Sequence[str]) -> int | str | None:
+        """What shall be explained, as people name it, checked as far as the model alone tells: here a class by its
+        label or number. None leaves the choice to the answer. Raises InputError.
+        """
+        if not isinstance(asked, str):
+            return asked
+        if asked in labels:
+            return labels.index(asked)
+        if asked.isdecimal() and asked.isascii():
+            return int(asked)
+        shown = f"{', '.join(labels[:20])}{' ...' if len(labels) > 20 else ''}"
+        raise InputError(f"the model has no class '{asked[:200]}'", f"give a class number or one of: {shown}")
+
+    def small(self, x: Array) -> Array:
+        """Stored examples cut to fit into a sample request; where that would change them, they stay as they are."""
+        return x
+
     def calibration(self, x: Array, opened: Opened, preprocessing: Mapping[str, Any]) -> list[Tensors]:
         """Stored examples one by one as the graph in `opened` takes them."""
         tensors = self.encode(x, preprocessing)
@@ -131,6 +149,25 @@ class Subject(ABC):
 
     def place(self, role: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """An explainer's values, of the shape of its view's example, at the places of `predict`'s example."""
+        return values
+
+    def aim(self, target: int | str | None, labels: Sequence[str]) -> tuple[int, str]:
+        """The column of the scores that is explained, and what people call it.
+
+        Here a class, for None the predicted one. What the views compute may depend on it, so it is called first.
+        Raises InputError for what is not there.
+        """
+        scores = next(iter(self.outputs.values()))
+        classes = scores.shape[1]
+        chosen = int(scores[0].argmax()) if target is None else int(target)
+        if not 0 <= chosen < classes:
+            raise InputError(
+                f"target is {chosen}, but the model has {classes} classes", f"give a target from 0 to {classes - 1}"
+            )
+        return chosen, labels[chosen] if chosen < len(labels) else str(chosen)
+
+    def told(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values at the places of `predict`'s example in the shape of the input, as they are told to people."""
         return values
 
 

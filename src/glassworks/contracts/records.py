@@ -123,12 +123,13 @@ class Opened:
 class Split:
     """One part of a data set. `x` is as the task stores it: pictures uint8 N H W C, texts an object array of str.
 
-    `y` is int64 N, or 0 and 1 in int64 N K where an example has several labels. `soft` are a teacher's probabilities
+    `y` is int64 N, or 0 and 1 in int64 N K where an example has several labels; where nothing is learned, what the
+    reference engine answers. `soft` are a teacher's probabilities
     (N K) to learn from.
     """
 
     x: Array
-    y: NDArray[np.int64]
+    y: NDArray[Any]
     soft: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:

@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING
 
 from glassworks.catalog import get
 from glassworks.contracts import Budget, Explainer, Explanation, Subject
-from glassworks.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from glassworks.contracts import Array
 
 
 def explain(
     subject: Subject,
     *,
     method: str,
-    target: int | None,
+    target: int | str | None,
     budget: Budget,
     seed: int,
     labels: Sequence[str],
@@ -38,7 +35,7 @@ def explain(
 
     start = time.perf_counter()
     explainer = get(Explainer, method)
-    chosen = _target(next(iter(subject.outputs.values())), target)
+    chosen, label = subject.aim(target, labels)
     view = subject.view(explainer.role)
     found = explainer.explain(view.session, view.example, chosen, view.baseline, budget, seed)
     attribution = replace(found, values=subject.place(explainer.role, found.values))
@@ -56,9 +53,9 @@ def explain(
     return Explanation(
         method=method,
         target=chosen,
-        label=labels[chosen] if chosen < len(labels) else str(chosen),
+        label=label,
         input=subject.input,
-        attribution=attribution,
+        attribution=replace(attribution, values=subject.told(attribution.values)),
         outputs=subject.outputs,
         seed=seed,
         artifact_sha256=artifact_sha256,
@@ -66,14 +63,3 @@ def explain(
         quality=quality,
         spans=subject.spans,
     )
-
-
-def _target(probabilities: Array, target: int | None) -> int:
-    if target is None:
-        return int(probabilities[0].argmax())
-    classes = probabilities.shape[1]
-    if not 0 <= target < classes:
-        raise InputError(
-            f"target is {target}, but the model has {classes} classes", f"give a target from 0 to {classes - 1}"
-        )
-    return target

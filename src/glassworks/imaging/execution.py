@@ -38,7 +38,7 @@ class Execution:
         given = as_opencv(np.ascontiguousarray(picture))
         try:
             if self._reach is None:
-                return with_channels(self._whole(given))
+                return with_channels(_stepped(self.pipeline, given))
             return self._strips(given, self._reach)
         except cv2.error as error:
             height, width = given.shape[:2]
@@ -52,31 +52,37 @@ class Execution:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def _whole(self, picture: Pixels) -> Pixels:
-        results = [picture]
-        for step in self.pipeline.steps:
-            results.append(step.operator.apply(*[results[number] for number in step.takes]))
-        return results[-1]
-
     def _strips(self, picture: Pixels, reach: int) -> Pixels:
         height, width = picture.shape[:2]
         kind = self.pipeline.kind
         channels = max(kind.channels, self.pipeline.picture.channels if self.pipeline.steps[0].kind.channels > 1 else 1)
         rows = max(16, 4 * reach, _STRIP_BYTES // (4 * width * channels))
         if rows >= height:
-            return with_channels(self._whole(picture))
+            return with_channels(_stepped(self.pipeline, picture))
         out = np.empty((height, width, kind.channels), kind.depth)
         flat = as_opencv(out)
 
         def strip(begin: int) -> None:
             end = min(begin + rows, height)
             low, high = max(0, begin - reach), min(height, end + reach)
-            flat[begin:end] = self._whole(picture[low:high])[begin - low : end - low]
+            flat[begin:end] = _stepped(self.pipeline, picture[low:high])[begin - low : end - low]
 
         begins = range(0, height, rows)
         for _ in map(strip, begins) if self._pool is None else self._pool.map(strip, begins):
             pass
         return out
+
+
+def reference(pipeline: Pipeline, picture: Pixels) -> Pixels:
+    """What OpenCV makes of a whole picture (H W C), step by step: what all quicker ways are compared with."""
+    return with_channels(_stepped(pipeline, as_opencv(np.ascontiguousarray(picture))))
+
+
+def _stepped(pipeline: Pipeline, picture: Pixels) -> Pixels:
+    results = [picture]
+    for step in pipeline.steps:
+        results.append(step.operator.apply(*[results[number] for number in step.takes]))
+    return results[-1]
 
 
 def _reach(pipeline: Pipeline) -> int | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import json
 import operator as _operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from glassworks.contracts import Datatype, Signature, TensorSpec
 from glassworks.errors import BundleError, ConfigError
 from glassworks.imaging.operator import Kind, Operator
 from glassworks.imaging.operators import operators
@@ -53,6 +55,20 @@ class Pipeline:
             "pipeline": [step.operator.model_dump(mode="json", exclude_defaults=False) for step in self.steps],
         }
         return json.dumps(table, indent=1, sort_keys=True).encode() + b"\n"
+
+
+_DATATYPES: Mapping[str, Datatype] = MappingProxyType(
+    {"uint8": "UINT8", "uint16": "UINT16", "int16": "INT16", "float32": "FP32"}
+)
+
+
+def signature_of(pipeline: Pipeline) -> Signature:
+    """`image`: pictures of any size in, N H W C; `picture`: pictures out."""
+    taken, made = pipeline.picture, pipeline.kind
+    return Signature(
+        inputs=(TensorSpec(name="image", datatype=_DATATYPES[taken.depth], shape=(-1, -1, -1, taken.channels)),),
+        outputs=(TensorSpec(name="picture", datatype=_DATATYPES[made.depth], shape=(-1, -1, -1, made.channels)),),
+    )
 
 
 def connect(declared: Sequence[Operator], picture: Kind) -> Pipeline:

@@ -54,7 +54,8 @@ def optimize(trial: Trial, config: OptimizationConfig, progress: Progress) -> tu
     fp32 always takes part. A candidate that cannot be made, opened or run is in the report with its reason.
     Raises Unsupported when no candidate keeps the constraints, naming the nearest one.
     """
-    objective = parse_objective(config.minimize, config.within)
+    within = (f"{trial.task.metric}_drop <= 0.5%",) if config.within is None else config.within
+    objective = parse_objective(config.minimize, within)
     start = time.perf_counter()
     entries, excluded = _candidates(trial, config, progress)
     try:
@@ -66,7 +67,7 @@ def optimize(trial: Trial, config: OptimizationConfig, progress: Progress) -> tu
     chosen, notes = _choose(candidates, reference, objective)
     report = OptimizationReport(
         minimize=config.minimize,
-        within=config.within,
+        within=within,
         candidates=(*candidates, *excluded),
         chosen=chosen.name,
         reference=reference.name,
@@ -118,10 +119,10 @@ def _candidates(trial: Trial, config: OptimizationConfig, progress: Progress) ->
 def _artifacts(trial: Trial, progress: Progress) -> tuple[list[Artifact], list[Candidate]]:
     artifacts, failures = [trial.opened.artifact], []
     for name in sorted(found(Pass), key=lambda name: _ORDER.index(found(Pass)[name].precision)):
+        if trial.opened.artifact.format not in found(Pass)[name].accepts:
+            continue  # it is for other kinds of models
         progress.start(f"optimize: {name}")
         try:
-            if trial.opened.artifact.format not in found(Pass)[name].accepts:
-                raise Unsupported(f"the pass '{name}' does not take {trial.opened.artifact.format} files", "keep fp32")
             artifacts.append(get(Pass, name).apply(trial.opened, trial.calibration))
         except GlassworksError as error:
             precision = found(Pass)[name].precision

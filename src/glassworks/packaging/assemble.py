@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from glassworks.catalog import get
 from glassworks.config import Job
 from glassworks.contracts import Artifact, Dataset, Family, Lineage, Measurement, Opened, Session, Task
+from glassworks.errors import InputError
 from glassworks.optimization.measure import predict_all
 from glassworks.optimization.report import OptimizationReport
 from glassworks.packaging.bundle import Bundle, write_bundle
@@ -23,10 +24,10 @@ from glassworks.packaging.manifest import Manifest
 from glassworks.runtimes import open_session
 
 if TYPE_CHECKING:
-    from glassworks.contracts import Array, Signature
+    from glassworks.contracts import Array, Signature, Tensors
 
 _SAMPLES = 3
-_LIBRARIES = ("glassworks", "numpy", "onnxruntime", "openvino", "torch", "onnx", "nncf")
+_LIBRARIES = ("glassworks", "numpy", "opencv-python-headless", "onnxruntime", "openvino", "torch", "onnx", "nncf")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ def assemble(parts: Parts, folder: Path) -> Bundle:
     test = parts.dataset.splits["test"]
     tensors = parts.task.encode(test.x, parts.preprocessing)
     probabilities = predict_all(session, tensors)
-    samples = _samples(parts, tensors, session)
+    samples = _samples(parts, session)
     _write_json(folder / "samples.json", samples)
     if parts.report:
         _write_json(folder / "optimization.json", parts.report.model_dump(mode="json"))
@@ -107,14 +108,24 @@ def _explainers(parts: Parts) -> tuple[str, ...]:
     return tuple(name for name in parts.family.explainers if get(Explainer, name).role in roles)
 
 
-def _samples(parts: Parts, tensors: Mapping[str, Array], session: Session) -> list[dict[str, Any]]:
+def _samples(parts: Parts, session: Session) -> list[dict[str, Any]]:
     """Requests in the protocol's JSON with the answers that this machine gave."""
     samples = []
-    for row in range(min(_SAMPLES, len(parts.dataset.splits["test"]))):
-        inputs = {name: values[row : row + 1] for name, values in tensors.items()}
-        answer = session.run(inputs)
+    x = parts.dataset.splits["test"].x
+    for row in range(min(_SAMPLES, len(x))):
+        inputs, answer = _asked(parts, session, x[row : row + 1])
         samples.append({"inputs": _tensors(inputs), "outputs": _tensors(answer)})
     return samples
+
+
+def _asked(parts: Parts, session: Session, x: Array) -> tuple[Tensors, Tensors]:
+    """A small request where the model takes it small, such as a corner of a picture."""
+    small = parts.task.encode(parts.task.small(x), parts.preprocessing)
+    try:
+        return small, session.run(small)
+    except InputError:
+        whole = parts.task.encode(x, parts.preprocessing)
+        return whole, session.run(whole)
 
 
 def _tensors(tensors: Mapping[str, Array]) -> Sequence[dict[str, Any]]:
@@ -125,7 +136,9 @@ def _tensors(tensors: Mapping[str, Array]) -> Sequence[dict[str, Any]]:
 
 
 def _datatype(values: Array) -> str:
-    return {"O": "BYTES", "b": "BOOL"}.get(values.dtype.kind, "FP32")
+    bits = 8 * values.dtype.itemsize
+    names = {"O": "BYTES", "b": "BOOL", "u": f"UINT{bits}", "i": f"INT{bits}"}
+    return names.get(values.dtype.kind, f"FP{bits}")
 
 
 def _data(values: Array) -> list[Any]:

@@ -10,6 +10,9 @@ from glassworks.catalog import get
 from glassworks.contracts import Budget, Explainer, Explanation, Session
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from glassworks.contracts import Tensors
     from glassworks.packaging.assemble import Parts
 
@@ -20,10 +23,10 @@ _GRADED = "integrated_gradients"
 def measure_fidelity(parts: Parts, sessions: Callable[[str], Session]) -> dict[str, float]:
     """Agreement of the float graph and the served one, and the grade of integrated gradients on the served one.
 
-    `prediction_agreement`: share of validation examples with the same answer. `NAME_spearman` and
-    `NAME_top_tenth_iou`: mean agreement of both graphs' attributions over 16 examples, by the family's first method
-    that needs predictions only. `faithfulness_z`, `completeness_gap`: medians over the same examples, of float
-    gradients judged by the served graph's own answers.
+    `prediction_agreement`: share of validation examples with the same answer, of pictures of values that are the same.
+    `NAME_spearman` and `NAME_top_tenth_iou`: mean agreement of both graphs' attributions over 16 examples, by the
+    family's first method that needs predictions only. `faithfulness_z`, `completeness_gap`: medians over
+    the same examples, of float gradients judged by the served graph's own answers.
     """
     import numpy as np
 
@@ -36,10 +39,14 @@ def measure_fidelity(parts: Parts, sessions: Callable[[str], Session]) -> dict[s
 
     x = parts.dataset.splits["validation"].x
     tensors = parts.task.encode(x, parts.preprocessing)
-    answers = [predict_all(served(role), tensors).argmax(axis=1) for role in ("predict", "reference")]
+    answers = [_answers(predict_all(served(role), tensors)) for role in ("predict", "reference")]
     rows = [
         _compare(
-            parts, served, floating, parts.task.encode(x[row : row + 1], parts.preprocessing), int(answers[0][row])
+            parts,
+            served,
+            floating,
+            parts.task.encode(x[row : row + 1], parts.preprocessing),
+            int(answers[0][row]) if answers[0].ndim == 1 else None,
         )
         for row in range(min(_EXAMPLES, len(x)))
     ]
@@ -50,8 +57,17 @@ def measure_fidelity(parts: Parts, sessions: Callable[[str], Session]) -> dict[s
     }
 
 
+def _answers(scores: NDArray[np.float32]) -> NDArray[np.generic]:
+    """The class of each row, or of pictures all their values."""
+    return scores.argmax(axis=1) if scores.ndim == 2 else scores
+
+
 def _compare(
-    parts: Parts, served: Callable[[str], Session], floating: Callable[[str], Session], tensors: Tensors, target: int
+    parts: Parts,
+    served: Callable[[str], Session],
+    floating: Callable[[str], Session],
+    tensors: Tensors,
+    target: int | None,
 ) -> dict[str, float]:
     """One example: attributions of both graphs, and integrated gradients graded on the served one."""
     from glassworks.explanation import explain

@@ -70,7 +70,7 @@ class OpenedBundle:
         x: Array,
         *,
         method: str | None = None,
-        target: int | None = None,
+        target: int | str | None = None,
         baseline: float | None = None,
         budget: Budget | None = None,
         seed: int = 0,
@@ -85,7 +85,7 @@ class OpenedBundle:
         return explain(
             self.subject(self.task.encode(x, self.manifest.preprocessing), baseline),
             method=method or methods[0],
-            target=target,
+            target=self.task.target(target, self.manifest.labels),
             budget=budget or self.budget(),
             seed=seed,
             labels=self.manifest.labels,

@@ -6,17 +6,14 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
-from glassworks.contracts import Datatype, Device, Opened, Precision, Runtime, Session, Signature, TensorSpec
+from glassworks.contracts import Device, Opened, Precision, Runtime, Session, Signature, TensorSpec
 from glassworks.errors import BundleError, Unsupported
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
     from glassworks.imaging.pipeline import Pipeline
 
-IMAGE, PICTURE = "image", "picture"
-_DATATYPES: Mapping[str, Datatype] = MappingProxyType(
-    {"uint8": "UINT8", "uint16": "UINT16", "int16": "INT16", "float32": "FP32"}
-)
+_IMAGE, _PICTURE = "image", "picture"
 _FIXED = "operators compute in the numbers that they are declared with"
 
 
@@ -52,15 +49,16 @@ class _OpenCvSession(Session):
 
     def __init__(self, pipeline: Pipeline, threads: int) -> None:
         from glassworks.imaging.execution import Execution
+        from glassworks.imaging.pipeline import signature_of
 
         self._execution = Execution(pipeline, threads)
-        self.signature = signature(pipeline)
+        self.signature = signature_of(pipeline)
 
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
         import numpy as np
 
-        made = [self._execution.run(picture) for picture in tensors[IMAGE]]
-        return {PICTURE: made[0][None] if len(made) == 1 else np.stack(made)}
+        made = [self._execution.run(picture) for picture in tensors[_IMAGE]]
+        return {_PICTURE: made[0][None] if len(made) == 1 else np.stack(made)}
 
     def close(self) -> None:
         self._execution.close()
@@ -74,7 +72,7 @@ class _GradientSession(Session):
         shape = (-1, -1, -1, pipeline.picture.channels)
         self.signature = Signature(
             inputs=(
-                TensorSpec(name=IMAGE, datatype="FP32", shape=shape),
+                TensorSpec(name=_IMAGE, datatype="FP32", shape=shape),
                 TensorSpec(name="region", datatype="INT64", shape=(4,)),
             ),
             outputs=(
@@ -92,7 +90,7 @@ class _GradientSession(Session):
         region = Region(*(int(each) for each in tensors["region"].tolist()))
         names = [spec.name for spec in self.signature.outputs] if outputs is None else list(outputs)
         found: dict[str, list[Array]] = {name: [] for name in names}
-        for picture in np.asarray(tensors[IMAGE], np.float32):
+        for picture in np.asarray(tensors[_IMAGE], np.float32):
             traced = Traced(self._pipeline, np.ascontiguousarray(picture))
             for name in names:
                 if name == "scores":
@@ -103,12 +101,3 @@ class _GradientSession(Session):
                     field = traced.field(region)[:, :, None].astype(np.float32)
                     found[name].append(np.broadcast_to(field, picture.shape))
         return {name: np.stack(values) for name, values in found.items()}
-
-
-def signature(pipeline: Pipeline) -> Signature:
-    """Pictures of any size in, pictures out."""
-    taken, made = pipeline.picture, pipeline.kind
-    return Signature(
-        inputs=(TensorSpec(name=IMAGE, datatype=_DATATYPES[taken.depth], shape=(-1, -1, -1, taken.channels)),),
-        outputs=(TensorSpec(name=PICTURE, datatype=_DATATYPES[made.depth], shape=(-1, -1, -1, made.channels)),),
-    )

@@ -42,9 +42,9 @@ class Batching:
     max_queue: int = 1024
 
 
-def _first(spec: TensorSpec) -> Array:
-    """A row to warm up with: zeros, or a text of common length."""
-    shape = [1 if size < 0 else size for size in spec.shape]
+def _first(spec: TensorSpec, usual: Sequence[int]) -> Array:
+    """A row to warm up with: zeros of the usual shape, or a text of common length."""
+    shape = [1, *usual] if usual else [1 if size < 0 else size for size in spec.shape]
     if spec.datatype == "BYTES":
         return np.full(shape, _TEXT, object)
     return np.zeros(shape, DTYPES[spec.datatype])
@@ -115,7 +115,8 @@ class LoadedModel:
         return found
 
     async def _explained(self, tensors: Tensors, options: ExplainOptions) -> list[Explanation]:
-        asked = replace(options, method=self._method(options.method), target=self._target(options.target))
+        target = self.opened.task.target(options.target, self.manifest.labels)
+        asked = replace(options, method=self._method(options.method), target=target)
 
         def one(row: int) -> Explanation:
             example = {name: values[row : row + 1] for name, values in tensors.items()}
@@ -197,7 +198,9 @@ class LoadedModel:
 
     def _warm_up(self) -> float:
         """Measure a call with one row, in seconds."""
-        rows = {spec.name: _first(spec) for spec in self.inputs.values()}
+        usual = self.manifest.preprocessing.get("usual_shape")
+        shape = [int(str(size)) for size in usual] if isinstance(usual, list) else []
+        rows = {spec.name: _first(spec, shape) for spec in self.inputs.values()}
         session, times = self.opened.session("predict"), []
         for _ in range(_WARM_UP_CALLS):
             start = time.perf_counter()
@@ -216,7 +219,10 @@ class LoadedModel:
     def _decode(self, files: list[bytes]) -> Tensors:
         """Files through the model's task: what the training data went through."""
         task, preprocessing = self.opened.task, self.manifest.preprocessing
-        return task.encode(np.stack([task.decode(file, preprocessing) for file in files]), preprocessing)
+        decoded = [task.decode(file, preprocessing) for file in files]
+        if any(each.shape != decoded[0].shape for each in decoded):
+            raise InputError("the request holds pictures of several sizes", "send one request for each size")
+        return task.encode(decoded[0][None] if len(decoded) == 1 else np.stack(decoded), preprocessing)
 
     def _method(self, method: str | None) -> str:
         methods = self.manifest.explainers
@@ -225,10 +231,3 @@ class LoadedModel:
         if method is not None and method not in methods:
             raise Unsupported(f"this model has no explanation method '{method}'", f"it has: {', '.join(methods)}")
         return method or methods[0]
-
-    def _target(self, target: int | str | None) -> int | None:
-        if isinstance(target, str):
-            if target not in self.manifest.labels:
-                raise InputError(f"the model has no class '{target}'", "give one of its labels, or a class number")
-            return self.manifest.labels.index(target)
-        return target

@@ -41,7 +41,7 @@ def refusal(source: str) -> InputError:
 
 def test_schemes_and_samples_are_found_by_walking() -> None:
     assert set(schemes()) == {"folder", "npz", "sample"}
-    assert set(samples()) == {"digits", "mnist-5k"}
+    assert set(samples()) == {"digits", "mnist-5k", "photographs"}
     assert all(schemes().values()) and all(samples().values())
 
 
@@ -84,7 +84,7 @@ def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
         ("ftp:x", "unknown scheme 'ftp'", "known schemes: folder, npz, sample"),
         ("pictures", "'pictures' is not SCHEME:WHAT", "folder:PATH"),
         ("folder:", "'folder:' is not SCHEME:WHAT", "folder:PATH"),
-        ("sample:mnist", "there is no sample 'mnist'", "samples: digits, mnist-5k"),
+        ("sample:mnist", "there is no sample 'mnist'", "samples: digits, mnist-5k, photographs"),
         ("folder:/nowhere/at/all", "there is no folder /nowhere/at/all", "give the path of a folder"),
         ("npz:/nowhere/x.npz", "there is no file /nowhere/x.npz", "give the path of an npz file"),
     ],

@@ -14,7 +14,6 @@ from glassworks.errors import InputError
 if TYPE_CHECKING:
     from glassworks.cli.drawing import Drawn
     from glassworks.contracts import Explanation
-    from glassworks.packaging.opened import OpenedBundle
 
 
 def explain(
@@ -22,7 +21,10 @@ def explain(
     value: InputFile,
     method: Annotated[str | None, typer.Option(help="One of the model's methods; see 'glassworks show MODEL'.")] = None,
     target: Annotated[
-        str | None, typer.Option(help="The label or number of the class; the predicted one if left out.")
+        str | None,
+        typer.Option(
+            help="A class by label or number, the predicted one if left out; of a picture X,Y or X,Y,WIDTH,HEIGHT."
+        ),
     ] = None,
     baseline: Annotated[float | None, typer.Option(help="What counts as 'nothing there'; 0 is black.")] = None,
     budget: Annotated[str | None, typer.Option(help="Longest time to spend, such as 50ms.")] = None,
@@ -43,7 +45,7 @@ def explain(
     explanation = opened.explain(
         example,
         method=method,
-        target=_class(opened, target),
+        target=target,
         baseline=baseline,
         budget=opened.budget(_milliseconds(budget)),
         seed=seed,
@@ -78,19 +80,6 @@ def _milliseconds(budget: str | None) -> float | None:
         return 1e3 * parse_duration(budget) if budget else None
     except ValueError as error:
         raise InputError(f"--budget is '{budget}': {error}", "write for example --budget 50ms") from None
-
-
-def _class(opened: OpenedBundle, target: str | None) -> int | None:
-    """A label, or else a number, as the number of the class. Raises InputError."""
-    labels = opened.manifest.labels
-    if target is None:
-        return None
-    if target in labels:
-        return labels.index(target)
-    if target.isdecimal() and target.isascii():
-        return int(target)
-    shown = f"{', '.join(labels[:20])}{' ...' if len(labels) > 20 else ''}"
-    raise InputError(f"there is no class '{target}'", f"classes: {shown}")
 
 
 def register(program: typer.Typer) -> None:

@@ -8,8 +8,6 @@ import typer
 
 from glassworks.cli.output import AsJson, LiveProgress, Reference, stdout, write_json
 
-_WITHIN = ("accuracy_drop <= 0.5%",)
-
 
 def optimize(
     model: Reference,
@@ -25,7 +23,12 @@ def optimize(
     from glassworks.cli.tables import report_json, show_report
     from glassworks.registry import Registry
 
-    objective = {"minimize": minimize, "within": tuple(within or _WITHIN), "budget": budget, "threads": threads}
+    objective = {
+        "minimize": minimize,
+        "within": tuple(within) if within else None,
+        "budget": budget,
+        "threads": threads,
+    }
     receive_interrupts()
     progress = LiveProgress()
     try:

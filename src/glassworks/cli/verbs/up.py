@@ -76,8 +76,9 @@ def _show(made: Release, console: Console) -> None:
 def _show_answer(answered: Answered, made: Release, service: Service, console: Console) -> None:
     from glassworks.cli.tables import show_grade, show_shaded
 
-    console.print(f"\n[bold]The service was sent a test example of '{answered.truth}'.[/bold]")
-    console.print(f"It answers [bold]{answered.label}[/bold] (probability {answered.probability:.4f}), because of")
+    of = f" of '{answered.truth}'" if answered.truth else ""
+    console.print(f"\n[bold]The service was sent a test example{of}.[/bold]")
+    console.print(f"It answers [bold]{answered.said}[/bold], because of")
     show_shaded(answered.rows, console)
     console.print(f"  red speaks for '{answered.label}', blue against it ({answered.explanation['method']})")
     show_grade(answered.explanation, console)

@@ -22,15 +22,17 @@ def summaries() -> Mapping[str, str]:
     return {name: module.SUMMARY for name, module in _modules().items()}
 
 
-def load(name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Pictures (uint8 N H W) and labels (int64 N). Raises DataError, MissingLibrary."""
+def load(name: str) -> tuple[NDArray[np.uint8], NDArray[np.generic]]:
+    """Pictures (uint8 N H W or N H W C) and labels (N, integers or texts). Raises DataError, MissingLibrary."""
     modules = _modules()
     if name not in modules:
         raise DataError(f"there is no sample '{name}'", f"samples: {', '.join(modules)}")
     module = modules[name]
     require((module.LIBRARY,), f"the sample '{name}'", extra="samples")
-    table = _packaged_table(module.LIBRARY, module.FILE)
-    x, y = module.parse(table)
+    if hasattr(module, "FILES"):
+        x, y = module.parse([_packaged(module.LIBRARY, file) for file in module.FILES])
+    else:
+        x, y = module.parse(_packaged_table(module.LIBRARY, module.FILE))
     return x, y
 
 
@@ -40,14 +42,19 @@ def _modules() -> Mapping[str, ModuleType]:
 
 
 def _packaged_table(library: str, file: str) -> NDArray[np.uint8]:
-    """A gzipped table of small numbers inside a package, which is not imported."""
+    """A gzipped table of small numbers inside a package."""
+    text = gzip.decompress(_packaged(library, file)).decode("ascii")
+    return np.loadtxt(text.splitlines(), delimiter=",", dtype=np.uint8, ndmin=2)
+
+
+def _packaged(library: str, file: str) -> bytes:
+    """A file inside a package, which is not imported."""
     spec = importlib.util.find_spec(library)
     folders = spec.submodule_search_locations if spec and spec.submodule_search_locations else ()
     for folder in folders:
         path = Path(folder) / file
         if path.is_file():
-            text = gzip.decompress(path.read_bytes()).decode("ascii")
-            return np.loadtxt(text.splitlines(), delimiter=",", dtype=np.uint8, ndmin=2)
+            return path.read_bytes()
     raise DataError(
         f"the installed library '{library}' has no file {file}", f"pip install --upgrade --force-reinstall {library}"
     )

@@ -55,13 +55,13 @@ class Here:
 
 
 def explain_row(opened: OpenedBundle, example: Tensors, options: ExplainOptions) -> Explanation:
-    """Explain one row whose target is a class number; the bundle's first method unless one is named."""
+    """Explain one row whose target the task has checked; the bundle's first method unless one is named."""
     from glassworks.explanation import explain
 
     return explain(
         opened.subject(example, options.baseline),
         method=options.method or opened.manifest.explainers[0],
-        target=None if options.target is None else int(options.target),
+        target=options.target,
         budget=opened.budget(options.budget_ms),
         seed=options.seed,
         grade=options.grade,
