@@ -23,12 +23,8 @@ def optimize(
     from glassworks.cli.tables import report_json, show_report
     from glassworks.registry import Registry
 
-    objective = {
-        "minimize": minimize,
-        "within": tuple(within) if within else None,
-        "budget": budget,
-        "threads": threads,
-    }
+    rules = tuple(within) if within else None
+    objective = {"minimize": minimize, "within": rules, "budget": budget, "threads": threads}
     receive_interrupts()
     progress = LiveProgress()
     try:
