@@ -51,6 +51,8 @@ class DataConfig(Record):
     """What stands between the labels of a text that may have several, such as `|`; without it each has one."""
     unlabeled: str = ""
     """A further source of texts; from them words are learned, never labels."""
+    hosts: tuple[str, ...] = ()
+    """Hosts, `NAME` or `NAME:PORT`, from which `predict` may fetch pictures and videos by their address."""
     validation: float = Field(default=0.15, gt=0, lt=0.5)
     """Share of the examples that choose the epoch, the engine and the precision."""
     test: float = Field(default=0.15, gt=0, lt=0.5)

@@ -166,6 +166,24 @@ def predict(
     return opened.task.answer(opened.predict(opened.read(value)), opened.manifest.labels)
 
 
+def watch(
+    reference: str,
+    source: str,
+    output: Path | None = None,
+    registry: Registry | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Answer every frame of a video or a camera, and write what is to be seen as a video; what it came to.
+
+    `options` are those of `packaging.video.watch`: smoothing, limit, told.
+    """
+    from glassworks.packaging.video import watch as watched
+
+    opened = OpenedBundle((registry or Registry.open()).resolve(reference).bundle)
+    return watched(opened, source, output, progress or Silent(), **options)
+
+
 def explain(
     reference: str, value: bytes, registry: Registry | None = None, **options: Any
 ) -> tuple[Explanation, Array]:

@@ -33,7 +33,7 @@ from glassworks.contracts.records import (
     Split as Split,
     TensorSpec as TensorSpec,
 )
-from glassworks.errors import InputError
+from glassworks.errors import InputError, Unsupported
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +68,9 @@ class Task(ABC):
     literal: bool = False
     """Whether people may give an input itself where a file is meant: a text."""
 
+    pictures: bool = False
+    """Whether it looks at pictures: then `fit` and `show` are there, and so are videos."""
+
     @abstractmethod
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
         """What a person sent (a picture file, a text) as one stored example, as in `Split.x`."""
@@ -94,6 +97,14 @@ class Task(ABC):
     def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
         """A `predict` session that takes and gives what the model's signature says; here the engine's own."""
         return session
+
+    def fit(self, pixels: Array, preprocessing: Mapping[str, Any]) -> Array:
+        """A picture in color (uint8 H W 3), such as a frame of a video, as one stored example. Raises Unsupported."""
+        raise Unsupported(f"a model for {self.name} looks at no pictures", "give it what it takes")
+
+    def show(self, pixels: Array, outputs: Tensors, answer: Mapping[str, Any]) -> Array:
+        """The answer for one picture (its row of `outputs`, and in words) as a picture to look at, uint8 H W C."""
+        raise Unsupported(f"a model for {self.name} shows no pictures", "read its answer")
 
     def target(self, asked: int | str | None, labels: Sequence[str]) -> int | str | None:
         """What shall be explained, as people name it, checked as far as the model alone tells: here a class by its

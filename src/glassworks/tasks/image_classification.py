@@ -25,10 +25,23 @@ class ImageClassification(Task):
     name: ClassVar[str] = "image-classification"
     metric: ClassVar[str] = "accuracy"
 
+    pictures = True
+
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> NDArray[np.uint8]:
         """A picture file as uint8 H W C. Raises InputError when it is none."""
         size = (int(preprocessing[key]) for key in ("height", "width", "channels"))
         return fit_picture(decode_picture(value), *size)
+
+    def fit(self, pixels: Array, preprocessing: Mapping[str, Any]) -> NDArray[np.uint8]:
+        """In the size that the model takes."""
+        size = (int(preprocessing[key]) for key in ("height", "width", "channels"))
+        return fit_picture(np.asarray(pixels, np.uint8), *size)
+
+    def show(self, pixels: Array, outputs: Tensors, answer: Mapping[str, Any]) -> Array:
+        """The picture with a bar on top: the label and its probability."""
+        from glassworks.tasks._overlay import captioned
+
+        return captioned(np.asarray(pixels, np.uint8), str(answer["label"]), float(answer["probability"]))
 
     def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:
         """`image`: float32 N C H W in [0, 1]."""

@@ -1,12 +1,17 @@
-"""`glassworks predict`: the answer of a model for one input file."""
+"""`glassworks predict`: the answer of a model for an input file, a folder, a video or a camera."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glassworks.cli.output import AsJson, Reference, read_input, stdout, table, write_json
+from glassworks.cli.output import AsJson, LiveProgress, Reference, stdout, table, write_json
+
+if TYPE_CHECKING:
+    from glassworks.cli.pictures import Wishes
+    from glassworks.packaging.opened import OpenedBundle
 
 InputFile = Annotated[
     str,
@@ -15,19 +20,82 @@ InputFile = Annotated[
         help="A file as the model takes it, such as a picture; a text may be given itself; - for stdin.",
     ),
 ]
+_PictureInput = Annotated[
+    str,
+    typer.Argument(
+        metavar="INPUT",
+        help="A file as the model takes it; a text itself; - for stdin; for pictures also a folder, a video, "
+        "camera:0, or an address.",
+    ),
+]
 
 
-def predict(model: Reference, value: InputFile, as_json: AsJson = False) -> None:
-    """Answer for one input file, in this process."""
-    from glassworks import flow
+def predict(
+    model: Reference,
+    value: _PictureInput,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the picture, the folder or the video there.")
+    ] = None,
+    smoothing: Annotated[
+        float, typer.Option(min=0, max=0.99, help="Videos: how much of the frames before stays in each answer.")
+    ] = 0.0,
+    frames: Annotated[Path | None, typer.Option(help="Videos: a line of JSON for each frame goes there.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many frames or pictures.")] = None,
+    allow_host: Annotated[list[str] | None, typer.Option(help="A host that addresses may name.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer for one input, in this process; for each picture of a folder and each frame of a video."""
+    from glassworks.cli.pictures import Wishes, local
+    from glassworks.packaging.opened import OpenedBundle
     from glassworks.registry import Registry
 
-    answer = flow.predict(model, lambda literal: read_input(value, literal=literal), Registry.open())[0]
+    hosts = tuple(allow_host or ())
+    wishes = Wishes(output=output, smoothing=smoothing, limit=limit, frames=frames, hosts=hosts)
+    opened = OpenedBundle(Registry.open().resolve(model).bundle)
+    with local(value, opened, wishes) as place:
+        found = _predicted(opened, place, wishes)
     if as_json:
-        write_json({"model": model, "outputs": answer})
-        return
+        write_json({"model": model, **found})
+    else:
+        _show(model, found, output)
+
+
+def _predicted(opened: OpenedBundle, value: str, wishes: Wishes) -> dict[str, Any]:
+    """`outputs` of one input, `pictures` of a folder, or `video`."""
+    from glassworks.cli.pictures import is_moving, predict_folder, predict_one, predict_video, read_one
+
+    progress = LiveProgress()
+    try:
+        if opened.task.pictures and Path(value).is_dir():
+            return {"pictures": predict_folder(opened, Path(value), wishes, progress)}
+        if is_moving(value, opened, wishes):
+            return {"video": predict_video(opened, value, wishes, progress)}
+    finally:
+        progress.close()
+    return {"outputs": predict_one(opened, read_one(value, opened), wishes.output)}
+
+
+def _show(model: str, found: dict[str, Any], output: Path | None) -> None:
+    from glassworks.cli.pictures import shown_rows
+
+    if "pictures" in found:
+        table(model, *shown_rows(found["pictures"]), stdout())
+    elif "video" in found:
+        clip = found["video"].pop("clip", None)
+        table(model, *shown_rows([found["video"]]), stdout())
+        if clip:
+            _show_labels(f"{model}, the whole clip: {clip['label']}", clip)
+    elif "top" in found["outputs"]:
+        _show_labels(f"{model}: {found['outputs']['label']}", found["outputs"])
+    else:
+        table(model, *shown_rows([found["outputs"]]), stdout())
+    if output:
+        stdout().print(f"written: {output}")
+
+
+def _show_labels(title: str, answer: dict[str, Any]) -> None:
     rows = [(str(label), f"{probability:.4f}") for label, probability in answer["top"]]
-    table(f"{model}: {answer['label']}", ("label", "probability"), rows, stdout())
+    table(title, ("label", "probability"), rows, stdout())
 
 
 def register(program: typer.Typer) -> None:

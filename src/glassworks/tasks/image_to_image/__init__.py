@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Measurement, Session, Subject, Task
 from glassworks.errors import DataError, InputError
-from glassworks.imaging.files import read_picture
+from glassworks.imaging.files import of_8_bits, read_picture, with_kind
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
@@ -28,6 +28,8 @@ class ImageToImage(Task):
 
     name: ClassVar[str] = "image-to-image"
     metric: ClassVar[str] = "agreement"
+
+    pictures = True
 
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
         """A picture file as H W C of its own size. Raises InputError when it is none."""
@@ -75,6 +77,14 @@ class ImageToImage(Task):
             }
             for picture in np.asarray(outputs[OUTPUT])
         ]
+
+    def fit(self, pixels: Array, preprocessing: Mapping[str, Any]) -> Array:
+        """In the channels and the depth that the pipeline takes."""
+        return with_kind(pixels, int(preprocessing["channels"]), preprocessing["depth"])
+
+    def show(self, pixels: Array, outputs: Tensors, answer: Mapping[str, Any]) -> Array:
+        """The picture that came out, in 8 bits."""
+        return of_8_bits(np.asarray(outputs[OUTPUT])[0])
 
     def target(self, asked: int | str | None, labels: Sequence[str]) -> int | str | None:
         """`X,Y` is a pixel of the answer, `X,Y,WIDTH,HEIGHT` a box of it. Raises InputError."""

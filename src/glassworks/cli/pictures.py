@@ -1,0 +1,140 @@
+"""Predictions for pictures, folders of them, videos, cameras and addresses, as the command line gives them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glassworks.cli.output import read_input, write_output
+from glassworks.errors import GlassworksError, InputError
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Progress
+    from glassworks.packaging.opened import OpenedBundle
+
+_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What `predict` was asked to do with its input."""
+
+    output: Path | None = None
+    smoothing: float = 0.0
+    limit: int | None = None
+    frames: Path | None = None
+    hosts: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def local(value: str, opened: OpenedBundle, wishes: Wishes) -> Iterator[str]:
+    """The input where it can be read: an address is fetched first, from a host that the job or the caller names."""
+    from glassworks.imaging.fetching import fetched, is_address
+
+    if not (opened.task.pictures and is_address(value)):
+        yield value
+        return
+    data = opened.manifest.job.get("data")
+    named = data.get("hosts") if isinstance(data, dict) else None
+    hosts = [*wishes.hosts, *([str(each) for each in named] if isinstance(named, list) else [])]
+    with fetched(value, hosts) as path:
+        yield str(path)
+
+
+def is_moving(value: str, opened: OpenedBundle, wishes: Wishes) -> bool:
+    """Whether the input is to be read as a video: by its own name, or because one is to be written."""
+    from glassworks.imaging.video import VIDEOS, is_video
+
+    asked = wishes.frames is not None or (wishes.output is not None and wishes.output.suffix.lower() in VIDEOS)
+    return opened.task.pictures and (is_video(value) or asked)
+
+
+def predict_video(opened: OpenedBundle, value: str, wishes: Wishes, progress: Progress) -> dict[str, Any]:
+    """What it came to; each frame's answer as a line of JSON in `wishes.frames`."""
+    from glassworks.packaging.video import watch
+
+    with contextlib.ExitStack() as stack:
+        told = None
+        if wishes.frames is not None:
+            try:
+                file = stack.enter_context(wishes.frames.open("w", encoding="utf-8"))
+            except OSError as error:
+                raise InputError(f"cannot write {wishes.frames}: {error.strerror}", "give another path") from None
+
+            def told(answer: dict[str, Any]) -> None:
+                file.write(json.dumps(answer, ensure_ascii=False) + "\n")
+
+        return watch(opened, value, wishes.output, progress, smoothing=wishes.smoothing, limit=wishes.limit, told=told)
+
+
+def predict_folder(opened: OpenedBundle, folder: Path, wishes: Wishes, progress: Progress) -> list[dict[str, Any]]:
+    """One row a picture file, by name; a file that cannot be read has an `error` instead of an answer."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _PICTURES and path.is_file())
+    if not files:
+        raise InputError(f"{folder} holds no picture file", f"give a folder with {', '.join(sorted(_PICTURES))}")
+    progress.start("pictures", len(files))
+    rows: list[dict[str, Any]] = []
+    for number, path in enumerate(files[: wishes.limit], start=1):
+        name = path.relative_to(folder)
+        try:
+            target = wishes.output / name.with_suffix(".png") if wishes.output is not None else None
+            if target is not None:
+                target.parent.mkdir(parents=True, exist_ok=True)
+            rows.append({"file": str(name), **predict_one(opened, path.read_bytes(), target)})
+        except (GlassworksError, OSError) as error:
+            problem = error.problem if isinstance(error, GlassworksError) else str(error)
+            rows.append({"file": str(name), "error": problem})
+        progress.update(step=number)
+    broken = sum("error" in row for row in rows)
+    progress.finish(f"{len(rows)} pictures, {broken} cannot be read")
+    if broken == len(rows):
+        raise InputError(
+            f"none of {broken} pictures can be read; {rows[0]['file']}: {rows[0]['error']}", "replace them"
+        )
+    return rows
+
+
+def predict_one(opened: OpenedBundle, value: bytes, output: Path | None) -> dict[str, Any]:
+    """The answer for one input; with `output` what is to be seen of it is written there."""
+    example = opened.read(value)
+    outputs = opened.predict(example)
+    answer = opened.task.answer(outputs, opened.manifest.labels)[0]
+    if output is not None:
+        write_output(output, _picture(opened, value, outputs, answer, output.suffix.lower()))
+    return answer
+
+
+def read_one(value: str, opened: OpenedBundle) -> bytes:
+    """The bytes of one input."""
+    return read_input(value, literal=opened.task.literal)
+
+
+def _picture(opened: OpenedBundle, value: bytes, outputs: Any, answer: dict[str, Any], suffix: str) -> bytes:
+    """As a file of that kind: PNG, JPEG, or `.npy` with the numbers themselves."""
+    import numpy as np
+
+    from glassworks.imaging.files import read_picture, write_jpeg, write_npy, write_png
+
+    first = np.asarray(outputs[opened.manifest.signature.outputs[0].name])[0]
+    if suffix == ".npy":
+        return write_npy(first)
+    if suffix not in (".png", ".jpg", ".jpeg"):
+        raise InputError(f"a picture cannot be written as '{suffix}'", "use .png, .jpg or .npy")
+    if suffix == ".png" and first.ndim == 3:
+        return write_png(first)
+    shown = opened.task.show(read_picture(value, 3), outputs, answer)
+    return write_png(shown) if suffix == ".png" else write_jpeg(shown)
+
+
+def shown_rows(rows: Sequence[dict[str, Any]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """A header and rows for a table."""
+    keys = list(dict.fromkeys(key for row in rows for key in row if key not in ("top", "label_set")))
+    return tuple(keys), [tuple(_text(row.get(key, "")) for key in keys) for row in rows]
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

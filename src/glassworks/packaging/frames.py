@@ -1,0 +1,67 @@
+"""A model that looks at a video: each frame is answered, shown, and taken together with the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glassworks.errors import Unsupported
+from glassworks.packaging.opened import OpenedBundle
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """`shown` is the frame as people look at it, uint8 H W C; `answer` what the model says about it."""
+
+    shown: Pixels
+    answer: dict[str, Any]
+
+
+class Watcher:
+    """Answers frames one after the other.
+
+    Probabilities are smoothed over time: a frame's are `smoothing` times those before it and the rest its own
+    (exponential smoothing, Brown 1956); 0 looks at each frame alone. `clip` is the mean of all, not smoothed.
+    """
+
+    def __init__(self, opened: OpenedBundle, smoothing: float = 0.0) -> None:
+        if not opened.task.pictures:
+            raise Unsupported(f"a model for {opened.task.name} looks at no pictures", "give it what it takes")
+        self._opened, self._smoothing = opened, smoothing
+        self._session = opened.session("predict")
+        self._smooth: Pixels | None = None
+        self._sum: Pixels | None = None
+        self._frames = 0
+
+    def see(self, pixels: Pixels) -> Seen:
+        """Answer one frame (uint8 H W 3)."""
+        task, manifest = self._opened.task, self._opened.manifest
+        tensors = task.encode(task.fit(pixels, manifest.preprocessing)[None], manifest.preprocessing)
+        outputs = dict(self._session.run(tensors))
+        first = next(iter(outputs))
+        if manifest.labels:
+            outputs[first] = self._smoothed(np.asarray(outputs[first], np.float32))
+        answer = task.answer(outputs, manifest.labels)[0]
+        return Seen(task.show(pixels, outputs, answer), answer)
+
+    @property
+    def clip(self) -> dict[str, Any] | None:
+        """The answer for all frames together, where the model tells classes."""
+        if self._sum is None:
+            return None
+        name = self._opened.manifest.signature.outputs[0].name
+        return self._opened.task.answer({name: self._sum / self._frames}, self._opened.manifest.labels)[0]
+
+    def _smoothed(self, scores: Pixels) -> Pixels:
+        self._frames += 1
+        self._sum = scores if self._sum is None else self._sum + scores
+        before = scores if self._smooth is None else self._smooth
+        self._smooth = np.asarray(self._smoothing * before + (1 - self._smoothing) * scores, np.float32)
+        return self._smooth
