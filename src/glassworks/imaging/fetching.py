@@ -57,6 +57,7 @@ def _download(address: str, file: IO[bytes], largest: int) -> None:
                     raise InputError(f"{address} is larger than {largest:,} bytes", "fetch it yourself, or cut it")
                 file.write(chunk)
     except urllib.error.HTTPError as error:
+        error.close()
         where = error.headers.get("Location") if 300 <= error.code < 400 else None
         why = f"leads to {where[:200]}" if where else f"was answered with {error.code}"
         raise InputError(f"{address} {why}", "give the address of the file itself") from None

@@ -82,6 +82,11 @@ class Application:
         elif inspect.iscoroutine(answer):
             self._begin(exchange, answer)
 
+    def place(self, exchange: Exchange) -> Mapping[str, Endpoint]:
+        """The endpoints at a request's path, whose parameters it gets."""
+        endpoints, exchange.parameters = self._find(exchange.target)
+        return endpoints
+
     def _begin(self, exchange: Exchange, work: Coroutine[Any, Any, Answer | None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         exchange.on_gone = task.cancel

@@ -28,7 +28,7 @@ from glassworks.serving.http.service import Service
 from glassworks.serving.metrics import Metrics
 from glassworks.serving.model import Batching
 from glassworks.serving.repository import Repository
-from glassworks.serving.routes import routes
+from glassworks.serving.routes import routes, streams
 from glassworks.serving.tensors import TensorLimits
 from glassworks.serving.traffic import parse_traffic
 
@@ -101,7 +101,9 @@ def _service(config: ServingConfig, desk: Desk, repository: Repository) -> Servi
     held: list[Service] = []
     metrics = Metrics(desk.engine, lambda: held[0])
     log = AccessLog(config.access_log) if config.access_log else None
-    held.append(Service(Application(routes(desk, tensors, repository, metrics), log), limits))
+    application = Application(routes(desk, tensors, repository, metrics), log)
+    held.append(Service(application, limits))
+    streams(desk, application, held[0])
     return held[0]
 
 

@@ -7,7 +7,7 @@ import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -164,6 +164,21 @@ class LoadedModel:
                 ready[name] = texts(values) if values.dtype == object else values
         check_rows(ready)
         return ready
+
+    async def shown(self, file: bytes, outputs: Tensors, words: Mapping[str, Any], form: str) -> bytes:
+        """The answer for one picture file as a picture to look at, PNG or JPEG, made on a thread."""
+
+        def show() -> bytes:
+            from glassworks.imaging.files import read_picture, write_jpeg, write_png
+
+            first = np.asarray(next(iter(outputs.values())))
+            if first.ndim == 4 and form == "png":  # a picture came out: it goes as it is
+                return write_png(first[0])
+            task = self.opened.task
+            picture = task.show(first[0] if first.ndim == 4 else read_picture(file, 3), outputs, words)
+            return write_png(picture) if form == "png" else write_jpeg(picture)
+
+        return await self._threads.decoding.run(show)
 
     def retire(self, then: Callable[[], None] = lambda: None) -> None:
         """Close once nobody uses the model any longer; nobody new may come."""

@@ -31,6 +31,14 @@ _OF_A_MODEL = (
     _Operation("/config", "get", "configuration", "How a model is batched and scheduled."),
     _Operation("/infer", "post", "infer", "Answers for the rows sent.", "InferenceRequest", binary=True),
     _Operation("/explain", "post", "explain", "Answers with graded attributions.", "InferenceRequest", binary=True),
+    _Operation(
+        "/picture",
+        "post",
+        "picture",
+        "A picture file in, a picture to look at out.",
+        "application/octet-stream",
+        "image/png",
+    ),
     _Operation("/generate", "post", "generate", "Inputs and outputs as plain fields.", "Fields"),
     _Operation("/generate_stream", "post", "generateStream", "The same as events.", "Fields", _EVENTS),
 )
@@ -91,7 +99,8 @@ def _described(operation: _Operation) -> dict[str, Any]:
     }
     if operation.takes:
         required = operation.takes not in ("Index", "Load", "Unload")
-        described["requestBody"] = {"required": required, "content": _content(operation.takes)}
+        taken = {operation.takes: {}} if "/" in operation.takes else _content(operation.takes)
+        described["requestBody"] = {"required": required, "content": taken}
     if operation.binary:
         # JSON and the tensors behind it; Inference-Header-Content-Length is the length of the JSON.
         for content in (done["content"], described["requestBody"]["content"]):

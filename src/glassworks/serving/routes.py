@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from glassworks.serving.app import Route, failure
+from glassworks.errors import GlassworksError
+from glassworks.serving.app import Application, Route, failure
 from glassworks.serving.desk import Desk
 from glassworks.serving.generate import Generate
 from glassworks.serving.http.exchange import Answer, Exchange
@@ -13,9 +14,12 @@ from glassworks.serving.kserve_v1 import KServeV1
 from glassworks.serving.management import Management
 from glassworks.serving.open_inference import OpenInference, token
 from glassworks.serving.page import Pages
+from glassworks.serving.picture_answers import PictureAnswers
+from glassworks.serving.streaming import FrameStream
 from glassworks.serving.tensors import TensorLimits
 
 if TYPE_CHECKING:
+    from glassworks.serving.http.service import Service
     from glassworks.serving.metrics import Metrics
     from glassworks.serving.repository import Repository
 
@@ -36,9 +40,12 @@ def routes(
 
 def _of_models(desk: Desk, limits: TensorLimits) -> Sequence[Route]:
     protocol, generate = OpenInference(desk, failure, limits), Generate(desk)
+    pictures = PictureAnswers(desk)
     return (
         Route(_VERSION + "/infer", {"POST": protocol.infer}),
         Route(_VERSION + "/explain", {"POST": protocol.explain}),
+        Route(_VERSION + "/picture", {"POST": pictures.picture}),
+        Route(_VERSION + "/stream", {"GET": pictures.stream}),
         Route(_VERSION + "/ready", {"GET": protocol.ready}),
         Route(_VERSION + "/generate", {"POST": generate.generate}),
         Route(_VERSION + "/generate_stream", {"POST": generate.stream}),
@@ -48,6 +55,25 @@ def _of_models(desk: Desk, limits: TensorLimits) -> Sequence[Route]:
         Route(r"/v2/?", {"GET": protocol.server}),
         Route(r"/v2/health/(?:live|ready)", {"GET": protocol.live}),
     )
+
+
+def streams(desk: Desk, application: Application, service: Service) -> None:
+    """Let the service speak WebSocket where frames are streamed; who may not is told so as by a plain request."""
+    pictures = PictureAnswers(desk)
+
+    def taken_over(exchange: Exchange) -> FrameStream | None:
+        path = exchange.target.partition(b"?")[0]
+        if exchange.headers.get(b"upgrade", b"").lower() != b"websocket" or not path.endswith(b"/stream"):
+            return None
+        if "GET" not in application.place(exchange):
+            return None
+        try:
+            asked, model, form = pictures.stream_of(exchange)
+            return FrameStream(service, pictures, asked, model, form, exchange)
+        except GlassworksError:
+            return None  # the same endpoint says why
+
+    service.taken_over = taken_over
 
 
 def _of_operators(desk: Desk, repository: Repository | None, metrics: Metrics | None) -> Sequence[Route]:

@@ -75,8 +75,10 @@ class Connection(asyncio.BufferedProtocol):
                 if self._head_bytes > self._limits.max_header_bytes:
                     self._refuse_head()
         except httptools.HttpParserUpgrade as upgrade:
-            # No other protocol is spoken here, and the parser would not read a body behind such a head: read the
-            # request again as the plain one that it may be taken for.
+            if self._hand_over(bytes(data[upgrade.args[0] :])):
+                return
+            # The parser would not read a body behind such a head: read the request again as the plain one that it
+            # may be taken for.
             head = self._plain_head()
             self._parser = httptools.HttpRequestParser(self)
             self.receive(head + bytes(data[upgrade.args[0] :]))
@@ -85,6 +87,22 @@ class Connection(asyncio.BufferedProtocol):
             if self._refused is None:
                 text = str(cause or error)[:200]
                 self._refuse(400, f"this is not valid HTTP/1.1: {text}; send a well-formed request")
+
+    def _hand_over(self, rest: bytes) -> bool:
+        """Let another protocol go on with this connection, where one is spoken at that place."""
+        if self._current is not None or self._service.stopping:
+            return False
+        method = self._parser.get_method().decode("ascii")
+        after = self._service.taken_over(Exchange(method, self._target, self._headers, b""))
+        if after is None:
+            return False
+        self._service.connections.discard(self)
+        self._closing, self._parser = True, None
+        self._transport.set_protocol(after)
+        after.connection_made(self._transport)
+        if rest:
+            after.data_received(rest)
+        return True
 
     def _plain_head(self) -> bytes:
         lines = [b"%b %b HTTP/1.1" % (self._parser.get_method(), self._target)]

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from glassworks.serving.http.exchange import Exchange
 from glassworks.serving.http.limits import Limits
 
-if TYPE_CHECKING:
-    from glassworks.serving.http.connection import Connection
+
+class Tracked(Protocol):
+    """An open connection, whatever is spoken on it."""
+
+    @property
+    def owes(self) -> bool:
+        """Whether something that began before the service was told to stop has no answer yet."""
+
+    def close(self) -> None:
+        """End it; what was written is still sent."""
+
+    def expire(self, now: float) -> None:
+        """Close it when its time is over."""
 
 
 class Service:
@@ -19,7 +31,9 @@ class Service:
 
     def __init__(self, answer: Callable[[Exchange], None], limits: Limits) -> None:
         self.answer, self.limits = answer, limits
-        self.connections: set[Connection] = set()
+        self.connections: set[Tracked] = set()
+        self.taken_over: Callable[[Exchange], asyncio.Protocol | None] = lambda exchange: None
+        """Who goes on with a connection whose request asks for another protocol; None: it is a plain request."""
         self.stopping = False
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
