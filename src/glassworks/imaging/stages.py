@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 _In = TypeVar("_In")
@@ -32,44 +32,30 @@ def run_stages(read: Iterable[_In], work: Callable[[_In], _Out], write: Callable
     given, done = _Lane[_In](stop), _Lane[_Out](stop)
     errors: list[BaseException] = []
 
-    def guarded(stage: Callable[[], None]) -> Callable[[], None]:
-        def run() -> None:
-            try:
-                stage()
-            except _Stopped:
-                return
-            except BaseException as error:  # noqa: BLE001 - it is raised on the thread that asked
-                errors.append(error)
-                stop.set()
-
-        return run
-
-    def reading() -> None:
-        for item in read:
-            given.put(item)
-        given.put(_End())
-
-    def working() -> None:
-        while not isinstance(item := given.get(), _End):
-            done.put(work(item))
-        done.put(_End())
-
     def writing() -> None:
-        while not isinstance(item := done.get(), _End):
+        for item in done:
             write(item)
 
-    threads = [threading.Thread(target=guarded(stage), name=stage.__name__) for stage in (reading, writing)]
+    stages = (lambda: given.fill(read), writing)
+    threads = [threading.Thread(target=_guarded, args=(stage, stop, errors)) for stage in stages]
     for thread in threads:
         thread.start()
-    try:
-        guarded(working)()
-    finally:
-        if errors:
-            stop.set()
-        for thread in threads:
-            thread.join()
+    _guarded(lambda: done.fill(map(work, given)), stop, errors)
+    for thread in threads:
+        thread.join()
     if errors:
         raise errors[0]
+
+
+def _guarded(stage: Callable[[], None], stop: threading.Event, errors: list[BaseException]) -> None:
+    """Run a stage; what it raises ends the others, and is raised on the thread that asked."""
+    try:
+        stage()
+    except _Stopped:
+        return
+    except BaseException as error:  # noqa: BLE001 - it is kept
+        errors.append(error)
+        stop.set()
 
 
 class _Lane(Generic[_T]):
@@ -78,6 +64,16 @@ class _Lane(Generic[_T]):
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
         self._queue: queue.Queue[_T | _End] = queue.Queue(_WAITING)
+
+    def fill(self, items: Iterable[_T]) -> None:
+        """Put all of them, and the end."""
+        for item in items:
+            self.put(item)
+        self.put(_End())
+
+    def __iter__(self) -> Iterator[_T]:
+        while not isinstance(item := self.get(), _End):
+            yield item
 
     def put(self, item: _T | _End) -> None:
         while not self._stop.is_set():

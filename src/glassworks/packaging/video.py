@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from glassworks.contracts import Progress
 from glassworks.imaging.stages import run_stages
 from glassworks.imaging.video import Frame, VideoReader, VideoWriter
 from glassworks.packaging.frames import Seen, Watcher
 from glassworks.packaging.opened import OpenedBundle
-
-if TYPE_CHECKING:
-    from fractions import Fraction
 
 Told = Callable[[dict[str, Any]], None]
 _TELL_EVERY = 10
@@ -36,48 +34,50 @@ def watch(
     At most `limit` frames. `told` hears each answer with its `frame` and `time_s`. What is shown goes to `output`,
     which appears whole or not at all. Raises InputError and Unsupported.
     """
-    watcher, reader = Watcher(opened, smoothing), VideoReader(source)
-    begun, count = time.monotonic(), 0
-    known = [each for each in (reader.frames, limit) if each]
-    progress.start("video", min(known) if known else None)
-    try:
+    watcher = Watcher(opened, smoothing)
+    with contextlib.closing(VideoReader(source)) as reader:
+        known = [each for each in (reader.frames, limit) if each]
+        progress.start("video", min(known) if known else None)
         writer = VideoWriter(output, reader.time_base, reader.rate) if output else None
-
-        def write(pair: tuple[Frame, Seen]) -> None:
-            nonlocal count
-            frame, seen = pair
-            if writer is not None:
-                writer.write(seen.shown, frame.time)
-            if told is not None:
-                told({"frame": count, "time_s": _seconds(frame.time, reader.time_base), **seen.answer})
-            count += 1
-            if count % _TELL_EVERY == 0:
-                progress.update(step=count, examples_per_s=count / (time.monotonic() - begun))
-
+        taken = _Taken(reader, writer, told, progress)
         try:
-            run_stages(_frames(reader, limit), lambda frame: (frame, watcher.see(frame.pixels)), write)
+            run_stages(islice(iter(reader), limit), lambda frame: (frame, watcher.see(frame.pixels)), taken)
         except BaseException:
             if writer is not None:
                 writer.give_up()
             raise
         if writer is not None:
             writer.finish()
-    finally:
-        reader.close()
-    seconds = time.monotonic() - begun
-    progress.finish(f"{count:,} frames, {reader.broken} broken, {count / seconds:.1f} frames/s")
-    found: dict[str, Any] = {
-        "frames": count,
-        "broken": reader.broken,
-        "seconds": round(seconds, 3),
-        "frames_per_s": round(count / seconds, 2),
-    }
+    found = taken.summary()
+    progress.finish(f"{found['frames']:,} frames, {found['broken']} broken, {found['frames_per_s']} frames/s")
     return {**found, "clip": watcher.clip} if watcher.clip is not None else found
 
 
-def _frames(reader: VideoReader, limit: int | None) -> Iterator[Frame]:
-    return islice(iter(reader), limit)
+class _Taken:
+    """Takes what was seen, frame by frame: writes it, tells of it, counts it."""
 
+    def __init__(self, reader: VideoReader, writer: VideoWriter | None, told: Told | None, progress: Progress) -> None:
+        self._reader, self._writer, self._told, self._progress = reader, writer, told, progress
+        self._begun, self._count = time.monotonic(), 0
 
-def _seconds(time: int, base: Fraction) -> float:
-    return round(float(time * base), 6)
+    def __call__(self, pair: tuple[Frame, Seen]) -> None:
+        frame, seen = pair
+        if self._writer is not None:
+            self._writer.write(seen.shown, frame.time)
+        if self._told is not None:
+            when = round(float(frame.time * self._reader.time_base), 6)
+            self._told({"frame": self._count, "time_s": when, **seen.answer})
+        self._count += 1
+        if self._count % _TELL_EVERY == 0:
+            rate = self._count / (time.monotonic() - self._begun)
+            self._progress.update(step=self._count, examples_per_s=rate)
+
+    def summary(self) -> dict[str, Any]:
+        """What it came to."""
+        seconds = time.monotonic() - self._begun
+        return {
+            "frames": self._count,
+            "broken": self._reader.broken,
+            "seconds": round(seconds, 3),
+            "frames_per_s": round(self._count / seconds, 2),
+        }
