@@ -48,9 +48,7 @@ def watch(
             raise
         if writer is not None:
             writer.finish()
-    found = taken.summary()
-    progress.finish(f"{found['frames']:,} frames, {found['broken']} broken, {found['frames_per_s']} frames/s")
-    return {**found, "clip": watcher.clip} if watcher.clip is not None else found
+    return taken.summary(watcher.clip)
 
 
 class _Taken:
@@ -72,12 +70,10 @@ class _Taken:
             rate = self._count / (time.monotonic() - self._begun)
             self._progress.update(step=self._count, examples_per_s=rate)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self, clip: dict[str, Any] | None) -> dict[str, Any]:
         """What it came to."""
         seconds = time.monotonic() - self._begun
-        return {
-            "frames": self._count,
-            "broken": self._reader.broken,
-            "seconds": round(seconds, 3),
-            "frames_per_s": round(self._count / seconds, 2),
-        }
+        count, broken, rate = self._count, self._reader.broken, round(self._count / seconds, 2)
+        self._progress.finish(f"{count:,} frames, {broken} broken, {rate} frames/s")
+        found = {"frames": count, "broken": broken, "seconds": round(seconds, 3), "frames_per_s": rate}
+        return found if clip is None else {**found, "clip": clip}
