@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 _SAME_WRITE = 65_536
 """Bytes; a larger body is handed over beside its head rather than copied behind it."""
 _READ = memoryview(bytearray(65_536))
-"""What all connections of the loop read into, each in its turn: a large body passes through without a second copy of
-more than this size."""
+"""What all connections of the loop read into, each in its turn: a large body passes through it without a copy."""
 _QUEUED = 16
 """Pipelined requests that are read ahead of their turn."""
 _REQUEST_ID = 128
@@ -37,10 +36,9 @@ class Connection(asyncio.BufferedProtocol):
         self._waiting: deque[Exchange] = deque()
         self._current: Exchange | None = None
         self._since = self._loop.time()
-        self._receiving = self._closing = self._paused = self._writing_paused = False
+        self._receiving = self._closing = self._paused = self._writing_paused = self._late = self._in_head = False
         self._writable: asyncio.Future[None] | None = None
         self._refused: Answer | None = None
-        self._late = self._in_head = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -77,8 +75,7 @@ class Connection(asyncio.BufferedProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             if self._hand_over(bytes(data[upgrade.args[0] :])):
                 return
-            # The parser would not read a body behind such a head: read the request again as the plain one that it
-            # may be taken for.
+            # The parser would not read a body behind such a head: read it again as the plain request it may be.
             head = self._plain_head()
             self._parser = httptools.HttpRequestParser(self)
             self.receive(head + bytes(data[upgrade.args[0] :]))
@@ -90,24 +87,21 @@ class Connection(asyncio.BufferedProtocol):
 
     def _hand_over(self, rest: bytes) -> bool:
         """Let another protocol go on with this connection, where one is spoken at that place."""
-        if self._current is not None or self._service.stopping:
-            return False
-        method = self._parser.get_method().decode("ascii")
-        after = self._service.taken_over(Exchange(method, self._target, self._headers, b""))
+        asked = Exchange(self._parser.get_method().decode("ascii"), self._target, self._headers, b"")
+        after = None if self._current or self._service.stopping else self._service.taken_over(asked)
         if after is None:
             return False
         self._service.connections.discard(self)
         self._closing, self._parser = True, None
         self._transport.set_protocol(after)
         after.connection_made(self._transport)
-        if rest:
-            after.data_received(rest)
+        after.data_received(rest)
         return True
 
     def _plain_head(self) -> bytes:
-        lines = [b"%b %b HTTP/1.1" % (self._parser.get_method(), self._target)]
+        first = b"%b %b HTTP/1.1" % (self._parser.get_method(), self._target)
         kept = (each for each in self._headers.items() if each[0] not in (b"upgrade", b"connection"))
-        return b"\r\n".join([*lines, *(b"%b: %b" % each for each in kept)]) + b"\r\n\r\n"
+        return b"\r\n".join([first, *(b"%b: %b" % each for each in kept)]) + b"\r\n\r\n"
 
     def on_message_begin(self) -> None:
         self._receiving = True
