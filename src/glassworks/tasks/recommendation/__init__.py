@@ -1,0 +1,52 @@
+"""Recommendation: a user, or a history of items, goes in; items come out, best first, each with its reasons."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.contracts import Measurement, Session, Subject, Task
+from glassworks.errors import InputError, Unsupported
+from glassworks.tasks.recommendation.metrics import measure_lists
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array, Tensors
+
+INPUT, OUTPUT = "request", "recommendations"
+
+
+class Recommendation(Task):
+    """Requests are stored as an object array of str, each a JSON object, and targets as one of lists of item ids."""
+
+    name: ClassVar[str] = "recommendation"
+    metric: ClassVar[str] = "ndcg_at_10"
+    literal: bool = True
+
+    def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
+        """A JSON object, or a bare user id, as an array without dimensions. Raises InputError for what is no UTF-8."""
+        try:
+            return np.array(value.decode("utf-8-sig"), object)
+        except UnicodeDecodeError as error:
+            raise InputError(f"the request is not valid UTF-8: byte {error.start}", "send JSON in UTF-8") from None
+
+    def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:
+        """`request`: bytes of UTF-8 (N), as the protocol has them."""
+        requests = np.empty(len(x), object)
+        requests[:] = [request.encode("utf-8", "replace") for request in x.tolist()]
+        return {INPUT: requests}
+
+    def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
+        """Of answers (N, JSON) against the items that came next."""
+        lists = [[each["item"] for each in json.loads(answer)["items"]] for answer in scores.tolist()]
+        return measure_lists(lists, targets.tolist())
+
+    def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
+        """The answers themselves."""
+        return [json.loads(answer) for answer in outputs[OUTPUT].tolist()]
+
+    def subject(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> Subject:
+        raise Unsupported("recommendations are not explained yet", "ask for 'because' in the answer")
