@@ -22,10 +22,19 @@ class Drawn:
     suffix: str
 
 
-def draw(example: Array, values: NDArray[np.float32], spans: Sequence[Sequence[int]], label: str, method: str) -> Drawn:
+def draw(
+    example: Array,
+    values: NDArray[np.float32],
+    spans: Sequence[Sequence[int]],
+    label: str,
+    method: str,
+    names: Sequence[str] = (),
+) -> Drawn:
     """A stored example (without the batch) with the values of its explanation."""
     import numpy as np
 
+    if names:
+        return _draw_names(names, values, label, method)
     if spans:
         from glassworks.explanation.render_text import shaded_html, shaded_words
 
@@ -39,6 +48,21 @@ def draw(example: Array, values: NDArray[np.float32], spans: Sequence[Sequence[i
         values = np.moveaxis(values, -1, -3)
     picture = heat_map_png(_of_8_bits(example), values, f"{label} ({method})")
     return Drawn(rows=shaded_blocks(values), file=picture, suffix="png")
+
+
+def _draw_names(names: Sequence[str], values: NDArray[np.float32], label: str, method: str) -> Drawn:
+    """The names one a line, what speaks most for the answer first, shaded like the words of a text."""
+    import numpy as np
+
+    from glassworks.explanation.render_text import shaded_html, shaded_words
+
+    order = np.argsort(-values.ravel(), kind="stable")
+    flat = values.ravel()[order].astype(np.float32)
+    lines = [f"{names[place]}  {amount:+.4f}\n" for place, amount in zip(order.tolist(), flat.tolist(), strict=True)]
+    ends = np.cumsum([len(line) for line in lines]).tolist()
+    text, places = "".join(lines), list(zip([0, *ends[:-1]], ends, strict=True))
+    page = shaded_html(text, places, flat, label, {"method": method, "red": f"for {label}", "blue": f"against {label}"})
+    return Drawn(rows=[[part] for part in shaded_words(text, places, flat)], file=page, suffix="html")
 
 
 def as_file(example: Array | str) -> tuple[bytes, str, Any]:

@@ -184,8 +184,10 @@ def ask(service: Service, made: Release, method: str, folder: Path, key: str | N
     answer = _post(f"{model}/explain", {**body, "parameters": {"method": method}}, key)
     values = _tensor(answer, f"attributions:{name}")[0]
     spans = [_tensor(answer, each["name"])[0] for each in answer["outputs"] if each["name"] == f"spans:{name}"]
+    names = [_tensor(answer, each["name"])[0] for each in answer["outputs"] if each["name"] == f"names:{name}"]
     label = str(answer["parameters"]["label"])
-    drawn = draw(example, values, spans[0].tolist() if spans else (), label, method)
+    parts = (each[0].tolist() if each else () for each in (spans, names))
+    drawn = draw(example, values, next(parts), label, method, next(parts))
     written = {f"input.{suffix}": file, f"why.{drawn.suffix}": drawn.file, "request.json": json.dumps(body).encode()}
     files = list(_write(folder / made.version.reference, written).values())
     return Answered(

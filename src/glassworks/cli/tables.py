@@ -128,6 +128,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         "milliseconds": explanation.milliseconds,
         "quality": dict(explanation.quality),
         **({"spans": [list(span) for span in explanation.spans]} if explanation.spans else {}),
+        **({"names": list(explanation.names)} if explanation.names else {}),
     }
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from glassworks.contracts.records import (
     Artifact as Artifact,
@@ -33,6 +32,7 @@ from glassworks.contracts.records import (
     Split as Split,
     TensorSpec as TensorSpec,
 )
+from glassworks.contracts.subjects import Memory as Memory, Subject as Subject, View as View
 from glassworks.errors import InputError, Unsupported
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class Task(ABC):
     literal: bool = False
     """Whether people may give an input itself where a file is meant: a text."""
 
+    parts: Literal["", "spans", "names"] = ""
+    """What values of an explanation belong to where that is not the input's own shape: see `Explanation`."""
     pictures: bool = False
     """Whether it looks at pictures: then `fit` and `show` are there, and so are videos."""
 
@@ -97,6 +99,10 @@ class Task(ABC):
     def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
         """A `predict` session that takes and gives what the model's signature says; here the engine's own."""
         return session
+
+    def memory(self, file: Path) -> Memory | None:
+        """What models of this task remember of what they are told while they serve, in `file`; None for nothing."""
+        return None
 
     def fit(self, pixels: Array, preprocessing: Mapping[str, Any]) -> Array:
         """A picture in color (uint8 H W 3), such as a frame of a video, as one stored example. Raises Unsupported."""
@@ -136,52 +142,6 @@ class Task(ABC):
         """
 
 
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """What explainers of a role work on: `session` takes rows like `example` and `baseline` (1 ...)."""
-
-    session: Session
-    example: NDArray[np.float32]
-    baseline: NDArray[np.float32]
-
-
-class Subject(ABC):
-    """One example as explainers and graders see it."""
-
-    input: str
-    """The input that is explained."""
-    outputs: Tensors
-    """The predict artifact's own; the first one holds a probability a class."""
-    spans: tuple[tuple[int, int], ...] = ()
-
-    @abstractmethod
-    def view(self, role: str) -> View:
-        """What explainers of the role work on. The session of `predict` gives probabilities (N K)."""
-
-    def place(self, role: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """An explainer's values, of the shape of its view's example, at the places of `predict`'s example."""
-        return values
-
-    def aim(self, target: int | str | None, labels: Sequence[str]) -> tuple[int, str]:
-        """The column of the scores that is explained, and what people call it.
-
-        Here a class, for None the predicted one. What the views compute may depend on it, so it is called first.
-        Raises InputError for what is not there.
-        """
-        scores = next(iter(self.outputs.values()))
-        classes = scores.shape[1]
-        chosen = int(scores[0].argmax()) if target is None else int(target)
-        if not 0 <= chosen < classes:
-            raise InputError(
-                f"target is {chosen}, but the model has {classes} classes", f"give a target from 0 to {classes - 1}"
-            )
-        return chosen, labels[chosen] if chosen < len(labels) else str(chosen)
-
-    def told(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Values at the places of `predict`'s example in the shape of the input, as they are told to people."""
-        return values
-
-
 class Session(ABC):
     """An opened artifact. Thread-safe; holds no state between calls."""
 
@@ -190,6 +150,9 @@ class Session(ABC):
     @abstractmethod
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
         """Compute `outputs` (all when None) from the input tensors, keyed by name."""
+
+    def remember(self, memory: Memory) -> None:  # noqa: B027 - most models are told nothing
+        """Heed from now on what people tell."""
 
     def close(self) -> None:  # noqa: B027 - most engines free themselves
         """Give the engine's memory back."""

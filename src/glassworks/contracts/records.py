@@ -219,6 +219,7 @@ class Explanation:
     """An attribution with its grade and what it belongs to.
 
     `spans` are (start, end) characters of the text that the values belong to, one a value; together they are the text.
+    `names` (JSON, one a value) name the things that the values belong to, such as items of a history.
     """
 
     method: str
@@ -232,3 +233,4 @@ class Explanation:
     milliseconds: float
     quality: Mapping[str, float] = field(default_factory=dict)
     spans: tuple[tuple[int, int], ...] = ()
+    names: tuple[str, ...] = ()

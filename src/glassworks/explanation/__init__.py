@@ -62,4 +62,5 @@ def explain(
         milliseconds=1e3 * (time.perf_counter() - start),
         quality=quality,
         spans=subject.spans,
+        names=subject.names,
     )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glassworks.contracts import Session
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from glassworks.contracts import Tensors
@@ -55,13 +54,14 @@ def measure_latencies(
     }
 
 
-def predict_all(session: Session, tensors: Tensors) -> NDArray[np.float32]:
-    """The session's first output for every row."""
+def predict_all(session: Session, tensors: Tensors) -> NDArray[Any]:
+    """The session's first output for every row; answers that are no numbers stay as they are."""
     import numpy as np
 
     name = session.signature.outputs[0].name
     parts = [session.run(chunk, [name])[name] for chunk in _chunks(tensors, _ROWS, whole=False)]
-    return np.concatenate(parts).astype(np.float32, copy=False)
+    found = np.concatenate(parts)
+    return found if found.dtype == object else found.astype(np.float32, copy=False)
 
 
 def _chunks(tensors: Tensors, batch: int, whole: bool = True) -> Sequence[Tensors]:

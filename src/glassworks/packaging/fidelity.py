@@ -26,7 +26,7 @@ def measure_fidelity(parts: Parts, sessions: Callable[[str], Session]) -> dict[s
     `prediction_agreement`: share of validation examples with the same answer, of pictures of values that are the same.
     `NAME_spearman` and `NAME_top_tenth_iou`: mean agreement of both graphs' attributions over 16 examples, by the
     family's first method that needs predictions only. `faithfulness_z`, `completeness_gap`: medians over
-    the same examples, of float gradients judged by the served graph's own answers.
+    the same examples, of float gradients judged by the served graph's own answers; without gradients, of that method.
     """
     import numpy as np
 
@@ -46,7 +46,7 @@ def measure_fidelity(parts: Parts, sessions: Callable[[str], Session]) -> dict[s
             served,
             floating,
             parts.task.encode(x[row : row + 1], parts.preprocessing),
-            int(answers[0][row]) if answers[0].ndim == 1 else None,
+            int(answers[0][row]) if answers[0].dtype.kind == "i" and answers[0].ndim == 1 else None,
         )
         for row in range(min(_EXAMPLES, len(x)))
     ]
@@ -90,8 +90,9 @@ def _compare(
     if anywhere is not None:
         maps = [ask(sessions, anywhere, False).attribution.values for sessions in (served, floating)]
         measured |= {f"{anywhere}_{key}": value for key, value in agreement(maps[0], maps[1]).items()}
-    if _GRADED in parts.family.explainers:
-        graded = ask(served, _GRADED, True)
+    judged = _GRADED if _GRADED in parts.family.explainers else anywhere
+    if judged is not None:
+        graded = ask(served, judged, True)
         measured |= {
             "faithfulness_z": graded.quality["faithfulness_z"],
             "completeness_gap": graded.attribution.gap or 0.0,

@@ -87,6 +87,8 @@ def explained(explanations: Sequence[Explanation], outputs: Sequence[str]) -> di
     """The outputs of all rows, and their attributions: values by place, or by word with its characters."""
     attributions = f"attributions:{explanations[0].input}"
     found = {name: np.concatenate([each.outputs[name] for each in explanations]) for name in outputs}
+    if any(each.names for each in explanations):
+        return {**found, **_named(explanations)}
     if not any(each.spans for each in explanations):
         found[attributions] = np.concatenate([each.attribution.values for each in explanations])
         return found
@@ -99,6 +101,16 @@ def explained(explanations: Sequence[Explanation], outputs: Sequence[str]) -> di
         values[row, :count] = each.attribution.values.ravel()
         spans[row, :count], spans[row, count:] = each.spans, each.spans[-1][1]
     return {**found, attributions: values, f"spans:{explanations[0].input}": spans}
+
+
+def _named(explanations: Sequence[Explanation]) -> dict[str, Array]:
+    """Values with the names that they belong to; shorter rows are filled up with zeros and empty names."""
+    most, name = max(len(each.names) for each in explanations), explanations[0].input
+    values, names = np.zeros((len(explanations), most), np.float32), np.full((len(explanations), most), b"", object)
+    for row, each in enumerate(explanations):
+        values[row, : len(each.names)] = each.attribution.values.ravel()
+        names[row, : len(each.names)] = [one.encode() for one in each.names]
+    return {f"attributions:{name}": values, f"names:{name}": names}
 
 
 def _number(parameters: Mapping[str, Any], name: str, least: float = -_LARGEST) -> float | None:

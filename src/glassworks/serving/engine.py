@@ -5,8 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
+from glassworks.catalog import get
+from glassworks.contracts import Memory, Task
 from glassworks.errors import NotFound
 from glassworks.packaging.bundle import Bundle
 from glassworks.serving.batching import Work
@@ -44,6 +48,11 @@ class Threads:
         self.loading.shutdown()
 
 
+def _file(home: Path, name: str) -> Path:
+    """Where a model's memory lies; a name from elsewhere leads nowhere else."""
+    return home / "feedback" / f"{quote(name, safe='')}.sqlite"
+
+
 def _stay() -> None:
     """A thread that only waits for a process hands its answers on at once."""
 
@@ -51,7 +60,10 @@ def _stay() -> None:
 class Engine:
     """Models by name and version; aliases and traffic say which version answers when none is asked for."""
 
-    def __init__(self, batching: Batching | None = None, explain_in: ExplainIn = "thread") -> None:
+    def __init__(
+        self, batching: Batching | None = None, explain_in: ExplainIn = "thread", home: Path | None = None
+    ) -> None:
+        self._home, self._memories = home, dict[str, Memory]()
         self.batching, self.threads = batching or Batching(), Threads(explain_in)
         self.settle: Callable[[Sequence[Work]], None] = lambda works: None
         """Told of what was computed before anybody gets an answer."""
@@ -62,7 +74,16 @@ class Engine:
 
     def open(self, bundle: Bundle, name: str, version: str) -> LoadedModel:
         """A warm model that nobody sees yet; takes a while, so call it off the event loop. Raises BundleError."""
-        return LoadedModel(bundle, name, version, self.threads, self.batching, lambda works: self.settle(works))
+        memory = self._memory(bundle, name)
+        return LoadedModel(bundle, name, version, self.threads, self.batching, lambda works: self.settle(works), memory)
+
+    def _memory(self, bundle: Bundle, name: str) -> Memory | None:
+        """What all versions of a model were told, where its task remembers and there is a home to keep it in."""
+        if name not in self._memories and self._home is not None:
+            memory = get(Task, bundle.manifest.task).memory(_file(self._home, name))
+            if memory is not None:
+                self._memories[name] = memory
+        return self._memories.get(name)
 
     def add(self, model: LoadedModel, aliases: Mapping[str, str] | None = None) -> None:
         """Let a model answer from now on; `aliases` are all those of its name. A version of that number is replaced."""
@@ -162,6 +183,8 @@ class Engine:
     def close(self) -> None:
         """End the threads; what runs is finished first."""
         self.threads.close()
+        for memory in self._memories.values():
+            memory.close()
 
     def _choose_default(self, name: str) -> None:
         """The champion where it is loaded, else the version loaded last."""

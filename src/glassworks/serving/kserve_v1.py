@@ -57,6 +57,7 @@ class KServeV1:
                 "prediction": {name: _rows(each.outputs[name])[0] for name in model.outputs},
                 "attributions": {each.input: _values(each)},
                 **({"spans": {each.input: each.spans}} if each.spans else {}),
+                **({"names": {each.input: each.names}} if each.names else {}),
                 **explain_parameters([each]),
             }
             for each in found
@@ -65,9 +66,9 @@ class KServeV1:
 
 
 def _values(explanation: Explanation) -> list[Any]:
-    """Of the input's shape; of a text one a span."""
+    """Of the input's shape; of a text one a span, of a history one a name."""
     values = explanation.attribution.values
-    return _rows(values.reshape(1, -1) if explanation.spans else values)[0]  # type: ignore[no-any-return]
+    return _rows(values.reshape(1, -1) if explanation.spans or explanation.names else values)[0]  # type: ignore[no-any-return]
 
 
 def _instances(content: Mapping[str, Any], model: LoadedModel) -> Tensors:

@@ -60,7 +60,7 @@ def serve(
     """
     tls = _tls(config, "http/1.1")
     listening = bind(config.host, config.port)
-    engine = Engine(Batching(max_rows=config.max_batch, max_queue=config.max_queue), config.explain_in)
+    engine = Engine(Batching(max_rows=config.max_batch, max_queue=config.max_queue), config.explain_in, registry.home)
     with contextlib.closing(listening), contextlib.closing(engine):
         repository = Repository(engine, registry, config.watch)
         repository.open(references or registry.models())

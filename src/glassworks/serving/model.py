@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassworks.catalog import get
-from glassworks.contracts import Explainer, Explanation, TensorSpec
+from glassworks.contracts import Explainer, Explanation, Memory, TensorSpec
 from glassworks.errors import InputError, Unsupported
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import OpenedBundle
@@ -61,19 +61,22 @@ class LoadedModel:
         threads: Threads,
         batching: Batching,
         settle: Callable[[Sequence[Work]], None] = lambda works: None,
+        memory: Memory | None = None,
     ) -> None:
         self.opened, self.name, self.version, self._threads = OpenedBundle(bundle), name, version, threads
         self.manifest, self.batching = bundle.manifest, batching
         self.inputs: Mapping[str, TensorSpec] = {spec.name: spec for spec in self.manifest.signature.inputs}
         self.outputs = tuple(spec.name for spec in self.manifest.signature.outputs)
         first = self.manifest.signature.inputs[0]
-        text = (f"spans:{first.name}",) if first.datatype == "BYTES" else ()
-        self.explained = (*self.outputs, f"attributions:{first.name}", *text)
-        """Outputs of an explanation; values of a text come with the characters that they belong to."""
+        parts = (f"{self.opened.task.parts}:{first.name}",) if self.opened.task.parts else ()
+        self.explained = (*self.outputs, f"attributions:{first.name}", *parts)
         self.statistics = Statistics()
         self.heads: dict[object, bytes] = {}
         """JSON before binary outputs, by their shapes."""
         session = self.opened.session("predict")
+        self._memory = memory
+        if memory:
+            session.remember(memory)
         self.call_s = self._warm_up()
         self._open_explainers()
         executor = threads.engine if self.call_s > _ON_LOOP_S else None
@@ -124,6 +127,13 @@ class LoadedModel:
 
         rows = range(len(next(iter(tensors.values()))))
         return await self._threads.explaining.each([functools.partial(one, row) for row in rows])
+
+    async def learn(self, body: object) -> Mapping[str, int]:
+        """Keep what people tell; the next answers heed it. Raises InputError, StorageError, Unsupported, Overloaded."""
+        memory = self._memory
+        if memory is None:
+            raise Unsupported(f"a model for {self.manifest.task} takes no feedback", "send it to a model that does")
+        return await self._threads.decoding.run(lambda: memory.learn(body))
 
     def checked(self, tensors: Tensors) -> Tensors | None:
         """Inputs as the graph takes them: all there, of the right type and shape, small files decoded.

@@ -94,6 +94,12 @@ class OpenInference:
         chosen = {name: outputs[name] for name in wanted}
         return answer(exchange, model, request, chosen, explain_parameters(explanations))
 
+    async def feedback(self, exchange: Exchange) -> Answer:
+        """POST /v2/models/{model}[/versions/{version}]/feedback: what people did; it changes the next answers."""
+        asked = call(exchange)
+        model = self._desk.model(asked)
+        return json_answer(dict(await model.learn(exchange.json())))
+
     async def _infer_files(
         self, exchange: Exchange, asked: Call, model: LoadedModel, request: AnyBody, tensors: Tensors
     ) -> None:

@@ -39,6 +39,9 @@ _OF_A_MODEL = (
         "application/octet-stream",
         "image/png",
     ),
+    _Operation(
+        "/feedback", "post", "feedback", "What users did, each event once; the next answers heed it.", "Feedback"
+    ),
     _Operation("/generate", "post", "generate", "Inputs and outputs as plain fields.", "Fields"),
     _Operation("/generate_stream", "post", "generateStream", "The same as events.", "Fields", _EVENTS),
 )
@@ -121,6 +124,11 @@ _SCHEMAS: dict[str, Any] = {
     "Index": {"type": "object", "properties": {"ready": {"type": "boolean"}}},
     "Load": {"type": "object", "properties": {"parameters": {"type": "object"}}},
     "Unload": {"type": "object", "properties": {"parameters": {"type": "object"}}},
+    "Feedback": {
+        "type": "object",
+        "required": ["events"],
+        "properties": {"events": {"type": "array", "minItems": 1, "items": {"type": "object"}}},
+    },
     "Instances": {
         "type": "object",
         "required": ["instances"],

@@ -44,6 +44,7 @@ def _of_models(desk: Desk, limits: TensorLimits) -> Sequence[Route]:
     return (
         Route(_VERSION + "/infer", {"POST": protocol.infer}),
         Route(_VERSION + "/explain", {"POST": protocol.explain}),
+        Route(_VERSION + "/feedback", {"POST": protocol.feedback}),
         Route(_VERSION + "/picture", {"POST": pictures.picture}),
         Route(_VERSION + "/stream", {"GET": pictures.stream}),
         Route(_VERSION + "/ready", {"GET": protocol.ready}),

@@ -51,7 +51,7 @@ def explain(
         seed=seed,
     )
     values = explanation.attribution.values
-    drawn = draw(example[0], values, explanation.spans, explanation.label, explanation.method)
+    drawn = draw(example[0], values, explanation.spans, explanation.label, explanation.method, explanation.names)
     if output:
         write_output(output, drawn.file)
     record = explanation_json(explanation)

@@ -110,7 +110,8 @@ def explanation(told: Explained) -> Explanation:
     """An explanation as it was sent."""
     fields = told.fields
     spans = tuple((begin, end) for begin, end in fields["spans"])
-    return Explanation(**{**fields, "attribution": Attribution(**fields["attribution"]), "spans": spans})
+    made = {"attribution": Attribution(**fields["attribution"]), "spans": spans, "names": tuple(fields["names"])}
+    return Explanation(**{**fields, **made})
 
 
 def refused(raised: GlassworksError) -> Refused:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Measurement, Session, Subject, Task
-from glassworks.errors import InputError, Unsupported
+from glassworks.contracts import Measurement, Memory, Session, Subject, Task
+from glassworks.errors import BundleError, InputError
+from glassworks.tasks.recommendation.artifact import OpenedArrays
 from glassworks.tasks.recommendation.metrics import measure_lists
 
 if TYPE_CHECKING:
-    from glassworks.contracts import Array, Tensors
+    from pathlib import Path
+
+    from glassworks.contracts import Array, Opened, Tensors
 
 INPUT, OUTPUT = "request", "recommendations"
 
@@ -25,6 +28,7 @@ class Recommendation(Task):
     name: ClassVar[str] = "recommendation"
     metric: ClassVar[str] = "ndcg_at_10"
     literal: bool = True
+    parts: Literal["", "spans", "names"] = "names"
 
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
         """A JSON object, or a bare user id, as an array without dimensions. Raises InputError for what is no UTF-8."""
@@ -48,5 +52,24 @@ class Recommendation(Task):
         """The answers themselves."""
         return [json.loads(answer) for answer in outputs[OUTPUT].tolist()]
 
+    def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
+        """The session of arrays as one that answers. Raises BundleError where files do not fit each other."""
+        from glassworks.tasks.recommendation.session import RecommendSession
+
+        if not isinstance(session, OpenedArrays):
+            raise BundleError(f"{opened.artifact.format} files recommend nothing", "package the model again")
+        return RecommendSession(session.index, session.arrays, opened.folder)
+
+    def memory(self, file: Path) -> Memory:
+        from glassworks.tasks.recommendation.feedback import Feedback
+
+        return Feedback(file)
+
+    def target(self, asked: int | str | None, labels: Sequence[str]) -> int | str | None:
+        """An item, by its id."""
+        return asked
+
     def subject(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> Subject:
-        raise Unsupported("recommendations are not explained yet", "ask for 'because' in the answer")
+        from glassworks.tasks.recommendation.subject import RecommendationSubject
+
+        return RecommendationSubject(tensors, sessions, baseline)

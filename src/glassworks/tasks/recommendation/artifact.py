@@ -16,7 +16,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,15 @@ from glassworks.contracts import Artifact
 from glassworks.data.interactions.collection import Interactions, sparse_rows
 from glassworks.errors import BundleError
 from glassworks.tasks.recommendation.scoring import Arrays, Scorer, scorers
+
+
+@runtime_checkable
+class OpenedArrays(Protocol):
+    """What the runtime of arrays opens: the index, and its arrays by name, mapped into memory."""
+
+    index: Mapping[str, Any]
+    arrays: Arrays
+
 
 INDEX, ITEMS, USERS = "predict.json", "items.parquet", "users.parquet"
 FORMAT = 1

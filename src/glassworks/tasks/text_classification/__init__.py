@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ class TextClassification(Task):
     name: ClassVar[str] = "text-classification"
     metric: ClassVar[str] = "accuracy"
     literal: bool = True
+    parts: Literal["", "spans", "names"] = "spans"
 
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
         """A UTF-8 text as an array without dimensions. Raises InputError when it is none."""

@@ -1,0 +1,109 @@
+"""Feedback: durable, once by event id, and known to the next answer; also when the process is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.tasks.recommendation.shops import ask, opened, shop, weights
+
+from glassworks.errors import InputError, StorageError
+from glassworks.tasks.recommendation.feedback import Feedback
+
+WRITER = """
+import sys
+from pathlib import Path
+from glassworks.tasks.recommendation.feedback import Feedback
+memory = Feedback(Path(sys.argv[1]))
+for number in range(100000):
+    memory.learn({"events": [{"id": f"{number}-{part}", "user": 1, "item": number} for part in "ab"]})
+    print(number, flush=True)
+"""
+
+
+def event(name: str, item: int, **more: Any) -> dict[str, Any]:
+    return {"id": name, "user": 104, "item": item, **more}
+
+
+def test_the_next_answer_heeds_it_and_an_event_counts_once(tmp_path: Path) -> None:
+    session = opened(weights(), shop(), tmp_path)
+    memory = Feedback(tmp_path / "feedback.sqlite")
+    session.remember(memory)
+    (before,) = ask(session, {"user": 104, "k": 5})
+    first = before["items"][0]["item"]
+    assert memory.learn({"events": [event("e1", first)]}) == {"accepted": 1, "repeated": 0}
+    (after,) = ask(session, {"user": 104, "k": 5})
+    assert first not in [each["item"] for each in after["items"]]
+    assert memory.learn({"events": [event("e1", first), event("e2", 9999)]}) == {"accepted": 1, "repeated": 1}
+    (last,) = ask(session, {"user": 104, "k": 5})
+    assert last["items"] == after["items"]
+    assert last["unknown_items"] == [9999]
+    memory.close()
+    again = opened(weights(), shop(), tmp_path)
+    again.remember(Feedback(tmp_path / "feedback.sqlite"))
+    assert ask(again, {"user": 104, "k": 5}) == [last]
+
+
+def test_who_was_not_known_is_known_by_what_was_told(tmp_path: Path) -> None:
+    session = opened(weights(), shop(), tmp_path)
+    session.remember(memory := Feedback(tmp_path / "feedback.sqlite"))
+    memory.learn({"events": [{"id": "n1", "user": "new", "item": 30}]})
+    told, given = ask(session, {"user": "new", "k": 4}, {"history": [30], "k": 4})
+    assert told["basis"] == "history"
+    assert told["items"] == given["items"]
+
+
+def test_the_latest_word_about_an_item_counts_whatever_the_order(tmp_path: Path) -> None:
+    memory = Feedback(tmp_path / "feedback.sqlite")
+    memory.learn({"events": [event("late", 10, weight=0, time=200), event("early", 10, weight=1, time=100)]})
+    assert memory.of(104) == [(10, 0.0)] == memory.of("104")
+    memory.learn({"events": [event("later", 10, weight=0.5, time=300)]})
+    assert memory.of(104) == [(10, 0.5)]
+
+
+def test_a_killed_process_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
+    file = tmp_path / "feedback.sqlite"
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(file)], stdout=subprocess.PIPE, text=True) as process:
+        lines = [process.stdout.readline() for _ in range(40)] if process.stdout else []
+        os.kill(process.pid, signal.SIGKILL)
+        rest = process.stdout.read() if process.stdout else ""
+    acknowledged = int((rest.split() or lines)[-1])
+    memory = Feedback(file)
+    kept = [item for item, _ in memory.of(1)]
+    assert kept[: acknowledged + 1] == list(range(acknowledged + 1))
+    # An acknowledged event is known; what was not acknowledged is kept whole or not at all.
+    parts = [{"id": f"{kept[-1]}-{part}", "user": 1, "item": kept[-1]} for part in "ab"]
+    assert memory.learn({"events": parts}) == {"accepted": 0, "repeated": 2}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"events": []},
+        {"events": [{"id": "", "user": 1, "item": 1}]},
+        {"events": [{"id": "x", "user": 1}]},
+        {"events": [{"id": "x", "user": 1, "item": 1, "weight": -1}]},
+        {"events": [event("good", 10), {"id": "x", "user": 1, "item": 1.5}]},
+        {"events": [event("x", 1)], "more": 1},
+    ],
+)
+def test_what_is_no_event_is_refused_and_nothing_of_it_kept(tmp_path: Path, body: dict[str, Any]) -> None:
+    memory = Feedback(tmp_path / "feedback.sqlite")
+    with pytest.raises(InputError) as caught:
+        memory.learn(json.loads(json.dumps(body)))
+    assert caught.value.mend.startswith("send ")
+    assert not memory.of(104)
+
+
+def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "feedback.sqlite"
+    file.write_bytes(b"no database at all " * 100)
+    with pytest.raises(StorageError, match="cannot open the feedback"):
+        Feedback(file)
