@@ -68,12 +68,11 @@ def test_a_spent_budget_gives_a_partial_answer(compiled: Compiled) -> None:
     assert not result.converged
 
 
-OF_HISTORIES = {"history_contributions", "counterfactual"}
+OTHERS = {"receptive_field", "history_contributions", "counterfactual"}
+"""They ask sessions for more than predictions and gradients."""
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(found(Explainer)) - {"receptive_field"} - OF_HISTORIES)
-)  # they ask for more
+@pytest.mark.parametrize("name", sorted(set(found(Explainer)) - OTHERS))
 def test_explanations_have_the_inputs_shape_and_repeat_to_the_bit(compiled: Compiled, name: str) -> None:
     explainer = get(Explainer, name)
     session = compiled.sessions.get(explainer.role, compiled.sessions["gradient"])

@@ -104,6 +104,8 @@ def test_the_document_is_valid_and_lists_every_route(engine: Engine, app: Servic
     assert len(names) == len(set(names))
     table = [(route.path, verb.lower()) for route in routes(Desk(engine)) for verb in route.endpoints]
     for pattern, verb in table:
+        if pattern.endswith("/stream"):  # WebSocket, which OpenAPI cannot describe
+            continue
         assert any(v == verb and re.fullmatch(pattern, sample(path)) for path, v in DOCUMENTED), pattern
     for path, verb in DOCUMENTED:
         assert any(v == verb and re.fullmatch(pattern, sample(path)) for pattern, v in table), path
