@@ -70,6 +70,8 @@ class Task(ABC):
 
     parts: Literal["", "spans", "names"] = ""
     """What values of an explanation belong to where that is not the input's own shape: see `Explanation`."""
+    tables: bool = False
+    """Whether `answer_table` is there."""
     pictures: bool = False
     """Whether it looks at pictures: then `fit` and `show` are there, and so are videos."""
 
@@ -103,6 +105,10 @@ class Task(ABC):
     def memory(self, file: Path) -> Memory | None:
         """What models of this task remember of what they are told while they serve, in `file`; None for nothing."""
         return None
+
+    def answer_table(self, session: Session, source: Path, output: Path, progress: Progress) -> Mapping[str, int]:
+        """Answers for every row of a table, as a table; counts. Raises Unsupported, InputError, StorageError."""
+        raise Unsupported(f"a model for {self.name} takes no tables", "give it one input")
 
     def fit(self, pixels: Array, preprocessing: Mapping[str, Any]) -> Array:
         """A picture in color (uint8 H W 3), such as a frame of a video, as one stored example. Raises Unsupported."""

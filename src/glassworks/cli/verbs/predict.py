@@ -25,7 +25,7 @@ _PictureInput = Annotated[
     typer.Argument(
         metavar="INPUT",
         help="A file as the model takes it; a text itself; - for stdin; for pictures also a folder, a video, "
-        "camera:0, or an address.",
+        "camera:0, or an address; for recommendations also a table of users, CSV or Parquet.",
     ),
 ]
 
@@ -61,13 +61,15 @@ def predict(
 
 
 def _predicted(opened: OpenedBundle, value: str, wishes: Wishes) -> dict[str, Any]:
-    """`outputs` of one input, `pictures` of a folder, or `video`."""
+    """`outputs` of one input, `pictures` of a folder, `table` of a table, or `video`."""
     from glassworks.cli.pictures import is_moving, predict_folder, predict_one, predict_video, read_one
 
-    progress = LiveProgress()
+    progress, output = LiveProgress(), wishes.output
     try:
         if opened.task.pictures and Path(value).is_dir():
             return {"pictures": predict_folder(opened, Path(value), wishes, progress)}
+        if output is not None and opened.task.tables and Path(value).suffix in (".csv", ".parquet"):
+            return {"table": dict(opened.task.answer_table(opened.session("predict"), Path(value), output, progress))}
         if is_moving(value, opened, wishes):
             return {"video": predict_video(opened, value, wishes, progress)}
     finally:
@@ -80,11 +82,15 @@ def _show(model: str, found: dict[str, Any], output: Path | None) -> None:
 
     if "pictures" in found:
         table(model, *shown_rows(found["pictures"]), stdout())
+    elif "table" in found:
+        table(model, *shown_rows([found["table"]]), stdout())
     elif "video" in found:
         clip = found["video"].pop("clip", None)
         table(model, *shown_rows([found["video"]]), stdout())
         if clip:
             _show_labels(f"{model}, the whole clip: {clip['label']}", clip)
+    elif "items" in found["outputs"]:
+        _show_items(model, found["outputs"])
     elif "top" in found["outputs"]:
         _show_labels(f"{model}: {found['outputs']['label']}", found["outputs"])
     else:
@@ -96,6 +102,20 @@ def _show(model: str, found: dict[str, Any], output: Path | None) -> None:
 def _show_labels(title: str, answer: dict[str, Any]) -> None:
     rows = [(str(label), f"{probability:.4f}") for label, probability in answer["top"]]
     table(title, ("label", "probability"), rows, stdout())
+
+
+def _show_items(model: str, answer: dict[str, Any]) -> None:
+    """Recommendations, each with what speaks most for it."""
+    rows = []
+    for each in answer["items"]:
+        named = [f"{one.get('title') or one['item']} ({one['contribution']:+.3f})" for one in each.get("because", ())]
+        rows.append((str(each["item"]), str(each.get("title", "")), f"{each['score']:.4g}", ", ".join(named)))
+    title = f"{model}: by {answer['basis']}"
+    table(title, ("item", "title", "score", "because you liked"), rows, stdout())
+    if answer["unknown_items"]:
+        stdout().print(f"not known: {', '.join(map(str, answer['unknown_items']))}")
+    if answer["shortage"]:
+        stdout().print(f"only {answer['shortage']['found']}: {answer['shortage']['reason']}")
 
 
 def register(program: typer.Typer) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Measurement, Memory, Session, Subject, Task
+from glassworks.contracts import Measurement, Memory, Progress, Session, Subject, Task
 from glassworks.errors import BundleError, InputError
 from glassworks.tasks.recommendation.artifact import OpenedArrays
 from glassworks.tasks.recommendation.metrics import measure_lists
@@ -28,6 +28,7 @@ class Recommendation(Task):
     name: ClassVar[str] = "recommendation"
     metric: ClassVar[str] = "ndcg_at_10"
     literal: bool = True
+    tables: bool = True
     parts: Literal["", "spans", "names"] = "names"
 
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
@@ -59,6 +60,11 @@ class Recommendation(Task):
         if not isinstance(session, OpenedArrays):
             raise BundleError(f"{opened.artifact.format} files recommend nothing", "package the model again")
         return RecommendSession(session.index, session.arrays, opened.folder)
+
+    def answer_table(self, session: Session, source: Path, output: Path, progress: Progress) -> Mapping[str, int]:
+        from glassworks.tasks.recommendation.batch import answer_table
+
+        return answer_table(session, source, output, progress)
 
     def memory(self, file: Path) -> Memory:
         from glassworks.tasks.recommendation.feedback import Feedback
