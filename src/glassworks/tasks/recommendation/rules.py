@@ -21,7 +21,7 @@ class Eligible:
     def keep(self, mask: Mask, rule: str) -> None:
         """Let only these pass."""
         self.mask = self.mask & mask
-        self.left.append((rule, int(self.mask.sum())))
+        self.left.append((rule, int(np.count_nonzero(self.mask))))
 
     def reason(self, k: int) -> str:
         """In words, why there are fewer than k."""

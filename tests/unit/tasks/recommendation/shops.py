@@ -76,3 +76,23 @@ def ask(session: RecommendSession, *requests: Any) -> list[dict[str, Any]]:
     rows = np.empty(len(requests), object)
     rows[:] = [each.encode() if isinstance(each, str) else json.dumps(each).encode() for each in requests]
     return [json.loads(answer) for answer in session.run({"request": rows})["recommendations"]]
+
+
+def bundle(folder: Path) -> Path:
+    """The shop as a packaged model named `shop`."""
+    from glassworks.packaging.bundle import write_bundle
+    from glassworks.packaging.manifest import Manifest
+    from glassworks.tasks.recommendation.session import SIGNATURE
+
+    folder.mkdir()
+    artifact = write_arrays(weights(), shop(), folder).model_copy(update={"runtime": "arrays"})
+    manifest = Manifest(
+        name="shop",
+        task="recommendation",
+        family="collaborative",
+        signature=SIGNATURE,
+        artifacts=(artifact,),
+        explainers=("history_contributions", "counterfactual"),
+    )
+    write_bundle(folder, manifest)
+    return folder
