@@ -73,6 +73,10 @@ class Operator(Record, ABC):
     def apply(self, *pictures: Pixels) -> Pixels:
         """Compute it with OpenCV. Raises InputError for a picture that is too small for it."""
 
+    def into(self, out: Pixels, *pictures: Pixels) -> Pixels:
+        """The same, written into `out` where that is possible: memory that was used before is quicker than new one."""
+        return self.apply(*pictures)
+
     def lower(self, graph: Graph, given: Sequence[tuple[str, Kind]]) -> str:
         """Write it for values (N C H W) of an ONNX graph, with the same numbers. Raises Unsupported."""
         raise Unsupported(f"ONNX has no operator that equals OpenCV's '{self.title}'", "OpenCV runs it")

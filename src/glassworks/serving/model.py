@@ -175,18 +175,21 @@ class LoadedModel:
         check_rows(ready)
         return ready
 
-    async def shown(self, file: bytes, outputs: Tensors, words: Mapping[str, Any], form: str) -> bytes:
-        """The answer for one picture file as a picture to look at, PNG or JPEG, made on a thread."""
+    async def shown(self, file: bytes, outputs: Tensors, form: str) -> tuple[dict[str, Any], bytes | None]:
+        """The answer for one picture file in words and, unless `form` is none, as a PNG or JPEG; made on a thread."""
 
-        def show() -> bytes:
+        def show() -> tuple[dict[str, Any], bytes | None]:
             from glassworks.imaging.files import read_picture, write_jpeg, write_png
 
-            first = np.asarray(next(iter(outputs.values())))
-            if first.ndim == 4 and form == "png":  # a picture came out: it goes as it is
-                return write_png(first[0])
             task = self.opened.task
+            words = task.answer(outputs, self.manifest.labels)[0]
+            first = np.asarray(next(iter(outputs.values())))
+            if form == "none":
+                return words, None
+            if first.ndim == 4 and form == "png":  # a picture came out: it goes as it is
+                return words, write_png(first[0])
             picture = task.show(first[0] if first.ndim == 4 else read_picture(file, 3), outputs, words)
-            return write_png(picture) if form == "png" else write_jpeg(picture)
+            return words, write_png(picture) if form == "png" else write_jpeg(picture)
 
         return await self._threads.decoding.run(show)
 

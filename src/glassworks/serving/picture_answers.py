@@ -55,8 +55,7 @@ class PictureAnswers:
         given = np.empty(1, object)
         given[0] = file
         outputs = await self._desk.compute(asked, model, {next(iter(model.inputs)): given}, {})
-        words = model.opened.task.answer(outputs, model.manifest.labels)[0]
-        return words, None if form == "none" else await model.shown(file, outputs, words, form)
+        return await model.shown(file, outputs, form)
 
 
 def looking(model: LoadedModel) -> LoadedModel:

@@ -41,9 +41,13 @@ class GaussianBlur(Operator):
         return self.kernel // 2
 
     def apply(self, *pictures: Pixels) -> Pixels:
+        return self.into(np.empty_like(pictures[0]), *pictures)
+
+    def into(self, out: Pixels, *pictures: Pixels) -> Pixels:
         import cv2
 
-        return cv2.GaussianBlur(pictures[0], (self.kernel,) * 2, self.sigma, borderType=number(self.border))
+        side, border = (self.kernel, self.kernel), number(self.border)
+        return cv2.GaussianBlur(pictures[0], side, self.sigma, dst=out, borderType=border)
 
     def lower(self, graph: Graph, given: Sequence[tuple[str, Kind]]) -> str:
         value, kind = given[0]

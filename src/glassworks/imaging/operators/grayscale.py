@@ -37,6 +37,11 @@ class Grayscale(Operator):
 
         return cv2.cvtColor(pictures[0], cv2.COLOR_RGB2GRAY) if pictures[0].ndim == 3 else pictures[0]
 
+    def into(self, out: Pixels, *pictures: Pixels) -> Pixels:
+        import cv2
+
+        return cv2.cvtColor(pictures[0], cv2.COLOR_RGB2GRAY, dst=out) if pictures[0].ndim == 3 else pictures[0]
+
     def lower(self, graph: Graph, given: Sequence[tuple[str, Kind]]) -> str:
         value, kind = given[0]
         if kind.channels == 1:

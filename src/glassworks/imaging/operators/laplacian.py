@@ -34,9 +34,12 @@ class Laplacian(Operator):
         return max(1, self.kernel // 2)
 
     def apply(self, *pictures: Pixels) -> Pixels:
+        return self.into(np.empty(pictures[0].shape, np.float32), *pictures)
+
+    def into(self, out: Pixels, *pictures: Pixels) -> Pixels:
         import cv2
 
-        return cv2.Laplacian(pictures[0], cv2.CV_32F, ksize=self.kernel, borderType=number(self.border))
+        return cv2.Laplacian(pictures[0], cv2.CV_32F, dst=out, ksize=self.kernel, borderType=number(self.border))
 
     def lower(self, graph: Graph, given: Sequence[tuple[str, Kind]]) -> str:
         value, kind = given[0]

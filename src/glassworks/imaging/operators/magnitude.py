@@ -31,10 +31,13 @@ class Magnitude(Operator):
         return 0
 
     def apply(self, *pictures: Pixels) -> Pixels:
+        return self.into(np.empty_like(pictures[0]), *pictures)
+
+    def into(self, out: Pixels, *pictures: Pixels) -> Pixels:
         import cv2
 
         across, down = pictures
-        return cv2.magnitude(across, down)
+        return cv2.magnitude(across, down, magnitude=out)
 
     def lower(self, graph: Graph, given: Sequence[tuple[str, Kind]]) -> str:
         squares = [graph.op("Mul", value, value) for value, _ in given]

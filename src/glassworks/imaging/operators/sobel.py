@@ -35,10 +35,13 @@ class Sobel(Operator):
         return self.kernel // 2
 
     def apply(self, *pictures: Pixels) -> Pixels:
+        return self.into(np.empty(pictures[0].shape, np.float32), *pictures)
+
+    def into(self, out: Pixels, *pictures: Pixels) -> Pixels:
         import cv2
 
-        across = int(self.direction == "x")
-        return cv2.Sobel(pictures[0], cv2.CV_32F, across, 1 - across, ksize=self.kernel, borderType=number(self.border))
+        across, border = int(self.direction == "x"), number(self.border)
+        return cv2.Sobel(pictures[0], cv2.CV_32F, across, 1 - across, dst=out, ksize=self.kernel, borderType=border)
 
     def lower(self, graph: Graph, given: Sequence[tuple[str, Kind]]) -> str:
         value, kind = given[0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
-from glassworks.imaging.operator import Graph, Kind, Operator, with_channels
+from glassworks.imaging.operator import Graph, Kind, Operator
 from glassworks.imaging.stencils import cast
 
 if TYPE_CHECKING:
@@ -36,11 +36,16 @@ class Threshold(Operator):
     def apply(self, *pictures: Pixels) -> Pixels:
         import cv2
 
-        picture = pictures[0]
         if self.mode in ("binary", "inverted"):
-            return above(picture, self.value, self.maximum, inverted=self.mode == "inverted")
+            return self.into(np.empty(pictures[0].shape, np.uint8), *pictures)
         mode = cv2.THRESH_TRUNC if self.mode == "truncate" else cv2.THRESH_TOZERO
-        return cv2.threshold(picture, self.value, 0, mode)[1]
+        return cv2.threshold(pictures[0], self.value, 0, mode)[1]
+
+    def into(self, out: Pixels, *pictures: Pixels) -> Pixels:
+        if self.mode not in ("binary", "inverted"):
+            return self.apply(*pictures)
+        found = above(pictures[0], self.value, inverted=self.mode == "inverted", out=out)
+        return np.minimum(found, self.maximum, out=found) if self.maximum < 255 else found
 
     def lower(self, graph: Graph, given: Sequence[tuple[str, Kind]]) -> str:
         value, kind = given[0]
@@ -60,15 +65,14 @@ class Threshold(Operator):
         return sign * (pictures[0] - np.float32(self.value)), lambda gradient: (sign * gradient,)
 
 
-def above(picture: Pixels, value: float, maximum: int = 255, *, inverted: bool = False) -> Pixels:
-    """uint8: `maximum` where the picture is above the value, else 0."""
+def above(picture: Pixels, value: float, *, inverted: bool = False, out: Pixels | None = None) -> Pixels:
+    """uint8: 255 where the picture is above the value, else 0."""
     import cv2
 
     if picture.size <= 4:  # OpenCV would take so few pixels and a number for two scalars
-        return np.where((picture > value) != inverted, maximum, 0).astype(np.uint8)
+        return np.where((picture > value) != inverted, 255, 0).astype(np.uint8)
+    relation = cv2.CMP_LE if inverted else cv2.CMP_GT
     # A number is compared with one channel, so all channels are taken for one row.
     flat = picture.reshape(len(picture), -1)
-    found = np.asarray(cv2.compare(flat, value, cv2.CMP_LE if inverted else cv2.CMP_GT))  # type: ignore[call-overload]
-    if maximum != 255:
-        np.minimum(found, maximum, out=found)
-    return found.reshape(picture.shape) if picture.ndim == 2 else with_channels(found.reshape(picture.shape))
+    into = None if out is None else out.reshape(len(out), -1)
+    return np.asarray(cv2.compare(flat, value, relation, dst=into)).reshape(picture.shape)  # type: ignore[call-overload]

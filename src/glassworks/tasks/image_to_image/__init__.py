@@ -73,7 +73,6 @@ class ImageToImage(Task):
                 "datatype": str(picture.dtype),
                 "minimum": float(picture.min()),
                 "maximum": float(picture.max()),
-                "mean": float(picture.mean(dtype=np.float64)),
             }
             for picture in np.asarray(outputs[OUTPUT])
         ]
