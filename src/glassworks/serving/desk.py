@@ -123,6 +123,29 @@ class Desk:
         finally:
             work.dropped = not future.done() or future.cancelled()
 
+    async def look(self, call: Call, model: LoadedModel, file: bytes, form: str) -> tuple[dict[str, Any], bytes | None]:
+        """The answer for one picture file in words and as a picture. Raises what forbids it and InputError.
+
+        While nobody else asks, one thread does it all; else it goes the way of all requests.
+        """
+        if not model.alone:
+            given = np.empty(1, object)
+            given[0] = file
+            return await model.shown(file, await self.compute(call, model, {next(iter(model.inputs)): given}, {}), form)
+        try:
+            key_id = self._admit(call, 1)
+            begun = _clock()
+            answer, computed_ns = await model.looked(file, form)
+        except Exception as error:
+            self.refuse(call, model, error)
+            raise
+        if self._ledger is not None:
+            self._record([Usage(key_id, model.name, model.version, 1, 1, 0, computed_ns // 1000, "infer", True)])
+        model.statistics.answered(1, begun - call.arrived_ns, 0, computed_ns, _clock() - begun - computed_ns)
+        if self.spans is not None:
+            self.spans(call, model, None)
+        return answer
+
     async def explain(
         self, call: Call, model: LoadedModel, tensors: Tensors, options: ExplainOptions
     ) -> list[Explanation]:

@@ -38,6 +38,8 @@ class Threads:
         self.loading = ThreadPoolExecutor(1, "loading", initializer=step_back)
         self.explaining = Lane("explain", _MAX_WAITING, _stay if self.rows.apart else step_back)
         self.decoding = Lane("decode", _MAX_WAITING)
+        self.whole = Lane("whole", _MAX_WAITING)
+        """Where one picture goes all its way, while nobody else is there: each step to another thread takes time."""
 
     def close(self) -> None:
         """End them; what runs in this process is finished first."""
@@ -45,6 +47,7 @@ class Threads:
         self.rows.close()
         self.explaining.close()
         self.decoding.close()
+        self.whole.close()
         self.loading.shutdown()
 
 

@@ -26,6 +26,11 @@ class Lane:
             0,
         )
 
+    @property
+    def idle(self) -> bool:
+        """Whether a call would begin at once."""
+        return self._calls == 0
+
     async def run(self, call: Callable[[], _T]) -> _T:
         """What the call gives. Raises what it raises, or Overloaded."""
         return (await self.each([call]))[0]

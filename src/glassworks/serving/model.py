@@ -177,21 +177,41 @@ class LoadedModel:
 
     async def shown(self, file: bytes, outputs: Tensors, form: str) -> tuple[dict[str, Any], bytes | None]:
         """The answer for one picture file in words and, unless `form` is none, as a PNG or JPEG; made on a thread."""
+        return await self._threads.decoding.run(functools.partial(self._show, file, outputs, form))
 
-        def show() -> tuple[dict[str, Any], bytes | None]:
-            from glassworks.imaging.files import read_picture, write_jpeg, write_png
+    @property
+    def alone(self) -> bool:
+        """Whether a picture may go all its way on one thread, and nobody would wait for it."""
+        return self._threads.whole.idle and self._threads.decoding.idle and self.waiting_rows == 0
 
-            task = self.opened.task
-            words = task.answer(outputs, self.manifest.labels)[0]
-            first = np.asarray(next(iter(outputs.values())))
-            if form == "none":
-                return words, None
-            if first.ndim == 4 and form == "png":  # a picture came out: it goes as it is
-                return words, write_png(first[0])
-            picture = task.show(first[0] if first.ndim == 4 else read_picture(file, 3), outputs, words)
-            return words, write_png(picture) if form == "png" else write_jpeg(picture)
+    async def looked(self, file: bytes, form: str) -> tuple[tuple[dict[str, Any], bytes | None], int]:
+        """The same for a file that is decoded, computed and shown on one thread; and the nanoseconds of computing."""
 
-        return await self._threads.decoding.run(show)
+        def look() -> tuple[tuple[dict[str, Any], bytes | None], int]:
+            tensors = self._decode([file])
+            start = _clock()
+            outputs = self.opened.session("predict").run(tensors)
+            computed = _clock() - start
+            return self._show(file, outputs, form), computed
+
+        self._users += 1
+        try:
+            return await self._threads.whole.run(look)
+        finally:
+            self._leave()
+
+    def _show(self, file: bytes, outputs: Tensors, form: str) -> tuple[dict[str, Any], bytes | None]:
+        from glassworks.imaging.files import read_picture, write_jpeg, write_png
+
+        task = self.opened.task
+        words = task.answer(outputs, self.manifest.labels)[0]
+        first = np.asarray(next(iter(outputs.values())))
+        if form == "none":
+            return words, None
+        if first.ndim == 4 and form == "png":  # a picture came out: it goes as it is
+            return words, write_png(first[0])
+        picture = task.show(first[0] if first.ndim == 4 else read_picture(file, 3), outputs, words)
+        return words, write_png(picture) if form == "png" else write_jpeg(picture)
 
     def retire(self, then: Callable[[], None] = lambda: None) -> None:
         """Close once nobody uses the model any longer; nobody new may come."""

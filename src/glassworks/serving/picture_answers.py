@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs
 
 import msgspec
-import numpy as np
 
 from glassworks.errors import Forbidden, InputError, Unsupported
 from glassworks.serving.http.exchange import Answer, Exchange, json_answer
@@ -51,11 +50,7 @@ class PictureAnswers:
 
     async def answer(self, asked: Call, file: bytes, form: Form) -> tuple[dict[str, Any], bytes | None]:
         """What the model says about one file, and what is to be seen of it. Raises InputError and Overloaded."""
-        model = looking(self._desk.model(asked))
-        given = np.empty(1, object)
-        given[0] = file
-        outputs = await self._desk.compute(asked, model, {next(iter(model.inputs)): given}, {})
-        return await model.shown(file, outputs, form)
+        return await self._desk.look(asked, looking(self._desk.model(asked)), file, form)
 
 
 def looking(model: LoadedModel) -> LoadedModel:

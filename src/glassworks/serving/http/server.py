@@ -17,6 +17,7 @@ from typing import Protocol
 
 from glassworks.errors import InputError, ServingError
 from glassworks.serving.http.connection import Connection
+from glassworks.serving.http.memory import keep_memory
 from glassworks.serving.http.service import Service
 
 _BACKLOG = 2048
@@ -47,6 +48,7 @@ def run(
     """Serve until SIGTERM or SIGINT; `ready` is called once it answers. A second signal does not wait for anything."""
     # What is loaded by now stays; the garbage collector need not walk over it again and again.
     gc.freeze()
+    keep_memory()
     sys.setswitchinterval(_SWITCH_S)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(service, listening, companions, tls, ready, drain_s))

@@ -65,17 +65,7 @@ class ImageToImage(Task):
 
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """One object a row: size, type and range of the picture, which itself is a file or a tensor."""
-        return [
-            {
-                "width": picture.shape[1],
-                "height": picture.shape[0],
-                "channels": picture.shape[2],
-                "datatype": str(picture.dtype),
-                "minimum": float(picture.min()),
-                "maximum": float(picture.max()),
-            }
-            for picture in np.asarray(outputs[OUTPUT])
-        ]
+        return [_in_words(picture) for picture in np.asarray(outputs[OUTPUT])]
 
     def fit(self, pixels: Array, preprocessing: Mapping[str, Any]) -> Array:
         """In the channels and the depth that the pipeline takes."""
@@ -111,6 +101,15 @@ def region_of(target: str) -> tuple[int, int, int, int]:
         raise InputError(f"the target is {target[:100]!r}", "give X,Y or X,Y,WIDTH,HEIGHT")
     x, y, width, height = (int(each or 1) for each in match.groups())
     return x, y, width, height
+
+
+def _in_words(picture: NDArray[Any]) -> dict[str, Any]:
+    import cv2
+
+    height, width, channels = picture.shape
+    least, most, _, _ = cv2.minMaxLoc(picture.reshape(height, -1))
+    sizes = {"width": width, "height": height, "channels": channels, "datatype": str(picture.dtype)}
+    return {**sizes, "minimum": float(least), "maximum": float(most)}
 
 
 def _spread(values: NDArray[np.float64], value: float, *, higher_is_better: bool) -> Measurement:
