@@ -157,6 +157,10 @@ class Session(ABC):
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
         """Compute `outputs` (all when None) from the input tensors, keyed by name."""
 
+    def usual(self) -> Tensors:
+        """A row as people usually send it, to warm up with; nothing where any will do."""
+        return {}
+
     def remember(self, memory: Memory) -> None:  # noqa: B027 - most models are told nothing
         """Heed from now on what people tell."""
 

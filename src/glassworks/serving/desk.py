@@ -170,6 +170,15 @@ class Desk:
             if self.spans is not None:
                 self.spans(call, model, None)
 
+    async def learn(self, call: Call, model: LoadedModel, body: object) -> Mapping[str, int]:
+        """Keep what people tell a model; in counts. Raises what forbids it, InputError and StorageError."""
+        try:
+            self._admit(call, 1)
+            return await model.learn(body)
+        except Exception as error:
+            self.refuse(call, model, error)
+            raise
+
     def refuse(self, call: Call, model: LoadedModel | None, error: Exception) -> None:
         """Count a request that did not come as far as the engine."""
         if model is not None:

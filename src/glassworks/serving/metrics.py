@@ -70,11 +70,16 @@ class Metrics:
                 yield counter
         errors = CounterMetricFamily("glassworks_errors", "Requests that failed.", labels=(*_LABELS, "error"))
         waiting = GaugeMetricFamily("glassworks_waiting_rows", "Rows that wait for an engine.", labels=_LABELS)
+        told = CounterMetricFamily(
+            "glassworks_feedback_events", "Events of feedback: new ones, and known ones.", labels=(*_LABELS, "kind")
+        )
         for model in models:
             waiting.add_metric((model.name, model.version), model.waiting_rows)
+            for kind, count in model.statistics.told.items():
+                told.add_metric((model.name, model.version, kind), count)
             for kind, count in model.statistics.errors.items():
                 errors.add_metric((model.name, model.version, kind), count)
-        yield from (errors, waiting, *_histograms(models))
+        yield from (errors, waiting, told, *_histograms(models))
         service = self._service()
         if service is not None:
             yield GaugeMetricFamily("glassworks_connections", "Open connections.", value=len(service.connections))

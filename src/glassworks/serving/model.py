@@ -133,7 +133,10 @@ class LoadedModel:
         memory = self._memory
         if memory is None:
             raise Unsupported(f"a model for {self.manifest.task} takes no feedback", "send it to a model that does")
-        return await self._threads.decoding.run(lambda: memory.learn(body))
+        counts = await self._threads.decoding.run(lambda: memory.learn(body))
+        for kind, count in counts.items():
+            self.statistics.told[kind] = self.statistics.told.get(kind, 0) + count
+        return counts
 
     def checked(self, tensors: Tensors) -> Tensors | None:
         """Inputs as the graph takes them: all there, of the right type and shape, small files decoded.
@@ -248,8 +251,8 @@ class LoadedModel:
         """Measure a call with one row, in seconds."""
         usual = self.manifest.preprocessing.get("usual_shape")
         shape = [int(str(size)) for size in usual] if isinstance(usual, list) else []
-        rows = {spec.name: _first(spec, shape) for spec in self.inputs.values()}
-        session, times = self.opened.session("predict"), []
+        session, times = self.opened.session("predict"), list[float]()
+        rows = session.usual() or {spec.name: _first(spec, shape) for spec in self.inputs.values()}
         for _ in range(_WARM_UP_CALLS):
             start = time.perf_counter()
             session.run(rows)

@@ -97,8 +97,7 @@ class OpenInference:
     async def feedback(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/feedback: what people did; it changes the next answers."""
         asked = call(exchange)
-        model = self._desk.model(asked)
-        return json_answer(dict(await model.learn(exchange.json())))
+        return json_answer(dict(await self._desk.learn(asked, self._desk.model(asked), exchange.json())))
 
     async def _infer_files(
         self, exchange: Exchange, asked: Call, model: LoadedModel, request: AnyBody, tensors: Tensors

@@ -59,6 +59,8 @@ class Statistics:
         self.last_ms = 0
         self.batches: dict[int, Duration] = {}
         self.errors: dict[str, int] = {}
+        self.told: dict[str, int] = {}
+        """Events of feedback by what became of them."""
         self.shadow_compared = self.shadow_differed = 0
 
     def answered(self, rows: int, input_ns: int, queue_ns: int, infer_ns: int, output_ns: int) -> None:
