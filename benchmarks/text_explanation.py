@@ -3,8 +3,8 @@
     python benchmarks/text_explanation.py [FAMILY ...]
 
 One thread for everyone, the contenders taking turns on the same test texts. Ours is timed with cutting the text into
-tokens and their vectors; captum is given the tokens. Compared are the values of the network's tokens: what pieces of the
-text add beside it is known without integrating.
+tokens and their vectors; captum is given the tokens. Compared are the values of the network's tokens: what pieces of
+the text add beside it is known without integrating. Errors are against 400 steps of captum.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np

@@ -22,7 +22,7 @@ from glassworks.tasks.text_classification.pieces import (
     load_pieces,
     pair_spans,
     piece_spans,
-    runs,
+    pieces_of_parts,
 )
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class TextFront:
             spans = np.concatenate([_NOWHERE.repeat(before, 0), spans, _NOWHERE.repeat(behind, 0)])
         return Window(ids=ids, spans=spans, pieces=pieces, piece_spans=covered, weight=max(1, len(part.ids)))
 
-    def _pieces(self, part: _Part, *, places: bool = True) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _pieces(self, part: _Part) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Each distinct piece of the window once, and the characters of its first occurrence; 0 where there is none."""
         if not self._orders or part.end == 0:
             return np.zeros(1, np.int64), _NOWHERE
@@ -125,28 +125,25 @@ class TextFront:
         if not len(found):
             return np.zeros(1, np.int64), _NOWHERE
         found, one = np.unique(found, return_index=True)
-        if not places:
-            return found, _NOWHERE
         spans = np.concatenate([piece_spans(origins + part.begin, self._orders), pair_spans(part.spans)])
         return found, spans[one if there is None else there[one]]
 
     def _pieces_of(self, parts: Sequence[_Part]) -> list[NDArray[np.int64]]:
         """The distinct pieces of each window, all windows at once: runs that reach into the next one are left out."""
-        if not self._orders or len(parts) < 2:
-            return [self._pieces(part, places=False)[0] for part in parts]
+        if not self._orders or not parts:
+            return [np.zeros(1, np.int64) for _ in parts]
         points = [self._normalized(part.text[part.begin : part.end])[0] for part in parts]
         tokens = [part.ids if part.end else part.ids[:0] for part in parts]
-        found_in = [runs(points, order, functools.partial(hashed_pieces, orders=[order])) for order in self._orders]
-        found_in.append(runs(tokens, 2, hashed_pairs))
-        found, owners = (np.concatenate(each) for each in zip(*found_in, strict=True))
+        if len(parts) == 1:
+            found = np.concatenate([hashed_pieces(points[0], self._orders), hashed_pairs(tokens[0])])
+            return [_or_nothing(_distinct(found if self._known is None else self._known.find(found)[0]))]
+        found, first, last = pieces_of_parts(points, tokens, self._orders)
         if self._known is not None:
             found, there = self._known.find(found)
-            owners = owners[there]
-        both = np.sort((owners << BITS) | found)
-        both = both[np.diff(both, prepend=-1) != 0]
+            first, last = first[there], last[there]
+        both = _distinct(((first << BITS) | found)[first == last])
         ends = np.searchsorted(both, np.arange(1, len(parts)) << BITS)
-        split = np.split(both & (2**BITS - 1), ends)
-        return [each if len(each) else np.zeros(1, np.int64) for each in split]
+        return [_or_nothing(each) for each in np.split(both & (2**BITS - 1), ends)]
 
     def tensors(self, windows: Sequence[Window]) -> dict[str, Array]:
         """Windows as one batch of the graph's inputs, each as long as its longest."""
@@ -162,6 +159,16 @@ class TextFront:
             elif kind == "lengths":
                 found[name] = lengths.astype(np.int32)
         return found
+
+
+def _distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Each value once, ascending; quicker than NumPy's `unique`."""
+    ordered = np.sort(values)
+    return np.concatenate([ordered[:1], ordered[1:][ordered[1:] != ordered[:-1]]])
+
+
+def _or_nothing(pieces: NDArray[np.int64]) -> NDArray[np.int64]:
+    return pieces if len(pieces) else np.zeros(1, np.int64)
 
 
 def padded(rows: Sequence[NDArray[np.int64]], fill: int) -> NDArray[np.int64]:
@@ -182,26 +189,24 @@ class Normalizer:
 
     def __call__(self, text: str) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """Code points, and the place in `text` of the character that each comes from."""
-        from tokenizers import NormalizedString, PreTokenizedString
+        from tokenizers import PreTokenizedString
 
         before = code_points(text)
-        if self._normalizer is None:
+        normal = text if self._normalizer is None else self._normalizer.normalize_str(text)
+        if self._normalizer is None or normal == text:
             return before, np.arange(len(text))
-        whole = NormalizedString(text)
-        self._normalizer.normalize(whole)
-        if len(whole.normalized) == len(text) and self._is_by_character(text, whole.normalized):
-            return code_points(whole.normalized), np.arange(len(text))
+        if len(normal) == len(text):
+            after = code_points(normal)
+            changed = (before != after).nonzero()[0].tolist()
+            # Each character became one: nearly always so, and then all is quick.
+            if all(self._one(text[place]) == normal[place] for place in changed):
+                return after, np.arange(len(text))
         parts = PreTokenizedString(text)
         parts.normalize(self._normalizer.normalize)
         _single_characters().pre_tokenize(parts)
         splits = parts.get_splits(offset_referential="original", offset_type="char")
         points = code_points("".join(character for character, _, _ in splits))
         return points, np.array([place for _, (place, _), _ in splits], np.int64)
-
-    def _is_by_character(self, text: str, normal: str) -> bool:
-        """Whether each character became one; nearly always so, and then all is quick."""
-        changed = (code_points(text) != code_points(normal)).nonzero()[0].tolist()
-        return all(self._one(text[place]) == normal[place] for place in changed)
 
 
 @functools.cache

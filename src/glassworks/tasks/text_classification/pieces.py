@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,24 +33,26 @@ def hashed_pieces(points: NDArray[np.uint32], orders: Sequence[int]) -> NDArray[
     for order, count in zip(orders, counts, strict=True):
         begin, end = end, end + count
         mixed = hashes[begin:end]
-        mixed[:] = order
-        for offset in range(order if count else 0):
+        np.bitwise_xor(wide[:count], np.uint64(order) * _STEP, out=mixed)
+        for offset in range(1, order if count else 0):
             mixed *= _STEP
             mixed ^= wide[offset : offset + count]
     return _finished(hashes)
 
 
-def runs(
-    parts: Sequence[NDArray[Any]], length: int, hashed: Callable[[NDArray[Any]], NDArray[np.int64]]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Hashes of runs of `length` values that lie in one part, and the number of that part."""
-    flat = np.concatenate(parts)
-    owner = np.arange(len(parts)).repeat([len(part) for part in parts])
-    last = len(flat) - length + 1
-    if last <= 0:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    within = owner[:last] == owner[length - 1 :]
-    return hashed(flat)[within], owner[:last][within]
+def pieces_of_parts(
+    points: Sequence[NDArray[np.uint32]], tokens: Sequence[NDArray[np.int64]], orders: Sequence[int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Hashes of the runs of characters and pairs of tokens of all parts, and in which part each begins and ends.
+
+    Those that end in another part than they begin in are no pieces.
+    """
+    hashes = np.concatenate([hashed_pieces(np.concatenate(points), orders), hashed_pairs(np.concatenate(tokens))])
+    characters, words = (np.arange(len(parts)).repeat([len(part) for part in parts]) for parts in (points, tokens))
+    lengths = [*((characters, order) for order in orders), (words, 2)]
+    first = np.concatenate([owners[: max(0, len(owners) - length + 1)] for owners, length in lengths])
+    last = np.concatenate([owners[length - 1 :] for owners, length in lengths])
+    return hashes, first, last
 
 
 def piece_spans(places: NDArray[np.int64], orders: Sequence[int]) -> NDArray[np.int64]:
@@ -108,8 +110,11 @@ def known_pieces(hashes: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray
 
 
 def _finished(mixed: NDArray[np.uint64]) -> NDArray[np.int64]:
-    mixed = (mixed ^ (mixed >> np.uint64(29))) * _MIX
-    return (mixed >> np.uint64(64 - BITS)).astype(np.int64)
+    """Changes what it is given."""
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= _MIX
+    mixed >>= np.uint64(64 - BITS)
+    return mixed.view(np.int64)
 
 
 def save_pieces(path: Path, hashes: NDArray[np.int64]) -> None:
