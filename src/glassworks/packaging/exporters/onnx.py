@@ -9,16 +9,14 @@ from pathlib import Path
 from string import Template
 from typing import ClassVar
 
-from glassworks.contracts import Artifact, Exporter, TensorSpec
-from glassworks.errors import Unsupported
+from glassworks.contracts import Exporter
 from glassworks.packaging.bundle import Bundle, read_bundle
 from glassworks.packaging.export_folder import claim_folder
+from glassworks.packaging.picture_graphs import float_graph, picture_input
 from glassworks.training.checkpoint import storage_errors, write_atomically
 
 _MARK = "export.json"
 _FILES = ("model.onnx", "labels.json", "README.md", _MARK)
-# What the recipe below follows; a model that asks for more would answer differently with it.
-_FOLLOWED = frozenset({"height", "width", "channels"})
 _MODES: Mapping[int, str] = {1: "L", 3: "RGB", 4: "RGBA"}
 
 _README = Template("""# $name
@@ -63,7 +61,7 @@ class OnnxExporter(Exporter):
         InputError for a folder with other content and StorageError.
         """
         opened = read_bundle(bundle)
-        graph, readme = _graph(opened), _readme(opened)
+        graph, readme = float_graph(opened), _readme(opened)
         claim_folder(folder, own=_FILES, mark=_MARK)
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -81,21 +79,9 @@ class OnnxExporter(Exporter):
         return tuple(folder / name for name in _FILES)
 
 
-def _graph(bundle: Bundle) -> Artifact:
-    roles = {artifact.role: artifact for artifact in bundle.manifest.artifacts}
-    graph = roles.get("reference") or roles.get("predict")
-    if graph is None or (graph.format, graph.precision) != ("onnx", "fp32"):
-        there = ", ".join(f"{each.role} ({each.format}, {each.precision})" for each in roles.values()) or "nothing"
-        raise Unsupported(
-            f"the bundle '{bundle.manifest.name}' holds no fp32 ONNX graph; it holds: {there}",
-            "package the model again: the fp32 graph is then kept beside the served one",
-        )
-    return graph
-
-
 def _readme(bundle: Bundle) -> str:
     manifest = bundle.manifest
-    picture, scores = _picture(bundle), manifest.signature.outputs[0]
+    picture, scores = picture_input(bundle, "onnx"), manifest.signature.outputs[0]
     _, channels, height, width = picture.shape
     return _README.substitute(
         name=manifest.name,
@@ -109,26 +95,6 @@ def _readme(bundle: Bundle) -> str:
         height=height,
         width=width,
         mode=_MODES[channels],
-    )
-
-
-def _picture(bundle: Bundle) -> TensorSpec:
-    signature = bundle.manifest.signature
-    more = sorted(bundle.manifest.preprocessing.keys() - _FOLLOWED)
-    if more:
-        raise Unsupported(
-            f"the exporter 'onnx' cannot write down the preprocessing of '{bundle.manifest.name}': {', '.join(more)}",
-            "serve the bundle instead",
-        )
-    if len(signature.inputs) == 1 and signature.outputs:
-        (spec,) = signature.inputs
-        fixed = len(spec.shape) == 4 and spec.shape[1] in _MODES and min(spec.shape[2:]) > 0
-        if fixed and spec.datatype == "FP32":
-            return spec
-    given = ", ".join(f"{spec.name} {spec.datatype} {list(spec.shape)}" for spec in signature.inputs) or "nothing"
-    raise Unsupported(
-        f"the exporter 'onnx' writes models over one picture; '{bundle.manifest.name}' takes {given}",
-        "serve the bundle instead, or take the graph out of it",
     )
 
 

@@ -1,0 +1,179 @@
+"""Reads pictures with numpy alone, and fits them to a model as the server does."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_PIXELS = 100_000_000
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+Array = NDArray[Any]
+
+
+class Refused(Exception):
+    """What was given cannot be used; the text says why, and what can."""
+
+
+def fit(pixels: Array, height: int, width: int, channels: int) -> Array:
+    """Alpha on white, gray by ITU-R 601 luma, bilinear with antialiasing to the model's size."""
+    if pixels.shape[2] in (2, 4):
+        alpha = pixels[:, :, -1:].astype(np.uint16)
+        pixels = ((pixels[:, :, :-1] * alpha + (255 - alpha) * 255 + 127) // 255).astype(np.uint8)
+    if pixels.shape[2] == 3 and (channels == 1 or (pixels == pixels[:, :, :1]).all()):
+        luma = pixels.astype(np.uint32) @ np.array([19595, 38470, 7471], np.uint32)
+        pixels = ((luma + 0x8000) >> 16).astype(np.uint8)[:, :, None]
+    if pixels.shape[1] != width:
+        pixels = resized(pixels.transpose(1, 0, 2), width).transpose(1, 0, 2)
+    if pixels.shape[0] != height:
+        pixels = resized(pixels, height)
+    return np.repeat(pixels, 3, axis=2) if channels == 3 and pixels.shape[2] == 1 else pixels
+
+
+def resized(pixels: Array, size: int) -> Array:
+    """The first axis at another size: a triangle as wide as the step, rounded to uint8."""
+    count = pixels.shape[0]
+    scale = count / size
+    support = max(scale, 1.0)
+    centers = (np.arange(size) + 0.5) * scale
+    distance = (np.arange(count)[None] + 0.5 - centers[:, None]) / support
+    weights = np.maximum(0, 1 - np.abs(distance))
+    weights /= weights.sum(axis=1, keepdims=True)
+    found = np.tensordot(weights, pixels.astype(np.float64), axes=1)
+    return np.clip(np.floor(found + 0.5), 0, 255).astype(np.uint8)
+
+
+def read_picture(path: Path) -> Array:
+    """A picture file as uint8 H W C. Raises Refused."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Refused(f"cannot read {path}: {error.strerror}") from None
+    if content.startswith(b"\x93NUMPY"):
+        return _npy(path)
+    if content[:2] in (b"P5", b"P6"):
+        return _pnm(content)
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _png(content)
+    return _by_pillow(path)
+
+
+def _npy(path: Path) -> Array:
+    pixels = np.load(path, allow_pickle=False)
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3):
+        raise Refused(f"{path} holds {pixels.dtype} {pixels.shape}; give uint8, H W or H W C")
+    return _whole(pixels if pixels.ndim == 3 else pixels[:, :, None])
+
+
+def _pnm(content: bytes) -> Array:
+    parts = content.split(maxsplit=4)
+    try:
+        width, height, most = (int(part) for part in parts[1:4])
+        channels = 1 if parts[0] == b"P5" else 3
+        _check(width, height)
+        start = len(content) - width * height * channels
+        if most != 255 or start < 0:
+            raise ValueError
+        return np.frombuffer(content, np.uint8, offset=start).reshape(height, width, channels)
+    except (ValueError, IndexError):
+        raise Refused("the PGM or PPM file is not binary with 8 bits, or cut short") from None
+
+
+def _png(content: bytes) -> Array:
+    try:
+        head, data, palette, transparent = _chunks(content)
+        width, height, bits, kind, _, _, interlaced = struct.unpack(">IIBBBBB", head)
+        _check(width, height)
+        if interlaced or bits not in (8, 16) or kind not in _CHANNELS or (kind == 3 and bits != 8):
+            raise Refused("this PNG is interlaced or has fewer than 8 bits; save it plainly, or install Pillow")
+        channels = _CHANNELS[kind]
+        line = width * channels * bits // 8
+        # No more is unpacked than the head promises.
+        raw = zlib.decompressobj().decompress(data, (line + 1) * height)
+        rows = _unfiltered(np.frombuffer(raw, np.uint8).reshape(height, line + 1), channels * bits // 8)
+    except (ValueError, struct.error, zlib.error):
+        raise Refused("the PNG file is damaged or cut short") from None
+    pixels = (_of_16_bits(rows) if bits == 16 else rows).reshape(height, width, channels)
+    return pixels if kind != 3 else _colored(pixels[:, :, 0], palette, transparent)
+
+
+def _of_16_bits(rows: Array) -> Array:
+    wide = rows.reshape(len(rows), -1, 2).astype(np.uint32)
+    return (((wide[..., 0] << 8 | wide[..., 1]) * 255 + 32767) // 65535).astype(np.uint8)
+
+
+def _chunks(content: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    place, found = 8, {b"IHDR": b"", b"IDAT": b"", b"PLTE": b"", b"tRNS": b""}
+    while place + 8 <= len(content):
+        length, name = struct.unpack(">I4s", content[place : place + 8])
+        if name in found:
+            found[name] += content[place + 8 : place + 8 + length]
+        place += length + 12
+    return found[b"IHDR"], found[b"IDAT"], found[b"PLTE"], found[b"tRNS"]
+
+
+def _unfiltered(rows: Array, step: int) -> Array:
+    """Lines of a PNG (H 1 + L) without their filters (PNG specification, section 9)."""
+    found = np.zeros((len(rows) + 1, rows.shape[1] - 1 + step), np.uint8)  # a line above, a pixel to the left
+    for number, row in enumerate(rows, 1):
+        line, above, kind = found[number], found[number - 1], int(row[0])
+        if kind in (0, 2):
+            line[step:] = row[1:] + (above[step:] if kind == 2 else 0)
+            continue
+        if kind not in (1, 3, 4):
+            raise ValueError("an unknown filter")
+        given, upper, done = row[1:].tolist(), above.tolist(), [0] * step
+        for place, value in enumerate(given):
+            done.append((value + _guess(kind, done[place], upper[place + step], upper[place])) & 255)
+        line[:] = done
+    return found[1:, step:]
+
+
+def _guess(kind: int, left: int, up: int, corner: int) -> int:
+    if kind == 1:
+        return left
+    if kind == 3:
+        return (left + up) // 2
+    most = left + up - corner
+    distances = (abs(most - left), abs(most - up), abs(most - corner))
+    return (left, up, corner)[distances.index(min(distances))]
+
+
+def _colored(places: Array, palette: bytes, transparent: bytes) -> Array:
+    colors = np.frombuffer(palette, np.uint8).reshape(-1, 3)
+    if int(places.max()) >= len(colors):
+        raise Refused("the PNG file is damaged: it has a color that its palette lacks")
+    if not transparent:
+        return colors[places]
+    alpha = np.full((len(colors), 1), 255, np.uint8)
+    alpha[: len(transparent), 0] = np.frombuffer(transparent, np.uint8)
+    return np.concatenate([colors, alpha], axis=1)[places]
+
+
+def _by_pillow(path: Path) -> Array:
+    try:
+        from PIL import Image
+    except ImportError:
+        raise Refused(f"{path} is no PNG, PGM, PPM or .npy file; for other pictures: pip install pillow") from None
+    try:
+        with Image.open(path) as picture:
+            _check(*picture.size)
+            return _whole(np.asarray(picture.convert("RGBA" if picture.has_transparency_data else "RGB")))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise Refused(f"{path} is no picture that can be read: {error}") from None
+
+
+def _check(width: int, height: int) -> None:
+    if not 0 < width * height <= MAX_PIXELS:
+        raise Refused(f"the picture has {width} x {height} pixels; 1 to {MAX_PIXELS:,} are read")
+
+
+def _whole(pixels: Array) -> Array:
+    _check(pixels.shape[1], pixels.shape[0])
+    if pixels.shape[2] not in (1, 2, 3, 4):
+        raise Refused(f"the picture has {pixels.shape[2]} channels; give 1 to 4")
+    return pixels

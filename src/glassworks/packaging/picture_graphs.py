@@ -1,0 +1,70 @@
+"""What exporters need of models over one picture: the plain graph, and how the picture is prepared for it."""
+
+from __future__ import annotations
+
+from glassworks.contracts import Artifact, TensorSpec
+from glassworks.errors import Unsupported
+from glassworks.packaging.bundle import Bundle
+
+# A model that asks for more would answer differently with what exporters write.
+_FOLLOWED = frozenset({"height", "width", "channels"})
+_CHANNELS = (1, 3, 4)
+
+
+def float_graph(bundle: Bundle) -> Artifact:
+    """The fp32 ONNX graph that predicts. Raises Unsupported where the bundle has none."""
+    roles = {artifact.role: artifact for artifact in bundle.manifest.artifacts}
+    graph = roles.get("reference") or roles.get("predict")
+    if graph is None or (graph.format, graph.precision) != ("onnx", "fp32"):
+        there = ", ".join(f"{each.role} ({each.format}, {each.precision})" for each in roles.values()) or "nothing"
+        raise Unsupported(
+            f"the bundle '{bundle.manifest.name}' holds no fp32 ONNX graph; it holds: {there}",
+            "package the model again: the fp32 graph is then kept beside the served one",
+        )
+    return graph
+
+
+def picture_input(bundle: Bundle, exporter: str) -> TensorSpec:
+    """The one input, pictures of a fixed size (N C H W in [0, 1]). Raises Unsupported for other models."""
+    signature = bundle.manifest.signature
+    more = sorted(bundle.manifest.preprocessing.keys() - _FOLLOWED)
+    if more:
+        name = bundle.manifest.name
+        raise Unsupported(
+            f"the exporter '{exporter}' cannot write down the preprocessing of '{name}': {', '.join(more)}",
+            "serve the bundle instead",
+        )
+    if len(signature.inputs) == 1 and signature.outputs:
+        (spec,) = signature.inputs
+        fixed = len(spec.shape) == 4 and spec.shape[1] in _CHANNELS and min(spec.shape[2:]) > 0
+        if fixed and spec.datatype == "FP32":
+            return spec
+    given = ", ".join(f"{spec.name} {spec.datatype} {list(spec.shape)}" for spec in signature.inputs) or "nothing"
+    raise Unsupported(
+        f"the exporter '{exporter}' writes models over one picture; '{bundle.manifest.name}' takes {given}",
+        "serve the bundle instead, or take the graph out of it",
+    )
+
+
+def with_pixels(graph: bytes, spec: TensorSpec) -> bytes:
+    """The graph with its preparation inside: `pixels`, uint8 N H W C, instead of floats N C H W in [0, 1]."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    model = onnx.load_from_string(graph)
+    _, channels, height, width = spec.shape
+    (given,) = [each for each in model.graph.input if each.name == spec.name]
+    model.graph.input.remove(given)
+    shape: list[str | int | None] = ["n", height, width, channels]
+    model.graph.input.insert(0, helper.make_tensor_value_info("pixels", TensorProto.UINT8, shape))
+    model.graph.initializer.append(helper.make_tensor("pixels.white", TensorProto.FLOAT, [], [255.0]))
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["pixels.float"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["pixels.float", "pixels.white"], ["pixels.scaled"]),
+        helper.make_node("Transpose", ["pixels.scaled"], [spec.name], perm=[0, 3, 1, 2]),
+    ]
+    for place, node in enumerate(nodes):
+        model.graph.node.insert(place, node)
+    onnx.checker.check_model(model)
+    whole: bytes = model.SerializeToString()
+    return whole
