@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["evaluate", "explain", "load_job", "optimize", "predict", "release", "train"]
+__all__ = ["evaluate", "explain", "feedback", "load_job", "optimize", "predict", "release", "train"]
 
 if TYPE_CHECKING:
     from glassworks.config import load_job
-    from glassworks.flow import evaluate, explain, optimize, predict, release, train
+    from glassworks.flow import evaluate, explain, feedback, optimize, predict, release, train
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,7 @@ What crosses from `release` to serving, explaining and evaluating is the bundle 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from glassworks.packaging.assemble import Parts, assemble, files_of
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry, Version
+from glassworks.registry.opening import open_model, tell
 from glassworks.registry.teacher import taught_by_registry
 from glassworks.training.progress import Silent
 from glassworks.training.runs import forget_run, open_run
@@ -161,7 +162,7 @@ def predict(
 ) -> list[dict[str, Any]]:
     """The answers of a model for one input file (or a function that reads it, told whether it may be the input itself),
     as people read them."""
-    opened = OpenedBundle((registry or Registry.open()).resolve(reference).bundle)
+    opened = open_model(reference, registry or Registry.open())
     value = value if isinstance(value, bytes) else value(opened.task.literal)
     return opened.task.answer(opened.predict(opened.read(value)), opened.manifest.labels)
 
@@ -191,9 +192,16 @@ def explain(
 
     `options` are those of `OpenedBundle.explain`: method, target, baseline, budget, seed.
     """
-    opened = OpenedBundle((registry or Registry.open()).resolve(reference).bundle)
+    opened = open_model(reference, registry or Registry.open())
     example = opened.read(value)
     return opened.explain(example, **options), example[0]
+
+
+def feedback(
+    reference: str, events: Sequence[Mapping[str, Any]], registry: Registry | None = None
+) -> Mapping[str, int]:
+    """Tell a recommender what people did, each event once by its `id`; the next answers heed it, a service's too."""
+    return tell(reference, events, registry or Registry.open())
 
 
 def evaluate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tests.conformance.conftest import Made
+from tests.conformance.likeness import alike
 from tests.pages import job_files, page_of
 
 from glassworks.catalog import found, get
@@ -205,7 +207,7 @@ def test_a_batch_equals_its_rows(made: Made) -> None:
     together = opened.predict(x)
     for name, values in together.items():
         alone = np.concatenate([np.asarray(opened.predict(x[row : row + 1])[name]) for row in range(len(x))])
-        assert np.allclose(np.asarray(values), alone, atol=1e-5)
+        assert alike(values, alone)
 
 
 def test_the_bundle_survives_packing_and_one_flipped_byte_does_not(made: Made, tmp_path: Path) -> None:
@@ -224,8 +226,6 @@ def test_the_bundle_survives_packing_and_one_flipped_byte_does_not(made: Made, t
 
 
 def test_the_sample_requests_get_their_answers_again(made: Made) -> None:
-    import json
-
     from glassworks.serving.tensors import datatype, parse_request
 
     bundle = made.release.bundle
@@ -238,7 +238,7 @@ def test_the_sample_requests_get_their_answers_again(made: Made) -> None:
         for output in sample["outputs"]:
             values = np.asarray(answers[output["name"]])
             assert [datatype(values), list(values.shape)] == [output["datatype"], output["shape"]]
-            assert np.allclose(values.ravel(), output["data"], atol=1e-5)
+            assert alike(values.ravel(), np.array(output["data"], values.dtype))
 
 
 def test_explanations_fit_repeat_and_change_nothing(made: Made) -> None:
@@ -262,11 +262,15 @@ def test_explanations_fit_repeat_and_change_nothing(made: Made) -> None:
 
 
 def places_fit(explanation: Explanation, encoded: Tensors) -> None:
-    """A value a number of the input; or, of a text, a value a span, and the spans are the text."""
+    """A value a number of the input; or, of a text, a value a span, and the spans are the text; or a value a name."""
     given = encoded[explanation.input]
     if given.dtype != object:
         assert explanation.attribution.values.shape == given.shape
         assert not explanation.spans
+        return
+    if explanation.names:
+        assert len(explanation.names) == explanation.attribution.values.size
+        assert all(json.loads(name) for name in explanation.names)
         return
     text = given[0].decode()
     assert len(explanation.spans) == explanation.attribution.values.size > 0

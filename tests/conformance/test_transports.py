@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tests.conformance.conftest import Made
+from tests.conformance.likeness import alike
 from tests.integration.serving.running import Server, serving
 
 from glassworks.packaging.opened import OpenedBundle
@@ -61,8 +62,8 @@ def test_python_rest_and_grpc_give_the_same_answer(made: Made) -> None:
         rest, rpc = over_rest(server, "infer", given), over_grpc(server, list(wanted), given)
         assert rest.keys() == wanted.keys()
         for name, values in wanted.items():
-            assert np.allclose(rest[name], values, atol=1e-6), name
-            assert np.allclose(rpc[name], values, atol=1e-6), name
+            assert alike(values, rest[name], 1e-6), name
+            assert alike(values, rpc[name], 1e-6), name
         one = {name: values[:1] for name, values in given.items()}
         for method in opened.manifest.explainers:
             explanation = opened.explain(x[:1], method=method, seed=3)
@@ -72,5 +73,7 @@ def test_python_rest_and_grpc_give_the_same_answer(made: Made) -> None:
             values = explanation.attribution.values.ravel()
             for found in (rest, rpc):
                 assert np.allclose(found[name].ravel(), values, atol=1e-6 + 1e-4 * np.abs(values).max()), method
+            if explanation.names:
+                assert rest[f"names:{explanation.input}"].ravel().tolist() == list(explanation.names)
             if explanation.spans:
                 assert rest[f"spans:{explanation.input}"].tolist() == [[list(span) for span in explanation.spans]]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from glassworks.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -18,7 +20,12 @@ if TYPE_CHECKING:
 
 
 class Memory(ABC):
-    """What people told a served model, kept durably; its sessions look there for each answer. Thread-safe."""
+    """What people told a served model, kept durably; its sessions look there for each answer. Thread-safe.
+
+    What another process writes into `file` is heeded too.
+    """
+
+    file: Path
 
     @abstractmethod
     def learn(self, body: Any) -> Mapping[str, int]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from glassworks.catalog import get
-from glassworks.contracts import Budget, Device, Explanation, Session, Subject, Task
+from glassworks.contracts import Budget, Device, Explanation, Memory, Session, Subject, Task
 from glassworks.errors import Unsupported
 from glassworks.packaging.bundle import Bundle
 from glassworks.runtimes import open_session
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
 
 
+def memory_file(home: Path, name: str) -> Path:
+    """Where what a model was told lies; a name from elsewhere leads nowhere else."""
+    return home / "feedback" / f"{quote(name, safe='')}.sqlite"
+
+
 class OpenedBundle:
     """Opens each artifact once, when it is first asked for. Safe to share between threads."""
 
@@ -27,6 +34,7 @@ class OpenedBundle:
         self._device: Device = device
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
+        self.memory: Memory | None = None
 
     def session(self, role: str) -> Session:
         """The session of an artifact's role. Raises Unsupported where the bundle has none."""
@@ -34,6 +42,17 @@ class OpenedBundle:
             if role not in self._sessions:
                 self._sessions[role] = self._open(role)
             return self._sessions[role]
+
+    def recall(self, home: Path, name: str) -> None:
+        """Heed what was told to the model of that name, if anything was."""
+        file = memory_file(home, name)
+        if self.memory is None and file.exists() and (memory := self.task.memory(file)) is not None:
+            self.remember(memory)
+
+    def remember(self, memory: Memory) -> None:
+        """Heed from now on what people tell; whoever opened it closes it."""
+        self.memory = memory
+        self.session("predict").remember(memory)
 
     def check(self, role: str) -> None:
         """Raise unless the artifact of a role can be opened; one that is not open already is closed again."""

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
 
 from glassworks.catalog import get
 from glassworks.contracts import Memory, Task
 from glassworks.errors import NotFound
 from glassworks.packaging.bundle import Bundle
+from glassworks.packaging.opened import memory_file
 from glassworks.serving.batching import Work
 from glassworks.serving.explaining.apart import Apart
 from glassworks.serving.explaining.rows import Here, Rows
@@ -51,11 +51,6 @@ class Threads:
         self.loading.shutdown()
 
 
-def _file(home: Path, name: str) -> Path:
-    """Where a model's memory lies; a name from elsewhere leads nowhere else."""
-    return home / "feedback" / f"{quote(name, safe='')}.sqlite"
-
-
 def _stay() -> None:
     """A thread that only waits for a process hands its answers on at once."""
 
@@ -83,7 +78,7 @@ class Engine:
     def _memory(self, bundle: Bundle, name: str) -> Memory | None:
         """What all versions of a model were told, where its task remembers and there is a home to keep it in."""
         if name not in self._memories and self._home is not None:
-            memory = get(Task, bundle.manifest.task).memory(_file(self._home, name))
+            memory = get(Task, bundle.manifest.task).memory(memory_file(self._home, name))
             if memory is not None:
                 self._memories[name] = memory
         return self._memories.get(name)

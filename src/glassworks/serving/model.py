@@ -76,7 +76,7 @@ class LoadedModel:
         session = self.opened.session("predict")
         self._memory = memory
         if memory:
-            session.remember(memory)
+            self.opened.remember(memory)
         self.call_s = self._warm_up()
         self._open_explainers()
         executor = threads.engine if self.call_s > _ON_LOOP_S else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import threading
 import urllib.request
@@ -10,7 +11,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from tests.integration.serving.running import WAIT_S, serving
-from tests.integration.serving.test_recommending import recommended, told
+from tests.integration.serving.test_recommending import asked, recommended, told
 from tests.unit.tasks.recommendation.shops import ITEMS, bundle
 
 
@@ -51,3 +52,14 @@ def test_a_server_killed_while_it_writes_loses_nothing_that_it_acknowledged(tmp_
         assert len(answer["items"]) in (ITEMS - len(acknowledged), ITEMS - len(acknowledged) - 1)
         again = [{"id": f"e{number}", "user": "new", "item": 10 * number} for number in acknowledged]
         assert told(server, *again) == (200, {"accepted": 0, "repeated": len(acknowledged)})
+
+
+def test_a_process_that_explains_hears_it_too(tmp_path: Path) -> None:
+    folder = bundle(tmp_path / "shop")
+    with serving(tmp_path / "home", str(folder), "--no-grpc", "--explain-in", "process") as server:
+        for item in (30, 40):
+            assert told(server, {"id": f"e{item}", "user": "new", "item": item})[0] == 200
+            status, found = server.post("explain", asked({"user": "new", "k": 5}, method="history_contributions"))
+            assert status == 200, found
+            names = next(each["data"] for each in found["outputs"] if each["name"] == "names:request")
+            assert json.loads(names[-1])["item"] == item

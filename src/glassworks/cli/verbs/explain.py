@@ -37,10 +37,10 @@ def explain(
     """Explain the answer for one input file, in this process."""
     from glassworks.cli.drawing import draw
     from glassworks.cli.tables import explanation_json
-    from glassworks.packaging.opened import OpenedBundle
     from glassworks.registry import Registry
+    from glassworks.registry.opening import open_model
 
-    opened = OpenedBundle(Registry.open().resolve(model).bundle)
+    opened = open_model(model, Registry.open())
     example = opened.read(read_input(value, literal=opened.task.literal))
     explanation = opened.explain(
         example,

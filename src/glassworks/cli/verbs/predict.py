@@ -46,12 +46,12 @@ def predict(
 ) -> None:
     """Answer for one input, in this process; for each picture of a folder and each frame of a video."""
     from glassworks.cli.pictures import Wishes, local
-    from glassworks.packaging.opened import OpenedBundle
     from glassworks.registry import Registry
+    from glassworks.registry.opening import open_model
 
     hosts = tuple(allow_host or ())
     wishes = Wishes(output=output, smoothing=smoothing, limit=limit, frames=frames, hosts=hosts)
-    opened = OpenedBundle(Registry.open().resolve(model).bundle)
+    opened = open_model(model, Registry.open())
     with local(value, opened, wishes) as place:
         found = _predicted(opened, place, wishes)
     if as_json:

@@ -53,7 +53,9 @@ class Apart:
                 with self._sending:
                     child = self._running()
                     child.held.add(key)
-                    messages.send(child.questions, messages.Explain(folder, sha256, dict(example), options))
+                    memory = str(opened.memory.file) if opened.memory is not None else ""
+                    question = messages.Explain(folder, sha256, dict(example), options, memory)
+                    messages.send(child.questions, question)
                 told = messages.answer(child.answers)
             except (OSError, EOFError, ValueError) as error:
                 raise Overloaded(f"the process that explains {self._end(error)}", "send the request again") from None

@@ -20,12 +20,16 @@ _LARGEST = 2**40
 
 
 class Explain(msgspec.Struct, tag=True, frozen=True):
-    """Explain one row with the bundle of a folder whose manifest has that SHA-256."""
+    """Explain one row with the bundle of a folder whose manifest has that SHA-256.
+
+    `memory` is the file of what people told the model, if there is one.
+    """
 
     folder: str
     sha256: str
     example: dict[str, Any]
     options: ExplainOptions
+    memory: str = ""
 
 
 class LetGo(msgspec.Struct, tag=True, frozen=True):

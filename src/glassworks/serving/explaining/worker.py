@@ -31,8 +31,9 @@ class Bundles:
     def __init__(self) -> None:
         self._opened: dict[tuple[str, str], OpenedBundle] = {}
 
-    def opened(self, folder: str, sha256: str) -> OpenedBundle:
-        """The bundle with every file checked. Raises Tampered where another one lies there now."""
+    def opened(self, folder: str, sha256: str, memory: str = "") -> OpenedBundle:
+        """The bundle with every file checked, and what people told the model. Raises Tampered where another one lies
+        there now."""
         if (folder, sha256) not in self._opened:
             bundle = read_bundle(Path(folder))
             if bundle.sha256 != sha256:
@@ -41,6 +42,7 @@ class Bundles:
                     "load the model again to serve what lies here",
                 )
             self._opened[folder, sha256] = OpenedBundle(bundle)
+            _remember(self._opened[folder, sha256], memory)
         return self._opened[folder, sha256]
 
     def let_go(self, folder: str, sha256: str) -> None:
@@ -48,6 +50,14 @@ class Bundles:
         opened = self._opened.pop((folder, sha256), None)
         if opened is not None:
             opened.close()
+            if opened.memory is not None:
+                opened.memory.close()
+
+
+def _remember(opened: OpenedBundle, file: str) -> None:
+    memory = opened.task.memory(Path(file)) if file else None
+    if memory is not None:
+        opened.remember(memory)
 
 
 def main() -> None:
@@ -77,7 +87,7 @@ def main() -> None:
 
 def _answered(bundles: Bundles, asked: messages.Explain) -> Answer:
     try:
-        opened = bundles.opened(asked.folder, asked.sha256)
+        opened = bundles.opened(asked.folder, asked.sha256, asked.memory)
         return messages.explained(explain_row(opened, asked.example, asked.options))
     except GlassworksError as error:
         return messages.refused(error)

@@ -43,15 +43,17 @@ class Feedback(Memory):
     """
 
     def __init__(self, file: Path) -> None:
-        self._file, self._lock = file, threading.Lock()
+        self.file, self._lock, self._reading = file, threading.Lock(), threading.Lock()
         self._known: dict[str, dict[Id, tuple[float, float, int, float]]] = {}
-        self._last = 0
+        self._last, self._seen = 0, -1
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(file, check_same_thread=False, timeout=10, isolation_level=None)
+            self._connection = _connected(file)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute(_TABLE)
+            # Who reads never waits for the disk that a writer waits for.
+            self._reader = _connected(file)
             self._read()
         except (sqlite3.Error, OSError) as error:
             raise StorageError(f"cannot open the feedback in {file.name}: {error}", "mend or move that file") from None
@@ -71,17 +73,29 @@ class Feedback(Memory):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise StorageError(f"the feedback was not kept: {error}", "send the same events again") from None
-            self._read()
         return {"accepted": new, "repeated": len(events) - new}
 
     def of(self, user: Id) -> Sequence[tuple[Id, float]]:
-        """(item, weight) of a user's events; the latest of each item."""
+        """(item, weight) of a user's events; the latest of each item. Raises StorageError."""
+        self._look()
         return [(item, row[3]) for item, row in self._known.get(str(user), {}).items()]
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self._lock, self._reading:
             self._connection.close()
+            self._reader.close()
+
+    def _look(self) -> None:
+        """Read what was written since, here or by another process: SQLite counts the changes by other connections."""
+        with self._reading:
+            try:
+                (changes,) = self._reader.execute("PRAGMA data_version").fetchone()
+                if changes != self._seen:
+                    self._seen = changes
+                    self._read()
+            except sqlite3.Error as error:
+                raise StorageError(f"the feedback cannot be read: {error}", "mend or move its file") from None
 
     def _insert(self, event: Event) -> int:
         done = self._connection.execute(
@@ -91,8 +105,8 @@ class Feedback(Memory):
         return done.rowcount
 
     def _read(self) -> None:
-        """What was written since the last time, by this process or another one."""
-        rows = self._connection.execute(
+        """What was written since the last time."""
+        rows = self._reader.execute(
             "SELECT number, user, item, weight, time FROM events WHERE number > ? ORDER BY number", (self._last,)
         )
         for number, user, item, weight, time in rows:
@@ -102,6 +116,10 @@ class Feedback(Memory):
             if item not in items or items[item][:2] <= when[:2]:
                 items[item] = when
             self._known[user] = items  # replaced as a whole: who reads it meanwhile sees one or the other
+
+
+def _connected(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(file, check_same_thread=False, timeout=10, isolation_level=None)
 
 
 def _events(body: Any) -> list[Event]:

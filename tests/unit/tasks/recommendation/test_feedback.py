@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.tasks.recommendation.shops import ask, opened, shop, weights
+from tests.unit.tasks.recommendation.shops import ask, bundle, opened, shop, weights
 
+import glassworks
 from glassworks.errors import InputError, StorageError
 from glassworks.tasks.recommendation.feedback import Feedback
 
@@ -107,3 +108,29 @@ def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
     file.write_bytes(b"no database at all " * 100)
     with pytest.raises(StorageError, match="cannot open the feedback"):
         Feedback(file)
+
+
+def test_another_process_is_heard_and_none_waits_for_the_other(tmp_path: Path) -> None:
+    file = tmp_path / "feedback.sqlite"
+    one, other = Feedback(file), Feedback(file)
+    assert not other.of(104)
+    one.learn({"events": [event("e1", 10)]})
+    assert other.of(104) == [(10, 1.0)] == one.of(104)
+    other.learn({"events": [event("e2", 20), event("e1", 30)]})
+    assert one.of(104) == [(10, 1.0), (20, 1.0)]
+
+
+def test_python_tells_and_asks_as_a_service_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLASSWORKS_HOME", str(tmp_path / "home"))
+    model = str(bundle(tmp_path / "shop"))
+    (before,) = glassworks.predict(model, b'{"user": "new", "k": 5}')
+    assert before["basis"] == "popularity"
+    told = [{"id": "e1", "user": "new", "item": 30}]
+    assert glassworks.feedback(model, told) == {"accepted": 1, "repeated": 0}
+    assert glassworks.feedback(model, told) == {"accepted": 0, "repeated": 1}
+    (after,) = glassworks.predict(model, b'{"user": "new", "k": 5}')
+    assert after["basis"] == "history"
+    explanation, _ = glassworks.explain(model, b"new", method="history_contributions")
+    assert [json.loads(name)["item"] for name in explanation.names] == [30]
+    with pytest.raises(InputError):
+        glassworks.feedback(model, [])

@@ -1,0 +1,34 @@
+"""A model by its reference, opened with what people told it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from glassworks.errors import Unsupported
+from glassworks.packaging.opened import OpenedBundle, memory_file
+from glassworks.registry.registry import Registry
+
+
+def open_model(reference: str, registry: Registry) -> OpenedBundle:
+    """The model of a reference; where it was given feedback, it heeds that. Raises what `resolve` raises."""
+    resolved = registry.resolve(reference)
+    opened = OpenedBundle(resolved.bundle)
+    opened.recall(registry.home, resolved.name)
+    return opened
+
+
+def tell(reference: str, events: Sequence[Mapping[str, Any]], registry: Registry) -> Mapping[str, int]:
+    """Keep feedback for a model, as a service does: `accepted` and `repeated` events.
+
+    Raises Unsupported for a model that takes none, InputError and StorageError.
+    """
+    resolved = registry.resolve(reference)
+    task = OpenedBundle(resolved.bundle).task
+    memory = task.memory(memory_file(registry.home, resolved.name))
+    if memory is None:
+        raise Unsupported(f"a model for {task.name} takes no feedback", "send it to a model that does")
+    try:
+        return memory.learn({"events": list(events)})
+    finally:
+        memory.close()
