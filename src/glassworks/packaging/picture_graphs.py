@@ -24,6 +24,11 @@ def float_graph(bundle: Bundle) -> Artifact:
     return graph
 
 
+def gradient_graph(bundle: Bundle) -> Artifact | None:
+    """The ONNX graph of scores and their gradient, where the bundle has one."""
+    return next((each for each in bundle.manifest.artifacts if (each.role, each.format) == ("gradient", "onnx")), None)
+
+
 def picture_input(bundle: Bundle, exporter: str) -> TensorSpec:
     """The one input, pictures of a fixed size (N C H W in [0, 1]). Raises Unsupported for other models."""
     signature = bundle.manifest.signature

@@ -11,22 +11,13 @@ from typing import Any, ClassVar
 from glassworks.contracts import Artifact, Exporter
 from glassworks.packaging.bundle import Bundle, read_bundle
 from glassworks.packaging.export_folder import claim_folder
-from glassworks.packaging.picture_graphs import float_graph, picture_input, with_pixels
+from glassworks.packaging.picture_graphs import float_graph, gradient_graph, picture_input, with_pixels
 from glassworks.training.checkpoint import storage_errors, write_atomically
 
 _MARK = "export.json"
 _PROGRAM, _READER, _PIXELS, _GRADIENT = "run.py", "pictures.py", "pixels.onnx", "gradient.onnx"
-_FILES = (
-    "model.onnx",
-    _GRADIENT,
-    _PIXELS,
-    "model.json",
-    "samples.json",
-    _PROGRAM,
-    "requirements.txt",
-    "README.md",
-    _MARK,
-)
+_DATA = ("model.onnx", _GRADIENT, _PIXELS, "model.json", "samples.json")
+_FILES = (*_DATA, _PROGRAM, _READER, "requirements.txt", "README.md", _MARK)
 _SAME, _OTHER = 1e-4, 0.05
 """How far answers may lie from those in the bundle: of the same graph, and of an fp32 graph served in less."""
 
@@ -43,7 +34,7 @@ class EdgeExporter(Exporter):
         InputError for a folder with other content and StorageError.
         """
         opened = read_bundle(bundle)
-        graph, gradient = float_graph(opened), _gradient(opened)
+        graph, gradient = float_graph(opened), gradient_graph(opened)
         contents = _contents(opened, graph, gradient)
         claim_folder(folder, own=(*_FILES, "__pycache__"), mark=_MARK)  # which Python itself writes
         with storage_errors(folder):
@@ -95,10 +86,6 @@ def _description(bundle: Bundle, graph: Artifact, gradient: Artifact | None) -> 
 
 def _served(bundle: Bundle) -> Artifact:
     return next(artifact for artifact in bundle.manifest.artifacts if artifact.role == "predict")
-
-
-def _gradient(bundle: Bundle) -> Artifact | None:
-    return next((each for each in bundle.manifest.artifacts if (each.role, each.format) == ("gradient", "onnx")), None)
 
 
 def _readme(bundle: Bundle, graph: Artifact) -> str:

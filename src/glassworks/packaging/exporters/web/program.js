@@ -1,0 +1,177 @@
+// The model of this folder in a browser: the same preparation, prediction and integrated gradients as the server's.
+const MODEL = window.GLASSWORKS_MODEL;
+const NODES = [9, 17, 33, 65, 129, 257];
+const TOLERANCE = 0.01;
+const WORDS = {
+  en: { choose: "Choose a picture, or drop one here", seen: "As the model sees it", alone: "Everything runs in this page; nothing is sent anywhere.",
+    why: (label, gap) => `Why “${label}”: red speaks for it, blue against it (the values add up within ${gap})`, bad: "This is no picture that the browser can read." },
+  zh: { choose: "选择一张图片，或拖到这里", seen: "模型看到的图片", alone: "一切都在本页面内运行，不会向任何地方发送数据。",
+    why: (label, gap) => `为什么是“${label}”：红色支持，蓝色反对（各值之和与得分之差为 ${gap}）`, bad: "浏览器无法读取这张图片。" },
+};
+const words = WORDS[navigator.language.startsWith("zh") ? "zh" : "en"];
+
+const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+ort.env.wasm.numThreads = 1;
+ort.env.wasm.wasmBinary = bytes(window.GLASSWORKS_RUNTIME).buffer;
+const sessions = {};
+const open = (name) => (sessions[name] ??= ort.InferenceSession.create(bytes(MODEL.graphs[name]), { executionProviders: ["wasm"] }));
+
+// Pixels: {data: Uint8 of height x width x channels, height, width, channels}.
+async function read(blob) {
+  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, bitmap.width, bitmap.height);
+  context.drawImage(bitmap, 0, 0);
+  const rgba = context.getImageData(0, 0, bitmap.width, bitmap.height).data;
+  const data = new Uint8Array((rgba.length / 4) * 3);
+  for (let from = 0, to = 0; from < rgba.length; from += 4) for (let c = 0; c < 3; c++) data[to++] = rgba[from + c];
+  return { data, height: bitmap.height, width: bitmap.width, channels: 3 };
+}
+
+function fit(picture) {
+  let found = picture;
+  const gray = found.data.every((value, place) => place % 3 === 0 || value === found.data[place - (place % 3)]);
+  if (MODEL.channels === 1 || gray) {
+    const data = new Uint8Array(found.height * found.width);
+    for (let place = 0; place < data.length; place++) {
+      const [r, g, b] = found.data.subarray(3 * place, 3 * place + 3);
+      data[place] = (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
+    }
+    found = { ...found, data, channels: 1 };
+  }
+  if (found.width !== MODEL.width) found = resized(found, "width", MODEL.width);
+  if (found.height !== MODEL.height) found = resized(found, "height", MODEL.height);
+  if (MODEL.channels === 3 && found.channels === 1) {
+    found = { ...found, data: Uint8Array.from({ length: 3 * found.data.length }, (_, place) => found.data[Math.floor(place / 3)]), channels: 3 };
+  }
+  return found;
+}
+
+// Bilinear with antialiasing along one axis: a triangle as wide as the step, rounded.
+function resized(picture, axis, size) {
+  const count = picture[axis], scale = count / size, support = Math.max(scale, 1);
+  const made = { ...picture, [axis]: size, data: null };
+  made.data = new Uint8Array(made.height * made.width * made.channels);
+  for (let at = 0; at < size; at++) {
+    const center = (at + 0.5) * scale;
+    const first = Math.max(0, Math.floor(center - support)), last = Math.min(count, Math.ceil(center + support));
+    const weights = [];
+    for (let from = first; from < last; from++) weights.push(Math.max(0, 1 - Math.abs(from + 0.5 - center) / support));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    const others = axis === "width" ? picture.height : picture.width;
+    for (let other = 0; other < others; other++) for (let c = 0; c < picture.channels; c++) {
+      let sum = 0;
+      for (let from = first; from < last; from++) {
+        const place = axis === "width" ? other * picture.width + from : from * picture.width + other;
+        sum += weights[from - first] * picture.data[place * picture.channels + c];
+      }
+      const place = axis === "width" ? other * size + at : at * picture.width + other;
+      made.data[place * picture.channels + c] = Math.min(255, Math.floor(sum / total + 0.5));
+    }
+  }
+  return made;
+}
+
+function prepared(picture) {
+  const { height, width, channels } = MODEL, image = new Float32Array(height * width * channels);
+  for (let place = 0; place < height * width; place++)
+    for (let c = 0; c < channels; c++) image[c * height * width + place] = picture.data[place * channels + c] / 255;
+  return image;
+}
+
+const tensor = (image) => new ort.Tensor("float32", image, [1, MODEL.channels, MODEL.height, MODEL.width]);
+
+async function scores(image) {
+  const outputs = await (await open("predict")).run({ [MODEL.input]: tensor(image) });
+  return Array.from(outputs[MODEL.output].data);
+}
+
+function rule(count) {
+  const n = count - 1, nodes = [], weights = [];
+  for (let k = 0; k <= n; k++) {
+    const angle = (k * Math.PI) / n;
+    let sum = 1;
+    for (let j = 1; j <= n / 2; j++) sum -= ((j === n / 2 ? 1 : 2) / (4 * j * j - 1)) * Math.cos(2 * j * angle);
+    nodes.push((1 - Math.cos(angle)) / 2);
+    weights.push(sum / n / (k === 0 || k === n ? 2 : 1));
+  }
+  return [nodes, weights];
+}
+
+// Integrated gradients against black, with as many nodes as completeness needs (Sundararajan et al. 2017).
+async function explain(image, target) {
+  const session = await open("gradient");
+  let found = null;
+  for (const count of NODES) {
+    const [nodes, weights] = rule(count), total = new Float64Array(image.length), along = [];
+    for (let node = 0; node < count; node++) {
+      const given = { [session.inputNames[0]]: tensor(image.map((value) => value * nodes[node])), target: new ort.Tensor("int64", [BigInt(target)], [1]) };
+      const outputs = await session.run(given);
+      along.push(outputs.scores.data[target]);
+      outputs.gradient.data.forEach((value, place) => { total[place] += weights[node] * value; });
+    }
+    const values = total.map((value, place) => value * image[place]), change = along[count - 1] - along[0];
+    const gap = Math.abs(values.reduce((sum, value) => sum + value, 0) - change) / Math.max(Math.abs(change), 1e-12);
+    found = { values, gap, nodes: count };
+    if (gap <= TOLERANCE) break;
+  }
+  return found;
+}
+
+async function ask(blob) {
+  const picture = fit(await read(blob)), image = prepared(picture);
+  const found = await scores(image), target = found.indexOf(Math.max(...found));
+  const why = MODEL.graphs.gradient ? await explain(image, target) : null;
+  return { picture, scores: found, label: MODEL.labels[target], why };
+}
+
+function paint(canvas, color) {
+  canvas.width = MODEL.width;
+  canvas.height = MODEL.height;
+  const context = canvas.getContext("2d"), image = context.createImageData(MODEL.width, MODEL.height);
+  for (let place = 0; place < MODEL.width * MODEL.height; place++) image.data.set(color(place), 4 * place);
+  context.putImageData(image, 0, 0);
+}
+
+function show(answer) {
+  const channels = answer.picture.channels, size = MODEL.width * MODEL.height;
+  paint(document.getElementById("picture"), (place) => [0, 1, 2].map((c) => answer.picture.data[place * channels + Math.min(c, channels - 1)]).concat(255));
+  if (answer.why) {
+    const sums = Array.from({ length: size }, (_, place) => { let sum = 0; for (let c = 0; c < MODEL.channels; c++) sum += answer.why.values[c * size + place]; return sum; });
+    const most = Math.max(...sums.map(Math.abs), 1e-12);
+    paint(document.getElementById("why"), (place) => {
+      const strength = sums[place] / most, rest = Math.round(255 * (1 - Math.abs(strength)));
+      return strength > 0 ? [255, rest, rest, 255] : [rest, rest, 255, 255];
+    });
+    document.getElementById("caption").textContent = words.why(answer.label, `${(100 * answer.why.gap).toFixed(2)} %`);
+  }
+  const order = answer.scores.map((_, place) => place).sort((a, b) => answer.scores[b] - answer.scores[a]).slice(0, 5);
+  document.getElementById("top").replaceChildren(...order.map((place) => {
+    const row = document.createElement("tr"), share = `${(100 * answer.scores[place]).toFixed(1)} %`;
+    row.innerHTML = "<td></td><td></td><td class=bar><div></div></td>";
+    row.children[0].textContent = MODEL.labels[place];
+    row.children[1].textContent = share;
+    row.querySelector("div").style.width = `${100 * Math.max(0, Math.min(1, answer.scores[place]))}%`;
+    return row;
+  }));
+  document.getElementById("answer").hidden = false;
+}
+
+async function take(blob) {
+  const problem = document.getElementById("problem");
+  problem.textContent = "";
+  try { show(await ask(blob)); } catch (error) { problem.textContent = `${words.bad} (${error.message ?? error})`; }
+}
+
+document.documentElement.lang = words === WORDS.zh ? "zh" : "en";
+for (const place of document.querySelectorAll("[data-t]")) place.textContent = words[place.dataset.t];
+const drop = document.getElementById("drop");
+document.getElementById("file").addEventListener("change", (event) => event.target.files[0] && take(event.target.files[0]));
+for (const kind of ["dragover", "dragleave", "drop"]) drop.addEventListener(kind, (event) => {
+  event.preventDefault();
+  drop.classList.toggle("over", kind === "dragover");
+  if (kind === "drop" && event.dataTransfer.files[0]) take(event.dataTransfer.files[0]);
+});
+window.glassworks = { ask };
