@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from glassworks.contracts import Artifact
 from glassworks.data.interactions.collection import Interactions, sparse_rows
 from glassworks.errors import BundleError
-from glassworks.tasks.recommendation.scoring import Arrays, Scorer, scorers
+from glassworks.tasks.recommendation.nearest import FILE as NEAREST, write_nearest
+from glassworks.tasks.recommendation.scoring import Arrays, Scorer, Sparse, scorers
 
 
 @runtime_checkable
@@ -47,6 +48,7 @@ def write_arrays(scorer: Scorer, log: Interactions, folder: Path) -> Artifact:
     for name, values in arrays.items():
         np.save(folder / files[name], np.ascontiguousarray(values), allow_pickle=False)
     _write_tables(log, folder)
+    nearest = write_nearest(scorer, _liked(log), folder)
     index = {
         "format": FORMAT,
         "scorer": scorer.name,
@@ -54,10 +56,15 @@ def write_arrays(scorer: Scorer, log: Interactions, folder: Path) -> Artifact:
         "arrays": files,
         "tables": {"items": ITEMS, "users": USERS},
         "columns": asdict(log.columns),
+        **({"nearest": nearest} if nearest else {}),
     }
     (folder / INDEX).write_text(json.dumps(index, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return Artifact(
-        role="predict", format="arrays", file=INDEX, beside=(*files.values(), ITEMS, USERS), made_by="export"
+        role="predict",
+        format="arrays",
+        file=INDEX,
+        beside=(*files.values(), ITEMS, USERS, *([NEAREST] if nearest and nearest["used"] else [])),
+        made_by="export",
     )
 
 
@@ -71,6 +78,10 @@ def scorer_of(index: Mapping[str, Any], arrays: Arrays) -> Scorer:
         )
     own = {name.removeprefix(_SCORER): values for name, values in arrays.items() if name.startswith(_SCORER)}
     return known[index["scorer"]].from_arrays(own, index["parameters"])
+
+
+def _liked(log: Interactions) -> Sparse:
+    return sparse_rows(log.user[log.liked], log.item[log.liked], np.ones(int(log.liked.sum()), np.float32), log.shape)
 
 
 def _histories(log: Interactions) -> dict[str, NDArray[Any]]:

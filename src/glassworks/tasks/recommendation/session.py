@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Session, Signature, TensorSpec
 from glassworks.errors import BundleError, InputError
+from glassworks.tasks.recommendation import nearest
 from glassworks.tasks.recommendation.artifact import scorer_of
 from glassworks.tasks.recommendation.items import Ids, Items
 from glassworks.tasks.recommendation.ranking import best, diverse
@@ -61,6 +62,7 @@ class RecommendSession(Session):
         self.scorer: Scorer = scorer_of(index, arrays)
         self._rows = tuple(arrays[f"histories.{name}"] for name in ("indptr", "indices", "weights"))
         self._popular = self.items.popularity
+        self._nearest = nearest.opened(index, folder, self.scorer)
         self.feedback: Feedback | None = None
         if self.scorer.items != len(self.items) or len(self._rows[0]) != len(self._users) + 1:
             raise BundleError("the tables and the arrays do not fit each other", "package the model again")
@@ -72,11 +74,20 @@ class RecommendSession(Session):
         found = np.empty(len(cases), object)
         for begin in range(0, len(cases), rows):
             some = cases[begin : begin + rows]
-            scores = self.scores([case.history for case in some])
-            for number, case in enumerate(some):
-                answer = self.answer(case, scores[number])
-                found[begin + number] = json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
+            answers = [self._near(case) for case in some]
+            left = [number for number, answer in enumerate(answers) if answer is None]
+            for number, scores in zip(left, self.scores([some[number].history for number in left]), strict=True):
+                answers[number] = self.answer(some[number], scores)
+            for number, answer in enumerate(answers, start=begin):
+                found[number] = json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
         return {OUTPUT: found}
+
+    def _near(self, case: Case) -> dict[str, Any] | None:
+        """The answer from the graph's candidates; None without one, or where its rules leave too few of them."""
+        if self._nearest is None or not case.history.nnz or case.request.boost:
+            return None
+        answer = self.answer(case, self._nearest.scores(case.history))
+        return None if answer["shortage"] else answer
 
     def usual(self) -> dict[str, Array]:
         """The user with the longest history, who asks for the usual ten."""
@@ -93,6 +104,8 @@ class RecommendSession(Session):
         """N I, of one row each. What the scorer cannot tell from the history, popularity decides (`basis`)."""
         from scipy.sparse import vstack
 
+        if not histories:
+            return np.zeros((0, len(self.items)), np.float32)
         return self.scorer.scores(histories[0] if len(histories) == 1 else vstack(histories, format="csr"))
 
     def case(self, request: Request) -> Case:
@@ -147,6 +160,8 @@ class RecommendSession(Session):
         basis = self._basis(case, scores)
         if basis == "popularity":
             scores = self._popular
+        if self._nearest is not None:
+            allowed.mask = allowed.mask & np.isfinite(scores)
         places = self._places(request, boosted(request, self.items, scores), allowed)
         found = [{**self.items.name(place), "score": float(scores[place])} for place in places.tolist()]
         if request.reasons and basis != "popularity" and request.similar_to is None:

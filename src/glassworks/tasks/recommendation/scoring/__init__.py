@@ -46,6 +46,14 @@ class Scorer(ABC):
         """The part of each of `items`' scores that no entry of the one row `history` has, such as popularity."""
         return np.zeros(len(items), np.float32)
 
+    def vectors(self) -> NDArray[np.float32] | None:
+        """Of items (I F), where every score is the product of one of these and one of `users`; None where it is not."""
+        return None
+
+    def users(self, histories: Sparse) -> NDArray[Any]:
+        """Vectors of histories (N F); empty without `vectors`."""
+        return np.zeros((histories.shape[0], 0), np.float32)
+
     def terms(self, history: Sparse, item: int) -> list[tuple[str, float]]:
         """Features of the item with their parts of its score, the largest first; empty without features."""
         return []
