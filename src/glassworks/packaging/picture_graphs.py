@@ -11,8 +11,9 @@ _FOLLOWED = frozenset({"height", "width", "channels"})
 _CHANNELS = (1, 3, 4)
 
 
-def float_graph(bundle: Bundle) -> Artifact:
-    """The fp32 ONNX graph that predicts. Raises Unsupported where the bundle has none."""
+def float_graph(bundle: Bundle, exporter: str) -> Artifact:
+    """The fp32 ONNX graph that gives pictures labels. Raises Unsupported where the bundle has none."""
+    picture_input(bundle, exporter)  # what no packaging would change is told first
     roles = {artifact.role: artifact for artifact in bundle.manifest.artifacts}
     graph = roles.get("reference") or roles.get("predict")
     if graph is None or (graph.format, graph.precision) != ("onnx", "fp32"):
@@ -42,11 +43,12 @@ def picture_input(bundle: Bundle, exporter: str) -> TensorSpec:
     if len(signature.inputs) == 1 and signature.outputs:
         (spec,) = signature.inputs
         fixed = len(spec.shape) == 4 and spec.shape[1] in _CHANNELS and min(spec.shape[2:]) > 0
-        if fixed and spec.datatype == "FP32":
+        if fixed and spec.datatype == "FP32" and bundle.manifest.labels:
             return spec
     given = ", ".join(f"{spec.name} {spec.datatype} {list(spec.shape)}" for spec in signature.inputs) or "nothing"
+    name, labels = bundle.manifest.name, len(bundle.manifest.labels)
     raise Unsupported(
-        f"the exporter '{exporter}' writes models over one picture; '{bundle.manifest.name}' takes {given}",
+        f"the exporter '{exporter}' writes models that label one picture; '{name}' takes {given}, has {labels} labels",
         "serve the bundle instead, or take the graph out of it",
     )
 

@@ -151,6 +151,13 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 30))
 
 
+def array(values: Any) -> bytes:
+    """A .npy file."""
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=True)
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
@@ -158,6 +165,15 @@ def png(width: int, height: int) -> bytes:
         ("short.png", png(9, 9), "damaged or cut short"),
         ("cut.pgm", b"P5 9 9 255\nabc", "cut short"),
         ("not.png", b"text", "pip install pillow"),
+        ("cut.npy", array(np.zeros((9, 9), np.uint8))[:-5], "cut short"),
+        ("head.npy", array(np.zeros((9, 9), np.uint8))[:9], "cut short"),
+        (
+            "promise.npy",
+            array(np.zeros((9, 9), np.uint8)).replace(b"(9, 9), }        ", b"(99999, 99999), }"),
+            "cut short",
+        ),
+        ("objects.npy", array(np.array([{}], object)), "holds objects"),
+        ("floats.npy", array(np.zeros((9, 9))), "holds float64 (9, 9)"),
         ("none.png", None, "cannot read"),
     ],
 )
@@ -182,8 +198,16 @@ def test_an_export_over_itself_is_fine_and_over_others_not(made: Release, folder
 def test_a_model_that_takes_no_pictures_is_refused(tmp_path: Path) -> None:
     from tests.unit.tasks.recommendation.shops import bundle
 
-    with pytest.raises(Unsupported, match="no fp32 ONNX graph"):
+    with pytest.raises(Unsupported, match=r"label one picture; 'shop' takes .*, has 0 labels"):
         get(Exporter, "edge").export(bundle(tmp_path / "shop"), tmp_path / "out")
+
+
+def test_a_pipeline_of_operators_is_refused_for_its_preparation(tmp_path: Path) -> None:
+    registry = Registry.open({"GLASSWORKS_HOME": str(tmp_path / "home")})
+    made = release(get(Family, "image_operators").tiny(tmp_path), registry, Silent())
+    for form in ("edge", "onnx", "web"):
+        with pytest.raises(Unsupported, match=r"cannot write down the preprocessing of .*: depth, pipeline"):
+            get(Exporter, form).export(made.bundle.folder, tmp_path / "out")
 
 
 def test_the_readme_names_what_it_needs(folder: Path) -> None:

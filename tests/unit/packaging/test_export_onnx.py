@@ -121,7 +121,9 @@ def test_a_model_without_an_fp32_onnx_graph_is_refused(make_pictures: MakePictur
 def test_a_model_over_something_else_is_refused(make_pictures: MakePictures, tmp_path: Path) -> None:
     text = TensorSpec(name="text", datatype="INT64", shape=(-1, 128))
     bundle = make_pictures(signature=Signature(inputs=(text,), outputs=()), preprocessing={})
-    with pytest.raises(Unsupported, match=r"over one picture; 'digits' takes text INT64 \[-1, 128\]\nmend: serve"):
+    with pytest.raises(
+        Unsupported, match=r"label one picture; 'digits' takes text INT64 \[-1, 128\], has 3 labels\nmend: serve"
+    ):
         _export(bundle, tmp_path / "exported")
 
 

@@ -61,7 +61,7 @@ class OnnxExporter(Exporter):
         InputError for a folder with other content and StorageError.
         """
         opened = read_bundle(bundle)
-        graph, readme = float_graph(opened), _readme(opened)
+        graph, readme = float_graph(opened, self.name), _readme(opened)
         claim_folder(folder, own=_FILES, mark=_MARK)
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)

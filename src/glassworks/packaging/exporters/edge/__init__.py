@@ -34,7 +34,7 @@ class EdgeExporter(Exporter):
         InputError for a folder with other content and StorageError.
         """
         opened = read_bundle(bundle)
-        graph, gradient = float_graph(opened), gradient_graph(opened)
+        graph, gradient = float_graph(opened, self.name), gradient_graph(opened)
         contents = _contents(opened, graph, gradient)
         claim_folder(folder, own=(*_FILES, "__pycache__"), mark=_MARK)  # which Python itself writes
         with storage_errors(folder):
@@ -91,18 +91,15 @@ def _served(bundle: Bundle) -> Artifact:
 def _readme(bundle: Bundle, graph: Artifact) -> str:
     spec, served = picture_input(bundle, "edge"), _served(bundle)
     other = served.precision != "fp32" or served.file != graph.file
-    note = (
-        f"The server computes it in {served.precision} with {served.runtime}; here it is the fp32 graph."
-        if other
-        else ""
-    )
+    how = f"{served.precision} ({served.runtime})"
     _, channels, height, width = spec.shape
     page = _beside("page.txt")
     return Template(page).substitute(
         name=bundle.manifest.name,
         sha256=bundle.sha256,
         license=bundle.manifest.license,
-        served=note if other else "",
+        served=f"The server computes it in {how}; here it is the fp32 graph." if other else "",
+        served_zh=f"服务端以 {how} 计算，这里是 fp32 计算图。" if other else "",
         channels=channels,
         height=height,
         width=width,

@@ -63,7 +63,11 @@ def read_picture(path: Path) -> Array:
 
 
 def _npy(path: Path) -> Array:
-    pixels = np.load(path, allow_pickle=False)
+    try:
+        # Mapped, a header that promises more than the file holds is an error and not memory.
+        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError):
+        raise Refused(f"{path} is damaged, cut short, or holds objects; give an array of uint8") from None
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3):
         raise Refused(f"{path} holds {pixels.dtype} {pixels.shape}; give uint8, H W or H W C")
     return _whole(pixels if pixels.ndim == 3 else pixels[:, :, None])

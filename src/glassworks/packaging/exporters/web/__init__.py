@@ -62,7 +62,7 @@ class WebExporter(Exporter):
 
 
 def _model(bundle: Bundle) -> dict[str, object]:
-    graph, gradient, spec = float_graph(bundle), gradient_graph(bundle), picture_input(bundle, "web")
+    graph, gradient, spec = float_graph(bundle, "web"), gradient_graph(bundle), picture_input(bundle, "web")
     graphs = {"predict": graph, **({"gradient": gradient} if gradient else {})}
     _, channels, height, width = spec.shape
     return {
