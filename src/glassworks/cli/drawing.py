@@ -56,13 +56,27 @@ def _draw_names(names: Sequence[str], values: NDArray[np.float32], label: str, m
 
     from glassworks.explanation.render_text import shaded_html, shaded_words
 
-    order = np.argsort(-values.ravel(), kind="stable")
-    flat = values.ravel()[order].astype(np.float32)
-    lines = [f"{names[place]}  {amount:+.4f}\n" for place, amount in zip(order.tolist(), flat.tolist(), strict=True)]
+    flat = values.ravel().astype(np.float32)
+    order = [place for place in np.argsort(-flat, kind="stable").tolist() if flat[place]]
+    lines = [f"{flat[place]:+.4f}  {_called(names[place])}\n" for place in order]
+    silent = len(names) - len(order)
+    lines += [f"{0:+.4f}  {silent:,} more\n"] if silent else []
+    flat = np.append(flat[order], np.zeros(len(lines) - len(order), np.float32))
     ends = np.cumsum([len(line) for line in lines]).tolist()
     text, places = "".join(lines), list(zip([0, *ends[:-1]], ends, strict=True))
     page = shaded_html(text, places, flat, label, {"method": method, "red": f"for {label}", "blue": f"against {label}"})
-    return Drawn(rows=[[part] for part in shaded_words(text, places, flat)], file=page, suffix="html")
+    rows = [[(part.rstrip("\n"), style)] for part, style in shaded_words(text, places, flat)]
+    return Drawn(rows=rows, file=page, suffix="html")
+
+
+def _called(name: str) -> str:
+    """A thing by its title and id, as people read it."""
+    import json
+
+    found = json.loads(name)
+    if not isinstance(found, dict):
+        return str(found)
+    return f"{found['title']} ({found['item']})" if found.get("title") else str(found.get("item", name))
 
 
 def as_file(example: Array | str) -> tuple[bytes, str, Any]:
