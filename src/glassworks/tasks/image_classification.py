@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
 
 INPUT = "image"
+NOVELTY = "novelty"
 
 
 class ImageClassification(Task):
@@ -61,9 +62,16 @@ class ImageClassification(Task):
         }
 
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
-        """One object a row: `label`, `probability`, and `top`: up to five (label, probability) pairs."""
-        rows = outputs[OUTPUT].astype(np.float64)
-        return [top_labels(row, labels) for row in rows]
+        """One object a row: `label`, `probability`, and `top`: up to five (label, probability) pairs.
+
+        Of models that tell it also `familiar`, and `novelty` by `energy` and `distance`; above 0 is unlike the learned.
+        """
+        answers = [top_labels(row, labels) for row in outputs[OUTPUT].astype(np.float64)]
+        if NOVELTY in outputs:
+            for answer, (energy, distance) in zip(answers, outputs[NOVELTY].astype(float), strict=True):
+                answer["familiar"] = bool(max(energy, distance) <= 0)
+                answer["novelty"] = {"energy": float(energy), "distance": float(distance)}
+        return answers
 
     def subject(
         self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None

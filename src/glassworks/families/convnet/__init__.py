@@ -22,6 +22,8 @@ class ConvNetConfig(Record):
     """1 for gray, 3 for color; left out, gray when all pictures are gray."""
     augment: Literal["auto", "none", "digits", "photos", "shifts"] = "auto"
     """`digits` turns, scales and shifts a little, `photos` mirrors and shifts, `shifts` only shifts."""
+    novelty: float | None = Field(default=None, ge=0.5, lt=1)
+    """Share of familiar pictures to take as such, like 0.95; answers then tell pictures unlike the learned ones."""
     backbone: str | None = None
     """A pretrained network for the recipe `backbone`: a folder in timm's layout, or a name on the hub."""
 

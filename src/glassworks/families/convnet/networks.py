@@ -20,6 +20,11 @@ class Network(nn.Module):
     features: nn.Module
     head: nn.Module
 
+    def __init__(self) -> None:
+        super().__init__()
+        # What tells pictures unlike the learned ones; no part of the scores. An attribute of the class would hide it.
+        self.novelty: nn.Module | None = None
+
     def forward(self, x: Tensor) -> Tensor:
         scores: Tensor = self.head(self.features(x))
         return scores

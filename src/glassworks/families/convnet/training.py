@@ -19,10 +19,11 @@ from glassworks.catalog import get
 from glassworks.config import Job
 from glassworks.contracts import Dataset, Measurement, Model, Progress, Split, Task
 from glassworks.errors import ConfigError
-from glassworks.families.convnet import ConvNetConfig
+from glassworks.families.convnet import ConvNetConfig, settings
 from glassworks.families.convnet.augment import Augmentation, Kind, augmentation
 from glassworks.families.convnet.export import signature
 from glassworks.families.convnet.networks import Network, Standardize, arrange
+from glassworks.families.convnet.novelty import fit_novelty
 from glassworks.families.convnet.recipes import RECIPES, Recipe, Shape
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
 from glassworks.training.loop import STATE, Learner, Plan, fit
@@ -277,13 +278,19 @@ def _model(
 ) -> Model:
     _, height, width, channels = dataset.splits["train"].x.shape
     network.eval()
+    weights = weights_sha256(network)
+    coverage = settings(job).novelty
+    if coverage is not None:
+        validation, _ = _resident(dataset.splits["validation"], torch.device("cpu"))
+        learned = _resident(dataset.splits["train"], torch.device("cpu"))
+        network.novelty = fit_novelty(network, learned, validation, len(dataset.classes), coverage)
     metrics = cast(Mapping[str, Any], values["metrics"])
     return Model(
         family="convnet",
         network=network,
-        signature=signature(height, width, channels, len(dataset.classes)),
+        signature=signature(height, width, channels, len(dataset.classes), novelty=coverage is not None),
         preprocessing={"height": height, "width": width, "channels": channels},
-        weights_sha256=weights_sha256(network),
+        weights_sha256=weights,
         metrics={name: Measurement.model_validate(value) for name, value in metrics.items()},
         run=folder.name,
         resumed=resumed,
