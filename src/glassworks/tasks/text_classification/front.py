@@ -132,7 +132,7 @@ class TextFront:
         """The distinct pieces of each window, all windows at once: runs that reach into the next one are left out."""
         if not self._orders or not parts:
             return [np.zeros(1, np.int64) for _ in parts]
-        points = [self._normalized(part.text[part.begin : part.end])[0] for part in parts]
+        points = [self._normalized.points(part.text[part.begin : part.end]) for part in parts]
         tokens = [part.ids if part.end else part.ids[:0] for part in parts]
         if len(parts) == 1:
             found = np.concatenate([hashed_pieces(points[0], self._orders), hashed_pairs(tokens[0])])
@@ -187,16 +187,17 @@ class Normalizer:
         if self._normalizer is not None:
             self._one = functools.lru_cache(maxsize=_CHARACTERS)(self._normalizer.normalize_str)
 
+    def points(self, text: str) -> NDArray[np.uint32]:
+        """Code points alone: quick also where one character becomes several, or several one."""
+        return code_points(self._normal(text))
+
     def __call__(self, text: str) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """Code points, and the place in `text` of the character that each comes from."""
         from tokenizers import PreTokenizedString
 
-        before = code_points(text)
-        normal = text if self._normalizer is None else self._normalizer.normalize_str(text)
-        if self._normalizer is None or normal == text:
-            return before, np.arange(len(text))
+        before, normal = code_points(text), self._normal(text)
+        after = code_points(normal)
         if len(normal) == len(text):
-            after = code_points(normal)
             changed = (before != after).nonzero()[0].tolist()
             # Each character became one: nearly always so, and then all is quick.
             if all(self._one(text[place]) == normal[place] for place in changed):
@@ -205,8 +206,10 @@ class Normalizer:
         parts.normalize(self._normalizer.normalize)
         _single_characters().pre_tokenize(parts)
         splits = parts.get_splits(offset_referential="original", offset_type="char")
-        points = code_points("".join(character for character, _, _ in splits))
-        return points, np.array([place for _, (place, _), _ in splits], np.int64)
+        return after, np.array([place for _, (place, _), _ in splits], np.int64)
+
+    def _normal(self, text: str) -> str:
+        return text if self._normalizer is None else str(self._normalizer.normalize_str(text))
 
 
 @functools.cache
