@@ -28,6 +28,7 @@ from glassworks.data.interactions.collection import Interactions, ItemColumns
 from glassworks.packaging.bundle import read_bundle, write_bundle
 from glassworks.packaging.manifest import Manifest
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.packaging.verified import Verified
 from glassworks.tasks.recommendation.artifact import write_arrays
 from glassworks.tasks.recommendation.session import SIGNATURE
 
@@ -122,13 +123,23 @@ def _asked(host: str, requests: int) -> dict[str, float]:
 
 
 def opening(folder: Path) -> dict[str, float]:
-    """Seconds to open a large model: to check every byte against the manifest, and to be ready to answer."""
+    """Seconds to open a large model: to check every byte against the manifest, once, and to be ready to answer."""
+    memory = Verified(folder.with_name("verified"))
+    time.sleep(3)  # what was written just now is not remembered
     start = time.perf_counter()
-    found = read_bundle(folder)
+    read_bundle(folder, verified=memory)
+    first = time.perf_counter() - start
+    start = time.perf_counter()
+    found = read_bundle(folder, verified=memory)
     checked = time.perf_counter()
     OpenedBundle(found).session("predict")
     size = sum(path.stat().st_size for path in folder.iterdir())
-    return {"gigabytes": size / 1e9, "checked_s": checked - start, "opened_s": time.perf_counter() - checked}
+    return {
+        "gigabytes": size / 1e9,
+        "first_s": first,
+        "checked_s": checked - start,
+        "opened_s": time.perf_counter() - checked,
+    }
 
 
 if __name__ == "__main__":
@@ -157,7 +168,11 @@ if __name__ == "__main__":
                 )
                 for items, figures in served.items()
             ),
-            (f"{opened['gigabytes']:.2f} GB: checked against the manifest, s", opened["checked_s"], ""),
-            (f"{opened['gigabytes']:.2f} GB: opened, s", opened["opened_s"], "<= 1"),
+            (f"{opened['gigabytes']:.2f} GB: every byte checked, the first time, s", opened["first_s"], ""),
+            (
+                f"{opened['gigabytes']:.2f} GB: opened from then on, s",
+                opened["checked_s"] + opened["opened_s"],
+                "<= 1",
+            ),
         ],
     )

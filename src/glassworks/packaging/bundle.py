@@ -14,9 +14,9 @@ from pathlib import Path
 from glassworks.contracts import Artifact, Opened
 from glassworks.errors import BundleError, NotFound, StorageError, Tampered, UnsafePath, Unsupported
 from glassworks.packaging.manifest import MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, check_path, from_json, to_json
+from glassworks.packaging.verified import LARGE_BYTES, Verified
 from glassworks.training.checkpoint import write_atomically
 
-_LARGE = 64 * 2**20
 _UNTRUSTED = "do not use it: fetch the bundle again from where it came, or package the model again"
 
 
@@ -65,8 +65,10 @@ def write_bundle(folder: Path, manifest: Manifest) -> Bundle:
     return Bundle(folder=folder, manifest=written, sha256=hashlib.sha256(content).hexdigest())
 
 
-def read_bundle(path: Path, verify: bool = True) -> Bundle:
+def read_bundle(path: Path, verify: bool = True, verified: Verified | None = None) -> Bundle:
     """Open the bundle in the folder `path`; every file is checked against its hash unless `verify` is False.
+
+    Large files that `verified` knows are not read again.
 
     Raises NotFound, BundleError when it is no bundle, NewerFormat, UnsafePath for paths that leave it and for
     links, Tampered for a file that differs, is missing or is not listed, StorageError when the disk fails.
@@ -75,7 +77,7 @@ def read_bundle(path: Path, verify: bool = True) -> Bundle:
     with reading(folder):
         content = _manifest_bytes(folder)
         manifest = from_json(content, str(folder))
-        _check_files(folder, manifest.files, verify=verify)
+        _check_files(folder, manifest.files, verified, verify=verify)
     return Bundle(folder=folder, manifest=manifest, sha256=hashlib.sha256(content).hexdigest())
 
 
@@ -84,7 +86,7 @@ def tampered(name: str, where: str) -> Tampered:
     return Tampered(f"{where}: the file '{name}' differs from its recorded SHA-256", _UNTRUSTED)
 
 
-def _check_files(folder: Path, files: Mapping[str, str], *, verify: bool) -> None:
+def _check_files(folder: Path, files: Mapping[str, str], verified: Verified | None, *, verify: bool) -> None:
     """Compare what lies in `folder` with what its manifest lists. Raises UnsafePath, Tampered and OSError."""
     present = set(_walk(folder)) - {MANIFEST_FILE}
     for name in sorted(files.keys() - present):
@@ -93,16 +95,20 @@ def _check_files(folder: Path, files: Mapping[str, str], *, verify: bool) -> Non
         raise Tampered(f"{folder}: the file '{name}' is not listed in the manifest", _UNTRUSTED)
     if not verify:
         return
-    found = _hashes(folder, sorted(files))
-    for name in sorted(files):
+    unknown = [name for name in sorted(files) if verified is None or not verified.knows(folder / name, files[name])]
+    marks = verified.marks(folder, unknown) if verified is not None else {}
+    found = _hashes(folder, unknown)
+    for name in unknown:
         if found[name] != files[name]:
             raise tampered(name, str(folder))
+    if verified is not None:
+        verified.note(folder, files, marks)
 
 
 def _hashes(folder: Path, names: Sequence[str]) -> Mapping[str, str]:
     """SHA-256 of files; large ones on all cores, since hashing lets others compute."""
     sizes = {name: (folder / name).stat().st_size for name in names}
-    if sum(sizes.values()) < _LARGE:
+    if sum(sizes.values()) < LARGE_BYTES:
         return {name: _sha256(folder / name) for name in names}
     largest_first = sorted(names, key=lambda name: -sizes[name])
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -20,6 +20,7 @@ from glassworks.errors import NotFound, RegistryError, Tampered
 from glassworks.packaging.archive import unpack_bundle
 from glassworks.packaging.bundle import Bundle, read_bundle, reading
 from glassworks.packaging.manifest import MANIFEST_FILE, Manifest
+from glassworks.packaging.verified import Verified
 from glassworks.registry.records import Alias, Resolved, Version, check_alias, check_name, split_reference
 from glassworks.registry.store import BlobStore
 from glassworks.training.checkpoint import storage_errors
@@ -76,7 +77,7 @@ class Registry:
         """
         path = Path(reference).expanduser()
         if _is_path(reference, path):
-            bundle = self._unpacked(path) if path.is_file() else read_bundle(path)
+            bundle = self._unpacked(path) if path.is_file() else read_bundle(path, verified=self._verified)
             return Resolved(bundle=bundle, name=bundle.manifest.name, version=None)
         version = self.find(reference)
         return Resolved(bundle=self._materialized(version), name=version.name, version=version.version)
@@ -157,7 +158,7 @@ class Registry:
         folder = self._home / "bundles" / version.bundle_sha256
         if not folder.exists():
             self._fill(folder, lambda beside: self._store.get_bundle(version.bundle_sha256, beside))
-        bundle = _read_cached(folder)
+        bundle = _read_cached(folder, self._verified)
         if bundle.sha256 != version.bundle_sha256:
             raise _changed(f"{folder} is not the bundle of {version.reference}", folder)
         return bundle
@@ -167,7 +168,7 @@ class Registry:
             folder = self._home / "unpacked" / hashlib.file_digest(file, "sha256").hexdigest()
         if not folder.exists():
             self._fill(folder, lambda beside: unpack_bundle(path, beside))
-        return _read_cached(folder)
+        return _read_cached(folder, self._verified)
 
     def _fill(self, folder: Path, write: Callable[[Path], object]) -> None:
         """Let `write` make the folder beside its place; it appears whole or not at all."""
@@ -183,6 +184,10 @@ class Registry:
                     raise
             finally:
                 shutil.rmtree(beside, ignore_errors=True)
+
+    @property
+    def _verified(self) -> Verified:
+        return Verified(self._home / "verified")
 
     def _make(self, folder: Path) -> None:
         with storage_errors(folder):
@@ -212,9 +217,9 @@ def _is_path(reference: str, path: Path) -> bool:
     return separated or path.suffix == ".glass" or (path / MANIFEST_FILE).is_file()
 
 
-def _read_cached(folder: Path) -> Bundle:
+def _read_cached(folder: Path, verified: Verified) -> Bundle:
     try:
-        return read_bundle(folder)
+        return read_bundle(folder, verified=verified)
     except Tampered as error:
         raise _changed(error.problem, folder) from error
 
