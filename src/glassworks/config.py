@@ -42,13 +42,37 @@ class DataConfig(Record):
 
     source: str = Field(pattern=r"^[a-z]+:.+")
     """Pictures: `sample:NAME`, `folder:PATH`, `npz:PATH`. Texts: `sample:NAME`, `csv:PATH`, `jsonl:PATH`,
-    `parquet:PATH`, `hf:OWNER/NAME`."""
+    `parquet:PATH`, `hf:OWNER/NAME`. Interactions: `sample:NAME`, `csv:PATH`, `parquet:PATH`."""
     text: str = "text"
     """The column that holds the text."""
     label: str = "label"
     """The column that holds the label."""
     separator: str = ""
-    """What stands between the labels of a text that may have several, such as `|`; without it each has one."""
+    """What stands between several labels of a text, or several categories of an item, such as `|`."""
+    user: str = "user"
+    """Interactions: the column of who; ids are kept as given."""
+    item: str = "item"
+    """Interactions: the column of what, in the item table too."""
+    time: str = ""
+    """Interactions: the column of when (seconds since 1970, or a date); without it nothing can be cut by time."""
+    weight: str = ""
+    """Interactions: the column of how much, such as a rating or a count; without it each counts alike."""
+    positive: float | None = None
+    """Interactions: those of at least this weight are liked, such as 4 for ratings; without it all above 0."""
+    items: str = ""
+    """Interactions: a further source, `csv:PATH` or `parquet:PATH`, with a row an item."""
+    categories: tuple[str, ...] = ()
+    """Columns of the item table that hold a category, or several between `separator`."""
+    numbers: tuple[str, ...] = ()
+    """Columns of the item table that hold a number, such as a price."""
+    descriptions: tuple[str, ...] = ()
+    """Columns of the item table that hold text."""
+    title: str = ""
+    """The column of the item table by which people know an item."""
+    protocol: Literal["auto", "temporal", "leave_last_out", "strong_generalization"] = "auto"
+    """Interactions: how they are cut. `temporal`: the model knows nothing after a moment, but histories go on;
+    `leave_last_out`: each user's last liked item is to be found; `strong_generalization`: users that the model never
+    saw; `auto`: the first where there are times, else the last."""
     unlabeled: str = ""
     """A further source of texts; from them words are learned, never labels."""
     hosts: tuple[str, ...] = ()
@@ -269,7 +293,7 @@ def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Relative paths count from the job file, so that a job means the same wherever it is started."""
     data, model = table.get("data"), table.get("model")
     if isinstance(data, dict):
-        places = {key: data[key] for key in ("source", "unlabeled") if isinstance(data.get(key), str)}
+        places = {key: data[key] for key in ("source", "unlabeled", "items") if isinstance(data.get(key), str)}
         table = {**table, "data": {**data, **{key: _absolute(place, folder) for key, place in places.items()}}}
     if isinstance(model, dict) and str(model.get("backbone", "")).startswith("folder:"):
         table = {**table, "model": {**model, "backbone": _absolute(str(model["backbone"]), folder)}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,9 +58,30 @@ class Interactions:
         """Users and items."""
         return len(self.users), len(self.items)
 
+    def met(self) -> Sparse:
+        """U I: 1 where a user likes an item, an explicit 0 where it was only met; the last interaction counts."""
+        return sparse_rows(self.user, self.item, self.liked.astype(np.float32), self.shape)
+
+    def likes(self) -> Sparse:
+        """U I: 1 where a user likes an item."""
+        found = self.met()
+        found.eliminate_zeros()
+        return found
+
     def popularity(self) -> NDArray[np.float32]:
         """How many like each item."""
-        return np.bincount(self.item[self.liked], minlength=len(self.items)).astype(np.float32)
+        return np.asarray(self.likes().sum(axis=0), np.float32).ravel()
+
+    def part(self, rows: NDArray[Any]) -> Interactions:
+        """Some interactions (a mask or ascending places), of the same users and items."""
+        return replace(
+            self,
+            user=self.user[rows],
+            item=self.item[rows],
+            time=None if self.time is None else self.time[rows],
+            weight=self.weight[rows],
+            liked=self.liked[rows],
+        )
 
 
 def sparse_rows(

@@ -1,0 +1,153 @@
+"""Interactions of a job: read lazily, cleaned, numbered, put in order."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.data.interactions.collection import Interactions, ItemColumns
+from glassworks.data.interactions.columns import Columns, columns_of, facts
+from glassworks.data.interactions.ids import alike, distinct_ids
+from glassworks.data.interactions.items import read_items
+from glassworks.data.interactions.sources import scan
+from glassworks.errors import DataError
+
+if TYPE_CHECKING:
+    import polars
+
+    from glassworks.config import DataConfig
+
+_FORMAT = b"glassworks-interactions-1"
+_MOST = 2**31 - 1
+
+
+def read_interactions(data: DataConfig) -> Interactions:
+    """What the job's `[data]` table names. Raises DataError where there is nothing to learn from."""
+    import polars
+
+    try:
+        columns = columns_of(scan(data.source), data)
+        known = facts(columns, data.source)
+        users, items = (distinct_ids(columns.table, name, data.source) for name in ("user", "item"))
+        table, features, more = read_items(data)
+        events = _numbered(columns, users, items)
+    except (polars.exceptions.PolarsError, OSError) as error:
+        reason = str(error).split("\n")[0][:200]
+        raise DataError(f"'{data.source}' cannot be read as a table: {reason}", "write the table again") from None
+    events, repeated = _without_copies(events, columns.timed)
+    read = _collect(data, events, (users["id"], items["id"]), columns, (table, features))
+    findings = (*known, *_of_copies(repeated, len(events)), *_of_liked(read, data), *more)
+    if not read.liked.any():
+        raise DataError(
+            f"'{data.source}': no interaction is liked: the largest weight is {read.weight.max():g}",
+            f"set data.positive below it; it is {data.positive}",
+        )
+    for name, count in (("user", read.shape[0]), ("item", len(np.unique(read.item)))):
+        if count < 2:
+            raise DataError(
+                f"'{data.source}' holds one {name} only; recommending needs at least two",
+                f"name another column: data.{name} = ...",
+            )
+    return replace(read, findings=findings)
+
+
+def _numbered(columns: Columns, users: polars.DataFrame, items: polars.DataFrame) -> polars.DataFrame:
+    """Complete rows with numbers for ids, in the order of time, users and items; else in that of the source."""
+    import polars
+
+    table = columns.table.filter(columns.complete)
+    for name, ids in (("user", users), ("item", items)):
+        numbered = ids.select(polars.col("raw").alias(name), polars.arange(0, len(ids), dtype=polars.Int32).alias("n"))
+        joined = table.join(numbered.lazy(), on=name, how="left", maintain_order="left")
+        table = joined.drop(name).rename({"n": name})
+    events = table.collect(engine="streaming")
+    if len(events) > _MOST:
+        raise DataError(f"there are {len(events):,} interactions; at most {_MOST:,} are read", "take the newest ones")
+    return events.sort("time", "user", "item", maintain_order=True) if columns.timed else events
+
+
+def _without_copies(events: polars.DataFrame, timed: bool) -> tuple[polars.DataFrame, int]:
+    """Of rows of the same user, item and time the last one; and how many others there were."""
+    if not timed:
+        return events, 0
+    same = np.ones(max(len(events) - 1, 0), np.bool_)
+    for name in ("time", "user", "item"):
+        values = events[name].to_numpy()
+        same &= values[1:] == values[:-1]
+    return (events.filter(~np.append(same, False)), int(same.sum())) if same.any() else (events, 0)
+
+
+def _collect(
+    data: DataConfig,
+    events: polars.DataFrame,
+    ids: tuple[polars.Series, polars.Series],
+    columns: Columns,
+    table: tuple[polars.DataFrame, ItemColumns],
+) -> Interactions:
+    import polars
+
+    users, seen = ids
+    item = events["item"].to_numpy().astype(np.int32)
+    seen, described = alike(seen, table[0]["id"]) if len(table[0]) else (seen, seen.head(0))
+    items = polars.concat([seen, described]).unique().sort()
+    if len(items) > len(seen) or items.dtype != ids[1].dtype:
+        item = items.search_sorted(seen).to_numpy().astype(np.int32)[item]
+    wide = table[0].with_columns(described) if len(table[0]) else polars.DataFrame({"id": described})
+    weight = events["weight"].to_numpy().astype(np.float32)
+    log = Interactions(
+        source=data.source,
+        users=users.rename("id"),
+        items=items.rename("id"),
+        user=events["user"].to_numpy().astype(np.int32),
+        item=item,
+        time=_seconds(events["time"].to_numpy()) if columns.timed else None,
+        weight=weight,
+        liked=weight > 0 if data.positive is None else weight >= np.float32(data.positive),
+        table=polars.DataFrame({"id": items}).join(wide, on="id", how="left", maintain_order="left"),
+        columns=table[1],
+        fingerprint="",
+    )
+    return replace(log, fingerprint=_fingerprint(log))
+
+
+def _seconds(time: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.int64]:
+    """Since 1970: what is too large to be seconds is in milli-, micro- or nanoseconds."""
+    largest = float(np.abs(time).max(initial=0))
+    unit = next((unit for bound, unit in ((1e17, 10**9), (1e14, 10**6), (1e11, 10**3)) if largest > bound), 1)
+    return np.asarray(time // unit, np.int64)
+
+
+def _of_copies(repeated: int, kept: int) -> tuple[str, ...]:
+    if not repeated:
+        return ()
+    whole = kept + repeated
+    return (f"{repeated:,} of {whole:,} rows repeat user, item and time of another one; the last counts",)
+
+
+def _of_liked(log: Interactions, data: DataConfig) -> tuple[str, ...]:
+    found = []
+    if data.positive is None and (below := int(np.sum(~log.liked))):
+        found.append(f"{below:,} interactions have a weight of 0 or less: they are seen, not liked")
+    levels = np.unique(log.weight[:100_000])
+    if data.positive is None and 3 <= len(levels) <= 11 and 0 < levels[0] and 3 <= levels[-1] <= 10:
+        found.append(
+            f"weights look like ratings from {levels[0]:g} to {levels[-1]:g}, and all count as liked; "
+            "data.positive says from which one on"
+        )
+    return tuple(found)
+
+
+def _fingerprint(log: Interactions) -> str:
+    """Of ids, events and the item table."""
+    whole = hashlib.sha256(_FORMAT)
+    for ids in (log.users, log.items):
+        whole.update("\0".join(ids.cast(str).to_list()).encode("utf-8", "surrogatepass"))
+    for values in (log.user, log.item, log.time, log.weight, log.liked):
+        if values is not None:
+            whole.update(np.ascontiguousarray(values).tobytes())
+    whole.update(log.table.write_json().encode("utf-8", "surrogatepass") if log.table.width > 1 else b"")
+    return whole.hexdigest()
