@@ -29,11 +29,13 @@ FEW_USERS = 200
 @dataclass(frozen=True, kw_only=True)
 class Cut:
     """`train` is what a model learns from. `users` (N) are those who are asked, by their number in the log; `history` (N
-    I) is 1 where the item was liked and an explicit 0 where it was only met; `targets` are items, one array a user."""
+    I) is 1 where the item was liked and an explicit 0 where it was only met, `weights` the same with weights as given; `targets` are items, one
+    array a user."""
 
     train: Interactions
     users: NDArray[np.int64]
     history: Sparse
+    weights: Sparse
     targets: tuple[NDArray[np.int32], ...]
 
     def __len__(self) -> int:
@@ -149,11 +151,12 @@ def _cut(log: Interactions, train: Interactions, wanted: Sequence[Rows], history
         history = np.flatnonzero(np.arange(len(log)) < limit[log.user])
     place = np.full(log.shape[0], -1, np.int32)
     place[users[order]] = np.arange(len(users))
-    liked = log.liked[history].astype(np.float32)
+    row, item, shape = place[log.user[history]], log.item[history], (len(users), log.shape[1])
     return Cut(
         train=train,
         users=users[order],
-        history=sparse_rows(place[log.user[history]], log.item[history], liked, (len(users), log.shape[1])),
+        history=sparse_rows(row, item, log.liked[history].astype(np.float32), shape),
+        weights=sparse_rows(row, item, log.weight[history], shape),
         targets=tuple(log.item[wanted[index]] for index in order),
     )
 
@@ -161,4 +164,6 @@ def _cut(log: Interactions, train: Interactions, wanted: Sequence[Rows], history
 def narrowed(cut: Cut, rows: NDArray[np.int64]) -> Cut:
     """Some of the users who are asked."""
     targets = tuple(cut.targets[row] for row in rows)
-    return replace(cut, users=cut.users[rows], history=cut.history[rows], targets=targets)
+    return replace(
+        cut, users=cut.users[rows], history=cut.history[rows], weights=cut.weights[rows], targets=targets
+    )
