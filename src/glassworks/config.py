@@ -69,10 +69,10 @@ class DataConfig(Record):
     """Columns of the item table that hold text."""
     title: str = ""
     """The column of the item table by which people know an item."""
-    protocol: Literal["auto", "temporal", "leave_last_out", "strong_generalization"] = "auto"
+    protocol: Literal["auto", "temporal", "leave_last_out", "strong_generalization", "strict_temporal"] = "auto"
     """Interactions: how they are cut. `temporal`: the model knows nothing after a moment, but histories go on;
     `leave_last_out`: each user's last liked item is to be found; `strong_generalization`: users that the model never
-    saw; `auto`: the first where there are times, else the last."""
+    saw; `strict_temporal`: histories end at the moment too; `auto`: `temporal` where there are times, else users."""
     unlabeled: str = ""
     """A further source of texts; from them words are learned, never labels."""
     hosts: tuple[str, ...] = ()

@@ -156,7 +156,11 @@ class Dataset:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A trained model in memory. `network` belongs to its family; nobody else looks inside."""
+    """A trained model in memory. `network` belongs to its family; nobody else looks inside.
+
+    `comparison` has the metrics on the test split of the model and of simpler ones by their names, where they are of
+    interest beside the task's baseline.
+    """
 
     family: str
     network: Any
@@ -168,6 +172,7 @@ class Model:
     resumed: bool
     seconds: float
     history: tuple[Mapping[str, float], ...] = ()
+    comparison: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,6 +108,14 @@ def strong_generalization(log: Interactions, users: Sequence[int] | NDArray[np.i
     return _cut(log, log.part(~asked[log.user]), wanted, np.concatenate(history))
 
 
+def last_fifth(log: Interactions) -> Cut:
+    """Nothing is learned; the last fifth of what each user likes is to be found from what was before."""
+    rows = _fresh_likes(log)
+    wanted = [each[-math.ceil(SHARE * len(each)) :] for each in _grouped(log.user, rows) if len(each) >= LEAST]
+    _some(wanted, f"likes {LEAST} items")
+    return _cut(log, log.part(np.zeros(len(log), np.bool_)), wanted)
+
+
 def fold_of_users(log: Interactions, fold: int, seed: int, folds: int = FOLDS) -> NDArray[np.int64]:
     """The users of one of several folds, chosen at random."""
     return np.sort(np.random.default_rng(seed).permutation(log.shape[0])[fold::folds])
@@ -159,6 +167,12 @@ def _cut(log: Interactions, train: Interactions, wanted: Sequence[Rows], history
         weights=sparse_rows(row, item, log.weight[history], shape),
         targets=tuple(log.item[wanted[index]] for index in order),
     )
+
+
+def some(cut: Cut) -> Cut:
+    """The cut itself. Raises DataError where nobody is asked."""
+    _some(cut.targets, f"in one of the parts likes {LEAST} items")
+    return cut
 
 
 def narrowed(cut: Cut, rows: NDArray[np.int64]) -> Cut:

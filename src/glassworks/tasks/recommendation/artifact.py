@@ -41,13 +41,18 @@ FORMAT = 1
 _SCORER, _HISTORIES = "scorer.", "histories."
 
 
-def write_arrays(scorer: Scorer, log: Interactions, folder: Path) -> Artifact:
-    """Write the scorer and the histories of all users of the log into `folder`."""
+def write_arrays(
+    scorer: Scorer, log: Interactions, folder: Path, popularity: NDArray[np.float32] | None = None
+) -> Artifact:
+    """Write the scorer and the histories of all users of the log into `folder`.
+
+    `popularity` (I) is that of what was learned from, where that is not the whole log.
+    """
     arrays = {**{_SCORER + name: values for name, values in scorer.arrays().items()}, **_histories(log)}
     files = {name: f"{name}.npy" for name in arrays}
     for name, values in arrays.items():
         np.save(folder / files[name], np.ascontiguousarray(values), allow_pickle=False)
-    _write_tables(log, folder)
+    _write_tables(log, log.popularity() if popularity is None else popularity, folder)
     nearest = write_nearest(scorer, _liked(log), folder)
     index = {
         "format": FORMAT,
@@ -93,9 +98,8 @@ def _histories(log: Interactions) -> dict[str, NDArray[Any]]:
     return {_HISTORIES + name: values for name, values in found.items()}
 
 
-def _write_tables(log: Interactions, folder: Path) -> None:
+def _write_tables(log: Interactions, popularity: NDArray[np.float32], folder: Path) -> None:
     import polars
 
-    popularity = polars.Series("popularity", log.popularity())
-    log.table.with_columns(popularity).write_parquet(folder / ITEMS)
+    log.table.with_columns(polars.Series("popularity", popularity)).write_parquet(folder / ITEMS)
     polars.DataFrame({"id": log.users}).write_parquet(folder / USERS)

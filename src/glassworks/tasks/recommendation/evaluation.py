@@ -49,9 +49,26 @@ def rank(scores: NDArray[np.float32], seen: Sparse, count: int) -> NDArray[np.in
     return found
 
 
-def evaluate(cut: Cut, scorer: Scorer) -> Ranked:
-    """What the scorer recommends to the users of the cut, from their histories."""
-    return evaluate_scores(cut, lambda part: scorer.scores(cut.history[part]))
+def evaluate(cut: Cut, scorer: Scorer, popularity: NDArray[np.float32] | None = None) -> Ranked:
+    """What the scorer recommends to the users of the cut, from their histories.
+
+    As in the service, `popularity` (I) decides for those of whom the scorer knows nothing.
+    """
+
+    def scores(part: slice) -> NDArray[np.float32]:
+        found = scorer.scores(_liked(cut.history[part]))
+        if popularity is not None:
+            found[~found.any(axis=1)] = popularity
+        return found
+
+    return evaluate_scores(cut, scores)
+
+
+def _liked(history: Sparse) -> Sparse:
+    """Without what was only met."""
+    found = history.copy()
+    found.eliminate_zeros()
+    return found
 
 
 def evaluate_scores(cut: Cut, scores: Callable[[slice], NDArray[np.float32]]) -> Ranked:

@@ -1,0 +1,104 @@
+"""Every collaborative algorithm by its name: sane values, what to try, and how it is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from glassworks.tasks.recommendation.scoring import Scorer, Sparse
+from glassworks.tasks.recommendation.scoring.popularity import Popularity
+from glassworks.training.recommendation.ease import fit_dual, fit_primal
+from glassworks.training.recommendation.factorization import fit_factors
+from glassworks.training.recommendation.neighbors import fit_item_neighbors, fit_user_neighbors, fit_walk
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What fits may use: the seed, threads, and the form of EASE."""
+
+    seed: int
+    threads: int
+    form: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Algorithm:
+    """`default` are sane values, `ladder` what tuning tries, `fit` takes likes (U I)."""
+
+    default: Settings
+    ladder: Mapping[str, tuple[Any, ...]]
+    fit: Callable[[Sparse, Settings, Means], Scorer]
+
+
+def fit_ease(likes: Sparse, settings: Settings, means: Means) -> Scorer:
+    """In the smaller form where none is asked for."""
+    form = means.form or ("dual" if likes.shape[0] <= np.count_nonzero(likes.sum(axis=0)) else "primal")
+    return (fit_dual if form == "dual" else fit_primal)(likes, float(settings["regularization"]))
+
+
+def _popularity(likes: Sparse, settings: Settings, means: Means) -> Scorer:
+    return Popularity(np.asarray(likes.sum(axis=0), np.float32).ravel())
+
+
+def _item_neighbors(likes: Sparse, settings: Settings, means: Means) -> Scorer:
+    return fit_item_neighbors(likes, int(settings["neighbors"]), float(settings["shrinkage"]))
+
+
+def _user_neighbors(likes: Sparse, settings: Settings, means: Means) -> Scorer:
+    return fit_user_neighbors(likes, int(settings["neighbors"]), float(settings["shrinkage"]), bool(settings["rare"]))
+
+
+def _walk(likes: Sparse, settings: Settings, means: Means) -> Scorer:
+    return fit_walk(likes, float(settings["alpha"]), float(settings["beta"]), int(settings["neighbors"]))
+
+
+def fit_ials(likes: Sparse, settings: Settings, means: Means) -> Scorer:
+    """Through the library implicit."""
+    return fit_factors(
+        likes,
+        factors=min(int(settings["factors"]), max(1, min(likes.shape) - 1)),
+        alpha=float(settings["alpha"]),
+        regularization=float(settings["regularization"]),
+        iterations=int(settings["iterations"]),
+        seed=means.seed,
+        threads=means.threads,
+    )
+
+
+IALS: Settings = MappingProxyType({"factors": 100, "alpha": 1.0, "regularization": 0.01, "iterations": 15})
+ALGORITHMS: Mapping[str, Algorithm] = MappingProxyType(
+    {
+        "popularity": Algorithm(default={}, ladder={}, fit=_popularity),
+        "item_knn": Algorithm(
+            default={"neighbors": 20, "shrinkage": 0.0},
+            ladder={"neighbors": (20, 100, 400), "shrinkage": (0.0, 20.0)},
+            fit=_item_neighbors,
+        ),
+        "user_knn": Algorithm(
+            default={"neighbors": 50, "shrinkage": 0.0, "rare": False},
+            ladder={"neighbors": (20, 50, 100, 200), "shrinkage": (0.0, 10.0), "rare": (False, True)},
+            fit=_user_neighbors,
+        ),
+        "rp3beta": Algorithm(
+            default={"alpha": 1.0, "beta": 0.2, "neighbors": 200},
+            ladder={"alpha": (0.6, 0.8, 1.0, 1.2), "beta": (0.0, 0.2, 0.4, 0.6)},
+            fit=_walk,
+        ),
+        "ease": Algorithm(
+            default={"regularization": 200.0},
+            ladder={"regularization": (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)},
+            fit=fit_ease,
+        ),
+        "ials": Algorithm(
+            default=IALS,
+            ladder={"factors": (32, 64, 100), "regularization": (0.01, 1.0, 10.0), "alpha": (1.0, 10.0)},
+            fit=fit_ials,
+        ),
+    }
+)

@@ -1,0 +1,133 @@
+"""From a data set to a fitted scorer: planned by size, tuned on the validation cut, fitted again on all that is learned."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glassworks.contracts import Progress
+from glassworks.data.interactions.collection import Interactions
+from glassworks.data.interactions.dataset import InteractionsDataset
+from glassworks.data.interactions.protocols import Cut, narrowed
+from glassworks.tasks.recommendation.scoring import Scorer, Sparse
+from glassworks.training.recommendation.algorithms import ALGORITHMS, Means, Settings
+from glassworks.training.recommendation.planner import Plan, memory_of_machine, plan
+from glassworks.training.recommendation.settings import CollaborativeConfig
+from glassworks.training.recommendation.tuning import tune
+
+BUDGET_S = 30.0
+_MOST_ASKED = 2000
+"""Users to choose settings with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """A scorer, the settings it was fitted with, and sentences on how they were chosen."""
+
+    scorer: Scorer
+    settings: Settings
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One round of tuning: what is tried, and what a try is made with."""
+
+    ladder: Mapping[str, tuple[Any, ...]]
+    name: str
+
+
+Maker = Callable[[Sparse], Callable[[Settings], Scorer]]
+"""From likes (U I) to a function from settings to a scorer; what settings share is fitted once."""
+
+
+def likes_of(log: Interactions) -> Sparse:
+    """U I of those users who like something."""
+    found = log.likes()
+    return found[np.flatnonzero(np.diff(found.indptr))]
+
+
+def plan_for(dataset: InteractionsDataset, config: CollaborativeConfig, threads: int) -> Plan:
+    """The algorithm that the job names, or the one that its size allows."""
+    likes = likes_of(dataset.cut.train)
+    memory = int(config.memory_gb * 2**30) if config.memory_gb else memory_of_machine()
+    found = plan(
+        likes.shape[0],
+        int(np.count_nonzero(likes.sum(axis=0))),
+        likes.nnz,
+        memory_bytes=memory,
+        cores=threads,
+    )
+    if config.algorithm in ("auto", found.algorithm):
+        return found
+    return Plan(
+        algorithm=config.algorithm, form="", seconds=0.0, size_bytes=0, reason=f"{config.algorithm}, as the job says"
+    )
+
+
+def fit_collaborative(
+    dataset: InteractionsDataset,
+    config: CollaborativeConfig,
+    means: Means,
+    budget_s: float | None,
+    progress: Progress,
+) -> Fitted:
+    """The planned algorithm, with the job's settings and for the rest those that validation chose."""
+    progress.start("plan")
+    chosen = plan_for(dataset, config, means.threads)
+    progress.finish(chosen.reason)
+    algorithm = ALGORITHMS[chosen.algorithm]
+    means = Means(seed=means.seed, threads=means.threads, form=chosen.form)
+    given = {name: getattr(config, name, None) for name in algorithm.default}
+    default = {**algorithm.default, **{name: value for name, value in given.items() if value is not None}}
+    ladder = {name: values for name, values in algorithm.ladder.items() if given.get(name) is None}
+    stages = (Stage(ladder=ladder, name="tune"),) if ladder else ()
+
+    def maker(likes: Sparse) -> Callable[[Settings], Scorer]:
+        return lambda settings: algorithm.fit(likes, settings, means)
+
+    found = fit_in_stages(dataset, maker, default, stages, config, means.seed, budget_s, chosen.seconds, progress)
+    return Fitted(scorer=found.scorer, settings=found.settings, notes=(chosen.reason, *found.notes))
+
+
+def fit_in_stages(
+    dataset: InteractionsDataset,
+    maker: Maker,
+    default: Settings,
+    stages: tuple[Stage, ...],
+    config: Any,
+    seed: int,
+    budget_s: float | None,
+    fit_s: float,
+    progress: Progress,
+) -> Fitted:
+    """Each stage starts from what the last one chose; without `config.tune`, or where one fit takes a third of the
+    budget, the default stays."""
+    budget = budget_s or BUDGET_S
+    settings, notes = default, []
+    if stages and config.tune and fit_s <= budget / 3:
+        began, cut = time.monotonic(), _asked(dataset.tuning, seed)
+        make = maker(likes_of(cut.train))
+        for number, stage in enumerate(stages, 1):
+            progress.start(stage.name)
+            until = began + budget * number / len(stages)
+            tuned = tune(make, settings, stage.ladder, cut, trials=config.trials, until=until, seed=seed)
+            settings = tuned.settings
+            notes.append(f"{stage.name}: {tuned.note}")
+            progress.finish(tuned.note)
+    elif stages and config.tune:
+        notes.append(f"not tuned: a fit is estimated to take {fit_s:,.0f} s, the budget is {budget:,.0f} s")
+    progress.start("fit")
+    scorer = maker(likes_of(dataset.cut.train))(settings)
+    progress.finish(", ".join(f"{name} {value}" for name, value in settings.items()))
+    return Fitted(scorer=scorer, settings=settings, notes=tuple(notes))
+
+
+def _asked(cut: Cut, seed: int) -> Cut:
+    if len(cut) <= _MOST_ASKED:
+        return cut
+    return narrowed(cut, np.sort(np.random.default_rng(seed).choice(len(cut), _MOST_ASKED, replace=False)))

@@ -1,0 +1,140 @@
+"""What people like and what items are, together: content counts as far as validation says, down to 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from glassworks.contracts import Progress
+from glassworks.data.interactions.dataset import InteractionsDataset
+from glassworks.tasks.recommendation.scoring import Scorer, Sparse
+from glassworks.tasks.recommendation.scoring.blend import Blend
+from glassworks.tasks.recommendation.scoring.content import Content
+from glassworks.tasks.recommendation.scoring.popularity import Popularity
+from glassworks.training.recommendation.algorithms import ALGORITHMS, IALS, Means, Settings, fit_ials
+from glassworks.training.recommendation.ease import fit_dual, fit_primal
+from glassworks.training.recommendation.features import Features, item_features
+from glassworks.training.recommendation.fitting import Fitted, Stage, fit_in_stages, plan_for
+from glassworks.training.recommendation.planner import Plan
+from glassworks.training.recommendation.settings import ContentConfig, HybridConfig
+
+_STACKED = 1000
+"""Most features that stand under the users of EASE: each costs as much as a user."""
+
+
+def fit_hybrid(
+    dataset: InteractionsDataset, config: HybridConfig, means: Means, budget_s: float | None, progress: Progress
+) -> Fitted:
+    """EASE learns from features as from further users; any other algorithm is blended with content.
+
+    First the algorithm's own settings are tuned, then the part of content, then that of iALS beside EASE.
+    """
+    features = item_features(dataset.log, config.words, titles=config.titles)
+    progress.start("plan")
+    chosen = plan_for(dataset, config, means.threads)
+    progress.finish(chosen.reason)
+    own = ALGORITHMS[chosen.algorithm]
+    given = {name: getattr(config, name, None) for name in (*own.default, "content", "factorization")}
+    default: dict[str, Any] = {**own.default, "content": 0.0}
+    ladders: list[tuple[str, dict[str, tuple[Any, ...]]]] = [("tune", dict(own.ladder))]
+    if chosen.algorithm == "ease":
+        default["factorization"] = 0.0
+        ladders.append(("content", {"content": (0.0, 0.3, 1.0, 3.0, 10.0)}))
+        ladders.append(("factorization", {"factorization": (0.0, 0.15, 0.3, 0.5)}))
+        maker = _stacked(features, chosen, means)
+    else:
+        ladders.append(("content", {"content": (0.0, 0.05, 0.1, 0.2, 0.4)}))
+        maker = _blended(features, chosen, means)
+    default |= {name: value for name, value in given.items() if value is not None and name in default}
+    stages = []
+    for name, ladder in ladders:
+        if left := {key: values for key, values in ladder.items() if given.get(key) is None}:
+            stages.append(Stage(ladder=left, name=name))
+    found = fit_in_stages(
+        dataset, maker, default, tuple(stages), config, means.seed, budget_s, chosen.seconds, progress
+    )
+    return Fitted(scorer=found.scorer, settings=found.settings, notes=(chosen.reason, *found.notes))
+
+
+def _stacked(features: Features, chosen: Plan, means: Means) -> Callable[[Sparse], Callable[[Settings], Scorer]]:
+    from scipy.sparse import csr_array
+
+    rows, names = features.rows, features.names
+    if len(names) > _STACKED:
+        kept = np.sort(np.argsort(-np.asarray(rows.sum(axis=0)).ravel(), kind="stable")[:_STACKED])
+        rows, names = rows[:, kept], tuple(names[place] for place in kept)
+
+    def maker(likes: Sparse) -> Callable[[Settings], Scorer]:
+        others: list[Scorer] = []
+
+        def make(settings: Settings) -> Scorer:
+            regularization, part = float(settings["regularization"]), float(settings["factorization"])
+            below, named = None, ()
+            if settings["content"]:
+                below, named = csr_array(rows.T * np.sqrt(np.float32(settings["content"]))), names
+            ease: Scorer = (
+                fit_dual(likes, regularization, below, named)
+                if chosen.form == "dual"
+                else fit_primal(likes, regularization, below)
+            )
+            if not part:
+                return ease
+            if not others:
+                others.append(fit_ials(likes, IALS, means))
+            return Blend([(ease, 1 - part), (others[0], part)])
+
+        return make
+
+    return maker
+
+
+def _blended(features: Features, chosen: Plan, means: Means) -> Callable[[Sparse], Callable[[Settings], Scorer]]:
+    content = Content(features.rows, features.names)
+
+    def maker(likes: Sparse) -> Callable[[Settings], Scorer]:
+        fitted: dict[tuple[Any, ...], Scorer] = {}
+
+        def make(settings: Settings) -> Scorer:
+            key = tuple(settings[name] for name in ALGORITHMS[chosen.algorithm].default)
+            if key not in fitted:
+                fitted.clear()
+                fitted[key] = ALGORITHMS[chosen.algorithm].fit(likes, settings, means)
+            part = float(settings["content"])
+            return Blend([(fitted[key], 1 - part), (content, part)]) if part else fitted[key]
+
+        return make
+
+    return maker
+
+
+def fit_content(
+    dataset: InteractionsDataset, config: ContentConfig, means: Means, budget_s: float | None, progress: Progress
+) -> Fitted:
+    """Content, with as much popularity beside it as validation says."""
+    features = item_features(dataset.log, config.words, titles=config.titles)
+    content = Content(features.rows, features.names)
+
+    def maker(likes: Sparse) -> Callable[[Settings], Scorer]:
+        popular = Popularity(np.log1p(np.asarray(likes.sum(axis=0), np.float32).ravel()))
+
+        def make(settings: Settings) -> Scorer:
+            part = float(settings["popularity"])
+            return Blend([(content, 1.0), (popular, part)]) if part else content
+
+        return make
+
+    default = {"popularity": 0.0 if config.popularity is None else config.popularity}
+    stages = (Stage(ladder={"popularity": (0.0, 0.1, 0.3, 1.0, 3.0)}, name="popularity"),)
+    return fit_in_stages(
+        dataset,
+        maker,
+        default,
+        stages if config.popularity is None else (),
+        config,
+        means.seed,
+        budget_s,
+        0.0,
+        progress,
+    )
