@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import polars
-from glassworks.tasks.recommendation.scoring.factors import Factors
 from report import publish
 
 from glassworks.data.interactions.collection import Interactions, ItemColumns
@@ -30,6 +29,7 @@ from glassworks.packaging.manifest import Manifest
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.packaging.verified import Verified
 from glassworks.tasks.recommendation.artifact import write_arrays
+from glassworks.tasks.recommendation.scoring.factors import Factors
 from glassworks.tasks.recommendation.session import SIGNATURE
 
 USERS, EACH, FACTORS = 2000, 30, 64

@@ -16,6 +16,7 @@ from glassworks.config import Job, OptimizationConfig, validate
 from glassworks.contracts import (
     Artifact,
     Dataset,
+    Explainer,
     Explanation,
     Family,
     Lineage,
@@ -84,6 +85,7 @@ def release(
             preprocessing=model.preprocessing,
             report=report,
             baseline=baseline,
+            comparison=model.comparison,
             lineage=Lineage(
                 run=model.run, data=job.data.source, passes=_passes(served), weights_sha256=model.weights_sha256
             ),
@@ -106,7 +108,8 @@ def prepare(job: Job, progress: Progress | None = None) -> Dataset:
     progress = progress or Silent()
     progress.start("data")
     dataset = get(Family, job.family).prepare(job)
-    progress.finish(f"{dataset.examples} examples of {len(dataset.classes)} classes")
+    kinds = f" of {len(dataset.classes)} classes" if dataset.classes else ""
+    progress.finish(f"{dataset.examples} examples{kinds}")
     return dataset
 
 
@@ -148,6 +151,7 @@ def optimize(
             preprocessing=manifest.preprocessing,
             report=report,
             baseline=manifest.baseline,
+            comparison=manifest.comparison,
             lineage=manifest.lineage.model_copy(update={"parent": reference, "passes": _passes(served)}),
         )
         parent = f"{resolved.name}@{resolved.version}" if resolved.version else ""
@@ -246,7 +250,8 @@ def _export(family: Family, model: Model, folder: Path, progress: Progress) -> t
     progress.start("export")
     exported = family.export(model, folder)
     compiled = family.explanations(model, folder)
-    if not any(artifact.role == "gradient" for artifact in compiled):
+    asked = {get(Explainer, name).role for name in family.explainers}
+    if asked - {"predict"} and not any(artifact.role == "gradient" for artifact in compiled):
         compiled = (*compiled, *compile_explanations(family.differentiable(model), folder))
     progress.finish(f"{', '.join(artifact.role for artifact in (exported, *compiled))} graphs")
     return exported, compiled

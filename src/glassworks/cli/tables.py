@@ -37,6 +37,17 @@ def show_training(model: Model, console: Console) -> None:
     table(f"train: {seconds}", ("metric on validation", "value [95 %]", "examples"), rows, console)
 
 
+def show_comparison(model: Model, console: Console) -> None:
+    """The model beside simpler ones on the test split, where the family compares."""
+    metrics = list(dict.fromkeys(name for found in model.comparison.values() for name in found))
+    rows = [
+        (name, *(measured(found[metric]) if metric in found else "" for metric in metrics))
+        for name, found in model.comparison.items()
+    ]
+    if rows:
+        table("side by side on the test split, value [95 %]", ("of", *metrics), rows, console)
+
+
 def show_test(manifest: Manifest, title: str, console: Console) -> None:
     """The metrics of the served artifact beside those of the simple classifier, and a warning where it is no better."""
     from glassworks.packaging.comparison import not_better

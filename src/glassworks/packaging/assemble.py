@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,7 @@ class Parts:
     report: OptimizationReport | None
     lineage: Lineage
     baseline: Mapping[str, Measurement]
+    comparison: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
 
 
 def assemble(parts: Parts, folder: Path) -> Bundle:
@@ -73,6 +74,7 @@ def assemble(parts: Parts, folder: Path) -> Bundle:
         explainers=_explainers(parts),
         metrics=parts.task.measure(probabilities, test.y),
         baseline=dict(parts.baseline),
+        comparison={name: dict(metrics) for name, metrics in parts.comparison.items()},
         fidelity=measure_fidelity(parts, lambda role: _open(parts, role)),
         data_fingerprint=parts.dataset.fingerprint,
         lineage=parts.lineage,

@@ -14,7 +14,7 @@ def write_card(manifest: Manifest, candidates: Sequence[Candidate], chosen: str,
     sections = (
         ("What it does", _purpose(manifest)),
         ("Data", _data(manifest, findings)),
-        ("How good it is", [*_metrics(manifest.metrics), *_baseline(manifest)]),
+        ("How good it is", [*_metrics(manifest.metrics), *_baseline(manifest), *_comparison(manifest)]),
         ("How it was chosen", _candidates(candidates, chosen)),
         ("How it explains itself", _explaining(manifest)),
         ("Where it came from", _lineage(manifest)),
@@ -68,6 +68,16 @@ def _baseline(manifest: Manifest) -> list[str]:
         *_measured(manifest.baseline),
         *(["", f"**Warning: {_text(warning)}.**"] if warning else []),
     ]
+
+
+def _comparison(manifest: Manifest) -> list[str]:
+    rows = [
+        (_text(name), metric, _number(value.value), _interval(value), f"{value.examples}")
+        for name, metrics in manifest.comparison.items()
+        for metric, value in metrics.items()
+    ]
+    head = ("of", "metric", "value", "95 % interval", "examples")
+    return ["", "Side by side on the test split, as the training saw it:", "", *_table(head, rows)] if rows else []
 
 
 def _candidates(candidates: Sequence[Candidate], chosen: str) -> list[str]:

@@ -23,7 +23,7 @@ def train(job: JobFile, overrides: Overrides = None, resume: Fresh = True, as_js
     """Train the model of a job file. An interrupted run goes on by itself."""
     from glassworks import flow
     from glassworks.cli.interrupts import receive_interrupts
-    from glassworks.cli.tables import show_test
+    from glassworks.cli.tables import show_comparison, show_test
     from glassworks.config import load_job
     from glassworks.registry import Registry
 
@@ -38,6 +38,7 @@ def train(job: JobFile, overrides: Overrides = None, resume: Fresh = True, as_js
         return
     rows = [(name, measured(value), str(value.examples)) for name, value in made.model.metrics.items()]
     table("validation", ("metric", "value [95 %]", "examples"), rows, stdout())
+    show_comparison(made.model, stdout())
     show_test(made.bundle.manifest, "test", stdout())
     stdout().print(f"published {made.version.reference}; next: glassworks optimize {made.version.reference}")
 
@@ -54,6 +55,7 @@ def _summary(made: Release) -> dict[str, Any]:
         "bundle_sha256": made.version.bundle_sha256,
         "test": metrics_json(manifest.metrics),
         "baseline": metrics_json(manifest.baseline),
+        "comparison": {name: metrics_json(found) for name, found in manifest.comparison.items()},
     }
 
 

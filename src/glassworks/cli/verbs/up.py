@@ -61,10 +61,11 @@ def up(
 
 def _show(made: Release, console: Console) -> None:
     from glassworks.cli.output import table
-    from glassworks.cli.tables import show_data, show_report, show_test, show_training
+    from glassworks.cli.tables import show_comparison, show_data, show_report, show_test, show_training
 
     show_data(made.dataset, console)
     show_training(made.model, console)
+    show_comparison(made.model, console)
     if made.report:
         show_report(made.report, console)
     manifest = made.bundle.manifest

@@ -29,9 +29,7 @@ def read_items(data: DataConfig) -> tuple[polars.DataFrame, ItemColumns, tuple[s
 
         sample = load(data.source.partition(":")[2])
         return sample.items, sample.columns, ()
-    columns = ItemColumns(
-        categories=data.categories, numbers=data.numbers, texts=data.descriptions, title=data.title
-    )
+    columns = ItemColumns(categories=data.categories, numbers=data.numbers, texts=data.descriptions, title=data.title)
     if not data.items:
         return polars.DataFrame({"id": []}, schema={"id": polars.Int64}), ItemColumns(), ()
     table = scan(data.items)

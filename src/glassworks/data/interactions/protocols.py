@@ -28,9 +28,9 @@ FEW_USERS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """`train` is what a model learns from. `users` (N) are those who are asked, by their number in the log; `history` (N
-    I) is 1 where the item was liked and an explicit 0 where it was only met, `weights` the same with weights as given; `targets` are items, one
-    array a user."""
+    """`train` is what a model learns from. `users` (N) are those who are asked, by their number in the log; `history`
+    (N I) is 1 where the item was liked and an explicit 0 where it was only met, `weights` the same with weights as
+    given; `targets` are items, one array a user."""
 
     train: Interactions
     users: NDArray[np.int64]
@@ -74,8 +74,8 @@ def temporal(log: Interactions, cut: float, upto: float = 1.0, window: int = 0) 
 
 
 def strict_temporal(log: Interactions, cut: float) -> Cut:
-    """One cut in time: what a user meets after it cannot enter its history. Raises DataError where hardly any user has
-    one: then the fallback for unknown users would be measured, not the model."""
+    """One cut in time: what a user meets after it cannot enter its history. Raises DataError where hardly any user
+    has one: then the fallback for unknown users would be measured, not the model."""
     time = _timed(log, "strict_temporal")
     moment = np.quantile(time, cut)
     rows = _fresh_likes(log)
@@ -85,8 +85,8 @@ def strict_temporal(log: Interactions, cut: float) -> Cut:
     warm = int(np.isin([log.user[each[0]] for each in wanted], train.user).sum())
     if warm < FEW_USERS:
         raise DataError(
-            f"'{log.source}': only {warm:,} of {len(wanted):,} users who like something after the cut were there before "
-            f"it; a strict cut needs {FEW_USERS}",
+            f"'{log.source}': only {warm:,} of {len(wanted):,} users who like something after the cut were there "
+            f"before it; a strict cut needs {FEW_USERS}",
             'set data.protocol = "temporal", in which histories go on',
         )
     return _cut(log, train, wanted)
@@ -178,6 +178,4 @@ def some(cut: Cut) -> Cut:
 def narrowed(cut: Cut, rows: NDArray[np.int64]) -> Cut:
     """Some of the users who are asked."""
     targets = tuple(cut.targets[row] for row in rows)
-    return replace(
-        cut, users=cut.users[rows], history=cut.history[rows], weights=cut.weights[rows], targets=targets
-    )
+    return replace(cut, users=cut.users[rows], history=cut.history[rows], weights=cut.weights[rows], targets=targets)

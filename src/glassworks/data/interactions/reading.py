@@ -133,7 +133,7 @@ def _of_liked(log: Interactions, data: DataConfig) -> tuple[str, ...]:
     if data.positive is None and (below := int(np.sum(~log.liked))):
         found.append(f"{below:,} interactions have a weight of 0 or less: they are seen, not liked")
     levels = np.unique(log.weight[:100_000])
-    if data.positive is None and 3 <= len(levels) <= 11 and 0 < levels[0] and 3 <= levels[-1] <= 10:
+    if data.positive is None and 3 <= len(levels) <= 11 and levels[0] > 0 and 3 <= levels[-1] <= 10:
         found.append(
             f"weights look like ratings from {levels[0]:g} to {levels[-1]:g}, and all count as liked; "
             "data.positive says from which one on"

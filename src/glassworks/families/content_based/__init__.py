@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Any
+from typing import Any, ClassVar
 
 from glassworks.config import Job, validate
 from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Record, Split

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Measurement, Memory, Progress, Session, Subject, Task
+from glassworks.contracts import Dataset, Measurement, Memory, Progress, Session, Subject, Task
 from glassworks.errors import BundleError, InputError
 from glassworks.tasks.recommendation.artifact import OpenedArrays
-from glassworks.tasks.recommendation.metrics import measure_lists
+from glassworks.tasks.recommendation.metrics import mean_measured, measure_lists
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +52,15 @@ class Recommendation(Task):
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """The answers themselves."""
         return [json.loads(answer) for answer in outputs[OUTPUT].tolist()]
+
+    def baseline(self, dataset: Dataset) -> dict[str, Measurement]:
+        """Of the textbook: a pivot table, cosine between users, the mean of the ten most similar ones."""
+        from glassworks.data.interactions.dataset import InteractionsDataset
+        from glassworks.tasks.recommendation.baselines import textbook
+
+        if not isinstance(dataset, InteractionsDataset):
+            return {}
+        return {name: mean_measured(values) for name, values in textbook(dataset.cut).users.items()}
 
     def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
         """The session of arrays as one that answers. Raises BundleError where files do not fit each other."""

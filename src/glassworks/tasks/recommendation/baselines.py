@@ -24,8 +24,8 @@ def popular(log: Interactions, days: float | None = None) -> Popularity:
 
 
 def textbook(cut: Cut) -> Ranked:
-    """The pivot table of users and items (0 where there is no rating), cosine between users, and the mean row of the ten
-    most similar other users."""
+    """The pivot table of users and items (0 where there is no rating), cosine between users, and the mean row of the
+    ten most similar other users."""
     log = cut.train
     pivot = sparse_rows(log.user, log.item, log.weight, log.shape)
     lengths = np.sqrt(np.asarray(pivot.power(2).sum(axis=1), np.float64).ravel())
@@ -41,7 +41,7 @@ def _mean_rows(
     similar[np.arange(len(users)), users] = -1
     nearest = np.argsort(-similar, axis=1, kind="stable")[:, :_NEIGHBORS]
     found = np.asarray([pivot[rows].sum(axis=0) for rows in nearest], np.float32)
-    return found / nearest.shape[1]
+    return np.asarray(found / nearest.shape[1], np.float32)
 
 
 def baselines(cut: Cut) -> dict[str, Ranked]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from glassworks.contracts import Measurement
 from glassworks.data.interactions.protocols import Cut
 from glassworks.tasks.recommendation.metrics import (
-    K,
     K_RECALL,
+    K,
     bootstrap_interval,
     mean_measured,
     user_metrics,

@@ -1,1 +1,1 @@
-"""Fitting of recommenders: each algorithm, the choice of one by size, its settings by validation, and the comparison."""
+"""Fitting of recommenders: the algorithms, the choice of one by size, settings by validation, comparison."""

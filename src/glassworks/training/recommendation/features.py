@@ -31,10 +31,11 @@ class Features:
 
 
 def item_features(log: Interactions, words: int, *, titles: bool = False, numbers: bool = True) -> Features:
-    """Each column of the item table as a block of length 1, all together as well. Raises DataError without any column."""
+    """Each column of the item table as a block of length 1, and all together too. Raises DataError without any."""
     from scipy.sparse import csr_array, hstack
 
-    blocks, names = [], []
+    blocks: list[Sparse] = []
+    names: list[str] = []
     for column in log.columns.categories:
         _add(blocks, names, column, *_categories(log.table[column].to_list()))
     for column in log.columns.numbers if numbers else ():
@@ -98,7 +99,8 @@ def _words(texts: Sequence[str], most: int) -> tuple[Sparse, list[str]]:
 
     if not any(any(each.isalnum() for each in text) for text in texts):
         return csr_array((len(texts), 0), dtype=np.float32), []
-    vectorizer = TfidfVectorizer(max_features=most, sublinear_tf=True, dtype=np.float32, token_pattern=r"(?u)\w+")
+    word = r"(?u)\w+"
+    vectorizer = TfidfVectorizer(max_features=most, sublinear_tf=True, dtype=np.float32, token_pattern=word)
     return csr_array(vectorizer.fit_transform(texts)), list(vectorizer.get_feature_names_out())
 
 

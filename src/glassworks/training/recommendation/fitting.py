@@ -1,4 +1,4 @@
-"""From a data set to a fitted scorer: planned by size, tuned on the validation cut, fitted again on all that is learned."""
+"""From a data set to a fitted scorer: planned by size, tuned by validation, fitted on all that is learned from."""
 
 from __future__ import annotations
 

@@ -71,7 +71,8 @@ def _stacked(features: Features, chosen: Plan, means: Means) -> Callable[[Sparse
 
         def make(settings: Settings) -> Scorer:
             regularization, part = float(settings["regularization"]), float(settings["factorization"])
-            below, named = None, ()
+            below: Sparse | None = None
+            named: tuple[str, ...] = ()
             if settings["content"]:
                 below, named = csr_array(rows.T * np.sqrt(np.float32(settings["content"]))), names
             ease: Scorer = (

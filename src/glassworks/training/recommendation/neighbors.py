@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,8 @@ from glassworks.tasks.recommendation.scoring import Sparse
 from glassworks.tasks.recommendation.scoring.item_weights import ItemWeights
 from glassworks.tasks.recommendation.scoring.user_neighbors import UserNeighbors
 
+Weigh = Callable[[NDArray[np.float32], int], NDArray[np.float32]]
+"""Rows of a matrix of items, and where they begin, to their weights."""
 _CELLS = 50_000_000
 """So many values of a matrix are dense at a time."""
 
@@ -21,7 +25,7 @@ def fit_item_neighbors(likes: Sparse, neighbors: int, shrinkage: float) -> ItemW
     def weigh(together: NDArray[np.float32], begin: int) -> NDArray[np.float32]:
         found = together / (norms[begin : begin + len(together), None] * norms[None] + shrinkage + 1e-30)
         found[np.arange(len(found)), begin + np.arange(len(found))] = 0
-        return found
+        return np.asarray(found, np.float32)
 
     return ItemWeights(_nearest(likes, likes, weigh, neighbors))
 
@@ -60,7 +64,7 @@ def fit_user_neighbors(likes: Sparse, neighbors: int, shrinkage: float, rare: bo
     )
 
 
-def _nearest(scored: Sparse, known: Sparse, weigh: object, neighbors: int | None) -> Sparse:
+def _nearest(scored: Sparse, known: Sparse, weigh: Weigh, neighbors: int | None) -> Sparse:
     """Rows are items of the history, columns those that are scored: `known`' x `scored`, weighed, the largest kept.
 
     What is equal to the last of the neighbors is kept too.
@@ -72,7 +76,7 @@ def _nearest(scored: Sparse, known: Sparse, weigh: object, neighbors: int | None
     parts = []
     for begin in range(0, items, step):
         together = np.asarray((by_item[begin : begin + step] @ known).toarray(), np.float32)
-        weights = weigh(together, begin)  # type: ignore[operator]
+        weights = weigh(together, begin)
         if neighbors is not None and neighbors < items:
             least = -np.partition(-weights, neighbors, axis=1)[:, neighbors, None]
             weights[weights < least] = 0

@@ -64,9 +64,8 @@ def _ease(form: Form, side: int, work: float, size: int, cores: int) -> Plan:
 
 def _because(found: Plan, why: str, users: int, items: int, likes: int) -> Plan:
     size = f"{found.size_bytes / 2**20:,.0f} MiB" if found.size_bytes < 2**30 else f"{found.size_bytes / 2**30:.1f} GiB"
-    reason = (
-        f"{why} ({users:,} users, {items:,} liked items, {likes:,} likes); about {size} and {found.seconds:,.1f} s a fit"
-    )
+    counts = f"{users:,} users, {items:,} liked items, {likes:,} likes"
+    reason = f"{why} ({counts}); about {size} and {found.seconds:,.1f} s a fit"
     return Plan(
         algorithm=found.algorithm, form=found.form, seconds=found.seconds, size_bytes=found.size_bytes, reason=reason
     )

@@ -12,7 +12,7 @@ Algorithm = Literal["auto", "popularity", "user_knn", "item_knn", "rp3beta", "ea
 
 
 class CollaborativeConfig(Record):
-    """The `[model]` table of a job whose family is `collaborative`; what is left out, tuning or a sane value decides."""
+    """The `[model]` table of a job whose family is `collaborative`; what is left out, tuning decides."""
 
     algorithm: Algorithm = "auto"
     """`auto` takes by the size of the data what can be afforded, and says why."""

@@ -76,7 +76,7 @@ def train(family: str, fit: Fit, dataset: Dataset, job: Job, folder: Path, progr
 def compare(
     cut: Cut, scorer: Scorer, popularity: NDArray[np.float32] | None = None
 ) -> dict[str, dict[str, Measurement]]:
-    """Every metric of `popularity`, `textbook` and `model` on a cut; and of NDCG the paired differences of the model."""
+    """Every metric of `popularity`, `textbook` and `model` on a cut; paired differences of NDCG."""
     ranked = {**baselines(cut), MODEL: evaluate(cut, scorer, popularity)}
     table = {name: measured(each, cut) for name, each in ranked.items()}
     for name in ("popularity", "textbook"):

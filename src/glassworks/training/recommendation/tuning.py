@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ Settings = Mapping[str, Any]
 Ladder = Mapping[str, Sequence[Any]]
 """Of each setting the values to try: coarse steps, since finer differences are noise on any validation set."""
 METRIC = "ndcg_at_10"
+_FEW = 32
+"""So many settings are tried one after the other; of more the next one is guessed (Bergstra et al. 2011)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,56 +52,54 @@ def tune(
     """
     require(("optuna",), "tuning", extra="recommend")
     first = evaluate(cut, make(default)).users[METRIC]
-    tried: list[tuple[Settings, NDArray[np.float64]]] = []
-    seen = [dict(default)]
-    study = _study(ladder, trials, seed)
-    spent = 0.0
-    for _ in range(trials - 1):
-        began = clock()
-        if began + spent > until:
-            break
-        trial = study.ask()
+    tried: list[tuple[Settings, NDArray[np.float64]]] = [(dict(default), first)]
+    spent = [0.0]
+
+    def objective(trial: Any) -> float:
         settings = {**default, **{name: trial.suggest_categorical(name, list(of)) for name, of in ladder.items()}}
-        if settings in seen:
-            known = [values for other, values in tried if other == settings] or [first]
-            study.tell(trial, float(known[0].mean()))
-            continue
-        seen.append(settings)
-        values = evaluate(cut, make(settings)).users[METRIC]
-        tried.append((settings, values))
-        study.tell(trial, float(values.mean()))
-        spent = max(spent, clock() - began)
-    return _chosen(default, first, tried)
+        known = [values for other, values in tried if other == settings]
+        if not known:
+            began = clock()
+            known = [evaluate(cut, make(settings)).users[METRIC]]
+            tried.append((settings, known[0]))
+            spent[0] = max(spent[0], clock() - began)
+        return float(known[0].mean())
+
+    def stop(study: Any, trial: Any) -> None:
+        if len(tried) >= trials or clock() + spent[0] > until:
+            study.stop()
+
+    if trials > 1 and clock() < until:
+        _study(ladder, seed).optimize(objective, n_trials=4 * trials, callbacks=[stop])
+    return _chosen(tried)
 
 
-def _study(ladder: Ladder, trials: int, seed: int) -> Any:
+def _study(ladder: Ladder, seed: int) -> Any:
     """In memory alone; all values in turn where they are few."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    count = int(np.prod([len(values) for values in ladder.values()]))
-    if count <= trials:
+    if int(np.prod([len(values) for values in ladder.values()])) <= _FEW:
         sampler: Any = optuna.samplers.GridSampler({name: list(values) for name, values in ladder.items()}, seed=seed)
     else:
         sampler = optuna.samplers.TPESampler(seed=seed)
     return optuna.create_study(direction="maximize", sampler=sampler)
 
 
-def _chosen(
-    default: Settings, first: NDArray[np.float64], tried: Sequence[tuple[Settings, NDArray[np.float64]]]
-) -> Tuned:
-    best, best_values = default, first
-    for settings, values in tried:
-        if values.mean() > best_values.mean() and beyond_noise(values - first):
-            best, best_values = settings, values
-    changed = ", ".join(f"{name} {value:g}" for name, value in best.items() if value != default.get(name))
+def _chosen(tried: Sequence[tuple[Settings, NDArray[np.float64]]]) -> Tuned:
+    default, first = tried[0]
+    best, values = max(
+        ((settings, values) for settings, values in tried[1:] if beyond_noise(values - first)),
+        key=lambda each: float(each[1].mean()),
+        default=tried[0],
+    )
+    changed = ", ".join(f"{name} {value:g}" for name, value in best.items() if value != default[name])
     said = f"{changed} in place of the default" if changed else "the default stays: nothing was better beyond noise"
-    note = f"{len(tried) + 1} settings on {len(first):,} validation users: {said} ({METRIC} {best_values.mean():.4f})"
-    return Tuned(settings=best, value=float(best_values.mean()), trials=len(tried) + 1, note=note)
+    note = f"{len(tried)} settings on {len(first):,} validation users: {said} ({METRIC} {values.mean():.4f})"
+    return Tuned(settings=best, value=float(values.mean()), trials=len(tried), note=note)
 
 
 def beyond_noise(differences: NDArray[np.float64]) -> bool:
     """Whether the mean of paired differences is above one standard error."""
-    if len(differences) < 2:
-        return False
-    return float(differences.mean()) > float(differences.std(ddof=1)) / np.sqrt(len(differences))
+    count = len(differences)
+    return count > 1 and float(differences.mean()) > float(differences.std(ddof=1)) / math.sqrt(count)

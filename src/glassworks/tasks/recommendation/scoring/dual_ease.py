@@ -16,7 +16,8 @@ from glassworks.tasks.recommendation.scoring import Arrays, Scorer, Sparse
 
 
 class DualEase(Scorer):
-    """`by_item` (sparse I x M) holds X', `solved` (A x M) the columns of K X of the items `active` (int32 A, ascending).
+    """`by_item` (sparse I x M) holds X', `solved` (A x M) the columns of K X of the items `active` (int32 A,
+    ascending).
 
     `scale` (A) is 1 / (l diag P). The last rows of X, M of them, may be features of items instead of users; `features`
     are their names. All items that are not active score 0.

@@ -23,9 +23,7 @@ class Factors(Scorer):
     name: ClassVar[str] = "factors"
     tolerance: ClassVar[float] = 1e-4
 
-    def __init__(
-        self, factors: NDArray[np.float32], gram: Square, *, alpha: float, regularization: float
-    ) -> None:
+    def __init__(self, factors: NDArray[np.float32], gram: Square, *, alpha: float, regularization: float) -> None:
         self._factors, self._gram, self._alpha, self._regularization = factors, gram, alpha, regularization
 
     @property
@@ -41,8 +39,7 @@ class Factors(Scorer):
         if np.all((confidence == 1) | (confidence == 0)):
             # All of them solve the same system.
             wanted = np.asarray(histories @ self._factors, np.float64)
-            found: NDArray[np.float64] = np.linalg.solve(self._system(None, None), wanted.T).T
-            return found
+            return np.asarray(np.linalg.solve(self._system(None, None), wanted.T).T, np.float64)
         found = np.zeros((histories.shape[0], self._factors.shape[1]))
         for row in range(len(found)):
             begin, end = histories.indptr[row : row + 2]
@@ -63,7 +60,7 @@ class Factors(Scorer):
         confidence = self._alpha * history.data.astype(np.float64)
         wanted = self._factors[items].astype(np.float64)
         solved = np.linalg.solve(self._system(known, confidence), wanted.T)
-        return ((known @ solved) * confidence[:, None]).T.astype(np.float32)
+        return np.asarray(((known @ solved) * confidence[:, None]).T, np.float32)
 
     def arrays(self) -> Arrays:
         return {"factors": self._factors, "gram": self._gram}

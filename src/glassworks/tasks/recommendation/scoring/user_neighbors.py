@@ -71,7 +71,7 @@ class UserNeighbors(Scorer):
         return np.asarray(shared @ self._likes[voters][:, items].toarray(), np.float32).T
 
     def arrays(self) -> Arrays:
-        found = {}
+        found: dict[str, NDArray[Any]] = {}
         for name, rows in (("likes", self._likes), ("by_item", self._by_item)):
             found |= {f"{name}.indptr": rows.indptr, f"{name}.indices": rows.indices}
         return {**found, "importance": self._importance}
