@@ -203,9 +203,11 @@ def ask(service: Service, made: Release, method: str, folder: Path, key: str | N
 
 
 def _in_words(answer: Mapping[str, Any], label: str) -> str:
-    """The label with its probability, or else the sizes of what came out."""
+    """The label with its probability, the label alone of answers in words, or else the sizes of what came out."""
     if any(output["name"] == "probabilities" for output in answer["outputs"]):
         return f"{label} (probability {float(_tensor(answer, 'probabilities')[0].max()):.4f})"
+    if all(output["datatype"] == "BYTES" for output in answer["outputs"]):
+        return label
     return ", ".join(
         f"{each['name']} of {' x '.join(str(size) for size in each['shape'][1:])}" for each in answer["outputs"]
     )
@@ -248,4 +250,5 @@ def _tensor(answer: Mapping[str, Any], name: str) -> NDArray[Any]:
     import numpy as np
 
     found = next(output for output in answer["outputs"] if output["name"] == name)
-    return np.asarray(found["data"], np.float32).reshape(found["shape"])
+    kind = object if found["datatype"] == "BYTES" else np.float32
+    return np.asarray(found["data"], kind).reshape(found["shape"])

@@ -40,12 +40,14 @@ def show_training(model: Model, console: Console) -> None:
 def show_comparison(model: Model, console: Console) -> None:
     """The model beside simpler ones on the test split, where the family compares."""
     metrics = list(dict.fromkeys(name for found in model.comparison.values() for name in found))
-    rows = [
-        (name, *(measured(found[metric]) if metric in found else "" for metric in metrics))
-        for name, found in model.comparison.items()
-    ]
-    if rows:
-        table("side by side on the test split, value [95 %]", ("of", *metrics), rows, console)
+    whole = {name: found for name, found in model.comparison.items() if len(found) == len(metrics)}
+    if not whole:
+        return
+    rows = [(metric, *(measured(found[metric]) for found in whole.values())) for metric in metrics]
+    table("side by side on the test split, value [95 %]", ("metric", *whole), rows, console)
+    for name, found in model.comparison.items():
+        if name not in whole:
+            console.print(f"  - {name}: {', '.join(f'{key} {measured(value)}' for key, value in found.items())}")
 
 
 def show_test(manifest: Manifest, title: str, console: Console) -> None:

@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from glassworks.tasks.recommendation.scoring import Scorer, scorers
+from glassworks.tasks.recommendation.scoring.blend import Blend
+from glassworks.tasks.recommendation.scoring.content import Content
 from glassworks.tasks.recommendation.scoring.dense_weights import DenseWeights
+from glassworks.tasks.recommendation.scoring.factors import Factors
 from glassworks.tasks.recommendation.scoring.item_weights import ItemWeights
 from glassworks.tasks.recommendation.scoring.popularity import Popularity
+from glassworks.training.recommendation.ease import fit_dual
+from glassworks.training.recommendation.neighbors import fit_user_neighbors
 
 ITEMS = 40
 
@@ -31,6 +36,23 @@ def square(density: float = 0.3) -> NDArray[np.float32]:
     return (generator.normal(size=(ITEMS, ITEMS)) * (generator.random((ITEMS, ITEMS)) < density)).astype(np.float32)
 
 
+def likes(users: int = 25) -> csr_array:
+    dense = np.random.default_rng(2).random((users, ITEMS)) < 0.2
+    dense[:, -3:] = False  # nobody likes the last ones
+    return csr_array(dense.astype(np.float32))
+
+
+def features() -> csr_array:
+    dense = (np.random.default_rng(3).random((ITEMS, 6)) < 0.4).astype(np.float32)
+    return csr_array(dense / np.maximum(np.linalg.norm(dense, axis=1, keepdims=True), 1))
+
+
+NAMES = tuple(f"kind: {number}" for number in range(6))
+POPULAR = Popularity(np.arange(ITEMS, dtype=np.float32))
+_ITEM_FACTORS = np.random.default_rng(4).normal(0, 0.3, (ITEMS, 8)).astype(np.float32)
+FACTORS = Factors(_ITEM_FACTORS, np.asarray(_ITEM_FACTORS, np.float64).T @ _ITEM_FACTORS, alpha=1.0, regularization=0.1)
+
+
 def made() -> dict[str, Scorer]:
     """One of each kind and variant."""
     active = np.arange(3, ITEMS - 2, dtype=np.int32)
@@ -39,6 +61,15 @@ def made() -> dict[str, Scorer]:
         "weights": ItemWeights(csr_array(square())),
         "shares": ItemWeights(csr_array(square()), share=True),
         "dense": DenseWeights(square()[np.ix_(active, active)], active, ITEMS),
+        "dual": fit_dual(likes(), 5.0),
+        "dual with features": fit_dual(likes(), 5.0, features().T.tocsr(), NAMES),
+        "factors": FACTORS,
+        "confident factors": Factors(
+            FACTORS.arrays()["factors"], FACTORS.arrays()["gram"], alpha=3.0, regularization=1
+        ),
+        "users": fit_user_neighbors(likes(), 5, 1.0, rare=True),
+        "content": Content(features(), NAMES),
+        "blend": Blend([(FACTORS, 0.5), (Content(features(), NAMES), 0.3), (POPULAR, 0.2)]),
     }
 
 
@@ -91,3 +122,35 @@ def test_items_outside_the_active_ones_score_nothing() -> None:
 def test_shares_do_not_change_with_the_size_of_a_history() -> None:
     rows, scorer = histories(), made()["shares"]
     assert np.allclose(scorer.scores(rows * np.float32(3)), scorer.scores(rows), atol=1e-6)
+
+
+def test_terms_of_content_sum_to_the_score() -> None:
+    scorer, history = made()["content"], histories()[[0]]
+    for item in (0, 7, 20):
+        assert sum(value for _, value in scorer.terms(history, item)) == pytest.approx(
+            float(scorer.scores(history)[0, item]), abs=1e-6
+        )
+
+
+def test_terms_of_ease_are_of_its_features_alone() -> None:
+    scorer, history = made()["dual with features"], histories()[[0]]
+    terms = scorer.terms(history, 4)
+    assert terms
+    assert {name for name, _ in terms} <= set(NAMES)
+    assert [abs(value) for _, value in terms] == sorted((abs(value) for _, value in terms), reverse=True)
+    assert made()["dual"].terms(history, 4) == []
+
+
+def test_an_item_that_nobody_likes_is_found_by_its_features_alone() -> None:
+    assert not made()["dual"].scores(histories())[:, -1].any()
+    assert made()["dual with features"].scores(histories())[:, -1].any()
+
+
+def test_a_user_does_not_vote_for_its_own_taste() -> None:
+    """A known user asks with its own history: without it, neighbors are the others."""
+    rows = likes()
+    voted = fit_user_neighbors(rows, 5, 1.0, rare=False).scores(rows[[0]])
+    without = fit_user_neighbors(rows[1:], 5, 1.0, rare=False).scores(rows[[0]])
+    unseen = np.setdiff1d(np.arange(ITEMS), rows[[0]].indices)
+    assert voted[0, unseen].any()
+    assert np.allclose(voted[0, unseen], without[0, unseen])
