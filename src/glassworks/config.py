@@ -16,6 +16,7 @@ from glassworks.contracts import Record
 from glassworks.errors import ConfigError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+Protocol = Literal["auto", "temporal", "leave_last_out", "strong_generalization", "strict_temporal"]
 _R = TypeVar("_R", bound=BaseModel)
 
 
@@ -42,7 +43,7 @@ class DataConfig(Record):
 
     source: str = Field(pattern=r"^[a-z]+:.+")
     """Pictures: `sample:NAME`, `folder:PATH`, `npz:PATH`. Texts: `sample:NAME`, `csv:PATH`, `jsonl:PATH`,
-    `parquet:PATH`, `hf:OWNER/NAME`. Interactions: `sample:NAME`, `csv:PATH`, `parquet:PATH`."""
+    `parquet:PATH`, `hf:OWNER/NAME`. Interactions: `sample`, `csv`, `parquet`."""
     text: str = "text"
     """The column that holds the text."""
     label: str = "label"
@@ -64,15 +65,13 @@ class DataConfig(Record):
     categories: tuple[str, ...] = ()
     """Columns of the item table that hold a category, or several between `separator`."""
     numbers: tuple[str, ...] = ()
-    """Columns of the item table that hold a number, such as a price."""
+    """Columns that hold a number, such as a price."""
     descriptions: tuple[str, ...] = ()
-    """Columns of the item table that hold text."""
+    """Columns that hold text."""
     title: str = ""
     """The column of the item table by which people know an item."""
-    protocol: Literal["auto", "temporal", "leave_last_out", "strong_generalization", "strict_temporal"] = "auto"
-    """Interactions: how they are cut. `temporal`: the model knows nothing after a moment, but histories go on;
-    `leave_last_out`: each user's last liked item is to be found; `strong_generalization`: users that the model never
-    saw; `strict_temporal`: histories end at the moment too; `auto`: `temporal` where there are times, else users."""
+    protocol: Protocol = "auto"
+    """Interactions: how they are cut, by time or by user; `auto`: `temporal` where there are times, else by user."""
     unlabeled: str = ""
     """A further source of texts; from them words are learned, never labels."""
     hosts: tuple[str, ...] = ()
@@ -217,9 +216,8 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(
-            f"there is no job file {path}", "give the path of a TOML job file, such as examples/digits.toml"
-        ) from None
+        mend = "give the path of a TOML job file, such as examples/digits.toml"
+        raise ConfigError(f"there is no job file {path}", mend) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the job file {path}: {error}", "give a readable UTF-8 text file") from None
     except tomllib.TOMLDecodeError as error:
@@ -238,8 +236,7 @@ def validate(record: type[_R], table: Mapping[str, Any], *, where: str, prefix: 
 
 
 def _config_error(record: type[BaseModel], fault: ErrorDetails, where: str, prefix: str) -> ConfigError:
-    path = [str(part) for part in fault["loc"]]
-    key = prefix + ".".join(path)
+    key = prefix + ".".join(path := [str(part) for part in fault["loc"]])
     if fault["type"] == "extra_forbidden":
         allowed = sorted(_fields(record, path[:-1]))
         near = difflib.get_close_matches(path[-1], allowed, n=1)
@@ -252,12 +249,8 @@ def _config_error(record: type[BaseModel], fault: ErrorDetails, where: str, pref
 
 
 def _plain(message: str) -> str:
-    return (
-        message.removeprefix("Value error, ")
-        .removeprefix("Input should be ")
-        .strip()
-        .replace("Input should", "it should")
-    )
+    plain = message.removeprefix("Value error, ").removeprefix("Input should be ").strip()
+    return plain.replace("Input should", "it should")
 
 
 def _fields(record: type[BaseModel], path: Sequence[str]) -> set[str]:

@@ -22,4 +22,4 @@ def test_the_example_goes_through_the_whole_flow(tmp_path: Path) -> None:
     assert metrics["ndcg_at_10"]["value"] > 0.08 > simple["ndcg_at_10"]["value"]
     assert said["data"]["splits"]["test"] == 143
     assert [each["engine"] for each in said["optimize"]["candidates"]] == ["arrays"]
-    assert said["explain"]["gap"] < 1e-4
+    assert said["explain"]["completeness_gap"] < 1e-4

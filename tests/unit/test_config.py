@@ -53,7 +53,7 @@ def test_three_keys_are_enough(tmp_path: Path) -> None:
         ("[training]\nbudget = true", "a duration is a number of seconds", "set training.budget"),
         ("[training]\nbudget = 0", "greater than 0", "set training.budget"),
         ("[optimization]\nwithin = [3]", "'optimization.within.0' is 3: ", "set optimization.within.0"),
-        ("training = 3", "unknown key 'data.training'", "allowed here: hosts, label, per_class, seed"),
+        ("training = 3", "unknown key 'data.training'", "allowed here: categories, descriptions, hosts,"),
     ],
 )  # fmt: skip
 def test_a_wrong_key_is_told_with_its_path(more: str, problem: str, mend: str, tmp_path: Path) -> None:

@@ -97,7 +97,6 @@ def _collect(
     if len(items) > len(seen) or items.dtype != ids[1].dtype:
         item = items.search_sorted(seen).to_numpy().astype(np.int32)[item]
     wide = table[0].with_columns(described) if len(table[0]) else polars.DataFrame({"id": described})
-    weight = events["weight"].to_numpy().astype(np.float32)
     log = Interactions(
         source=data.source,
         users=users.rename("id"),
@@ -105,13 +104,17 @@ def _collect(
         user=events["user"].to_numpy().astype(np.int32),
         item=item,
         time=_seconds(events["time"].to_numpy()) if columns.timed else None,
-        weight=weight,
-        liked=weight > 0 if data.positive is None else weight >= np.float32(data.positive),
+        weight=events["weight"].to_numpy().astype(np.float32),
+        liked=_liked(events["weight"].to_numpy(), data.positive),
         table=polars.DataFrame({"id": items}).join(wide, on="id", how="left", maintain_order="left"),
         columns=table[1],
         fingerprint="",
     )
     return replace(log, fingerprint=_fingerprint(log))
+
+
+def _liked(weight: NDArray[np.float32], positive: float | None) -> NDArray[np.bool_]:
+    return weight > 0 if positive is None else weight >= np.float32(positive)
 
 
 def _seconds(time: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.int64]:

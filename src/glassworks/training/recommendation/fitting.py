@@ -90,7 +90,7 @@ def fit_collaborative(
     def maker(likes: Sparse) -> Callable[[Settings], Scorer]:
         return lambda settings: algorithm.fit(likes, settings, means)
 
-    found = fit_in_stages(dataset, maker, default, stages, config, means.seed, budget_s, chosen.seconds, progress)
+    found = fit_in_stages(dataset, maker, default, stages, config, means, budget_s, chosen.seconds, progress)
     return Fitted(scorer=found.scorer, settings=found.settings, notes=(chosen.reason, *found.notes))
 
 
@@ -100,7 +100,7 @@ def fit_in_stages(
     default: Settings,
     stages: tuple[Stage, ...],
     config: Any,
-    seed: int,
+    means: Means,
     budget_s: float | None,
     fit_s: float,
     progress: Progress,
@@ -108,23 +108,39 @@ def fit_in_stages(
     """Each stage starts from what the last one chose; without `config.tune`, or where one fit takes a third of the
     budget, the default stays."""
     budget = budget_s or BUDGET_S
-    settings, notes = default, []
+    notes: list[str] = []
+    settings = default
     if stages and config.tune and fit_s <= budget / 3:
-        began, cut = time.monotonic(), _asked(dataset.tuning, seed)
-        make = maker(likes_of(cut.train))
-        for number, stage in enumerate(stages, 1):
-            progress.start(stage.name)
-            until = began + budget * number / len(stages)
-            tuned = tune(make, settings, stage.ladder, cut, trials=config.trials, until=until, seed=seed)
-            settings = tuned.settings
-            notes.append(f"{stage.name}: {tuned.note}")
-            progress.finish(tuned.note)
+        settings, notes = _tuned(dataset.tuning, maker, default, stages, config.trials, means.seed, budget, progress)
     elif stages and config.tune:
         notes.append(f"not tuned: a fit is estimated to take {fit_s:,.0f} s, the budget is {budget:,.0f} s")
     progress.start("fit")
     scorer = maker(likes_of(dataset.cut.train))(settings)
     progress.finish(", ".join(f"{name} {value}" for name, value in settings.items()))
     return Fitted(scorer=scorer, settings=settings, notes=tuple(notes))
+
+
+def _tuned(
+    tuning: Cut,
+    maker: Maker,
+    settings: Settings,
+    stages: tuple[Stage, ...],
+    trials: int,
+    seed: int,
+    budget_s: float,
+    progress: Progress,
+) -> tuple[Settings, list[str]]:
+    notes = []
+    began, cut = time.monotonic(), _asked(tuning, seed)
+    make = maker(likes_of(cut.train))
+    for number, stage in enumerate(stages, 1):
+        progress.start(stage.name)
+        until = began + budget_s * number / len(stages)
+        tuned = tune(make, settings, stage.ladder, cut, trials=trials, until=until, seed=seed)
+        settings = tuned.settings
+        notes.append(f"{stage.name}: {tuned.note}")
+        progress.finish(tuned.note)
+    return settings, notes
 
 
 def _asked(cut: Cut, seed: int) -> Cut:

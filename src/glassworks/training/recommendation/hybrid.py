@@ -48,23 +48,18 @@ def fit_hybrid(
         ladders.append(("content", {"content": (0.0, 0.05, 0.1, 0.2, 0.4)}))
         maker = _blended(features, chosen, means)
     default |= {name: value for name, value in given.items() if value is not None and name in default}
-    stages = []
-    for name, ladder in ladders:
-        if left := {key: values for key, values in ladder.items() if given.get(key) is None}:
-            stages.append(Stage(ladder=left, name=name))
-    found = fit_in_stages(
-        dataset, maker, default, tuple(stages), config, means.seed, budget_s, chosen.seconds, progress
-    )
+    left = [
+        (name, {key: values for key, values in ladder.items() if given.get(key) is None}) for name, ladder in ladders
+    ]
+    stages = tuple(Stage(ladder=ladder, name=name) for name, ladder in left if ladder)
+    found = fit_in_stages(dataset, maker, default, stages, config, means, budget_s, chosen.seconds, progress)
     return Fitted(scorer=found.scorer, settings=found.settings, notes=(chosen.reason, *found.notes))
 
 
 def _stacked(features: Features, chosen: Plan, means: Means) -> Callable[[Sparse], Callable[[Settings], Scorer]]:
     from scipy.sparse import csr_array
 
-    rows, names = features.rows, features.names
-    if len(names) > _STACKED:
-        kept = np.sort(np.argsort(-np.asarray(rows.sum(axis=0)).ravel(), kind="stable")[:_STACKED])
-        rows, names = rows[:, kept], tuple(names[place] for place in kept)
+    rows, names = _commonest(features)
 
     def maker(likes: Sparse) -> Callable[[Settings], Scorer]:
         others: list[Scorer] = []
@@ -89,6 +84,15 @@ def _stacked(features: Features, chosen: Plan, means: Means) -> Callable[[Sparse
         return make
 
     return maker
+
+
+def _commonest(features: Features) -> tuple[Sparse, tuple[str, ...]]:
+    """At most 1,000 columns."""
+    if len(features.names) <= _STACKED:
+        return features.rows, features.names
+    weight = np.asarray(features.rows.sum(axis=0)).ravel()
+    kept = np.sort(np.argsort(-weight, kind="stable")[:_STACKED])
+    return features.rows[:, kept], tuple(features.names[place] for place in kept)
 
 
 def _blended(features: Features, chosen: Plan, means: Means) -> Callable[[Sparse], Callable[[Settings], Scorer]]:
@@ -134,7 +138,7 @@ def fit_content(
         default,
         stages if config.popularity is None else (),
         config,
-        means.seed,
+        means,
         budget_s,
         0.0,
         progress,

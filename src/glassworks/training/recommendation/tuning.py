@@ -53,25 +53,28 @@ def tune(
     require(("optuna",), "tuning", extra="recommend")
     first = evaluate(cut, make(default)).users[METRIC]
     tried: list[tuple[Settings, NDArray[np.float64]]] = [(dict(default), first)]
-    spent = [0.0]
 
     def objective(trial: Any) -> float:
         settings = {**default, **{name: trial.suggest_categorical(name, list(of)) for name, of in ladder.items()}}
-        known = [values for other, values in tried if other == settings]
-        if not known:
-            began = clock()
-            known = [evaluate(cut, make(settings)).users[METRIC]]
-            tried.append((settings, known[0]))
-            spent[0] = max(spent[0], clock() - began)
-        return float(known[0].mean())
-
-    def stop(study: Any, trial: Any) -> None:
-        if len(tried) >= trials or clock() + spent[0] > until:
-            study.stop()
+        if (known := next((values for other, values in tried if other == settings), None)) is None:
+            known = evaluate(cut, make(settings)).users[METRIC]
+            tried.append((settings, known))
+        return float(known.mean())
 
     if trials > 1 and clock() < until:
+        stop = _stop(lambda longest: len(tried) >= trials or clock() + longest > until)
         _study(ladder, seed).optimize(objective, n_trials=4 * trials, callbacks=[stop])
     return _chosen(tried)
+
+
+def _stop(enough: Callable[[float], bool]) -> Callable[[Any, Any], None]:
+    """After a trial: whether it is enough, told how long the longest one took."""
+
+    def stop(study: Any, trial: Any) -> None:
+        if enough(max(each.duration.total_seconds() for each in study.trials if each.duration)):
+            study.stop()
+
+    return stop
 
 
 def _study(ladder: Ladder, seed: int) -> Any:
