@@ -51,8 +51,7 @@ def tune(
     Breiman et al. 1984, section 3.4.3): the fewer users, the more it takes. Raises MissingLibrary.
     """
     require(("optuna",), "tuning", extra="recommend")
-    first = evaluate(cut, make(default)).users[METRIC]
-    tried: list[tuple[Settings, NDArray[np.float64]]] = [(dict(default), first)]
+    tried: list[tuple[Settings, NDArray[np.float64]]] = [(dict(default), evaluate(cut, make(default)).users[METRIC])]
 
     def objective(trial: Any) -> float:
         settings = {**default, **{name: trial.suggest_categorical(name, list(of)) for name, of in ladder.items()}}
