@@ -30,6 +30,9 @@ class Factors(Scorer):
     def items(self) -> int:
         return len(self._factors)
 
+    def vectors(self) -> NDArray[np.float32]:
+        return self._factors
+
     def scores(self, histories: Sparse) -> NDArray[np.float32]:
         return self.users(histories).astype(np.float32) @ self._factors.T
 
