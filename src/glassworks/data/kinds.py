@@ -1,4 +1,4 @@
-"""Pictures or texts: what a source holds."""
+"""Pictures, texts or interactions: what a source holds."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Literal
 
 from glassworks.errors import DataError
 
-Kind = Literal["pictures", "texts"]
+Kind = Literal["pictures", "texts", "interactions"]
 
 
-def kind_of(source: str) -> Kind:
-    """By its scheme, and by its name where it is a sample. Raises DataError for a source that nothing reads."""
+def kind_of(source: str, wanted: Kind | None = None) -> Kind:
+    """By its scheme, and by its name where it is a sample; a table is what is `wanted`, else texts.
+
+    Raises DataError for a source that nothing reads, or not as what is wanted.
+    """
     scheme, separator, rest = source.partition(":")
     known = all_schemes()
     if not separator or not rest:
@@ -23,7 +26,14 @@ def kind_of(source: str) -> Kind:
     if scheme == "sample":
         if rest not in all_samples():
             raise DataError(f"there is no sample '{rest}'", f"samples: {', '.join(all_samples())}")
+        if rest in _of_interactions()[0]:
+            return "interactions"
         return "texts" if rest in _of_texts()[0] else "pictures"
+    if wanted == "interactions":
+        if scheme not in _of_interactions()[1]:
+            schemes = ", ".join(_of_interactions()[1])
+            raise DataError(f"'{scheme}' is no source of interactions", f"sources of interactions: {schemes}")
+        return wanted
     return "texts" if scheme in _of_texts()[1] else "pictures"
 
 
@@ -31,19 +41,26 @@ def all_samples() -> Mapping[str, str]:
     """Name -> what it is, of the data sets that ship in packages."""
     from glassworks.data.sources import samples
 
-    return {**samples(), **_of_texts()[0]}
+    return {**samples(), **_of_texts()[0], **_of_interactions()[0]}
 
 
 def all_schemes() -> Mapping[str, str]:
     """Scheme -> what it reads."""
     from glassworks.data.sources import schemes
 
-    own = {**schemes(), **_of_texts()[1]}
+    own = {**schemes(), **_of_interactions()[1], **_of_texts()[1]}
     return {**own, "sample": "a data set that ships in an installed package, by its name"}
 
 
 def _of_texts() -> tuple[Mapping[str, str], Mapping[str, str]]:
     from glassworks.data.text.samples import summaries
     from glassworks.data.text.sources import schemes
+
+    return summaries(), schemes()
+
+
+def _of_interactions() -> tuple[Mapping[str, str], Mapping[str, str]]:
+    from glassworks.data.interactions.samples import summaries
+    from glassworks.data.interactions.sources import schemes
 
     return summaries(), schemes()

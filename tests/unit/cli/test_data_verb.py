@@ -101,7 +101,8 @@ def test_marks_in_the_data_are_printed_as_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("source", "kind"), [("sample:digits", "pictures"), ("sample:zh-reviews", "texts"),
-                                              ("folder:x", "pictures"), ("hf:a/b", "texts")])  # fmt: skip
+                                              ("folder:x", "pictures"), ("hf:a/b", "texts"),
+                                              ("sample:movielens-small", "interactions")])  # fmt: skip
 def test_what_a_source_holds(source: str, kind: str) -> None:
     assert kind_of(source) == kind
 
@@ -120,3 +121,27 @@ def test_unknown_sources(source: str, problem: str, mend: str) -> None:
         run("check", source)
     assert caught.value.problem == problem
     assert mend in caught.value.mend
+
+
+def test_a_table_of_interactions(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("who,what,stars\na,1,5\na,2,1\nb,1,4\nb,1,5\n", encoding="utf-8")
+    source, roles = f"csv:{tmp_path / 't.csv'}", ("--user", "who", "--item", "what", "--weight", "stars")
+    report = answer("check", source, *roles, "--positive", "4")
+    assert {name: report[name] for name in ("examples", "distinct", "duplicates", "users", "items", "likes")} == {
+        "examples": 4, "distinct": 3, "duplicates": 1, "users": 2, "items": 2, "likes": 2,
+    }  # fmt: skip
+    printed = run("check", source, *roles)
+    assert "there are no times" in printed
+    assert "likes of a user, median" in printed
+
+
+def test_a_table_of_a_job_for_recommendation_holds_interactions(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("user,item\na,1\na,2\nb,1\n", encoding="utf-8")
+    job = 'name = "x"\nfamily = "collaborative"\n[data]\nsource = "csv:t.csv"\n'
+    (tmp_path / "job.toml").write_text(job, encoding="utf-8")
+    assert answer("check", str(tmp_path / "job.toml"))["likes"] == 3
+
+
+def test_pictures_are_no_interactions() -> None:
+    with pytest.raises(GlassworksError, match="'folder' is no source of interactions"):
+        run("check", "folder:x", "--user", "u")

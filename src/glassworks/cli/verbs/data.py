@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from glassworks.config import DataConfig
+    from glassworks.data.interactions.checks import InteractionsReport
+    from glassworks.data.kinds import Kind
     from glassworks.data.text.checks import TextReport
 
 group = typer.Typer(
@@ -43,43 +46,72 @@ def check(
     text: Annotated[str, typer.Option(help="Texts: the column that holds the text.")] = "",
     label: Annotated[str, typer.Option(help="Texts: the column that holds the label.")] = "",
     separator: Annotated[str, typer.Option(help="Texts: what stands between several labels of one.")] = "",
+    user: Annotated[str, typer.Option(help="Interactions: the column of who.")] = "",
+    item: Annotated[str, typer.Option(help="Interactions: the column of what.")] = "",
+    time: Annotated[str, typer.Option(help="Interactions: the column of when.")] = "",
+    weight: Annotated[str, typer.Option(help="Interactions: the column of how much.")] = "",
+    positive: Annotated[float | None, typer.Option(help="Interactions: liked from this weight on.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Texts: only what takes no classifier.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Report duplicates, contradictory labels, imbalance, unreadable files, tiny classes and sizes.
 
     For texts also what a leaking split would have pretended, and labels that look wrong: all of them with --json.
+    With --user and --item a table is read as interactions.
     """
-    from glassworks.data.kinds import kind_of
-
-    given = {key: value for key, value in (("text", text), ("label", label), ("separator", separator)) if value}
-    data = _data(source).model_copy(update=given)
-    report = _check_texts(data, quick) if kind_of(data.source) == "texts" else _check_pictures(data.source)
+    columns = {"text": text, "label": label, "separator": separator, "user": user, "item": item}
+    columns |= {"time": time, "weight": weight}
+    given = {key: value for key, value in columns.items() if value}
+    data, kind = _data(source, "interactions" if user or item else None)
+    data = data.model_copy(update=given if positive is None else {**given, "positive": positive})
+    report: Any = _check_texts(data, quick) if kind == "texts" else _CHECKS[kind](data)
     if as_json:
         write_json(report.model_dump(mode="json"))
         return
     console = stdout()
+    if kind == "interactions":
+        _show_interactions(report, source, console)
+        return
     _show(report, source, console)
-    if kind_of(data.source) == "texts":
+    if kind == "texts":
         _show_texts(report, console)
 
 
-def _data(source: str) -> DataConfig:
-    """The data of a job file, or of a source alone."""
+def _data(source: str, wanted: Kind | None) -> tuple[DataConfig, Kind]:
+    """The data of a job file, or of a source alone, and what they are."""
+    from glassworks.catalog import found
     from glassworks.config import DataConfig, load_job
+    from glassworks.contracts import Family
     from glassworks.data.kinds import kind_of
 
     if source.endswith(".toml"):
-        return load_job(Path(source)).data
-    kind_of(source)
-    return DataConfig(source=source)
+        job = load_job(Path(source))
+        family = found(Family).get(job.family)
+        if family is not None and family.task == "recommendation":
+            wanted = "interactions"
+        return job.data, kind_of(job.data.source, wanted)
+    kind = kind_of(source, wanted)
+    return DataConfig(source=source), kind
 
 
-def _check_pictures(source: str) -> Any:
+def _check_interactions(data: DataConfig) -> InteractionsReport:
+    from glassworks.data.interactions.checks import check_interactions
+    from glassworks.data.interactions.reading import read_interactions
+
+    return check_interactions(read_interactions(data))
+
+
+def _check_pictures(data: DataConfig) -> Any:
     from glassworks.data.checks import check_pictures
     from glassworks.data.sources import read_source
 
-    return check_pictures(read_source(source))
+    return check_pictures(read_source(data.source))
+
+
+_CHECKS: Mapping[str, Callable[[DataConfig], Any]] = {
+    "pictures": _check_pictures,
+    "interactions": _check_interactions,
+}
 
 
 def _check_texts(data: DataConfig, quick: bool) -> TextReport:
@@ -99,6 +131,17 @@ def _show(report: Any, source: str, console: Console) -> None:
 
     table(source, ("class", "examples"), [(escape(k), f"{v:,}") for k, v in report.class_counts.items()], console)
     console.print(f"{report.examples:,} examples, {report.distinct:,} distinct")
+    for finding in report.findings:
+        console.print(f"  - {finding}", markup=False)
+
+
+def _show_interactions(report: InteractionsReport, source: str, console: Console) -> None:
+    counted = ("examples", "users", "items", "likes", "distinct", "never_liked")
+    rows = [(name.replace("_", " "), f"{getattr(report, name):,}") for name in counted]
+    rows += [("density", f"{report.density:.3%}"), ("likes on the top 1 % of items", f"{report.top_items_share:.1%}")]
+    rows += [("from, until", f"{report.begin}, {report.end}")] if report.begin else []
+    rows += [(f"likes of a user, {name}", f"{value:,}") for name, value in report.likes_of_users.items()]
+    table(source, ("interactions", ""), rows, console)
     for finding in report.findings:
         console.print(f"  - {finding}", markup=False)
 

@@ -1,0 +1,95 @@
+"""What is to be known of interactions before anything is learned from them, in numbers and in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.contracts import Record
+from glassworks.data.interactions.collection import Interactions
+
+_FEW_USERS, _FEW_LIKES, _HEAVY = 200, 5, 0.5
+_QUANTILES = {"smallest": 0.0, "median": 0.5, "p95": 0.95, "largest": 1.0}
+
+
+class InteractionsReport(Record):
+    """`examples` counts interactions, `distinct` pairs of user and item, `duplicates` further ones of the same pair,
+    and `contradictions` pairs that are liked once and not another time; the last one counts.
+
+    `density` is the share of all pairs that met; `likes_of_users` are quantiles, `top_items_share` the share of likes
+    that the most popular hundredth of the items has; `never_liked` counts items that nobody likes.
+    """
+
+    examples: int
+    distinct: int
+    duplicates: int
+    contradictions: int
+    users: int
+    items: int
+    likes: int
+    never_liked: int
+    density: float
+    begin: str
+    end: str
+    likes_of_users: dict[str, int]
+    top_items_share: float
+    described_by: tuple[str, ...]
+    fingerprint: str
+    findings: tuple[str, ...]
+
+
+def check_interactions(log: Interactions) -> InteractionsReport:
+    """Look for repetitions, contradictions, sparsity, skew, and users of whom too little is known."""
+    met, likes = log.met(), log.likes()
+    of_users = np.diff(likes.indptr)
+    popularity = np.sort(np.asarray(likes.sum(axis=0), np.float64).ravel())[::-1]
+    top = max(1, round(len(popularity) / 100))
+    report = InteractionsReport(
+        examples=len(log),
+        distinct=met.nnz,
+        duplicates=len(log) - met.nnz,
+        contradictions=_contradictions(log),
+        users=log.shape[0],
+        items=log.shape[1],
+        likes=likes.nnz,
+        never_liked=int(np.sum(popularity == 0)),
+        density=met.nnz / (log.shape[0] * log.shape[1]),
+        begin=_day(log.time, 0),
+        end=_day(log.time, -1),
+        likes_of_users={name: int(np.quantile(of_users, share)) for name, share in _QUANTILES.items()},
+        top_items_share=float(popularity[:top].sum() / popularity.sum()),
+        described_by=(*log.columns.categories, *log.columns.numbers, *log.columns.texts),
+        fingerprint=log.fingerprint,
+        findings=(),
+    )
+    able = int(np.sum(of_users >= _FEW_LIKES))
+    return report.model_copy(update={"findings": (*log.findings, *_findings(report, able))})
+
+
+def _contradictions(log: Interactions) -> int:
+    pair = log.user.astype(np.int64) * log.shape[1] + log.item
+    return len(np.intersect1d(np.unique(pair[log.liked]), np.unique(pair[~log.liked]), assume_unique=True))
+
+
+def _day(time: NDArray[np.int64] | None, place: int) -> str:
+    return "" if time is None else datetime.fromtimestamp(int(time[place]), UTC).date().isoformat()
+
+
+def _findings(report: InteractionsReport, able: int) -> Iterator[str]:
+    if not report.begin:
+        yield "there are no times: nothing can be cut by time, and what is measured knows the future of others"
+    if report.duplicates:
+        yield f"{report.duplicates:,} interactions repeat a pair of user and item; the last one counts"
+    if report.contradictions:
+        yield f"{report.contradictions:,} pairs are liked once and not another time; the last one counts"
+    if able < _FEW_USERS:
+        yield f"only {able:,} users like {_FEW_LIKES} items or more: below {_FEW_USERS} most differences are noise"
+    if report.top_items_share > _HEAVY:
+        yield f"one item in a hundred has {report.top_items_share:.0%} of the likes: popularity will be hard to beat"
+    if report.never_liked:
+        yield f"{report.never_liked:,} items are liked by nobody; only what describes them can bring them up"
+    if not report.described_by:
+        yield "nothing describes the items: what nobody met yet cannot be recommended"

@@ -1,0 +1,187 @@
+"""What is chosen: the algorithm by size, settings by validation and not by noise, content only where it helps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import pytest
+from scipy.sparse import csr_array
+
+from glassworks.config import Job
+from glassworks.data.interactions.collection import Interactions, ItemColumns
+from glassworks.data.interactions.dataset import InteractionsDataset, prepare_interactions, prepare_job
+from glassworks.data.interactions.planted import tiny_job
+from glassworks.data.interactions.protocols import Cut
+from glassworks.tasks.recommendation.scoring.popularity import Popularity
+from glassworks.training.progress import Silent
+from glassworks.training.recommendation.algorithms import Means
+from glassworks.training.recommendation.fitting import fit_collaborative
+from glassworks.training.recommendation.hybrid import fit_content, fit_hybrid
+from glassworks.training.recommendation.planner import plan
+from glassworks.training.recommendation.settings import CollaborativeConfig, ContentConfig, HybridConfig
+from glassworks.training.recommendation.tuning import beyond_noise, tune
+
+GIB = 2**30
+MEANS = Means(seed=0, threads=1)
+
+
+@pytest.mark.parametrize(
+    ("users", "items", "memory", "algorithm", "form"),
+    [
+        (671, 9_066, 24 * GIB, "ease", "dual"),
+        (140_000, 5_000, 24 * GIB, "ease", "primal"),
+        (140_000, 60_000, 24 * GIB, "ials", ""),
+        (140_000, 18_000, GIB, "ials", ""),
+    ],
+)
+def test_the_size_decides(users: int, items: int, memory: int, algorithm: str, form: str) -> None:
+    found = plan(users, items, 10 * users, memory_bytes=memory, cores=2)
+    assert (found.algorithm, found.form) == (algorithm, form)
+    assert f"{users:,} users, {items:,} liked items" in found.reason
+    assert found.size_bytes < memory
+
+
+def cut_of(users: int = 100, items: int = 20) -> Cut:
+    """Everybody looks for item 3 and met nothing yet."""
+    return Cut(
+        train=None,  # type: ignore[arg-type]
+        users=np.arange(users),
+        history=csr_array((users, items), dtype=np.float32),
+        weights=csr_array((users, items), dtype=np.float32),
+        targets=tuple(np.array([3], np.int32) for _ in range(users)),
+    )
+
+
+def place_of_three(settings: Any) -> Popularity:
+    """The target stands in this place."""
+    scores = np.arange(20, 0, -1).astype(np.float32)
+    scores[3] = 20.5 - int(settings["place"])
+    return Popularity(scores)
+
+
+def test_what_is_clearly_better_is_chosen() -> None:
+    tuned = tune(place_of_three, {"place": 5}, {"place": (9, 5, 1, 2)}, cut_of(), trials=10, until=1e9, seed=0)
+    assert tuned.settings == {"place": 1}
+    assert "place 1 in place of the default" in tuned.note
+    assert "100 validation users" in tuned.note
+
+
+def test_trials_and_time_are_limits() -> None:
+    ladder = {"place": tuple(range(1, 20))}
+    assert tune(place_of_three, {"place": 5}, ladder, cut_of(), trials=4, until=1e9, seed=0).trials == 4
+    ticks = iter(range(1000))
+    late = tune(
+        place_of_three, {"place": 5}, ladder, cut_of(), trials=99, until=3, seed=0, clock=lambda: float(next(ticks))
+    )
+    assert late.trials < 6
+    gone = tune(place_of_three, {"place": 5}, ladder, cut_of(), trials=99, until=-1, seed=0)
+    assert (gone.trials, gone.settings) == (1, {"place": 5})
+
+
+def test_the_same_seed_tries_the_same() -> None:
+    ladder = {"place": tuple(range(1, 20)), "other": tuple(range(10))}
+    one, two = (
+        tune(place_of_three, {"place": 15, "other": 0}, ladder, cut_of(), trials=8, until=1e9, seed=1) for _ in range(2)
+    )
+    assert one == two
+
+
+def test_a_difference_within_a_standard_error_is_noise() -> None:
+    generator = np.random.default_rng(0)
+    noise = generator.normal(0, 1, 100)
+    noise -= noise.mean()
+    assert not beyond_noise(noise + 0.09)
+    assert beyond_noise(noise + 0.11)
+    assert not beyond_noise(np.array([1.0]))
+
+
+def dataset(folder: Path, family: str = "collaborative") -> tuple[InteractionsDataset, Job]:
+    job = tiny_job(family, folder, {})
+    return prepare_job(job), job
+
+
+@pytest.mark.parametrize("algorithm", ["popularity", "user_knn", "item_knn", "rp3beta", "ease", "ials"])
+def test_every_algorithm_learns_what_was_planted(algorithm: str, tmp_path: Path) -> None:
+    """A user's group likes a quarter of the items: popularity finds those by chance, all others know the group."""
+    from glassworks.tasks.recommendation.evaluation import evaluate
+
+    data, _ = dataset(tmp_path)
+    few = {"factors": 8} if algorithm == "ials" else {}
+    config = CollaborativeConfig.model_validate({"algorithm": algorithm, "tune": False, **few})
+    fitted = fit_collaborative(data, config, MEANS, None, Silent())
+    found = float(evaluate(data.cut, fitted.scorer).users["recall_at_20"].mean())
+    assert found > 0.8 if algorithm != "popularity" else found < 0.7
+    assert algorithm in fitted.notes[0].lower().replace("-", "_")
+
+
+def test_settings_of_the_job_are_not_tuned(tmp_path: Path) -> None:
+    data, _ = dataset(tmp_path)
+    config = CollaborativeConfig(algorithm="ease", regularization=7.0)
+    fitted = fit_collaborative(data, config, MEANS, None, Silent())
+    assert fitted.settings == {"regularization": 7.0}
+    assert len(fitted.notes) == 1
+
+
+def test_what_takes_too_long_is_not_tuned(tmp_path: Path) -> None:
+    data, _ = dataset(tmp_path)
+    fitted = fit_collaborative(data, CollaborativeConfig(), MEANS, 1e-9, Silent())
+    assert fitted.settings == {"regularization": 200.0}
+    assert "not tuned: a fit is estimated to take" in fitted.notes[1]
+
+
+def newcomers(*, informed: bool) -> InteractionsDataset:
+    """Groups like kinds; what is to be found is met by nobody before. Else it is, and the kinds shown say nothing."""
+    generator = np.random.default_rng(1)
+    users, items = 120, 160
+    kind = np.arange(items) % 8
+    shown = kind if informed else generator.permutation(kind)
+    rows = []
+    for user in range(users):
+        own = np.flatnonzero(kind == user % 8)
+        early, late = (own[: len(own) // 2], own[len(own) // 2 :]) if informed else (own, own)
+        rows += [(user, int(i), int(generator.integers(0, 700))) for i in generator.choice(early, 8, replace=False)]
+        rows += [(user, int(i), int(generator.integers(700, 1000))) for i in generator.choice(late, 6, replace=False)]
+    user, item, time = np.array(sorted(rows, key=lambda row: row[2])).T
+    table = polars.DataFrame({"id": range(items), "kind": [[f"kind {each}"] for each in shown]})
+    log = Interactions(
+        source="test",
+        users=polars.Series(range(users)),
+        items=table["id"],
+        user=user.astype(np.int32),
+        item=item.astype(np.int32),
+        time=time,
+        weight=np.ones(len(rows), np.float32),
+        liked=np.ones(len(rows), np.bool_),
+        table=table,
+        columns=ItemColumns(categories=("kind",)),
+        fingerprint="test",
+    )
+    from glassworks.config import DataConfig
+
+    return prepare_interactions(log, DataConfig(source="csv:x", test=0.25))
+
+
+def test_content_counts_where_it_helps_and_not_where_it_says_nothing() -> None:
+    config = HybridConfig(regularization=5.0, factorization=0.0)
+    helps = fit_hybrid(newcomers(informed=True), config, MEANS, None, Silent())
+    assert helps.settings["content"] > 0
+    nothing = fit_hybrid(newcomers(informed=False), config, MEANS, None, Silent())
+    assert nothing.settings["content"] == 0
+
+
+def test_a_hybrid_of_any_algorithm_is_a_blend() -> None:
+    config = HybridConfig(algorithm="item_knn", tune=False, content=0.2)
+    fitted = fit_hybrid(newcomers(informed=True), config, MEANS, None, Silent())
+    assert fitted.scorer.name == "blend"
+    assert fitted.settings["content"] == 0.2
+
+
+def test_content_alone_finds_what_nobody_met() -> None:
+    from glassworks.tasks.recommendation.evaluation import evaluate
+
+    data = newcomers(informed=True)
+    fitted = fit_content(data, ContentConfig(popularity=0.0), MEANS, None, Silent())
+    assert float(evaluate(data.cut, fitted.scorer).users["recall_at_20"].mean()) > 0.9
