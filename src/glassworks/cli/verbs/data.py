@@ -59,22 +59,15 @@ def check(
     For texts also what a leaking split would have pretended, and labels that look wrong: all of them with --json.
     With --user and --item a table is read as interactions.
     """
-    columns = {"text": text, "label": label, "separator": separator, "user": user, "item": item}
-    columns |= {"time": time, "weight": weight}
-    given = {key: value for key, value in columns.items() if value}
+    columns = {"text": text, "label": label, "separator": separator, "user": user, "item": item, "time": time}
+    given = {key: value for key, value in {**columns, "weight": weight}.items() if value}
     data, kind = _data(source, "interactions" if user or item else None)
     data = data.model_copy(update=given if positive is None else {**given, "positive": positive})
     report: Any = _check_texts(data, quick) if kind == "texts" else _CHECKS[kind](data)
     if as_json:
         write_json(report.model_dump(mode="json"))
         return
-    console = stdout()
-    if kind == "interactions":
-        _show_interactions(report, source, console)
-        return
-    _show(report, source, console)
-    if kind == "texts":
-        _show_texts(report, console)
+    _SHOWN_AS[kind](report, source, stdout())
 
 
 def _data(source: str, wanted: Kind | None) -> tuple[DataConfig, Kind]:
@@ -146,9 +139,10 @@ def _show_interactions(report: InteractionsReport, source: str, console: Console
         console.print(f"  - {finding}", markup=False)
 
 
-def _show_texts(report: TextReport, console: Console) -> None:
+def _show_texts(report: TextReport, source: str, console: Console) -> None:
     from rich.markup import escape
 
+    _show(report, source, console)
     table("lengths", ("quantile", "characters"), [(k, f"{v:,}") for k, v in report.lengths.items()], console)
     splits = (("the product's own", report.honest_split), ("random, with copies", report.random_split))
     rows = [(name, measured(value), f"{value.examples:,}") for name, value in splits if value]
@@ -163,6 +157,13 @@ def _show_texts(report: TextReport, console: Console) -> None:
             for c in first
         ]
         table(title, head, found, console)
+
+
+_SHOWN_AS: Mapping[str, Callable[[Any, str, Console], None]] = {
+    "pictures": _show,
+    "texts": _show_texts,
+    "interactions": _show_interactions,
+}
 
 
 def register(program: typer.Typer) -> None:
