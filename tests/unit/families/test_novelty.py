@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from glassworks.catalog import get
 from glassworks.config import Job, OptimizationConfig
-from glassworks.contracts import Family
+from glassworks.contracts import Exporter, Family
 from glassworks.errors import ConfigError
 from glassworks.families.convnet import settings
 from glassworks.families.convnet.novelty import Novelty, thresholds
@@ -99,3 +101,12 @@ def test_a_share_that_makes_no_sense_is_refused(share: float, tmp_path: Path) ->
     job = get(Family, "convnet").tiny(tmp_path).model_copy(update={"model": {"novelty": share}})
     with pytest.raises(ConfigError, match=r"model\.novelty"):
         settings(job)
+
+
+def test_models_that_tell_novelty_leave_as_others_do(made: Release, tmp_path: Path) -> None:
+    for name in ("onnx", "edge"):
+        get(Exporter, name).export(made.bundle.folder, tmp_path / name)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "edge" / "run.py", "selftest"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -26,6 +26,7 @@ class EdgeExporter(Exporter):
     """Writes `run.py` with the graphs, sample requests, a page in English and Chinese, and what to install."""
 
     name: ClassVar[str] = "edge"
+    needs: ClassVar[tuple[str, ...]] = ("onnx",)
 
     def export(self, bundle: Path, folder: Path) -> tuple[Path, ...]:
         """Write into `folder`: new, empty, or made by this exporter before.
