@@ -18,16 +18,16 @@ def fit_factors(
     from scipy.sparse import csr_matrix
     from threadpoolctl import threadpool_limits
 
-    model = AlternatingLeastSquares(
-        factors=factors,
-        alpha=alpha,
-        regularization=regularization,
-        iterations=iterations,
-        random_state=seed,
-        num_threads=threads,
-    )
     # The library has threads of its own, and a BLAS with as many again would only be in their way.
     with threadpool_limits(1, "blas"):
+        model = AlternatingLeastSquares(
+            factors=factors,
+            alpha=alpha,
+            regularization=regularization,
+            iterations=iterations,
+            random_state=seed,
+            num_threads=threads,
+        )
         model.fit(csr_matrix(likes), show_progress=False)
         found = np.ascontiguousarray(model.item_factors, np.float32)
         gram = found.astype(np.float64).T @ found.astype(np.float64)
