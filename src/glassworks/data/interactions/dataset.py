@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from glassworks.config import DataConfig, Job
 
 ASKED = 20
-_MOST_ASKED, _CALIBRATION = 10_000, 512
+_MOST_ASKED, _CALIBRATION, _FOLDS = 5_000, 512, 4
 _COLUMNS = ("user", "item", "time", "weight", "positive", "separator")
 
 
 @dataclass(frozen=True, kw_only=True)
 class InteractionsDataset(Dataset):
     """`cut` is what the model learns from and the test users; `held` has targets that it does not learn from either, of
-    earlier; settings are chosen on `tuning`, whose training part is earlier still where time cuts. `log` is all."""
+    earlier; settings are chosen on `tuning`, whose training parts are earlier still where time cuts. `log` is all."""
 
     log: Interactions
     cut: Cut
     held: Cut
-    tuning: Cut
+    tuning: tuple[Cut, ...]
     protocol: str
 
     @property
@@ -46,11 +46,11 @@ def prepare_job(job: Job) -> InteractionsDataset:
 
 
 def prepare_interactions(log: Interactions, data: DataConfig) -> InteractionsDataset:
-    """The log cut by the job's protocol; at most 10,000 users are asked in each part."""
+    """The log cut by the job's protocol; at most 5,000 users are asked in each part."""
     protocol = data.protocol
     if protocol == "auto":
         protocol = "strong_generalization" if log.time is None else "temporal"
-    cut, held, tuning = (_narrowed(each, data.seed) for each in _CUTS[protocol](log, data))
+    cut, held, *tuning = (_narrowed(each, data.seed) for each in _CUTS[protocol](log, data))
     few = (f"only {len(cut):,} users are asked in the test split: below {FEW_USERS} most differences are noise",)
     return InteractionsDataset(
         name=log.source,
@@ -65,7 +65,7 @@ def prepare_interactions(log: Interactions, data: DataConfig) -> InteractionsDat
         log=log,
         cut=cut,
         held=held,
-        tuning=tuning,
+        tuning=tuple(tuning),
         protocol=protocol,
     )
 
@@ -113,19 +113,19 @@ def _narrowed(cut: Cut, seed: int) -> Cut:
     return protocols.narrowed(cut, np.sort(rows))
 
 
-def _temporal(log: Interactions, data: DataConfig) -> tuple[Cut, Cut, Cut]:
+def _temporal(log: Interactions, data: DataConfig) -> tuple[Cut, ...]:
     share = 1 - data.test
     cut = protocols.temporal(log, share)
     return cut, protocols.temporal(log, share, window=1), protocols.temporal(log, share, upto=share)
 
 
-def _leave_last_out(log: Interactions, data: DataConfig) -> tuple[Cut, Cut, Cut]:
+def _leave_last_out(log: Interactions, data: DataConfig) -> tuple[Cut, ...]:
     """The model learns nothing from the last but one either."""
     held = protocols.leave_last_out(log, back=1)
     return replace(protocols.leave_last_out(log), train=held.train), held, held
 
 
-def _strong(log: Interactions, data: DataConfig) -> tuple[Cut, Cut, Cut]:
+def _strong(log: Interactions, data: DataConfig) -> tuple[Cut, ...]:
     order: NDArray[np.int64] = np.random.default_rng(data.seed).permutation(log.shape[0])
     test = max(1, round(data.test * len(order)))
     held = max(1, round(data.validation * len(order)))
@@ -134,10 +134,16 @@ def _strong(log: Interactions, data: DataConfig) -> tuple[Cut, Cut, Cut]:
     known = replace(both, train=log.part(~np.isin(log.user, order[: test + held])))
     parts = [np.flatnonzero(np.isin(known.users, users)) for users in (first, second)]
     cut, other = (protocols.some(protocols.narrowed(known, rows)) for rows in parts)
-    return cut, other, other
+    return cut, other, *folds(cut.train, data.seed)
 
 
-def _strict_temporal(log: Interactions, data: DataConfig) -> tuple[Cut, Cut, Cut]:
+def folds(train: Interactions, seed: int) -> list[Cut]:
+    """Each user of `train` held out once: a validation with as many users as can be had."""
+    users = np.random.default_rng(seed).permutation(np.unique(train.user))
+    return [protocols.strong_generalization(train, users[fold::_FOLDS], seed) for fold in range(_FOLDS)]
+
+
+def _strict_temporal(log: Interactions, data: DataConfig) -> tuple[Cut, ...]:
     share = 1 - data.test
     earlier = protocols.temporal(log, share, upto=share)
     return protocols.strict_temporal(log, share), earlier, earlier

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from glassworks.data.interactions.collection import Interactions, Sparse, sparse_rows
 from glassworks.data.interactions.protocols import Cut
-from glassworks.tasks.recommendation.evaluation import Ranked, evaluate, evaluate_scores
+from glassworks.tasks.recommendation.evaluation import Ranked, evaluate, evaluate_scores, largest
 from glassworks.tasks.recommendation.scoring.popularity import Popularity
 
 _NEIGHBORS = 10
@@ -39,7 +39,7 @@ def _mean_rows(
     similar = np.asarray((histories @ pivot.T).toarray(), np.float64)
     similar /= np.maximum(lengths * own[:, None], 1e-30)
     similar[np.arange(len(users)), users] = -1
-    nearest = np.argsort(-similar, axis=1, kind="stable")[:, :_NEIGHBORS]
+    nearest = largest(similar, _NEIGHBORS)
     found = np.asarray([pivot[rows].sum(axis=0) for rows in nearest], np.float32)
     return np.asarray(found / nearest.shape[1], np.float32)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,11 @@ def rank(scores: NDArray[np.float32], seen: Sparse, count: int) -> NDArray[np.in
     """The `count` best items of each row that are no entry of `seen`; of equal scores the first item. N x count."""
     scores = scores.astype(np.float32, copy=True)
     scores[np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr)), seen.indices] = -np.inf
+    return largest(scores, count)
+
+
+def largest(scores: NDArray[np.floating[Any]], count: int) -> NDArray[np.int64]:
+    """The places of the `count` largest values of each row, the largest first; of equal ones the first."""
     count = min(count, scores.shape[1])
     least = -np.partition(-scores, count - 1, axis=1)[:, count - 1]
     found = np.empty((len(scores), count), np.int64)
@@ -73,7 +78,7 @@ def _liked(history: Sparse) -> Sparse:
 
 def evaluate_scores(cut: Cut, scores: Callable[[slice], NDArray[np.float32]]) -> Ranked:
     """The same for any function from some of the users to scores (N I)."""
-    step = max(1, _CELLS // max(cut.history.shape[1], 1))
+    step = max(1, _CELLS // max(*cut.train.shape, 1))
     parts = [slice(begin, begin + step) for begin in range(0, len(cut), step)]
     lists = np.concatenate([rank(scores(part), cut.history[part], K_RECALL) for part in parts])
     hits = np.stack([np.isin(row, wanted) for row, wanted in zip(lists, cut.targets, strict=True)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from glassworks.tasks.recommendation.scoring import Scorer, Sparse
 from glassworks.training.recommendation.algorithms import ALGORITHMS, Means, Settings
 from glassworks.training.recommendation.planner import Plan, memory_of_machine, plan
 from glassworks.training.recommendation.settings import CollaborativeConfig
-from glassworks.training.recommendation.tuning import tune
+from glassworks.training.recommendation.tuning import Held, tune
 
 BUDGET_S = 30.0
 _MOST_ASKED = 2000
@@ -35,10 +35,11 @@ class Fitted:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One round of tuning: what is tried, and what a try is made with."""
+    """One round of tuning: what is tried, and by how many standard errors it must be better than what was."""
 
     ladder: Mapping[str, tuple[Any, ...]]
     name: str
+    errors: float = 1.0
 
 
 Maker = Callable[[Sparse], Callable[[Settings], Scorer]]
@@ -121,7 +122,7 @@ def fit_in_stages(
 
 
 def _tuned(
-    tuning: Cut,
+    tuning: Sequence[Cut],
     maker: Maker,
     settings: Settings,
     stages: tuple[Stage, ...],
@@ -131,12 +132,12 @@ def _tuned(
     progress: Progress,
 ) -> tuple[Settings, list[str]]:
     notes = []
-    began, cut = time.monotonic(), _asked(tuning, seed)
-    make = maker(likes_of(cut.train))
+    began = time.monotonic()
+    held = [Held(cut=_asked(cut, seed), make=maker(likes_of(cut.train))) for cut in tuning]
     for number, stage in enumerate(stages, 1):
         progress.start(stage.name)
         until = began + budget_s * number / len(stages)
-        tuned = tune(make, settings, stage.ladder, cut, trials=trials, until=until, seed=seed)
+        tuned = tune(held, settings, stage.ladder, trials=trials, until=until, seed=seed, errors=stage.errors)
         settings = tuned.settings
         notes.append(f"{stage.name}: {tuned.note}")
         progress.finish(tuned.note)

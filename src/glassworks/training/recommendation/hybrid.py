@@ -20,6 +20,8 @@ from glassworks.training.recommendation.fitting import Fitted, Stage, fit_in_sta
 from glassworks.training.recommendation.planner import Plan
 from glassworks.training.recommendation.settings import ContentConfig, HybridConfig
 
+_ERRORS = {"factorization": 2.0}
+"""A whole further model must earn its keep: it is fitted, kept and computed beside the other one."""
 _STACKED = 1000
 """Most features that stand under the users of EASE: each costs as much as a user."""
 
@@ -51,7 +53,7 @@ def fit_hybrid(
     left = [
         (name, {key: values for key, values in ladder.items() if given.get(key) is None}) for name, ladder in ladders
     ]
-    stages = tuple(Stage(ladder=ladder, name=name) for name, ladder in left if ladder)
+    stages = tuple(Stage(ladder=ladder, name=name, errors=_ERRORS.get(name, 1.0)) for name, ladder in left if ladder)
     found = fit_in_stages(dataset, maker, default, stages, config, means, budget_s, chosen.seconds, progress)
     return Fitted(scorer=found.scorer, settings=found.settings, notes=(chosen.reason, *found.notes))
 

@@ -34,36 +34,49 @@ class Tuned:
     note: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """Users to validate with, and how a scorer is made that learned nothing of what they look for."""
+
+    cut: Cut
+    make: Callable[[Settings], Scorer]
+
+
 def tune(
-    make: Callable[[Settings], Scorer],
+    trials_on: Sequence[Held],
     default: Settings,
     ladder: Ladder,
-    cut: Cut,
     *,
     trials: int,
     until: float,
     seed: int,
+    errors: float = 1.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> Tuned:
-    """Try settings of the `ladder` on the validation users of `cut`, at most `trials` and not beyond the time `until`.
+    """Try settings of the `ladder` on validation users, at most `trials` and not beyond the time `until`.
 
-    The default stays unless another one is better by more than one standard error of the paired difference (the rule of
-    Breiman et al. 1984, section 3.4.3): the fewer users, the more it takes. Raises MissingLibrary.
+    The default stays unless another one is better by more than `errors` standard errors of the paired difference (the
+    rule of Breiman et al. 1984, section 3.4.3): the fewer users, the more it takes. Raises MissingLibrary.
     """
     require(("optuna",), "tuning", extra="recommend")
-    tried: list[tuple[Settings, NDArray[np.float64]]] = [(dict(default), evaluate(cut, make(default)).users[METRIC])]
+    tried: list[tuple[Settings, NDArray[np.float64]]] = [(dict(default), _values(trials_on, default))]
 
     def objective(trial: Any) -> float:
         settings = {**default, **{name: trial.suggest_categorical(name, list(of)) for name, of in ladder.items()}}
         if (known := next((values for other, values in tried if other == settings), None)) is None:
-            known = evaluate(cut, make(settings)).users[METRIC]
+            known = _values(trials_on, settings)
             tried.append((settings, known))
         return float(known.mean())
 
     if trials > 1 and clock() < until:
         stop = _stop(lambda longest: len(tried) >= trials or clock() + longest > until)
         _study(ladder, seed).optimize(objective, n_trials=4 * trials, callbacks=[stop])
-    return _chosen(tried)
+    return _chosen(tried, errors)
+
+
+def _values(trials_on: Sequence[Held], settings: Settings) -> NDArray[np.float64]:
+    """The metric of every validation user."""
+    return np.concatenate([evaluate(held.cut, held.make(settings)).users[METRIC] for held in trials_on])
 
 
 def _stop(enough: Callable[[float], bool]) -> Callable[[Any, Any], None]:
@@ -88,10 +101,10 @@ def _study(ladder: Ladder, seed: int) -> Any:
     return optuna.create_study(direction="maximize", sampler=sampler)
 
 
-def _chosen(tried: Sequence[tuple[Settings, NDArray[np.float64]]]) -> Tuned:
+def _chosen(tried: Sequence[tuple[Settings, NDArray[np.float64]]], errors: float) -> Tuned:
     default, first = tried[0]
     best, values = max(
-        ((settings, values) for settings, values in tried[1:] if beyond_noise(values - first)),
+        ((settings, values) for settings, values in tried[1:] if beyond_noise(values - first, errors)),
         key=lambda each: float(each[1].mean()),
         default=tried[0],
     )
@@ -101,7 +114,7 @@ def _chosen(tried: Sequence[tuple[Settings, NDArray[np.float64]]]) -> Tuned:
     return Tuned(settings=best, value=float(values.mean()), trials=len(tried), note=note)
 
 
-def beyond_noise(differences: NDArray[np.float64]) -> bool:
-    """Whether the mean of paired differences is above one standard error."""
+def beyond_noise(differences: NDArray[np.float64], errors: float = 1.0) -> bool:
+    """Whether the mean of paired differences is above so many standard errors."""
     count = len(differences)
-    return count > 1 and float(differences.mean()) > float(differences.std(ddof=1)) / math.sqrt(count)
+    return count > 1 and float(differences.mean()) > errors * float(differences.std(ddof=1)) / math.sqrt(count)

@@ -22,7 +22,7 @@ from glassworks.training.recommendation.fitting import fit_collaborative
 from glassworks.training.recommendation.hybrid import fit_content, fit_hybrid
 from glassworks.training.recommendation.planner import plan
 from glassworks.training.recommendation.settings import CollaborativeConfig, ContentConfig, HybridConfig
-from glassworks.training.recommendation.tuning import beyond_noise, tune
+from glassworks.training.recommendation.tuning import Held, beyond_noise, tune
 
 GIB = 2**30
 MEANS = Means(seed=0, threads=1)
@@ -44,15 +44,34 @@ def test_the_size_decides(users: int, items: int, memory: int, algorithm: str, f
     assert found.size_bytes < memory
 
 
-def cut_of(users: int = 100, items: int = 20) -> Cut:
+def log_of(rows: Any, users: int, items: int, kinds: list[list[str]] | None = None) -> Interactions:
+    """Of rows (user, item, time)."""
+    user, item, time = rows.T
+    return Interactions(
+        source="test",
+        users=polars.Series(range(users)),
+        items=polars.Series(range(items)),
+        user=user.astype(np.int32),
+        item=item.astype(np.int32),
+        time=time,
+        weight=np.ones(len(rows), np.float32),
+        liked=np.ones(len(rows), np.bool_),
+        table=polars.DataFrame({"id": range(items), "kind": kinds or [[]] * items}),
+        columns=ItemColumns(categories=("kind",)),
+        fingerprint="test",
+    )
+
+
+def held(users: int = 100, items: int = 20) -> list[Held]:
     """Everybody looks for item 3 and met nothing yet."""
-    return Cut(
-        train=None,  # type: ignore[arg-type]
+    cut = Cut(
+        train=log_of(np.zeros((0, 3), np.int64), users, items),
         users=np.arange(users),
         history=csr_array((users, items), dtype=np.float32),
         weights=csr_array((users, items), dtype=np.float32),
         targets=tuple(np.array([3], np.int32) for _ in range(users)),
     )
+    return [Held(cut=cut, make=place_of_three)]
 
 
 def place_of_three(settings: Any) -> Popularity:
@@ -63,7 +82,7 @@ def place_of_three(settings: Any) -> Popularity:
 
 
 def test_what_is_clearly_better_is_chosen() -> None:
-    tuned = tune(place_of_three, {"place": 5}, {"place": (9, 5, 1, 2)}, cut_of(), trials=10, until=1e9, seed=0)
+    tuned = tune(held(), {"place": 5}, {"place": (9, 5, 1, 2)}, trials=10, until=1e9, seed=0)
     assert tuned.settings == {"place": 1}
     assert "place 1 in place of the default" in tuned.note
     assert "100 validation users" in tuned.note
@@ -71,21 +90,17 @@ def test_what_is_clearly_better_is_chosen() -> None:
 
 def test_trials_and_time_are_limits() -> None:
     ladder = {"place": tuple(range(1, 20))}
-    assert tune(place_of_three, {"place": 5}, ladder, cut_of(), trials=4, until=1e9, seed=0).trials == 4
+    assert tune(held(), {"place": 5}, ladder, trials=4, until=1e9, seed=0).trials == 4
     ticks = iter(range(1000))
-    late = tune(
-        place_of_three, {"place": 5}, ladder, cut_of(), trials=99, until=3, seed=0, clock=lambda: float(next(ticks))
-    )
+    late = tune(held(), {"place": 5}, ladder, trials=99, until=3, seed=0, clock=lambda: float(next(ticks)))
     assert late.trials < 6
-    gone = tune(place_of_three, {"place": 5}, ladder, cut_of(), trials=99, until=-1, seed=0)
+    gone = tune(held(), {"place": 5}, ladder, trials=99, until=-1, seed=0)
     assert (gone.trials, gone.settings) == (1, {"place": 5})
 
 
 def test_the_same_seed_tries_the_same() -> None:
     ladder = {"place": tuple(range(1, 20)), "other": tuple(range(10))}
-    one, two = (
-        tune(place_of_three, {"place": 15, "other": 0}, ladder, cut_of(), trials=8, until=1e9, seed=1) for _ in range(2)
-    )
+    one, two = (tune(held(), {"place": 15, "other": 0}, ladder, trials=8, until=1e9, seed=1) for _ in range(2))
     assert one == two
 
 
@@ -144,21 +159,7 @@ def newcomers(*, informed: bool) -> InteractionsDataset:
         early, late = (own[: len(own) // 2], own[len(own) // 2 :]) if informed else (own, own)
         rows += [(user, int(i), int(generator.integers(0, 700))) for i in generator.choice(early, 8, replace=False)]
         rows += [(user, int(i), int(generator.integers(700, 1000))) for i in generator.choice(late, 6, replace=False)]
-    user, item, time = np.array(sorted(rows, key=lambda row: row[2])).T
-    table = polars.DataFrame({"id": range(items), "kind": [[f"kind {each}"] for each in shown]})
-    log = Interactions(
-        source="test",
-        users=polars.Series(range(users)),
-        items=table["id"],
-        user=user.astype(np.int32),
-        item=item.astype(np.int32),
-        time=time,
-        weight=np.ones(len(rows), np.float32),
-        liked=np.ones(len(rows), np.bool_),
-        table=table,
-        columns=ItemColumns(categories=("kind",)),
-        fingerprint="test",
-    )
+    log = log_of(np.array(sorted(rows, key=lambda row: row[2])), users, items, [[f"kind {each}"] for each in shown])
     from glassworks.config import DataConfig
 
     return prepare_interactions(log, DataConfig(source="csv:x", test=0.25))
