@@ -169,7 +169,7 @@ def dataset(log: Interactions, cut: Cut, tuning: list[Cut]) -> InteractionsDatas
 
 def both_forms(log: Interactions, python: str) -> tuple[dict[str, Any], list[Row]]:
     """Times are medians of five fits; ours and those of the peer take turns."""
-    likes = likes_of(protocols.leave_last_out(log).train)
+    likes = likes_of(protocols.leave_last_out(log).train.met())
     active = np.flatnonzero(likes.sum(axis=0))
     chosen_likes = likes[:, active]
     ours, answered, peer = [], [], []

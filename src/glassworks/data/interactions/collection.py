@@ -90,11 +90,11 @@ def sparse_rows(
     """A matrix with sorted columns; explicit zeros stay, and of a pair that stands twice the last one counts."""
     from scipy.sparse import csr_array
 
-    order = np.lexsort((np.arange(len(row)), column, row))
+    pair = row.astype(np.int64) * shape[1] + column
+    order = np.argsort(pair, kind="stable")
+    pair = pair[order]
+    order = order[np.append(pair[1:] != pair[:-1], True)] if len(pair) else order
     row, column, value = row[order], column[order], value[order]
-    last = np.ones(len(row), np.bool_)
-    last[:-1] = (row[1:] != row[:-1]) | (column[1:] != column[:-1])
-    row, column, value = row[last], column[last], value[last]
     begins = np.zeros(shape[0] + 1, np.int64)
     np.cumsum(np.bincount(row, minlength=shape[0]), out=begins[1:])
     narrow = begins.astype(np.int32) if len(row) < 2**31 else begins

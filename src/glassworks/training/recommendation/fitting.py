@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from glassworks.contracts import Progress
-from glassworks.data.interactions.collection import Interactions
 from glassworks.data.interactions.dataset import InteractionsDataset
 from glassworks.data.interactions.protocols import Cut, narrowed
 from glassworks.tasks.recommendation.scoring import Scorer, Sparse
@@ -43,18 +42,25 @@ class Stage:
 
 
 Maker = Callable[[Sparse], Callable[[Settings], Scorer]]
-"""From likes (U I) to a function from settings to a scorer; what settings share is fitted once."""
+"""From who met what (U I, as `Interactions.met`) to a function from settings to a scorer; what settings share is
+fitted once."""
+MET: Mapping[str, tuple[Any, ...]] = {"met": (0.0, 0.25, 0.5)}
+"""What was met and not liked still says something: those who rate a film 3 chose to see it."""
+CLEARLY = 2.0
+"""Standard errors that it takes to change what a model is made of, and not only its penalty."""
 
 
-def likes_of(log: Interactions) -> Sparse:
-    """U I of those users who like something."""
-    found = log.likes()
+def likes_of(met: Sparse, weight: float = 0.0) -> Sparse:
+    """U I of those users who like something: 1, and `weight` for what was met and not liked."""
+    found = met.copy()
+    found.data = np.where(met.data > 0, np.float32(1), np.float32(weight))
+    found.eliminate_zeros()
     return found[np.flatnonzero(np.diff(found.indptr))]
 
 
 def plan_for(dataset: InteractionsDataset, config: CollaborativeConfig, threads: int) -> Plan:
     """The algorithm that the job names, or the one that its size allows."""
-    likes = likes_of(dataset.cut.train)
+    likes = likes_of(dataset.cut.train.met())
     memory = int(config.memory_gb * 2**30) if config.memory_gb else memory_of_machine()
     found = plan(
         likes.shape[0],
@@ -86,13 +92,23 @@ def fit_collaborative(
     given = {name: getattr(config, name, None) for name in algorithm.default}
     default = {**algorithm.default, **{name: value for name, value in given.items() if value is not None}}
     ladder = {name: values for name, values in algorithm.ladder.items() if given.get(name) is None}
-    stages = (Stage(ladder=ladder, name="tune"),) if ladder else ()
+    stages = [Stage(ladder=ladder, name="tune")] if ladder else []
+    if chosen.algorithm == "ease":
+        default["met"] = config.met or 0.0
+        stages += met_stage(dataset, config)
 
-    def maker(likes: Sparse) -> Callable[[Settings], Scorer]:
-        return lambda settings: algorithm.fit(likes, settings, means)
+    def maker(met: Sparse) -> Callable[[Settings], Scorer]:
+        return lambda settings: algorithm.fit(likes_of(met, settings.get("met", 0.0)), settings, means)
 
-    found = fit_in_stages(dataset, maker, default, stages, config, means, budget_s, chosen.seconds, progress)
+    found = fit_in_stages(dataset, maker, default, tuple(stages), config, means, budget_s, chosen.seconds, progress)
     return Fitted(scorer=found.scorer, settings=found.settings, notes=(chosen.reason, *found.notes))
+
+
+def met_stage(dataset: InteractionsDataset, config: CollaborativeConfig) -> list[Stage]:
+    """Where anything was met and not liked, and the job does not say what it weighs."""
+    if config.met is not None or dataset.cut.train.liked.all():
+        return []
+    return [Stage(ladder=MET, name="met", errors=CLEARLY)]
 
 
 def fit_in_stages(
@@ -116,7 +132,7 @@ def fit_in_stages(
     elif stages and config.tune:
         notes.append(f"not tuned: a fit is estimated to take {fit_s:,.0f} s, the budget is {budget:,.0f} s")
     progress.start("fit")
-    scorer = maker(likes_of(dataset.cut.train))(settings)
+    scorer = maker(dataset.cut.train.met())(settings)
     progress.finish(", ".join(f"{name} {value}" for name, value in settings.items()))
     return Fitted(scorer=scorer, settings=settings, notes=tuple(notes))
 
@@ -133,7 +149,7 @@ def _tuned(
 ) -> tuple[Settings, list[str]]:
     notes = []
     began = time.monotonic()
-    held = [Held(cut=_asked(cut, seed), make=maker(likes_of(cut.train))) for cut in tuning]
+    held = [Held(cut=_asked(cut, seed), make=maker(cut.train.met())) for cut in tuning]
     for number, stage in enumerate(stages, 1):
         progress.start(stage.name)
         until = began + budget_s * number / len(stages)

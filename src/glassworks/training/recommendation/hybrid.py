@@ -16,11 +16,19 @@ from glassworks.tasks.recommendation.scoring.popularity import Popularity
 from glassworks.training.recommendation.algorithms import ALGORITHMS, IALS, Means, Settings, fit_ials
 from glassworks.training.recommendation.ease import fit_dual, fit_primal
 from glassworks.training.recommendation.features import Features, item_features
-from glassworks.training.recommendation.fitting import Fitted, Stage, fit_in_stages, plan_for
+from glassworks.training.recommendation.fitting import (
+    CLEARLY,
+    Fitted,
+    Stage,
+    fit_in_stages,
+    likes_of,
+    met_stage,
+    plan_for,
+)
 from glassworks.training.recommendation.planner import Plan
 from glassworks.training.recommendation.settings import ContentConfig, HybridConfig
 
-_ERRORS = {"factorization": 2.0}
+_ERRORS = {"met": CLEARLY, "factorization": CLEARLY}
 """A whole further model must earn its keep: it is fitted, kept and computed beside the other one."""
 _STACKED = 1000
 """Most features that stand under the users of EASE: each costs as much as a user."""
@@ -31,19 +39,21 @@ def fit_hybrid(
 ) -> Fitted:
     """EASE learns from features as from further users; any other algorithm is blended with content.
 
-    First the algorithm's own settings are tuned, then the part of content, then that of iALS beside EASE.
+    First the algorithm's own settings are tuned, then the part of content, then what counts beside
+    likes, then the part of iALS beside EASE.
     """
     features = item_features(dataset.log, config.words, titles=config.titles)
     progress.start("plan")
     chosen = plan_for(dataset, config, means.threads)
     progress.finish(chosen.reason)
     own = ALGORITHMS[chosen.algorithm]
-    given = {name: getattr(config, name, None) for name in (*own.default, "content", "factorization")}
+    given = {name: getattr(config, name, None) for name in (*own.default, "content", "factorization", "met")}
     default: dict[str, Any] = {**own.default, "content": 0.0}
     ladders: list[tuple[str, dict[str, tuple[Any, ...]]]] = [("tune", dict(own.ladder))]
     if chosen.algorithm == "ease":
-        default["factorization"] = 0.0
+        default |= {"factorization": 0.0, "met": 0.0}
         ladders.append(("content", {"content": (0.0, 0.3, 1.0, 3.0, 10.0)}))
+        ladders += [("met", dict(each.ladder)) for each in met_stage(dataset, config)]
         ladders.append(("factorization", {"factorization": (0.0, 0.15, 0.3, 0.5)}))
         maker = _stacked(features, chosen, means)
     else:
@@ -63,11 +73,12 @@ def _stacked(features: Features, chosen: Plan, means: Means) -> Callable[[Sparse
 
     rows, names = _commonest(features)
 
-    def maker(likes: Sparse) -> Callable[[Settings], Scorer]:
+    def maker(met: Sparse) -> Callable[[Settings], Scorer]:
         others: list[Scorer] = []
 
         def make(settings: Settings) -> Scorer:
             regularization, part = float(settings["regularization"]), float(settings["factorization"])
+            likes = likes_of(met, settings["met"])
             below: Sparse | None = None
             named: tuple[str, ...] = ()
             if settings["content"]:
@@ -80,7 +91,7 @@ def _stacked(features: Features, chosen: Plan, means: Means) -> Callable[[Sparse
             if not part:
                 return ease
             if not others:
-                others.append(fit_ials(likes, IALS, means))
+                others.append(fit_ials(likes_of(met), IALS, means))
             return Blend([(ease, 1 - part), (others[0], part)])
 
         return make
@@ -100,7 +111,8 @@ def _commonest(features: Features) -> tuple[Sparse, tuple[str, ...]]:
 def _blended(features: Features, chosen: Plan, means: Means) -> Callable[[Sparse], Callable[[Settings], Scorer]]:
     content = Content(features.rows, features.names)
 
-    def maker(likes: Sparse) -> Callable[[Settings], Scorer]:
+    def maker(met: Sparse) -> Callable[[Settings], Scorer]:
+        likes = likes_of(met)
         fitted: dict[tuple[Any, ...], Scorer] = {}
 
         def make(settings: Settings) -> Scorer:
@@ -123,8 +135,8 @@ def fit_content(
     features = item_features(dataset.log, config.words, titles=config.titles)
     content = Content(features.rows, features.names)
 
-    def maker(likes: Sparse) -> Callable[[Settings], Scorer]:
-        popular = Popularity(np.log1p(np.asarray(likes.sum(axis=0), np.float32).ravel()))
+    def maker(met: Sparse) -> Callable[[Settings], Scorer]:
+        popular = Popularity(np.log1p(np.asarray(met.sum(axis=0), np.float32).ravel()))
 
         def make(settings: Settings) -> Scorer:
             part = float(settings["popularity"])

@@ -34,6 +34,8 @@ class CollaborativeConfig(Record):
     """iALS: rounds."""
     beta: float | None = Field(default=None, ge=0)
     """RP3beta: how far popular items are held back."""
+    met: float | None = Field(default=None, ge=0, le=1)
+    """EASE: what an item counts that was met and not liked, where a like counts 1."""
     memory_gb: float | None = Field(default=None, gt=0)
     """Memory to plan with; left out, that of the machine."""
 

@@ -134,16 +134,16 @@ def test_every_algorithm_learns_what_was_planted(algorithm: str, tmp_path: Path)
 
 def test_settings_of_the_job_are_not_tuned(tmp_path: Path) -> None:
     data, _ = dataset(tmp_path)
-    config = CollaborativeConfig(algorithm="ease", regularization=7.0)
+    config = CollaborativeConfig(algorithm="ease", regularization=7.0, met=0.0)
     fitted = fit_collaborative(data, config, MEANS, None, Silent())
-    assert fitted.settings == {"regularization": 7.0}
+    assert fitted.settings == {"regularization": 7.0, "met": 0.0}
     assert len(fitted.notes) == 1
 
 
 def test_what_takes_too_long_is_not_tuned(tmp_path: Path) -> None:
     data, _ = dataset(tmp_path)
     fitted = fit_collaborative(data, CollaborativeConfig(), MEANS, 1e-9, Silent())
-    assert fitted.settings == {"regularization": 200.0}
+    assert fitted.settings == {"regularization": 200.0, "met": 0.0}
     assert "not tuned: a fit is estimated to take" in fitted.notes[1]
 
 
