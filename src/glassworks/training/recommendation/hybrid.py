@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,6 @@ from glassworks.training.recommendation.fitting import (
 from glassworks.training.recommendation.planner import Plan
 from glassworks.training.recommendation.settings import ContentConfig, HybridConfig
 
-_ERRORS = {"met": CLEARLY, "factorization": CLEARLY}
-"""A whole further model must earn its keep: it is fitted, kept and computed beside the other one."""
 _STACKED = 1000
 """Most features that stand under the users of EASE: each costs as much as a user."""
 
@@ -39,33 +38,41 @@ def fit_hybrid(
 ) -> Fitted:
     """EASE learns from features as from further users; any other algorithm is blended with content.
 
-    First the algorithm's own settings are tuned, then the part of content, then what counts beside
-    likes, then the part of iALS beside EASE.
+    First the algorithm's own settings are tuned, then the part of content, then what counts beside likes, then the part
+    of iALS beside EASE.
     """
     features = item_features(dataset.log, config.words, titles=config.titles)
     progress.start("plan")
     chosen = plan_for(dataset, config, means.threads)
     progress.finish(chosen.reason)
-    own = ALGORITHMS[chosen.algorithm]
-    given = {name: getattr(config, name, None) for name in (*own.default, "content", "factorization", "met")}
-    default: dict[str, Any] = {**own.default, "content": 0.0}
-    ladders: list[tuple[str, dict[str, tuple[Any, ...]]]] = [("tune", dict(own.ladder))]
-    if chosen.algorithm == "ease":
-        default |= {"factorization": 0.0, "met": 0.0}
-        ladders.append(("content", {"content": (0.0, 0.3, 1.0, 3.0, 10.0)}))
-        ladders += [("met", dict(each.ladder)) for each in met_stage(dataset, config)]
-        ladders.append(("factorization", {"factorization": (0.0, 0.15, 0.3, 0.5)}))
-        maker = _stacked(features, chosen, means)
-    else:
-        ladders.append(("content", {"content": (0.0, 0.05, 0.1, 0.2, 0.4)}))
-        maker = _blended(features, chosen, means)
-    default |= {name: value for name, value in given.items() if value is not None and name in default}
-    left = [
-        (name, {key: values for key, values in ladder.items() if given.get(key) is None}) for name, ladder in ladders
-    ]
-    stages = tuple(Stage(ladder=ladder, name=name, errors=_ERRORS.get(name, 1.0)) for name, ladder in left if ladder)
+    maker = (_stacked if chosen.algorithm == "ease" else _blended)(features, chosen, means)
+    default, stages = _stages(dataset, config, chosen)
     found = fit_in_stages(dataset, maker, default, stages, config, means, budget_s, chosen.seconds, progress)
     return Fitted(scorer=found.scorer, settings=found.settings, notes=(chosen.reason, *found.notes))
+
+
+def _stages(
+    dataset: InteractionsDataset, config: HybridConfig, chosen: Plan
+) -> tuple[dict[str, Any], tuple[Stage, ...]]:
+    """What the job says or else a sane value, and what is tried of the rest."""
+    own = ALGORITHMS[chosen.algorithm]
+    default: dict[str, Any] = {**own.default, "content": 0.0}
+    stages = [Stage(ladder=own.ladder, name="tune")]
+    if chosen.algorithm == "ease":
+        default |= {"met": 0.0, "factorization": 0.0}
+        stages.append(Stage(ladder={"content": (0.0, 0.3, 1.0, 3.0, 10.0)}, name="content"))
+        stages += met_stage(dataset, config)
+        # A whole further model must earn its keep: it is fitted, kept and computed beside the other one.
+        parts = {"factorization": (0.0, 0.15, 0.3, 0.5)}
+        stages.append(Stage(ladder=parts, name="factorization", errors=CLEARLY))
+    else:
+        stages.append(Stage(ladder={"content": (0.0, 0.05, 0.1, 0.2, 0.4)}, name="content"))
+    given = {name: value for name in default if (value := getattr(config, name, None)) is not None}
+    left = [
+        replace(stage, ladder={name: values for name, values in stage.ladder.items() if name not in given})
+        for stage in stages
+    ]
+    return default | given, tuple(stage for stage in left if stage.ladder)
 
 
 def _stacked(features: Features, chosen: Plan, means: Means) -> Callable[[Sparse], Callable[[Settings], Scorer]]:
