@@ -154,3 +154,11 @@ def test_a_user_does_not_vote_for_its_own_taste() -> None:
     unseen = np.setdiff1d(np.arange(ITEMS), rows[[0]].indices)
     assert voted[0, unseen].any()
     assert np.allclose(voted[0, unseen], without[0, unseen])
+
+
+def test_a_blend_counts_each_part_in_its_own_deviations() -> None:
+    content, rows = made()["content"], histories()[:3]
+    found = Blend([(FACTORS, 0.7), (content, 0.3)]).scores(rows)
+    one, other = FACTORS.scores(rows), content.scores(rows)
+    wanted = 0.7 * one / one.std(axis=1, keepdims=True) + 0.3 * other / other.std(axis=1, keepdims=True)
+    assert np.allclose(found, wanted, atol=1e-4)

@@ -18,7 +18,7 @@ from glassworks.data.interactions.protocols import Cut
 from glassworks.tasks.recommendation.scoring.popularity import Popularity
 from glassworks.training.progress import Silent
 from glassworks.training.recommendation.algorithms import Means
-from glassworks.training.recommendation.fitting import fit_collaborative
+from glassworks.training.recommendation.fitting import fit_collaborative, likes_of
 from glassworks.training.recommendation.hybrid import fit_content, fit_hybrid
 from glassworks.training.recommendation.planner import plan
 from glassworks.training.recommendation.settings import CollaborativeConfig, ContentConfig, HybridConfig
@@ -186,3 +186,10 @@ def test_content_alone_finds_what_nobody_met() -> None:
     data = newcomers(informed=True)
     fitted = fit_content(data, ContentConfig(popularity=0.0), MEANS, None, Silent())
     assert float(evaluate(data.cut, fitted.scorer).users["recall_at_20"].mean()) > 0.9
+
+
+def test_what_was_met_counts_as_much_as_is_said() -> None:
+    met = csr_array((np.array([1, 0, 0], np.float32), np.array([0, 1, 1]), np.array([0, 2, 3])), shape=(2, 2))
+    assert likes_of(met).toarray().tolist() == [[1, 0]]
+    assert likes_of(met, 0.25).toarray().tolist() == [[1, 0.25], [0, 0.25]]
+    assert met.nnz == 3, "what was given stays as it is"

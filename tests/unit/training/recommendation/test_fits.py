@@ -47,6 +47,7 @@ def test_both_forms_of_ease_equal_the_formula(shape: tuple[int, int], regulariza
     wanted = rows.toarray() @ ease_written_out(rows.toarray().astype(np.float64), regularization)
     for fitted in (fit_dual(rows, regularization), fit_primal(rows, regularization)):
         assert np.allclose(unseen(fitted.scores(rows), rows), unseen(wanted.astype(np.float32), rows), atol=1e-5)
+        assert np.allclose(fitted.scores(rows), wanted, atol=1e-4), "an item says nothing for itself"
 
 
 def test_features_stand_under_the_users_in_both_forms() -> None:
