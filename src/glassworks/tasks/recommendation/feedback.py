@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, StrictInt, StrictStr, ValidationError
+from pydantic import Field
 
 from glassworks.contracts import Memory, Record
 from glassworks.errors import InputError, StorageError
-from glassworks.tasks.recommendation.requests import Id
+from glassworks.tasks.recommendation.requests import Id, checked
 
 _MOST = 10_000
 _FORM = 'send {"events": [{"id": "e1", "user": 7, "item": 42, "weight": 1.0, "time": 1700000000}]}'
@@ -28,8 +28,8 @@ class Event(Record):
     """A user met an item. The id makes it count once, however often it is sent."""
 
     id: str = Field(min_length=1, max_length=200)
-    user: StrictInt | StrictStr
-    item: StrictInt | StrictStr
+    user: Id
+    item: Id
     weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     """How much it is liked; 0: met and not liked."""
     time: float | None = Field(default=None, allow_inf_nan=False)
@@ -67,11 +67,13 @@ class Feedback(Memory):
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-                new = sum(self._insert(event) for event in events)
-                self._connection.execute("COMMIT")
+                try:
+                    new = sum(self._insert(event) for event in events)
+                    self._connection.execute("COMMIT")
+                finally:  # whatever went wrong, the next events find no transaction begun
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
             except sqlite3.Error as error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
                 raise StorageError(f"the feedback was not kept: {error}", "send the same events again") from None
         return {"accepted": new, "repeated": len(events) - new}
 
@@ -127,9 +129,4 @@ def _events(body: Any) -> list[Event]:
         raise InputError("feedback is an object with the key 'events', a list", _FORM)
     if not 0 < len(body["events"]) <= _MOST:
         raise InputError(f"there are {len(body['events']):,} events", f"send 1 to {_MOST:,} at once")
-    try:
-        return [Event.model_validate(each) for each in body["events"]]
-    except ValidationError as error:
-        fault = error.errors()[0]
-        path = ".".join(str(part) for part in fault["loc"])
-        raise InputError(f"an event's '{path[:200]}' is {fault['input']!r:.80}: {fault['msg']}", _FORM) from None
+    return [checked(Event, each, "an event", _FORM) for each in body["events"]]

@@ -64,7 +64,7 @@ class Items:
         except (OSError, polars.exceptions.PolarsError) as error:
             raise BundleError(f"{path.name} is no table of items: {error}", "package the model again") from None
         self._titles: list[Any] | None = self._table[title].to_list() if title in self._table.columns else None
-        self._masks: dict[Any, Mask] = {}
+        self._masks: dict[tuple[str, str], Mask] = {}
         self._numbers: dict[str, NDArray[np.float64]] = {}
 
     def __len__(self) -> int:
@@ -78,14 +78,13 @@ class Items:
 
     def mask(self, column: str, condition: Condition) -> Mask:
         """The items for which a condition holds; never to be written to. Raises InputError."""
-        key = (column, condition if isinstance(condition, Range | tuple) else (condition,))
-        hash_key = (column, key[1].model_dump_json()) if isinstance(key[1], Range) else key
-        found = self._masks.get(hash_key)
+        key = (column, repr(condition))  # 1, 1.0 and True are equal, and yet not the same condition
+        found = self._masks.get(key)
         if found is None:
             found = self._mask(column, condition)
             if len(self._masks) >= _KEPT_MASKS:
                 self._masks.clear()
-            self._masks[hash_key] = found
+            self._masks[key] = found
         return found
 
     def _mask(self, column: str, condition: Condition) -> Mask:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from glassworks.contracts import Record
 from glassworks.errors import InputError
 
-Id = StrictInt | StrictStr
+Number = Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
+Name = Annotated[StrictStr, Field(max_length=1000)]  # which also refuses halves of surrogate pairs
+Id = Number | Name
 Value = StrictBool | StrictInt | StrictFloat | StrictStr
 MOST = 1000
+_R = TypeVar("_R", bound=Record)
 _FORM = 'send a user id, or for example {"user": 7, "k": 10} or {"history": [1, 2], "k": 10}'
 
 
@@ -69,23 +72,20 @@ def parse(value: Any) -> Request:
     if not text:
         raise InputError("the request is empty", _FORM)
     if not text.startswith(("{", "[", '"')):
-        return Request(user=int(text) if _whole(text) else text)
+        return checked(Request, {"user": int(text) if _whole(text) else text}, "the request", _FORM)
     try:
         table = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"the request is no JSON: {error}", _FORM) from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"the request is no JSON: {str(error)[:200]}", _FORM) from None
     if isinstance(table, str):
-        return Request(user=table)
+        table = {"user": table}
     if not isinstance(table, dict):
         raise InputError("the request is no JSON object", _FORM)
-    try:
-        return Request.model_validate(table)
-    except ValidationError as error:
-        raise _input_error(error) from None
+    return checked(Request, table, "the request", _FORM)
 
 
 def _whole(text: str) -> bool:
-    return text.isascii() and text.removeprefix("-").isdecimal() and len(text) <= 19
+    return text.isascii() and text.removeprefix("-").isdecimal() and len(text) <= 18
 
 
 def _text(value: Any) -> str:
@@ -95,12 +95,25 @@ def _text(value: Any) -> str:
         raise InputError(f"the request is not valid UTF-8: byte {error.start}", "send JSON in UTF-8") from None
 
 
-def _input_error(error: ValidationError) -> InputError:
-    fault = error.errors()[0]
-    path = [str(part) for part in fault["loc"]]
+def checked(record: type[_R], table: Any, what: str, mend: str) -> _R:
+    """`table` as a record. Raises InputError with the key that is wrong."""
+    try:
+        return record.model_validate(table)
+    except ValidationError as error:
+        # Of several types that were tried, the one that fits farthest is meant.
+        fault = max(error.errors(), key=lambda each: len(each["loc"]))
+    # Between keys stand the names of the types that were tried.
+    path = ".".join(str(part) for part in fault["loc"] if isinstance(part, int) or str(part) in _keys(table))[:200]
     if fault["type"] == "extra_forbidden":
-        allowed = ", ".join(Request.model_fields)
-        return InputError(f"the request has the unknown key '{'.'.join(path)[:200]}'", f"keys of a request: {allowed}")
-    given = f"{fault['input']!r}"[:80]
-    message = fault["msg"].replace("Input should be", "it must be").replace("Value error, ", "")
-    return InputError(f"the request's '{'.'.join(path)[:200]}' is {given}: {message}", _FORM)
+        raise InputError(f"{what} has the unknown key '{path}'", f"keys: {', '.join(record.model_fields)}")
+    if fault["type"] == "missing":
+        raise InputError(f"{what} lacks '{'.'.join(filter(None, (path, str(fault['loc'][-1]))))}'", mend)
+    message = fault["msg"].replace("Input should be", "it must be")
+    raise InputError(f"{what}'s '{path}' is {fault['input']!r:.80}: {message}", mend)
+
+
+def _keys(table: Any) -> set[str]:
+    """All keys, at any depth."""
+    if isinstance(table, dict):
+        return {*map(str, table), *(key for value in table.values() for key in _keys(value))}
+    return {key for value in table for key in _keys(value)} if isinstance(table, list) else set()

@@ -93,6 +93,9 @@ def test_a_killed_process_loses_nothing_that_it_acknowledged(tmp_path: Path) -> 
         {"events": [{"id": "x", "user": 1, "item": 1, "weight": -1}]},
         {"events": [event("good", 10), {"id": "x", "user": 1, "item": 1.5}]},
         {"events": [event("x", 1)], "more": 1},
+        {"events": [event("x", 10**30)]},
+        {"events": [event("x", "\ud800")]},  # type: ignore[arg-type]
+        {"events": [{**event("x", 1), "user": "\ud800"}]},
     ],
 )
 def test_what_is_no_event_is_refused_and_nothing_of_it_kept(tmp_path: Path, body: dict[str, Any]) -> None:
@@ -101,6 +104,17 @@ def test_what_is_no_event_is_refused_and_nothing_of_it_kept(tmp_path: Path, body
         memory.learn(json.loads(json.dumps(body)))
     assert caught.value.mend.startswith("send ")
     assert not memory.of(104)
+    assert memory.learn({"events": [event("next", 10)]}) == {"accepted": 1, "repeated": 0}
+
+
+def test_an_event_that_cannot_be_written_leaves_the_next_ones_a_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = Feedback(tmp_path / "feedback.sqlite")
+    with monkeypatch.context() as broken, pytest.raises(OverflowError):
+        broken.setattr(Feedback, "_insert", lambda self, event: (10**30).to_bytes(1))
+        memory.learn({"events": [event("e1", 10)]})
+    assert memory.learn({"events": [event("e1", 10)]}) == {"accepted": 1, "repeated": 0}
 
 
 def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:

@@ -248,6 +248,10 @@ def test_text_ids_are_kept_and_a_bare_id_is_a_user(tmp_path: Path) -> None:
         ('{"user": 1.5}', "user"),
         ('{"user": 1, "diversity": 2}', "'diversity' is 2"),
         ('{"history": [{"item": 10, "weight": -1}]}', "history"),
+        ('{"history": ["\\ud800"]}', "'history.0' is"),
+        ('{"history": [1000000000000000000000]}', "'history.0' is"),
+        ('{"history": [{"weight": 1}]}', "lacks 'history.0.item'"),
+        ('{"user":' + "[" * 100_000, "is no JSON"),
     ],
 )
 def test_what_is_wrong_is_said(linear: RecommendSession, request_text: str, problem: str) -> None:
