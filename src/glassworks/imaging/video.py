@@ -110,7 +110,8 @@ class VideoReader:
 class VideoWriter:
     """Writes frames as they come; the suffix of the path says in which form. The first frame says the size.
 
-    Sides that are odd get one row or column more, as most players want. A file that was not finished is removed.
+    Sides that are odd get one row or column more, as most players want. What was there before stays until the new
+    video is whole, so that one may be written over the one that is read.
     """
 
     def __init__(self, path: Path, time_base: Fraction, rate: Fraction) -> None:
@@ -118,6 +119,7 @@ class VideoWriter:
         import av
 
         self._path, self._time_base, self._rate = path, time_base, rate
+        self._beside = path.with_name(f".{path.stem}.partial{path.suffix}")
         self._codec = _CODECS.get(path.suffix.lower(), "")
         if not self._codec:
             raise InputError(f"a video cannot be written as '{path.suffix or path.name}'", f"use {', '.join(_CODECS)}")
@@ -126,7 +128,7 @@ class VideoWriter:
         if not path.parent.is_dir():
             raise InputError(f"there is no folder {path.parent}", "make it first, or give another path")
         try:
-            self._container = av.open(str(path), "w")
+            self._container = av.open(str(self._beside), "w")
         except (OSError, av.error.FFmpegError) as error:
             raise InputError(f"cannot write {path}: {error}", "give a path in a folder that is there") from None
         self._stream: Any = None
@@ -148,11 +150,12 @@ class VideoWriter:
         if self._stream is not None:
             self._container.mux(self._stream.encode(None))
         self._container.close()
+        self._beside.replace(self._path)
 
     def give_up(self) -> None:
         """Close, and leave no half of a video."""
         self._container.close()
-        self._path.unlink(missing_ok=True)
+        self._beside.unlink(missing_ok=True)
 
     def _begun(self, width: int, height: int) -> Any:
         stream: Any = self._container.add_stream(self._codec, rate=self._rate, options=_OPTIONS.get(self._codec, {}))
