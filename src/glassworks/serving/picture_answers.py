@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs
-
-import msgspec
 
 from glassworks.errors import Forbidden, InputError, Unsupported
 from glassworks.serving.http.exchange import Answer, Exchange, json_answer
@@ -86,5 +85,4 @@ def _wanted_form(exchange: Exchange) -> Form:
 
 def _one_line(words: dict[str, Any]) -> bytes:
     """JSON in ASCII, as a header may hold it."""
-    text = msgspec.json.encode(words).decode()
-    return text.encode("ascii", "backslashreplace")
+    return json.dumps(words).encode()
