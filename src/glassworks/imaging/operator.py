@@ -122,6 +122,23 @@ class Operator(Record, ABC):
             )
 
 
+class OfParts(Operator):
+    """Takes the parts of a gradient across and down, as two Sobel operators give them, and looks at each pixel alone."""
+
+    takes: ClassVar[int] = 2
+
+    def kind(self, *given: Kind) -> Kind:
+        for each in given:
+            self.needs_depth(each, "float32")
+        if given[0].channels != given[1].channels:
+            raise self.refuse(f"is given {given[0]} and {given[1]}", "give it two parts of one picture")
+        return Kind("float32", given[0].channels, whole=False)
+
+    @property
+    def reach(self) -> int:
+        return 0
+
+
 def as_opencv(picture: Pixels) -> Pixels:
     """H W C as OpenCV wants it: a single channel has no axis."""
     return picture[:, :, 0] if picture.ndim == 3 and picture.shape[2] == 1 else picture

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from glassworks.imaging.operator import Kind, Operator
+from glassworks.imaging.operator import OfParts
 
 if TYPE_CHECKING:
     from glassworks.imaging.operator import Floats, Pixels, Pull
 
 
-class Direction(Operator):
-    """Takes the parts across and down. OpenCV states an accuracy of about 0.3 degrees."""
+class Direction(OfParts):
+    """OpenCV states an accuracy of about 0.3 degrees."""
 
     operator: Literal["direction"] = "direction"
-    takes: ClassVar[int] = 2
-
-    def kind(self, *given: Kind) -> Kind:
-        for each in given:
-            self.needs_depth(each, "float32")
-        if given[0].channels != given[1].channels:
-            raise self.refuse(f"is given {given[0]} and {given[1]}", "give it two parts of one picture")
-        return Kind("float32", given[0].channels, whole=False)
-
-    @property
-    def reach(self) -> int:
-        return 0
 
     def apply(self, *pictures: Pixels) -> Pixels:
         import cv2

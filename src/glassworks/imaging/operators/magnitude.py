@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from glassworks.imaging.operator import Graph, Kind, Operator
+from glassworks.imaging.operator import Graph, Kind, OfParts
 
 if TYPE_CHECKING:
     from glassworks.imaging.operator import Floats, Pixels, Pull
 
 
-class Magnitude(Operator):
-    """Takes the parts across and down, as two Sobel operators give them."""
+class Magnitude(OfParts):
+    """Of the parts across and down."""
 
     operator: Literal["magnitude"] = "magnitude"
-    takes: ClassVar[int] = 2
-
-    def kind(self, *given: Kind) -> Kind:
-        for each in given:
-            self.needs_depth(each, "float32")
-        if given[0].channels != given[1].channels:
-            raise self.refuse(f"is given {given[0]} and {given[1]}", "give it two parts of one picture")
-        return Kind("float32", given[0].channels, whole=False)
-
-    @property
-    def reach(self) -> int:
-        return 0
 
     def apply(self, *pictures: Pixels) -> Pixels:
         return self.into(np.empty_like(pictures[0]), *pictures)

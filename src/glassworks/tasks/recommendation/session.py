@@ -48,6 +48,16 @@ class Case:
     known_user: bool
 
 
+@dataclass(frozen=True)
+class _Ranked:
+    """What is recommended, best first, by the scores that decided (I), and what these rest on."""
+
+    places: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    basis: str
+    allowed: Eligible
+
+
 class RecommendSession(Session):
     """Thread-safe. Feedback, where there is any, is looked up for every request."""
 
@@ -156,34 +166,33 @@ class RecommendSession(Session):
 
     def answer(self, case: Case, scores: NDArray[np.float32]) -> dict[str, Any]:
         """The JSON object of one row; `scores` (I) are the scorer's."""
-        request, allowed = case.request, eligible(case.request, self.items, case.seen)
-        basis = self._basis(case, scores)
-        if basis == "popularity":
-            scores = self._popular
-        if self._nearest is not None:
-            allowed.mask = allowed.mask & np.isfinite(scores)
-        places = self._places(request, boosted(request, self.items, scores), allowed)
-        found = [{**self.items.name(place), "score": float(scores[place])} for place in places.tolist()]
-        if request.reasons and basis != "popularity" and request.similar_to is None:
+        request, ranked = case.request, self._ranked(case, scores)
+        places = ranked.places
+        found = [{**self.items.name(place), "score": float(ranked.scores[place])} for place in places.tolist()]
+        if request.reasons and ranked.basis == "history":
             reasons = because(self.scorer, self.items, case.history, places, request.reasons)
             found = [{**each, **reason} for each, reason in zip(found, reasons, strict=True)]
-        short = len(places) < request.k
+        shortage = {"asked": request.k, "found": len(places), "reason": ranked.allowed.reason(request.k)}
         return {
             "items": found,
-            "basis": basis,
+            "basis": ranked.basis,
             "known_user": case.known_user,
             "unknown_items": list(case.unknown),
-            "shortage": {"asked": request.k, "found": len(places), "reason": allowed.reason(request.k)}
-            if short
-            else None,
+            "shortage": shortage if len(places) < request.k else None,
         }
 
     def top(self, case: Case, scores: NDArray[np.float32]) -> NDArray[np.int64]:
         """Places of what is recommended, best first."""
-        if self._basis(case, scores) == "popularity":
-            scores = self._popular
+        return self._ranked(case, scores).places
+
+    def _ranked(self, case: Case, scores: NDArray[np.float32]) -> _Ranked:
         allowed = eligible(case.request, self.items, case.seen)
-        return self._places(case.request, boosted(case.request, self.items, scores), allowed)
+        basis = self._basis(case, scores)
+        scores = self._popular if basis == "popularity" else scores
+        if self._nearest is not None:
+            allowed.mask = allowed.mask & np.isfinite(scores)
+        places = self._places(case.request, boosted(case.request, self.items, scores), allowed)
+        return _Ranked(places, scores, basis, allowed)
 
     def _basis(self, case: Case, scores: NDArray[np.float32]) -> str:
         """What the order rests on: nothing liked, or nothing learned of what is, leaves popularity."""

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,15 +91,11 @@ def export(model: Model, folder: Path) -> Artifact:
 
 def digest(scorer: Scorer) -> str:
     """Of every number of the scorer."""
-    whole = hashlib.sha256(json.dumps([scorer.name, _plain(scorer.parameters)], sort_keys=True).encode())
+    whole = hashlib.sha256(json.dumps([scorer.name, dict(scorer.parameters)], sort_keys=True).encode())
     for name, values in sorted(scorer.arrays().items()):
         whole.update(name.encode())
         whole.update(np.ascontiguousarray(values).tobytes())
     return whole.hexdigest()
-
-
-def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(parameters)
 
 
 def _sentence(table: Mapping[str, Mapping[str, Measurement]]) -> str:
