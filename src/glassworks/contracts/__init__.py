@@ -102,6 +102,10 @@ class Task(ABC):
         """A `predict` session that takes and gives what the model's signature says; here the engine's own."""
         return session
 
+    def usual(self, session: Session, preprocessing: Mapping[str, Any]) -> Tensors:
+        """A row as people usually send it, to warm up with and to see how long one takes; empty where zeros will do."""
+        return {}
+
     def memory(self, file: Path) -> Memory | None:
         """What models of this task remember of what they are told while they serve, in `file`; None for nothing."""
         return None
@@ -156,10 +160,6 @@ class Session(ABC):
     @abstractmethod
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
         """Compute `outputs` (all when None) from the input tensors, keyed by name."""
-
-    def usual(self) -> Tensors:
-        """A row as people usually send it, to warm up with; nothing where any will do."""
-        return {}
 
     def remember(self, memory: Memory) -> None:  # noqa: B027 - most models are told nothing
         """Heed from now on what people tell."""

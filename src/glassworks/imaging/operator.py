@@ -123,7 +123,7 @@ class Operator(Record, ABC):
 
 
 class OfParts(Operator):
-    """Takes the parts of a gradient across and down, as two Sobel operators give them, and looks at each pixel alone."""
+    """Takes the parts of a gradient across and down, as two Sobel operators give them, pixel by pixel."""
 
     takes: ClassVar[int] = 2
 

@@ -61,7 +61,7 @@ class Engine:
     def __init__(
         self, batching: Batching | None = None, explain_in: ExplainIn = "thread", home: Path | None = None
     ) -> None:
-        self._home, self._memories = home, dict[str, Memory]()
+        self._home, self._memories = home, dict[tuple[str, str], Memory]()
         self.batching, self.threads = batching or Batching(), Threads(explain_in)
         self.settle: Callable[[Sequence[Work]], None] = lambda works: None
         """Told of what was computed before anybody gets an answer."""
@@ -77,11 +77,12 @@ class Engine:
 
     def _memory(self, bundle: Bundle, name: str) -> Memory | None:
         """What all versions of a model were told, where its task remembers and there is a home to keep it in."""
-        if name not in self._memories and self._home is not None:
-            memory = get(Task, bundle.manifest.task).memory(memory_file(self._home, name))
+        key = name, bundle.manifest.task
+        if key not in self._memories and self._home is not None:
+            memory = get(Task, key[1]).memory(memory_file(self._home, name))
             if memory is not None:
-                self._memories[name] = memory
-        return self._memories.get(name)
+                self._memories[key] = memory
+        return self._memories.get(key)
 
     def add(self, model: LoadedModel, aliases: Mapping[str, str] | None = None) -> None:
         """Let a model answer from now on; `aliases` are all those of its name. A version of that number is replaced."""

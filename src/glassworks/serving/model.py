@@ -30,7 +30,6 @@ _ON_LOOP_S = 200e-6
 """A shorter call is cheaper on the event loop than its way to a thread and back."""
 _SMALL_FILE = 8192
 _WARM_UP_CALLS = 5
-_TEXT = b"a text of common length, to warm up and to see how long one takes " * 2
 _clock = time.perf_counter_ns
 
 
@@ -42,12 +41,9 @@ class Batching:
     max_queue: int = 1024
 
 
-def _first(spec: TensorSpec, usual: Sequence[int]) -> Array:
-    """A row to warm up with: zeros of the usual shape, or a text of common length."""
-    shape = [1, *usual] if usual else [1 if size < 0 else size for size in spec.shape]
-    if spec.datatype == "BYTES":
-        return np.full(shape, _TEXT, object)
-    return np.zeros(shape, DTYPES[spec.datatype])
+def _zeros(spec: TensorSpec) -> Array:
+    """A row to warm up with."""
+    return np.zeros([1 if size < 0 else size for size in spec.shape], DTYPES[spec.datatype])
 
 
 class LoadedModel:
@@ -249,10 +245,9 @@ class LoadedModel:
 
     def _warm_up(self) -> float:
         """Measure a call with one row, in seconds."""
-        usual = self.manifest.preprocessing.get("usual_shape")
-        shape = [int(str(size)) for size in usual] if isinstance(usual, list) else []
         session, times = self.opened.session("predict"), list[float]()
-        rows = session.usual() or {spec.name: _first(spec, shape) for spec in self.inputs.values()}
+        rows = self.opened.task.usual(session, self.manifest.preprocessing)
+        rows = rows or {spec.name: _zeros(spec) for spec in self.inputs.values()}
         for _ in range(_WARM_UP_CALLS):
             start = time.perf_counter()
             session.run(rows)

@@ -92,6 +92,9 @@ def test_the_folder_predicts_and_explains_alone(made: Release, folder: Path, tmp
     assert np.abs(values).max() > 1e-2
     assert json.loads(done.stdout)["converged"]
     assert run(folder, "explain", str(tmp_path / "picture.png"), str(tmp_path / "why.pgm")).returncode == 0
+    done = run(folder, "explain", str(tmp_path / "picture.png"), str(tmp_path / "why.png"))
+    assert (done.returncode, "use .npy for the numbers" in done.stderr) == (2, True)
+    assert not (tmp_path / "why.png").exists()
     with Image.open(tmp_path / "why.pgm") as drawn:
         assert drawn.size == x.shape[1:3]
 

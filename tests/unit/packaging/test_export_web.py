@@ -18,7 +18,7 @@ from glassworks.config import Job, OptimizationConfig
 from glassworks.contracts import Exporter, Family
 from glassworks.errors import MissingLibrary
 from glassworks.flow import Release, release
-from glassworks.packaging.exporters.web import RUNTIME
+from glassworks.packaging.exporters.web import _BINARY, _PROGRAM, RUNTIME
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry
 from glassworks.training.progress import Silent
@@ -106,6 +106,11 @@ def test_people_see_the_answer_in_their_language(made: Release, page: Any, tmp_p
 def test_without_the_engine_it_says_what_to_do(made: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(RUNTIME, str(tmp_path))
     with pytest.raises(MissingLibrary, match="no npm package onnxruntime-web"):
+        get(Exporter, "web").export(made.bundle.folder, tmp_path / "page")
+    (tmp_path / "dist").mkdir()
+    for name in (_PROGRAM, _BINARY):
+        (tmp_path / name).write_text("export const other = 1;", encoding="utf-8")
+    with pytest.raises(MissingLibrary, match="built otherwise"):
         get(Exporter, "web").export(made.bundle.folder, tmp_path / "page")
     monkeypatch.delenv(RUNTIME)
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -113,7 +113,7 @@ def test_the_document_is_valid_and_lists_every_route(engine: Engine, app: Servic
 
 def test_the_document_follows_the_openapi_specification() -> None:
     validator = pytest.importorskip("openapi_spec_validator")
-    validator.validate(openapi_document())
+    assert list(validator.OpenAPIV31SpecValidator(openapi_document()).iter_errors()) == []
 
 
 @pytest.mark.parametrize("path", ["/v3", "/v2/models/bars/versions/2/inferx", "/v2/models//infer", "/../etc"])

@@ -59,7 +59,7 @@ class Morphology(Operator):
     def lower(self, graph: Graph, given: Sequence[tuple[str, Kind]]) -> str:
         value, kind = given[0]
         if self.shape != "rectangle":
-            raise Unsupported(f"ONNX pools over rectangles only, not over a {self.shape}", "OpenCV runs it")
+            raise Unsupported(f"ONNX pools over rectangles only, the shape is '{self.shape}'", "OpenCV runs it")
         real = cast(graph, value, "float32")
         side = self.kernel
 

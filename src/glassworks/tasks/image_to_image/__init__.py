@@ -24,7 +24,8 @@ _CLOSE = 1e-4
 
 
 class ImageToImage(Task):
-    """`preprocessing` holds `channels` and `depth`; pictures are stored as N H W C, and are sent as they are."""
+    """`preprocessing` holds `channels`, `depth` and `usual_shape` (H W C). Pictures are stored as N H W C, and are sent
+    as they are."""
 
     name: ClassVar[str] = "image-to-image"
     metric: ClassVar[str] = "agreement"
@@ -38,6 +39,10 @@ class ImageToImage(Task):
     def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:
         """`image`: the pixels, N H W C."""
         return {INPUT: np.ascontiguousarray(x, preprocessing["depth"])}
+
+    def usual(self, session: Session, preprocessing: Mapping[str, Any]) -> Tensors:
+        """Of the size that the job's pictures have."""
+        return {INPUT: np.zeros((1, *preprocessing["usual_shape"]), preprocessing["depth"])}
 
     def measure(self, scores: Array, targets: NDArray[Any]) -> dict[str, Measurement]:
         """How far answers are those of the reference engine, OpenCV itself: there are no labels to be right about.

@@ -70,6 +70,11 @@ class Recommendation(Task):
             raise BundleError(f"{opened.artifact.format} files recommend nothing", "package the model again")
         return RecommendSession(session.index, session.arrays, opened.folder)
 
+    def usual(self, session: Session, preprocessing: Mapping[str, Any]) -> Tensors:
+        from glassworks.tasks.recommendation.session import RecommendSession
+
+        return session.usual() if isinstance(session, RecommendSession) else {}
+
     def answer_table(self, session: Session, source: Path, output: Path, progress: Progress) -> Mapping[str, int]:
         from glassworks.tasks.recommendation.batch import answer_table
 

@@ -25,11 +25,12 @@ def answer_table(session: Session, source: Path, output: Path, progress: Progres
     """Write `output` (Parquet: `row`, `user`, `rank`, `item`, `score`) for each row of `source` (CSV or Parquet).
 
     Columns are keys of a request, such as `user`, `history`, `k`; what is empty is left out. `row` counts the rows of
-    the source from 0. The file appears when it is whole. Raises InputError with the row that is no request.
+    the source from 0; its other columns are told of and left out. The file appears when it is whole. Raises InputError
+    with the row that is no request.
     """
     import polars
 
-    table = _scan(source)
+    table, others = _scan(source)
     count = int(table.select(polars.len()).collect().item())
     if output.suffix != ".parquet":
         raise InputError(f"{output.name} is no .parquet file", "name the output for example out.parquet")
@@ -48,11 +49,12 @@ def answer_table(session: Session, source: Path, output: Path, progress: Progres
             (parts / "whole").replace(output)
     except OSError as error:
         raise StorageError(f"cannot write {output}: {error}", "free space, or name another file") from None
-    progress.finish(f"{written:,} recommendations for {count:,} rows")
+    progress.finish(f"{written:,} recommendations for {count:,} rows{others}")
     return {"rows": count, "recommendations": written}
 
 
-def _scan(source: Path) -> polars.LazyFrame:
+def _scan(source: Path) -> tuple[polars.LazyFrame, str]:
+    """Columns that are keys of a request, and a word on the others."""
     import polars
 
     try:
@@ -65,7 +67,8 @@ def _scan(source: Path) -> polars.LazyFrame:
     known = [name for name in names if name in Request.model_fields]
     if not {"user", "history", "similar_to"} & set(known):
         raise InputError(f"{source} has the columns {', '.join(names)[:200]}", "name a column 'user' or 'history'")
-    return found.select(known)
+    others = ", ".join(name for name in names if name not in known)[:200]
+    return found.select(known), f"; no keys of a request: {others}" if others else ""
 
 
 def _answered(session: Session, rows: polars.DataFrame, begin: int) -> polars.DataFrame:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 INPUT = "text"
 LABEL_SET = "label_set"
+_USUAL = b"a text of common length, to warm up and to see how long one takes " * 2
 _THRESHOLD = 0.5
 
 
@@ -82,6 +83,9 @@ class TextClassification(Task):
             {**top_labels(row, labels), LABEL_SET: [labels[index] for index in np.flatnonzero(chosen).tolist()]}
             for row, chosen in zip(rows, sets, strict=True)
         ]
+
+    def usual(self, session: Session, preprocessing: Mapping[str, Any]) -> Tensors:
+        return {INPUT: np.array([_USUAL], object)}
 
     def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
         from glassworks.tasks.text_classification.front import TextFront

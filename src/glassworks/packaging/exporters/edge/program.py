@@ -137,13 +137,7 @@ def main(arguments: list[str]) -> int:
         elif arguments[:1] == ["predict"] and len(arguments) == 2:
             found = predict(read_picture(Path(arguments[1])))
         elif arguments[:1] == ["explain"] and len(arguments) in (2, 3):
-            found = explain(read_picture(Path(arguments[1])))
-            values = found.pop("values")
-            if len(arguments) == 3:
-                out = Path(arguments[2])
-                np.save(out, values) if out.suffix == ".npy" else out.write_bytes(heat_map(values))
-            else:
-                found["values"] = values.tolist()
+            found = explained(Path(arguments[1]), *map(Path, arguments[2:]))
         else:
             sys.stderr.write(__doc__ or "")
             return 2
@@ -152,6 +146,21 @@ def main(arguments: list[str]) -> int:
         return 2
     sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
     return 0
+
+
+def explained(picture: Path, out: Path | None = None) -> dict[str, Any]:
+    """The explanation of a file, with its values as lists or in the file `out`."""
+    if out is not None and out.suffix not in (".npy", ".pgm"):
+        raise Refused(f"values cannot be written as '{out.name}'; use .npy for the numbers or .pgm for a picture")
+    found = explain(read_picture(picture))
+    values = found.pop("values")
+    if out is None:
+        found["values"] = values.tolist()
+    elif out.suffix == ".npy":
+        np.save(out, values)
+    else:
+        out.write_bytes(heat_map(values))
+    return found
 
 
 if __name__ == "__main__":

@@ -82,6 +82,10 @@ def _page(bundle: Bundle, engine: str) -> str:
     # Everything is one module of the page itself: a browser loads no module from a file.
     exported = engine.rpartition("export{")
     names = dict(each.split(" as ")[::-1] for each in exported[2].partition("}")[0].split(",") if " as " in each)
+    if "default" not in names:
+        raise MissingLibrary(
+            "this onnxruntime-web is built otherwise than the one that is known", f"take version {VERSION} of it"
+        )
     program = exported[0] + f"const ort = {names['default']};\n"
     text = _beside("page.html")
     manifest = bundle.manifest
