@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from captum.attr import IntegratedGradients
 from numpy.typing import NDArray
-from report import publish
+from report import medians_ms, publish
 
 from glassworks.catalog import get
 from glassworks.config import DataConfig, Job, TrainingConfig
@@ -42,19 +40,6 @@ def made(recipe: str, home: Path) -> Release:
     return release(plain, Registry.open({"GLASSWORKS_HOME": str(home)}), Silent())
 
 
-def median_ms(calls: list[Callable[[], object]]) -> list[float]:
-    """Median time of each contender's call over all pictures; every call of a picture before the next picture."""
-    times: list[list[float]] = [[] for _ in calls]
-    for call in calls:
-        call()
-    for _ in range(ROUNDS):
-        for place, call in enumerate(calls):
-            start = time.perf_counter()
-            call()
-            times[place].append(1e3 * (time.perf_counter() - start))
-    return [statistics.median(taken) for taken in times]
-
-
 def explained(method: str, session: Session, image: NDArray[np.float32], target: int) -> Attribution:
     """Our method with its default tolerance of 1 %."""
     return get(Explainer, method).explain(session, image, target, np.zeros_like(image), Budget(), 0)
@@ -73,14 +58,15 @@ def compare(recipe: str, home: Path) -> dict[str, float]:
         image = np.ascontiguousarray(images[index : index + 1])
         target = int(np.asarray(predict.run({"image": image})["probabilities"]).argmax())
         tensor = torch.from_numpy(image)
-        times = median_ms(
+        times = medians_ms(
             [
                 lambda image=image: predict.run({"image": image}),  # type: ignore[misc]
                 lambda image=image, target=target: explained("grad_cam", cam, image, target),  # type: ignore[misc]
                 lambda image=image, target=target: explained("saliency", gradient, image, target),  # type: ignore[misc]
                 lambda image=image, target=target: explained("integrated_gradients", gradient, image, target),  # type: ignore[misc]
                 lambda tensor=tensor, target=target: captum.attribute(tensor, target=target, n_steps=CAPTUM_STEPS),  # type: ignore[misc]
-            ]
+            ],
+            ROUNDS,
         )
         ours = explained("integrated_gradients", gradient, image, target)
         theirs, delta = captum.attribute(tensor, target=target, n_steps=CAPTUM_STEPS, return_convergence_delta=True)

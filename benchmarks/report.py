@@ -7,7 +7,8 @@ import math
 import platform
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from glassworks.packaging.machine import instruction_set
@@ -23,6 +24,19 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
         return mean, mean, mean
     half = _T.get(len(values), 1.96) * statistics.stdev(values) / math.sqrt(len(values))
     return mean, mean - half, mean + half
+
+
+def medians_ms(calls: Sequence[Callable[[], object]], rounds: int) -> list[float]:
+    """Median time of each contender's call, in turns."""
+    times: list[list[float]] = [[] for _ in calls]
+    for call in calls:
+        call()
+    for _ in range(rounds):
+        for place, call in enumerate(calls):
+            start = time.perf_counter()
+            call()
+            times[place].append(1e3 * (time.perf_counter() - start))
+    return [statistics.median(taken) for taken in times]
 
 
 def publish(name: str, result: Mapping[str, object], rows: Sequence[tuple[str, object, str]]) -> None:

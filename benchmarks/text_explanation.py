@@ -12,7 +12,6 @@ from __future__ import annotations
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,7 @@ import numpy as np
 import torch
 from captum.attr import LayerIntegratedGradients
 from numpy.typing import NDArray
-from report import publish
+from report import medians_ms, publish
 
 from glassworks.catalog import get
 from glassworks.config import DataConfig, Job, TrainingConfig
@@ -108,19 +107,6 @@ def explained(opened: OpenedBundle, text: Text, tolerance: float) -> tuple[Calla
     return call, width
 
 
-def medians_ms(calls: Sequence[Callable[[], object]]) -> list[float]:
-    """Median time of each contender's call on one text, in turns."""
-    times: list[list[float]] = [[] for _ in calls]
-    for call in calls:
-        call()
-    for _ in range(ROUNDS):
-        for place, call in enumerate(calls):
-            start = time.perf_counter()
-            call()
-            times[place].append(1e3 * (time.perf_counter() - start))
-    return [statistics.median(taken) for taken in times]
-
-
 def compare(done: Release) -> dict[str, Any]:
     """Times, nodes, gaps and agreement over the texts."""
     opened = OpenedBundle(done.bundle)
@@ -134,7 +120,7 @@ def compare(done: Release) -> dict[str, Any]:
             return values
 
         made = {name: explained(opened, text, tolerance) for name, tolerance in TOLERANCES.items()}
-        times = medians_ms([oracle, *(call for call, _ in made.values())])
+        times = medians_ms([oracle, *(call for call, _ in made.values())], ROUNDS)
         theirs, exact = (_tokens(oracle(steps).numpy() / temperature) for steps in (CAPTUM_STEPS, EXACT_STEPS))
         row: dict[str, float] = {"tokens": text.ids.shape[1], "captum ms": times[0]}
         row["captum error"] = _error(theirs, exact)

@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glassworks.imaging.borders import AnyBorder, folded, lower_padding, padded
-from glassworks.imaging.operator import with_channels
+from glassworks.imaging.borders import AnyBorder, Border, folded, lower_padding, padded
+from glassworks.imaging.operator import Kind, Operator, with_channels
 
 if TYPE_CHECKING:
-    from glassworks.imaging.operator import Floats, Graph, Mask, Pull
+    from glassworks.imaging.operator import Floats, Graph, Mask, Pixels, Pull
 
 ONNX_TYPES = {"float32": 1, "uint8": 2, "uint16": 4, "int16": 5, "int32": 6, "int64": 7}
 """Numbers of types in ONNX (TensorProto.DataType)."""
+
+
+class Derivative(Operator):
+    """A weighted sum of a pixel's neighbors in float32; of whole numbers the results are whole numbers."""
+
+    border: Border = "reflect101"
+
+    @property
+    @abstractmethod
+    def weights(self) -> Floats:
+        """Square, of odd side."""
+
+    def kind(self, *given: Kind) -> Kind:
+        self.needs_depth(given[0], "uint8", "uint16", "float32")
+        return Kind("float32", given[0].channels, given[0].whole)
+
+    def apply(self, *pictures: Pixels) -> Pixels:
+        return self.into(np.empty(pictures[0].shape, np.float32), *pictures)
+
+    def lower(self, graph: Graph, given: Sequence[tuple[str, Kind]]) -> str:
+        value, kind = given[0]
+        return lower_stencil(graph, cast(graph, value, "float32"), kind.channels, self.weights, self.border)
+
+    def differentiate(self, *pictures: Floats) -> tuple[Floats, Pull]:
+        return stencil(pictures[0], self.weights, self.border)
+
+    def field(self, mask: Mask, size: tuple[int, int]) -> Mask:
+        return weighted_field(mask, self.weights)
 
 
 def stencil(picture: Floats, kernel: Floats, border: AnyBorder) -> tuple[Floats, Pull]:
