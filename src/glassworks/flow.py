@@ -32,6 +32,7 @@ from glassworks.packaging.assemble import Parts, assemble, files_of
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry, Version
+from glassworks.registry.foundation import family_of
 from glassworks.registry.opening import open_model, tell
 from glassworks.registry.teacher import taught_by_registry
 from glassworks.training.progress import Silent
@@ -61,8 +62,8 @@ def release(
     Here and below, the registry is this machine's and progress is silent unless they are given.
     """
     registry, progress = registry or Registry.open(), progress or Silent()
-    family = get(Family, job.family)
-    plain = prepare(job, progress)
+    job, family = family_of(job, registry)
+    plain = _prepare(family, job, progress)
     job, dataset = taught_by_registry(job, plain, registry, progress)
     with open_run(registry.home, job, dataset.fingerprint, fresh=fresh) as run:
         task = get(Task, family.task)
@@ -103,14 +104,10 @@ def train(
     return release(job.model_copy(update={"optimization": plain}), registry, progress, fresh=fresh)
 
 
-def prepare(job: Job, progress: Progress | None = None) -> Dataset:
+def prepare(job: Job, progress: Progress | None = None, registry: Registry | None = None) -> Dataset:
     """Read, check and split the job's data."""
-    progress = progress or Silent()
-    progress.start("data")
-    dataset = get(Family, job.family).prepare(job)
-    kinds = f" of {len(dataset.classes)} classes" if dataset.classes else ""
-    progress.finish(f"{dataset.examples} examples{kinds}")
-    return dataset
+    job, family = family_of(job, registry or Registry.open())
+    return _prepare(family, job, progress or Silent())
 
 
 def optimize(
@@ -129,7 +126,8 @@ def optimize(
     job = Job.model_validate(manifest.job)
     table = {**job.optimization.model_dump(), **objective, "enabled": True}
     job = job.model_copy(update={"optimization": validate(OptimizationConfig, table, where="optimize")})
-    family, dataset = get(Family, job.family), prepare(job, progress)
+    job, family = family_of(job, registry)
+    dataset = _prepare(family, job, progress)
     roles = {artifact.role: artifact for artifact in manifest.artifacts}
     exported = roles.get("reference", roles["predict"]).model_copy(update={"role": "predict", "runtime": ""})
     work = _empty(registry.home / "runs" / f"optimize-{resolved.bundle.sha256[:12]}")
@@ -154,8 +152,7 @@ def optimize(
             comparison=manifest.comparison,
             lineage=manifest.lineage.model_copy(update={"parent": reference, "passes": _passes(served)}),
         )
-        parent = f"{resolved.name}@{resolved.version}" if resolved.version else ""
-        _, version = _publish(parts, work, registry, progress, parent)
+        _, version = _publish(parts, work, registry, progress, resolved.pinned(""))
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return report, version
@@ -215,23 +212,26 @@ def evaluate(
     source: str | None = None,
 ) -> tuple[int, dict[str, Measurement]]:
     """Measure a model on its own test split, or on all examples of another source; (examples, metrics)."""
-    from glassworks.optimization.measure import predict_all
-
-    opened = OpenedBundle((registry or Registry.open()).resolve(reference).bundle)
-    progress = progress or Silent()
-    job = Job.model_validate(opened.manifest.job)
-    family = get(Family, job.family)
-    progress.start("data")
-    split = (
-        family.prepare(job).splits["test"]
-        if source is None
-        else family.read(source, opened.manifest.preprocessing, opened.manifest.labels)
-    )
+    registry, progress = registry or Registry.open(), progress or Silent()
+    opened = OpenedBundle(registry.resolve(reference).bundle)
+    job, family = family_of(Job.model_validate(opened.manifest.job), registry)
+    if source is None:
+        split = _prepare(family, job, progress).splits["test"]
+    else:
+        progress.start("data")
+        split = family.read(source, opened.manifest.preprocessing, opened.manifest.labels)
     progress.start("evaluate", len(split))
-    tensors = opened.task.encode(split.x, opened.manifest.preprocessing)
-    metrics = opened.task.measure(predict_all(opened.session("predict"), tensors), split.y)
+    metrics = opened.task.measure(opened.probabilities(split.x), split.y)
     progress.finish()
     return len(split), metrics
+
+
+def _prepare(family: Family, job: Job, progress: Progress) -> Dataset:
+    progress.start("data")
+    dataset = family.prepare(job)
+    kinds = f" of {len(dataset.classes)} classes" if dataset.classes else ""
+    progress.finish(f"{dataset.examples} examples{kinds}")
+    return dataset
 
 
 def _baseline(task: Task, dataset: Dataset, progress: Progress) -> dict[str, Measurement]:

@@ -12,6 +12,7 @@ from glassworks.config import Job
 from glassworks.contracts import Family
 from glassworks.flow import Release, release
 from glassworks.registry import Registry
+from glassworks.registry.foundation import family_of
 from glassworks.training.progress import Silent
 
 FAMILIES: list[str] = sorted(found(Family))
@@ -35,4 +36,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     job = family.tiny(folder)
     quick = job.model_copy(update={"optimization": job.optimization.model_copy(update={"budget": 2.0})})
     registry = Registry.open({"GLASSWORKS_HOME": str(folder / "home")})
-    return Made(family, quick, registry, release(quick, registry, Silent()))
+    if below := family.foundation(folder):
+        release(below, registry, Silent())
+    pinned, bound = family_of(quick, registry)
+    return Made(bound, pinned, registry, release(quick, registry, Silent()))

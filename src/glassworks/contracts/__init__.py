@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from glassworks.contracts.embedding import EMBEDDING as EMBEDDING, Embedder as Embedder
 from glassworks.contracts.records import (
     Artifact as Artifact,
     Attribution as Attribution,
@@ -212,6 +213,12 @@ class Family(ABC):
     job declares, so no loss falls and no seed matters; `distill`: it takes no teacher."""
     needs: ClassVar[tuple[str, ...]] = ()
 
+    def upon(self, embedder: Embedder) -> Family:
+        """This family for a job that names a registered model in `model.embedding`: every family whose `config` has
+        that key. Raises ConfigError for a model that it cannot build upon.
+        """
+        raise Unsupported(f"the family '{self.name}' builds upon no other model", "leave model.embedding out")
+
     @abstractmethod
     def prepare(self, job: Job) -> Dataset:
         """Read, check and split the job's data."""
@@ -240,6 +247,10 @@ class Family(ABC):
     @abstractmethod
     def tiny(self, folder: Path) -> Job:
         """A job that trains in seconds on data written to `folder`; feeds the conformance suite."""
+
+    def foundation(self, folder: Path) -> Job | None:
+        """A job for the model that `tiny` names in `model.embedding`; None where it names none."""
+        return None
 
 
 class Explainer(ABC):

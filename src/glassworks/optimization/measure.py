@@ -54,11 +54,11 @@ def measure_latencies(
     }
 
 
-def predict_all(session: Session, tensors: Tensors) -> NDArray[Any]:
-    """The session's first output for every row; answers that are no numbers stay as they are."""
+def predict_all(session: Session, tensors: Tensors, output: str = "") -> NDArray[Any]:
+    """One output of the session, the first unless it is named, for every row; what is no number stays as it is."""
     import numpy as np
 
-    name = session.signature.outputs[0].name
+    name = output or session.signature.outputs[0].name
     parts = [session.run(chunk, [name])[name] for chunk in _chunks(tensors, _ROWS, whole=False)]
     found = np.concatenate(parts)
     return found if found.dtype == object else found.astype(np.float32, copy=False)

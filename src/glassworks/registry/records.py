@@ -46,6 +46,10 @@ class Resolved:
     name: str
     version: int | None
 
+    def pinned(self, reference: str) -> str:
+        """The very version that `reference` led to: `name@version`; a path stays one."""
+        return reference if self.version is None else f"{self.name}@{self.version}"
+
 
 def check_name(name: str) -> str:
     """A model's name. Raises InputError."""

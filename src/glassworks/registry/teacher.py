@@ -32,8 +32,8 @@ def taught_by_registry(job: Job, dataset: Dataset, registry: Registry, progress:
     dataset = taught(dataset, teacher.probabilities, teacher.manifest.labels, more, _same_split(job, teacher))
     teacher.close()
     progress.finish(f"{len(dataset.splits['train'])} examples judged by {job.training.teacher}")
-    pinned = job.training.teacher if resolved.version is None else f"{resolved.name}@{resolved.version}"
-    return job.model_copy(update={"training": job.training.model_copy(update={"teacher": pinned})}), dataset
+    named = {"teacher": resolved.pinned(job.training.teacher)}
+    return job.model_copy(update={"training": job.training.model_copy(update=named)}), dataset
 
 
 def _same_split(job: Job, teacher: OpenedBundle) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ class ConvNetConfig(Record):
     """`digits` turns, scales and shifts a little, `photos` mirrors and shifts, `shifts` only shifts."""
     novelty: float | None = Field(default=None, ge=0.5, lt=1)
     """Share of familiar pictures to take as such, like 0.95; answers then tell pictures unlike the learned ones."""
+    embed: bool = False
+    """Tell the embedding of each picture too, an output that other models can be built upon."""
     backbone: str | None = None
     """A pretrained network for the recipe `backbone`: a folder in timm's layout, or a name on the hub."""
 

@@ -5,34 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from glassworks.contracts import Artifact, Differentiable, Model, Signature, TensorSpec
+from glassworks.contracts import EMBEDDING, Artifact, Differentiable, Model, Signature, TensorSpec
 from glassworks.families.convnet.networks import Network, deployable
-from glassworks.families.convnet.novelty import Novelty, WithNovelty
+from glassworks.families.convnet.told import Told
 from glassworks.training.onnx_export import write_onnx
 
 NOVELTY = TensorSpec(name="novelty", datatype="FP32", shape=(-1, 2))
 
 
-def signature(height: int, width: int, channels: int, classes: int, *, novelty: bool = False) -> Signature:
-    """Pixels in [0, 1] in; one probability a class out, and where asked for how unlike the learned they are."""
-    return Signature(
-        inputs=(TensorSpec(name="image", datatype="FP32", shape=(-1, channels, height, width)),),
-        outputs=(
-            TensorSpec(name="probabilities", datatype="FP32", shape=(-1, classes)),
-            *((NOVELTY,) if novelty else ()),
-        ),
-    )
+def signature(height: int, width: int, channels: int, classes: int, network: Network) -> Signature:
+    """Pixels in [0, 1] in; one probability a class out, and what else the network tells."""
+    outputs = [TensorSpec(name="probabilities", datatype="FP32", shape=(-1, classes))]
+    if network.novelty is not None:
+        outputs.append(NOVELTY)
+    if network.center is not None:
+        outputs.append(TensorSpec(name=EMBEDDING, datatype="FP32", shape=(-1, network.center.shape[1])))
+    image = TensorSpec(name="image", datatype="FP32", shape=(-1, channels, height, width))
+    return Signature(inputs=(image,), outputs=tuple(outputs))
 
 
 def export(model: Model, folder: Path) -> Artifact:
     """Write `predict.onnx`: preprocessing and softmax are inside, the batch is free."""
-    network = deployable(model.network)
-    told = network.novelty
-    whole = WithNovelty(network, told) if isinstance(told, Novelty) else nn.Sequential(network, nn.Softmax(dim=1))
     write_onnx(
-        whole.eval(),
+        Told(deployable(model.network)).eval(),
         (_example(model),),
         folder / "predict.onnx",
         inputs=("image",),

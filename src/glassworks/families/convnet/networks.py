@@ -22,8 +22,9 @@ class Network(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # What tells pictures unlike the learned ones; no part of the scores. An attribute of the class would hide it.
+        # What is told beside the scores and is no part of them. Attributes of the class would hide both.
         self.novelty: nn.Module | None = None
+        self.center: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         scores: Tensor = self.head(self.features(x))

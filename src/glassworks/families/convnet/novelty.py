@@ -46,19 +46,6 @@ class Novelty(nn.Module):
         return torch.stack([-torch.logsumexp(scores, dim=1), squares.amin(dim=1)], dim=1)
 
 
-class WithNovelty(nn.Module):
-    """Probabilities (N K) and novelty (N 2) of pictures, from one pass through the features."""
-
-    def __init__(self, network: Network, novelty: Novelty) -> None:
-        super().__init__()
-        self.network, self.novelty = network, novelty
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        places = self.network.features(x)
-        scores: Tensor = self.network.head(places)
-        return scores.softmax(dim=1), self.novelty(places.mean(dim=(2, 3)), scores)
-
-
 def fit_novelty(
     network: Network, learned: tuple[Tensor, Tensor], validation: Tensor, classes: int, coverage: float
 ) -> Novelty:
@@ -67,7 +54,7 @@ def fit_novelty(
     Pixels are uint8 N C H W, `learned` are those of the training split with their targets.
     """
     frozen, (pixels, targets) = deployable(network), learned
-    embedding, _ = _pass(frozen, pixels)
+    embedding, _ = pooled(frozen, pixels)
     centers = torch.stack(
         [
             embedding[targets == each].mean(0) if (targets == each).any() else embedding.mean(0)
@@ -79,7 +66,7 @@ def fit_novelty(
     covariance += _SHRINKAGE * covariance.diagonal().mean().clamp_min(1e-12) * torch.eye(len(covariance))
     whiten = torch.linalg.cholesky(torch.linalg.inv(covariance)).float()
     novelty = Novelty(centers, whiten)
-    found = novelty.raw(*_pass(frozen, validation))
+    found = novelty.raw(*pooled(frozen, validation))
     novelty.threshold.copy_(thresholds(found, coverage))
     novelty.scale.copy_(found.std(dim=0).clamp_min(1e-6))
     return novelty.eval()
@@ -100,8 +87,8 @@ def thresholds(found: Tensor, coverage: float) -> Tensor:
     return found.sort(dim=0).values[place]
 
 
-def _pass(network: Network, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Embedding (N D) and scores (N K) of uint8 pixels (N C H W)."""
+def pooled(network: Network, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """The last features, averaged over places (N D), and the scores (N K) of uint8 pixels (N C H W)."""
     parts = []
     with torch.inference_mode():
         for part in torch.split(pixels, _ROWS):

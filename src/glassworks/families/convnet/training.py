@@ -17,14 +17,14 @@ from torch.nn import functional
 
 from glassworks.catalog import get
 from glassworks.config import Job
-from glassworks.contracts import Dataset, Measurement, Model, Progress, Split, Task
+from glassworks.contracts import Dataset, Measurement, Model, Progress, Task
 from glassworks.errors import ConfigError
 from glassworks.families.convnet import ConvNetConfig, settings
 from glassworks.families.convnet.augment import Augmentation, Kind, augmentation
 from glassworks.families.convnet.export import signature
 from glassworks.families.convnet.networks import Network, Standardize, arrange
-from glassworks.families.convnet.novelty import fit_novelty
 from glassworks.families.convnet.recipes import RECIPES, Recipe, Shape
+from glassworks.families.convnet.told import resident, tell
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
 from glassworks.training.loop import STATE, Learner, Plan, fit
 from glassworks.training.machine import choose_device, choose_precision, usable_cpus
@@ -112,7 +112,7 @@ def _fit(
     device = choose_device(job.training.device)
     setting, kind, epochs, batch_size = _setting(network, recipe, dataset, job, config, device)
     setting = _with_precision(setting, job, folder, batch_size, epochs * len(setting.targets) // batch_size)
-    validation = _resident(dataset.splits["validation"], device)
+    validation = resident(dataset.splits["validation"], device)
     learner = Learner(
         network=network,
         optimizers=recipe.optimizers(network, job.training.learning_rate or recipe.learning_rate),
@@ -141,7 +141,7 @@ def _setting(
     network: Network, recipe: Recipe, dataset: Dataset, job: Job, config: ConvNetConfig, device: torch.device
 ) -> tuple[_Setting, Kind, int, int]:
     """What a step needs, the augmentation's name, the epochs and the batch size; the network is put in place."""
-    pixels, targets = _resident(dataset.splits["train"], device)
+    pixels, targets = resident(dataset.splits["train"], device)
     _standardize(network, pixels)
     network.to(device)
     arrange(network, channels_last=recipe.channels_last)
@@ -190,12 +190,6 @@ def _seconds(call: Callable[[], object]) -> float:
     start = time.monotonic()
     call()
     return time.monotonic() - start
-
-
-def _resident(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
-    """All pixels as one uint8 tensor (N C H W) where training happens: no loader, no copies."""
-    pixels = torch.from_numpy(split.x).permute(0, 3, 1, 2).contiguous()
-    return pixels.to(device), torch.from_numpy(split.y).to(device)
 
 
 def _standardize(network: Network, pixels: Tensor) -> None:
@@ -279,16 +273,12 @@ def _model(
     _, height, width, channels = dataset.splits["train"].x.shape
     network.eval()
     weights = weights_sha256(network)
-    coverage = settings(job).novelty
-    if coverage is not None:
-        validation, _ = _resident(dataset.splits["validation"], torch.device("cpu"))
-        learned = _resident(dataset.splits["train"], torch.device("cpu"))
-        network.novelty = fit_novelty(network, learned, validation, len(dataset.classes), coverage)
+    tell(network, dataset, settings(job))
     metrics = cast(Mapping[str, Any], values["metrics"])
     return Model(
         family="convnet",
         network=network,
-        signature=signature(height, width, channels, len(dataset.classes), novelty=coverage is not None),
+        signature=signature(height, width, channels, len(dataset.classes), network),
         preprocessing={"height": height, "width": width, "channels": channels},
         weights_sha256=weights,
         metrics={name: Measurement.model_validate(value) for name, value in metrics.items()},

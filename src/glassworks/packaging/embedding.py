@@ -1,0 +1,43 @@
+"""Vectors of a packaged model that has an output `embedding`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from glassworks.contracts import EMBEDDING, Embedder, Opened
+from glassworks.errors import ConfigError
+from glassworks.optimization.measure import predict_all
+from glassworks.packaging.opened import OpenedBundle
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from glassworks.contracts import Array
+
+
+class PackagedEmbedder(Embedder):
+    """Computes in fp32, whatever the bundle is served in: what is built upon it keeps the vectors.
+
+    Raises ConfigError for a model that tells none.
+    """
+
+    def __init__(self, opened: OpenedBundle, reference: str) -> None:
+        manifest = opened.manifest
+        if EMBEDDING not in (spec.name for spec in manifest.signature.outputs):
+            raise ConfigError(
+                f"model.embedding: the model '{reference}' has no output '{EMBEDDING}'",
+                "name one that tells vectors, such as a convnet trained with model.embed = true",
+            )
+        self.reference, self.task, self.preprocessing = reference, manifest.task, manifest.preprocessing
+        roles = {artifact.role for artifact in manifest.artifacts}
+        self._role = "reference" if "reference" in roles else "predict"
+        self.graph = Opened(
+            artifact=next(each for each in manifest.artifacts if each.role == self._role), folder=opened.bundle.folder
+        )
+        self._opened = opened
+
+    def embed(self, x: Array) -> NDArray[np.float32]:
+        """Vectors (N D) of stored examples (N ...), computed in parts."""
+        tensors = self._opened.task.encode(x, self.preprocessing)
+        return predict_all(self._opened.session(self._role), tensors, EMBEDDING)
