@@ -81,7 +81,7 @@ class DataConfig(Record):
     test: float = Field(default=0.15, gt=0, lt=0.5)
     """Share of the examples that only measure the result."""
     per_class: int | None = Field(default=None, ge=1)
-    """Texts: at most so many of each class to learn from, and as many to choose with; the test split stays whole."""
+    """At most so many of each class to learn from, and as many to choose with; the test split stays whole."""
     seed: int = Field(default=0, ge=0)
     """Seed of the split; another seed is another split."""
 

@@ -13,7 +13,7 @@ from glassworks.data.checks import check_pictures, contradictions, listed
 from glassworks.data.collection import Pictures, in_threads
 from glassworks.data.duplicates import find_duplicates
 from glassworks.data.pictures import fit_picture
-from glassworks.data.splits import NEEDED, split
+from glassworks.data.splits import NEEDED, few, split
 from glassworks.errors import DataError, InputError
 
 _SMALLEST, _LARGEST = 8, 512
@@ -21,9 +21,19 @@ _MULTIPLE, _LARGEST_OF_MIXED = 8, 224
 
 
 def prepare_pictures(
-    pictures: Pictures, *, validation: float, test: float, seed: int, height: int, width: int, channels: int
+    pictures: Pictures,
+    *,
+    validation: float,
+    test: float,
+    seed: int,
+    height: int,
+    width: int,
+    channels: int,
+    per_class: int | None = None,
 ) -> Dataset:
     """Check, split and resize; each split's `x` is uint8 N `height` x `width` x `channels`.
+
+    `train` and `validation` keep at most `per_class` pictures of each class; `test` stays whole.
 
     Examples with the same pixels and different labels are left out. A class with fewer than three distinct
     pictures is only learned, never measured, and a finding says so. Raises DataError when nothing can be measured.
@@ -35,7 +45,12 @@ def prepare_pictures(
         kept[members] = False
     rows = np.flatnonzero(kept)
     only_learned = _classes_without_parts(pictures, rows, duplicates.near)
-    parts = split(pictures.labels[rows], duplicates.near[rows], validation, test, seed)
+    parts = few(
+        split(pictures.labels[rows], duplicates.near[rows], validation, test, seed),
+        pictures.labels[rows],
+        per_class,
+        seed,
+    )
     return Dataset(
         name=pictures.source,
         fingerprint=pictures.fingerprint,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,23 @@ def split(
         part_of_group[members] = _parts(sizes[members].tolist(), (validation, test))
     parts = part_of_group[group_of]
     return {name: np.flatnonzero(parts == number).astype(np.int64) for number, name in enumerate(PARTS)}
+
+
+def few(
+    parts: Mapping[str, NDArray[np.int64]], kinds: NDArray[np.int64], per_class: int | None, seed: int
+) -> dict[str, NDArray[np.int64]]:
+    """The parts with at most `per_class` indexes of each of `kinds` (N) to learn from and to choose with, ascending.
+
+    `test` stays whole; None keeps all.
+    """
+    if per_class is None:
+        return dict(parts)
+    chosen = dict(parts)
+    for name in PARTS[:-1]:
+        order = np.random.default_rng(seed).permutation(parts[name])
+        of = kinds[order]
+        chosen[name] = np.sort(np.concatenate([order[of == each][:per_class] for each in np.unique(of)]))
+    return chosen
 
 
 def _class_of_groups(labels: NDArray[np.int64], group_of: NDArray[np.int64], count: int) -> NDArray[np.int64]:

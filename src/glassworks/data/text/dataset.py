@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.contracts import Dataset, Split
-from glassworks.data.splits import NEEDED, split
+from glassworks.data.splits import NEEDED, few, split
 from glassworks.data.text.checks import check_texts, contradictory
 from glassworks.data.text.collection import Texts, plain
 from glassworks.data.text.duplicates import Copies, find_copies
@@ -29,9 +29,7 @@ def prepare_texts(texts: Texts, *, validation: float, test: float, seed: int, pe
     no part counts one text twice; near copies stand in one part. Raises DataError when nothing can be measured.
     """
     copies = find_copies(texts.texts)
-    parts = split_rows(texts, copies, validation, test, seed)
-    if per_class is not None:
-        parts |= {name: _few(texts, parts[name], per_class, seed) for name in ("train", "validation")}
+    parts = few(split_rows(texts, copies, validation, test, seed), strata(texts.targets), per_class, seed)
     return Dataset(
         name=texts.source,
         fingerprint=texts.fingerprint,
@@ -53,13 +51,6 @@ def split_rows(texts: Texts, copies: Copies, validation: float, test: float, see
         )
     parts = split(kinds, copies.near[rows], validation, test, seed)
     return {name: rows[part] for name, part in parts.items()}
-
-
-def _few(texts: Texts, part: NDArray[np.int64], per_class: int, seed: int) -> NDArray[np.int64]:
-    """At most so many rows of each kind of those in the part, ascending."""
-    order = np.random.default_rng(seed).permutation(part)
-    kinds = strata(texts.targets[order])
-    return np.sort(np.concatenate([order[kinds == each][:per_class] for each in np.unique(kinds)])).astype(np.int64)
 
 
 def kept_rows(texts: Texts, copies: Copies) -> NDArray[np.int64]:

@@ -62,6 +62,7 @@ class ConvNet(Family):
             height=height,
             width=width,
             channels=channels,
+            per_class=job.data.per_class,
         )
 
     def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:

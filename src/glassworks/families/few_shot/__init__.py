@@ -1,0 +1,116 @@
+"""Pictures of classes with few examples each, by how close they lie in the embedding of a registered model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from glassworks.config import DataConfig, Job, OptimizationConfig, validate
+from glassworks.contracts import Artifact, Dataset, Differentiable, Embedder, Family, Model, Progress, Record, Split
+from glassworks.errors import ConfigError, Unsupported
+
+
+class FewShotConfig(Record):
+    """The `[model]` table of a job whose family is `few_shot`."""
+
+    embedding: str = Field(min_length=1)
+    """The registered model whose embedding is used, `NAME` or `NAME@VERSION`: a convnet trained with `embed`."""
+    method: Literal["auto", "prototypes", "neighbors"] = "auto"
+    """Compare with the mean of each class, or with every learned picture; `auto`: what validation pictures favor."""
+
+
+class FewShot(Family):
+    """Nearest class in an embedding that was learned from other pictures (Snell et al. 2017, section 2)."""
+
+    name: ClassVar[str] = "few_shot"
+    task: ClassVar[str] = "image-classification"
+    config: ClassVar[type[Record]] = FewShotConfig
+    explainers: ClassVar[tuple[str, ...]] = ("occlusion",)
+    unsupported: ClassVar[Mapping[str, str]] = {
+        "learn": "classes are placed in an embedding that is there already, so no loss falls and no seed matters",
+        "distill": "few pictures are not learned from a teacher",
+    }
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "scipy")
+
+    def __init__(self, embedder: Embedder | None = None) -> None:
+        self._embedder = embedder
+
+    @property
+    def embedder(self) -> Embedder:
+        """What it was put upon. Raises Unsupported where it was not."""
+        if self._embedder is None:
+            raise Unsupported("few_shot computes nothing without its embedding model", "run the job as a whole")
+        return self._embedder
+
+    def upon(self, embedder: Embedder) -> FewShot:
+        if embedder.task != self.task:
+            raise ConfigError(
+                f"model.embedding: '{embedder.reference}' is for {embedder.task}, few_shot for {self.task}",
+                "name a model of pictures, such as a convnet trained with model.embed = true",
+            )
+        return FewShot(embedder)
+
+    def prepare(self, job: Job) -> Dataset:
+        from glassworks.data.dataset import prepare_pictures
+        from glassworks.data.sources import read_source
+
+        settings(job)
+        size = {key: int(self.embedder.preprocessing[key]) for key in ("height", "width", "channels")}
+        return prepare_pictures(
+            read_source(job.data.source),
+            validation=job.data.validation,
+            test=job.data.test,
+            seed=job.data.seed,
+            per_class=job.data.per_class,
+            **size,
+        )
+
+    def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
+        from glassworks.data.dataset import labelled_split
+        from glassworks.data.sources import read_source
+
+        return labelled_split(read_source(source, min_classes=1), preprocessing, labels)
+
+    def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
+        from glassworks.families.few_shot.placing import place
+
+        return place(dataset, settings(job), self.embedder, folder, progress)
+
+    def export(self, model: Model, folder: Path) -> Artifact:
+        from glassworks.families.few_shot.export import export
+
+        return export(model, self.embedder, folder)
+
+    def differentiable(self, model: Model) -> Differentiable:
+        raise Unsupported("few_shot is no PyTorch network", "occlusion explains it")
+
+    def foundation(self, folder: Path) -> Job:
+        from glassworks.families.few_shot.planted import SHAPES, write_shapes
+
+        write_shapes(folder / "learned.npz", SHAPES[:4], examples=240, side=16, seed=0)
+        return Job(
+            name="tiny-shapes",
+            family="convnet",
+            data=DataConfig(source=f"npz:{folder / 'learned.npz'}"),
+            model={"embed": True},
+            optimization=OptimizationConfig(enabled=False),
+        )
+
+    def tiny(self, folder: Path) -> Job:
+        from glassworks.families.few_shot.planted import SHAPES, write_shapes
+
+        write_shapes(folder / "few.npz", SHAPES[4:], examples=60, side=16, seed=1)
+        return Job(
+            name="tiny-few-shot",
+            family=self.name,
+            data=DataConfig(source=f"npz:{folder / 'few.npz'}", validation=0.2, test=0.4),
+            model={"embedding": "tiny-shapes"},
+        )
+
+
+def settings(job: Job) -> FewShotConfig:
+    """The job's `[model]` table. Raises ConfigError with the key's path."""
+    return validate(FewShotConfig, job.model, where=f"job '{job.name}'", prefix="model.")
