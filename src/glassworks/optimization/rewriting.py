@@ -101,6 +101,18 @@ def fp32_layers(model: onnx.ModelProto) -> tuple[str, ...]:
     return tuple(found)
 
 
+def beside_the_first_output(model: onnx.ModelProto) -> list[str]:
+    """The names of nodes that the first output does not depend on, but others do."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    needed, waiting = set(), [model.graph.output[0].name]
+    while waiting:
+        node = makers.get(waiting.pop())
+        if node is not None and node.name not in needed:
+            needed.add(node.name)
+            waiting.extend(node.input)
+    return [node.name for node in model.graph.node if node.name not in needed]
+
+
 def quantized_rows(rows: Floats) -> tuple[NDArray[np.int8], Floats]:
     """Symmetric int8 (R C) and a scale a row (R), Jacob et al. 2018, equation 1 with zero point 0."""
     scale = np.maximum(np.abs(rows).max(axis=1), 1e-12).astype(np.float32) / np.float32(127)

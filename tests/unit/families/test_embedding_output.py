@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ from sklearn.metrics import silhouette_score
 
 from glassworks.catalog import get
 from glassworks.config import Job, OptimizationConfig
-from glassworks.contracts import EMBEDDING, Family
+from glassworks.contracts import EMBEDDING, Artifact, Family, Opened, Pass, Task
 from glassworks.errors import ConfigError
 from glassworks.families.convnet.networks import deployable
 from glassworks.flow import Release, release
 from glassworks.packaging.embedding import PackagedEmbedder
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry
+from glassworks.runtimes import open_session
 from glassworks.training.progress import Silent
 
 
@@ -68,3 +70,29 @@ def test_the_weights_are_those_of_a_network_that_tells_less(made: Release, home:
     with pytest.raises(ConfigError, match="the model 'plain' has no output 'embedding'") as caught:
         PackagedEmbedder(OpenedBundle(plain.bundle), "plain")
     assert "model.embed = true" in caught.value.mend
+
+
+def test_int8_still_tells_what_is_strange(made: Release, tmp_path: Path) -> None:
+    """Ranges come from familiar pictures: a distance that is quantized too would never exceed theirs."""
+    task = get(Task, "image-classification")
+    shutil.copy(made.bundle.folder / "predict.onnx", tmp_path)
+    exported = Artifact(role="predict", format="onnx", file="predict.onnx", runtime="onnxruntime")
+    x = made.dataset.splits["test"].x
+    opened = Opened(artifact=exported, folder=tmp_path)
+    rows = task.calibration(made.dataset.splits["train"].x[:100], opened, made.model.preprocessing)
+    smaller = get(Pass, "int8").apply(opened, rows)
+    strange = 255 - x
+    for engine in ("onnxruntime", "openvino"):
+        found = {}
+        for artifact in (exported, smaller):
+            one = Opened(artifact=artifact.model_copy(update={"runtime": engine}), folder=tmp_path)
+            session = open_session(task, one, made.model.preprocessing)
+            found[artifact.precision] = [
+                session.run(task.encode(pictures, made.model.preprocessing)) for pictures in (x, strange)
+            ]
+        for fp32, int8 in zip(found["fp32"], found["int8"], strict=True):
+            agreeing = (np.asarray(fp32["novelty"]).max(axis=1) > 0) == (np.asarray(int8["novelty"]).max(axis=1) > 0)
+            assert agreeing.mean() > 0.9
+            cosines = (np.asarray(fp32[EMBEDDING]) * np.asarray(int8[EMBEDDING])).sum(axis=1)
+            assert np.median(cosines) > 0.95
+            assert np.allclose(np.linalg.norm(np.asarray(int8[EMBEDDING]), axis=1), 1, atol=1e-5)

@@ -29,7 +29,7 @@ class StaticInt8(Pass):
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
         import onnx
 
-        from glassworks.optimization.rewriting import RECURRENT, fp32_layers
+        from glassworks.optimization.rewriting import RECURRENT, beside_the_first_output, fp32_layers
 
         model = onnx.load(opened.path)
         if any(node.op_type in RECURRENT for node in model.graph.node):
@@ -45,6 +45,9 @@ class StaticInt8(Pass):
                 subset_size=len(calibration),
                 target_device=nncf.TargetDevice.CPU,
                 model_type=nncf.ModelType.TRANSFORMER if _attends(model) else None,
+                # What is told beside the answer, such as a distance, is above all asked for pictures unlike those that
+                # the ranges come from.
+                ignored_scope=nncf.IgnoredScope(names=beside_the_first_output(model), validate=False),
             )
         if not any(node.op_type == "QuantizeLinear" for node in graph.graph.node):
             raise Unsupported("int8 found nothing to quantize in this graph", "keep the fp32 artifact")
