@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glassworks.config import DataConfig
 from glassworks.contracts import Dataset, Split
 from glassworks.data.checks import check_pictures, contradictions, listed
 from glassworks.data.collection import Pictures, in_threads
@@ -20,44 +21,27 @@ _SMALLEST, _LARGEST = 8, 512
 _MULTIPLE, _LARGEST_OF_MIXED = 8, 224
 
 
-def prepare_pictures(
-    pictures: Pictures,
-    *,
-    validation: float,
-    test: float,
-    seed: int,
-    height: int,
-    width: int,
-    channels: int,
-    per_class: int | None = None,
-) -> Dataset:
+def prepare_pictures(pictures: Pictures, data: DataConfig, *, height: int, width: int, channels: int) -> Dataset:
     """Check, split and resize; each split's `x` is uint8 N `height` x `width` x `channels`.
 
-    `train` and `validation` keep at most `per_class` pictures of each class; `test` stays whole.
+    `train` and `validation` keep at most `data.per_class` pictures of each class; `test` stays whole.
 
-    Examples with the same pixels and different labels are left out. A class with fewer than three distinct
-    pictures is only learned, never measured, and a finding says so. Raises DataError when nothing can be measured.
+    Copies with different labels are left out. A class with fewer than three distinct pictures is only learned, never
+    measured, and a finding says so. Raises DataError when nothing can be measured.
     """
     duplicates = find_duplicates(pictures.looks)
     report = check_pictures(pictures, duplicates)
-    kept = np.ones(len(pictures), np.bool_)
-    for members in contradictions(duplicates.exact, pictures.labels):
-        kept[members] = False
-    rows = np.flatnonzero(kept)
+    rows = _not_contradicted(pictures, duplicates.exact)
     only_learned = _classes_without_parts(pictures, rows, duplicates.near)
-    parts = few(
-        split(pictures.labels[rows], duplicates.near[rows], validation, test, seed),
-        pictures.labels[rows],
-        per_class,
-        seed,
-    )
+    kinds = pictures.labels[rows]
+    parts = split(kinds, duplicates.near[rows], data.validation, data.test, data.seed)
     return Dataset(
         name=pictures.source,
         fingerprint=pictures.fingerprint,
         classes=pictures.classes,
         splits={
             name: Split(x=_fitted(pictures, rows[part], height, width, channels), y=pictures.labels[rows[part]])
-            for name, part in parts.items()
+            for name, part in few(parts, kinds, data.per_class, data.seed).items()
         },
         findings=(*only_learned, *report.findings),
     )
@@ -98,6 +82,14 @@ def picture_shape(pictures: Pictures, size: int | None, channels: int | None) ->
     side = _MULTIPLE * round(float(np.median(shapes[:, :2])) / _MULTIPLE)
     side = min(max(side, _SMALLEST), _LARGEST_OF_MIXED)
     return side, side, chosen
+
+
+def _not_contradicted(pictures: Pictures, exact: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows whose copies all have the same label."""
+    kept = np.ones(len(pictures), np.bool_)
+    for members in contradictions(exact, pictures.labels):
+        kept[members] = False
+    return np.flatnonzero(kept)
 
 
 def _classes_without_parts(pictures: Pictures, rows: NDArray[np.int64], near: NDArray[np.int64]) -> tuple[str, ...]:

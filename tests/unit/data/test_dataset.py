@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from glassworks.config import DataConfig
 from glassworks.contracts import Dataset
 from glassworks.data.collection import Pictures, collect
 from glassworks.data.dataset import labelled_split, picture_shape, prepare_pictures
@@ -34,7 +35,7 @@ def collected(pictures: list[NDArray[np.uint8]], labels: list[int]) -> Pictures:
 
 
 def prepared(pictures: Pictures, seed: int = 0) -> Dataset:
-    return prepare_pictures(pictures, validation=0.15, test=0.15, seed=seed, height=10, width=10, channels=1)
+    return prepare_pictures(pictures, DataConfig(source="npz:x", seed=seed), height=10, width=10, channels=1)
 
 
 def rows(dataset: Dataset, part: str) -> set[bytes]:
@@ -43,7 +44,7 @@ def rows(dataset: Dataset, part: str) -> set[bytes]:
 
 def test_mnist_is_split_by_class() -> None:
     pictures = read_source("sample:mnist-5k")
-    dataset = prepare_pictures(pictures, validation=0.15, test=0.15, seed=0, height=28, width=28, channels=1)
+    dataset = prepare_pictures(pictures, DataConfig(source="npz:x"), height=28, width=28, channels=1)
     assert {name: np.bincount(part.y).tolist() for name, part in dataset.splits.items()} == {
         "train": [350] * 10,
         "validation": [75] * 10,
@@ -109,7 +110,7 @@ def test_a_class_of_contradictions_is_an_error() -> None:
 
 def test_ten_thousand_classes() -> None:
     pictures = collected(noise(30_000, 8, 8), np.repeat(np.arange(10_000), 3).tolist())
-    dataset = prepare_pictures(pictures, validation=0.15, test=0.15, seed=0, height=8, width=8, channels=1)
+    dataset = prepare_pictures(pictures, DataConfig(source="npz:x"), height=8, width=8, channels=1)
     assert len(dataset.classes) == 10_000
     assert {name: len(np.unique(part.y)) for name, part in dataset.splits.items()} == dict.fromkeys(
         ("train", "validation", "test"), 10_000

@@ -54,16 +54,7 @@ class ConvNet(Family):
         pictures = read_source(job.data.source)
         wanted = config.channels or (3 if config.backbone else None)
         height, width, channels = picture_shape(pictures, config.size, wanted)
-        return prepare_pictures(
-            pictures,
-            validation=job.data.validation,
-            test=job.data.test,
-            seed=job.data.seed,
-            height=height,
-            width=width,
-            channels=channels,
-            per_class=job.data.per_class,
-        )
+        return prepare_pictures(pictures, job.data, height=height, width=width, channels=channels)
 
     def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
         from glassworks.data.dataset import labelled_split

@@ -59,14 +59,7 @@ class FewShot(Family):
 
         settings(job)
         size = {key: int(self.embedder.preprocessing[key]) for key in ("height", "width", "channels")}
-        return prepare_pictures(
-            read_source(job.data.source),
-            validation=job.data.validation,
-            test=job.data.test,
-            seed=job.data.seed,
-            per_class=job.data.per_class,
-            **size,
-        )
+        return prepare_pictures(read_source(job.data.source), job.data, **size)
 
     def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
         from glassworks.data.dataset import labelled_split

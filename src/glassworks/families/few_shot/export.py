@@ -13,6 +13,20 @@ from glassworks.families.few_shot.placing import SHARPNESS, Places
 
 _OUTPUT = "probabilities"
 _PREFIX = "few_shot."
+_STEPS = (
+    ("MatMul", (EMBEDDING, ".vectors"), ".cosine"),
+    ("ReduceMax", (".cosine", ".last"), ".largest"),
+    ("Sub", (".cosine", ".largest"), ".below"),
+    ("Mul", (".below", ".sharpness"), ".sharp"),
+    ("Exp", (".sharp",), ".weights"),
+    ("MatMul", (".weights", ".shares"), ".of_classes"),
+    ("Log", (".of_classes",), ".logs"),
+    ("Mul", (".logs", ".heat"), ".tempered"),
+    ("Mul", (".largest", ".largest.heat"), ".largest.tempered"),
+    ("Add", (".tempered", ".largest.tempered"), ".scores"),
+    ("Softmax", (".scores",), _OUTPUT),
+)
+"""What `Places.probabilities` computes, as operators; names of its own values begin with a dot."""
 
 
 def export(model: Model, embedder: Embedder, folder: Path) -> Artifact:
@@ -38,22 +52,9 @@ def _with_places(body: ModelProto, places: Places, classes: int) -> ModelProto:
     graph.initializer.extend(
         numpy_helper.from_array(np.ascontiguousarray(value), _PREFIX + name) for name, value in constants.items()
     )
-    steps = [
-        ("MatMul", (EMBEDDING, ".vectors"), ".cosine"),
-        ("ReduceMax", (".cosine", ".last"), ".largest"),
-        ("Sub", (".cosine", ".largest"), ".below"),
-        ("Mul", (".below", ".sharpness"), ".sharp"),
-        ("Exp", (".sharp",), ".weights"),
-        ("MatMul", (".weights", ".shares"), ".of_classes"),
-        ("Log", (".of_classes",), ".logs"),
-        ("Mul", (".logs", ".heat"), ".tempered"),
-        ("Mul", (".largest", ".largest.heat"), ".largest.tempered"),
-        ("Add", (".tempered", ".largest.tempered"), ".scores"),
-        ("Softmax", (".scores",), _OUTPUT),
-    ]
     graph.node.extend(
         helper.make_node(kind, [_named(name) for name in taken], [_named(given)], name=_named(given))
-        for kind, taken, given in steps
+        for kind, taken, given in _STEPS
     )
     batch = graph.output[0].type.tensor_type.shape.dim[0].dim_param or "batch"
     del graph.output[:]
