@@ -5,6 +5,7 @@ from __future__ import annotations
 from glassworks.contracts import Artifact, TensorSpec
 from glassworks.errors import Unsupported
 from glassworks.packaging.bundle import Bundle
+from glassworks.tasks.image_classification import NOVELTY
 
 # A model that asks for more would answer differently with what exporters write.
 _FOLLOWED = frozenset({"height", "width", "channels"})
@@ -51,6 +52,11 @@ def picture_input(bundle: Bundle, exporter: str) -> TensorSpec:
         f"the exporter '{exporter}' writes models that label one picture; '{name}' takes {given}, has {labels} labels",
         "serve the bundle instead, or take the graph out of it",
     )
+
+
+def beside(bundle: Bundle) -> list[str]:
+    """What exported programs tell beside the labels: whether a picture is unlike those learned from."""
+    return [spec.name for spec in bundle.manifest.signature.outputs if spec.name == NOVELTY]
 
 
 def with_pixels(graph: bytes, spec: TensorSpec) -> bytes:

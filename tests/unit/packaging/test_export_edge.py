@@ -35,6 +35,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Release:
         name="bars",
         family="convnet",
         data=DataConfig(source=tiny.data.source),
+        model={"novelty": 0.9},
         training=TrainingConfig(epochs=2, batch_size=32, precision="fp32"),
         optimization=OptimizationConfig(enabled=False),
     )
@@ -84,6 +85,8 @@ def test_the_folder_predicts_and_explains_alone(made: Release, folder: Path, tmp
     found = json.loads(done.stdout)
     assert found["label"] == wanted["label"]
     assert found["probability"] == pytest.approx(wanted["probability"], abs=1e-5)
+    assert found["familiar"] is wanted["familiar"]
+    assert found["novelty"] == pytest.approx(wanted["novelty"], abs=1e-3)
     done = run(folder, "explain", str(tmp_path / "picture.png"), str(tmp_path / "why.npy"))
     assert done.returncode == 0, done.stderr
     explanation = opened.explain(x, method="integrated_gradients")
@@ -116,7 +119,7 @@ def test_the_samples_get_their_answers_again_and_a_wrong_one_is_told(folder: Pat
 def test_pixels_go_in_as_they_are(made: Release, folder: Path) -> None:
     opened, x = OpenedBundle(made.bundle), made.dataset.splits["test"].x[:5]
     session = onnxruntime.InferenceSession(folder / "pixels.onnx", providers=["CPUExecutionProvider"])
-    (scores,) = session.run(None, {"pixels": x})
+    scores, _ = session.run(None, {"pixels": x})
     assert np.abs(scores - opened.probabilities(x)).max() <= 1e-5
 
 

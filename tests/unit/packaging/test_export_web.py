@@ -32,7 +32,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 def made(tmp_path_factory: pytest.TempPathFactory) -> Release:
     folder = tmp_path_factory.mktemp("web")
     job: Job = get(Family, "convnet").tiny(folder)
-    job = job.model_copy(update={"optimization": OptimizationConfig(enabled=False)})
+    job = job.model_copy(update={"model": {"novelty": 0.9}, "optimization": OptimizationConfig(enabled=False)})
     return release(job, Registry.open({"GLASSWORKS_HOME": str(folder / "home")}), Silent())
 
 
@@ -73,7 +73,8 @@ def png(x: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
 ASK = """async (text) => {
   const blob = new Blob([Uint8Array.from(atob(text), (each) => each.charCodeAt(0))], { type: "image/png" });
   const answer = await window.glassworks.ask(blob);
-  return { scores: answer.scores, label: answer.label, values: Array.from(answer.why.values), gap: answer.why.gap };
+  const { scores, label, why, novelty } = answer;
+  return { scores, label, values: Array.from(why.values), gap: why.gap, novelty: [novelty.energy, novelty.distance] };
 }"""
 
 
@@ -84,6 +85,7 @@ def test_the_page_answers_and_explains_as_the_bundle_does(made: Release, page: A
         explanation = opened.explain(x[None], method="integrated_gradients", grade=False)
         assert found["label"] == explanation.label
         assert np.abs(np.array(found["scores"]) - opened.probabilities(x[None])[0]).max() <= 1e-4
+        np.testing.assert_allclose(found["novelty"], np.asarray(opened.predict(x[None])["novelty"])[0], atol=1e-3)
         assert found["gap"] <= 0.01
         values = explanation.attribution.values.ravel()
         assert np.abs(np.array(found["values"]) - values).max() <= 1e-3
@@ -97,6 +99,10 @@ def test_people_see_the_answer_in_their_language(made: Release, page: Any, tmp_p
     page.wait_for_selector("#answer:not([hidden])")
     assert page.locator("#top tr").count() == min(5, len(made.dataset.classes))
     assert "为什么是" in page.locator("#caption").inner_text()
+    (tmp_path / "strange.png").write_bytes(png(255 - made.dataset.splits["test"].x[0]))
+    page.set_input_files("#file", str(tmp_path / "strange.png"))
+    page.wait_for_function("document.getElementById('strange').textContent !== ''")
+    assert "与模型学过的图片不同" in page.locator("#strange").inner_text()
     (tmp_path / "broken.png").write_bytes(b"no picture")
     page.set_input_files("#file", str(tmp_path / "broken.png"))
     page.wait_for_function("document.getElementById('problem').textContent !== ''")

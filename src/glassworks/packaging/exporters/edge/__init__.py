@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from glassworks.contracts import Artifact, Exporter
 from glassworks.packaging.bundle import Bundle, read_bundle
 from glassworks.packaging.export_folder import claim_folder
-from glassworks.packaging.picture_graphs import float_graph, gradient_graph, picture_input, with_pixels
+from glassworks.packaging.picture_graphs import beside, float_graph, gradient_graph, picture_input, with_pixels
 from glassworks.training.checkpoint import storage_errors, write_atomically
 
 _MARK = "export.json"
@@ -77,6 +77,7 @@ def _description(bundle: Bundle, graph: Artifact, gradient: Artifact | None) -> 
         "labels": list(manifest.labels),
         "input": spec.name,
         "output": manifest.signature.outputs[0].name,
+        "beside": beside(bundle),
         "channels": channels,
         "height": height,
         "width": width,

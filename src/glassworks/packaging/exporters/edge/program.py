@@ -40,12 +40,20 @@ def open_model(role: str = "predict") -> tuple[dict[str, Any], Any]:
 
 
 def predict(pixels: Array) -> dict[str, Any]:
-    """Label and probabilities of one picture as it is stored (uint8 H W C)."""
+    """Label and probabilities of one picture as it is stored (uint8 H W C).
+
+    Of models that tell it also whether the picture is `familiar`; energy and distance above 0 are unlike the learned.
+    """
     model, session = open_model()
-    (scores,) = session.run([model["output"]], {model["input"]: prepared(pixels, model)})
+    asked = [model["output"], *model["beside"]]
+    scores, *told = session.run(asked, {model["input"]: prepared(pixels, model)})
     order = np.argsort(-scores[0], kind="stable")[:5]
     top = [[model["labels"][at], float(scores[0][at])] for at in order]
-    return {"label": top[0][0], "probability": top[0][1], "top": top}
+    answer: dict[str, Any] = {"label": top[0][0], "probability": top[0][1], "top": top}
+    if told:
+        energy, distance = (float(each) for each in told[0][0])
+        answer |= {"familiar": max(energy, distance) <= 0, "novelty": {"energy": energy, "distance": distance}}
+    return answer
 
 
 def explain(pixels: Array, target: int | None = None, tolerance: float = 0.01) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from glassworks.contracts import Exporter
 from glassworks.errors import MissingLibrary
 from glassworks.packaging.bundle import Bundle, read_bundle
 from glassworks.packaging.export_folder import claim_folder
-from glassworks.packaging.picture_graphs import float_graph, gradient_graph, picture_input
+from glassworks.packaging.picture_graphs import beside, float_graph, gradient_graph, picture_input
 from glassworks.training.checkpoint import storage_errors, write_atomically
 
 RUNTIME = "GLASSWORKS_ONNXRUNTIME_WEB"
@@ -69,6 +69,7 @@ def _model(bundle: Bundle) -> dict[str, object]:
         "labels": list(bundle.manifest.labels),
         "input": spec.name,
         "output": bundle.manifest.signature.outputs[0].name,
+        "beside": beside(bundle),
         "channels": channels,
         "height": height,
         "width": width,

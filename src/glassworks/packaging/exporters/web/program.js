@@ -4,9 +4,9 @@ const NODES = [9, 17, 33, 65, 129, 257];
 const TOLERANCE = 0.01;
 const WORDS = {
   en: { choose: "Choose a picture, or drop one here", seen: "As the model sees it", alone: "Everything runs in this page; nothing is sent anywhere.",
-    why: (label, gap) => `Why “${label}”: red speaks for it, blue against it (the values add up within ${gap})`, bad: "This is no picture that the browser can read." },
+    why: (label, gap) => `Why “${label}”: red speaks for it, blue against it (the values add up within ${gap})`, bad: "This is no picture that the browser can read.", strange: "This picture is unlike those that the model learned from." },
   zh: { choose: "选择一张图片，或拖到这里", seen: "模型看到的图片", alone: "一切都在本页面内运行，不会向任何地方发送数据。",
-    why: (label, gap) => `为什么是“${label}”：红色支持，蓝色反对（各值之和与得分之差为 ${gap}）`, bad: "浏览器无法读取这张图片。" },
+    why: (label, gap) => `为什么是“${label}”：红色支持，蓝色反对（各值之和与得分之差为 ${gap}）`, bad: "浏览器无法读取这张图片。", strange: "这张图片与模型学过的图片不同。" },
 };
 const words = WORDS[navigator.language.startsWith("zh") ? "zh" : "en"];
 
@@ -83,9 +83,11 @@ function prepared(picture) {
 
 const tensor = (image) => new ort.Tensor("float32", image, [1, MODEL.channels, MODEL.height, MODEL.width]);
 
-async function scores(image) {
-  const outputs = await (await open("predict")).run({ [MODEL.input]: tensor(image) });
-  return Array.from(outputs[MODEL.output].data);
+// Probabilities, and energy and distance of models that tell them: above 0 is unlike the learned.
+async function predict(image) {
+  const outputs = await (await open("predict")).run({ [MODEL.input]: tensor(image) }, [MODEL.output, ...MODEL.beside]);
+  const [energy, distance] = MODEL.beside.length ? outputs[MODEL.beside[0]].data : [];
+  return { scores: Array.from(outputs[MODEL.output].data), novelty: MODEL.beside.length ? { energy, distance } : null };
 }
 
 function rule(count) {
@@ -122,9 +124,9 @@ async function explain(image, target) {
 
 async function ask(blob) {
   const picture = fit(await read(blob)), image = prepared(picture);
-  const found = await scores(image), target = found.indexOf(Math.max(...found));
+  const { scores, novelty } = await predict(image), target = scores.indexOf(Math.max(...scores));
   const why = MODEL.graphs.gradient ? await explain(image, target) : null;
-  return { picture, scores: found, label: MODEL.labels[target], why };
+  return { picture, scores, label: MODEL.labels[target], novelty, why };
 }
 
 function paint(canvas, color) {
@@ -156,6 +158,8 @@ function show(answer) {
     row.querySelector("div").style.width = `${100 * Math.max(0, Math.min(1, answer.scores[place]))}%`;
     return row;
   }));
+  const strange = answer.novelty && Math.max(answer.novelty.energy, answer.novelty.distance) > 0;
+  document.getElementById("strange").textContent = strange ? words.strange : "";
   document.getElementById("answer").hidden = false;
 }
 
