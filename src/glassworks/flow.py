@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 from glassworks.catalog import get
 from glassworks.config import Job, OptimizationConfig, validate
 from glassworks.contracts import (
-    Artifact,
     Dataset,
-    Explainer,
     Explanation,
     Family,
     Lineage,
@@ -26,10 +24,12 @@ from glassworks.contracts import (
     Progress,
     Task,
 )
+from glassworks.errors import Unsupported
 from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import CALIBRATION_ROWS, Trial, first_runtime, optimize as search
-from glassworks.packaging.assemble import Parts, assemble, files_of
+from glassworks.packaging.assemble import Measured, Parts, assemble, files_of
 from glassworks.packaging.bundle import Bundle
+from glassworks.packaging.exported import export, passes_of, refitted, with_reference
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry, Version
 from glassworks.registry.foundation import family_of
@@ -70,7 +70,7 @@ def release(
         baseline = _baseline(task, plain, progress)
         model = family.train(dataset, job, run, progress)
         built = _empty(run / "build")
-        exported, compiled = _export(family, model, built, progress)
+        exported, compiled = export(family, model, built, progress)
         served, report = first_runtime(exported, job.optimization.threads), None
         if job.optimization.enabled:
             trial = _trial(task, Opened(artifact=exported, folder=built), dataset, model.preprocessing)
@@ -81,16 +81,17 @@ def release(
             task=task,
             dataset=dataset,
             folder=built,
-            artifacts=_with_reference(served, exported, compiled),
+            artifacts=with_reference(served, exported, compiled),
             signature=model.signature,
             preprocessing=model.preprocessing,
             report=report,
             baseline=baseline,
             comparison=model.comparison,
             lineage=Lineage(
-                run=model.run, data=job.data.source, passes=_passes(served), weights_sha256=model.weights_sha256
+                run=model.run, data=job.data.source, passes=passes_of(served), weights_sha256=model.weights_sha256
             ),
         )
+        parts = refitted(parts, model, _empty(run / "whole"), progress)
         bundle, version = _publish(parts, run, registry, progress)
         forget_run(run)
     return Release(dataset=dataset, model=model, report=report, bundle=bundle, version=version)
@@ -144,13 +145,16 @@ def optimize(
             task=task,
             dataset=dataset,
             folder=work,
-            artifacts=_with_reference(served, exported, compiled),
+            artifacts=with_reference(served, exported, compiled),
             signature=manifest.signature,
             preprocessing=manifest.preprocessing,
             report=report,
             baseline=manifest.baseline,
             comparison=manifest.comparison,
-            lineage=manifest.lineage.model_copy(update={"parent": reference, "passes": _passes(served)}),
+            lineage=manifest.lineage.model_copy(update={"parent": reference, "passes": passes_of(served)}),
+            # What learned from the test split cannot be measured on it again.
+            measured=Measured(metrics=manifest.metrics, fidelity=manifest.fidelity) if manifest.refitted else None,
+            refitted=manifest.refitted,
         )
         _, version = _publish(parts, work, registry, progress, resolved.pinned(""))
     finally:
@@ -215,6 +219,11 @@ def evaluate(
     registry, progress = registry or Registry.open(), progress or Silent()
     opened = OpenedBundle(registry.resolve(reference).bundle)
     job, family = family_of(Job.model_validate(opened.manifest.job), registry)
+    if source is None and opened.manifest.refitted:
+        raise Unsupported(
+            f"'{reference}' learned from its own test split after it was measured there",
+            "its card has what was measured; or name another source",
+        )
     if source is None:
         split = _prepare(family, job, progress).splits["test"]
     else:
@@ -243,20 +252,6 @@ def _baseline(task: Task, dataset: Dataset, progress: Progress) -> dict[str, Mea
     return found
 
 
-def _export(family: Family, model: Model, folder: Path, progress: Progress) -> tuple[Artifact, tuple[Artifact, ...]]:
-    """The fp32 predict artifact and those of explainers, each in the engine that runs it fastest."""
-    from glassworks.explanation.compile import compile_explanations
-
-    progress.start("export")
-    exported = family.export(model, folder)
-    compiled = family.explanations(model, folder)
-    asked = {get(Explainer, name).role for name in family.explainers}
-    if asked - {"predict"} and not any(artifact.role == "gradient" for artifact in compiled):
-        compiled = (*compiled, *compile_explanations(family.differentiable(model), folder))
-    progress.finish(f"{', '.join(artifact.role for artifact in (exported, *compiled))} graphs")
-    return exported, compiled
-
-
 def _trial(task: Task, exported: Opened, dataset: Dataset, preprocessing: Mapping[str, Any]) -> Trial:
     """What the search needs: calibration rows of the training split and the whole validation split."""
     validation = dataset.splits["validation"]
@@ -278,20 +273,6 @@ def _publish(
     version = registry.publish(assembled, parent)
     progress.finish(version.reference)
     return registry.resolve(version.reference).bundle, version
-
-
-def _with_reference(served: Artifact, exported: Artifact, compiled: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
-    """What is not served as it was exported keeps that beside it, for exports, further searches and comparison.
-
-    bfloat16 is computed from the same file: then only the record differs.
-    """
-    if served.precision == "fp32" and served.file == exported.file:
-        return (served, *compiled)
-    return (served, first_runtime(exported, served.threads).model_copy(update={"role": "reference"}), *compiled)
-
-
-def _passes(served: Artifact) -> tuple[str, ...]:
-    return () if served.made_by in ("", "export") else (served.made_by,)
 
 
 def _empty(folder: Path) -> Path:

@@ -231,6 +231,13 @@ class Family(ABC):
     def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
         """Train on `train`, choose on `validation`; checkpoints and metrics go to `folder`."""
 
+    def refit(self, model: Model, dataset: Dataset, job: Job, progress: Progress) -> Model | None:
+        """The model fitted once more as it is, on everything, what it was measured on too; None where that is not done.
+
+        It is asked for after all measuring, and what it returns is served.
+        """
+        return None
+
     @abstractmethod
     def export(self, model: Model, folder: Path) -> Artifact:
         """Write the fp32 `predict` artifact into `folder`."""

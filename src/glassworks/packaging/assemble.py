@@ -31,10 +31,19 @@ _LIBRARIES = ("glassworks", "numpy", "opencv-python-headless", "onnxruntime", "o
 
 
 @dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The served artifact on the test split, and how far its explanations agree with those of the fp32 one."""
+
+    metrics: Mapping[str, Measurement]
+    fidelity: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Parts:
     """What a bundle is made of. `folder` holds the files of all `artifacts`.
 
     `artifacts` are `predict` as it is served, `reference` where that is another file, and those of explainers.
+    `measured` is what is known already; `refitted` says that they learned from the test split after that.
     """
 
     job: Job
@@ -49,18 +58,25 @@ class Parts:
     lineage: Lineage
     baseline: Mapping[str, Measurement]
     comparison: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
+    measured: Measured | None = None
+    refitted: bool = False
+
+
+def measure(parts: Parts) -> Measured:
+    """Of the artifacts as they are."""
+    test = parts.dataset.splits["test"]
+    scores = predict_all(_open(parts, "predict"), parts.task.encode(test.x, parts.preprocessing))
+    return Measured(
+        metrics=parts.task.measure(scores, test.y), fidelity=measure_fidelity(parts, lambda role: _open(parts, role))
+    )
 
 
 def assemble(parts: Parts, folder: Path) -> Bundle:
-    """Write the bundle into the empty `folder`. The metrics are of the served artifact on the test split."""
+    """Write the bundle into the empty `folder`; what was not measured yet is."""
     for name in files_of(parts.artifacts):
         shutil.copyfile(parts.folder / name, folder / name)
-    session = _open(parts, "predict")
-    test = parts.dataset.splits["test"]
-    tensors = parts.task.encode(test.x, parts.preprocessing)
-    probabilities = predict_all(session, tensors)
-    samples = _samples(parts, session)
-    _write_json(folder / "samples.json", samples)
+    measured = parts.measured or measure(parts)
+    _write_json(folder / "samples.json", _samples(parts, _open(parts, "predict")))
     if parts.report:
         _write_json(folder / "optimization.json", parts.report.model_dump(mode="json"))
     manifest = Manifest(
@@ -72,10 +88,11 @@ def assemble(parts: Parts, folder: Path) -> Bundle:
         preprocessing=dict(parts.preprocessing),
         artifacts=parts.artifacts,
         explainers=_explainers(parts),
-        metrics=parts.task.measure(probabilities, test.y),
+        metrics=dict(measured.metrics),
+        refitted=parts.refitted,
         baseline=dict(parts.baseline),
         comparison={name: dict(metrics) for name, metrics in parts.comparison.items()},
-        fidelity=measure_fidelity(parts, lambda role: _open(parts, role)),
+        fidelity=dict(measured.fidelity),
         data_fingerprint=parts.dataset.fingerprint,
         lineage=parts.lineage,
         job=parts.job.model_dump(mode="json"),

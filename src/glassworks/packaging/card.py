@@ -14,7 +14,7 @@ def write_card(manifest: Manifest, candidates: Sequence[Candidate], chosen: str,
     sections = (
         ("What it does", _purpose(manifest)),
         ("Data", _data(manifest, findings)),
-        ("How good it is", [*_metrics(manifest.metrics), *_baseline(manifest), *_comparison(manifest)]),
+        ("How good it is", [*_metrics(manifest), *_baseline(manifest), *_comparison(manifest)]),
         ("How it was chosen", _candidates(candidates, chosen)),
         ("How it explains itself", _explaining(manifest)),
         ("Where it came from", _lineage(manifest)),
@@ -43,10 +43,16 @@ def _data(manifest: Manifest, findings: Sequence[str]) -> list[str]:
     return lines if findings else [*lines, "- found: nothing to report"]
 
 
-def _metrics(metrics: Mapping[str, Measurement]) -> list[str]:
-    if not metrics:
+def _metrics(manifest: Manifest) -> list[str]:
+    if not manifest.metrics:
         return ["It was not measured."]
-    return ["Measured on the test split, with the artifact that is served.", "", *_measured(metrics)]
+    how = (
+        "Measured on the test split. Then the same settings were fitted once more on everything, the test split too: "
+        "what is served was not measured itself."
+        if manifest.refitted
+        else "Measured on the test split, with the artifact that is served."
+    )
+    return [how, "", *_measured(manifest.metrics)]
 
 
 def _measured(metrics: Mapping[str, Measurement]) -> list[str]:

@@ -59,6 +59,11 @@ class RecommenderFamily(Family, Generic[C]):
         config: C = self.settings(job)
         return train(self.name, lambda *given: self.fit(given[0], config, *given[1:]), dataset, job, folder, progress)
 
+    def refit(self, model: Model, dataset: Dataset, job: Job, progress: Progress) -> Model | None:
+        from glassworks.training.recommendation.training import refit
+
+        return refit(model, progress) if self.settings(job).refit else None
+
     def export(self, model: Model, folder: Path) -> Artifact:
         from glassworks.training.recommendation.training import export
 
@@ -70,4 +75,5 @@ class RecommenderFamily(Family, Generic[C]):
     def tiny(self, folder: Path) -> Job:
         from glassworks.data.interactions.planted import tiny_job
 
-        return tiny_job(self.name, folder, dict(self.tiny_model))
+        # As it was measured, so that what is served can be compared with that.
+        return tiny_job(self.name, folder, {**self.tiny_model, "refit": False})

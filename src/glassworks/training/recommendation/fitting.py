@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,13 @@ _MOST_ASKED = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A scorer, the settings it was fitted with, and sentences on how they were chosen."""
+    """A scorer, the settings it was fitted with, sentences on how they were chosen, and how to fit the same again."""
 
     scorer: Scorer
     settings: Settings
     notes: tuple[str, ...]
+    again: Callable[[Sparse], Scorer]
+    """From who met what (U I), as `Interactions.met` has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,7 @@ def fit_collaborative(
         return lambda settings: algorithm.fit(likes_of(met, settings.get("met", 0.0)), settings, means)
 
     found = fit_in_stages(dataset, maker, default, tuple(stages), config, means, budget_s, chosen.seconds, progress)
-    return Fitted(scorer=found.scorer, settings=found.settings, notes=(chosen.reason, *found.notes))
+    return replace(found, notes=(chosen.reason, *found.notes))
 
 
 def met_stage(dataset: InteractionsDataset, config: CollaborativeConfig) -> list[Stage]:
@@ -134,7 +136,7 @@ def fit_in_stages(
     progress.start("fit")
     scorer = maker(dataset.cut.train.met())(settings)
     progress.finish(", ".join(f"{name} {value}" for name, value in settings.items()))
-    return Fitted(scorer=scorer, settings=settings, notes=tuple(notes))
+    return Fitted(scorer=scorer, settings=settings, notes=tuple(notes), again=lambda met: maker(met)(settings))
 
 
 def _tuned(

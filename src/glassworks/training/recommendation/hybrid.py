@@ -48,7 +48,7 @@ def fit_hybrid(
     maker = (_stacked if chosen.algorithm == "ease" else _blended)(features, chosen, means)
     default, stages = _stages(dataset, config, chosen)
     found = fit_in_stages(dataset, maker, default, stages, config, means, budget_s, chosen.seconds, progress)
-    return Fitted(scorer=found.scorer, settings=found.settings, notes=(chosen.reason, *found.notes))
+    return replace(found, notes=(chosen.reason, *found.notes))
 
 
 def _stages(

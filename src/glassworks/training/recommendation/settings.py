@@ -11,15 +11,22 @@ from glassworks.contracts import Record
 Algorithm = Literal["auto", "popularity", "user_knn", "item_knn", "rp3beta", "ease", "ials"]
 
 
-class CollaborativeConfig(Record):
-    """The `[model]` table of a job whose family is `collaborative`; what is left out, tuning decides."""
+class _Chosen(Record):
+    """What all have."""
 
-    algorithm: Algorithm = "auto"
-    """`auto` takes by the size of the data what can be afforded, and says why."""
     tune: bool = True
     """Choose what is left out by validation, within `training.budget` (30 s without it)."""
     trials: int = Field(default=24, ge=1, le=10_000)
     """Most settings to try, the default one included."""
+    refit: bool = True
+    """After measuring, fit the chosen settings once more on everything; else what is served ends at the cut."""
+
+
+class CollaborativeConfig(_Chosen):
+    """The `[model]` table of a job whose family is `collaborative`; what is left out, tuning decides."""
+
+    algorithm: Algorithm = "auto"
+    """`auto` takes by the size of the data what can be afforded, and says why."""
     neighbors: int | None = Field(default=None, ge=1, le=10_000)
     """kNN and RP3beta: how many of the most alike count."""
     shrinkage: float | None = Field(default=None, ge=0)
@@ -40,17 +47,13 @@ class CollaborativeConfig(Record):
     """Memory to plan with; left out, that of the machine."""
 
 
-class ContentConfig(Record):
+class ContentConfig(_Chosen):
     """The `[model]` table of a job whose family is `content_based`."""
 
     words: int = Field(default=20_000, ge=1, le=1_000_000)
     """Most different words of descriptions and titles."""
     titles: bool = False
     """Whether words of titles count."""
-    tune: bool = True
-    """Choose the part of popularity by validation."""
-    trials: int = Field(default=24, ge=1, le=10_000)
-    """Most settings to try, the default one included."""
     popularity: float | None = Field(default=None, ge=0)
     """The part of popularity, in standard deviations of both; left out, validation decides."""
 

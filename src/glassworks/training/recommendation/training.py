@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from glassworks.tasks.recommendation.artifact import write_arrays
 from glassworks.tasks.recommendation.baselines import baselines
 from glassworks.tasks.recommendation.evaluation import difference, evaluate, measured
 from glassworks.tasks.recommendation.metrics import mean_measured
-from glassworks.tasks.recommendation.scoring import Scorer
+from glassworks.tasks.recommendation.scoring import Scorer, Sparse
 from glassworks.tasks.recommendation.session import SIGNATURE
 from glassworks.training.machine import usable_cpus
 from glassworks.training.recommendation.algorithms import Means
@@ -39,6 +39,8 @@ class Recommender:
     scorer: Scorer
     log: Interactions
     popularity: NDArray[np.float32]
+    again: Callable[[Sparse], Scorer]
+    """Fits the same to who met what."""
 
 
 def train(family: str, fit: Fit, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
@@ -55,7 +57,7 @@ def train(family: str, fit: Fit, dataset: Dataset, job: Job, folder: Path, progr
     progress.finish(_sentence(table))
     return Model(
         family=family,
-        network=Recommender(scorer=fitted.scorer, log=dataset.log, popularity=popularity),
+        network=Recommender(scorer=fitted.scorer, log=dataset.log, popularity=popularity, again=fitted.again),
         signature=SIGNATURE,
         preprocessing={
             "columns": columns_of(job.data),
@@ -70,6 +72,15 @@ def train(family: str, fit: Fit, dataset: Dataset, job: Job, folder: Path, progr
         seconds=time.monotonic() - started,
         comparison=table,
     )
+
+
+def refit(model: Model, progress: Progress) -> Model:
+    """The chosen settings on all interactions: those that were to be found are the newest, and people go on there."""
+    made: Recommender = model.network
+    progress.start("refit")
+    whole = replace(made, scorer=made.again(made.log.met()), popularity=made.log.popularity())
+    progress.finish(f"on all {len(made.log):,} interactions; the metrics are those from before")
+    return replace(model, network=whole, weights_sha256=digest(whole.scorer))
 
 
 def compare(

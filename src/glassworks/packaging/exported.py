@@ -1,0 +1,63 @@
+"""A trained model as files: what predicts, what explains, and what is kept beside what is served."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from glassworks.catalog import get
+from glassworks.contracts import Artifact, Explainer, Family, Model, Progress
+from glassworks.optimization.search import first_runtime
+from glassworks.packaging.assemble import Parts, measure
+
+
+def export(family: Family, model: Model, folder: Path, progress: Progress) -> tuple[Artifact, tuple[Artifact, ...]]:
+    """The fp32 predict artifact and those of explainers, each in the engine that runs it fastest."""
+    from glassworks.explanation.compile import compile_explanations
+
+    progress.start("export")
+    exported = family.export(model, folder)
+    compiled = family.explanations(model, folder)
+    asked = {get(Explainer, name).role for name in family.explainers}
+    if asked - {"predict"} and not any(artifact.role == "gradient" for artifact in compiled):
+        compiled = (*compiled, *compile_explanations(family.differentiable(model), folder))
+    progress.finish(f"{', '.join(artifact.role for artifact in (exported, *compiled))} graphs")
+    return exported, compiled
+
+
+def with_reference(served: Artifact, exported: Artifact, compiled: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
+    """What is not served as it was exported keeps that beside it, for exports, further searches and comparison.
+
+    bfloat16 is computed from the same file: then only the record differs.
+    """
+    if served.precision == "fp32" and served.file == exported.file:
+        return (served, *compiled)
+    return (served, first_runtime(exported, served.threads).model_copy(update={"role": "reference"}), *compiled)
+
+
+def passes_of(served: Artifact) -> tuple[str, ...]:
+    """The passes that made an artifact."""
+    return () if served.made_by in ("", "export") else (served.made_by,)
+
+
+def refitted(parts: Parts, model: Model, folder: Path, progress: Progress) -> Parts:
+    """The parts with the model fitted on everything, where its family does that; what was measured before stays."""
+    progress.start("measure")
+    measured = measure(parts)
+    metric = parts.task.metric
+    progress.finish(f"{metric} {measured.metrics[metric].value:.4f} on the test split")
+    whole = parts.family.refit(model, parts.dataset, parts.job, progress)
+    if whole is None:
+        return replace(parts, measured=measured)
+    exported, compiled = export(parts.family, whole, folder, progress)
+    (served,) = [artifact for artifact in parts.artifacts if artifact.role == "predict"]
+    engine = {"runtime": served.runtime, "threads": served.threads}
+    return replace(
+        parts,
+        folder=folder,
+        artifacts=(exported.model_copy(update=engine), *compiled),
+        preprocessing=whole.preprocessing,
+        lineage=parts.lineage.model_copy(update={"weights_sha256": whole.weights_sha256}),
+        measured=measured,
+        refitted=True,
+    )
