@@ -120,7 +120,7 @@ def _recall(index: Index, vectors: Floats, queries: Floats) -> float:
 
 
 def _search(index: Index, queries: Floats, count: int) -> list[NDArray[np.int64]]:
-    longer = np.concatenate([queries, np.zeros((len(queries), 1), np.float32)], axis=1)
+    longer = np.ascontiguousarray(np.concatenate([queries, np.zeros((len(queries), 1), np.float32)], axis=1))
     count = min(count, len(index))
     return [np.asarray(index.search(query, count, threads=1).keys, np.int64).ravel() for query in longer]
 

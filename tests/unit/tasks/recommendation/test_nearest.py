@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from tests.unit.tasks.recommendation.shops import ask
 
 from glassworks.contracts import Opened
-from glassworks.data.interactions.collection import Interactions, ItemColumns
+from glassworks.data.interactions.collection import Interactions, ItemColumns, sparse_rows
 from glassworks.errors import GlassworksError
 from glassworks.runtimes import open_session
 from glassworks.tasks.recommendation import Recommendation, nearest
@@ -146,3 +146,22 @@ def test_a_damaged_graph_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyP
     file.write_bytes(b"no graph")
     with pytest.raises(GlassworksError, match="no graph of vectors"):
         nearest.Nearest(file, Products(np.zeros((ITEMS, SIZE), np.float32)), {"expansion": 64})
+
+
+def test_the_graph_of_a_fitted_factorization_finds_what_the_scan_finds(tmp_path: Path) -> None:
+    """Many histories at once, as packaging checks them: its solver gives vectors that lie column by column."""
+    pytest.importorskip("implicit")
+    from glassworks.training.recommendation.factorization import fit_factors
+
+    generator = np.random.default_rng(0)
+    user = np.repeat(np.arange(USERS), 20)
+    item = (generator.integers(0, 100, len(user)) * 4 + user % 4).astype(np.int32)  # four tastes
+    likes = sparse_rows(user.astype(np.int32), item, np.ones(len(user), np.float32), (USERS, 400))
+    factors = fit_factors(likes, factors=8, alpha=1.0, regularization=0.01, iterations=3, seed=0, threads=1)
+    told = nearest.write_nearest(factors, likes, tmp_path, smallest=0)
+    assert told is not None
+    assert (told["used"], told["histories"], told["recall_at_10"]) == (True, USERS, 1.0)
+    found = nearest.Nearest(tmp_path / nearest.FILE, factors, told)
+    for row in range(USERS):
+        exact, near = factors.scores(likes[[row]])[0], found.scores(likes[[row]])
+        assert np.allclose(np.sort(near)[-10:], np.sort(exact)[-10:], rtol=1e-4)
