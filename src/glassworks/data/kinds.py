@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from glassworks.data.schemes import parts_of, require_scheme
 from glassworks.errors import DataError
 
 Kind = Literal["pictures", "texts", "interactions"]
@@ -15,12 +16,8 @@ def kind_of(source: str, wanted: Kind | None = None) -> Kind:
 
     Raises DataError for a source that nothing reads, or not as what is wanted.
     """
-    scheme, separator, rest = source.partition(":")
     known = all_schemes()
-    if not separator or not rest:
-        raise DataError(
-            f"the source '{source}' is not SCHEME:WHAT", f"write for example csv:PATH; schemes: {', '.join(known)}"
-        )
+    scheme, rest = parts_of(source, known)
     if scheme not in known:
         raise DataError(f"the source '{source}' has the unknown scheme '{scheme}'", f"schemes: {', '.join(known)}")
     if scheme == "sample":
@@ -30,9 +27,7 @@ def kind_of(source: str, wanted: Kind | None = None) -> Kind:
             return "interactions"
         return "texts" if rest in _of_texts()[0] else "pictures"
     if wanted == "interactions":
-        if scheme not in _of_interactions()[1]:
-            schemes = ", ".join(_of_interactions()[1])
-            raise DataError(f"'{scheme}' is no source of interactions", f"sources of interactions: {schemes}")
+        require_scheme(scheme, _of_interactions()[1], "interactions")
         return wanted
     return "texts" if scheme in _of_texts()[1] else "pictures"
 

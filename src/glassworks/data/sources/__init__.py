@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from glassworks.data.collection import Pictures
+from glassworks.data.schemes import parts_of
 from glassworks.errors import DataError
 
 
@@ -16,12 +17,12 @@ def read_source(source: str, *, min_classes: int = 2) -> Pictures:
 
     `min_classes` is 1 for pictures that are only measured, not learned.
     """
-    scheme, separator, rest = source.partition(":")
-    known = ", ".join(schemes())
-    if not separator or not rest:
-        raise DataError(f"the source '{source}' is not SCHEME:WHAT", f"write for example folder:PATH; schemes: {known}")
-    if scheme not in schemes():
-        raise DataError(f"the source '{source}' has the unknown scheme '{scheme}'", f"known schemes: {known}")
+    known = schemes()
+    scheme, rest = parts_of(source, known, "folder:PATH")
+    if scheme not in known:
+        raise DataError(
+            f"the source '{source}' has the unknown scheme '{scheme}'", f"known schemes: {', '.join(known)}"
+        )
     pictures: Pictures = _module(scheme).read(rest)
     if len(pictures.classes) < min_classes:
         raise DataError(

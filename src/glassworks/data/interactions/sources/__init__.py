@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from glassworks.errors import DataError
+from glassworks.data.schemes import parts_of, require_scheme
 
 if TYPE_CHECKING:
     import polars
@@ -19,14 +19,9 @@ if TYPE_CHECKING:
 
 def scan(source: str) -> polars.LazyFrame:
     """The table of `SCHEME:REST`; columns of text that were not typed stay text. Raises DataError, MissingLibrary."""
-    scheme, separator, rest = source.partition(":")
     known = schemes()
-    if not separator or not rest:
-        raise DataError(
-            f"the source '{source}' is not SCHEME:WHAT", f"write for example csv:PATH; schemes: {', '.join(known)}"
-        )
-    if scheme not in known:
-        raise DataError(f"'{scheme}' is no source of interactions", f"sources of interactions: {', '.join(known)}")
+    scheme, rest = parts_of(source, known)
+    require_scheme(scheme, known, "interactions")
     table: polars.LazyFrame = _module(scheme).scan(rest)
     return table
 

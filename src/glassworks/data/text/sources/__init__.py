@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
+from glassworks.data.schemes import parts_of, require_scheme
 from glassworks.data.text.collection import Texts, collect
 from glassworks.errors import DataError
 
@@ -24,12 +25,9 @@ class Columns:
 def read_texts(source: str, columns: Columns | None = None, *, min_classes: int = 2) -> Texts:
     """The labelled texts of `SCHEME:REST`. Raises DataError when there is nothing to learn from them."""
     columns = columns or Columns()
-    scheme, separator, rest = source.partition(":")
-    known = ", ".join(schemes())
-    if not separator or not rest:
-        raise DataError(f"the source '{source}' is not SCHEME:WHAT", f"write for example csv:PATH; schemes: {known}")
-    if scheme not in schemes():
-        raise DataError(f"'{scheme}' is no source of texts", f"sources of texts: {known}")
+    known = schemes()
+    scheme, rest = parts_of(source, known)
+    require_scheme(scheme, known, "texts")
     rows: Iterable[tuple[str, str, str]] = _module(scheme).read(rest, columns)
     texts = collect(source, rows, columns.separator)
     if len(texts.classes) < min_classes and not texts.multi_label:
@@ -42,9 +40,9 @@ def read_texts(source: str, columns: Columns | None = None, *, min_classes: int 
 
 def read_lines(source: str, column: str) -> list[str]:
     """The texts of a source alone. Raises DataError."""
-    scheme, _, rest = source.partition(":")
-    if scheme not in schemes():
-        raise DataError(f"'{scheme}' is no source of texts", f"sources of texts: {', '.join(schemes())}")
+    known = schemes()
+    scheme, rest = parts_of(source, known)
+    require_scheme(scheme, known, "texts")
     return [text for _, text, _ in _module(scheme).read(rest, Columns(text=column, label="")) if text.strip()]
 
 

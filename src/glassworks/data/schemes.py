@@ -1,0 +1,24 @@
+"""SCHEME:WHAT, as sources are named, and what is said of those that are not or that hold something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from glassworks.errors import DataError
+
+
+def parts_of(source: str, known: Iterable[str], example: str = "csv:PATH") -> tuple[str, str]:
+    """The scheme and what follows it. Raises DataError for a source that is not written so."""
+    scheme, separator, rest = source.partition(":")
+    if not separator or not rest:
+        raise DataError(
+            f"the source '{source}' is not SCHEME:WHAT", f"write for example {example}; schemes: {', '.join(known)}"
+        )
+    return scheme, rest
+
+
+def require_scheme(scheme: str, known: Iterable[str], what: str) -> None:
+    """Raise DataError for a scheme by which nothing of that kind is read."""
+    schemes = tuple(known)
+    if scheme not in schemes:
+        raise DataError(f"'{scheme}' is no source of {what}", f"sources of {what}: {', '.join(schemes)}")
