@@ -1,9 +1,10 @@
-"""Memory and time of reading, fitting, writing, opening and answering, from 100 thousand to 20 million interactions.
+"""Memory and time of all steps of a recommender in one process, from 100 thousand to 20 million interactions.
 
     python benchmarks/recommendation_scale.py [--sizes 100000,1000000,5000000,20000000] [--memory-gb 24] [--threads 2]
 
-The interactions are synthetic: popularity by Zipf's law, activity of users log-normal, forty tastes that most choices
-come from. Each size runs in a process of its own, so that peak memory is its own; the table is written in another one.
+The steps: read, cut, fit, measure, fit again on everything, write, open, answer. The interactions are synthetic:
+popularity by Zipf's law, activity of users log-normal, forty tastes that most choices come from. Each size runs in a
+process of its own, so that peak memory is its own; the table is written in another one.
 """
 
 from __future__ import annotations
@@ -85,9 +86,12 @@ def run(path: Path, memory_gb: float, threads: int) -> dict[str, Any]:
     with timed(clock, "measure_s"):
         ranked = evaluate(dataset.cut, fitted.scorer, popularity)
     gain = difference(ranked, evaluate(dataset.cut, popular(dataset.cut.train)))
+    with timed(clock, "refit_s"):
+        served, popularity = fitted.again(log.met()), log.popularity()
+    peak_refit = peak_gb()
     with tempfile.TemporaryDirectory() as folder:
         with timed(clock, "write_s"):
-            artifact = write_arrays(fitted.scorer, log, Path(folder), popularity)
+            artifact = write_arrays(served, log, Path(folder), popularity)
         size = sum(each.stat().st_size for each in Path(folder).iterdir())
         opened = Opened(artifact=artifact.model_copy(update={"runtime": "arrays"}), folder=Path(folder))
         with timed(clock, "open_s"):
@@ -103,6 +107,7 @@ def run(path: Path, memory_gb: float, threads: int) -> dict[str, Any]:
         "answer_p99_ms": float(np.percentile(answers, 99)),
         "bundle_gb": size / 1e9,
         "peak_fit_gb": peak_fit,
+        "peak_refit_gb": peak_refit,
         "peak_gb": peak_gb(),
         "ndcg_at_10": float(ranked.users["ndcg_at_10"].mean()),
         "over_popularity": [gain.value, *gain.interval],
@@ -134,11 +139,11 @@ def peak_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def apart(*arguments: str, threads: int) -> str:
-    """Another process of this script."""
+def apart(*arguments: str, threads: int, script: str = __file__) -> str:
+    """Another process of this script, or of another one."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
     environment = {**os.environ, **dict.fromkeys(names, str(threads))}
-    done = subprocess.run([sys.executable, __file__, *arguments], env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, script, *arguments], env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
     return done.stdout
