@@ -219,10 +219,10 @@ def evaluate(
     registry, progress = registry or Registry.open(), progress or Silent()
     opened = OpenedBundle(registry.resolve(reference).bundle)
     job, family = family_of(Job.model_validate(opened.manifest.job), registry)
-    if source is None and opened.manifest.refitted:
+    if opened.manifest.refitted and source in (None, opened.manifest.lineage.data):
         raise Unsupported(
             f"'{reference}' learned from its own test split after it was measured there",
-            "its card has what was measured; or name another source",
+            "its card has what was measured; or name other data, --data SOURCE, that it did not learn from",
         )
     if source is None:
         split = _prepare(family, job, progress).splits["test"]

@@ -66,6 +66,10 @@ def show_test(manifest: Manifest, title: str, console: Console) -> None:
         for name, value in manifest.metrics.items()
     ]
     table(title, head, rows, console)
+    if manifest.refitted:
+        console.print(
+            "  - measured before the last fit: what is served has learned from everything, the test split too"
+        )
     if warning := not_better(manifest):
         console.print(f"[bold red]WARNING:[/bold red] {warning}")
 

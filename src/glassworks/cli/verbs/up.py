@@ -106,7 +106,8 @@ def _summary(made: Release, service: Service, answered: Answered) -> dict[str, A
         "train": {
             "run": model.run,
             "seconds": model.seconds,
-            "weights_sha256": model.weights_sha256,
+            "weights_sha256": manifest.lineage.weights_sha256,
+            "refitted": manifest.refitted,
             "metrics": metrics_json(model.metrics),
             "resumed": model.resumed,
         },

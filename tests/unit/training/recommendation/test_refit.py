@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from glassworks.config import Job
-from glassworks.data.interactions.planted import tiny_job
+from glassworks.data.interactions.planted import tiny_job, write_planted
 from glassworks.errors import Unsupported
 from glassworks.flow import Release, evaluate, optimize, predict, train
 from glassworks.registry import Registry
@@ -68,15 +69,19 @@ def test_the_metrics_are_those_from_before(both: tuple[Release, Release]) -> Non
     assert "fitted once more on everything, the test split too" in card
 
 
-def test_what_it_learned_from_is_not_measured_again(both: tuple[Release, Release], registry: Registry) -> None:
+def test_what_it_learned_from_is_not_measured_again(
+    both: tuple[Release, Release], registry: Registry, tmp_path: Path
+) -> None:
     whole, cut = both
-    with pytest.raises(Unsupported, match="learned from its own test split") as caught:
-        evaluate(whole.version.reference, registry, Silent())
-    assert "card" in caught.value.mend
+    for source in (None, whole.dataset.name):
+        with pytest.raises(Unsupported, match="learned from its own test split") as caught:
+            evaluate(whole.version.reference, registry, Silent(), source=source)
+        assert "card" in caught.value.mend
     _, metrics = evaluate(cut.version.reference, registry, Silent())
     assert metrics == cut.bundle.manifest.metrics
-    count, _ = evaluate(whole.version.reference, registry, Silent(), source=whole.dataset.name)
-    assert count > 0
+    write_planted(tmp_path, users=40, items=96, seed=1)
+    count, _ = evaluate(whole.version.reference, registry, Silent(), source=f"csv:{tmp_path / 'events.csv'}")
+    assert count == 40
 
 
 def test_a_further_search_keeps_what_was_measured(both: tuple[Release, Release], registry: Registry) -> None:
@@ -91,3 +96,24 @@ def test_the_other_families_do_it_too(family: str, registry: Registry, tmp_path:
     release = made(tmp_path, registry, family)
     assert release.bundle.manifest.refitted
     assert NEW in recommended(release, registry)
+
+
+def test_switched_off_the_measured_model_is_served_bit_for_bit(both: tuple[Release, Release], tmp_path: Path) -> None:
+    """What was measured before a refit, written out, is what is served without one."""
+    from glassworks.training.recommendation.training import export
+
+    whole, cut = both
+    artifact = export(whole.model, tmp_path)
+    for name in (artifact.file, *artifact.beside):
+        assert (cut.bundle.folder / name).read_bytes() == (tmp_path / name).read_bytes(), name
+
+
+def test_the_report_says_whose_the_metrics_are(both: tuple[Release, Release]) -> None:
+    from rich.console import Console
+
+    from glassworks.cli.tables import show_test
+
+    for release, said in zip(both, (True, False), strict=True):
+        console = Console(record=True, width=200, file=io.StringIO())
+        show_test(release.bundle.manifest, "test", console)
+        assert ("measured before the last fit" in console.export_text()) == said
