@@ -50,7 +50,7 @@ def check_pictures(pictures: Pictures, duplicates: Duplicates | None = None) -> 
     `duplicates` are those of `find_duplicates(pictures.looks)`, where the caller has them already.
     """
     found = duplicates or find_duplicates(pictures.looks)
-    counts = np.bincount(pictures.labels, minlength=len(pictures.classes))
+    counts = pictures.counts()
     shapes = pictures.looks.shapes
     by_area = shapes[np.argsort(shapes[:, 0] * shapes[:, 1], kind="stable")]
     distinct = int(found.exact.max()) + 1
@@ -77,7 +77,9 @@ def check_pictures(pictures: Pictures, duplicates: Duplicates | None = None) -> 
 
 
 def contradictions(groups: NDArray[np.int64], labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """The members of each group that holds more than one label."""
+    """The members of each group that holds more than one label, or of several labels (N K) more than one set."""
+    if labels.ndim == 2:
+        labels = np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1)
     lowest = np.full(int(groups.max()) + 1, np.iinfo(np.int64).max)
     highest = np.full(len(lowest), -1)
     np.minimum.at(lowest, groups, labels)
@@ -96,7 +98,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def _names(pictures: Pictures, members: NDArray[np.int64]) -> tuple[str, ...]:
-    return tuple(f"{pictures.names[index]} ({pictures.classes[pictures.labels[index]]})" for index in members)
+    return tuple(f"{pictures.names[index]} ({pictures.label(index)})" for index in members)
 
 
 def _findings(report: DataReport, left_out: int) -> Iterator[str]:

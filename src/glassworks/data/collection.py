@@ -61,7 +61,9 @@ class Looks:
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """Labelled pictures of a source. `labels` (int64 N) count in `classes`; `unreadable` are (name, reason).
+    """Labelled pictures of a source. `labels` count in `classes`: int64 N, or 0 and 1 in int64 N K for several labels.
+
+    `unreadable` are (name, reason).
 
     `fingerprint` is a SHA-256 over pixels and class names; the order and the place of files do not change it.
     """
@@ -77,6 +79,21 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a picture may have several labels, or none."""
+        return self.labels.ndim == 2
+
+    def counts(self) -> NDArray[np.int64]:
+        """Pictures of each class."""
+        return self.labels.sum(axis=0) if self.multi_label else np.bincount(self.labels, minlength=len(self.classes))
+
+    def label(self, index: int) -> str:
+        """What a picture stands under, for people."""
+        if self.multi_label:
+            return ", ".join(self.classes[each] for each in np.flatnonzero(self.labels[index])) or "none"
+        return self.classes[int(self.labels[index])]
 
 
 def collect(
@@ -172,7 +189,7 @@ def _stacked(looks: Sequence[_Look]) -> Looks:
 def _refuse_empty_classes(
     source: str, classes: Sequence[str], labels: NDArray[np.int64], failed: Sequence[tuple[str, str]]
 ) -> None:
-    counts = np.bincount(labels, minlength=len(classes))
+    counts = labels.sum(axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=len(classes))
     empty = [name for name, count in zip(classes, counts, strict=True) if count == 0]
     if empty:
         why = f"; for example {failed[0][0]}: {failed[0][1]}" if failed else ""
@@ -187,6 +204,9 @@ def _refuse_empty_classes(
 def _fingerprint(digests: Sequence[bytes], labels: NDArray[np.int64], classes: Sequence[str]) -> str:
     whole = hashlib.sha256(_FORMAT)
     named = [hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest() for name in classes]
-    for entry in sorted(named[label] + digest for label, digest in zip(labels, digests, strict=True)):
+    if labels.ndim == 2:
+        whole.update(b"".join(named))
+    own = [row.tobytes() for row in labels] if labels.ndim == 2 else [named[label] for label in labels]
+    for entry in sorted(label + digest for label, digest in zip(own, digests, strict=True)):
         whole.update(entry)
     return whole.hexdigest()

@@ -14,7 +14,7 @@ from glassworks.data.checks import check_pictures, contradictions, listed
 from glassworks.data.collection import Pictures, in_threads
 from glassworks.data.duplicates import find_duplicates
 from glassworks.data.pictures import fit_picture
-from glassworks.data.splits import NEEDED, few, split
+from glassworks.data.splits import NEEDED, few, split, strata
 from glassworks.errors import DataError, InputError
 
 _SMALLEST, _LARGEST = 8, 512
@@ -26,14 +26,15 @@ def prepare_pictures(pictures: Pictures, data: DataConfig, *, height: int, width
 
     `train` and `validation` keep at most `data.per_class` pictures of each class; `test` stays whole.
 
-    Copies with different labels are left out. A class with fewer than three distinct pictures is only learned, never
-    measured, and a finding says so. Raises DataError when nothing can be measured.
+    Copies with different labels are left out. Of several labels each split keeps the share of the rarest one that a
+    picture has. A class with fewer than three distinct pictures is only learned, never measured, and a finding says so.
+    Raises DataError when nothing can be measured.
     """
     duplicates = find_duplicates(pictures.looks)
     report = check_pictures(pictures, duplicates)
     rows = _not_contradicted(pictures, duplicates.exact)
     only_learned = _classes_without_parts(pictures, rows, duplicates.near)
-    kinds = pictures.labels[rows]
+    kinds = strata(pictures.labels[rows])
     parts = split(kinds, duplicates.near[rows], data.validation, data.test, data.seed)
     return Dataset(
         name=pictures.source,
@@ -62,7 +63,12 @@ def labelled_split(pictures: Pictures, preprocessing: Mapping[str, Any], labels:
         )
     size = (int(preprocessing[key]) for key in ("height", "width", "channels"))
     translate = np.array([number[name] for name in pictures.classes], np.int64)
-    return Split(x=_fitted(pictures, np.arange(len(pictures)), *size), y=translate[pictures.labels])
+    if pictures.multi_label:
+        targets = np.zeros((len(pictures), len(labels)), np.int64)
+        targets[:, translate] = pictures.labels
+    else:
+        targets = translate[pictures.labels]
+    return Split(x=_fitted(pictures, np.arange(len(pictures)), *size), y=targets)
 
 
 def picture_shape(pictures: Pictures, size: int | None, channels: int | None) -> tuple[int, int, int]:
@@ -94,7 +100,9 @@ def _not_contradicted(pictures: Pictures, exact: NDArray[np.int64]) -> NDArray[n
 
 def _classes_without_parts(pictures: Pictures, rows: NDArray[np.int64], near: NDArray[np.int64]) -> tuple[str, ...]:
     """A finding about classes too small for every split. Raises DataError where no split is possible."""
-    pairs = np.unique(np.stack([pictures.labels[rows], near[rows]], axis=1), axis=0)
+    labels = pictures.labels[rows]
+    each, own = np.nonzero(labels) if pictures.multi_label else (np.arange(len(rows)), labels)
+    pairs = np.unique(np.stack([own, near[rows][each]], axis=1), axis=0)
     distinct = np.bincount(pairs[:, 0], minlength=len(pictures.classes))
     few = [name for name, count in zip(pictures.classes, distinct, strict=True) if count < NEEDED]
     empty = [name for name, count in zip(pictures.classes, distinct, strict=True) if count == 0]

@@ -8,7 +8,7 @@ Z = 1.959963984540054
 """Of the normal distribution, 95 % lie within this many standard deviations."""
 
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
+def wilson(hits: float, n: int) -> tuple[float, float]:
     """The 95 % score interval of a share (Wilson 1927), which holds for few examples and near 0 and 1."""
     share = hits / n
     center = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)

@@ -50,6 +50,16 @@ def few(
     return chosen
 
 
+def strata(targets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What a split keeps the shares of: the class; of several labels (N K) the rarest one that an example has."""
+    if targets.ndim == 1:
+        return targets
+    frequency = targets.sum(axis=0)
+    weights = np.where(targets > 0, 1.0 / np.maximum(frequency, 1), 0.0)
+    found: NDArray[np.int64] = np.where(targets.any(axis=1), weights.argmax(axis=1), targets.shape[1]).astype(np.int64)
+    return found
+
+
 def _class_of_groups(labels: NDArray[np.int64], group_of: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """The most frequent label of each group; the smaller one of two equally frequent."""
     pairs, frequency = np.unique(np.stack([group_of, labels], axis=1), axis=0, return_counts=True)

@@ -1,4 +1,4 @@
-"""`folder:PATH`: picture files in a folder that holds one subfolder a class."""
+"""`folder:PATH`: picture files in a folder that holds one subfolder a class, or a table of their labels."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from pathlib import Path
 import numpy as np
 
 from glassworks.data.collection import Pictures, collect
+from glassworks.data.label_table import TABLE, read_label_table
 from glassworks.data.pictures import Picture, decode_picture
 from glassworks.errors import DataError
 
-SUMMARY = "picture files (PNG, JPEG, WebP, BMP, GIF, TIFF) in one subfolder a class"
+SUMMARY = "picture files (PNG, JPEG, WebP, BMP, GIF, TIFF) in one subfolder a class, or with a labels.csv"
 _EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
-_LAYOUT = "make one subfolder a class and put its pictures there"
+_LAYOUT = f"make one subfolder a class and put its pictures there, or write {TABLE}"
 
 
 def read(location: str) -> Pictures:
     """The pictures of a folder; names are paths in it. Files that cannot be decoded are named, not fatal.
 
+    With a `labels.csv` there (see `data/label_table.py`) a picture has the labels of its line, several or none.
     Raises DataError when there is no such folder, no class, or a class with no readable picture.
     """
     folder = Path(location).expanduser()
@@ -28,6 +30,8 @@ def read(location: str) -> Pictures:
         raise DataError(f"there is no folder {folder}", "give the path of a folder with one subfolder a class")
     if not folder.is_dir():
         raise DataError(f"{folder} is a file, not a folder", "give the folder that holds the classes")
+    if (folder / TABLE).is_file():
+        return _labelled(folder)
     try:
         classes = _classes(folder)
         files = [(path, label) for label, name in enumerate(classes) for path in _files(folder / name)]
@@ -46,6 +50,18 @@ def read(location: str) -> Pictures:
         labels=np.array([label for _, label in files], np.int64),
         classes=classes,
         unreadable=stray,
+    )
+
+
+def _labelled(folder: Path) -> Pictures:
+    table = read_label_table(folder)
+    return collect(
+        f"folder:{folder}",
+        table.files,
+        _decode,
+        names=[path.relative_to(folder).as_posix() for path in table.files],
+        labels=table.targets,
+        classes=table.classes,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.contracts import Dataset, Split
-from glassworks.data.splits import NEEDED, few, split
+from glassworks.data.splits import NEEDED, few, split, strata
 from glassworks.data.text.checks import check_texts, contradictory
 from glassworks.data.text.collection import Texts, plain
 from glassworks.data.text.duplicates import Copies, find_copies
@@ -84,16 +84,6 @@ def labelled_split(texts: Texts, labels: Sequence[str]) -> Split:
 def as_split(texts: Texts, rows: NDArray[np.int64]) -> Split:
     """Some rows."""
     return Split(x=_array([texts.texts[row] for row in rows]), y=texts.targets[rows])
-
-
-def strata(targets: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What a split keeps the shares of: the class; of several labels the rarest one."""
-    if targets.ndim == 1:
-        return targets
-    frequency = targets.sum(axis=0)
-    weights = np.where(targets > 0, 1.0 / np.maximum(frequency, 1), 0.0)
-    found: NDArray[np.int64] = np.where(targets.any(axis=1), weights.argmax(axis=1), targets.shape[1]).astype(np.int64)
-    return found
 
 
 def _array(texts: Sequence[str]) -> NDArray[np.object_]:

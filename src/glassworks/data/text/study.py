@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from glassworks.catalog import require
 from glassworks.contracts import Measurement
 from glassworks.data.intervals import wilson
-from glassworks.data.splits import NEEDED, split
+from glassworks.data.splits import NEEDED, split, strata
 from glassworks.data.text.baseline import Counts, choose_texts, count_pieces, cross_validated, fit_baseline
 from glassworks.data.text.checks import LabelCandidate, TextReport, check_texts
 from glassworks.data.text.collection import Texts
-from glassworks.data.text.dataset import kept_rows, split_rows, strata
+from glassworks.data.text.dataset import kept_rows, split_rows
 from glassworks.data.text.duplicates import find_copies
 
 _SHOWN = 60
