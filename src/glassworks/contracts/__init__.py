@@ -88,6 +88,17 @@ class Task(ABC):
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """Metrics of `scores` (N K) against `targets` (N), each with its 95 % interval."""
 
+    def judge(self, ask: Callable[[str], Array], targets: NDArray[np.int64]) -> dict[str, Measurement]:
+        """Metrics of a session whose outputs `ask` computes for all examples, by name; an empty one is the first.
+
+        Those of `measure`, where the first output tells all that is scored.
+        """
+        return self.measure(ask(""), targets)
+
+    def guard(self, targets: NDArray[np.int64]) -> str:
+        """The metric that a search shall not lose, and early stopping looks at, for targets of that kind."""
+        return self.metric
+
     @abstractmethod
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """Outputs as people read them: one object a row."""

@@ -124,14 +124,17 @@ def _file(folder: Path, where: str, given: str) -> Path:
     if not inside:
         raise DataError(f"{where}: '{given}' leads out of the folder", f"name pictures from {folder} on")
     if not there:
-        raise DataError(f"{where}: there is no picture '{given[:200]}'", "put it into the folder, or take the line away")
+        raise DataError(
+            f"{where}: there is no picture '{given[:200]}'", "put it into the folder, or take the line away"
+        )
     return path
 
 
 def _is_set(table: Path, line: int, name: str, value: str) -> bool:
     if value.strip() not in ("0", "1"):
         raise DataError(
-            f"{table}, line {line}: the column '{name}' holds '{value[:_SHOWN]}', a label's column holds 0 or 1", _LAYOUT
+            f"{table}, line {line}: the column '{name}' holds '{value[:_SHOWN]}', a label's column holds 0 or 1",
+            _LAYOUT,
         )
     return value.strip() == "1"
 

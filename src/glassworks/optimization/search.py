@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ def optimize(trial: Trial, config: OptimizationConfig, progress: Progress) -> tu
     fp32 always takes part. A candidate that cannot be made, opened or run is in the report with its reason.
     Raises Unsupported when no candidate keeps the constraints, naming the nearest one.
     """
-    within = (f"{trial.task.metric}_drop <= 0.5%",) if config.within is None else config.within
+    within = (f"{trial.task.guard(trial.targets)}_drop <= 0.5%",) if config.within is None else config.within
     objective = parse_objective(config.minimize, within)
     start = time.perf_counter()
     entries, excluded = _candidates(trial, config, progress)
@@ -134,9 +135,10 @@ def _measure(trial: Trial, entries: list[_Entry], config: OptimizationConfig, pr
     sessions = {entry.name: entry.session for entry in entries}
     progress.start("optimize: accuracy", len(entries))
     metrics: dict[str, dict[str, Measurement]] = {}
+    guard = trial.task.guard(trial.targets)
     for entry in entries:
-        metrics[entry.name] = trial.task.measure(predict_all(entry.session, trial.validation), trial.targets)
-        progress.update(candidate=entry.name, **{trial.task.metric: metrics[entry.name][trial.task.metric].value})
+        metrics[entry.name] = trial.task.judge(partial(predict_all, entry.session, trial.validation), trial.targets)
+        progress.update(candidate=entry.name, **{guard: metrics[entry.name][guard].value})
     latencies: dict[int, Mapping[str, tuple[float, float]]] = {}
     share = config.budget / len(config.batch_sizes)
     for batch in config.batch_sizes:

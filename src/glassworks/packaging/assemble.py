@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,9 +66,9 @@ class Parts:
 def measure(parts: Parts) -> Measured:
     """Of the artifacts as they are."""
     test = parts.dataset.splits["test"]
-    scores = predict_all(_open(parts, "predict"), parts.task.encode(test.x, parts.preprocessing))
+    ask = partial(predict_all, _open(parts, "predict"), parts.task.encode(test.x, parts.preprocessing))
     return Measured(
-        metrics=parts.task.measure(scores, test.y), fidelity=measure_fidelity(parts, lambda role: _open(parts, role))
+        metrics=parts.task.judge(ask, test.y), fidelity=measure_fidelity(parts, lambda role: _open(parts, role))
     )
 
 

@@ -28,7 +28,8 @@ class Watcher:
     """Answers frames one after the other.
 
     Probabilities are smoothed over time: a frame's are `smoothing` times those before it and the rest its own
-    (exponential smoothing, Brown 1956); 0 looks at each frame alone. `clip` is the mean of all, not smoothed.
+    (exponential smoothing, Brown 1956); 0 looks at each frame alone. `clip` is the mean of all, not smoothed. So are
+    the labels that a picture may have several of: one is told where most of the frames have it.
     """
 
     def __init__(self, opened: OpenedBundle, smoothing: float = 0.0) -> None:
@@ -36,8 +37,8 @@ class Watcher:
             raise Unsupported(f"a model for {opened.task.name} looks at no pictures", "give it what it takes")
         self._opened, self._smoothing = opened, smoothing
         self._session = opened.session("predict")
-        self._smooth: Pixels | None = None
-        self._sum: Pixels | None = None
+        self._smooth: dict[str, Pixels] = {}
+        self._sum: dict[str, Pixels] = {}
         self._frames = 0
 
     def see(self, pixels: Pixels) -> Seen:
@@ -45,23 +46,26 @@ class Watcher:
         task, manifest = self._opened.task, self._opened.manifest
         tensors = task.encode(task.fit(pixels, manifest.preprocessing)[None], manifest.preprocessing)
         outputs = dict(self._session.run(tensors))
-        first = next(iter(outputs))
         if manifest.labels:
-            outputs[first] = self._smoothed(np.asarray(outputs[first], np.float32))
+            size = next(iter(outputs.values())).shape
+            outputs |= self._smoothed({name: each for name, each in outputs.items() if each.shape == size})
         answer = task.answer(outputs, manifest.labels)[0]
         return Seen(task.show(pixels, outputs, answer), answer)
 
     @property
     def clip(self) -> dict[str, Any] | None:
         """The answer for all frames together, where the model tells classes."""
-        if self._sum is None:
+        if not self._sum:
             return None
-        name = self._opened.manifest.signature.outputs[0].name
-        return self._opened.task.answer({name: self._sum / self._frames}, self._opened.manifest.labels)[0]
+        means = {name: each / self._frames for name, each in self._sum.items()}
+        return self._opened.task.answer(means, self._opened.manifest.labels)[0]
 
-    def _smoothed(self, scores: Pixels) -> Pixels:
+    def _smoothed(self, told: dict[str, Pixels]) -> dict[str, Pixels]:
+        """What is told of each label, after what was told before."""
         self._frames += 1
-        self._sum = scores if self._sum is None else self._sum + scores
-        before = scores if self._smooth is None else self._smooth
-        self._smooth = np.asarray(self._smoothing * before + (1 - self._smoothing) * scores, np.float32)
-        return self._smooth
+        for name, values in told.items():
+            now = np.asarray(values, np.float32)
+            self._sum[name] = now + self._sum.get(name, 0)
+            before = self._smooth.get(name, now)
+            self._smooth[name] = np.asarray(self._smoothing * before + (1 - self._smoothing) * now, np.float32)
+        return dict(self._smooth)

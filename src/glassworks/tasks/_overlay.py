@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -10,13 +12,18 @@ _LEAST_HEIGHT = 12
 _BAR = (46, 125, 50)
 
 
-def captioned(pixels: NDArray[np.uint8], label: str, probability: float) -> NDArray[np.uint8]:
-    """H W 3 with a band on top: the label, its probability, and a bar as long as that."""
+def captioned(pixels: NDArray[np.uint8], told: Sequence[tuple[str, float]]) -> NDArray[np.uint8]:
+    """H W 3 with a band on top for each label: its name, its probability, and a bar as long as that.
+
+    As many as fit into half of the picture, at least one; a picture without a label has none.
+    """
     height, width = pixels.shape[:2]
     band = min(height, max(_LEAST_HEIGHT, height // 18))
     image = Image.fromarray(pixels)
-    draw = ImageDraw.Draw(image)
-    draw.rectangle((0, 0, width, band), fill=(0, 0, 0))
-    draw.rectangle((0, 0, round(width * min(max(probability, 0.0), 1.0)), band), fill=_BAR)
-    draw.text((band // 4, 0), f"{label} {probability:.0%}", fill="white", font=ImageFont.load_default(0.75 * band))
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(0.75 * band)
+    for place, (label, probability) in enumerate(told[: max(1, height // 2 // band)]):
+        top = place * band
+        draw.rectangle((0, top, width, top + band), fill=(0, 0, 0))
+        draw.rectangle((0, top, round(width * min(max(probability, 0.0), 1.0)), top + band), fill=_BAR)
+        draw.text((band // 4, top), f"{label} {probability:.0%}", fill="white", font=font)
     return np.asarray(image)

@@ -1,4 +1,4 @@
-"""Metrics of examples with several labels, or none, each with an interval: whole examples are drawn again, not labels."""
+"""Metrics of examples with several labels, or none; for intervals whole examples are drawn again, not labels."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def measure_sets(
     """Of probabilities (N K) and of the labels that were chosen (N K) against `targets` (0 and 1, N K).
 
     `accuracy`, log loss and calibration error are of all pairs of example and label; F1 is that of all pairs (`micro`)
-    or the mean of the labels' own (`macro`, over those that occur or are chosen); `exact_match` is the share of examples
-    with the very set of labels.
+    or the mean of the labels' own (`macro`, over those that occur or are chosen); `exact_match` is the share of
+    examples with the very set of labels.
     """
     truth, n = targets > 0, len(targets)
     hits = (chosen & truth).astype(np.float64)
@@ -55,8 +55,6 @@ def _f1(hits: Counts, total: Counts) -> float:
 def _resampled(n: int, value: Callable[[Counts], float]) -> Measurement:
     """A statistic of weighted examples, with the percentile bootstrap of Efron (1979)."""
     generator, own = np.random.default_rng(0), value(np.ones(n))
-    drawn = [
-        value(np.bincount(generator.integers(0, n, n), minlength=n).astype(np.float64)) for _ in range(_RESAMPLES)
-    ]
+    drawn = [value(np.bincount(generator.integers(0, n, n), minlength=n).astype(np.float64)) for _ in range(_RESAMPLES)]
     low, high = (float(each) for each in np.quantile(drawn, (0.025, 0.975)))
     return Measurement(value=own, interval=(min(low, own), max(high, own)), examples=n)

@@ -12,16 +12,23 @@ from glassworks.contracts import Measurement, Session, Subject, Task, View
 from glassworks.data.pictures import decode_picture, fit_picture
 from glassworks.errors import DataError, InputError
 from glassworks.tasks._classification import OUTPUT, accuracy, log_loss, macro_f1, spread, top_labels
+from glassworks.tasks._several import measure_sets
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
 
 INPUT = "image"
 NOVELTY = "novelty"
+LABEL_SET = "label_set"
+"""The output of models with several labels a picture: which are told (N K)."""
+_HALF = 0.5
 
 
 class ImageClassification(Task):
-    """`preprocessing` holds `height`, `width` and `channels`; pictures are stored as uint8 N H W C."""
+    """`preprocessing` holds `height`, `width` and `channels`; pictures are stored as uint8 N H W C.
+
+    Of models with several labels a picture it also holds `thresholds` (K), the probability from which a label is told.
+    """
 
     name: ClassVar[str] = "image-classification"
     metric: ClassVar[str] = "accuracy"
@@ -39,10 +46,11 @@ class ImageClassification(Task):
         return fit_picture(np.asarray(pixels, np.uint8), *size)
 
     def show(self, pixels: Array, outputs: Tensors, answer: Mapping[str, Any]) -> Array:
-        """The picture with a bar on top: the label and its probability."""
+        """The picture with a bar on top: the label and its probability; of several labels a bar each."""
         from glassworks.tasks._overlay import captioned
 
-        return captioned(np.asarray(pixels, np.uint8), str(answer["label"]), float(answer["probability"]))
+        told = answer.get("labels", [[answer["label"], answer["probability"]]])
+        return captioned(np.asarray(pixels, np.uint8), [(str(label), float(share)) for label, share in told])
 
     def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:
         """`image`: float32 N C H W in [0, 1]."""
@@ -50,10 +58,15 @@ class ImageClassification(Task):
         return {INPUT: np.true_divide(pixels, np.float32(255), dtype=np.float32, order="C")}
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
-        """Accuracy, macro F1 and log loss of probabilities (N K). Raises DataError when N is 0."""
+        """Accuracy, macro F1 and log loss of probabilities (N K). Raises DataError when N is 0.
+
+        With several labels a picture (`targets` N K), as if each were told from a half on; `judge` heeds what is told.
+        """
         if not len(targets):
             raise DataError("there are no examples to measure", "give a source with at least one picture")
         probabilities = scores.astype(np.float64)
+        if targets.ndim == 2:
+            return measure_sets(probabilities, probabilities >= _HALF, targets)
         predicted = probabilities.argmax(axis=1).astype(np.int64)
         return {
             "accuracy": accuracy(predicted, targets),
@@ -61,12 +74,26 @@ class ImageClassification(Task):
             "log_loss": log_loss(probabilities, targets),
         }
 
+    def judge(self, ask: Callable[[str], Array], targets: NDArray[np.int64]) -> dict[str, Measurement]:
+        """Of several labels: F1 of those that are told, micro and macro, and the share of whole sets that are right."""
+        if targets.ndim == 1 or not len(targets):
+            return self.measure(ask(""), targets)
+        return measure_sets(ask("").astype(np.float64), ask(LABEL_SET).astype(np.float32) > _HALF, targets)
+
+    def guard(self, targets: NDArray[np.int64]) -> str:
+        return "micro_f1" if targets.ndim == 2 else self.metric
+
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """One object a row: `label`, `probability`, and `top`: up to five (label, probability) pairs.
 
+        Of models with several labels also `labels`: all that are told, perhaps none, the most probable first.
         Of models that tell it also `familiar`, and `novelty` by `energy` and `distance`; above 0 is unlike the learned.
         """
         answers = [top_labels(row, labels) for row in outputs[OUTPUT].astype(np.float64)]
+        if LABEL_SET in outputs:
+            for answer, row, told in zip(answers, outputs[OUTPUT].astype(float), outputs[LABEL_SET], strict=True):
+                chosen = sorted(np.flatnonzero(told > _HALF).tolist(), key=lambda label: -row[label])
+                answer["labels"] = [[labels[label], float(row[label])] for label in chosen]
         if NOVELTY in outputs:
             for answer, (energy, distance) in zip(answers, outputs[NOVELTY].astype(float), strict=True):
                 answer["familiar"] = bool(max(energy, distance) <= 0)

@@ -10,6 +10,8 @@ from scipy.optimize import minimize_scalar
 
 Scores = NDArray[np.float32]
 _COLDEST, _HOTTEST = 0.05, 20.0
+_ENOUGH = 10
+"""Examples with a label, and without it, for a threshold of its own."""
 
 
 def fit_temperature(scores: Scores, targets: NDArray[np.int64]) -> float:
@@ -64,3 +66,29 @@ def fit_threshold(probabilities: Scores, targets: NDArray[np.int64], coverage: f
     own = np.sort(probabilities[np.arange(len(targets)), targets].astype(np.float64))
     rank = math.floor((len(own) + 1) * (1 - coverage) + 1e-9)  # 20 * (1 - 0.9) is a little less than 2
     return float(own[rank - 1]) if rank >= 1 else 0.0
+
+
+def fit_label_thresholds(probabilities: Scores, targets: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The probability from which each label is told (K), by the best F1 of that label over N examples (N K).
+
+    Of equally good ones the middle one nearest to a half. A label with fewer than ten examples, or that all have, keeps
+    a half: its best threshold would be an accident.
+    """
+    found = np.full(targets.shape[1], 0.5, np.float32)
+    for label in range(targets.shape[1]):
+        positive = int(targets[:, label].sum())
+        if min(positive, len(targets) - positive) >= _ENOUGH:
+            found[label] = _best_f1(probabilities[:, label].astype(np.float64), targets[:, label])
+    return found
+
+
+def _best_f1(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
+    order = np.argsort(-probabilities, kind="stable")
+    ranked = probabilities[order]
+    hits = np.cumsum(targets[order])
+    f1 = 2 * hits / (np.arange(1, len(ranked) + 1) + targets.sum())
+    below = np.append(ranked[1:], 0.0)
+    f1[ranked == below] = 0.0  # equal probabilities cannot be told apart
+    middle = (ranked + below) / 2
+    best = np.flatnonzero(f1 >= f1.max() - 1e-12)
+    return float(middle[best[np.argmin(np.abs(middle[best] - 0.5))]])

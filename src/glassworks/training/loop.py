@@ -54,6 +54,8 @@ class Learner:
     evaluate: Callable[[], Mapping[str, float]]
     arrange: Callable[[torch.Tensor], torch.Tensor] | None = None
     """Puts the random order of an epoch into another one, such as texts of like length together."""
+    pace: Callable[[float], None] | None = None
+    """Hears of the progress, in 0 ... 1, before each step: without a budget it follows from the step alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,6 +207,8 @@ class _Run:
         self._end_epoch(float(total) / max(1, taken))
 
     def _step(self, index: int, along: float) -> torch.Tensor:
+        if self.learner.pace is not None:
+            self.learner.pace(along)
         factor = self.plan.schedule(along)
         for group, rate in zip(self._groups(), self.rates, strict=True):
             group["lr"] = rate * factor

@@ -1,4 +1,4 @@
-"""What the training of text classifiers has in common: loss, class weights, batches of like length, calibration."""
+"""What the training of text classifiers has in common: batches of like length, calibration."""
 
 from __future__ import annotations
 
@@ -18,31 +18,6 @@ if TYPE_CHECKING:
     from glassworks.config import Job
 
 _CHUNK = 32
-
-
-def text_loss(scores: Tensor, targets: Tensor, soft: Tensor | None, weights: Tensor | None, smoothing: float) -> Tensor:
-    """Cross-entropy of scores (B K), or a sigmoid a label where `targets` are B K.
-
-    With a teacher's probabilities (`soft` B K) the loss is half theirs, half the labels' (Hinton et al. 2015).
-    """
-    scores, targets = scores.float(), targets.to(scores.device)
-    weights = weights.to(scores.device) if weights is not None else None
-    if targets.ndim == 2:
-        own = functional.binary_cross_entropy_with_logits(scores, targets.float(), pos_weight=weights)
-        if soft is None:
-            return own
-        return (own + functional.binary_cross_entropy_with_logits(scores, soft.to(scores))) / 2
-    own = functional.cross_entropy(scores, targets, weights, label_smoothing=smoothing)
-    return own if soft is None else (own + functional.cross_entropy(scores, soft.to(scores))) / 2
-
-
-def class_weights(targets: Tensor, classes: int) -> Tensor:
-    """Each class counts alike: N / (K * count), as in King and Zeng (2001); several labels: negatives / positives."""
-    if targets.ndim == 2:
-        positive = targets.sum(0).clamp_min(1).float()
-        return (len(targets) - positive) / positive
-    counts = torch.bincount(targets, minlength=classes).clamp_min(1)
-    return len(targets) / (classes * counts.float())
 
 
 def like_length(order: Tensor, lengths: Tensor, batch: int) -> Tensor:

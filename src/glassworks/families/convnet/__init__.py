@@ -26,6 +26,10 @@ class ConvNetConfig(Record):
     """Share of familiar pictures to take as such, like 0.95; answers then tell pictures unlike the learned ones."""
     embed: bool = False
     """Tell the embedding of each picture too, an output that other models can be built upon."""
+    progressive: float | None = Field(default=None, ge=0.25, lt=1)
+    """Training starts on pictures of this share of the side and ends on whole ones; left out, all are whole."""
+    views: Literal["none", "auto", "mirror", "shifts"] = "none"
+    """Answers are the mean over 2 (`mirror`) or 5 (`shifts`) looks; `auto`: where validation says that it helps."""
     backbone: str | None = None
     """A pretrained network for the recipe `backbone`: a folder in timm's layout, or a name on the hub."""
 

@@ -9,6 +9,7 @@ import torch
 from glassworks.contracts import EMBEDDING, Artifact, Differentiable, Model, Signature, TensorSpec
 from glassworks.families.convnet.networks import Network, deployable
 from glassworks.families.convnet.told import Told
+from glassworks.tasks.image_classification import LABEL_SET
 from glassworks.training.onnx_export import write_onnx
 
 NOVELTY = TensorSpec(name="novelty", datatype="FP32", shape=(-1, 2))
@@ -17,6 +18,8 @@ NOVELTY = TensorSpec(name="novelty", datatype="FP32", shape=(-1, 2))
 def signature(height: int, width: int, channels: int, classes: int, network: Network) -> Signature:
     """Pixels in [0, 1] in; one probability a class out, and what else the network tells."""
     outputs = [TensorSpec(name="probabilities", datatype="FP32", shape=(-1, classes))]
+    if network.thresholds is not None:
+        outputs.append(TensorSpec(name=LABEL_SET, datatype="BOOL", shape=(-1, classes)))
     if network.novelty is not None:
         outputs.append(NOVELTY)
     if network.center is not None:
@@ -26,7 +29,7 @@ def signature(height: int, width: int, channels: int, classes: int, network: Net
 
 
 def export(model: Model, folder: Path) -> Artifact:
-    """Write `predict.onnx`: preprocessing and softmax are inside, the batch is free."""
+    """Write `predict.onnx`: preprocessing, softmax or sigmoid and views are inside, the batch is free."""
     write_onnx(
         Told(deployable(model.network)).eval(),
         (_example(model),),

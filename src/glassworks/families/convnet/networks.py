@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from glassworks.errors import ConfigError
+from glassworks.families.convnet.views import ViewedFeatures, ViewedHead, Views
 
 SMALLEST, LARGEST = 8, 512
 _WIDTHS = (32, 64, 96, 128, 192, 256, 256)
@@ -22,9 +23,13 @@ class Network(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # What is told beside the scores and is no part of them. Attributes of the class would hide both.
+        # What is told beside the scores and is no part of them. Attributes of the class would hide the first three.
         self.novelty: nn.Module | None = None
         self.center: Tensor | None = None
+        self.thresholds: Tensor | None = None
+        """Of networks with several labels a picture: the probability from which each label (K) is told."""
+        self.temperature = 1.0
+        self.views: Views = "none"
 
     def forward(self, x: Tensor) -> Tensor:
         scores: Tensor = self.head(self.features(x))
@@ -119,8 +124,23 @@ def arrange(network: nn.Module, *, channels_last: bool) -> None:
     network.to(memory_format=layout)  # type: ignore[call-overload] # missing in PyTorch's own types
 
 
+class Tempered(nn.Module):
+    """Scores over a temperature (Guo et al. 2017, section 4.2)."""
+
+    def __init__(self, head: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.head, self.temperature = head, temperature
+
+    def forward(self, places: Tensor) -> Tensor:
+        scores: Tensor = self.head(places) / self.temperature
+        return scores
+
+
 def deployable(network: Network) -> Network:
-    """A copy for inference: frozen, in fp32 on the CPU, batch normalizations folded into their convolutions."""
+    """A copy for inference: frozen, in fp32 on the CPU, batch normalizations folded into their convolutions.
+
+    Its scores are calibrated, and the mean of those of all views.
+    """
     from torch.nn.utils.fusion import fuse_conv_bn_eval
 
     frozen: Network = copy.deepcopy(network)
@@ -131,4 +151,11 @@ def deployable(network: Network) -> Network:
         if isinstance(module, ConvUnit):
             fused = fuse_conv_bn_eval(module[0], module[1])  # type: ignore[arg-type, type-var]
             module[0], module[1] = fused, nn.Identity()
+    if frozen.temperature != 1.0:
+        frozen.head = Tempered(frozen.head, frozen.temperature)
+    if frozen.views != "none":
+        frozen.features, frozen.head = (
+            ViewedFeatures(frozen.features, frozen.views),
+            ViewedHead(frozen.head, frozen.views),
+        )
     return frozen

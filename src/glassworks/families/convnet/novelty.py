@@ -2,18 +2,25 @@
 
 Energy is -log sum exp of the scores (Liu et al. 2020, equation 4). The distance is Mahalanobis's from the nearest class
 in the last features, averaged over places, with one covariance for all classes (Lee et al. 2018, equation 2).
+
+With several labels a picture, the energy is the sum of the labels' own, -log(1 + exp score) (Wang et al. 2021, equation
+6), and each set of labels that is frequent enough counts as a class.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from glassworks.families.convnet.networks import Network, deployable
 
 _ROWS = 512
+_ENOUGH = 10
+"""Pictures with a set of labels for it to have a center of its own."""
 _SHRINKAGE = 1e-2
 """Share of the mean variance added to each: features that never vary would make every distance infinite."""
 
@@ -29,8 +36,9 @@ class Novelty(nn.Module):
     threshold: Tensor
     scale: Tensor
 
-    def __init__(self, centers: Tensor, whiten: Tensor) -> None:
+    def __init__(self, centers: Tensor, whiten: Tensor, *, several: bool = False) -> None:
         super().__init__()
+        self.several = several
         self.register_buffer("whiten", whiten)
         self.register_buffer("centers", centers @ whiten)
         self.register_buffer("threshold", torch.zeros(2))
@@ -43,33 +51,39 @@ class Novelty(nn.Module):
         """Energy and squared distance (N 2) as the papers have them; both are large for what is unlike."""
         white = embedding @ self.whiten
         squares = (white**2).sum(1, keepdim=True) - 2 * white @ self.centers.T + (self.centers**2).sum(1)
-        return torch.stack([-torch.logsumexp(scores, dim=1), squares.amin(dim=1)], dim=1)
+        energy = -(functional.softplus(scores).sum(dim=1) if self.several else torch.logsumexp(scores, dim=1))
+        return torch.stack([energy, squares.amin(dim=1)], dim=1)
 
 
-def fit_novelty(
-    network: Network, learned: tuple[Tensor, Tensor], validation: Tensor, classes: int, coverage: float
-) -> Novelty:
+def fit_novelty(network: Network, learned: tuple[Tensor, Tensor], validation: Tensor, coverage: float) -> Novelty:
     """Centers and covariance of the training pictures; thresholds under which `coverage` of the validation ones stay.
 
     Pixels are uint8 N C H W, `learned` are those of the training split with their targets.
     """
     frozen, (pixels, targets) = deployable(network), learned
     embedding, _ = pooled(frozen, pixels)
-    centers = torch.stack(
-        [
-            embedding[targets == each].mean(0) if (targets == each).any() else embedding.mean(0)
-            for each in range(classes)
-        ]
-    )
-    spread = (embedding - centers[targets]).double()
+    several, codes = targets.ndim == 2, _kinds(targets)
+    members = [embedding[codes == each] for each in range(int(codes.max()) + 1)]
+    centers = torch.stack([own.mean(0) if len(own) else embedding.mean(0) for own in members])
+    spread = (embedding - centers[codes]).double()
     covariance = spread.T @ spread / len(spread)
     covariance += _SHRINKAGE * covariance.diagonal().mean().clamp_min(1e-12) * torch.eye(len(covariance))
     whiten = torch.linalg.cholesky(torch.linalg.inv(covariance)).float()
-    novelty = Novelty(centers, whiten)
+    novelty = Novelty(centers, whiten, several=several)
     found = novelty.raw(*pooled(frozen, validation))
     novelty.threshold.copy_(thresholds(found, coverage))
     novelty.scale.copy_(found.std(dim=0).clamp_min(1e-6))
     return novelty.eval()
+
+
+def _kinds(targets: Tensor) -> Tensor:
+    """A number for each row: its class; of several labels its set, where that has enough pictures for a mean."""
+    if targets.ndim == 1:
+        return targets
+    _, codes, counts = np.unique(targets.numpy(), axis=0, return_inverse=True, return_counts=True)
+    usual = counts >= _ENOUGH
+    number = np.where(usual, usual.cumsum(), 0)  # 0 is for all sets that are rare
+    return torch.from_numpy(np.unique(number[codes.reshape(-1)], return_inverse=True)[1])
 
 
 def thresholds(found: Tensor, coverage: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a network tells of a picture: probabilities, and where it is asked for novelty and an embedding."""
+"""What a network tells of a picture: probabilities, its labels where it has several, novelty and an embedding."""
 
 from __future__ import annotations
 
@@ -10,31 +10,43 @@ from glassworks.contracts import Dataset, Split
 from glassworks.families.convnet import ConvNetConfig
 from glassworks.families.convnet.networks import Network, deployable
 from glassworks.families.convnet.novelty import fit_novelty, pooled
+from glassworks.families.convnet.views import ViewedHead
 
 
 class Told(nn.Module):
-    """Probabilities (N K), then novelty (N 2) and the embedding (N D) of networks that have them, from one pass."""
+    """Probabilities (N K); then the labels (N K) of networks with several, novelty (N 2) and the embedding (N D) of
+    those that have them, all from one pass.
+
+    Probabilities are the mean of those of all views; novelty and embedding are of the picture as it is.
+    """
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        places = self.network.features(x)
-        scores: Tensor = self.network.head(places)
-        vector, told = places.mean(dim=(2, 3)), [scores.softmax(dim=1)]
-        if self.network.novelty is not None:
-            told.append(self.network.novelty(vector, scores))
-        if self.network.center is not None:
-            told.append(functional.normalize(vector - self.network.center))
+        network, places = self.network, self.network.features(x)
+        if isinstance(network.head, ViewedHead):
+            every, places = network.head.each(places), network.head.apart(places)[0]
+        else:
+            every = network.head(places)[None]
+        alone = network.thresholds is None
+        probabilities = (every.softmax(dim=2) if alone else every.sigmoid()).mean(dim=0)
+        vector, told = places.mean(dim=(2, 3)), [probabilities]
+        if network.thresholds is not None:
+            told.append(probabilities >= network.thresholds)
+        if network.novelty is not None:
+            told.append(network.novelty(vector, every[0]))
+        if network.center is not None:
+            told.append(functional.normalize(vector - network.center))
         return tuple(told)
 
 
 def tell(network: Network, dataset: Dataset, config: ConvNetConfig) -> None:
-    """Fit what the job wants told beside the probabilities; the weights stay as they are."""
+    """Fit what the job wants told beside the probabilities; the weights stay as they are. No views are chosen yet."""
     if config.novelty is not None:
         learned, validation = (resident(dataset.splits[name]) for name in ("train", "validation"))
-        network.novelty = fit_novelty(network, learned, validation[0], len(dataset.classes), config.novelty)
+        network.novelty = fit_novelty(network, learned, validation[0], config.novelty)
     if config.embed:
         network.center = center_of(network, resident(dataset.splits["train"])[0])
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from glassworks.catalog import get
@@ -20,51 +18,20 @@ from glassworks.config import Job
 from glassworks.contracts import Dataset, Measurement, Model, Progress, Task
 from glassworks.errors import ConfigError
 from glassworks.families.convnet import ConvNetConfig, settings
-from glassworks.families.convnet.augment import Augmentation, Kind, augmentation
+from glassworks.families.convnet.deciding import decide, obey, view_scores
 from glassworks.families.convnet.export import signature
-from glassworks.families.convnet.networks import Network, Standardize, arrange
+from glassworks.families.convnet.networks import Network, arrange
 from glassworks.families.convnet.recipes import RECIPES, Recipe, Shape
+from glassworks.families.convnet.setting import make_setting, with_precision, with_sizes
 from glassworks.families.convnet.told import resident, tell
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
 from glassworks.training.loop import STATE, Learner, Plan, fit
-from glassworks.training.machine import choose_device, choose_precision, usable_cpus
+from glassworks.training.machine import choose_device, usable_cpus
 
 FINAL = "final.safetensors"
-_ROWS = 512
-_SHORT_EPOCHS = 6
-_DARK = 0.05 * 255
 _FEW = 1000
 _SMALL_BATCH = 32
 _SAVING_S = 0.05
-_WORTH_A_PROBE = 2000
-"""The probe for bfloat16 takes about ten steps; in a shorter run it could not pay."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Setting:
-    """What one training step needs."""
-
-    network: Network
-    recipe: Recipe
-    pixels: Tensor
-    targets: Tensor
-    augment: Augmentation | None
-    weights: Tensor | None
-    bf16: bool
-
-    def loss(self, indices: Tensor) -> Tensor:
-        device = self.pixels.device
-        indices = indices.to(device)
-        x = self.pixels[indices].float().div_(255)
-        if self.augment:
-            x = self.augment(x)
-        if self.recipe.channels_last:
-            x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16) if self.bf16 else nullcontext():
-            scores = self.network(x)
-        return functional.cross_entropy(
-            scores.float(), self.targets[indices], self.weights, label_smoothing=self.recipe.label_smoothing
-        )
 
 
 def train(dataset: Dataset, job: Job, config: ConvNetConfig, folder: Path, progress: Progress, started: float) -> Model:
@@ -110,8 +77,10 @@ def _fit(
 ) -> dict[str, Any]:
     """Train, and return what is kept beside the weights."""
     device = choose_device(job.training.device)
-    setting, kind, epochs, batch_size = _setting(network, recipe, dataset, job, config, device)
-    setting = _with_precision(setting, job, folder, batch_size, epochs * len(setting.targets) // batch_size)
+    batch_size, epochs = _extent(recipe, job, len(dataset.splits["train"]))
+    setting, kind = make_setting(network, recipe, dataset, job, config, device, epochs)
+    setting = with_precision(setting, job, folder, batch_size, epochs * len(setting.targets) // batch_size)
+    setting = with_sizes(setting, config.progressive)
     validation = resident(dataset.splits["validation"], device)
     learner = Learner(
         network=network,
@@ -119,45 +88,24 @@ def _fit(
         examples=len(setting.targets),
         loss=setting.loss,
         evaluate=lambda: evaluate(network, *validation),
+        pace=setting.pace,
     )
     reserve_s = 2 * _seconds(learner.evaluate) + _SAVING_S if job.training.budget else 0.0
-    result = fit(learner, _plan(recipe, job, batch_size, epochs, started, reserve_s), folder, progress)
-    scores = probabilities(network, validation[0]).numpy()
-    metrics = get(Task, "image-classification").measure(scores, validation[1].cpu().numpy())
+    plan = _plan(recipe, job, batch_size, epochs, started, reserve_s)
+    guard = get(Task, "image-classification").guard(dataset.splits["validation"].y)
+    result = fit(learner, replace(plan, metric=guard), folder, progress)
+    decision = decide(network, *validation, config.views)
     network.to("cpu")
     arrange(network, channels_last=False)
-    progress.finish(f"accuracy {metrics['accuracy'].value:.4f} on validation")
+    progress.finish(f"{guard} {decision.metrics[guard].value:.4f} on validation")
     return {
         "seconds": time.monotonic() - started,
         "resumed": result.resumed,
-        "metrics": {name: value.model_dump(mode="json") for name, value in metrics.items()},
+        **decision.told(),
         "history": list(result.history),
         "augment": kind,
         "precision": "bf16" if setting.bf16 else "fp32",
     }
-
-
-def _setting(
-    network: Network, recipe: Recipe, dataset: Dataset, job: Job, config: ConvNetConfig, device: torch.device
-) -> tuple[_Setting, Kind, int, int]:
-    """What a step needs, the augmentation's name, the epochs and the batch size; the network is put in place."""
-    pixels, targets = resident(dataset.splits["train"], device)
-    _standardize(network, pixels)
-    network.to(device)
-    arrange(network, channels_last=recipe.channels_last)
-    batch_size, epochs = _extent(recipe, job, len(targets))
-    kind = _augmentation_kind(config, recipe, pixels, epochs)
-    balanced = job.training.class_weights == "balanced"
-    setting = _Setting(
-        network=network,
-        recipe=recipe,
-        pixels=pixels,
-        targets=targets,
-        augment=augmentation(kind),
-        weights=_class_weights(targets, len(dataset.classes)) if balanced else None,
-        bf16=False,
-    )
-    return setting, kind, epochs, batch_size
 
 
 def _extent(recipe: Recipe, job: Job, examples: int) -> tuple[int, int]:
@@ -192,79 +140,21 @@ def _seconds(call: Callable[[], object]) -> float:
     return time.monotonic() - start
 
 
-def _standardize(network: Network, pixels: Tensor) -> None:
-    for module in network.modules():
-        if isinstance(module, Standardize) and module.learned:
-            some = pixels[:4096].float().div_(255)
-            module.mean.copy_(some.mean(dim=(0, 2, 3)).reshape(module.mean.shape))
-            module.std.copy_(some.std(dim=(0, 2, 3)).clamp_min(1e-3).reshape(module.std.shape))
-
-
-def _augmentation_kind(config: ConvNetConfig, recipe: Recipe, pixels: Tensor, epochs: int) -> Kind:
-    """`auto`: by what the pictures look like; none for runs too short to see a picture often.
-
-    Symbols on a dark ground must not be mirrored and may be turned; color pictures are taken for photographs.
-    """
-    if config.augment != "auto":
-        return config.augment
-    if not recipe.augments or epochs < _SHORT_EPOCHS:
-        return "none"
-    if pixels.shape[1] == 3:
-        return "photos"
-    frame = torch.cat([pixels[:, :, [0, -1], :].flatten(), pixels[:, :, :, [0, -1]].flatten()])
-    return "digits" if frame.float().median() < _DARK else "shifts"
-
-
-def _class_weights(targets: Tensor, classes: int) -> Tensor:
-    """Each class counts alike: N / (K * count), as in King and Zeng (2001)."""
-    counts = torch.bincount(targets, minlength=classes).clamp_min(1)
-    return len(targets) / (classes * counts.float())
-
-
-def _with_precision(setting: _Setting, job: Job, folder: Path, batch_size: int, steps: int) -> _Setting:
-    if job.training.precision != "auto":
-        return _replace(setting, bf16=job.training.precision == "bf16")
-    if steps < _WORTH_A_PROBE:
-        return setting
-    indices = torch.arange(min(batch_size, len(setting.targets)))
-
-    def step(bf16: bool) -> None:
-        _replace(setting, bf16=bf16).loss(indices).backward()  # type: ignore[no-untyped-call]
-
-    state = {name: tensor.clone() for name, tensor in setting.network.state_dict().items()}
-    with torch.random.fork_rng(devices=[]):
-        setting.network.train()
-        precision = choose_precision(step, _memory(setting, folder, batch_size))
-    setting.network.load_state_dict(state)
-    setting.network.zero_grad(set_to_none=True)
-    return _replace(setting, bf16=precision == "bf16")
-
-
-def _memory(setting: _Setting, folder: Path, batch_size: int) -> Path:
-    """Beside the runs: one file a network, batch and device."""
-    shape = (*setting.pixels.shape[1:], batch_size, str(setting.pixels.device), type(setting.network).__name__)
-    return folder.parent / f"precision-{hashlib.sha256(repr(shape).encode()).hexdigest()[:12]}.json"
-
-
-def _replace(setting: _Setting, *, bf16: bool) -> _Setting:
-    return _Setting(**{**vars(setting), "bf16": bf16})
-
-
-def probabilities(network: nn.Module, pixels: Tensor) -> Tensor:
-    """Softmax probabilities (N K, float32 on the CPU) of uint8 pixels (N C H W)."""
-    network.eval()
-    with torch.inference_mode():
-        parts = [network(part.float().div_(255)).float().softmax(dim=1) for part in torch.split(pixels, _ROWS)]
-    return torch.cat(parts).cpu()
-
-
-def evaluate(network: nn.Module, pixels: Tensor, targets: Tensor) -> Mapping[str, float]:
-    """Accuracy and log loss, quickly, for progress and early stopping."""
-    scores = probabilities(network, pixels)
+def evaluate(network: Network, pixels: Tensor, targets: Tensor) -> Mapping[str, float]:
+    """Accuracy and log loss, quickly, for progress and early stopping; of several labels micro F1 too."""
+    (scores,) = torch.from_numpy(view_scores(network, pixels, "none"))
     network.train()
     answers = targets.cpu()
-    loss = functional.nll_loss(scores.clamp_min(1e-12).log(), answers)
-    return {"accuracy": float((scores.argmax(dim=1) == answers).float().mean()), "validation_loss": float(loss)}
+    if answers.ndim == 1:
+        right = (scores.argmax(dim=1) == answers).float().mean()
+        return {"accuracy": float(right), "validation_loss": float(functional.cross_entropy(scores, answers))}
+    chosen = scores >= 0
+    loss = functional.binary_cross_entropy_with_logits(scores, answers.float())
+    return {
+        "accuracy": float((chosen == answers).float().mean()),
+        "micro_f1": float(2 * (chosen & (answers > 0)).sum() / (chosen.sum() + answers.sum()).clamp_min(1)),
+        "validation_loss": float(loss),
+    }
 
 
 def _model(
@@ -273,13 +163,21 @@ def _model(
     _, height, width, channels = dataset.splits["train"].x.shape
     network.eval()
     weights = weights_sha256(network)
+    several = dataset.splits["train"].y.ndim == 2
+    obey(network, {**values, "views": "none"})
     tell(network, dataset, settings(job))
+    obey(network, values)
     metrics = cast(Mapping[str, Any], values["metrics"])
     return Model(
         family="convnet",
         network=network,
         signature=signature(height, width, channels, len(dataset.classes), network),
-        preprocessing={"height": height, "width": width, "channels": channels},
+        preprocessing={
+            "height": height,
+            "width": width,
+            "channels": channels,
+            **({"thresholds": list(values["thresholds"])} if several else {}),
+        },
         weights_sha256=weights,
         metrics={name: Measurement.model_validate(value) for name, value in metrics.items()},
         run=folder.name,

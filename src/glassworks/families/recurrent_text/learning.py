@@ -13,9 +13,10 @@ from glassworks.config import Job
 from glassworks.families.recurrent_text.network import RecurrentText
 from glassworks.families.recurrent_text.reading import Read
 from glassworks.training.calibration import negative_log_likelihood
+from glassworks.training.classification import class_weights, classification_loss
 from glassworks.training.loop import Learner, Plan
 from glassworks.training.schedules import cosine
-from glassworks.training.text import class_weights, like_length, text_loss
+from glassworks.training.text import like_length
 from glassworks.training.vocabulary import PADDING, UNKNOWN
 
 _EPOCHS, _BATCH, _RATE, _VECTOR_RATE = 8, 64, 2e-3, 5e-4
@@ -89,7 +90,7 @@ def _loss(network: RecurrentText, learning: Read, job: Job) -> Callable[[Tensor]
         ids, count = learning.batch(rows.tolist())
         ids = torch.where((torch.rand(ids.shape) < _WORD_DROPOUT) & (ids != PADDING), UNKNOWN, ids)
         scores = network(ids.to(device), count)
-        return text_loss(scores, targets[rows], soft[rows] if soft is not None else None, weights, _SMOOTHING)
+        return classification_loss(scores, targets[rows], soft[rows] if soft is not None else None, weights, _SMOOTHING)
 
     return loss
 

@@ -18,10 +18,11 @@ from glassworks.config import Job
 from glassworks.families.transformer_text.network import TransformerText
 from glassworks.families.transformer_text.reading import Read
 from glassworks.training.calibration import calibrated_loss
+from glassworks.training.classification import classification_loss
 from glassworks.training.loop import Learner, Plan
 from glassworks.training.machine import choose_precision
 from glassworks.training.schedules import cosine
-from glassworks.training.text import like_length, text_loss
+from glassworks.training.text import like_length
 
 _LAYER = re.compile(r"\.layers?\.(\d+)\.")
 _EVALUATED_ROWS = 64
@@ -86,7 +87,9 @@ def learner(network: TransformerText, course: Course) -> Learner:
     def loss(rows: Tensor) -> Tensor:
         scores = _scores(network, course.learning, rows.tolist(), bf16=course.bf16)
         soft = course.soft[rows] if course.soft is not None else None
-        return text_loss(scores, targets[rows], soft, course.weights, 0.0 if course.pretrained else _SMOOTHING)
+        return classification_loss(
+            scores, targets[rows], soft, course.weights, 0.0 if course.pretrained else _SMOOTHING
+        )
 
     def evaluate() -> dict[str, float]:
         scores = scores_of(network, course.held, bf16=course.bf16)

@@ -26,9 +26,10 @@ from glassworks.families.transformer_text.reading import Read, read
 from glassworks.tasks.text_classification.session import signature
 from glassworks.training.calibration import calibrated_loss
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
+from glassworks.training.classification import class_weights, classification_loss
 from glassworks.training.loop import STATE, fit
 from glassworks.training.machine import choose_device, usable_cpus
-from glassworks.training.text import calibrated, class_weights, text_loss, unlabeled_texts
+from glassworks.training.text import calibrated, unlabeled_texts
 from glassworks.training.vocabulary import PADDING, first_vectors, learn_tokenizer
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _start_head(network: TransformerText, course: Course, stage: _Stage, history
     targets, soft = torch.from_numpy(course.learning.targets), course.soft
 
     def loss(scores: Tensor) -> Tensor:
-        return text_loss(scores, targets, soft, course.weights, 0.0)
+        return classification_loss(scores, targets, soft, course.weights, 0.0)
 
     x, other = torch.from_numpy(features), torch.from_numpy(held)
     labels = network.head.out_features

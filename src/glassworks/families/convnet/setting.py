@@ -1,0 +1,147 @@
+"""What a training step of the convolutional network needs: resident pixels, augmentation, sizes, loss and precision."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from glassworks.config import Job
+from glassworks.contracts import Dataset
+from glassworks.families.convnet import ConvNetConfig
+from glassworks.families.convnet.augment import Augmentation, Kind, augmentation
+from glassworks.families.convnet.networks import Network, Standardize, arrange
+from glassworks.families.convnet.recipes import Recipe
+from glassworks.families.convnet.resizing import Resizing, require_any_size
+from glassworks.families.convnet.told import resident
+from glassworks.training.classification import class_weights, classification_loss
+from glassworks.training.machine import choose_precision
+
+_SHORT_EPOCHS = 6
+_DARK = 0.05 * 255
+_WORTH_A_PROBE = 2000
+"""The probe for bfloat16 takes about ten steps; in a shorter run it could not pay."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What one training step needs."""
+
+    network: Network
+    recipe: Recipe
+    pixels: Tensor
+    targets: Tensor
+    augment: Augmentation | None
+    weights: Tensor | None
+    bf16: bool = False
+    resizing: Resizing | None = None
+
+    def pace(self, along: float) -> None:
+        """Hear of the progress before each step."""
+        if self.resizing:
+            self.resizing.pace(along)
+
+    def loss(self, indices: Tensor) -> Tensor:
+        """Of the examples with these indices (B)."""
+        device = self.pixels.device
+        indices = indices.to(device)
+        x = self.pixels[indices].float().div_(255)
+        if self.resizing:
+            x = self.resizing(x)
+        if self.augment:
+            x = self.augment(x)
+        if self.recipe.channels_last:
+            x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16) if self.bf16 else nullcontext():
+            scores = self.network(x)
+        targets, smoothing = self.targets[indices], self.recipe.label_smoothing
+        return classification_loss(scores, targets, None, self.weights, smoothing)
+
+
+def make_setting(
+    network: Network,
+    recipe: Recipe,
+    dataset: Dataset,
+    job: Job,
+    config: ConvNetConfig,
+    device: torch.device,
+    epochs: int,
+) -> tuple[Setting, Kind]:
+    """What a step needs, and the augmentation's name; the network is put in place."""
+    pixels, targets = resident(dataset.splits["train"], device)
+    _standardize(network, pixels)
+    network.to(device)
+    arrange(network, channels_last=recipe.channels_last)
+    kind = _augmentation_kind(config, recipe, pixels, epochs)
+    balanced = job.training.class_weights == "balanced"
+    return Setting(
+        network=network,
+        recipe=recipe,
+        pixels=pixels,
+        targets=targets,
+        augment=augmentation(kind),
+        weights=class_weights(targets, len(dataset.classes)) if balanced else None,
+    ), kind
+
+
+def with_sizes(setting: Setting, start: float | None) -> Setting:
+    """With progressive resizing from a share of the side on. Raises ConfigError where the network has one size only."""
+    if start is None:
+        return setting
+    channels, height, width = setting.pixels.shape[1:]
+    resizing = Resizing(height, width, start)
+    require_any_size(setting.network, resizing, channels, setting.pixels.device)
+    return replace(setting, resizing=resizing)
+
+
+def _standardize(network: Network, pixels: Tensor) -> None:
+    for module in network.modules():
+        if isinstance(module, Standardize) and module.learned:
+            some = pixels[:4096].float().div_(255)
+            module.mean.copy_(some.mean(dim=(0, 2, 3)).reshape(module.mean.shape))
+            module.std.copy_(some.std(dim=(0, 2, 3)).clamp_min(1e-3).reshape(module.std.shape))
+
+
+def _augmentation_kind(config: ConvNetConfig, recipe: Recipe, pixels: Tensor, epochs: int) -> Kind:
+    """`auto`: by what the pictures look like; none for runs too short to see a picture often.
+
+    Symbols on a dark ground must not be mirrored and may be turned; color pictures are taken for photographs.
+    """
+    if config.augment != "auto":
+        return config.augment
+    if not recipe.augments or epochs < _SHORT_EPOCHS:
+        return "none"
+    if pixels.shape[1] == 3:
+        return "photos"
+    frame = torch.cat([pixels[:, :, [0, -1], :].flatten(), pixels[:, :, :, [0, -1]].flatten()])
+    return "digits" if frame.float().median() < _DARK else "shifts"
+
+
+def with_precision(setting: Setting, job: Job, folder: Path, batch_size: int, steps: int) -> Setting:
+    """In the arithmetic that the job says, or that is quicker here."""
+    if job.training.precision != "auto":
+        return replace(setting, bf16=job.training.precision == "bf16")
+    if steps < _WORTH_A_PROBE:
+        return setting
+    indices = torch.arange(min(batch_size, len(setting.targets)))
+
+    def step(bf16: bool) -> None:
+        replace(setting, bf16=bf16).loss(indices).backward()  # type: ignore[no-untyped-call]
+
+    state = {name: tensor.clone() for name, tensor in setting.network.state_dict().items()}
+    with torch.random.fork_rng(devices=[]):
+        setting.network.train()
+        precision = choose_precision(step, _memory(setting, folder, batch_size))
+    setting.network.load_state_dict(state)
+    setting.network.zero_grad(set_to_none=True)
+    return replace(setting, bf16=precision == "bf16")
+
+
+def _memory(setting: Setting, folder: Path, batch_size: int) -> Path:
+    """Beside the runs: one file a network, batch and device."""
+    shape = (*setting.pixels.shape[1:], batch_size, str(setting.pixels.device), type(setting.network).__name__)
+    return folder.parent / f"precision-{hashlib.sha256(repr(shape).encode()).hexdigest()[:12]}.json"

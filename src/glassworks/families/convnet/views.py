@@ -1,0 +1,75 @@
+"""Views of one picture: it is looked at more than once, mirrored or shifted, and the answers are averaged.
+
+All views go through the network as one larger batch. Maps are turned back, so that what is found lies where it is.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Views = Literal["none", "mirror", "shifts"]
+_SHARE = 1 / 16
+"""How far a shift goes, of the shorter side."""
+
+
+class ViewedFeatures(nn.Module):
+    """Maps of every view beside each other (N V*D h w), each turned back; shifts are less than a place of the map."""
+
+    def __init__(self, features: nn.Module, kind: Views) -> None:
+        super().__init__()
+        self.features, self.kind = features, kind
+
+    def forward(self, x: Tensor) -> Tensor:
+        every = views(x, self.kind)
+        maps = self.features(torch.cat(every))
+        apart = maps.reshape(len(every), -1, *maps.shape[1:]).unbind()
+        return torch.cat([turned(each, self.kind, place) for place, each in enumerate(apart)], dim=1)
+
+
+class ViewedHead(nn.Module):
+    """The mean of the views' scores (N K)."""
+
+    def __init__(self, head: nn.Module, kind: Views) -> None:
+        super().__init__()
+        self.head, self.kind = head, kind
+
+    def forward(self, places: Tensor) -> Tensor:
+        return self.each(places).mean(dim=0)
+
+    def each(self, places: Tensor) -> Tensor:
+        """Scores of every view (V N K); the first is of the picture as it is."""
+        apart = self.apart(places)
+        scores = self.head(torch.cat([turned(each, self.kind, place) for place, each in enumerate(apart)]))
+        found: Tensor = scores.reshape(len(apart), -1, scores.shape[1])
+        return found
+
+    def apart(self, places: Tensor) -> tuple[Tensor, ...]:
+        """The maps of each view (N D h w); the first are of the picture as it is."""
+        return places.chunk(count(self.kind), dim=1)
+
+
+def count(kind: Views) -> int:
+    """How many times a picture is looked at."""
+    return {"none": 1, "mirror": 2, "shifts": 5}[kind]
+
+
+def views(x: Tensor, kind: Views) -> tuple[Tensor, ...]:
+    """The picture (N C H W) as it is, then its other views, as large; what a shift leaves bare repeats the edge."""
+    if kind == "none":
+        return (x,)
+    if kind == "mirror":
+        return x, x.flip(3)
+    height, width = x.shape[2:]
+    step = max(1, round(_SHARE * min(height, width)))
+    padded = functional.pad(x, (step, step, step, step), mode="replicate")
+    corners = ((0, step), (2 * step, step), (step, 0), (step, 2 * step))
+    return x, *(padded[:, :, top : top + height, left : left + width] for top, left in corners)
+
+
+def turned(maps: Tensor, kind: Views, place: int) -> Tensor:
+    """A view's maps as they lie on the picture, and back again."""
+    return maps.flip(3) if kind == "mirror" and place == 1 else maps
