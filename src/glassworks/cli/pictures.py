@@ -131,9 +131,20 @@ def _picture(opened: OpenedBundle, value: bytes, outputs: Any, answer: dict[str,
 
 
 def shown_rows(rows: Sequence[dict[str, Any]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """A header and rows for a table."""
+    """A header and rows for a table; several labels of a picture stand in one column."""
+    rows = [_with_labels(row) if "labels" in row else row for row in rows]
     keys = list(dict.fromkeys(key for row in rows for key in row if key not in ("top", "label_set")))
     return tuple(keys), [tuple(_text(row.get(key, "")) for key in keys) for row in rows]
+
+
+def labels_told(answer: dict[str, Any]) -> str:
+    """The labels that a picture has, for people."""
+    return ", ".join(f"{label} {probability:.0%}" for label, probability in answer["labels"]) or "none"
+
+
+def _with_labels(row: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in row.items() if key not in ("label", "probability")}
+    return {**kept, "labels": labels_told(row)}
 
 
 def _text(value: Any) -> str:

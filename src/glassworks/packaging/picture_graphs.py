@@ -5,10 +5,10 @@ from __future__ import annotations
 from glassworks.contracts import Artifact, TensorSpec
 from glassworks.errors import Unsupported
 from glassworks.packaging.bundle import Bundle
-from glassworks.tasks.image_classification import NOVELTY
+from glassworks.tasks.image_classification import LABEL_SET, NOVELTY
 
 # A model that asks for more would answer differently with what exporters write.
-_FOLLOWED = frozenset({"height", "width", "channels"})
+_FOLLOWED = frozenset({"height", "width", "channels", "thresholds"})
 _CHANNELS = (1, 3, 4)
 
 
@@ -55,8 +55,10 @@ def picture_input(bundle: Bundle, exporter: str) -> TensorSpec:
 
 
 def beside(bundle: Bundle) -> list[str]:
-    """What exported programs tell beside the labels: whether a picture is unlike those learned from."""
-    return [spec.name for spec in bundle.manifest.signature.outputs if spec.name == NOVELTY]
+    """What exported programs tell beside probabilities: which of several labels a picture has, and whether it is
+    unlike those learned from.
+    """
+    return [spec.name for spec in bundle.manifest.signature.outputs if spec.name in (LABEL_SET, NOVELTY)]
 
 
 def with_pixels(graph: bytes, spec: TensorSpec) -> bytes:

@@ -88,18 +88,21 @@ def _show(model: str, found: dict[str, Any], output: Path | None) -> None:
         clip = found["video"].pop("clip", None)
         table(model, *shown_rows([found["video"]]), stdout())
         if clip:
-            _show_labels(f"{model}, the whole clip: {clip['label']}", clip)
+            _show_labels(f"{model}, the whole clip", clip)
     elif "items" in found["outputs"]:
         _show_items(model, found["outputs"])
     elif "top" in found["outputs"]:
-        _show_labels(f"{model}: {found['outputs']['label']}", found["outputs"])
+        _show_labels(model, found["outputs"])
     else:
         table(model, *shown_rows([found["outputs"]]), stdout())
     if output:
         stdout().print(f"written: {output}")
 
 
-def _show_labels(title: str, answer: dict[str, Any]) -> None:
+def _show_labels(of: str, answer: dict[str, Any]) -> None:
+    from glassworks.cli.pictures import labels_told
+
+    title = f"{of}: {labels_told(answer) if 'labels' in answer else answer['label']}"
     rows = [(str(label), f"{probability:.4f}") for label, probability in answer["top"]]
     table(title, ("label", "probability"), rows, stdout())
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 DIRECTIONS = ("across", "down", "diagonal")
 SHAPES = {"cross": (40, 90, 255), "disk": (30, 200, 60), "ring": (240, 210, 40), "square": (230, 40, 40)}
 """Name -> color."""
+Box = tuple[int, int, int, int]
+_PRESENT = 0.45
 
 
 def write_bars(path: Path, *, examples: int, side: int, seed: int) -> None:
@@ -64,18 +66,16 @@ def write_shapes(
     return found
 
 
-_PRESENT = 0.45
-
-
 def _mask(label: str, size: int) -> NDArray[np.bool_]:
     """Which pixels of a square of that side belong to the shape."""
     import numpy as np
 
     rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
     radius, arm = np.hypot(rows, columns) / (size / 2), size / 6
-    return {
+    masks: dict[str, NDArray[np.bool_]] = {
         "cross": (np.abs(rows) < arm) | (np.abs(columns) < arm),
         "disk": radius <= 1,
         "ring": (radius <= 1) & (radius >= 0.5),
         "square": np.ones((size, size), np.bool_),
-    }[label]
+    }
+    return masks[label]

@@ -9,7 +9,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 Views = Literal["none", "mirror", "shifts"]
 _SHARE = 1 / 16
@@ -65,9 +64,15 @@ def views(x: Tensor, kind: Views) -> tuple[Tensor, ...]:
         return x, x.flip(3)
     height, width = x.shape[2:]
     step = max(1, round(_SHARE * min(height, width)))
-    padded = functional.pad(x, (step, step, step, step), mode="replicate")
+    padded = _repeated(_repeated(x, step, 2), step, 3)
     corners = ((0, step), (2 * step, step), (step, 0), (step, 2 * step))
     return x, *(padded[:, :, top : top + height, left : left + width] for top, left in corners)
+
+
+def _repeated(x: Tensor, step: int, side: int) -> Tensor:
+    """Longer by `step` at both ends of a dimension. PyTorch's own padding has no gradient that ONNX can express."""
+    ends = [x.narrow(side, at, 1).repeat_interleave(step, dim=side) for at in (0, x.shape[side] - 1)]
+    return torch.cat([ends[0], x, ends[1]], dim=side)
 
 
 def turned(maps: Tensor, kind: Views, place: int) -> Tensor:

@@ -59,7 +59,12 @@ class FewShot(Family):
 
         settings(job)
         size = {key: int(self.embedder.preprocessing[key]) for key in ("height", "width", "channels")}
-        return prepare_pictures(read_source(job.data.source), job.data, **size)
+        pictures = read_source(job.data.source)
+        if pictures.multi_label:
+            raise Unsupported(
+                f"few_shot tells one label a picture, '{pictures.source}' has several", "learn them with a convnet"
+            )
+        return prepare_pictures(pictures, job.data, **size)
 
     def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
         from glassworks.data.dataset import labelled_split

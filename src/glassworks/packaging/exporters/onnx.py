@@ -12,7 +12,8 @@ from typing import ClassVar
 from glassworks.contracts import Exporter
 from glassworks.packaging.bundle import Bundle, read_bundle
 from glassworks.packaging.export_folder import claim_folder
-from glassworks.packaging.picture_graphs import float_graph, picture_input
+from glassworks.packaging.picture_graphs import beside, float_graph, picture_input
+from glassworks.tasks.image_classification import LABEL_SET
 from glassworks.training.checkpoint import storage_errors, write_atomically
 
 _MARK = "export.json"
@@ -40,13 +41,14 @@ pixels = np.asarray(picture, dtype=np.float32).reshape($height, $width, $channel
 batch = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None] / 255)
 
 session = onnxruntime.InferenceSession("model.onnx", providers=["CPUExecutionProvider"])
-(scores,) = session.run([$output_literal], {$input_literal: batch})
+(scores, *told) = session.run([$outputs_literal], {$input_literal: batch})
 with open("labels.json", encoding="utf-8") as file:
     labels = json.load(file)
-best = int(scores[0].argmax())
-print(labels[best], float(scores[0, best]))
+for place in $chosen:
+    print(labels[place], float(scores[0, place]))
 ```
 """)
+_BEST, _TOLD = "[int(scores[0].argmax())]", "np.flatnonzero(told[0][0])"
 
 
 class OnnxExporter(Exporter):
@@ -82,6 +84,7 @@ class OnnxExporter(Exporter):
 def _readme(bundle: Bundle) -> str:
     manifest = bundle.manifest
     picture, scores = picture_input(bundle, "onnx"), manifest.signature.outputs[0]
+    sets = [name for name in beside(bundle) if name == LABEL_SET]
     _, channels, height, width = picture.shape
     return _README.substitute(
         name=manifest.name,
@@ -90,7 +93,8 @@ def _readme(bundle: Bundle) -> str:
         input=picture.name,
         input_literal=repr(picture.name),
         output=scores.name,
-        output_literal=repr(scores.name),
+        outputs_literal=", ".join(repr(name) for name in (scores.name, *sets)),
+        chosen=_TOLD if sets else _BEST,
         channels=channels,
         height=height,
         width=width,

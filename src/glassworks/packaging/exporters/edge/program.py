@@ -42,16 +42,21 @@ def open_model(role: str = "predict") -> tuple[dict[str, Any], Any]:
 def predict(pixels: Array) -> dict[str, Any]:
     """Label and probabilities of one picture as it is stored (uint8 H W C).
 
-    Of models that tell it also whether the picture is `familiar`; energy and distance above 0 are unlike the learned.
+    Of models with several labels a picture also `labels`, all that it has; of those that tell it also whether the
+    picture is `familiar`: energy and distance above 0 are unlike the learned.
     """
     model, session = open_model()
     asked = [model["output"], *model["beside"]]
-    scores, *told = session.run(asked, {model["input"]: prepared(pixels, model)})
+    scores, *rest = session.run(asked, {model["input"]: prepared(pixels, model)})
+    told = dict(zip(model["beside"], rest, strict=True))
     order = np.argsort(-scores[0], kind="stable")[:5]
     top = [[model["labels"][at], float(scores[0][at])] for at in order]
     answer: dict[str, Any] = {"label": top[0][0], "probability": top[0][1], "top": top}
-    if told:
-        energy, distance = (float(each) for each in told[0][0])
+    if "label_set" in told:
+        chosen = [at for at in np.argsort(-scores[0], kind="stable") if told["label_set"][0][at]]
+        answer["labels"] = [[model["labels"][at], float(scores[0][at])] for at in chosen]
+    if "novelty" in told:
+        energy, distance = (float(each) for each in told["novelty"][0])
         answer |= {"familiar": max(energy, distance) <= 0, "novelty": {"energy": energy, "distance": distance}}
     return answer
 

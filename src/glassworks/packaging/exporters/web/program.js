@@ -83,11 +83,12 @@ function prepared(picture) {
 
 const tensor = (image) => new ort.Tensor("float32", image, [1, MODEL.channels, MODEL.height, MODEL.width]);
 
-// Probabilities, and energy and distance of models that tell them: above 0 is unlike the learned.
+// Probabilities; of several labels which a picture has; energy and distance of models that tell them: above 0 is unlike the learned.
 async function predict(image) {
   const outputs = await (await open("predict")).run({ [MODEL.input]: tensor(image) }, [MODEL.output, ...MODEL.beside]);
-  const [energy, distance] = MODEL.beside.length ? outputs[MODEL.beside[0]].data : [];
-  return { scores: Array.from(outputs[MODEL.output].data), novelty: MODEL.beside.length ? { energy, distance } : null };
+  const scores = Array.from(outputs[MODEL.output].data), [energy, distance] = outputs.novelty ? outputs.novelty.data : [];
+  const told = outputs.label_set ? scores.map((_, place) => Boolean(outputs.label_set.data[place])) : null;
+  return { scores, told, novelty: outputs.novelty ? { energy, distance } : null };
 }
 
 function rule(count) {
@@ -124,9 +125,10 @@ async function explain(image, target) {
 
 async function ask(blob) {
   const picture = fit(await read(blob)), image = prepared(picture);
-  const { scores, novelty } = await predict(image), target = scores.indexOf(Math.max(...scores));
+  const { scores, told, novelty } = await predict(image), target = scores.indexOf(Math.max(...scores));
   const why = MODEL.graphs.gradient ? await explain(image, target) : null;
-  return { picture, scores, label: MODEL.labels[target], novelty, why };
+  const labels = told && MODEL.labels.filter((_, place) => told[place]);
+  return { picture, scores, told, labels, label: MODEL.labels[target], novelty, why };
 }
 
 function paint(canvas, color) {
@@ -149,11 +151,11 @@ function show(answer) {
     });
     document.getElementById("caption").textContent = words.why(answer.label, `${(100 * answer.why.gap).toFixed(2)} %`);
   }
-  const order = answer.scores.map((_, place) => place).sort((a, b) => answer.scores[b] - answer.scores[a]).slice(0, 5);
+  const order = answer.scores.map((_, place) => place).sort((a, b) => answer.scores[b] - answer.scores[a]).filter((place, rank) => rank < 5 || answer.told?.[place]);
   document.getElementById("top").replaceChildren(...order.map((place) => {
     const row = document.createElement("tr"), share = `${(100 * answer.scores[place]).toFixed(1)} %`;
     row.innerHTML = "<td></td><td></td><td class=bar><div></div></td>";
-    row.children[0].textContent = MODEL.labels[place];
+    row.children[0].textContent = (answer.told?.[place] ? "✓ " : "") + MODEL.labels[place];
     row.children[1].textContent = share;
     row.querySelector("div").style.width = `${100 * Math.max(0, Math.min(1, answer.scores[place]))}%`;
     return row;
