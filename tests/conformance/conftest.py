@@ -15,7 +15,12 @@ from glassworks.registry import Registry
 from glassworks.registry.foundation import family_of
 from glassworks.training.progress import Silent
 
-FAMILIES: list[str] = sorted(found(Family))
+FAMILIES: list[str] = sorted(
+    name
+    for family in found(Family).values()
+    for name in (family.name, *(f"{family.name}:{v}" for v in family.variants))
+)
+"""Each with its plain job, and again with each of its variants."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,11 @@ class Made:
 
 @pytest.fixture(scope="session", params=FAMILIES)
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """One release of each family."""
-    folder: Path = tmp_path_factory.mktemp(request.param)
-    family = found(Family)[request.param]
-    job = family.tiny(folder)
+    """One release of each family and variant."""
+    name, _, variant = request.param.partition(":")
+    folder: Path = tmp_path_factory.mktemp(name)
+    family = found(Family)[name]
+    job = family.variant(variant, folder) if variant else family.tiny(folder)
     quick = job.model_copy(update={"optimization": job.optimization.model_copy(update={"budget": 2.0})})
     registry = Registry.open({"GLASSWORKS_HOME": str(folder / "home")})
     if below := family.foundation(folder):

@@ -223,6 +223,8 @@ class Family(ABC):
     """Stage -> a reason that users can read, for stages this family cannot do. `learn`: its `train` returns what the
     job declares, so no loss falls and no seed matters; `distill`: it takes no teacher."""
     needs: ClassVar[tuple[str, ...]] = ()
+    variants: ClassVar[tuple[str, ...]] = ()
+    """Names of jobs that the conformance suite tries beside the plain one."""
 
     def upon(self, embedder: Embedder) -> Family:
         """This family for a job that names a registered model in `model.embedding`: every family whose `config` has
@@ -265,6 +267,10 @@ class Family(ABC):
     @abstractmethod
     def tiny(self, folder: Path) -> Job:
         """A job that trains in seconds on data written to `folder`; feeds the conformance suite."""
+
+    def variant(self, name: str, folder: Path) -> Job:
+        """A further one, by a name from `variants`: another kind of data or answer, for the same suite."""
+        raise Unsupported(f"{self.name} has no variant '{name}'", f"variants: {', '.join(self.variants) or 'none'}")
 
     def foundation(self, folder: Path) -> Job | None:
         """A job for the model that `tiny` names in `model.embedding`; None where it names none."""

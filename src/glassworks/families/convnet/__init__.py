@@ -49,6 +49,7 @@ class ConvNet(Family):
     )
     unsupported: ClassVar[Mapping[str, str]] = {"distill": "pictures are not learned from a teacher"}
     needs: ClassVar[tuple[str, ...]] = ("torch",)
+    variants: ClassVar[tuple[str, ...]] = ("several_labels",)
 
     def prepare(self, job: Job) -> Dataset:
         from glassworks.data.dataset import picture_shape, prepare_pictures
@@ -91,6 +92,20 @@ class ConvNet(Family):
             family=self.name,
             data=DataConfig(source=f"npz:{folder / 'bars.npz'}"),
             training=TrainingConfig(epochs=4, batch_size=32, precision="fp32"),
+        )
+
+    def variant(self, name: str, folder: Path) -> Job:
+        from glassworks.families.convnet.planted import write_shapes
+
+        if name not in self.variants:
+            return super().variant(name, folder)
+        write_shapes(folder / "shapes", examples=240, side=24, seed=0)
+        return Job(
+            name="tiny-labels",
+            family=self.name,
+            data=DataConfig(source=f"folder:{folder / 'shapes'}"),
+            model={"progressive": 0.5},
+            training=TrainingConfig(epochs=6, batch_size=32, precision="fp32"),
         )
 
 
