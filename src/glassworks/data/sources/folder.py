@@ -25,11 +25,7 @@ def read(location: str) -> Pictures:
     With a `labels.csv` there (see `data/label_table.py`) a picture has the labels of its line, several or none.
     Raises DataError when there is no such folder, no class, or a class with no readable picture.
     """
-    folder = Path(location).expanduser()
-    if not folder.exists():
-        raise DataError(f"there is no folder {folder}", "give the path of a folder with one subfolder a class")
-    if not folder.is_dir():
-        raise DataError(f"{folder} is a file, not a folder", "give the folder that holds the classes")
+    folder = _existing(location)
     if (folder / TABLE).is_file():
         return _labelled(folder)
     try:
@@ -51,6 +47,15 @@ def read(location: str) -> Pictures:
         classes=classes,
         unreadable=stray,
     )
+
+
+def _existing(location: str) -> Path:
+    folder = Path(location).expanduser()
+    if not folder.exists():
+        raise DataError(f"there is no folder {folder}", "give the path of a folder with one subfolder a class")
+    if not folder.is_dir():
+        raise DataError(f"{folder} is a file, not a folder", "give the folder that holds the classes")
+    return folder
 
 
 def _labelled(folder: Path) -> Pictures:

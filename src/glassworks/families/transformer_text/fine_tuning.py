@@ -84,12 +84,12 @@ def learner(network: TransformerText, course: Course) -> Learner:
     targets = torch.from_numpy(course.learning.targets)
     tokens = torch.from_numpy(course.learning.tokens)
 
+    smoothing = 0.0 if course.pretrained else _SMOOTHING
+
     def loss(rows: Tensor) -> Tensor:
         scores = _scores(network, course.learning, rows.tolist(), bf16=course.bf16)
         soft = course.soft[rows] if course.soft is not None else None
-        return classification_loss(
-            scores, targets[rows], soft, course.weights, 0.0 if course.pretrained else _SMOOTHING
-        )
+        return classification_loss(scores, targets[rows], soft, course.weights, smoothing)
 
     def evaluate() -> dict[str, float]:
         scores = scores_of(network, course.held, bf16=course.bf16)
