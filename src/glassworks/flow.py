@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -230,7 +231,7 @@ def evaluate(
         progress.start("data")
         split = family.read(source, opened.manifest.preprocessing, opened.manifest.labels)
     progress.start("evaluate", len(split))
-    metrics = opened.task.measure(opened.probabilities(split.x), split.y)
+    metrics = opened.task.judge(partial(opened.output, split.x), split.y)
     progress.finish()
     return len(split), metrics
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from glassworks.contracts.embedding import EMBEDDING as EMBEDDING, Embedder as Embedder
+from glassworks.contracts.progress import Progress as Progress
 from glassworks.contracts.records import (
     Artifact as Artifact,
     Attribution as Attribution,
@@ -42,22 +43,6 @@ if TYPE_CHECKING:
 
     from glassworks.config import Job
     from glassworks.contracts.records import Array as Array, Tensors as Tensors
-
-
-class Progress(ABC):
-    """Receives what a long operation reports; never decides anything."""
-
-    @abstractmethod
-    def start(self, stage: str, total: int | None = None) -> None:
-        """A stage begins; `total` is its number of steps where it is known."""
-
-    @abstractmethod
-    def update(self, **values: float | str) -> None:
-        """Values of the moment: `step`, `loss`, `accuracy`, `examples_per_s`, `left_s`, ..."""
-
-    @abstractmethod
-    def finish(self, message: str = "") -> None:
-        """The stage ended."""
 
 
 class Task(ABC):

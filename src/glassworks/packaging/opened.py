@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from glassworks.catalog import get
@@ -80,9 +80,13 @@ class OpenedBundle:
 
     def probabilities(self, x: Array) -> NDArray[np.float32]:
         """The first output alone (N K), computed in parts."""
+        return self.output(x)
+
+    def output(self, x: Array, name: str = "") -> NDArray[Any]:
+        """One output alone, the first unless it is named, computed in parts."""
         from glassworks.optimization.measure import predict_all
 
-        return predict_all(self.session("predict"), self.task.encode(x, self.manifest.preprocessing))
+        return predict_all(self.session("predict"), self.task.encode(x, self.manifest.preprocessing), name)
 
     def explain(
         self,

@@ -82,9 +82,7 @@ class Course:
 def learner(network: TransformerText, course: Course) -> Learner:
     """What the loop optimizes."""
     targets = torch.from_numpy(course.learning.targets)
-    tokens = torch.from_numpy(course.learning.tokens)
-
-    smoothing = 0.0 if course.pretrained else _SMOOTHING
+    tokens, smoothing = torch.from_numpy(course.learning.tokens), 0.0 if course.pretrained else _SMOOTHING
 
     def loss(rows: Tensor) -> Tensor:
         scores = _scores(network, course.learning, rows.tolist(), bf16=course.bf16)
