@@ -17,6 +17,7 @@ from glassworks.errors import ConfigError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 Protocol = Literal["auto", "temporal", "leave_last_out", "strong_generalization", "strict_temporal"]
+_FILES = ("folder:", "file:")
 _R = TypeVar("_R", bound=BaseModel)
 
 
@@ -288,8 +289,10 @@ def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     if isinstance(data, dict):
         places = {key: data[key] for key in ("source", "unlabeled", "items") if isinstance(data.get(key), str)}
         table = {**table, "data": {**data, **{key: _absolute(place, folder) for key, place in places.items()}}}
-    if isinstance(model, dict) and str(model.get("backbone", "")).startswith("folder:"):
-        table = {**table, "model": {**model, "backbone": _absolute(str(model["backbone"]), folder)}}
+    if isinstance(model, dict):
+        places = {key: str(model[key]) for key in ("backbone", "vectors") if key in model}
+        found = {key: _absolute(place, folder) for key, place in places.items() if place.startswith(_FILES)}
+        table = {**table, "model": {**model, **found}}
     return table
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import gzip
 import importlib
-import importlib.util
 import pkgutil
 from collections.abc import Mapping
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.catalog import require
+from glassworks.data.installed import installed
 from glassworks.errors import DataError
 
 
@@ -30,7 +29,7 @@ def load(name: str) -> tuple[NDArray[np.uint8], NDArray[np.generic]]:
     module = modules[name]
     require((module.LIBRARY,), f"the sample '{name}'", extra="samples")
     if hasattr(module, "FILES"):
-        x, y = module.parse([_packaged(module.LIBRARY, file) for file in module.FILES])
+        x, y = module.parse([installed(module.LIBRARY, file).read_bytes() for file in module.FILES])
     else:
         x, y = module.parse(_packaged_table(module.LIBRARY, module.FILE))
     return x, y
@@ -43,18 +42,5 @@ def _modules() -> Mapping[str, ModuleType]:
 
 def _packaged_table(library: str, file: str) -> NDArray[np.uint8]:
     """A gzipped table of small numbers inside a package."""
-    text = gzip.decompress(_packaged(library, file)).decode("ascii")
+    text = gzip.decompress(installed(library, file).read_bytes()).decode("ascii")
     return np.loadtxt(text.splitlines(), delimiter=",", dtype=np.uint8, ndmin=2)
-
-
-def _packaged(library: str, file: str) -> bytes:
-    """A file inside a package, which is not imported."""
-    spec = importlib.util.find_spec(library)
-    folders = spec.submodule_search_locations if spec and spec.submodule_search_locations else ()
-    for folder in folders:
-        path = Path(folder) / file
-        if path.is_file():
-            return path.read_bytes()
-    raise DataError(
-        f"the installed library '{library}' has no file {file}", f"pip install --upgrade --force-reinstall {library}"
-    )

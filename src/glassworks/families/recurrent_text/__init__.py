@@ -24,7 +24,9 @@ class RecurrentTextConfig(Record):
     vocabulary: int = Field(default=12_000, ge=16, le=100_000)
     """Most different tokens."""
     width: int = Field(default=128, ge=4, le=1024)
-    """Values a token."""
+    """Values a token, learned from the job's own texts."""
+    vectors: str = ""
+    """Vectors of words to begin with beside those, in word2vec's binary form: `file:PATH`, `package:LIBRARY/FILE`."""
     hidden: int = Field(default=96, ge=4, le=1024)
     """Values a direction of the recurrent layer."""
     dropout: float = Field(default=0.5, ge=0, lt=1)

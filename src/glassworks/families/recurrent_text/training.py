@@ -29,13 +29,15 @@ from glassworks.training.calibration import calibrated_loss
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
 from glassworks.training.loop import STATE, Fit, fit
 from glassworks.training.machine import choose_device, usable_cpus
+from glassworks.training.runs import forget_run
 from glassworks.training.text import calibrated, unlabeled_texts
-from glassworks.training.vocabulary import PADDING, first_vectors, learn_tokenizer
+from glassworks.training.vocabulary import PADDING, UNKNOWN, first_vectors, learn_tokenizer
+from glassworks.training.word_vectors import WordVectors, read_word_vectors
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-FINAL = "final.safetensors"
+FINAL, VECTORS = "final.safetensors", "vectors.sha256"
 _ORDERS = (1, 2, 3, 4)
 _OVERLAP, _MOST_WINDOWS = 16, 64
 _SHARES = np.linspace(0.0, 1.0, 21)
@@ -52,6 +54,7 @@ class _Stage:
     folder: Path
     progress: Progress
     started: float
+    vectors: WordVectors | None
     tokenizer: Tokenizer
     preprocessing: Mapping[str, Any]
 
@@ -65,6 +68,7 @@ def train(
             f"job '{job.name}': 'training.recipe' is '{job.training.recipe}'", "recipes of recurrent_text: default"
         )
     torch.set_num_threads(job.training.threads or usable_cpus())
+    vectors = _vectors(config, folder)
     stage = _Stage(
         job=job,
         config=config,
@@ -72,8 +76,9 @@ def train(
         folder=folder,
         progress=progress,
         started=started,
+        vectors=vectors,
         tokenizer=_tokenizer(dataset, job, config, folder),
-        preprocessing=_preprocessing(dataset, job, config),
+        preprocessing=_preprocessing(dataset, job, config) | _origin(config, vectors),
     )
     network = _network(stage)
     if (folder / FINAL).exists():
@@ -85,6 +90,22 @@ def train(
     save_checkpoint(folder / FINAL, network.state_dict(), values)
     (folder / STATE).unlink(missing_ok=True)
     return _model(network, stage, values)
+
+
+def _vectors(config: RecurrentTextConfig, folder: Path) -> WordVectors | None:
+    """Those of the job. What an interrupted run made of another file is forgotten: it would be another model."""
+    if not config.vectors:
+        return None
+    vectors, record = read_word_vectors(config.vectors), folder / VECTORS
+    if record.exists() and record.read_text(encoding="utf-8") != vectors.sha256:
+        forget_run(folder)
+    record.write_text(vectors.sha256, encoding="utf-8")
+    return vectors
+
+
+def _origin(config: RecurrentTextConfig, vectors: WordVectors | None) -> dict[str, Any]:
+    """What the bundle says of the file."""
+    return {"vectors": {"source": config.vectors, "sha256": vectors.sha256}} if vectors else {}
 
 
 def _tokenizer(dataset: Dataset, job: Job, config: RecurrentTextConfig, folder: Path) -> Tokenizer:
@@ -121,7 +142,8 @@ def _network(stage: _Stage) -> RecurrentText:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stage.job.training.seed)
         labels = len(stage.dataset.classes)
-        return RecurrentText(size, config.width, config.hidden, labels, config.cell, config.dropout)
+        width = config.width + (stage.vectors.width if stage.vectors else 0)
+        return RecurrentText(size, width, config.hidden, labels, config.cell, config.dropout)
 
 
 def _fit(network: RecurrentText, stage: _Stage) -> dict[str, Any]:
@@ -157,11 +179,16 @@ def _fit_pieces(network: RecurrentText, learning: Read, held: Read, stage: _Stag
 
 
 def _first_meaning(network: RecurrentText, learning: Read, stage: _Stage) -> None:
-    """Token vectors begin with what the company of each token says."""
+    """Token vectors begin with what the company of each token says, and with what others have learned."""
     stage.progress.start("tokens")
     more = [np.array(each.ids, np.int64) for each in stage.tokenizer.encode_batch(unlabeled_texts(stage.job))]
-    tokens, width = network.embedding.weight.shape
-    vectors = first_vectors([*learning.ids, *more], tokens, width, stage.job.training.seed)
+    tokens = network.embedding.num_embeddings
+    vectors = first_vectors([*learning.ids, *more], tokens, stage.config.width, stage.job.training.seed)
+    if stage.vectors:
+        names = [stage.tokenizer.id_to_token(number) or "" for number in range(tokens)]
+        given = stage.vectors.of(["" if number in (PADDING, UNKNOWN) else name for number, name in enumerate(names)])
+        given *= float(vectors.std()) / max(float(given.std()), 1e-6)
+        vectors = np.concatenate([vectors, given], axis=1)
     network.embedding.weight.data.copy_(torch.from_numpy(vectors))
     stage.progress.finish(f"{tokens:,} tokens")
 

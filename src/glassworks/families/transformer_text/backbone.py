@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import require
+from glassworks.data.installed import installed
 from glassworks.errors import ConfigError, DataError, InputError
 
 if TYPE_CHECKING:
@@ -122,30 +122,14 @@ def _folder(source: str) -> Path:
     if not separator or not rest or scheme not in ("folder", "package", "hf"):
         raise ConfigError(f"'model.backbone' is '{source}'", f"write one of {_SCHEMES}")
     if scheme == "package":
-        return _packaged(rest)
+        library, _, inner = rest.partition("/")
+        return installed(library, inner)
     folder = Path(rest).expanduser()
     if folder.is_dir():
         return folder
     if scheme == "hf":
         return _downloaded(rest)
     raise DataError(f"there is no folder {folder}", "give the folder of an encoder in Hugging Face's layout")
-
-
-def _packaged(rest: str) -> Path:
-    library, _, inner = rest.partition("/")
-    try:
-        spec = importlib.util.find_spec(library)
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None:
-        raise DataError(
-            f"the library '{library}' is not installed", f"pip install {library.replace('_', '-')}, or give folder:PATH"
-        )
-    for place in spec.submodule_search_locations or ():
-        folder = (Path(place) / inner).resolve()
-        if folder.is_dir() and folder.is_relative_to(Path(place).resolve()):
-            return folder
-    raise DataError(f"the library '{library}' has no folder '{inner}'", "write package:LIBRARY/FOLDER")
 
 
 def _downloaded(name: str) -> Path:

@@ -88,8 +88,8 @@ def test_weights_of_another_model(tmp_path: Path) -> None:
         ("url:somewhere", ConfigError, "'model.backbone' is 'url:somewhere'"),
         ("folder:/no/such/folder", DataError, "there is no folder /no/such/folder"),
         ("package:no_such_library/model", DataError, "the library 'no_such_library' is not installed"),
-        ("package:glassworks/no_folder", DataError, "the library 'glassworks' has no folder 'no_folder'"),
-        ("package:glassworks/../..", DataError, "has no folder"),
+        ("package:glassworks/no_folder", DataError, "the installed library 'glassworks' has no 'no_folder'"),
+        ("package:glassworks/../..", DataError, "has no '../..'"),
     ],
 )
 def test_a_backbone_that_is_not_there(source: str, kind: type[InputError], problem: str) -> None:

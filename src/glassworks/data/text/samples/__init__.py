@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import pkgutil
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from types import ModuleType
 
 from glassworks.catalog import require
@@ -26,17 +24,6 @@ def load(name: str) -> Iterable[tuple[str, str, str]]:
     require((modules[name].LIBRARY,), f"the sample '{name}'", extra="samples")
     rows: Iterable[tuple[str, str, str]] = modules[name].rows()
     return rows
-
-
-def packaged(library: str, file: str) -> Path:
-    """A file inside an installed package, which is not imported. Raises DataError."""
-    spec = importlib.util.find_spec(library)
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        if (Path(folder) / file).is_file():
-            return Path(folder) / file
-    raise DataError(
-        f"the installed library '{library}' has no file {file}", f"pip install --upgrade --force-reinstall {library}"
-    )
 
 
 def _modules() -> Mapping[str, ModuleType]:

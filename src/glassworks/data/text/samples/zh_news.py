@@ -13,8 +13,8 @@ _MARKS = re.compile(r"/\w+| ")
 
 def rows() -> Iterator[tuple[str, str, str]]:
     """One line of text without the marks of its segmentation; no label."""
-    from glassworks.data.text.samples import packaged
+    from glassworks.data.installed import installed
 
-    for number, line in enumerate(packaged(LIBRARY, _FILE).read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(installed(LIBRARY, _FILE).read_text(encoding="utf-8").splitlines(), 1):
         if line.strip():
             yield f"{_FILE}:{number}", _MARKS.sub("", line), ""

