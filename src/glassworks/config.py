@@ -17,7 +17,8 @@ from glassworks.errors import ConfigError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 Protocol = Literal["auto", "temporal", "leave_last_out", "strong_generalization", "strict_temporal"]
-_FILES = ("folder:", "file:")
+_NO_PATHS = ("sample", "package", "hf", "hf_hub", "hf-hub")
+_PLACES = {"data": ("source", "unlabeled", "items"), "model": ("backbone", "vectors")}
 _R = TypeVar("_R", bound=BaseModel)
 
 
@@ -285,19 +286,15 @@ def _override(table: dict[str, Any], override: str) -> None:
 
 def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Relative paths count from the job file, so that a job means the same wherever it is started."""
-    data, model = table.get("data"), table.get("model")
-    if isinstance(data, dict):
-        places = {key: data[key] for key in ("source", "unlabeled", "items") if isinstance(data.get(key), str)}
-        table = {**table, "data": {**data, **{key: _absolute(place, folder) for key, place in places.items()}}}
-    if isinstance(model, dict):
-        places = {key: str(model[key]) for key in ("backbone", "vectors") if key in model}
-        found = {key: _absolute(place, folder) for key, place in places.items() if place.startswith(_FILES)}
-        table = {**table, "model": {**model, **found}}
+    for name, keys in _PLACES.items():
+        if isinstance(part := table.get(name), dict):
+            found = {key: _absolute(part[key], folder) for key in keys if isinstance(part.get(key), str)}
+            table = {**table, name: {**part, **found}}
     return table
 
 
 def _absolute(source: str, folder: Path) -> str:
     scheme, separator, rest = source.partition(":")
-    if not separator or scheme in ("sample", "hf", "package") or Path(rest).expanduser().is_absolute():
+    if not separator or scheme in _NO_PATHS or Path(rest).expanduser().is_absolute():
         return source
     return f"{scheme}:{(folder / rest).resolve()}"

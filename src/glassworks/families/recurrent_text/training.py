@@ -68,18 +68,7 @@ def train(
             f"job '{job.name}': 'training.recipe' is '{job.training.recipe}'", "recipes of recurrent_text: default"
         )
     torch.set_num_threads(job.training.threads or usable_cpus())
-    vectors = _vectors(config, folder)
-    stage = _Stage(
-        job=job,
-        config=config,
-        dataset=dataset,
-        folder=folder,
-        progress=progress,
-        started=started,
-        vectors=vectors,
-        tokenizer=_tokenizer(dataset, job, config, folder),
-        preprocessing=_preprocessing(dataset, job, config) | _origin(config, vectors),
-    )
+    stage = _stage(dataset, job, config, folder, progress, started)
     network = _network(stage)
     if (folder / FINAL).exists():
         tensors, values = load_checkpoint(folder / FINAL)
@@ -90,6 +79,23 @@ def train(
     save_checkpoint(folder / FINAL, network.state_dict(), values)
     (folder / STATE).unlink(missing_ok=True)
     return _model(network, stage, values)
+
+
+def _stage(
+    dataset: Dataset, job: Job, config: RecurrentTextConfig, folder: Path, progress: Progress, started: float
+) -> _Stage:
+    vectors = _vectors(config, folder)
+    return _Stage(
+        job=job,
+        config=config,
+        dataset=dataset,
+        folder=folder,
+        progress=progress,
+        started=started,
+        vectors=vectors,
+        tokenizer=_tokenizer(dataset, job, config, folder),
+        preprocessing=_preprocessing(dataset, job, config) | _origin(config, vectors),
+    )
 
 
 def _vectors(config: RecurrentTextConfig, folder: Path) -> WordVectors | None:
