@@ -66,12 +66,17 @@ def show_test(manifest: Manifest, title: str, console: Console) -> None:
         for name, value in manifest.metrics.items()
     ]
     table(title, head, rows, console)
+    show_refit(manifest, console)
+    if warning := not_better(manifest):
+        console.print(f"[bold red]WARNING:[/bold red] {warning}")
+
+
+def show_refit(manifest: Manifest, console: Console) -> None:
+    """Whose the metrics are, where what is served learned more."""
     if manifest.refitted:
         console.print(
             "  - measured before the last fit: what is served has learned from everything, the test split too"
         )
-    if warning := not_better(manifest):
-        console.print(f"[bold red]WARNING:[/bold red] {warning}")
 
 
 def show_report(report: OptimizationReport, console: Console) -> None:
@@ -155,6 +160,8 @@ def show_grade(values: Mapping[str, Any], console: Console) -> None:
     if gap is not None:
         kept = "kept" if values["converged"] else "NOT kept: trust it less"
         console.print(f"  - the values add up to the score within {gap:.2%} (promise {kept})")
+    elif not values["converged"]:
+        console.print("  - nothing was found within what may be tried: the values say nothing")
     for name, form in _QUALITY.items():
         if values.get(name) is not None:
             console.print(f"  - {form.format(values[name])}")

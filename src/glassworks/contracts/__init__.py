@@ -268,6 +268,8 @@ class Explainer(ABC):
     name: ClassVar[str]
     role: ClassVar[str]
     """The artifact's role that `session` must have."""
+    says: ClassVar[str] = "because of"
+    """What stands between the answer and the parts with values, as people read it."""
 
     @abstractmethod
     def explain(

@@ -20,6 +20,7 @@ class Counterfactual(Explainer):
 
     name: ClassVar[str] = "counterfactual"
     role: ClassVar[str] = "predict"
+    says: ClassVar[str] = "would not be among the best without those of 1"
 
     def explain(
         self,

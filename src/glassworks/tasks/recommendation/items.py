@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import polars
 
 Mask = NDArray[np.bool_]
+_WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
 _KEPT_MASKS = 256
 
 
@@ -36,10 +38,9 @@ class Ids:
     def place(self, given: int | str) -> int | None:
         """Where an id stands. A number may be given as text and the other way round: a table has ids of one kind."""
         if self.whole:
-            try:
-                given = int(given)
-            except ValueError:
+            if isinstance(given, str) and not _WHOLE.fullmatch(given):
                 return None
+            given = int(given)
         else:
             given = str(given)
         place = bisect_left(self._values, given)

@@ -208,6 +208,27 @@ def test_who_is_not_known_gets_what_is_popular(session: RecommendSession) -> Non
     assert unknown["unknown_items"] == [7777, "x"]
 
 
+def test_where_no_item_is_left_the_answer_says_which_rule_left_none(session: RecommendSession) -> None:
+    everything = [10 * place for place in range(ITEMS)]
+    for rules, last in (
+        ({"deny": everything}, "0 after 'deny'"),
+        ({"allow": []}, "0 after 'allow'"),
+        ({"where": {"kind": "no such kind"}}, "0 after 'where kind'"),
+        ({"where": {"price": {"min": 50, "max": 40}}}, "0 after 'where price'"),
+    ):
+        (answer,) = ask(session, {"user": 100, "k": 5, **rules})
+        assert answer["items"] == []
+        assert (answer["shortage"]["asked"], answer["shortage"]["found"]) == (5, 0)
+        assert last in answer["shortage"]["reason"]
+
+
+@pytest.mark.parametrize("given", ["1_00", " 100", "１００", "+100", "100.0", "9" * 40])
+def test_a_text_is_a_whole_number_only_as_one_is_written(session: RecommendSession, given: str) -> None:
+    (answer,) = ask(session, {"user": given, "k": 1})
+    assert not answer["known_user"]
+    assert ask(session, {"user": "100", "k": 1})[0]["known_user"]
+
+
 def test_similar_items_leave_out_the_item_itself(linear: RecommendSession) -> None:
     (answer,) = ask(linear, {"similar_to": 30, "k": 1000})
     assert answer["basis"] == "similar"
