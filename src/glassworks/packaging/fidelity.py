@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import get
 from glassworks.contracts import Budget, Explainer, Explanation, Session
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from glassworks.contracts import Tensors
@@ -18,12 +17,14 @@ if TYPE_CHECKING:
 
 _EXAMPLES = 16
 _GRADED = "integrated_gradients"
+_CLOSE = 0.01
 
 
 def measure_fidelity(parts: Parts, sessions: Callable[[str], Session]) -> dict[str, float]:
     """Agreement of the float graph and the served one, and the grade of integrated gradients on the served one.
 
-    `prediction_agreement`: share of validation examples with the same answer, of pictures of values that are the same.
+    `prediction_agreement`: share of validation examples with the same answer; of pictures of values that are the same,
+    of vectors of those within 0.01.
     `NAME_spearman` and `NAME_top_tenth_iou`: mean agreement of both graphs' attributions over 16 examples, by the
     family's first method that needs predictions only. `faithfulness_z`, `completeness_gap`: medians over
     the same examples, of float gradients judged by the served graph's own answers; without gradients, of that method.
@@ -39,7 +40,9 @@ def measure_fidelity(parts: Parts, sessions: Callable[[str], Session]) -> dict[s
 
     x = parts.dataset.splits["validation"].x
     tensors = parts.task.encode(x, parts.preprocessing)
-    answers = [_answers(predict_all(served(role), tensors)) for role in ("predict", "reference")]
+    answers = [predict_all(served(role), tensors) for role in ("predict", "reference")]
+    if parts.dataset.classes and answers[0].ndim == 2:
+        answers = [scores.argmax(axis=1) for scores in answers]
     rows = [
         _compare(
             parts,
@@ -52,14 +55,16 @@ def measure_fidelity(parts: Parts, sessions: Callable[[str], Session]) -> dict[s
     ]
     middle = {"faithfulness_z": np.median, "completeness_gap": np.median}
     return {
-        "prediction_agreement": float(np.mean(answers[0] == answers[1])),
+        "prediction_agreement": _share_alike(*answers),
         **{key: float(middle.get(key, np.mean)([row[key] for row in rows])) for key in rows[0]},
     }
 
 
-def _answers(scores: NDArray[np.float32]) -> NDArray[np.generic]:
-    """The class of each row, or of pictures all their values."""
-    return scores.argmax(axis=1) if scores.ndim == 2 else scores
+def _share_alike(one: NDArray[Any], other: NDArray[Any]) -> float:
+    import numpy as np
+
+    vectors = one.dtype.kind == "f" and one.ndim == 2
+    return float(np.mean(np.abs(one - other) <= _CLOSE if vectors else one == other))
 
 
 def _compare(

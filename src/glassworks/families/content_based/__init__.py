@@ -33,4 +33,4 @@ class ContentBased(RecommenderFamily[ContentConfig]):
     ) -> Fitted:
         from glassworks.training.recommendation.hybrid import fit_content
 
-        return fit_content(dataset, config, means, budget_s, progress)
+        return fit_content(dataset, config, means, budget_s, progress, self.meaning)

@@ -33,4 +33,4 @@ class HybridRecommender(RecommenderFamily[HybridConfig]):
     ) -> Fitted:
         from glassworks.training.recommendation.hybrid import fit_hybrid
 
-        return fit_hybrid(dataset, config, means, budget_s, progress)
+        return fit_hybrid(dataset, config, means, budget_s, progress, self.meaning)

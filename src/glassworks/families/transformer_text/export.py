@@ -9,9 +9,9 @@ import torch
 
 from glassworks.contracts import Artifact, Differentiable, Model
 from glassworks.families.transformer_text.network import Embedding, FromVectors, TransformerText
+from glassworks.training.encoder import TOKENIZER
 from glassworks.training.onnx_export import write_onnx
 
-TOKENIZER = "tokenizer.json"
 _EXAMPLE = (2, 7)
 
 

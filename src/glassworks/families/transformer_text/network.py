@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from glassworks.training.encoder import pooled
+
 
 class TransformerText(nn.Module):
     """An encoder of transformers, pooling as sentence encoders have it, and a linear head.
@@ -34,15 +36,8 @@ class TransformerText(nn.Module):
     def pool(self, vectors: Tensor, mask: Tensor | None = None) -> Tensor:
         """One vector (N D) a row of token vectors (N T D)."""
         states = self.encoder(inputs_embeds=vectors, attention_mask=mask).last_hidden_state
-        if self.first:
-            pooled = states[:, 0]
-        elif mask is None:
-            pooled = states.mean(1)
-        else:
-            there = mask[:, :, None].to(states.dtype)
-            pooled = (states * there).sum(1) / there.sum(1)
-        pooled = pooled.float()
-        found: Tensor = pooled / pooled.square().mean(1, keepdim=True).clamp_min(1e-12).sqrt()
+        one = pooled(states, mask, first=self.first).float()
+        found: Tensor = one / one.square().mean(1, keepdim=True).clamp_min(1e-12).sqrt()
         return found
 
     def classify(self, pooled: Tensor) -> Tensor:

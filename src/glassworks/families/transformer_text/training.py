@@ -17,8 +17,6 @@ from glassworks.config import Job
 from glassworks.contracts import Dataset, Measurement, Model, Progress, Task
 from glassworks.errors import ConfigError
 from glassworks.families.transformer_text import TransformerTextConfig
-from glassworks.families.transformer_text.backbone import Backbone, find_backbone, load_encoder
-from glassworks.families.transformer_text.export import TOKENIZER
 from glassworks.families.transformer_text.fine_tuning import Course, chosen_precision, learner, plan, scores_of
 from glassworks.families.transformer_text.head import fit_head
 from glassworks.families.transformer_text.network import TransformerText, merged, small_encoder, with_lora
@@ -27,6 +25,15 @@ from glassworks.tasks.text_classification.session import signature
 from glassworks.training.calibration import calibrated_loss
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
 from glassworks.training.classification import class_weights, classification_loss
+from glassworks.training.encoder import (
+    MOST_WINDOWS,
+    TOKENIZER,
+    Backbone,
+    find_backbone,
+    load_encoder,
+    own_reading,
+    reading,
+)
 from glassworks.training.loop import STATE, fit
 from glassworks.training.machine import choose_device, usable_cpus
 from glassworks.training.text import calibrated, unlabeled_texts
@@ -36,7 +43,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 FINAL = "final.safetensors"
-_OVERLAP, _MOST_WINDOWS, _LEARNED_WINDOWS = 16, 64, 4
+_LEARNED_WINDOWS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,16 +121,8 @@ def _tokenizer(
 def _preprocessing(
     dataset: Dataset, job: Job, config: TransformerTextConfig, backbone: Backbone | None
 ) -> dict[str, Any]:
-    most = min(config.max_tokens, backbone.most) if backbone else config.max_tokens
     return {
-        "tokenizer": TOKENIZER,
-        "inputs": {"ids": "ids", "mask": "mask"},
-        "max_tokens": most,
-        "overlap": min(_OVERLAP, most // 8),
-        "max_windows": _MOST_WINDOWS,
-        "prefix": list(backbone.prefix) if backbone else [],
-        "suffix": list(backbone.suffix) if backbone else [],
-        "pad": backbone.pad if backbone else PADDING,
+        **(reading(backbone, config.max_tokens) if backbone else own_reading(config.max_tokens, PADDING)),
         "labels": list(dataset.classes),
         "several": bool(job.data.separator),
         "columns": {"text": job.data.text, "label": job.data.label, "separator": job.data.separator},
@@ -233,7 +232,7 @@ def _course(stage: _Stage) -> Course:
     return Course(
         job=stage.job,
         learning=read(splits["train"], stage.folder, stage.preprocessing, _LEARNED_WINDOWS),
-        held=read(splits["validation"], stage.folder, stage.preprocessing, _MOST_WINDOWS),
+        held=read(splits["validation"], stage.folder, stage.preprocessing, MOST_WINDOWS),
         soft=torch.from_numpy(soft) if soft is not None else None,
         weights=class_weights(targets, len(stage.dataset.classes)) if balanced else None,
         pretrained=stage.backbone is not None,

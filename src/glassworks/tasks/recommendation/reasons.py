@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,15 @@ def because(
             for entry in order.tolist()
         ]
         others = float(parts[row].sum() - parts[row, order].sum())
-        terms = [{"feature": name, "contribution": value} for name, value in scorer.terms(history, place)[:reasons]]
-        found.append(
-            {"because": named, "others": others, "rest": float(rest[row]), **({"features": terms} if terms else {})}
-        )
+        terms = _named(scorer.terms(history, place))[:reasons]
+        told = {"features": [{"feature": name, "contribution": value} for name, value in terms]} if terms else {}
+        found.append({"because": named, "others": others, "rest": float(rest[row]), **told})
     return found
+
+
+def _named(terms: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Columns of one name, such as the directions of a vector, count together; the largest first."""
+    sums: dict[str, float] = {}
+    for name, value in terms:
+        sums[name] = sums.get(name, 0.0) + value
+    return sorted(sums.items(), key=lambda each: -abs(each[1]))

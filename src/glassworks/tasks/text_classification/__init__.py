@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Dataset, Measurement, Session, Subject, Task
-from glassworks.errors import DataError, InputError
+from glassworks.contracts import Dataset, Measurement, Session, Subject
+from glassworks.errors import DataError
 from glassworks.tasks._classification import (
     OUTPUT,
     accuracy,
@@ -18,38 +18,20 @@ from glassworks.tasks._classification import (
     macro_f1,
     top_labels,
 )
+from glassworks.tasks._texts import INPUT as INPUT, TextTask
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Opened, Tensors
 
-INPUT = "text"
 LABEL_SET = "label_set"
-_USUAL = b"a text of common length, to warm up and to see how long one takes " * 2
 _THRESHOLD = 0.5
 
 
-class TextClassification(Task):
+class TextClassification(TextTask):
     """`preprocessing` is what `TextFront` reads; texts are stored as an object array of str."""
 
     name: ClassVar[str] = "text-classification"
     metric: ClassVar[str] = "accuracy"
-    literal: bool = True
-    parts: Literal["", "spans", "names"] = "spans"
-
-    def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
-        """A UTF-8 text as an array without dimensions. Raises InputError when it is none."""
-        try:
-            return np.array(value.decode("utf-8-sig"), object)
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"the text is not valid UTF-8: byte {error.start}", "send UTF-8; files in GB18030 need converting first"
-            ) from None
-
-    def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:
-        """`text`: bytes of UTF-8 (N), as the protocol has them."""
-        texts = np.empty(len(x), object)
-        texts[:] = [text.encode("utf-8", "replace") for text in x.tolist()]
-        return {INPUT: texts}
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """Accuracy, macro F1, log loss and calibration error of probabilities (N K). Raises DataError when N is 0.
@@ -84,20 +66,11 @@ class TextClassification(Task):
             for row, chosen in zip(rows, sets, strict=True)
         ]
 
-    def usual(self, session: Session, preprocessing: Mapping[str, Any]) -> Tensors:
-        return {INPUT: np.array([_USUAL], object)}
-
     def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
         from glassworks.tasks.text_classification.front import TextFront
         from glassworks.tasks.text_classification.session import TextSession
 
         return TextSession(session, TextFront(opened.folder, preprocessing), preprocessing)
-
-    def calibration(self, x: Array, opened: Opened, preprocessing: Mapping[str, Any]) -> list[Tensors]:
-        from glassworks.tasks.text_classification.front import TextFront
-
-        front = TextFront(opened.folder, preprocessing)
-        return [front.tensors([window]) for text in x.tolist() for window in front.windows(text)[:1]]
 
     def subject(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> Subject:
         from glassworks.tasks.text_classification.subject import TextSubject

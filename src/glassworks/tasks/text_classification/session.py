@@ -36,7 +36,6 @@ class TextSession(Session):
         self.labels: Sequence[str] = preprocessing["labels"]
         self.temperature = float(preprocessing.get("temperature", 1.0))
         self._several, self._threshold = bool(preprocessing["several"]), float(preprocessing["threshold"])
-        self._scores = session.signature.outputs[0].name
         self.signature = signature(len(self.labels))
 
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
@@ -47,15 +46,8 @@ class TextSession(Session):
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated scores (N K) before softmax or sigmoid."""
-        owned = [(row, window) for row, windows in enumerate(self.front.read(texts)) for window in windows]
-        total, weight = np.zeros((len(texts), len(self.labels))), np.zeros((len(texts), 1))
-        for batch in batches([window for _, window in owned]):
-            found = self.graph.run(self.front.tensors([owned[place][1] for place in batch]), [self._scores])
-            for place, scores in zip(batch, found[self._scores], strict=True):
-                row, window = owned[place]
-                total[row] += window.weight * scores
-                weight[row] += window.weight
-        return (total / weight / self.temperature).astype(np.float32)
+        found = averaged(self.graph, self.front, texts, len(self.labels))
+        return (found / self.temperature).astype(np.float32)
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """N K."""
@@ -66,6 +58,20 @@ class TextSession(Session):
 
     def close(self) -> None:
         self.graph.close()
+
+
+def averaged(graph: Session, front: TextFront, texts: Sequence[str], width: int) -> NDArray[np.float64]:
+    """The graph's first output (N `width`) for each text: the mean over its windows, by their tokens."""
+    name = graph.signature.outputs[0].name
+    owned = [(row, window) for row, windows in enumerate(front.read(texts)) for window in windows]
+    total, weight = np.zeros((len(texts), width)), np.zeros((len(texts), 1))
+    for batch in batches([window for _, window in owned]):
+        found = graph.run(front.tensors([owned[place][1] for place in batch]), [name])[name]
+        for place, values in zip(batch, found, strict=True):
+            row, window = owned[place]
+            total[row] += window.weight * values
+            weight[row] += window.weight
+    return np.asarray(total / weight, np.float64)
 
 
 def signature(labels: int) -> Signature:

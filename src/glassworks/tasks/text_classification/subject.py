@@ -40,11 +40,7 @@ class TextSubject(Subject):
         self.input, self._sessions, self._predictor = INPUT, sessions, predictor
         value = tensors[INPUT][0]
         self.text = text_of(value)
-        self.spans = tuple(words(self.text))
-        if len(self.spans) > _MOST_WORDS:
-            raise InputError(
-                f"the text has {len(self.spans):,} words, at most {_MOST_WORDS:,} are explained", "send a part"
-            )
+        self.spans = explainable_words(self.text)
         self.outputs = predictor.run({INPUT: np.array([value], object)})
         self._windows: list[Window] = []
 
@@ -53,8 +49,11 @@ class TextSubject(Subject):
             return self._vectors()
         ones = np.ones((1, 1, len(self.spans)), np.float32)
         return View(
-            session=_WithoutWords(self._predictor, self.text, self.spans), example=ones, baseline=np.zeros_like(ones)
+            session=WithoutWords(self._probabilities, self.text, self.spans), example=ones, baseline=np.zeros_like(ones)
         )
+
+    def _probabilities(self, texts: Sequence[str]) -> Floats:
+        return self._predictor.probabilities(self._predictor.scores(texts))
 
     def place(self, role: str, values: Floats) -> Floats:
         if role == "predict":
@@ -83,6 +82,14 @@ class TextSubject(Subject):
             self._sessions("gradient"), [(len(w.ids), w.weight) for w in self._windows], self._predictor
         )
         return View(session=session, example=example, baseline=baseline)
+
+
+def explainable_words(text: str) -> tuple[tuple[int, int], ...]:
+    """The words of a text. Raises InputError where there are too many to take each out."""
+    found = tuple(words(text))
+    if len(found) > _MOST_WORDS:
+        raise InputError(f"the text has {len(found):,} words, at most {_MOST_WORDS:,} are explained", "send a part")
+    return found
 
 
 def words(text: str) -> list[tuple[int, int]]:
@@ -137,14 +144,14 @@ def _cover(window: Window) -> NDArray[np.int64]:
     return np.array(pairs, np.int64)
 
 
-class _WithoutWords(Session):
-    """Rows (N 1 U) say which words stay; probabilities (N K) of what is left of the text."""
+class WithoutWords(Session):
+    """Rows (N 1 U) say which words stay; what `scores` gives (N K) for what is left of the text."""
 
-    def __init__(self, predictor: TextSession, text: str, spans: Sequence[tuple[int, int]]) -> None:
-        self._predictor, self._words = predictor, [text[begin:end] for begin, end in spans]
+    def __init__(self, scores: Callable[[Sequence[str]], Floats], text: str, spans: Sequence[tuple[int, int]]) -> None:
+        self._scores, self._words = scores, [text[begin:end] for begin, end in spans]
         self.signature = Signature(
             inputs=(TensorSpec(name="words", datatype="FP32", shape=(-1, 1, len(spans))),),
-            outputs=predictor.signature.outputs[:1],
+            outputs=(TensorSpec(name="scores", datatype="FP32", shape=(-1, -1)),),
         )
 
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
@@ -152,7 +159,7 @@ class _WithoutWords(Session):
         texts = ["".join(word for word, kept in zip(self._words, row, strict=True) if kept) for row in rows]
         distinct = list(dict.fromkeys(texts))
         number = {text: place for place, text in enumerate(distinct)}
-        scores = self._predictor.probabilities(self._predictor.scores(distinct))
+        scores = self._scores(distinct)
         return {self.signature.outputs[0].name: scores[[number[text] for text in texts]]}
 
 

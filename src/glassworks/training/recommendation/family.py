@@ -5,15 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from glassworks.config import Job, validate
-from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Record, Split
-from glassworks.errors import Unsupported
+from glassworks.contracts import Artifact, Dataset, Differentiable, Embedder, Family, Model, Progress, Record, Split
+from glassworks.errors import ConfigError, Unsupported
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from glassworks.data.interactions.dataset import InteractionsDataset
     from glassworks.training.recommendation.algorithms import Means
+    from glassworks.training.recommendation.features import Meaning
     from glassworks.training.recommendation.fitting import Fitted
 
 C = TypeVar("C", bound=Record)
@@ -31,6 +35,23 @@ class RecommenderFamily(Family, Generic[C]):
     extra: ClassVar[str] = "recommend"
     tiny_model: ClassVar[Mapping[str, Any]]
     """The `[model]` table of the tiny job."""
+
+    def __init__(self, embedder: Embedder | None = None) -> None:
+        self._embedder = embedder
+
+    def upon(self, embedder: Embedder) -> Self:
+        if embedder.task != "text-embedding":
+            raise ConfigError(
+                f"model.embedding: '{embedder.reference}' is for {embedder.task}, descriptions need text-embedding",
+                "name a model of the family text_encoder",
+            )
+        return type(self)(embedder)
+
+    @property
+    def meaning(self) -> Meaning | None:
+        """From descriptions to vectors, where the job names a model that does it."""
+        embedder = self._embedder
+        return None if embedder is None else lambda texts: embedder.embed(_objects(texts))
 
     @abstractmethod
     def fit(
@@ -77,3 +98,11 @@ class RecommenderFamily(Family, Generic[C]):
 
         # As it was measured, so that what is served can be compared with that.
         return tiny_job(self.name, folder, {**self.tiny_model, "refit": False})
+
+
+def _objects(texts: Sequence[str]) -> NDArray[np.object_]:
+    import numpy as np
+
+    found = np.empty(len(texts), object)
+    found[:] = texts
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,9 @@ from glassworks.errors import DataError
 from glassworks.tasks.recommendation.scoring import Sparse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import polars
 
+Meaning = Callable[[Sequence[str]], NDArray[np.float32]]
 _KNOTS = 7
 """Numbers are told apart by so many quantiles."""
 
@@ -30,8 +30,13 @@ class Features:
     names: tuple[str, ...]
 
 
-def item_features(log: Interactions, words: int, *, titles: bool = False, numbers: bool = True) -> Features:
-    """Each column of the item table as a block of length 1, and all together too. Raises DataError without any."""
+def item_features(
+    log: Interactions, words: int, *, titles: bool = False, numbers: bool = True, meaning: Meaning | None = None
+) -> Features:
+    """Each column of the item table as a block of length 1, and all together too. Raises DataError without any.
+
+    With `meaning`, from texts to vectors (N D), descriptions are these instead of words.
+    """
     from scipy.sparse import csr_array, hstack
 
     blocks: list[Sparse] = []
@@ -42,7 +47,8 @@ def item_features(log: Interactions, words: int, *, titles: bool = False, number
         _add(blocks, names, column, *_numbers(log.table[column]))
     title = (log.columns.title,) if titles and log.columns.title else ()
     for column in dict.fromkeys((*log.columns.texts, *title)):
-        _add(blocks, names, column, *_words(log.table[column].fill_null("").to_list(), words))
+        texts = log.table[column].fill_null("").to_list()
+        _add(blocks, names, column, *(_words(texts, words) if meaning is None else _meant(texts, meaning)))
     if not blocks:
         raise DataError(
             f"'{log.source}' says nothing of what items are",
@@ -102,6 +108,20 @@ def _words(texts: Sequence[str], most: int) -> tuple[Sparse, list[str]]:
     word = r"(?u)\w+"
     vectorizer = TfidfVectorizer(max_features=most, sublinear_tf=True, dtype=np.float32, token_pattern=word)
     return csr_array(vectorizer.fit_transform(texts)), list(vectorizer.get_feature_names_out())
+
+
+def _meant(texts: Sequence[str], meaning: Meaning) -> tuple[Sparse, list[str]]:
+    """Vectors from the mean of all: what every text says tells none apart. Directions have no names of their own."""
+    from scipy.sparse import csr_array
+
+    told = np.array([any(each.isalnum() for each in text) for text in texts], np.bool_)
+    if not told.any():
+        return csr_array((len(texts), 0), dtype=np.float32), []
+    distinct, place = np.unique(np.asarray(texts, object)[told].astype(str), return_inverse=True)
+    vectors = meaning(distinct.tolist())[place]
+    found = np.zeros((len(texts), vectors.shape[1]), np.float32)
+    found[told] = vectors - vectors.mean(axis=0)
+    return csr_array(found), ["meaning"] * found.shape[1]
 
 
 def _unit(rows: Sparse) -> Sparse:

@@ -16,7 +16,7 @@ from glassworks.tasks.recommendation.scoring.content import Content
 from glassworks.tasks.recommendation.scoring.popularity import Popularity
 from glassworks.training.recommendation.algorithms import ALGORITHMS, IALS, Means, Settings, fit_ials
 from glassworks.training.recommendation.ease import fit_dual, fit_primal
-from glassworks.training.recommendation.features import Features, item_features
+from glassworks.training.recommendation.features import Features, Meaning, item_features
 from glassworks.training.recommendation.fitting import (
     CLEARLY,
     Fitted,
@@ -34,14 +34,19 @@ _STACKED = 1000
 
 
 def fit_hybrid(
-    dataset: InteractionsDataset, config: HybridConfig, means: Means, budget_s: float | None, progress: Progress
+    dataset: InteractionsDataset,
+    config: HybridConfig,
+    means: Means,
+    budget_s: float | None,
+    progress: Progress,
+    meaning: Meaning | None = None,
 ) -> Fitted:
     """EASE learns from features as from further users; any other algorithm is blended with content.
 
     First the algorithm's own settings are tuned, then the part of content, then what counts beside likes, then the part
     of iALS beside EASE.
     """
-    features = item_features(dataset.log, config.words, titles=config.titles)
+    features = _features(dataset, config, progress, meaning)
     progress.start("plan")
     chosen = plan_for(dataset, config, means.threads)
     progress.finish(chosen.reason)
@@ -49,6 +54,17 @@ def fit_hybrid(
     default, stages = _stages(dataset, config, chosen)
     found = fit_in_stages(dataset, maker, default, stages, config, means, budget_s, chosen.seconds, progress)
     return replace(found, notes=(chosen.reason, *found.notes))
+
+
+def _features(
+    dataset: InteractionsDataset, config: HybridConfig | ContentConfig, progress: Progress, meaning: Meaning | None
+) -> Features:
+    if meaning is not None:
+        progress.start("embed")
+    found = item_features(dataset.log, config.words, titles=config.titles, meaning=meaning)
+    if meaning is not None:
+        progress.finish(f"{found.rows.shape[0]:,} items by {config.embedding}")
+    return found
 
 
 def _stages(
@@ -110,7 +126,7 @@ def _commonest(features: Features) -> tuple[Sparse, tuple[str, ...]]:
     """At most 1,000 columns."""
     if len(features.names) <= _STACKED:
         return features.rows, features.names
-    weight = np.asarray(features.rows.sum(axis=0)).ravel()
+    weight = np.asarray(abs(features.rows).sum(axis=0)).ravel()
     kept = np.sort(np.argsort(-weight, kind="stable")[:_STACKED])
     return features.rows[:, kept], tuple(features.names[place] for place in kept)
 
@@ -136,10 +152,15 @@ def _blended(features: Features, chosen: Plan, means: Means) -> Callable[[Sparse
 
 
 def fit_content(
-    dataset: InteractionsDataset, config: ContentConfig, means: Means, budget_s: float | None, progress: Progress
+    dataset: InteractionsDataset,
+    config: ContentConfig,
+    means: Means,
+    budget_s: float | None,
+    progress: Progress,
+    meaning: Meaning | None = None,
 ) -> Fitted:
     """Content, with as much popularity beside it as validation says."""
-    features = item_features(dataset.log, config.words, titles=config.titles)
+    features = _features(dataset, config, progress, meaning)
     content = Content(features.rows, features.names)
 
     def maker(met: Sparse) -> Callable[[Settings], Scorer]:

@@ -53,7 +53,9 @@ class ContentConfig(_Chosen):
     words: int = Field(default=20_000, ge=1, le=1_000_000)
     """Most different words of descriptions and titles."""
     titles: bool = False
-    """Whether words of titles count."""
+    """Whether titles count as descriptions do."""
+    embedding: str = ""
+    """A registered model of texts, `NAME` or `NAME@VERSION`: descriptions are compared by its vectors, not by words."""
     popularity: float | None = Field(default=None, ge=0)
     """The part of popularity, in standard deviations of both; left out, validation decides."""
 
@@ -64,7 +66,9 @@ class HybridConfig(CollaborativeConfig):
     words: int = Field(default=20_000, ge=1, le=1_000_000)
     """Most different words of descriptions and titles."""
     titles: bool = False
-    """Whether words of titles count."""
+    """Whether titles count as descriptions do."""
+    embedding: str = ""
+    """A registered model of texts, `NAME` or `NAME@VERSION`: descriptions are compared by its vectors, not by words."""
     content: float | None = Field(default=None, ge=0)
     """The part of what items are; left out, validation decides: 0 where it does not help."""
     factorization: float | None = Field(default=None, ge=0, lt=1)

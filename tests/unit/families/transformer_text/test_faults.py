@@ -13,7 +13,7 @@ from tests.unit.families.transformer_text.encoders import write_encoder
 from glassworks.config import DataConfig, Job, load_job
 from glassworks.errors import ConfigError, DataError, InputError
 from glassworks.families.transformer_text import settings
-from glassworks.families.transformer_text.backbone import find_backbone, load_encoder
+from glassworks.training.encoder import find_backbone, load_encoder
 
 
 def without_tokenizer(folder: Path) -> None:

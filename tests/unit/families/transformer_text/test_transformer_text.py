@@ -18,7 +18,6 @@ from glassworks.catalog import found, get
 from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Family, Model, Opened, Pass, Runtime, Task
 from glassworks.data.text.planted import write_planted
-from glassworks.families.transformer_text.backbone import find_backbone, load_encoder
 from glassworks.families.transformer_text.network import TransformerText, merged, with_lora
 from glassworks.families.transformer_text.training import FINAL
 from glassworks.flow import Release, train
@@ -26,6 +25,7 @@ from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry
 from glassworks.tasks.text_classification.front import TextFront
 from glassworks.tasks.text_classification.session import TextSession
+from glassworks.training.encoder import find_backbone, load_encoder
 from glassworks.training.loop import STATE
 from glassworks.training.progress import Silent
 

@@ -14,8 +14,13 @@ from glassworks.errors import ConfigError, DataError, InputError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+    from torch import Tensor
+
+TOKENIZER = "tokenizer.json"
+MOST_WINDOWS = 64
 
 _SHORTEST = 8
+_OVERLAP = 16
 _SCHEMES = "folder:PATH, package:LIBRARY/FOLDER, hf:OWNER/NAME"
 _NEEDED = ["*.json", "*.txt", "*.model", "model*.safetensors"]
 
@@ -63,6 +68,36 @@ def find_backbone(source: str) -> Backbone:
         most=_most(config, pad),
         first=_first(folder),
     )
+
+
+def reading(found: Backbone, most: int) -> dict[str, Any]:
+    """How texts become what the encoder takes, in windows of at most `most` tokens, as `TextFront` reads it."""
+    own = own_reading(min(most, found.most), found.pad)
+    return {**own, "prefix": list(found.prefix), "suffix": list(found.suffix)}
+
+
+def own_reading(most: int, pad: int) -> dict[str, Any]:
+    """The same for an encoder whose texts have nothing around them."""
+    return {
+        "tokenizer": TOKENIZER,
+        "inputs": {"ids": "ids", "mask": "mask"},
+        "max_tokens": most,
+        "overlap": min(_OVERLAP, most // 8),
+        "max_windows": MOST_WINDOWS,
+        "prefix": [],
+        "suffix": [],
+        "pad": pad,
+    }
+
+
+def pooled(states: Tensor, mask: Tensor | None, *, first: bool) -> Tensor:
+    """One vector (N D) of token states (N T D): the first, or the mean of those whose `mask` (N T) is 1."""
+    if first:
+        return states[:, 0]
+    if mask is None:
+        return states.mean(1)
+    there = mask[:, :, None].to(states.dtype)
+    return (states * there).sum(1) / there.sum(1)
 
 
 def load_encoder(found: Backbone, dropout: float) -> Any:

@@ -1,0 +1,79 @@
+"""Pretrained sentence encoders as served models: texts in, vectors out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from glassworks.config import DataConfig, Job, validate
+from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Record, Split
+from glassworks.errors import Unsupported
+
+
+class TextEncoderConfig(Record):
+    """The `[model]` table of a job whose family is `text_encoder`."""
+
+    backbone: str = Field(min_length=1)
+    """The encoder: `folder:PATH`, `package:LIBRARY/FOLDER` or `hf:OWNER/NAME`."""
+    pooling: Literal["auto", "mean", "first"] = "auto"
+    """How token states become one: their mean, or the first one; `auto` takes what the encoder's folder says."""
+    max_tokens: int = Field(default=256, ge=8, le=8192)
+    """Tokens of a window, at most what the encoder reads; longer texts are read in several."""
+
+
+class TextEncoder(Family):
+    """What an encoder of Hugging Face's layout says of texts, compared with transformers itself."""
+
+    name: ClassVar[str] = "text_encoder"
+    task: ClassVar[str] = "text-embedding"
+    config: ClassVar[type[Record]] = TextEncoderConfig
+    explainers: ClassVar[tuple[str, ...]] = ("leave_one_out", "partition_shapley")
+    unsupported: ClassVar[Mapping[str, str]] = {
+        "learn": "the encoder is taken as it is, nothing is learned",
+        "distill": "the encoder is taken as it is, nothing is learned from a teacher",
+    }
+    needs: ClassVar[tuple[str, ...]] = ("torch", "tokenizers", "transformers")
+
+    def prepare(self, job: Job) -> Dataset:
+        from glassworks.families.text_encoder.encoding import prepare
+
+        return prepare(job, settings(job))
+
+    def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
+        from glassworks.families.text_encoder.encoding import read
+
+        return read(source, preprocessing)
+
+    def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
+        """The encoder itself."""
+        from glassworks.families.text_encoder.encoding import model_of
+
+        return model_of(dataset, job, settings(job), folder, progress)
+
+    def export(self, model: Model, folder: Path) -> Artifact:
+        from glassworks.families.text_encoder.encoding import export
+
+        return export(model, folder)
+
+    def differentiable(self, model: Model) -> Differentiable:
+        raise Unsupported("a vector has no score to follow a gradient of", "leave_one_out explains it")
+
+    def tiny(self, folder: Path) -> Job:
+        from glassworks.families.text_encoder.planted import write_encoder, write_texts
+
+        write_encoder(folder / "encoder", seed=0)
+        write_texts(folder / "texts.csv", examples=60, seed=0)
+        return Job(
+            name="tiny-text-encoder",
+            family=self.name,
+            data=DataConfig(source=f"csv:{folder / 'texts.csv'}"),
+            model={"backbone": f"folder:{folder / 'encoder'}"},
+        )
+
+
+def settings(job: Job) -> TextEncoderConfig:
+    """The job's `[model]` table. Raises ConfigError with the key's path."""
+    return validate(TextEncoderConfig, job.model, where=f"job '{job.name}'", prefix="model.")

@@ -1,0 +1,48 @@
+"""What tasks over texts have in common: how a text is stored, sent and read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from glassworks.contracts import Session, Task
+from glassworks.errors import InputError
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array, Opened, Tensors
+
+INPUT = "text"
+_USUAL = b"a text of common length, to warm up and to see how long one takes " * 2
+
+
+class TextTask(Task):
+    """`preprocessing` is what `TextFront` reads; texts are stored as an object array of str."""
+
+    literal: bool = True
+    parts: Literal["", "spans", "names"] = "spans"
+
+    def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
+        """A UTF-8 text as an array without dimensions. Raises InputError when it is none."""
+        try:
+            return np.array(value.decode("utf-8-sig"), object)
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"the text is not valid UTF-8: byte {error.start}", "send UTF-8; files in GB18030 need converting first"
+            ) from None
+
+    def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:
+        """`text`: bytes of UTF-8 (N), as the protocol has them."""
+        texts = np.empty(len(x), object)
+        texts[:] = [text.encode("utf-8", "replace") for text in x.tolist()]
+        return {INPUT: texts}
+
+    def usual(self, session: Session, preprocessing: Mapping[str, Any]) -> Tensors:
+        return {INPUT: np.array([_USUAL], object)}
+
+    def calibration(self, x: Array, opened: Opened, preprocessing: Mapping[str, Any]) -> list[Tensors]:
+        from glassworks.tasks.text_classification.front import TextFront
+
+        front = TextFront(opened.folder, preprocessing)
+        return [front.tensors([window]) for text in x.tolist() for window in front.windows(text)[:1]]
