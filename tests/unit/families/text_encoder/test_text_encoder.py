@@ -127,7 +127,8 @@ def test_words_say_how_far_the_text_moves_without_them(made: Release, registry: 
 
 
 def vector_of(made: Release, text: str) -> np.ndarray[Any, Any]:
-    return np.asarray(OpenedBundle(made.bundle).predict(np.array([text], object))["embedding"], np.float64)[0]
+    (vector,) = np.asarray(OpenedBundle(made.bundle).predict(np.array([text], object))["embedding"], np.float64)
+    return np.asarray(vector)
 
 
 def write_blurbs(folder: Path) -> None:
