@@ -157,7 +157,7 @@ def test_words_are_taken_out_of_the_text(folder: Path) -> None:
     one = subject(folder, "the book arrived")
     view = one.view("predict")
     rows = np.array([[[1, 0, 1]], [[0, 0, 0]], [[1, 1, 1]], [[1, 0, 1]]], np.float32)
-    answer = view.session.run({"words": rows})["probabilities"]
+    answer = view.session.run({"words": rows})["scores"]
     predictor = view.session._predictor  # type: ignore[attr-defined]
     for row, text in zip(answer, ("the arrived", "", "the book arrived", "the arrived"), strict=True):
         assert np.allclose(row, predictor.run({"text": np.array([text], object)})["probabilities"][0])
