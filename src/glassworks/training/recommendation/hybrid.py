@@ -160,7 +160,14 @@ def fit_content(
     meaning: Meaning | None = None,
 ) -> Fitted:
     """Content, with as much popularity beside it as validation says."""
-    features = _features(dataset, config, progress, meaning)
+    maker = _with_popularity(_features(dataset, config, progress, meaning))
+    default = {"popularity": 0.0 if config.popularity is None else config.popularity}
+    tried = Stage(ladder={"popularity": (0.0, 0.1, 0.3, 1.0, 3.0)}, name="popularity")
+    stages = (tried,) if config.popularity is None else ()
+    return fit_in_stages(dataset, maker, default, stages, config, means, budget_s, 0.0, progress)
+
+
+def _with_popularity(features: Features) -> Callable[[Sparse], Callable[[Settings], Scorer]]:
     content = Content(features.rows, features.names)
 
     def maker(met: Sparse) -> Callable[[Settings], Scorer]:
@@ -172,16 +179,4 @@ def fit_content(
 
         return make
 
-    default = {"popularity": 0.0 if config.popularity is None else config.popularity}
-    stages = (Stage(ladder={"popularity": (0.0, 0.1, 0.3, 1.0, 3.0)}, name="popularity"),)
-    return fit_in_stages(
-        dataset,
-        maker,
-        default,
-        stages if config.popularity is None else (),
-        config,
-        means,
-        budget_s,
-        0.0,
-        progress,
-    )
+    return maker

@@ -158,7 +158,7 @@ def test_words_are_taken_out_of_the_text(folder: Path) -> None:
     view = one.view("predict")
     rows = np.array([[[1, 0, 1]], [[0, 0, 0]], [[1, 1, 1]], [[1, 0, 1]]], np.float32)
     answer = view.session.run({"words": rows})["scores"]
-    predictor = view.session._predictor  # type: ignore[attr-defined]
+    predictor = one._predictor
     for row, text in zip(answer, ("the arrived", "", "the book arrived", "the arrived"), strict=True):
         assert np.allclose(row, predictor.run({"text": np.array([text], object)})["probabilities"][0])
     assert np.array_equal(view.example, np.ones((1, 1, 3)))
