@@ -71,7 +71,8 @@ def views(x: Tensor, kind: Views) -> tuple[Tensor, ...]:
 
 def _repeated(x: Tensor, step: int, side: int) -> Tensor:
     """Longer by `step` at both ends of a dimension. PyTorch's own padding has no gradient that ONNX can express."""
-    ends = [x.narrow(side, at, 1).repeat_interleave(step, dim=side) for at in (0, x.shape[side] - 1)]
+    wide = [step if each == side else -1 for each in range(x.ndim)]
+    ends = [x.narrow(side, at, 1).expand(wide) for at in (0, x.shape[side] - 1)]
     return torch.cat([ends[0], x, ends[1]], dim=side)
 
 
