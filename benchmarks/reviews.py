@@ -1,6 +1,7 @@
 """How far the families beat n-grams on Chinese reviews, on splits that do not leak.
 
     python benchmarks/reviews.py [SEEDS] [FIRST] [FAMILY ...]     # what was measured before is kept
+    python benchmarks/reviews.py 5 0 recurrent_text+vectors       # needs pip install --no-deps synonyms==3.10.2
 
 `sample:zh-reviews`, one thread. A seed is another split and another start. Everything is chosen on validation texts:
 epochs and sizes by the recipes, the classifier's strength, the network's part, and the best of the families. The whole
@@ -29,18 +30,20 @@ from glassworks.runtimes import open_session
 from glassworks.training.progress import Silent
 
 SOURCE, UNLABELED = "sample:zh-reviews", "sample:zh-news"
+VECTORS = "package:synonyms/data/words.vector"
 FAMILIES = ("recurrent_text",)
 Row = dict[str, float]
 KEPT = Path(__file__).parent / "results" / "reviews.json"
 
 
 def job(family: str, seed: int) -> Job:
-    """The family's defaults, but for the windows: few reviews are longer."""
+    """The family's defaults, but for the windows: few reviews are longer; `+vectors` adds those."""
+    name, _, more = family.partition("+")
     return Job(
         name="reviews",
-        family=family,
+        family=name,
         data=DataConfig(source=SOURCE, unlabeled=UNLABELED, seed=seed),
-        model={"max_tokens": 128},
+        model={"max_tokens": 128, **({"vectors": VECTORS} if more else {})},
         training=TrainingConfig(seed=seed, threads=1),
     )
 
@@ -52,7 +55,8 @@ def right(probabilities: NDArray[np.generic], split: Split) -> float:
 
 def of_family(family_name: str, seed: int, dataset: Dataset) -> dict[str, float]:
     """Accuracy on validation and test texts, calibration errors and seconds."""
-    work, family = job(family_name, seed), get(Family, family_name)
+    work = job(family_name, seed)
+    family = get(Family, work.family)
     task = get(Task, family.task)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -74,7 +78,8 @@ _ERRORS = ("calibration_error_before", "calibration_error_after")
 
 def of_seed(seed: int, families: Sequence[str], row: Row) -> Iterator[Row]:
     """The n-gram classifier and each family on one split; what was measured before stands in `row`."""
-    dataset = get(Family, families[0]).prepare(job(families[0], seed))
+    work = job(families[0], seed)
+    dataset = get(Family, work.family).prepare(work)
     if "n-grams test" not in row:
         probabilities = baseline_probabilities(dataset.splits, len(dataset.classes))
         row |= {"n-grams test": right(probabilities, dataset.splits["test"])}
@@ -91,7 +96,7 @@ def kept() -> dict[int, Row]:
 
 def tell(rows: Sequence[Row]) -> None:
     """Table and JSON, of the families that all these seeds have; the best of them by validation texts."""
-    families = [name.removesuffix(" test") for name in rows[0] if name.endswith("_text test")]
+    families = [name.removesuffix(" test") for name in rows[0] if name.endswith(("_text test", "+vectors test"))]
     families = [name for name in families if all(f"{name} test" in row for row in rows)]
     for row in rows:
         row["best test"] = row[f"{max(families, key=lambda name, row=row: row[f'{name} validation'])} test"]

@@ -100,10 +100,12 @@ def pooled(states: Tensor, mask: Tensor | None, *, first: bool) -> Tensor:
     return (states * there).sum(1) / there.sum(1)
 
 
-def load_encoder(found: Backbone, dropout: float) -> Any:
-    """The encoder with its weights, in float32. Raises InputError."""
+def load_encoder(found: Backbone, dropout: float, layers: int | None = None) -> Any:
+    """The encoder with its weights, in float32, or its first `layers` layers. Raises ConfigError, InputError."""
     from safetensors import SafetensorError
 
+    if layers:
+        _keep(found, layers)
     for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
         if hasattr(found.config, name):
             setattr(found.config, name, dropout)
@@ -124,6 +126,18 @@ def load_encoder(found: Backbone, dropout: float) -> Any:
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
     return encoder
+
+
+def _keep(found: Backbone, layers: int) -> None:
+    """Of layers the first ones (Sajjad et al. 2020); the library then reads no others."""
+    there = getattr(found.config, "num_hidden_layers", None)
+    if there is None or layers > there:
+        held = f"has {there}" if there else "does not say how many it has"
+        raise ConfigError(
+            f"'model.layers' is {layers}, but the encoder in {found.folder} {held}",
+            f"give 1 to {there}, or leave it out" if there else "leave it out",
+        )
+    found.config.num_hidden_layers = layers
 
 
 def _loaded(found: Backbone) -> tuple[Any, Mapping[str, Any]]:

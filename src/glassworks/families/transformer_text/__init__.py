@@ -28,8 +28,8 @@ class TransformerTextConfig(Record):
     """Rank of LoRA's additions."""
     width: int = Field(default=128, ge=8, le=1024)
     """From nothing: values a token."""
-    layers: int = Field(default=2, ge=1, le=24)
-    """From nothing: layers."""
+    layers: int | None = Field(default=None, ge=1, le=48)
+    """Of a pretrained encoder only the first so many, all when left out; from nothing: how many, 2 when left out."""
     heads: int = Field(default=4, ge=1, le=32)
     """From nothing: attention heads; they divide the width."""
     vocabulary: int = Field(default=12_000, ge=16, le=100_000)

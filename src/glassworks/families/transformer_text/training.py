@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 FINAL = "final.safetensors"
 _LEARNED_WINDOWS = 4
+_LAYERS = 2
+"""Of an encoder from nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,12 +135,12 @@ def _network(stage: _Stage) -> TransformerText:
     """Before training, without LoRA."""
     config, labels = stage.config, len(stage.dataset.classes)
     if stage.backbone:
-        encoder = load_encoder(stage.backbone, config.dropout)
+        encoder = load_encoder(stage.backbone, config.dropout, config.layers)
         width, first = int(encoder.config.hidden_size), stage.backbone.first
         first = first if config.pooling == "auto" else config.pooling == "first"
     else:
         tokens, most = stage.tokenizer.get_vocab_size(), int(stage.preprocessing["max_tokens"])
-        encoder = small_encoder(tokens, config.width, config.layers, config.heads, most, config.dropout)
+        encoder = small_encoder(tokens, config.width, config.layers or _LAYERS, config.heads, most, config.dropout)
         width, first = config.width, config.pooling == "first"
     return TransformerText(encoder, width, labels, first=first, dropout=config.dropout)
 
