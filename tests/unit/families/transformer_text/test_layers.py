@@ -13,10 +13,10 @@ from tests.unit.families.transformer_text.encoders import write_encoder
 from tests.unit.families.transformer_text.test_transformer_text import job_of
 
 from glassworks.errors import ConfigError
-from glassworks.training.encoder import find_backbone, load_encoder
 from glassworks.flow import train
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry
+from glassworks.training.encoder import find_backbone, load_encoder
 from glassworks.training.progress import Silent
 
 IDS = torch.tensor([[2, 9, 14, 30, 7, 3], [2, 11, 5, 3, 0, 0]])
