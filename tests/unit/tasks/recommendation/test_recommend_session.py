@@ -197,8 +197,9 @@ def test_explanations_name_items_and_hold(linear: RecommendSession, method: str)
         assert found.attribution.score == pytest.approx(first["score"], abs=1e-5)
 
 
-def test_who_is_not_known_gets_what_is_popular(session: RecommendSession) -> None:
-    (answer,) = ask(session, {"user": "nobody", "k": 5})
+@pytest.mark.parametrize("who", [{"user": "nobody"}, {"user": ""}, {"user": "nobody", "history": []}])
+def test_who_is_not_known_gets_what_is_popular(session: RecommendSession, who: dict[str, Any]) -> None:
+    (answer,) = ask(session, {**who, "k": 5})
     assert answer["basis"] == "popularity"
     assert not answer["known_user"]
     order = np.argsort(-LOG.popularity(), kind="stable")[:5]
