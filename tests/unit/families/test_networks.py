@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from glassworks.catalog import get
-from glassworks.config import DataConfig, Job
+from glassworks.config import DataConfig, Job, OptimizationConfig, TrainingConfig
 from glassworks.contracts import Family
 from glassworks.errors import ConfigError, DataError, MissingLibrary
 from glassworks.families.convnet.augment import affine, augmentation, crop, flip_and_crop
-from glassworks.families.convnet.backbone import Backbone, _checked
-from glassworks.families.convnet.networks import Classic, Default, deployable
+from glassworks.families.convnet.backbone import Backbone, _checked, require_map
+from glassworks.families.convnet.networks import Classic, Default, Network, Pooled, deployable
+from glassworks.families.convnet.planted import write_shapes
 from glassworks.families.convnet.recipes import RECIPES, Shape
+from glassworks.flow import release
+from glassworks.packaging.opened import OpenedBundle
+from glassworks.registry import Registry
+from glassworks.training.progress import Silent
 
 
 @pytest.mark.parametrize(
@@ -109,6 +115,32 @@ def test_a_backbone_must_be_named_and_its_folder_complete(tmp_path: object) -> N
         _checked(Path(str(tmp_path)))
 
 
+class Shaped(Network):
+    """Stands for a backbone with features of a shape, for pictures of one size."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape, self.head = shape, Pooled(8, 2)
+        self.features = self.given  # type: ignore[assignment] # a function will do
+
+    def given(self, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[2] != 32:
+            raise AssertionError("Input height (16) doesn't match model (32).\nmore")
+        return torch.zeros(self.shape)
+
+
+def test_a_backbone_must_give_a_map() -> None:
+    require_map(Shaped((1, 8, 2, 2)), 32, 32)
+    for shape in ((1, 5, 8), (1, 2, 2, 8)):
+        with pytest.raises(ConfigError, match=r"for one picture, no map of 8 channels") as told:
+            require_map(Shaped(shape), 32, 32)
+        assert "a convolutional network of timm" in told.value.mend
+    with pytest.raises(ConfigError, match=r"takes no pictures of 16 x 16 pixels: Input height \(16\)") as told:
+        require_map(Shaped((1, 8, 2, 2)), 16, 16)
+    assert "model.size" in told.value.mend
+    assert "\n" not in told.value.problem
+
+
 def test_an_unknown_recipe_is_told_with_those_there_are() -> None:
     job = Job(name="a", family="convnet", data=DataConfig(source="sample:digits"))
     wrong = job.model_copy(update={"training": job.training.model_copy(update={"recipe": "clasic"})})
@@ -135,3 +167,35 @@ def test_a_backbone_of_timm_gives_scores_and_a_map() -> None:
     with torch.no_grad():
         assert network(torch.rand(2, 3, 64, 64)).shape == (2, 4)
         assert network.features(torch.rand(2, 3, 64, 64)).ndim == 4
+
+
+@pytest.mark.skipif(find_spec("timm") is None, reason="timm is not installed: it needs torchvision, of torch's build")
+def test_a_saved_backbone_goes_through_the_whole_flow_with_several_labels(tmp_path: Path) -> None:
+    import timm
+    from timm.models import save_for_hf
+
+    torch.manual_seed(0)
+    save_for_hf(timm.create_model("lcnet_050", num_classes=5), str(tmp_path / "saved"), safe_serialization=True)
+    write_shapes(tmp_path / "shapes", examples=120, side=32, seed=0)
+    job = Job(
+        name="several",
+        family="convnet",
+        data=DataConfig(source=f"folder:{tmp_path / 'shapes'}"),
+        model={
+            "backbone": f"folder:{tmp_path / 'saved'}",
+            "views": "mirror",
+            "novelty": 0.9,
+            "embed": True,
+            "progressive": 0.5,
+        },
+        training=TrainingConfig(recipe="backbone", epochs=1, batch_size=32, precision="fp32"),
+        optimization=OptimizationConfig(enabled=False),
+    )
+    made = release(job, Registry.open({"GLASSWORKS_HOME": str(tmp_path / "home")}), Silent())
+    outputs = [spec.name for spec in made.bundle.manifest.signature.outputs]
+    assert outputs == ["probabilities", "label_set", "novelty", "embedding"]
+    opened, x = OpenedBundle(made.bundle), made.dataset.splits["test"].x[:1]
+    for method in opened.manifest.explainers:
+        explanation = opened.explain(x, method=method, target="ring", grade=False)
+        assert explanation.attribution.values.shape == (1, 3, 32, 32)
+        assert (explanation.attribution.gap or 0) <= 0.1  # hardly trained: the score hardly changes

@@ -13,6 +13,7 @@ from glassworks.errors import ConfigError, DataError, InputError
 from glassworks.families.convnet.networks import Network, Pooled, Standardize
 
 _FOLDER = "folder:"
+_MAP = 4
 
 
 class Backbone(Network):
@@ -30,6 +31,28 @@ class Backbone(Network):
         standardize.std.copy_(torch.tensor(body.pretrained_cfg.get("std", (0.5,) * 3)).reshape(1, 3, 1, 1))
         self.features = nn.Sequential(standardize, _Features(body))
         self.head = Pooled(body.num_features, classes)
+
+
+def require_map(network: Network, height: int, width: int) -> None:
+    """Raise ConfigError for a backbone that does not take pictures of that size, or gives no map (N C h w) of them.
+
+    Vision transformers give a row of tokens: they have no places that could be explained.
+    """
+    try:
+        with torch.inference_mode():
+            found = network.eval().features(torch.zeros(1, 3, height, width))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = str(error).split("\n")[0][:120]
+        raise ConfigError(
+            f"the backbone takes no pictures of {height} x {width} pixels: {reason}",
+            "set model.size to what it was trained with",
+        ) from None
+    channels = network.head.linear.in_features if isinstance(network.head, Pooled) else found.shape[1]
+    if found.ndim != _MAP or found.shape[1] != channels:
+        raise ConfigError(
+            f"the backbone gives {list(found.shape)} for one picture, no map of {channels} channels",
+            "take a convolutional network of timm, such as resnet18",
+        )
 
 
 class _Features(nn.Module):

@@ -46,9 +46,11 @@ class Recipe:
 
 
 def _backbone(shape: Shape, backbone: str | None) -> Network:
-    from glassworks.families.convnet.backbone import Backbone
+    from glassworks.families.convnet.backbone import Backbone, require_map
 
-    return Backbone(backbone, shape.channels, shape.classes)
+    network = Backbone(backbone, shape.channels, shape.classes)
+    require_map(network, shape.height, shape.width)
+    return network
 
 
 def _adamw(network: nn.Module, rate: float) -> Optimizers:
