@@ -18,6 +18,7 @@ from glassworks.tasks._classification import (
     macro_f1,
     top_labels,
 )
+from glassworks.tasks._several import measure_sets
 from glassworks.tasks._texts import INPUT as INPUT, TextTask
 
 if TYPE_CHECKING:
@@ -36,14 +37,13 @@ class TextClassification(TextTask):
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """Accuracy, macro F1, log loss and calibration error of probabilities (N K). Raises DataError when N is 0.
 
-        With several labels a text (`targets` N K) they are of all pairs of text and label.
+        With several labels a text (`targets` N K) also micro F1 and exact match, of labels from a half on.
         """
         if not len(targets):
             raise DataError("there are no examples to measure", "give a source with at least one text")
         probabilities = scores.astype(np.float64)
         if targets.ndim == 2:
-            probabilities = np.stack([1 - probabilities.ravel(), probabilities.ravel()], axis=1)
-            targets = targets.ravel()
+            return measure_sets(probabilities, probabilities >= _THRESHOLD, targets)
         predicted = probabilities.argmax(axis=1).astype(np.int64)
         return {
             "accuracy": accuracy(predicted, targets),
