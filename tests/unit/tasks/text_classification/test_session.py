@@ -135,12 +135,15 @@ def test_files_are_read_as_utf8_with_or_without_a_mark() -> None:
         task.decode("好".encode("gb18030"), {})
 
 
-def test_several_labels_are_measured_by_pairs() -> None:
+def test_several_labels_are_measured_by_pairs_and_by_sets() -> None:
     task = TextClassification()
     scores = np.array([[0.9, 0.2], [0.6, 0.4]], np.float32)
     measured = task.measure(scores, np.array([[1, 0], [0, 1]], np.int64))
     assert measured["accuracy"].value == 0.5
-    assert measured["accuracy"].examples == 4
+    assert measured["accuracy"].examples == 2
+    assert measured["micro_f1"].value == 0.5
+    assert measured["macro_f1"].value == pytest.approx((2 / 3 + 0) / 2)
+    assert measured["exact_match"].value == 0.5
     assert measured["log_loss"].value == pytest.approx(-np.mean(np.log([0.9, 0.8, 0.4, 0.4])), rel=1e-6)
     with pytest.raises(DataError, match="there are no examples to measure"):
         task.measure(np.zeros((0, 2), np.float32), np.zeros(0, np.int64))
