@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from glassworks.contracts import EMBEDDING, Embedder, Opened
 from glassworks.errors import ConfigError
 from glassworks.optimization.measure import predict_all
+from glassworks.packaging.kept_vectors import KeptVectors
 from glassworks.packaging.opened import OpenedBundle
 
 if TYPE_CHECKING:
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
 
 class PackagedEmbedder(Embedder):
-    """Computes in fp32, whatever the bundle is served in: what is built upon it keeps the vectors.
+    """Computes in fp32, whatever the bundle is served in: what is built upon it keeps the vectors. With `kept`, none is
+    computed twice.
 
     Raises ConfigError for a model that tells none.
     """
 
-    def __init__(self, opened: OpenedBundle, reference: str) -> None:
+    def __init__(self, opened: OpenedBundle, reference: str, kept: KeptVectors | None = None) -> None:
         manifest = opened.manifest
         if EMBEDDING not in (spec.name for spec in manifest.signature.outputs):
             raise ConfigError(
@@ -35,9 +37,14 @@ class PackagedEmbedder(Embedder):
         self.graph = Opened(
             artifact=next(each for each in manifest.artifacts if each.role == self._role), folder=opened.bundle.folder
         )
-        self._opened = opened
+        self._opened, self._kept = opened, kept
 
     def embed(self, x: Array) -> NDArray[np.float32]:
         """Vectors (N D) of stored examples (N ...), computed in parts."""
+        if self._kept is None:
+            return self._computed(x)
+        return self._kept.get(f"{self._opened.bundle.sha256} {self._role}", x, lambda: self._computed(x))
+
+    def _computed(self, x: Array) -> NDArray[np.float32]:
         tensors = self._opened.task.encode(x, self.preprocessing)
         return predict_all(self._opened.session(self._role), tensors, EMBEDDING)

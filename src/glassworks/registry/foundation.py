@@ -6,6 +6,7 @@ from glassworks.catalog import get
 from glassworks.config import Job, validate
 from glassworks.contracts import EMBEDDING, Family
 from glassworks.packaging.embedding import PackagedEmbedder
+from glassworks.packaging.kept_vectors import KeptVectors
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry.registry import Registry
 
@@ -24,4 +25,5 @@ def family_of(job: Job, registry: Registry) -> tuple[Job, Family]:
     resolved = registry.resolve(named)
     pinned = resolved.pinned(named)
     job = job.model_copy(update={"model": {**job.model, EMBEDDING: pinned}})
-    return job, family.upon(PackagedEmbedder(OpenedBundle(resolved.bundle), pinned))
+    kept = KeptVectors(registry.home / "vectors")
+    return job, family.upon(PackagedEmbedder(OpenedBundle(resolved.bundle), pinned, kept))

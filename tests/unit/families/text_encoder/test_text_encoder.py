@@ -175,6 +175,18 @@ def test_another_version_of_the_encoder_changes_nothing_served(
     assert str(pinned).startswith("tiny-text-encoder@")
 
 
+def test_a_second_training_embeds_nothing_again(
+    made: Release, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from glassworks.packaging.embedding import PackagedEmbedder
+
+    first = train(described(tmp_path, "content_based", embedding="tiny-text-encoder@1"), registry, Silent())
+    monkeypatch.delattr(PackagedEmbedder, "_computed")
+    again = train(described(tmp_path, "hybrid_recommender", embedding="tiny-text-encoder@1"), registry, Silent())
+    assert again.bundle.manifest.job["model"]["embedding"] == "tiny-text-encoder@1"  # type: ignore[call-overload,index]
+    assert first.model.weights_sha256 != again.model.weights_sha256
+
+
 @pytest.mark.parametrize("named", ["nowhere", "tiny-content-based"])
 def test_what_gives_no_vectors_of_texts_is_refused(named: str, registry: Registry, tmp_path: Path) -> None:
     if named == "tiny-content-based":
