@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from glassworks.contracts import Model
 from glassworks.explanation.compile import compile_explanations
-from glassworks.families.convnet.deciding import decide, obey
+from glassworks.families.convnet.deciding import _best, decide, obey
 from glassworks.families.convnet.export import differentiable, export, signature
 from glassworks.families.convnet.networks import Default, Network, deployable
 from glassworks.families.convnet.views import Views, count, views
@@ -144,6 +144,14 @@ def test_auto_looks_twice_only_where_that_helps() -> None:
     assert several.thresholds is not None
     assert several.metrics["exact_match"].value == 1.0
     assert several.temperature > 0.1
+
+
+def test_a_gain_within_chance_is_no_reason_to_look_twice() -> None:
+    losses = np.random.default_rng(0).normal(1, 0.1, 100)
+    noise = np.random.default_rng(1).normal(0, 1, 100)
+    noise -= noise.mean()
+    for gain, wanted in ((0.05, "none"), (0.2, "mirror")):
+        assert _best({"none": losses, "mirror": losses - gain - noise}) == wanted
 
 
 def test_one_label_keeps_its_scores_and_has_no_thresholds() -> None:
