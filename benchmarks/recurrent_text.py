@@ -52,7 +52,7 @@ def latencies_ms(texts: Sequence[str], call: Callable[[str], object]) -> dict[st
 def texts_of(session: TextSession, lengths: NDArray[np.int64], source: Sequence[str]) -> list[str]:
     """Texts of about so many tokens, cut from real ones."""
     pool = "".join(source)
-    spans = np.concatenate([window.spans for window in session.front.windows(pool[:4000])])
+    spans = session.front.windows(pool[:4000])[0].spans
     width = float(spans[-1, 1]) / len(spans)
     places = np.random.default_rng(1).integers(0, len(pool) - int(LONGEST * width) - 1, len(lengths))
     return [pool[place : place + max(1, round(length * width))] for place, length in zip(places, lengths, strict=True)]

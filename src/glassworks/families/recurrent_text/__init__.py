@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from glassworks.config import DataConfig, Job, TrainingConfig, validate
-from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Record, Split
+from glassworks.config import DataConfig, Job, TrainingConfig
+from glassworks.contracts import Artifact, Dataset, Differentiable, Model, Progress, Record
 from glassworks.errors import Unsupported
+from glassworks.training.text_family import TextFamily
 
 
 class RecurrentTextConfig(Record):
@@ -41,37 +41,18 @@ class RecurrentTextConfig(Record):
     """Share of texts whose label set shall hold the true label."""
 
 
-class RecurrentText(Family):
+class RecurrentText(TextFamily):
     """Text classification with a GRU or LSTM."""
 
     name: ClassVar[str] = "recurrent_text"
-    task: ClassVar[str] = "text-classification"
     config: ClassVar[type[Record]] = RecurrentTextConfig
-    explainers: ClassVar[tuple[str, ...]] = (
-        "integrated_gradients",
-        "input_x_gradient",
-        "leave_one_out",
-        "partition_shapley",
-    )
-    unsupported: ClassVar[Mapping[str, str]] = {}
     needs: ClassVar[tuple[str, ...]] = ("torch", "tokenizers", "sklearn")
-
-    def prepare(self, job: Job) -> Dataset:
-        from glassworks.data.text.dataset import prepare_job
-
-        settings(job)
-        return prepare_job(job)
-
-    def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
-        from glassworks.data.text.dataset import read_split
-
-        return read_split(source, preprocessing, labels)
 
     def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
         started = time.monotonic()  # loading PyTorch is part of the stage, and of its budget
         from glassworks.families.recurrent_text.training import train
 
-        return train(dataset, job, settings(job), folder, progress, started)
+        return train(dataset, job, self.settings(job), folder, progress, started)
 
     def export(self, model: Model, folder: Path) -> Artifact:
         from glassworks.families.recurrent_text.export import export
@@ -97,8 +78,3 @@ class RecurrentText(Family):
             model={"width": 16, "hidden": 12, "vocabulary": 256, "dropout": 0.1},
             training=TrainingConfig(epochs=6, batch_size=16, precision="fp32"),
         )
-
-
-def settings(job: Job) -> RecurrentTextConfig:
-    """The job's `[model]` table. Raises ConfigError with the key's path."""
-    return validate(RecurrentTextConfig, job.model, where=f"job '{job.name}'", prefix="model.")

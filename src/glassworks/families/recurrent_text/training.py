@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from glassworks.catalog import get
 from glassworks.config import Job
-from glassworks.contracts import Dataset, Measurement, Model, Progress, Task
-from glassworks.errors import ConfigError
+from glassworks.contracts import Dataset, Model, Progress
 from glassworks.families.recurrent_text import RecurrentTextConfig
 from glassworks.families.recurrent_text.export import PIECES, TOKENIZER
 from glassworks.families.recurrent_text.learning import learner, plan, scores_of
@@ -24,13 +20,13 @@ from glassworks.families.recurrent_text.pieces import fit_pieces
 from glassworks.families.recurrent_text.reading import Read, read
 from glassworks.tasks.text_classification.front import padded
 from glassworks.tasks.text_classification.pieces import known_pieces, save_pieces
-from glassworks.tasks.text_classification.session import signature
 from glassworks.training.calibration import calibrated_loss
-from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
-from glassworks.training.loop import STATE, Fit, fit
-from glassworks.training.machine import choose_device, usable_cpus
+from glassworks.training.checkpoint import load_checkpoint, save_checkpoint
+from glassworks.training.loop import STATE, fit
+from glassworks.training.machine import choose_device
 from glassworks.training.runs import forget_run
-from glassworks.training.text import calibrated, unlabeled_texts
+from glassworks.training.text import unlabeled_texts
+from glassworks.training.text_stage import TextStage, answers, begin
 from glassworks.training.vocabulary import PADDING, UNKNOWN, first_vectors, learn_tokenizer
 from glassworks.training.word_vectors import WordVectors, read_word_vectors
 
@@ -45,40 +41,29 @@ _ROWS = 128
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Stage:
+class _Stage(TextStage):
     """What all steps of one training share."""
 
-    job: Job
     config: RecurrentTextConfig
-    dataset: Dataset
-    folder: Path
-    progress: Progress
-    started: float
     vectors: WordVectors | None
-    tokenizer: Tokenizer
-    preprocessing: Mapping[str, Any]
 
 
 def train(
     dataset: Dataset, job: Job, config: RecurrentTextConfig, folder: Path, progress: Progress, started: float
 ) -> Model:
     """The trained network; a run that had ended already is read instead of trained again."""
-    if job.training.recipe != "default":
-        raise ConfigError(
-            f"job '{job.name}': 'training.recipe' is '{job.training.recipe}'", "recipes of recurrent_text: default"
-        )
-    torch.set_num_threads(job.training.threads or usable_cpus())
+    begin(job)
     stage = _stage(dataset, job, config, folder, progress, started)
     network = _network(stage)
     if (folder / FINAL).exists():
         tensors, values = load_checkpoint(folder / FINAL)
         network.says = tensors["says"]
         network.load_state_dict(tensors)
-        return _model(network, stage, {**values, "resumed": True})
+        return stage.model(network, (stage.tokenizer, stage.folder / PIECES), {**values, "resumed": True})
     values = _fit(network, stage)
     save_checkpoint(folder / FINAL, network.state_dict(), values)
     (folder / STATE).unlink(missing_ok=True)
-    return _model(network, stage, values)
+    return stage.model(network, (stage.tokenizer, stage.folder / PIECES), values)
 
 
 def _stage(
@@ -137,9 +122,7 @@ def _preprocessing(dataset: Dataset, job: Job, config: RecurrentTextConfig) -> d
         "pad": PADDING,
         "piece_orders": list(_ORDERS),
         "pieces": PIECES,
-        "labels": list(dataset.classes),
-        "several": bool(job.data.separator),
-        "columns": {"text": job.data.text, "label": job.data.label, "separator": job.data.separator},
+        **answers(dataset, job),
     }
 
 
@@ -171,7 +154,7 @@ def _fit(network: RecurrentText, stage: _Stage) -> dict[str, Any]:
     deep, linear = scores_of(network, held), _linear_scores(network, held, known)
     network.share.fill_(_best_share(deep, linear, held.targets))
     together = network.together(torch.from_numpy(deep), torch.from_numpy(linear)).numpy()
-    return _measured(together, held, stage, result)
+    return stage.outcome(together, held.targets, stage.config.coverage, result.history, resumed=result.resumed)
 
 
 def _fit_pieces(network: RecurrentText, learning: Read, held: Read, stage: _Stage) -> NDArray[np.int64]:
@@ -200,19 +183,6 @@ def _first_meaning(network: RecurrentText, learning: Read, stage: _Stage) -> Non
     stage.progress.finish(f"{tokens:,} tokens")
 
 
-def _measured(together: NDArray[np.float32], held: Read, stage: _Stage, result: Fit) -> dict[str, Any]:
-    calibration, probabilities = calibrated(together, held.targets, stage.config.coverage)
-    metrics = get(Task, "text-classification").measure(probabilities, held.targets)
-    stage.progress.finish(f"accuracy {metrics['accuracy'].value:.4f} on validation")
-    return {
-        "seconds": time.monotonic() - stage.started,
-        "resumed": result.resumed,
-        "metrics": {name: value.model_dump(mode="json") for name, value in metrics.items()},
-        "history": list(result.history),
-        "preprocessing": {**stage.preprocessing, **calibration},
-    }
-
-
 def _linear_scores(network: RecurrentText, held: Read, known: NDArray[np.int64]) -> NDArray[np.float32]:
     rows = [known_pieces(each, known) for each in held.pieces]
     with torch.inference_mode():
@@ -227,19 +197,3 @@ def _best_share(deep: NDArray[np.float32], linear: NDArray[np.float32], targets:
     """The network's part for which the log loss is least, each mixture at its own temperature."""
     losses = [calibrated_loss((share * deep + (1 - share) * linear).astype(np.float32), targets) for share in _SHARES]
     return float(_SHARES[int(np.argmin(losses))])
-
-
-def _model(network: RecurrentText, stage: _Stage, values: Mapping[str, Any]) -> Model:
-    network.eval()
-    return Model(
-        family="recurrent_text",
-        network=(network, stage.tokenizer, stage.folder / PIECES),
-        signature=signature(len(stage.dataset.classes)),
-        preprocessing=values["preprocessing"],
-        weights_sha256=weights_sha256(network),
-        metrics={name: Measurement.model_validate(value) for name, value in values["metrics"].items()},
-        run=stage.folder.name,
-        resumed=bool(values["resumed"]),
-        seconds=float(values["seconds"]),
-        history=tuple(values["history"]),
-    )

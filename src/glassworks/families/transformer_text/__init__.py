@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from glassworks.config import DataConfig, Job, TrainingConfig, validate
-from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Record, Split
+from glassworks.config import DataConfig, Job, TrainingConfig
+from glassworks.contracts import Artifact, Dataset, Differentiable, Model, Progress, Record
 from glassworks.errors import ConfigError
+from glassworks.training.text_family import TextFamily
 
 
 class TransformerTextConfig(Record):
@@ -42,37 +42,32 @@ class TransformerTextConfig(Record):
     """Share of texts whose label set shall hold the true label."""
 
 
-class TransformerText(Family):
+class TransformerText(TextFamily):
     """Text classification with a transformer encoder."""
 
     name: ClassVar[str] = "transformer_text"
-    task: ClassVar[str] = "text-classification"
     config: ClassVar[type[Record]] = TransformerTextConfig
-    explainers: ClassVar[tuple[str, ...]] = (
-        "integrated_gradients",
-        "input_x_gradient",
-        "leave_one_out",
-        "partition_shapley",
-    )
-    unsupported: ClassVar[Mapping[str, str]] = {}
     needs: ClassVar[tuple[str, ...]] = ("torch", "tokenizers", "transformers", "sklearn")
 
-    def prepare(self, job: Job) -> Dataset:
-        from glassworks.data.text.dataset import prepare_job
-
-        settings(job)
-        return prepare_job(job)
-
-    def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
-        from glassworks.data.text.dataset import read_split
-
-        return read_split(source, preprocessing, labels)
+    def settings(self, job: Job) -> TransformerTextConfig:
+        config: TransformerTextConfig = super().settings(job)
+        if not config.backbone and config.width % config.heads:
+            raise ConfigError(
+                f"job '{job.name}': 'model.heads' is {config.heads}, which does not divide the width {config.width}",
+                "set model.width to a multiple of model.heads",
+            )
+        if not config.backbone and config.mode != "full":
+            raise ConfigError(
+                f"job '{job.name}': 'model.mode' is '{config.mode}', but there is no pretrained encoder",
+                'name one, such as model.backbone = "folder:PATH", or leave the mode out',
+            )
+        return config
 
     def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
         started = time.monotonic()  # loading PyTorch is part of the stage, and of its budget
         from glassworks.families.transformer_text.training import train
 
-        return train(dataset, job, settings(job), folder, progress, started)
+        return train(dataset, job, self.settings(job), folder, progress, started)
 
     def export(self, model: Model, folder: Path) -> Artifact:
         from glassworks.families.transformer_text.export import export
@@ -100,19 +95,3 @@ class TransformerText(Family):
             model={"width": 16, "layers": 1, "heads": 2, "vocabulary": 256},
             training=TrainingConfig(epochs=4, batch_size=16, learning_rate=5e-3, precision="fp32"),
         )
-
-
-def settings(job: Job) -> TransformerTextConfig:
-    """The job's `[model]` table. Raises ConfigError with the key's path."""
-    config = validate(TransformerTextConfig, job.model, where=f"job '{job.name}'", prefix="model.")
-    if not config.backbone and config.width % config.heads:
-        raise ConfigError(
-            f"job '{job.name}': 'model.heads' is {config.heads}, which does not divide the width {config.width}",
-            "set model.width to a multiple of model.heads",
-        )
-    if not config.backbone and config.mode != "full":
-        raise ConfigError(
-            f"job '{job.name}': 'model.mode' is '{config.mode}', but there is no pretrained encoder",
-            'name one, such as model.backbone = "folder:PATH", or leave the mode out',
-        )
-    return config

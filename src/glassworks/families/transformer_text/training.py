@@ -12,18 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glassworks.catalog import get
 from glassworks.config import Job
-from glassworks.contracts import Dataset, Measurement, Model, Progress, Task
-from glassworks.errors import ConfigError
+from glassworks.contracts import Dataset, Model, Progress
 from glassworks.families.transformer_text import TransformerTextConfig
 from glassworks.families.transformer_text.fine_tuning import Course, chosen_precision, learner, plan, scores_of
 from glassworks.families.transformer_text.head import fit_head
 from glassworks.families.transformer_text.network import TransformerText, merged, small_encoder, with_lora
 from glassworks.families.transformer_text.reading import Read, read
-from glassworks.tasks.text_classification.session import signature
 from glassworks.training.calibration import calibrated_loss
-from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
+from glassworks.training.checkpoint import load_checkpoint, save_checkpoint
 from glassworks.training.classification import class_weights, classification_loss
 from glassworks.training.encoder import (
     MOST_WINDOWS,
@@ -35,8 +32,9 @@ from glassworks.training.encoder import (
     reading,
 )
 from glassworks.training.loop import STATE, fit
-from glassworks.training.machine import choose_device, usable_cpus
-from glassworks.training.text import calibrated, unlabeled_texts
+from glassworks.training.machine import choose_device
+from glassworks.training.text import unlabeled_texts
+from glassworks.training.text_stage import TextStage, answers, begin
 from glassworks.training.vocabulary import PADDING, first_vectors, learn_tokenizer
 
 if TYPE_CHECKING:
@@ -49,29 +47,18 @@ _LAYERS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Stage:
+class _Stage(TextStage):
     """What all steps of one training share."""
 
-    job: Job
     config: TransformerTextConfig
-    dataset: Dataset
-    folder: Path
-    progress: Progress
-    started: float
     backbone: Backbone | None
-    tokenizer: Tokenizer
-    preprocessing: Mapping[str, Any]
 
 
 def train(
     dataset: Dataset, job: Job, config: TransformerTextConfig, folder: Path, progress: Progress, started: float
 ) -> Model:
     """The trained network; a run that had ended already is read instead of trained again."""
-    if job.training.recipe != "default":
-        raise ConfigError(
-            f"job '{job.name}': 'training.recipe' is '{job.training.recipe}'", "recipes of transformer_text: default"
-        )
-    torch.set_num_threads(job.training.threads or usable_cpus())
+    begin(job)
     stage = _stage(dataset, job, config, folder, progress, started)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.training.seed)
@@ -79,11 +66,11 @@ def train(
         if (folder / FINAL).exists():
             tensors, values = load_checkpoint(folder / FINAL)
             network.load_state_dict(tensors)
-            return _model(network, stage, {**values, "resumed": True})
+            return stage.model(network, (stage.tokenizer,), {**values, "resumed": True})
         network, values = _fit(network, stage)
     save_checkpoint(folder / FINAL, network.state_dict(), values)
     (folder / STATE).unlink(missing_ok=True)
-    return _model(network, stage, values)
+    return stage.model(network, (stage.tokenizer,), values)
 
 
 def _stage(
@@ -125,9 +112,7 @@ def _preprocessing(
 ) -> dict[str, Any]:
     return {
         **(reading(backbone, config.max_tokens) if backbone else own_reading(config.max_tokens, PADDING)),
-        "labels": list(dataset.classes),
-        "several": bool(job.data.separator),
-        "columns": {"text": job.data.text, "label": job.data.label, "separator": job.data.separator},
+        **answers(dataset, job),
     }
 
 
@@ -157,21 +142,13 @@ def _fit(network: TransformerText, stage: _Stage) -> tuple[TransformerText, dict
     else:
         _first_meaning(network, course.learning, stage)
     if stage.config.mode != "frozen":
-        kept = _state(network) if stage.backbone else {}
-        network, more, resumed = _tune(network, course, stage, reserve_s, kept)
+        start = _state(network) if stage.backbone else {}
+        network, more, resumed = _tune(network, course, stage, reserve_s, start)
         history += more
     network.to("cpu").eval()
-    targets = course.held.targets
-    calibration, probabilities = calibrated(scores_of(network, course.held), targets, stage.config.coverage)
-    metrics = get(Task, "text-classification").measure(probabilities, targets)
-    stage.progress.finish(f"accuracy {metrics['accuracy'].value:.4f} on validation")
-    return network, {
-        "seconds": time.monotonic() - stage.started,
-        "resumed": resumed,
-        "metrics": {name: value.model_dump(mode="json") for name, value in metrics.items()},
-        "history": history,
-        "preprocessing": {**stage.preprocessing, **calibration},
-    }
+    scores = scores_of(network, course.held)
+    kept = stage.outcome(scores, course.held.targets, stage.config.coverage, history, resumed=resumed)
+    return network, kept
 
 
 def _tune(
@@ -243,19 +220,3 @@ def _course(stage: _Stage) -> Course:
 
 def _state(network: TransformerText) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
-
-
-def _model(network: TransformerText, stage: _Stage, values: Mapping[str, Any]) -> Model:
-    network.eval()
-    return Model(
-        family="transformer_text",
-        network=(network, stage.tokenizer),
-        signature=signature(len(stage.dataset.classes)),
-        preprocessing=values["preprocessing"],
-        weights_sha256=weights_sha256(network),
-        metrics={name: Measurement.model_validate(value) for name, value in values["metrics"].items()},
-        run=stage.folder.name,
-        resumed=bool(values["resumed"]),
-        seconds=float(values["seconds"]),
-        history=tuple(values["history"]),
-    )

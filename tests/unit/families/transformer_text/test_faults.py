@@ -12,7 +12,7 @@ from tests.unit.families.transformer_text.encoders import write_encoder
 
 from glassworks.config import DataConfig, Job, load_job
 from glassworks.errors import ConfigError, DataError, InputError
-from glassworks.families.transformer_text import settings
+from glassworks.families.transformer_text import TransformerText
 from glassworks.training.encoder import find_backbone, load_encoder
 
 
@@ -113,12 +113,12 @@ def job(**model: Any) -> Job:
 
 def test_heads_must_divide_the_width() -> None:
     with pytest.raises(ConfigError, match=r"'model\.heads' is 5, which does not divide the width 128"):
-        settings(job(heads=5))
+        TransformerText().settings(job(heads=5))
 
 
 def test_a_mode_needs_an_encoder() -> None:
     with pytest.raises(ConfigError, match=r"'model\.mode' is 'lora', but there is no pretrained encoder"):
-        settings(job(mode="lora"))
+        TransformerText().settings(job(mode="lora"))
 
 
 def test_a_relative_folder_counts_from_the_job_file(tmp_path: Path) -> None:

@@ -51,10 +51,10 @@ def test_more_layers_than_there_are(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("layers", [0, 49])
 def test_layers_out_of_bounds(tmp_path: Path, layers: int) -> None:
-    from glassworks.families.transformer_text import settings
+    from glassworks.families.transformer_text import TransformerText
 
     with pytest.raises(ConfigError, match=r"model\.layers"):
-        settings(job_of(tmp_path / "encoder", layers=layers))
+        TransformerText().settings(job_of(tmp_path / "encoder", layers=layers))
 
 
 def test_what_is_served_is_the_cut_network(tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""What the families of text classifiers share: their data, their task, and how they are explained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from glassworks.config import Job, validate
+from glassworks.contracts import Dataset, Family, Split
+
+
+class TextFamily(Family):
+    """Everything but `name`, `config`, `needs`, training and export."""
+
+    task: ClassVar[str] = "text-classification"
+    explainers: ClassVar[tuple[str, ...]] = (
+        "integrated_gradients",
+        "input_x_gradient",
+        "leave_one_out",
+        "partition_shapley",
+    )
+    unsupported: ClassVar[Mapping[str, str]] = {}
+
+    def settings(self, job: Job) -> Any:
+        """The job's `[model]` table, a record of `config`. Raises ConfigError with the key's path."""
+        return validate(self.config, job.model, where=f"job '{job.name}'", prefix="model.")
+
+    def prepare(self, job: Job) -> Dataset:
+        from glassworks.data.text.dataset import prepare_job
+
+        self.settings(job)
+        return prepare_job(job)
+
+    def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
+        from glassworks.data.text.dataset import read_split
+
+        return read_split(source, preprocessing, labels)
