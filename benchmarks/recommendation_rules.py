@@ -71,7 +71,7 @@ def purchases() -> Interactions:
 def session_of(name: str, log: Interactions, folder: Path) -> RecommendSession:
     """The algorithm with its sane values, fitted, written and opened again."""
     likes = sparse_rows(log.user, log.item, np.ones(len(log), np.float32), log.shape)
-    scorer = ALGORITHMS[name].fit(likes, ALGORITHMS[name].default, Means(seed=0, threads=1))
+    scorer = ALGORITHMS[name].fit(log, likes, ALGORITHMS[name].default, Means(seed=0, threads=1))
     folder.mkdir()
     artifact = write_arrays(scorer, log, folder).model_copy(update={"runtime": "arrays"})
     session = open_session(Recommendation(), Opened(artifact=artifact, folder=folder), {})

@@ -87,7 +87,7 @@ def run(path: Path, memory_gb: float, threads: int) -> dict[str, Any]:
         ranked = evaluate(dataset.cut, fitted.scorer, popularity)
     gain = difference(ranked, evaluate(dataset.cut, popular(dataset.cut.train)))
     with timed(clock, "refit_s"):
-        served, popularity = fitted.again(log.met()), log.popularity()
+        served, popularity = fitted.again(log), log.popularity()
     peak_refit = peak_gb()
     with tempfile.TemporaryDirectory() as folder:
         with timed(clock, "write_s"):

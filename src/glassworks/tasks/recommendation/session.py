@@ -188,7 +188,7 @@ class RecommendSession(Session):
     def _ranked(self, case: Case, scores: NDArray[np.float32]) -> _Ranked:
         allowed = eligible(case.request, self.items, case.seen)
         basis = self._basis(case, scores)
-        scores = self._popular if basis == "popularity" else scores
+        scores = scores if scores.any() else self._popular
         if self._nearest is not None:
             allowed.mask = allowed.mask & np.isfinite(scores)
         places = self._places(case.request, boosted(case.request, self.items, scores), allowed)

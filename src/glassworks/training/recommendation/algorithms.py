@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from glassworks.data.interactions.collection import Interactions
+from glassworks.tasks.recommendation.baselines import popular
 from glassworks.tasks.recommendation.scoring import Scorer, Sparse
-from glassworks.tasks.recommendation.scoring.popularity import Popularity
 from glassworks.training.recommendation.ease import fit_dual, fit_primal
 from glassworks.training.recommendation.factorization import fit_factors
 from glassworks.training.recommendation.neighbors import fit_item_neighbors, fit_user_neighbors, fit_walk
@@ -29,11 +30,13 @@ class Means:
 
 @dataclass(frozen=True, kw_only=True)
 class Algorithm:
-    """`default` are sane values, `ladder` what tuning tries, `fit` takes likes (U I)."""
+    """`default` are sane values, `ladder` what tuning tries; `fit` takes interactions and the likes (U I) of them."""
 
     default: Settings
     ladder: Mapping[str, tuple[Any, ...]]
-    fit: Callable[[Sparse, Settings, Means], Scorer]
+    fit: Callable[[Interactions, Sparse, Settings, Means], Scorer]
+    timed: Sequence[str] = ()
+    """Settings that mean something only where there are times."""
 
 
 def fit_ease(likes: Sparse, settings: Settings, means: Means) -> Scorer:
@@ -42,8 +45,13 @@ def fit_ease(likes: Sparse, settings: Settings, means: Means) -> Scorer:
     return (fit_dual if form == "dual" else fit_primal)(likes, float(settings["regularization"]))
 
 
-def _popularity(likes: Sparse, settings: Settings, means: Means) -> Scorer:
-    return Popularity(np.asarray(likes.sum(axis=0), np.float32).ravel())
+def _popularity(log: Interactions, likes: Sparse, settings: Settings, means: Means) -> Scorer:
+    return popular(log, float(settings["days"]) or None)
+
+
+def _of_likes(fit: Callable[[Sparse, Settings, Means], Scorer]) -> Callable[..., Scorer]:
+    """What need not know when things happened."""
+    return lambda log, likes, settings, means: fit(likes, settings, means)
 
 
 def _item_neighbors(likes: Sparse, settings: Settings, means: Means) -> Scorer:
@@ -74,31 +82,36 @@ def fit_ials(likes: Sparse, settings: Settings, means: Means) -> Scorer:
 IALS: Settings = MappingProxyType({"factors": 100, "alpha": 1.0, "regularization": 0.01, "iterations": 15})
 ALGORITHMS: Mapping[str, Algorithm] = MappingProxyType(
     {
-        "popularity": Algorithm(default={}, ladder={}, fit=_popularity),
+        "popularity": Algorithm(
+            default={"days": 0.0},
+            ladder={"days": (0.0, 30.0, 90.0, 365.0)},
+            fit=_popularity,
+            timed=("days",),
+        ),
         "item_knn": Algorithm(
             default={"neighbors": 20, "shrinkage": 0.0},
             ladder={"neighbors": (20, 100, 400), "shrinkage": (0.0, 20.0)},
-            fit=_item_neighbors,
+            fit=_of_likes(_item_neighbors),
         ),
         "user_knn": Algorithm(
             default={"neighbors": 50, "shrinkage": 0.0, "rare": False},
             ladder={"neighbors": (20, 50, 100, 200), "shrinkage": (0.0, 10.0), "rare": (False, True)},
-            fit=_user_neighbors,
+            fit=_of_likes(_user_neighbors),
         ),
         "rp3beta": Algorithm(
             default={"alpha": 1.0, "beta": 0.2, "neighbors": 200},
             ladder={"alpha": (0.6, 0.8, 1.0, 1.2), "beta": (0.0, 0.2, 0.4, 0.6)},
-            fit=_walk,
+            fit=_of_likes(_walk),
         ),
         "ease": Algorithm(
             default={"regularization": 200.0},
             ladder={"regularization": (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)},
-            fit=fit_ease,
+            fit=_of_likes(fit_ease),
         ),
         "ials": Algorithm(
             default=IALS,
             ladder={"factors": (32, 64, 100), "regularization": (0.01, 1.0, 10.0), "alpha": (1.0, 10.0)},
-            fit=fit_ials,
+            fit=_of_likes(fit_ials),
         ),
     }
 )

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from glassworks.contracts import Progress
+from glassworks.data.interactions.collection import Interactions
 from glassworks.data.interactions.dataset import InteractionsDataset
 from glassworks.data.interactions.protocols import Cut, narrowed
+from glassworks.errors import DataError
 from glassworks.tasks.recommendation.scoring import Scorer, Sparse
-from glassworks.training.recommendation.algorithms import ALGORITHMS, Means, Settings
+from glassworks.training.recommendation.algorithms import ALGORITHMS, Algorithm, Means, Settings
 from glassworks.training.recommendation.planner import Plan, memory_of_machine, plan
 from glassworks.training.recommendation.settings import CollaborativeConfig
 from glassworks.training.recommendation.tuning import Held, tune
@@ -30,8 +32,7 @@ class Fitted:
     scorer: Scorer
     settings: Settings
     notes: tuple[str, ...]
-    again: Callable[[Sparse], Scorer]
-    """From who met what (U I), as `Interactions.met` has it."""
+    again: Callable[[Interactions], Scorer]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +44,8 @@ class Stage:
     errors: float = 1.0
 
 
-Maker = Callable[[Sparse], Callable[[Settings], Scorer]]
-"""From who met what (U I, as `Interactions.met`) to a function from settings to a scorer; what settings share is
-fitted once."""
+Maker = Callable[[Interactions], Callable[[Settings], Scorer]]
+"""From what is learned from to a function from settings to a scorer; what settings share is fitted once."""
 MET: Mapping[str, tuple[Any, ...]] = {"met": (0.0, 0.25, 0.5)}
 """What was met and not liked still says something: those who rate a film 3 chose to see it."""
 CLEARLY = 2.0
@@ -90,6 +90,7 @@ def fit_collaborative(
     chosen = plan_for(dataset, config, means.threads)
     progress.finish(chosen.reason)
     algorithm = ALGORITHMS[chosen.algorithm]
+    require_times(dataset, algorithm, config)
     means = Means(seed=means.seed, threads=means.threads, form=chosen.form)
     given = {name: getattr(config, name, None) for name in algorithm.default}
     default = {**algorithm.default, **{name: value for name, value in given.items() if value is not None}}
@@ -99,11 +100,22 @@ def fit_collaborative(
         default["met"] = config.met or 0.0
         stages += met_stage(dataset, config)
 
-    def maker(met: Sparse) -> Callable[[Settings], Scorer]:
-        return lambda settings: algorithm.fit(likes_of(met, settings.get("met", 0.0)), settings, means)
+    def maker(log: Interactions) -> Callable[[Settings], Scorer]:
+        met = log.met()
+        return lambda settings: algorithm.fit(log, likes_of(met, settings.get("met", 0.0)), settings, means)
 
     found = fit_in_stages(dataset, maker, default, tuple(stages), config, means, budget_s, chosen.seconds, progress)
     return replace(found, notes=(chosen.reason, *found.notes))
+
+
+def require_times(dataset: InteractionsDataset, algorithm: Algorithm, config: CollaborativeConfig) -> None:
+    """Raise DataError where the job asks for something recent of data without times."""
+    asked = next((name for name in algorithm.timed if getattr(config, name, None)), None)
+    if asked is not None and dataset.log.time is None:
+        raise DataError(
+            f"'{dataset.log.source}' has no times, which model.{asked} needs",
+            f"name the column, data.time = ..., or leave model.{asked} out",
+        )
 
 
 def met_stage(dataset: InteractionsDataset, config: CollaborativeConfig) -> list[Stage]:
@@ -134,9 +146,9 @@ def fit_in_stages(
     elif stages and config.tune:
         notes.append(f"not tuned: a fit is estimated to take {fit_s:,.0f} s, the budget is {budget:,.0f} s")
     progress.start("fit")
-    scorer = maker(dataset.cut.train.met())(settings)
+    scorer = maker(dataset.cut.train)(settings)
     progress.finish(", ".join(f"{name} {value}" for name, value in settings.items()))
-    return Fitted(scorer=scorer, settings=settings, notes=tuple(notes), again=lambda met: maker(met)(settings))
+    return Fitted(scorer=scorer, settings=settings, notes=tuple(notes), again=lambda log: maker(log)(settings))
 
 
 def _tuned(
@@ -151,7 +163,7 @@ def _tuned(
 ) -> tuple[Settings, list[str]]:
     notes = []
     began = time.monotonic()
-    held = [Held(cut=_asked(cut, seed), make=maker(cut.train.met())) for cut in tuning]
+    held = [Held(cut=_asked(cut, seed), make=maker(cut.train)) for cut in tuning]
     for number, stage in enumerate(stages, 1):
         progress.start(stage.name)
         until = began + budget_s * number / len(stages)

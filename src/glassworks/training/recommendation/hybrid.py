@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from glassworks.contracts import Progress
+from glassworks.data.interactions.collection import Interactions
 from glassworks.data.interactions.dataset import InteractionsDataset
 from glassworks.tasks.recommendation.scoring import Scorer, Sparse
 from glassworks.tasks.recommendation.scoring.blend import Blend
@@ -20,11 +21,13 @@ from glassworks.training.recommendation.features import Features, Meaning, item_
 from glassworks.training.recommendation.fitting import (
     CLEARLY,
     Fitted,
+    Maker,
     Stage,
     fit_in_stages,
     likes_of,
     met_stage,
     plan_for,
+    require_times,
 )
 from glassworks.training.recommendation.planner import Plan
 from glassworks.training.recommendation.settings import ContentConfig, HybridConfig
@@ -51,6 +54,7 @@ def fit_hybrid(
     chosen = plan_for(dataset, config, means.threads)
     progress.finish(chosen.reason)
     maker = (_stacked if chosen.algorithm == "ease" else _blended)(features, chosen, means)
+    require_times(dataset, ALGORITHMS[chosen.algorithm], config)
     default, stages = _stages(dataset, config, chosen)
     found = fit_in_stages(dataset, maker, default, stages, config, means, budget_s, chosen.seconds, progress)
     return replace(found, notes=(chosen.reason, *found.notes))
@@ -91,12 +95,13 @@ def _stages(
     return default | given, tuple(stage for stage in left if stage.ladder)
 
 
-def _stacked(features: Features, chosen: Plan, means: Means) -> Callable[[Sparse], Callable[[Settings], Scorer]]:
+def _stacked(features: Features, chosen: Plan, means: Means) -> Maker:
     from scipy.sparse import csr_array
 
     rows, names = _commonest(features)
 
-    def maker(met: Sparse) -> Callable[[Settings], Scorer]:
+    def maker(log: Interactions) -> Callable[[Settings], Scorer]:
+        met = log.met()
         others: list[Scorer] = []
 
         def make(settings: Settings) -> Scorer:
@@ -131,18 +136,18 @@ def _commonest(features: Features) -> tuple[Sparse, tuple[str, ...]]:
     return features.rows[:, kept], tuple(features.names[place] for place in kept)
 
 
-def _blended(features: Features, chosen: Plan, means: Means) -> Callable[[Sparse], Callable[[Settings], Scorer]]:
+def _blended(features: Features, chosen: Plan, means: Means) -> Maker:
     content = Content(features.rows, features.names)
 
-    def maker(met: Sparse) -> Callable[[Settings], Scorer]:
-        likes = likes_of(met)
+    def maker(log: Interactions) -> Callable[[Settings], Scorer]:
+        likes = likes_of(log.met())
         fitted: dict[tuple[Any, ...], Scorer] = {}
 
         def make(settings: Settings) -> Scorer:
             key = tuple(settings[name] for name in ALGORITHMS[chosen.algorithm].default)
             if key not in fitted:
                 fitted.clear()
-                fitted[key] = ALGORITHMS[chosen.algorithm].fit(likes, settings, means)
+                fitted[key] = ALGORITHMS[chosen.algorithm].fit(log, likes, settings, means)
             part = float(settings["content"])
             return Blend([(fitted[key], 1 - part), (content, part)]) if part else fitted[key]
 
@@ -167,11 +172,11 @@ def fit_content(
     return fit_in_stages(dataset, maker, default, stages, config, means, budget_s, 0.0, progress)
 
 
-def _with_popularity(features: Features) -> Callable[[Sparse], Callable[[Settings], Scorer]]:
+def _with_popularity(features: Features) -> Maker:
     content = Content(features.rows, features.names)
 
-    def maker(met: Sparse) -> Callable[[Settings], Scorer]:
-        popular = Popularity(np.log1p(np.asarray(met.sum(axis=0), np.float32).ravel()))
+    def maker(log: Interactions) -> Callable[[Settings], Scorer]:
+        popular = Popularity(np.log1p(log.popularity()))
 
         def make(settings: Settings) -> Scorer:
             part = float(settings["popularity"])

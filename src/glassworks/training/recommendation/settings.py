@@ -41,6 +41,8 @@ class CollaborativeConfig(_Chosen):
     """iALS: rounds."""
     beta: float | None = Field(default=None, ge=0)
     """RP3beta: how far popular items are held back."""
+    days: float | None = Field(default=None, ge=0)
+    """Popularity: of the last so many days; 0 is of all time."""
     met: float | None = Field(default=None, ge=0, le=1)
     """EASE: what an item counts that was met and not liked, where a like counts 1."""
     memory_gb: float | None = Field(default=None, gt=0)

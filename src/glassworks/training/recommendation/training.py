@@ -22,7 +22,7 @@ from glassworks.tasks.recommendation.artifact import write_arrays
 from glassworks.tasks.recommendation.baselines import baselines
 from glassworks.tasks.recommendation.evaluation import difference, evaluate, measured
 from glassworks.tasks.recommendation.metrics import mean_measured
-from glassworks.tasks.recommendation.scoring import Scorer, Sparse
+from glassworks.tasks.recommendation.scoring import Scorer
 from glassworks.tasks.recommendation.session import SIGNATURE
 from glassworks.training.machine import usable_cpus
 from glassworks.training.recommendation.algorithms import Means
@@ -39,8 +39,8 @@ class Recommender:
     scorer: Scorer
     log: Interactions
     popularity: NDArray[np.float32]
-    again: Callable[[Sparse], Scorer]
-    """Fits the same to who met what."""
+    again: Callable[[Interactions], Scorer]
+    """Fits the same to others."""
 
 
 def train(family: str, fit: Fit, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
@@ -78,7 +78,7 @@ def refit(model: Model, progress: Progress) -> Model:
     """The chosen settings on all interactions: those that were to be found are the newest, and people go on there."""
     made: Recommender = model.network
     progress.start("refit")
-    whole = replace(made, scorer=made.again(made.log.met()), popularity=made.log.popularity())
+    whole = replace(made, scorer=made.again(made.log), popularity=made.log.popularity())
     progress.finish(f"on all {len(made.log):,} interactions; the metrics are those from before")
     return replace(model, network=whole, weights_sha256=digest(whole.scorer))
 

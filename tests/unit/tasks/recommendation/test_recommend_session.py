@@ -209,6 +209,14 @@ def test_who_is_not_known_gets_what_is_popular(session: RecommendSession, who: d
     assert unknown["unknown_items"] == [7777, "x"]
 
 
+def test_what_the_model_holds_for_popular_comes_before_what_is_popular_of_all_time(tmp_path: Path) -> None:
+    recent = np.roll(LOG.popularity(), 1) + 0.5
+    (answer,) = ask(opened(Popularity(recent.astype(np.float32)), LOG, tmp_path), {"user": "nobody", "k": 3})
+    assert answer["basis"] == "popularity"
+    wanted = np.argsort(-recent, kind="stable")[:3]
+    assert [each["item"] for each in answer["items"]] == [10 * int(place) for place in wanted]
+
+
 def test_where_no_item_is_left_the_answer_says_which_rule_left_none(session: RecommendSession) -> None:
     everything = [10 * place for place in range(ITEMS)]
     for rules, last in (

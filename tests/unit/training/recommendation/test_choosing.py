@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from glassworks.data.interactions.collection import Interactions, ItemColumns
 from glassworks.data.interactions.dataset import InteractionsDataset, prepare_interactions, prepare_job
 from glassworks.data.interactions.planted import tiny_job
 from glassworks.data.interactions.protocols import Cut
+from glassworks.errors import DataError
 from glassworks.tasks.recommendation.scoring.popularity import Popularity
 from glassworks.training.progress import Silent
 from glassworks.training.recommendation.algorithms import Means
@@ -193,3 +195,39 @@ def test_what_was_met_counts_as_much_as_is_said() -> None:
     assert likes_of(met).toarray().tolist() == [[1, 0]]
     assert likes_of(met, 0.25).toarray().tolist() == [[1, 0.25], [0, 0.25]]
     assert met.nnz == 3, "what was given stays as it is"
+
+
+def fashions(timed: bool = True) -> InteractionsDataset:
+    """Item 0 was liked by all at the beginning; since then item 1 is liked, and item 2 in the end."""
+    days = [(user, 0, user) for user in range(40)] + [(user, 1, 100 + user) for user in range(30)]
+    rows = np.array([*days, *((user, 2, 200 + user % 3) for user in range(12))])
+    log = log_of(rows * np.array([1, 1, 86_400]), 40, 4)
+    log = log if timed else replace(log, time=None)
+    cut = Cut(
+        train=log,
+        users=np.arange(2),
+        history=csr_array((2, 4), dtype=np.float32),
+        weights=csr_array((2, 4), dtype=np.float32),
+        targets=(np.array([2]), np.array([2])),
+    )
+    return InteractionsDataset(
+        name="t", fingerprint="", classes=(), splits={}, log=log, cut=cut, held=cut, tuning=(cut,), protocol="temporal"
+    )
+
+
+@pytest.mark.parametrize(("days", "best"), [(0, 0), (110, 1), (20, 2)])
+def test_what_is_popular_may_be_of_the_last_days(days: float, best: int) -> None:
+    config = CollaborativeConfig(algorithm="popularity", days=days)
+    found = fit_collaborative(fashions(), config, MEANS, 5.0, Silent())
+    nobody = csr_array((1, 4), dtype=np.float32)
+    assert found.scorer.scores(nobody)[0].argmax() == best
+    assert found.again(fashions().log).scores(nobody)[0].argmax() == best
+    blended = HybridConfig(algorithm="popularity", days=days, content=0.0)
+    assert fit_hybrid(fashions(), blended, MEANS, 5.0, Silent()).scorer.scores(nobody)[0].argmax() == best
+
+
+def test_nothing_is_recent_without_times() -> None:
+    config = CollaborativeConfig(algorithm="popularity", days=30)
+    with pytest.raises(DataError, match=r"has no times, which model\.days needs") as caught:
+        fit_collaborative(fashions(timed=False), config, MEANS, 5.0, Silent())
+    assert "data.time" in caught.value.mend
