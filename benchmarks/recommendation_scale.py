@@ -1,6 +1,7 @@
 """Memory and time of all steps of a recommender in one process, from 100 thousand to 20 million interactions.
 
     python benchmarks/recommendation_scale.py [--sizes 100000,1000000,5000000,20000000] [--memory-gb 24] [--threads 2]
+    python benchmarks/recommendation_scale.py --wide 6000000       # a CSV that is mostly a column nobody asks for, read
 
 The steps: read, cut, fit, measure, fit again on everything, write, open, answer. The interactions are synthetic:
 popularity by Zipf's law, activity of users log-normal, forty tastes that most choices come from. Each size runs in a
@@ -114,6 +115,25 @@ def run(path: Path, memory_gb: float, threads: int) -> dict[str, Any]:
     }
 
 
+def write_wide(path: Path, rows: int, seed: int = 0) -> None:
+    """A CSV of about 320 bytes a row."""
+    generator = np.random.default_rng(seed)
+    columns = {"user": (200_000, rows), "item": (30_000, rows), "time": (10**9, rows)}
+    table = polars.DataFrame({name: generator.integers(0, *how) for name, how in columns.items()})
+    table.lazy().with_columns(polars.lit("x" * 300).alias("note")).sink_csv(path)
+
+
+def read_wide(path: Path) -> dict[str, Any]:
+    """Time and peak memory of reading it."""
+    from glassworks.config import DataConfig
+    from glassworks.data.interactions.reading import read_interactions
+
+    clock: dict[str, float] = {}
+    with timed(clock, "read_s"):
+        log = read_interactions(DataConfig(source=f"csv:{path}", time="time"))
+    return {"interactions": len(log), "file_gb": path.stat().st_size / 1e9, **clock, "peak_gb": peak_gb()}
+
+
 class timed:  # noqa: N801 - reads like a word
     """Seconds of a block, under a name."""
 
@@ -154,6 +174,9 @@ def main() -> None:
     parser.add_argument("--sizes", default=",".join(map(str, SHAPES)))
     parser.add_argument("--memory-gb", type=float, default=24.0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--wide", type=int, default=0)
+    parser.add_argument("--write-wide", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--read-wide", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--write", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--run", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -162,6 +185,19 @@ def main() -> None:
         return
     if given.run:
         sys.stdout.write(json.dumps(run(Path(given.run), given.memory_gb, given.threads)))
+        return
+    if given.write_wide:
+        write_wide(Path(given.write_wide[0]), int(given.write_wide[1]))
+        return
+    if given.read_wide:
+        sys.stdout.write(json.dumps(read_wide(given.read_wide)))
+        return
+    if given.wide:
+        with tempfile.TemporaryDirectory() as folder:
+            file = str(Path(folder) / "wide.csv")
+            apart("--write-wide", file, str(given.wide), threads=given.threads)
+            wide = json.loads(apart("--read-wide", file, threads=given.threads))
+        publish("recommendation_wide", wide, [(name, value, "") for name, value in wide.items()])
         return
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
