@@ -1,4 +1,4 @@
-"""Metrics of examples with several labels, or none; for intervals whole examples are drawn again, not labels."""
+"""Metrics of examples with several labels, or none; for intervals of F1 whole examples are drawn again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def measure_sets(
 
     `accuracy`, log loss and calibration error are of all pairs of example and label; F1 is that of all pairs (`micro`)
     or the mean of the labels' own (`macro`, over those that occur or are chosen); `exact_match` is the share of
-    examples with the very set of labels.
+    examples with the very set of labels. The intervals of log loss and calibration error take pairs as independent.
     """
     truth, n = targets > 0, len(targets)
     hits = (chosen & truth).astype(np.float64)
