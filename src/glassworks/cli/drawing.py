@@ -36,12 +36,13 @@ def draw(
     if names:
         return _draw_names(names, values, label, method)
     if spans:
-        from glassworks.explanation.render_text import shaded_html, shaded_words
+        from glassworks.explanation.render_text import shaded_html, shaded_words, strongest
 
         text, places = str(example), [(int(begin), int(end)) for begin, end in spans]
         notes = {"method": method, "red": f"for {label}", "blue": f"against {label}"}
         page = shaded_html(text, places, values, label, notes)
-        return Drawn(rows=[shaded_words(text, places, values)], file=page, suffix="html")
+        told = [(f"strongest: {strongest(text, places, values)}", "")]
+        return Drawn(rows=[shaded_words(text, places, values), told], file=page, suffix="html")
     from glassworks.explanation.render import heat_map_png, shaded_blocks
 
     if values.shape[-3:] == np.shape(example):  # pictures whose channels come last

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FAINT, _STRONG = 0.15, 0.6
+_TOLD = 5
 _FIRST_SIGN, _CONTROL, _LAST_CONTROL, _PICTURES = 0x20, 0x7F, 0xA0, 0x2400
 
 _PAGE = Template("""<!doctype html>
@@ -68,6 +69,14 @@ def shaded_words(text: str, spans: Sequence[tuple[int, int]], values: NDArray[np
         style = "" if size < _FAINT else color if size < _STRONG else f"bold reverse {color}"
         found.append((shown(text[begin:end]), style))
     return found
+
+
+def strongest(text: str, spans: Sequence[tuple[int, int]], values: NDArray[np.float32]) -> str:
+    """The words that matter most with their values, as a line: colors do not reach a file."""
+    flat = values.ravel()
+    order = [place for place in np.argsort(-np.abs(flat), kind="stable")[:_TOLD].tolist() if flat[place]]
+    words = (f"{shown(text[spans[place][0] : spans[place][1]].strip())} {flat[place]:+.4f}" for place in order)
+    return ", ".join(words) or "no word counts"
 
 
 def shown(text: str) -> str:

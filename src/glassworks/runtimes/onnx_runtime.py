@@ -31,7 +31,7 @@ class OnnxRuntime(Runtime):
     name: ClassVar[str] = "onnxruntime"
     accepts: ClassVar[frozenset[str]] = frozenset({"onnx"})
     precisions: ClassVar[Mapping[Precision, str]] = MappingProxyType(
-        {"fp32": "", "int8": "", "bf16": "ONNX Runtime has no bfloat16 convolution on a CPU"}
+        {"fp32": "", "int8": "", "bf16": "ONNX Runtime does not compute in bfloat16 on a CPU"}
     )
     devices: ClassVar[tuple[Device, ...]] = ("cpu", "cuda")
     needs: ClassVar[tuple[str, ...]] = ("onnxruntime",)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from glassworks.cli.drawing import as_file, draw
 from glassworks.cli.tables import show_shaded
-from glassworks.explanation.render_text import shaded_html, shaded_words, shown, strengths
+from glassworks.explanation.render_text import shaded_html, shaded_words, shown, strengths, strongest
 from glassworks.tasks.text_classification.subject import words
 
 EVIL = '<script>alert("1")</script> & 很好 </p>\x1b[31m\x00'
@@ -98,6 +98,14 @@ def test_what_matters_much_stands_out_and_what_does_not_is_plain() -> None:
     assert [style for _, style in found] == ["bold reverse red", "red", "", "bold reverse blue"]
 
 
+def test_the_strongest_words_are_told_with_their_values() -> None:
+    spans = [(0, 2), (2, 4), (4, 6), (6, 9), (9, 11), (11, 13), (13, 14)]
+    found = np.array([[[0.5, -2.0, 0.0, 1.0, 0.25, 0.125, 0.75]]], np.float32)
+    assert strongest("a b c \x1bd e f g", spans, found) == "b -2.0000, ␛d +1.0000, g +0.7500, a +0.5000, e +0.2500"
+    assert strongest("a b", [(0, 2), (2, 3)], np.array([0.0, 0.5], np.float32)) == "b +0.5000"
+    assert strongest("a b", [(0, 2), (2, 3)], np.zeros(2, np.float32)) == "no word counts"
+
+
 def printed(text: str, width: int, **options: bool) -> str:
     spans = words(text)
     stream = io.StringIO()
@@ -142,7 +150,8 @@ def test_texts_and_pictures_are_drawn_by_what_they_are() -> None:
     drawn = draw(np.array(text, object), values(2), words(text), "positive", "leave_one_out")
     assert drawn.suffix == "html"
     assert read(drawn.file).text == text
-    assert drawn.rows == [[("good ", "bold reverse red"), ("book", "blue")]]
+    told = "strongest: good +2.0000, book -1.0000"
+    assert drawn.rows == [[("good ", "bold reverse red"), ("book", "blue")], [(told, "")]]
     assert draw(np.zeros((8, 8, 1), np.uint8), np.zeros((1, 1, 8, 8), np.float32), (), "a", "b").suffix == "png"
     assert as_file(text) == (b"good book", "txt", "good book")
     assert as_file("a\ud800")[0] == b"a?"
