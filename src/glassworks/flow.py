@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from glassworks.contracts import Array
 
 
+_KNOWN = "the model has learned from the validation split since it was measured: metrics here compare candidates only"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Release:
     """What one pass through the flow made, stage by stage."""
@@ -139,6 +142,8 @@ def optimize(
         task = get(Task, family.task)
         trial = _trial(task, Opened(artifact=exported, folder=work), dataset, manifest.preprocessing)
         served, report = search(trial, job.optimization, progress)
+        if manifest.refitted:
+            report = report.model_copy(update={"notes": (*report.notes, _KNOWN)})
         compiled = tuple(roles[role] for role in roles if role not in ("predict", "reference"))
         parts = Parts(
             job=job,

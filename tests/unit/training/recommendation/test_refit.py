@@ -85,7 +85,8 @@ def test_what_it_learned_from_is_not_measured_again(
 
 
 def test_a_further_search_keeps_what_was_measured(both: tuple[Release, Release], registry: Registry) -> None:
-    _, version = optimize(both[0].version.reference, {"budget": "2s"}, registry, Silent())
+    report, version = optimize(both[0].version.reference, {"budget": "2s"}, registry, Silent())
+    assert "has learned from the validation split" in report.notes[-1]
     found = registry.resolve(version.reference).bundle.manifest
     assert found.refitted
     assert found.metrics == both[0].bundle.manifest.metrics
