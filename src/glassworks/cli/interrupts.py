@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import _thread
+import os
 import signal
+import sys
 import threading
 
 
@@ -14,12 +16,23 @@ def receive_interrupts() -> None:
     measured candidates in one process with PyTorch. Blocking calls of the system are not cut short by it.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    sys.unraisablehook = _again
     threading.Thread(target=_wait, name="interrupts", daemon=True).start()
 
 
 def release_interrupts() -> None:
     """Undo what a child process inherits from one that receives interrupts on a thread."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _again(ignored: sys.UnraisableHookArgs) -> None:
+    """Python drops what is raised while it cleans up, in callbacks of weak references above all: PyTorch's tracing has
+    thousands. An interrupt that is lost there comes once more, by way of the thread: here it would be lost again.
+    """
+    if issubclass(ignored.exc_type, KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+    else:
+        sys.__unraisablehook__(ignored)
 
 
 def _wait() -> None:

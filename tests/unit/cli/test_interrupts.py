@@ -1,0 +1,56 @@
+"""An interrupt is heeded also where Python drops what is raised."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import os, signal, time, weakref
+from glassworks.cli.interrupts import receive_interrupts
+
+receive_interrupts()
+interrupted = []
+
+def busy(*ignored):
+    if not interrupted:
+        interrupted.append(os.kill(os.getpid(), signal.SIGINT))
+    end = time.monotonic() + 0.3
+    while time.monotonic() < end:
+        pass
+
+class Thing:
+    {method}
+
+thing = Thing()
+{reference}
+try:
+    del thing
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        pass
+    print("lost")
+except KeyboardInterrupt:
+    print("heeded")
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "reference"),
+    [("pass", "kept = weakref.ref(thing, busy)"), ("def __del__(self): busy()", "")],
+    ids=["a callback of a weak reference", "a destructor"],
+)
+def test_an_interrupt_that_is_dropped_comes_again(method: str, reference: str) -> None:
+    program = PROGRAM.format(method=method, reference=reference)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout == "heeded\n", done.stderr
+    assert done.stderr == ""
+
+
+def test_what_else_is_dropped_is_told() -> None:
+    program = "from glassworks.cli.interrupts import receive_interrupts\nreceive_interrupts()\n"
+    program += "class Thing:\n    def __del__(self): 1 / 0\nThing()\n"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert "ZeroDivisionError" in done.stderr
