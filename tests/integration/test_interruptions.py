@@ -111,7 +111,7 @@ def wait_for(what: Any, process: subprocess.Popen[str], seconds: float = 60.0) -
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("checkpoints", [0, 1, 4, 9])
+@pytest.mark.parametrize("checkpoints", [0, 1, 2, 4])  # there are about 20, fewer where the disk is slow
 def test_a_killed_training_resumes_to_the_same_weights(shop: Shop, whole: Shop, checkpoints: int) -> None:
     """SIGKILL after so many different checkpoints have been seen; 0 is while PyTorch is still being loaded."""
     process, seen = shop.start("train", "job.toml"), set[int]()
