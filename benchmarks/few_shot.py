@@ -15,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from report import publish
-from scipy.stats import t
+from report import interval, publish
 
 from glassworks.config import DataConfig, Job, OptimizationConfig
 from glassworks.data.sources import read_source
@@ -55,7 +54,7 @@ def main() -> None:
         )
     for shots in SHOTS:
         own, rivals = (np.array(found[shots, "few_shot"]), [np.array(found[shots, n]) for n in ("pixels", "convnet")])
-        gains = ", ".join(interval((own - rival).tolist()) for rival in rivals)
+        gains = ", ".join(shown((own - rival).tolist()) for rival in rivals)
         rows.append((f"{shots} a class, few_shot less pixels, less convnet", gains, "paired by run"))
     publish("few_shot", {f"{shots} {name}": values for (shots, name), values in found.items()}, rows)
 
@@ -92,11 +91,10 @@ def write_half(folder: Path, classes: tuple[str, ...]) -> str:
     return f"npz:{file}"
 
 
-def interval(values: list[float]) -> str:
+def shown(values: list[float]) -> str:
     """Mean in percent, with Student's interval over the runs."""
-    scaled = 100 * np.array(values)
-    half = t.ppf(0.975, len(scaled) - 1) * scaled.std(ddof=1) / np.sqrt(len(scaled)) if len(scaled) > 1 else np.nan
-    return f"{scaled.mean():.1f} [{scaled.mean() - half:.1f}, {scaled.mean() + half:.1f}]"
+    mean, low, high = interval([100 * value for value in values])
+    return f"{mean:.1f} [{low:.1f}, {high:.1f}]"
 
 
 if __name__ == "__main__":

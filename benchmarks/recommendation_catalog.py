@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from recommendation_scale import answered, apart, peak_gb, timed, write
-from report import publish
+from report import publish, rows_by
 
 STEPS = ("write", "fit", "graph", "answers")
 ASKED, USERS_A_HUNDRED_ITEMS, TOP = 200, 25, 10
@@ -169,12 +169,7 @@ def main() -> None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             found[str(items)] = steps(Path(folder), given, items, round(share * items))
-    rows = [
-        (f"{each['items']:>10,} {name}", value if isinstance(value, str | float | int) else str(value), "")
-        for each in found.values()
-        for name, value in each.items()
-    ]
-    publish("recommendation_catalog", found, rows)
+    publish("recommendation_catalog", found, rows_by(found, "items"))
 
 
 if __name__ == "__main__":

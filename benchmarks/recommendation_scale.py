@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import polars
-from report import publish
+from report import publish, rows_by
 
 SHAPES = {
     100_000: (1_500, 4_000),
@@ -206,12 +206,7 @@ def main() -> None:
             apart("--write", str(path), str(size), threads=given.threads)
             limits = ("--memory-gb", str(given.memory_gb), "--threads", str(given.threads))
             found[str(size)] = json.loads(apart("--run", str(path), *limits, threads=given.threads))
-    rows = [
-        (f"{each['interactions']:>12,} {name}", value if isinstance(value, str | float | int) else str(value), "")
-        for each in found.values()
-        for name, value in each.items()
-    ]
-    publish("recommendation_scale", found, rows)
+    publish("recommendation_scale", found, rows_by(found, "interactions"))
 
 
 if __name__ == "__main__":

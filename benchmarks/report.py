@@ -39,6 +39,15 @@ def medians_ms(calls: Sequence[Callable[[], object]], rounds: int) -> list[float
     return [statistics.median(taken) for taken in times]
 
 
+def rows_by(found: Mapping[str, Mapping[str, object]], key: str) -> list[tuple[str, object, str]]:
+    """A row a value of each size that was measured, named by what `key` says of it."""
+    return [
+        (f"{each[key]:>12,} {name}", value if isinstance(value, str | float | int) else str(value), "")
+        for each in found.values()
+        for name, value in each.items()
+    ]
+
+
 def publish(name: str, result: Mapping[str, object], rows: Sequence[tuple[str, object, str]]) -> None:
     """Print the figures beside their bars, and keep everything as JSON."""
     folder = Path(__file__).parent / "results"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from glassworks.catalog import get
 from glassworks.contracts import Dataset, Embedder, Measurement, Model, Progress, Signature, Task, TensorSpec
@@ -44,8 +45,7 @@ class Places:
 
     def probabilities(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
         """Softmax (N K) of the scores over the temperature."""
-        powers = np.exp((scores := self.scores(embedding) / self.temperature) - scores.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+        return np.asarray(softmax(self.scores(embedding) / self.temperature, axis=1), np.float32)
 
 
 def place(dataset: Dataset, config: FewShotConfig, embedder: Embedder, folder: Path, progress: Progress) -> Model:
@@ -56,7 +56,8 @@ def place(dataset: Dataset, config: FewShotConfig, embedder: Embedder, folder: P
     pixels = {name: _pixels(split.x) for name, split in dataset.splits.items()}
     method, places = choose(vectors, dataset, config.method)
     validation = _measured(places, vectors["validation"], dataset, "validation")
-    progress.finish(f"{method} of {len(places.vectors)} vectors, {_told(validation)} on validation")
+    reached = validation["accuracy"].value
+    progress.finish(f"{method} of {len(places.vectors)} vectors, accuracy {reached:.4f} on validation")
     size = dataset.splits["train"].x.shape[1:]
     return Model(
         family="few_shot",
@@ -109,10 +110,6 @@ def _pixels(x: NDArray[np.generic]) -> NDArray[np.float32]:
 
 def _measured(places: Places, vectors: NDArray[np.float32], dataset: Dataset, split: str) -> dict[str, Measurement]:
     return get(Task, "image-classification").measure(places.probabilities(vectors), dataset.splits[split].y)
-
-
-def _told(metrics: dict[str, Measurement]) -> str:
-    return f"accuracy {metrics['accuracy'].value:.4f}"
 
 
 def _signature(size: tuple[int, ...], classes: int) -> Signature:
