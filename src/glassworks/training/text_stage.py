@@ -16,13 +16,17 @@ from glassworks.config import Job
 from glassworks.contracts import Dataset, Measurement, Model, Progress, Task
 from glassworks.errors import ConfigError
 from glassworks.tasks.text_classification.session import signature
-from glassworks.training.checkpoint import weights_sha256
+from glassworks.training.checkpoint import save_checkpoint, weights_sha256
+from glassworks.training.loop import STATE
 from glassworks.training.machine import usable_cpus
 from glassworks.training.text import calibrated
 
 if TYPE_CHECKING:
     import numpy as np
     from tokenizers import Tokenizer
+
+
+FINAL = "final.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,12 @@ class TextStage:
             "history": list(history),
             "preprocessing": {**self.preprocessing, **calibration},
         }
+
+    def keep(self, network: torch.nn.Module, parts: Sequence[Any], values: Mapping[str, Any]) -> Model:
+        """Write what a finished run is read from, forget what an interrupted one would be, and return the model."""
+        save_checkpoint(self.folder / FINAL, network.state_dict(), values)
+        (self.folder / STATE).unlink(missing_ok=True)
+        return self.model(network, parts, values)
 
     def model(self, network: torch.nn.Module, parts: Sequence[Any], values: Mapping[str, Any]) -> Model:
         """The network and what its family exports beside it, with what was kept."""

@@ -21,19 +21,19 @@ from glassworks.families.recurrent_text.reading import Read, read
 from glassworks.tasks.text_classification.front import padded
 from glassworks.tasks.text_classification.pieces import known_pieces, save_pieces
 from glassworks.training.calibration import calibrated_loss
-from glassworks.training.checkpoint import load_checkpoint, save_checkpoint
-from glassworks.training.loop import STATE, fit
+from glassworks.training.checkpoint import load_checkpoint
+from glassworks.training.loop import fit
 from glassworks.training.machine import choose_device
 from glassworks.training.runs import forget_run
 from glassworks.training.text import unlabeled_texts
-from glassworks.training.text_stage import TextStage, answers, begin
+from glassworks.training.text_stage import FINAL, TextStage, answers, begin
 from glassworks.training.vocabulary import PADDING, UNKNOWN, first_vectors, learn_tokenizer
 from glassworks.training.word_vectors import WordVectors, read_word_vectors
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-FINAL, VECTORS = "final.safetensors", "vectors.sha256"
+VECTORS = "vectors.sha256"
 _ORDERS = (1, 2, 3, 4)
 _OVERLAP, _MOST_WINDOWS = 16, 64
 _SHARES = np.linspace(0.0, 1.0, 21)
@@ -61,9 +61,7 @@ def train(
         network.load_state_dict(tensors)
         return stage.model(network, (stage.tokenizer, stage.folder / PIECES), {**values, "resumed": True})
     values = _fit(network, stage)
-    save_checkpoint(folder / FINAL, network.state_dict(), values)
-    (folder / STATE).unlink(missing_ok=True)
-    return stage.model(network, (stage.tokenizer, stage.folder / PIECES), values)
+    return stage.keep(network, (stage.tokenizer, stage.folder / PIECES), values)
 
 
 def _stage(

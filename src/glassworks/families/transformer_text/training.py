@@ -20,7 +20,7 @@ from glassworks.families.transformer_text.head import fit_head
 from glassworks.families.transformer_text.network import TransformerText, merged, small_encoder, with_lora
 from glassworks.families.transformer_text.reading import Read, read
 from glassworks.training.calibration import calibrated_loss
-from glassworks.training.checkpoint import load_checkpoint, save_checkpoint
+from glassworks.training.checkpoint import load_checkpoint
 from glassworks.training.classification import class_weights, classification_loss
 from glassworks.training.encoder import (
     MOST_WINDOWS,
@@ -31,16 +31,15 @@ from glassworks.training.encoder import (
     own_reading,
     reading,
 )
-from glassworks.training.loop import STATE, fit
+from glassworks.training.loop import fit
 from glassworks.training.machine import choose_device
 from glassworks.training.text import unlabeled_texts
-from glassworks.training.text_stage import TextStage, answers, begin
+from glassworks.training.text_stage import FINAL, TextStage, answers, begin
 from glassworks.training.vocabulary import PADDING, first_vectors, learn_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-FINAL = "final.safetensors"
 _LEARNED_WINDOWS = 4
 _LAYERS = 2
 """Of an encoder from nothing."""
@@ -68,9 +67,7 @@ def train(
             network.load_state_dict(tensors)
             return stage.model(network, (stage.tokenizer,), {**values, "resumed": True})
         network, values = _fit(network, stage)
-    save_checkpoint(folder / FINAL, network.state_dict(), values)
-    (folder / STATE).unlink(missing_ok=True)
-    return stage.model(network, (stage.tokenizer,), values)
+    return stage.keep(network, (stage.tokenizer,), values)
 
 
 def _stage(

