@@ -13,6 +13,7 @@ from sqlalchemy.schema import CreateTable
 
 from glassworks.errors import GlassworksError, InputError, MissingLibrary, RegistryError, StorageError
 from glassworks.registry.records import Alias, Version
+from glassworks.sqlite import write_ahead
 
 _BUSY_S = 60.0
 _ATTEMPTS = 100
@@ -152,10 +153,5 @@ def _engine(database: Path | str) -> sa.Engine:
             f"the database in GLASSWORKS_DATABASE needs the library '{error.name}'", f"pip install {error.name}"
         ) from error
     if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _configure_sqlite)
+        sa.event.listen(engine, "connect", lambda connection, _: write_ahead(connection))
     return engine
-
-
-def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    """Readers do not wait for a writer. The one place where SQL is SQLite's own."""
-    connection.execute("PRAGMA journal_mode=WAL").close()

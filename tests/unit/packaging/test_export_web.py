@@ -93,6 +93,8 @@ def test_the_page_answers_and_explains_as_the_bundle_does(made: Release, page: A
 
 
 def test_people_see_the_answer_in_their_language(made: Release, page: Any, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
     assert page.locator("label.drop").inner_text() == "选择一张图片，或拖到这里"
     (tmp_path / "picture.png").write_bytes(png(made.dataset.splits["test"].x[0]))
     page.set_input_files("#file", str(tmp_path / "picture.png"))
@@ -101,11 +103,11 @@ def test_people_see_the_answer_in_their_language(made: Release, page: Any, tmp_p
     assert "为什么是" in page.locator("#caption").inner_text()
     (tmp_path / "strange.png").write_bytes(png(255 - made.dataset.splits["test"].x[0]))
     page.set_input_files("#file", str(tmp_path / "strange.png"))
-    page.wait_for_function("document.getElementById('strange').textContent !== ''")
+    expect(page.locator("#strange")).not_to_be_empty(timeout=30_000)
     assert "与模型学过的图片不同" in page.locator("#strange").inner_text()
     (tmp_path / "broken.png").write_bytes(b"no picture")
     page.set_input_files("#file", str(tmp_path / "broken.png"))
-    page.wait_for_function("document.getElementById('problem').textContent !== ''")
+    expect(page.locator("#problem")).not_to_be_empty(timeout=30_000)
     assert "浏览器无法读取" in page.locator("#problem").inner_text()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from sqlalchemy import exc
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from glassworks.errors import StorageError
+from glassworks.sqlite import write_ahead
 from glassworks.training.checkpoint import storage_errors
 
 # A reader in WAL mode waits for nobody; this bounds writers, who are people at a command line and `fold`.
@@ -135,9 +135,5 @@ def _engine(file: Path) -> sa.Engine:
     # No pool: a connection must neither outlive its use nor cross a fork or a thread.
     url = sa.URL.create("sqlite", database=str(file))
     engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"timeout": _BUSY_S})
-    sa.event.listen(engine, "connect", _configure)
+    sa.event.listen(engine, "connect", lambda connection, _: write_ahead(connection))
     return engine
-
-
-def _configure(connection: sqlite3.Connection, _: object) -> None:
-    connection.execute("PRAGMA journal_mode=WAL").close()

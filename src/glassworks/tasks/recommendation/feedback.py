@@ -12,6 +12,7 @@ from pydantic import Field
 
 from glassworks.contracts import Memory, Record
 from glassworks.errors import InputError, StorageError
+from glassworks.sqlite import write_ahead
 from glassworks.tasks.recommendation.requests import Id, checked
 
 _MOST = 10_000
@@ -49,7 +50,7 @@ class Feedback(Memory):
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._connection = _connected(file)
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            write_ahead(self._connection)
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute(_TABLE)
             # Who reads never waits for the disk that a writer waits for.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 import stat
@@ -188,19 +189,20 @@ for number in range(5):
 
 def test_processes_that_create_keys_at_once_lose_none(store: KeyStore, home: Path) -> None:
     pipe = subprocess.PIPE
-    children = [
-        subprocess.Popen([sys.executable, "-c", CREATE, str(home), name], stdin=pipe, stdout=pipe, text=True)
-        for name in ("shop", "bank", "farm")
-    ]
-    for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-    for child in children:
-        assert child.stdin is not None
-        child.stdin.write("go\n")
-        child.stdin.flush()
-    for child in children:
-        child.communicate(timeout=60)
-        assert child.returncode == 0
+    with contextlib.ExitStack() as stack:
+        children = [
+            stack.enter_context(
+                subprocess.Popen([sys.executable, "-c", CREATE, str(home), name], stdin=pipe, stdout=pipe, text=True)
+            )
+            for name in ("shop", "bank", "farm")
+        ]
+        for child in children:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.write("go\n")
+            child.stdin.flush()
+        assert [child.wait(timeout=60) for child in children] == [0, 0, 0]
     names = {f"{name}-{number}" for name in ("shop", "bank", "farm") for number in range(5)}
     assert {key.name for key in store.list()} == names
