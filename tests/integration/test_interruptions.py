@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -111,6 +112,16 @@ def wait_for(what: Any, process: subprocess.Popen[str], seconds: float = 60.0) -
         time.sleep(0.01)
 
 
+def threads_that_take(number: signal.Signals, process: int) -> list[str]:
+    """Threads that do not refuse a signal: its handler would run in the middle of what they do."""
+    found = []
+    for task in Path(f"/proc/{process}/task").iterdir():
+        refused = re.search(r"^SigBlk:\s*(\w+)", (task / "status").read_text(), re.MULTILINE)
+        if refused is None or not int(refused[1], 16) >> (number - 1) & 1:
+            found.append(task.name)
+    return found
+
+
 @pytest.mark.parametrize("checkpoints", [0, 1, 2, 4])  # there are about 20, fewer where the disk is slow
 def test_a_killed_training_resumes_to_the_same_weights(shop: Shop, whole: Shop, checkpoints: int) -> None:
     """SIGKILL after so many different checkpoints have been seen; 0 is while PyTorch is still being loaded."""
@@ -141,6 +152,7 @@ def test_an_interrupt_in_any_stage_leaves_everything_resumable(shop: Shop, whole
         return folder is not None and (folder / stage).exists()
 
     wait_for(reached, process)
+    assert len(threads_that_take(signal.SIGINT, process.pid)) <= 1  # the one that waits for it
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     if process.returncode == 0:

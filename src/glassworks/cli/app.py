@@ -11,6 +11,7 @@ from typing import NoReturn
 import typer
 
 from glassworks.cli import verbs
+from glassworks.cli.interrupts import interrupted
 from glassworks.errors import GlassworksError, StorageError
 
 _INTERRUPTED = 130
@@ -37,23 +38,33 @@ def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 interrupted and resumable."""
     try:
         code = app(standalone_mode=False)
-    except GlassworksError as error:
-        _fail(error.problem, error.mend, error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _interrupted()
-    except typer._click.exceptions.UsageError as error:
-        verb = error.ctx.command_path if error.ctx else "glassworks"
-        _fail(error.format_message(), f"see '{verb} --help'", 2)
-    except BrokenPipeError:
-        # The reader of stdout went away, as with `| head`.
-        sys.stderr.close()
-        sys.exit(1)
-    except OSError as error:
-        wrapped = StorageError(f"the system refused: {error}", "free the resource named there and try again")
-        _fail(wrapped.problem, wrapped.mend, wrapped.exit_code)
+    except Exception as error:
+        if interrupted():
+            _interrupted()
+        _tell(error)
+        raise
     if code == _INTERRUPTED:
         _interrupted()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell(error: Exception) -> None:
+    """Exit as agreed for what people can mend; return for what is a mistake of ours."""
+    match error:
+        case GlassworksError():
+            _fail(error.problem, error.mend, error.exit_code)
+        case typer._click.exceptions.UsageError():
+            verb = error.ctx.command_path if error.ctx else "glassworks"
+            _fail(error.format_message(), f"see '{verb} --help'", 2)
+        case BrokenPipeError():
+            # The reader of stdout went away, as with `| head`.
+            sys.stderr.close()
+            sys.exit(1)
+        case OSError():
+            wrapped = StorageError(f"the system refused: {error}", "free the resource named there and try again")
+            _fail(wrapped.problem, wrapped.mend, wrapped.exit_code)
 
 
 def _interrupted() -> NoReturn:

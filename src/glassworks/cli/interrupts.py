@@ -7,15 +7,20 @@ import os
 import signal
 import sys
 import threading
+from types import FrameType
+
+_raised = threading.Event()
 
 
 def receive_interrupts() -> None:
     """From now on a thread waits for SIGINT and raises KeyboardInterrupt in the main thread, between two instructions.
 
     A handler that runs in the middle of native code was seen to corrupt memory once OpenVINO and ONNX Runtime had
-    measured candidates in one process with PyTorch. Blocking calls of the system are not cut short by it.
+    measured candidates in one process with PyTorch. Blocking calls of the system are not cut short by it. To be called
+    before libraries start threads of their own, as NumPy does when it is imported: a thread inherits what it refuses.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, _raise)
     sys.unraisablehook = _again
     threading.Thread(target=_wait, name="interrupts", daemon=True).start()
 
@@ -23,6 +28,22 @@ def receive_interrupts() -> None:
 def release_interrupts() -> None:
     """Undo what a child process inherits from one that receives interrupts on a thread."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def interrupted() -> bool:
+    """Whether KeyboardInterrupt was raised. Native code makes other exceptions of it, such as ImportError, or none."""
+    return _raised.is_set()
+
+
+def heed_interrupts() -> None:
+    """Raise KeyboardInterrupt where one was raised before and came to nothing."""
+    if interrupted():
+        raise KeyboardInterrupt
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    _raised.set()
+    raise KeyboardInterrupt
 
 
 def _again(ignored: sys.UnraisableHookArgs) -> None:

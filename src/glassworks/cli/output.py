@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glassworks.cli.interrupts import heed_interrupts
 from glassworks.contracts import Measurement, Progress
 from glassworks.errors import InputError
 
@@ -92,7 +93,7 @@ def write_output(path: Path, content: bytes) -> None:
 
 
 class LiveProgress(Progress):
-    """One line that renews itself on a terminal; a line a stage elsewhere."""
+    """One line that renews itself on a terminal; a line a stage elsewhere. Heeds interrupts that came to nothing."""
 
     def __init__(self) -> None:
         self._console = stderr()
@@ -102,6 +103,7 @@ class LiveProgress(Progress):
         self._values: dict[str, float | str] = {}
 
     def start(self, stage: str, total: int | None = None) -> None:
+        heed_interrupts()
         self._stop()
         self._stage, self._total, self._begun, self._values = stage, total, time.monotonic(), {}
         if self._console.is_terminal:
@@ -109,11 +111,13 @@ class LiveProgress(Progress):
             self._status.start()
 
     def update(self, **values: float | str) -> None:
+        heed_interrupts()
         self._values.update(values)
         if self._status:
             self._status.update(self._line())
 
     def finish(self, message: str = "") -> None:
+        heed_interrupts()
         seconds = time.monotonic() - self._begun
         self._stop()
         self._console.print(f"{self._stage:<10} {message} [dim]({seconds:.1f} s)[/dim]")

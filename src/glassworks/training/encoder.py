@@ -22,7 +22,10 @@ MOST_WINDOWS = 64
 _SHORTEST = 8
 _OVERLAP = 16
 _SCHEMES = "folder:PATH, package:LIBRARY/FOLDER, hf:OWNER/NAME"
-_NEEDED = ["*.json", "*.txt", "*.model", "model*.safetensors"]
+_READING = ("*.json", "*.txt", "*.model")
+_WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
+"""The first form that a folder holds is read. Of the second, an archive of the kind that Python calls pickle, PyTorch
+reads tensors and plain values only and calls nothing that the file names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +51,10 @@ def find_backbone(source: str) -> Backbone:
     require(["transformers", "safetensors"], "a pretrained encoder", extra="text")
     folder = _folder(source)
     config = _config(folder)
-    if not any(folder.glob("model*.safetensors")):
-        other = sorted(file.name for file in (*folder.glob("*.bin"), *folder.glob("*.pt")))
-        held = f", only {other[0]}, which could run anything when it is read" if other else ""
+    if _weights(folder) is None:
         raise DataError(
-            f"the encoder's folder {folder} holds no model.safetensors{held}",
-            "save it again as safetensors: model.save_pretrained(FOLDER)",
+            f"the encoder's folder {folder} holds neither model.safetensors nor pytorch_model.bin",
+            "save its weights into it: model.save_pretrained(FOLDER)",
         )
     tokenizer = _tokenizer(folder)
     prefix, suffix = _around(tokenizer)
@@ -102,8 +103,6 @@ def pooled(states: Tensor, mask: Tensor | None, *, first: bool) -> Tensor:
 
 def load_encoder(found: Backbone, dropout: float, layers: int | None = None) -> Any:
     """The encoder with its weights, in float32, or its first `layers` layers. Raises ConfigError, InputError."""
-    from safetensors import SafetensorError
-
     if layers:
         _keep(found, layers)
     for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
@@ -111,11 +110,9 @@ def load_encoder(found: Backbone, dropout: float, layers: int | None = None) -> 
             setattr(found.config, name, dropout)
     try:
         encoder, told = _loaded(found)
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
-        reason = str(error).split("\n")[0][:200]
-        raise InputError(
-            f"the encoder in {found.folder} cannot be loaded: {reason}", "give an encoder that transformers knows"
-        ) from None
+    except Exception as error:  # noqa: BLE001
+        # Three libraries raise what they like for whatever is wrong with a file.
+        raise _unloadable(found.folder, error) from None
     # What the library does not find it makes up at random; only the pooler is not used here.
     missing = sorted(name for name in told["missing_keys"] if "pooler" not in name)
     if missing:
@@ -126,6 +123,17 @@ def load_encoder(found: Backbone, dropout: float, layers: int | None = None) -> 
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
     return encoder
+
+
+def _unloadable(folder: Path, error: Exception) -> InputError:
+    # So PyTorch calls a file that names functions to call; the class is in a module that nothing here imports.
+    if type(error).__name__ == "UnpicklingError":
+        return InputError(
+            f"the encoder in {folder} cannot be loaded: its weights hold more than tensors, which could run anything",
+            "give a copy that is saved as model.safetensors",
+        )
+    reason = str(error).split("\n")[0][:200]
+    return InputError(f"the encoder in {folder} cannot be loaded: {reason}", "give an encoder that transformers knows")
 
 
 def _keep(found: Backbone, layers: int) -> None:
@@ -155,7 +163,8 @@ def _loaded(found: Backbone) -> tuple[Any, Mapping[str, Any]]:
             config=found.config,
             attn_implementation="eager",
             dtype="float32",
-            use_safetensors=True,
+            use_safetensors=_weights(found.folder) == _WEIGHTS[0],
+            weights_only=True,
             local_files_only=True,
             trust_remote_code=False,
             output_loading_info=True,
@@ -164,6 +173,11 @@ def _loaded(found: Backbone) -> tuple[Any, Mapping[str, Any]]:
         logging.set_verbosity(before)
         logging.enable_progress_bar()
     return encoder, told
+
+
+def _weights(folder: Path) -> str | None:
+    """The form of the weights that are read."""
+    return next((pattern for pattern in _WEIGHTS if any(folder.glob(pattern))), None)
 
 
 def _folder(source: str) -> Path:
@@ -187,14 +201,17 @@ def _downloaded(name: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        found = huggingface_hub.snapshot_download(name, allow_patterns=_NEEDED)
+        for weights in _WEIGHTS:
+            found = Path(huggingface_hub.snapshot_download(name, allow_patterns=[*_READING, weights]))
+            if any(found.glob(weights)):
+                break
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = str(error).split("\n")[0][:200]
         raise InputError(
             f"the encoder '{name}' cannot be loaded from the hub: {reason}",
             "check name and network, or give a local copy: folder:PATH",
         ) from None
-    return Path(found)
+    return found
 
 
 def _config(folder: Path) -> Any:

@@ -54,3 +54,46 @@ def test_what_else_is_dropped_is_told() -> None:
     program += "class Thing:\n    def __del__(self): 1 / 0\nThing()\n"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert "ZeroDivisionError" in done.stderr
+
+
+SWALLOWED = """
+import os, signal
+from glassworks.cli import app
+from glassworks.cli.interrupts import receive_interrupts
+from glassworks.cli.output import LiveProgress
+
+def work(**ignored):
+    receive_interrupts()
+    progress = LiveProgress()
+    progress.start("one")
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        while True:
+            pass
+    except KeyboardInterrupt:
+        {then}
+    progress.{more}
+    print("went on")
+
+app.app = work
+app.main()
+"""
+
+
+@pytest.mark.parametrize("more", ["start('two')", "update(loss=1.0)", "finish()"])
+def test_an_interrupt_that_others_swallow_is_heeded_at_the_next_step(more: str) -> None:
+    interrupted_with_code_130(SWALLOWED.format(then="pass", more=more))
+
+
+@pytest.mark.parametrize("kind", ["ImportError", "GlassworksError", "OSError", "SystemError"])
+def test_an_interrupt_of_which_others_make_an_exception_stays_one(kind: str) -> None:
+    arguments = "'a', 'b'" if kind == "GlassworksError" else "'initialization failed'"
+    then = f"from glassworks.errors import GlassworksError; raise {kind}({arguments})"
+    interrupted_with_code_130(SWALLOWED.format(then=then, more="close()"))
+
+
+def interrupted_with_code_130(program: str) -> None:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 130, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-2].startswith("error: interrupted")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from glassworks.cli.interrupts import receive_interrupts
 from glassworks.cli.output import AsJson, LiveProgress, Reference, stdout, write_json
 
 
@@ -18,14 +19,13 @@ def optimize(
     as_json: AsJson = False,
 ) -> None:
     """Measure every candidate on this machine and publish the best one as a new version."""
+    receive_interrupts()
     from glassworks import flow
-    from glassworks.cli.interrupts import receive_interrupts
     from glassworks.cli.tables import report_json, show_report
     from glassworks.registry import Registry
 
     rules = tuple(within) if within else None
     objective = {"minimize": minimize, "within": rules, "budget": budget, "threads": threads}
-    receive_interrupts()
     progress = LiveProgress()
     try:
         report, version = flow.optimize(model, objective, Registry.open(), progress)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glassworks.cli.interrupts import receive_interrupts
 from glassworks.cli.output import AsJson, LiveProgress, measured, metrics_json, stdout, table, write_json
 
 if TYPE_CHECKING:
@@ -21,13 +22,12 @@ Fresh = Annotated[bool, typer.Option("--resume/--fresh", help="Go on with an int
 
 def train(job: JobFile, overrides: Overrides = None, resume: Fresh = True, as_json: AsJson = False) -> None:
     """Train the model of a job file. An interrupted run goes on by itself."""
+    receive_interrupts()
     from glassworks import flow
-    from glassworks.cli.interrupts import receive_interrupts
     from glassworks.cli.tables import show_comparison, show_test
     from glassworks.config import load_job
     from glassworks.registry import Registry
 
-    receive_interrupts()
     progress = LiveProgress()
     try:
         made = flow.train(load_job(job, overrides or ()), Registry.open(), progress, fresh=not resume)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glassworks.cli.interrupts import receive_interrupts
 from glassworks.cli.output import AsJson, LiveProgress, metrics_json, stderr, stdout, write_json
 from glassworks.cli.verbs.train import Fresh, JobFile, Overrides
 
@@ -26,13 +27,12 @@ def up(
     as_json: AsJson = False,
 ) -> None:
     """Data, train, optimize, package, serve and explain; then serve until Ctrl-C."""
+    receive_interrupts()
     from glassworks import flow
-    from glassworks.cli.interrupts import receive_interrupts
     from glassworks.cli.service import ask, passing_key, require_free, start_service
     from glassworks.config import load_job
     from glassworks.registry import Registry
 
-    receive_interrupts()
     loaded, registry, progress = load_job(job, overrides or ()), Registry.open(), LiveProgress()
     # A check asks itself on any free ports of this machine.
     alone = {"host": "127.0.0.1", "port": 0, "grpc_port": None, "keys": "off"}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from tests.unit.families.transformer_text.encoders import write_encoder
 
 from glassworks.config import DataConfig, Job, load_job
@@ -28,10 +31,6 @@ def without_weights(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
 
 
-def pickled(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-
-
 def broken_tokenizer(folder: Path) -> None:
     (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
 
@@ -49,8 +48,7 @@ def writing_kind(folder: Path) -> None:
     [
         (without_tokenizer, "holds no tokenizer.json", r"tokenizer.save_pretrained"),
         (without_config, "holds no config.json", "Hugging Face's layout"),
-        (without_weights, "holds no model.safetensors$", r"model.save_pretrained"),
-        (pickled, "only pytorch_model.bin, which could run anything", r"as safetensors: model.save_pretrained"),
+        (without_weights, "holds neither model.safetensors nor pytorch_model.bin", r"model.save_pretrained"),
         (broken_tokenizer, "the tokenizer in .* cannot be read", "save it again"),
         (unknown_kind, "no_such_kind", "an encoder that transformers knows"),
         (writing_kind, "is no encoder: it writes texts", "one of BERT's kind"),
@@ -71,6 +69,39 @@ def test_weights_that_are_none(tmp_path: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(InputError, match="cannot be loaded"):
         load_encoder(find_backbone(f"folder:{folder}"), 0.0)
+
+
+class _Runs:
+    """What a hostile file can hold: reading it as Python does makes a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self._folder),)
+
+
+@pytest.mark.parametrize("archive", [True, False])
+def test_an_older_file_of_weights_runs_nothing(tmp_path: Path, archive: bool) -> None:
+    folder, sign = write_encoder(tmp_path / "encoder"), tmp_path / "it ran"
+    (folder / "model.safetensors").unlink()
+    torch.save({"weight": _Runs(sign)}, folder / "pytorch_model.bin", _use_new_zipfile_serialization=archive)
+    with pytest.raises(InputError, match="cannot be loaded: its weights hold more than tensors") as caught:
+        load_encoder(find_backbone(f"folder:{folder}"), 0.0)
+    assert len(str(caught.value).splitlines()) == 2
+    assert not sign.exists()
+    torch.load(folder / "pytorch_model.bin", weights_only=False)
+    assert sign.exists()
+
+
+def test_older_files_of_weights_are_read(tmp_path: Path) -> None:
+    folder = write_encoder(tmp_path / "encoder")
+    expected = load_encoder(find_backbone(f"folder:{folder}"), 0.0).state_dict()
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    found = load_encoder(find_backbone(f"folder:{folder}"), 0.0).state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def test_weights_of_another_model(tmp_path: Path) -> None:
