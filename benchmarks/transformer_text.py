@@ -3,12 +3,14 @@
     python benchmarks/transformer_text.py accuracy [SEEDS] [FIRST]     # seeds measured before are kept
     python benchmarks/transformer_text.py lora [SEEDS] [FIRST]         # beside what `accuracy` measured
     python benchmarks/transformer_text.py layers N [SEEDS] [FIRST]     # likewise
-    python benchmarks/transformer_text.py speed [N]
+    python benchmarks/transformer_text.py narrow SHARE [SEEDS] [FIRST] # likewise
+    python benchmarks/transformer_text.py speed [layers N] [narrow SHARE]
 
 `accuracy`: 64 English titles of films a kind to learn from and at most 64 to choose with; each seed's whole test split.
-`layers`: the same with the encoder's first N layers, in fp32 and in int8, against all of them in fp32.
-`speed`: one model, one core for everyone, the contenders taking turns on the same tokens; the loss on test texts; with
-N also the int8 form of the first N layers.
+`layers`, `narrow`: the same with the encoder's first N layers, or with a share of its hidden units, in fp32 and in
+int8, against all of it in fp32.
+`speed`: one model, one core for everyone, the contenders taking turns on the same tokens; the loss on test texts; and
+the int8 form of smaller ones.
 """
 
 from __future__ import annotations
@@ -85,11 +87,11 @@ def measure(seeds: int, first: int, of: Callable[[int], dict[str, float]]) -> No
         _tell({**_before(), seed: {**_before().get(seed, {}), **of(seed)}})
 
 
-def of_layers(seed: int, count: int) -> dict[str, float]:
+def of_smaller(seed: int, setting: str, value: float) -> dict[str, float]:
     """Accuracy on validation and test texts in fp32, and on test texts in int8 in OpenVINO."""
-    task, name = get(Task, "text-classification"), f"{count} layers"
+    task, name = get(Task, "text-classification"), f"{setting} {value:g}"
     with tempfile.TemporaryDirectory() as place:
-        dataset, model = trained(job(seed, layers=count), Path(place))
+        dataset, model = trained(job(seed, **{setting: value}), Path(place))
         test = dataset.splits["test"]
         tensors = task.encode(test.x, model.preprocessing)
         sessions = [open_session(task, each, model.preprocessing) for each in _forms(dataset, model, Path(place))]
@@ -158,7 +160,7 @@ def medians_ms(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-def speed(count: int | None) -> None:
+def speed(smaller: list[tuple[str, float]]) -> None:
     """Latency of 8 rows of 23 tokens, mixed lengths, and accuracy, by engine and precision."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as place:
@@ -175,9 +177,9 @@ def speed(count: int | None) -> None:
             )
             for name, place in kinds
         }
-        if count:
-            cut = trained(job(0, "frozen", layers=count), folder / "cut")
-            made[f"int8 openvino, {count} layers"] = _forms(*cut, folder / "cut")[1]
+        for setting, value in smaller:
+            name = f"{setting} {value:g}"
+            made[f"int8 openvino, {name}"] = _smaller(setting, value, folder / name)
         graphs = {name: get(Runtime, each.artifact.runtime).open(each) for name, each in made.items()}
         fixed = _fixed(model, graphs)
         wrapped = {name: open_session(task, each, model.preprocessing) for name, each in made.items()}
@@ -190,7 +192,7 @@ def speed(count: int | None) -> None:
             if name in ("fp32 onnxruntime", "bf16 openvino", "int8 openvino")
         }
     quick, reference, eager = (fixed[name] for name in ("int8 openvino", "fp32 onnxruntime", "fp32 PyTorch eager"))
-    fewer = {name: eager / value for name, value in fixed.items() if name.endswith("layers")}
+    fewer = {name: eager / value for name, value in fixed.items() if ", " in name}
     publish(
         "transformer_text_speed",
         {"ms_8x23": fixed, "ms_64_mixed_texts": mixed, "test_accuracy": right, "test_examples": len(test)},
@@ -204,6 +206,10 @@ def speed(count: int | None) -> None:
             ("points lost in int8", 100 * (right["fp32 onnxruntime"] - right["int8 openvino"]), "<= 0.5"),
         ],
     )
+
+
+def _smaller(setting: str, value: float, folder: Path) -> Opened:
+    return _forms(*trained(job(0, "frozen", **{setting: value}), folder), folder)[1]
 
 
 def _fixed(model: Model, graphs: dict[str, Session]) -> dict[str, float]:
@@ -238,18 +244,20 @@ def _mixed(model: Model, sessions: dict[str, Session], dataset: Dataset) -> dict
 
 def main(arguments: list[str]) -> None:
     verb, *rest = arguments or ["accuracy"]
-    numbers = [int(value) for value in rest]
     if verb == "speed":
-        speed(numbers[0] if numbers else None)
+        speed([(setting, _number(value)) for setting, value in zip(rest[::2], rest[1::2], strict=True)])
         return
-    count = numbers.pop(0) if verb == "layers" else 0
-    seeds, first = (*numbers, *(5, 0)[len(numbers) :])
+    value = _number(rest.pop(0)) if verb in ("layers", "narrow") else 0
+    seeds, first = (*map(int, rest), *(5, 0)[len(rest) :])
     ways: dict[str, Callable[[int], dict[str, float]]] = {
         "accuracy": of_seed,
         "lora": lambda seed: of_mode(seed, "lora"),
-        "layers": lambda seed: of_layers(seed, count),
     }
-    measure(seeds, first, ways[verb])
+    measure(seeds, first, ways.get(verb, lambda seed: of_smaller(seed, verb, value)))
+
+
+def _number(text: str) -> float:
+    return int(text) if text.isdigit() else float(text)
 
 
 if __name__ == "__main__":

@@ -188,7 +188,8 @@ def test_the_edge_folder_tells_the_same_labels(made: Release, opened: OpenedBund
         (wanted,) = opened.task.answer(opened.predict(opened.read(picture.read_bytes())), opened.manifest.labels)
         asked = [sys.executable, str(tmp_path / "edge" / "run.py"), "predict", str(picture)]
         found = json.loads(subprocess.run(asked, check=True, capture_output=True, cwd=tmp_path).stdout)
-        assert [label for label, _ in found["labels"]] == [label for label, _ in wanted["labels"]]
+        # Engines differ in the last digits, and so in the order of labels that are as likely.
+        assert dict(found["labels"]) == pytest.approx(dict(wanted["labels"]), abs=0.01)
         assert found["familiar"] == wanted["familiar"]
 
 

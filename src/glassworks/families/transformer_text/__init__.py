@@ -30,6 +30,9 @@ class TransformerTextConfig(Record):
     """From nothing: values a token."""
     layers: int | None = Field(default=None, ge=1, le=48)
     """Of a pretrained encoder only the first so many, all when left out; from nothing: how many, 2 when left out."""
+    narrow: float = Field(default=1.0, gt=0, le=1)
+    """Of a pretrained encoder: the share of the hidden units of its feed-forward layers that stays; those that are
+    missed least are left out before it is tuned."""
     heads: int = Field(default=4, ge=1, le=32)
     """From nothing: attention heads; they divide the width."""
     vocabulary: int = Field(default=12_000, ge=16, le=100_000)
@@ -60,6 +63,11 @@ class TransformerText(TextFamily):
             raise ConfigError(
                 f"job '{job.name}': 'model.mode' is '{config.mode}', but there is no pretrained encoder",
                 'name one, such as model.backbone = "folder:PATH", or leave the mode out',
+            )
+        if not config.backbone and config.narrow < 1:
+            raise ConfigError(
+                f"job '{job.name}': 'model.narrow' is {config.narrow}, but there is no pretrained encoder",
+                'name one, such as model.backbone = "folder:PATH", or make model.width smaller',
             )
         return config
 

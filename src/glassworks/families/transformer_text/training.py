@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from glassworks.contracts import Dataset, Model, Progress
 from glassworks.families.transformer_text import TransformerTextConfig
 from glassworks.families.transformer_text.fine_tuning import Course, chosen_precision, learner, plan, scores_of
 from glassworks.families.transformer_text.head import fit_head
+from glassworks.families.transformer_text.narrowing import narrow
 from glassworks.families.transformer_text.network import TransformerText, merged, small_encoder, with_lora
 from glassworks.families.transformer_text.reading import Read, read
 from glassworks.training.calibration import calibrated_loss
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _LEARNED_WINDOWS = 4
+_NARROWED_BY = 1000
+"""Texts by which the hidden units are judged."""
 _LAYERS = 2
 """Of an encoder from nothing."""
 
@@ -124,7 +128,13 @@ def _network(stage: _Stage) -> TransformerText:
         tokens, most = stage.tokenizer.get_vocab_size(), int(stage.preprocessing["max_tokens"])
         encoder = small_encoder(tokens, config.width, config.layers or _LAYERS, config.heads, most, config.dropout)
         width, first = config.width, config.pooling == "first"
-    return TransformerText(encoder, width, labels, first=first, dropout=config.dropout)
+    network = TransformerText(encoder, width, labels, first=first, dropout=config.dropout)
+    if config.narrow < 1:
+        train = stage.dataset.splits["train"]
+        some = replace(train, x=train.x[:_NARROWED_BY], y=train.y[:_NARROWED_BY])
+        texts = read(some, stage.folder, stage.preprocessing, 1)
+        narrow(encoder, partial(scores_of, network, texts, pooled=True), config.narrow)
+    return network
 
 
 def _fit(network: TransformerText, stage: _Stage) -> tuple[TransformerText, dict[str, Any]]:
