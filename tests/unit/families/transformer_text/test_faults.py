@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,27 @@ def test_a_backbone_that_is_not_there(source: str, kind: type[InputError], probl
         find_backbone(source)
     assert problem in caught.value.problem
     assert caught.value.mend
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_the_hub_is_asked_for_one_form_of_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, older: bool) -> None:
+    there, asked = write_encoder(tmp_path / "encoder"), list[str]()
+    torch.save(load_file(there / "model.safetensors"), there / "pytorch_model.bin")
+    if older:
+        (there / "model.safetensors").unlink()
+
+    def snapshot_download(name: str, *, allow_patterns: list[str]) -> str:
+        (tmp_path / "cache").mkdir(exist_ok=True)
+        for path in {path for pattern in allow_patterns for path in there.glob(pattern)}:
+            shutil.copy(path, tmp_path / "cache" / path.name)
+            asked.append(path.name)
+        return str(tmp_path / "cache")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    found = find_backbone("hf:somebody/something")
+    assert load_encoder(found, 0.0).num_parameters() > 0
+    assert ("pytorch_model.bin" in asked) is older
+    assert ("model.safetensors" in asked) is not older
 
 
 def test_a_hub_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
