@@ -18,7 +18,10 @@ def receive_interrupts() -> None:
     A handler that runs in the middle of native code was seen to corrupt memory once OpenVINO and ONNX Runtime had
     measured candidates in one process with PyTorch. Blocking calls of the system are not cut short by it. To be called
     before libraries start threads of their own, as NumPy does when it is imported: a thread inherits what it refuses.
+    A process that was started to ignore SIGINT, as by `command &` in a script, goes on ignoring it.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        return
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     signal.signal(signal.SIGINT, _raise)
     sys.unraisablehook = _again

@@ -120,11 +120,10 @@ def fit(learner: Learner, plan: Plan, folder: Path, progress: Progress) -> Fit:
 @contextlib.contextmanager
 def _interrupts() -> Iterator[threading.Event]:
     """Turns the first SIGINT into an event, so that no step is cut in half; the second one acts at once."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    event, before = threading.Event(), signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is signal.SIG_IGN:
         yield event
         return
-    before = signal.getsignal(signal.SIGINT)
 
     def handle(number: int, frame: object) -> None:
         event.set()

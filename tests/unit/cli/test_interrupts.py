@@ -97,3 +97,11 @@ def interrupted_with_code_130(program: str) -> None:
     assert done.returncode == 130, done.stderr
     assert done.stdout == ""
     assert done.stderr.splitlines()[-2].startswith("error: interrupted")
+
+
+def test_who_was_started_to_ignore_interrupts_ignores_them() -> None:
+    program = "import os, signal, time\nfrom glassworks.cli.interrupts import interrupted, receive_interrupts\n"
+    program += "receive_interrupts()\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(0.5)\nprint(interrupted())\n"
+    asked = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", sys.executable, "-c", program]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.returncode) == ("False\n", 0), done.stderr
