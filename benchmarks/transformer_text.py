@@ -4,11 +4,13 @@
     python benchmarks/transformer_text.py lora [SEEDS] [FIRST]         # beside what `accuracy` measured
     python benchmarks/transformer_text.py layers N [SEEDS] [FIRST]     # likewise
     python benchmarks/transformer_text.py narrow SHARE [SEEDS] [FIRST] # likewise
+    python benchmarks/transformer_text.py taught SHARE [SEEDS] [FIRST] # likewise
     python benchmarks/transformer_text.py speed [layers N] [narrow SHARE]
 
 `accuracy`: 64 English titles of films a kind to learn from and at most 64 to choose with; each seed's whole test split.
 `layers`, `narrow`: the same with the encoder's first N layers, or with a share of its hidden units, frozen and tuned in
 full, in fp32 and in int8, against all of it in fp32.
+`taught`: as `narrow`, tuned with the whole encoder as the teacher, on the titles that are left out too, without labels.
 `speed`: one model, one core for everyone, the contenders taking turns on the same tokens; the loss on test texts; and
 the int8 form of smaller ones.
 """
@@ -33,7 +35,9 @@ from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Dataset, Family, Model, Opened, Pass, Runtime, Session, Task
 from glassworks.families.transformer_text.fine_tuning import scores_of
 from glassworks.families.transformer_text.reading import read
+from glassworks.flow import train
 from glassworks.optimization.measure import predict_all
+from glassworks.registry import Registry
 from glassworks.runtimes import open_session
 from glassworks.training.progress import Silent
 
@@ -89,15 +93,40 @@ def measure(seeds: int, first: int, of: Callable[[int], dict[str, float]]) -> No
 
 def of_smaller(seed: int, setting: str, value: float) -> dict[str, float]:
     """Accuracy on test texts, frozen and tuned in full, in fp32 in ONNX Runtime and in int8 in OpenVINO."""
-    task, found = get(Task, "text-classification"), {}
+    found: dict[str, float] = {}
     for mode in ("frozen", "full"):
         with tempfile.TemporaryDirectory() as place:
-            dataset, model = trained(job(seed, mode, **{setting: value}), Path(place))
-            test = dataset.splits["test"]
-            tensors = task.encode(test.x, model.preprocessing)
-            for form, each in zip(("fp32", "int8"), _forms(dataset, model, Path(place)), strict=True):
-                scores = predict_all(open_session(task, each, model.preprocessing), tensors)
-                found[f"{mode}, {setting} {value:g}, {form}"] = float(np.mean(scores.argmax(axis=1) == test.y))
+            made = trained(job(seed, mode, **{setting: value}), Path(place))
+            found |= _right(f"{mode}, {setting} {value:g}", *made, Path(place))
+    return found
+
+
+def of_taught(seed: int, share: float) -> dict[str, float]:
+    """The same of a narrow encoder that learns from the whole one, on titles without their labels too."""
+    with tempfile.TemporaryDirectory() as place:
+        registry = Registry.open({"GLASSWORKS_HOME": f"{place}/home"})
+        train(job(seed), registry, Silent())
+        student = job(seed, narrow=share)
+        taught = {"teacher": student.name, "teacher_texts": "all"}
+        student = student.model_copy(
+            update={
+                "name": "student",
+                "data": student.data.model_copy(update={"unlabeled": SOURCE}),
+                "training": student.training.model_copy(update=taught),
+            }
+        )
+        made = train(student, registry, Silent())
+        (Path(place) / "forms").mkdir()
+        return _right(f"full, narrow {share:g} taught", made.dataset, made.model, Path(place) / "forms")
+
+
+def _right(name: str, dataset: Dataset, model: Model, folder: Path) -> dict[str, float]:
+    """Accuracy on test texts of both forms."""
+    task, test = get(Task, "text-classification"), dataset.splits["test"]
+    tensors, found = task.encode(test.x, model.preprocessing), {}
+    for form, each in zip(("fp32", "int8"), _forms(dataset, model, folder), strict=True):
+        scores = predict_all(open_session(task, each, model.preprocessing), tensors)
+        found[f"{name}, {form}"] = float(np.mean(scores.argmax(axis=1) == test.y))
     return found
 
 
@@ -247,11 +276,12 @@ def main(arguments: list[str]) -> None:
     if verb == "speed":
         speed([(setting, _number(value)) for setting, value in zip(rest[::2], rest[1::2], strict=True)])
         return
-    value = _number(rest.pop(0)) if verb in ("layers", "narrow") else 0
+    value = _number(rest.pop(0)) if verb in ("layers", "narrow", "taught") else 0
     seeds, first = (*map(int, rest), *(5, 0)[len(rest) :])
     ways: dict[str, Callable[[int], dict[str, float]]] = {
         "accuracy": of_seed,
         "lora": lambda seed: of_mode(seed, "lora"),
+        "taught": lambda seed: of_taught(seed, value),
     }
     measure(seeds, first, ways.get(verb, lambda seed: of_smaller(seed, verb, value)))
 
