@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 # A deadline for one example would make a busy machine fail a right program.
 settings.register_profile("glassworks", deadline=None, max_examples=60)
 settings.load_profile("glassworks")
+# Started in the background by a script, this process and those that tests start would ignore interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
