@@ -116,7 +116,11 @@ def threads_that_take(number: signal.Signals, process: int) -> list[str]:
     """Threads that do not refuse a signal: its handler would run in the middle of what they do."""
     found = []
     for task in Path(f"/proc/{process}/task").iterdir():
-        refused = re.search(r"^SigBlk:\s*(\w+)", (task / "status").read_text(), re.MULTILINE)
+        try:
+            status = (task / "status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended since
+        refused = re.search(r"^SigBlk:\s*(\w+)", status, re.MULTILINE)
         if refused is None or not int(refused[1], 16) >> (number - 1) & 1:
             found.append(task.name)
     return found

@@ -130,8 +130,8 @@ def _network(stage: _Stage) -> TransformerText:
         width, first = config.width, config.pooling == "first"
     network = TransformerText(encoder, width, labels, first=first, dropout=config.dropout)
     if config.narrow < 1:
-        train = stage.dataset.splits["train"]
-        some = replace(train, x=train.x[:_NARROWED_BY], y=train.y[:_NARROWED_BY])
+        split = stage.dataset.splits["train"]
+        some = replace(split, x=split.x[:_NARROWED_BY], y=split.y[:_NARROWED_BY])
         texts = read(some, stage.folder, stage.preprocessing, 1)
         narrow(encoder, partial(scores_of, network, texts, pooled=True), config.narrow)
     return network

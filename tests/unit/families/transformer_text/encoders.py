@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from glassworks.data.text.planted import TRIGGERS, write_planted
+from glassworks.flow import Release
+from glassworks.packaging.opened import OpenedBundle
 
 TRICKY = (
     "",
@@ -72,3 +76,18 @@ def _network(tokens: int, positions: int, seed: int) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return transformers.BertModel(config)
+
+
+def served_and_own(release: Release, text: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Probabilities (1 K) of a short text by the bundle's graph, before calibration, and by the network itself."""
+    import torch
+
+    opened, network = OpenedBundle(release.bundle), release.model.network[0]
+    session = opened.session("predict")
+    (window,) = session.front.windows(text)  # type: ignore[attr-defined]
+    with torch.no_grad():
+        ids = torch.from_numpy(window.ids)[None]
+        own = network(ids, torch.ones_like(ids)).softmax(1).numpy()
+    scores = session.scores([text]) * session.temperature  # type: ignore[attr-defined]
+    opened.close()
+    return np.exp(scores) / np.exp(scores).sum(), own

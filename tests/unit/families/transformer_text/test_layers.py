@@ -9,12 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tests.unit.families.transformer_text.encoders import write_encoder
+from tests.unit.families.transformer_text.encoders import served_and_own, write_encoder
 from tests.unit.families.transformer_text.test_transformer_text import job_of
 
 from glassworks.errors import ConfigError
 from glassworks.flow import train
-from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry
 from glassworks.training.encoder import find_backbone, load_encoder
 from glassworks.training.progress import Silent
@@ -62,13 +61,5 @@ def test_what_is_served_is_the_cut_network(tmp_path: Path) -> None:
     release = train(job, Registry.open({"GLASSWORKS_HOME": str(tmp_path / "home")}), Silent())
     network = release.model.network[0]
     assert len(network.encoder.encoder.layer) == 1
-    opened = OpenedBundle(release.bundle)
-    session = opened.session("predict")
-    (window,) = session.front.windows("the wonderful book")  # type: ignore[attr-defined]
-    with torch.no_grad():
-        ids = torch.from_numpy(window.ids)[None]
-        wanted = network(ids, torch.ones_like(ids)).softmax(1).numpy()
-    scores = session.scores(["the wonderful book"]) * session.temperature  # type: ignore[attr-defined]
-    opened.close()
-    given = np.exp(scores) / np.exp(scores).sum()
+    given, wanted = served_and_own(release, "the wonderful book")
     np.testing.assert_allclose(given, wanted, atol=1e-4)

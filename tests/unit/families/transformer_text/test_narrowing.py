@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.unit.families.transformer_text.encoders import write_encoder
+from tests.unit.families.transformer_text.encoders import served_and_own, write_encoder
 from tests.unit.families.transformer_text.test_transformer_text import job_of
 from torch import nn
 
@@ -15,7 +15,6 @@ from glassworks.errors import ConfigError
 from glassworks.families.transformer_text import TransformerText
 from glassworks.families.transformer_text.narrowing import narrow
 from glassworks.flow import train
-from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry
 from glassworks.training.encoder import find_backbone, load_encoder
 from glassworks.training.progress import Silent
@@ -116,15 +115,8 @@ def test_what_is_served_is_the_narrow_network(tmp_path: Path, mode: str) -> None
     whole = load_encoder(find_backbone(f"folder:{tmp_path / 'encoder'}"), 0.0)
     units = whole.encoder.layer[0].intermediate.dense.out_features
     assert [each.intermediate.dense.weight.shape[0] for each in network.encoder.encoder.layer] == [2 * units // 3] * 2
-    opened = OpenedBundle(release.bundle)
-    session = opened.session("predict")
-    (window,) = session.front.windows("the wonderful book")  # type: ignore[attr-defined]
-    with torch.no_grad():
-        ids = torch.from_numpy(window.ids)[None]
-        wanted = network(ids, torch.ones_like(ids)).softmax(1).numpy()
-    scores = session.scores(["the wonderful book"]) * session.temperature  # type: ignore[attr-defined]
-    opened.close()
-    np.testing.assert_allclose(np.exp(scores) / np.exp(scores).sum(), wanted, atol=1e-4)
+    given, wanted = served_and_own(release, "the wonderful book")
+    np.testing.assert_allclose(given, wanted, atol=1e-4)
     # A run that had ended is read, not trained again.
     again = train(job, registry, Silent())
     assert again.model.preprocessing == release.model.preprocessing
