@@ -32,11 +32,16 @@ def fit_temperature(scores: Scores, targets: NDArray[np.int64]) -> float:
 
 def negative_log_likelihood(scores: Scores, targets: NDArray[np.int64]) -> float:
     """Mean over texts; over pairs of text and label where labels do not exclude each other (`targets` N K)."""
+    return float(_losses(scores, targets).mean())
+
+
+def _losses(scores: Scores, targets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Negative log likelihood of each text (N)."""
     x = scores.astype(np.float64)
     if targets.ndim == 2:
-        return float(np.mean(np.logaddexp(0, x) - x * targets))
+        return np.asarray((np.logaddexp(0, x) - x * targets).mean(axis=1))
     x = x - x.max(axis=1, keepdims=True)
-    return float(np.mean(np.log(np.exp(x).sum(axis=1)) - x[np.arange(len(x)), targets]))
+    return np.asarray(np.log(np.exp(x).sum(axis=1)) - x[np.arange(len(x)), targets])
 
 
 def _of_others(scores: Scores, targets: NDArray[np.int64]) -> float:
@@ -52,7 +57,12 @@ def _of_others(scores: Scores, targets: NDArray[np.int64]) -> float:
 
 def calibrated_loss(scores: Scores, targets: NDArray[np.int64]) -> float:
     """The log loss of scores (N K) at the temperature that suits them best."""
-    return negative_log_likelihood((scores / fit_temperature(scores, targets)).astype(np.float32), targets)
+    return float(calibrated_losses(scores, targets).mean())
+
+
+def calibrated_losses(scores: Scores, targets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The same of each text (N)."""
+    return _losses((scores / fit_temperature(scores, targets)).astype(np.float32), targets)
 
 
 def fit_threshold(probabilities: Scores, targets: NDArray[np.int64], coverage: float) -> float:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _WORTH = 1.2
 """bfloat16 must be this much faster than float32 before its rounding is accepted."""
 
+_WITHOUT_BF16 = ("NO AVX", "DEFAULT", "AVX2")
+
 
 def usable_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """Processors that this process may use: its affinity, limited by the cgroup's quota."""
@@ -39,17 +41,26 @@ def choose_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:
 def choose_precision(step: Callable[[bool], None], memory: Path, repeats: int = 5) -> Literal["fp32", "bf16"]:
     """bfloat16 only where a probe shows it faster. `step(bf16)` runs one forward and backward pass.
 
-    The answer is kept in the file `memory`, so that the same job on the same machine always
+    There is no probe where the processor has no such numbers: one step could take as long as the training. The answer is kept in the file `memory`, so that the same job on the same machine always
     trains in the same precision, however noisy the machine was at the second run.
     """
     try:
         return "bf16" if json.loads(memory.read_text())["precision"] == "bf16" else "fp32"
     except (OSError, ValueError, KeyError):
         pass
+    if not _may_have_bf16():
+        return "fp32"
     seconds = {bf16: min(_timed(step, bf16) for _ in range(repeats)) for bf16 in (False, True)}
     precision: Literal["fp32", "bf16"] = "bf16" if seconds[False] > _WORTH * seconds[True] else "fp32"
     memory.write_text(json.dumps({"precision": precision, "fp32_s": seconds[False], "bf16_s": seconds[True]}))
     return precision
+
+
+def _may_have_bf16() -> bool:
+    """A GPU's, or those of a processor with wider vectors than AVX2's; PyTorch emulates them elsewhere."""
+    import torch
+
+    return torch.cuda.is_available() or torch.backends.cpu.get_cpu_capability() not in _WITHOUT_BF16
 
 
 def _timed(step: Callable[[bool], None], bf16: bool) -> float:

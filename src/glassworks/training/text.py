@@ -13,9 +13,16 @@ from torch.nn import functional
 from glassworks.catalog import get
 from glassworks.contracts import Task
 from glassworks.training.calibration import fit_temperature, fit_threshold
+from glassworks.training.vocabulary import learn_tokenizer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tokenizers import Tokenizer
+
     from glassworks.config import Job
+    from glassworks.contracts import Dataset
+    from glassworks.training.vocabulary import Kind
 
 _CHUNK = 32
 
@@ -63,3 +70,13 @@ def unlabeled_texts(job: Job) -> list[str]:
     from glassworks.data.text.sources import read_lines
 
     return read_lines(job.data.unlabeled, job.data.text)
+
+
+def tokenizer_of(path: Path, dataset: Dataset, job: Job, size: int, kind: Kind) -> Tokenizer:
+    """Tokens learned from the training texts and the unlabeled ones, once: a resumed run reads the same file."""
+    from tokenizers import Tokenizer
+
+    if not path.exists():
+        made = learn_tokenizer([*dataset.splits["train"].x.tolist(), *unlabeled_texts(job)], size, kind)
+        path.write_text(made.to_str(), encoding="utf-8")
+    return Tokenizer.from_file(str(path))

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from glassworks.config import DataConfig, Job
 from glassworks.errors import TrainingError
@@ -22,13 +23,22 @@ def test_cpus_are_those_of_the_cgroup(tmp_path: Path, quota: str, limit: int) ->
     assert usable_cpus(tmp_path) == min(limit, len(os.sched_getaffinity(0)))
 
 
-def test_bf16_only_where_it_is_faster_and_remembered(tmp_path: Path) -> None:
+def test_bf16_only_where_it_is_faster_and_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX512")
     slow, quick = 0.003, 0.0005
     memory = tmp_path / "precision.json"
     assert choose_precision(lambda bf16: time.sleep(quick if bf16 else slow), memory) == "bf16"
     assert choose_precision(lambda bf16: time.sleep(slow if bf16 else quick), memory) == "bf16"
     memory.unlink()
     assert choose_precision(lambda bf16: time.sleep(slow if bf16 else quick), memory) == "fp32"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU has bfloat16")
+def test_no_step_is_spent_where_the_processor_has_no_bf16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX2")
+    steps: list[bool] = []
+    assert choose_precision(steps.append, tmp_path / "precision.json") == "fp32"
+    assert steps == []
 
 
 def test_a_run_is_found_again_by_what_decides_its_weights(tmp_path: Path) -> None:

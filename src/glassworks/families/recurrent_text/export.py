@@ -7,8 +7,9 @@ from pathlib import Path
 
 from glassworks.contracts import Artifact, Model
 from glassworks.families.recurrent_text.graphs import Weights, write_embed, write_gradient, write_predict
+from glassworks.training.pieces import PIECES
 
-TOKENIZER, PIECES = "tokenizer.json", "pieces.npy"
+TOKENIZER = "tokenizer.json"
 
 
 def export(model: Model, folder: Path) -> Artifact:

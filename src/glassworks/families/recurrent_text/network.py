@@ -7,26 +7,19 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from glassworks.training.pieces import WithPieces
+
 Cell = Literal["gru", "lstm"]
 _ATTENTION = 64
 
 
-class RecurrentText(nn.Module):
-    """Token vectors, a bidirectional GRU or LSTM, attention (Yang et al. 2016, equations 5 to 7) and maximum pooling.
-
-    Beside it stands a linear classifier of pieces of the text, fitted apart from the network and kept as a table
-    (`says`, pieces + 1 x K + 1): together they are better than each. `share` is the network's part, chosen on
-    validation texts.
-    """
-
-    says: Tensor
-    bias: Tensor
-    share: Tensor
+class RecurrentText(WithPieces):
+    """Token vectors, a bidirectional GRU or LSTM, attention (Yang et al. 2016, equations 5 to 7), maximum pooling."""
 
     def __init__(
         self, tokens: int, width: int, hidden: int, labels: int, cell: Cell, dropout: float, pieces: int = 0
     ) -> None:
-        super().__init__()
+        super().__init__(labels, pieces)
         self.cell = cell
         self.embedding = nn.Embedding(tokens, width, padding_idx=0)
         layer = nn.GRU if cell == "gru" else nn.LSTM
@@ -35,9 +28,6 @@ class RecurrentText(nn.Module):
         self.query = nn.Linear(_ATTENTION, 1, bias=False)
         self.out = nn.Linear(4 * hidden, labels)
         self.dropout = nn.Dropout(dropout)
-        self.register_buffer("says", torch.zeros(pieces + 1, labels + 1))
-        self.register_buffer("bias", torch.zeros(labels))
-        self.register_buffer("share", torch.tensor(1.0))
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Scores (N K) of the network alone; `ids` (N T) are 0 behind each text's end."""
@@ -63,12 +53,3 @@ class RecurrentText(nn.Module):
         turned = torch.where(place <= last, last - place, place)[:, :, None]
         back, _ = self.back(vectors.gather(1, turned.expand_as(vectors)))
         return torch.cat([self.forth(vectors)[0], back.gather(1, turned.expand_as(back))], dim=2)
-
-    def linear(self, pieces: Tensor) -> Tensor:
-        """Scores (N K) of pieces (N M; 0 fills up) by the linear classifier alone."""
-        total = self.says[pieces].sum(1)
-        return total[:, :-1] / total[:, -1:].clamp_min(1e-6).sqrt() + self.bias
-
-    def together(self, deep: Tensor, linear: Tensor) -> Tensor:
-        """Both scores (N K) as one."""
-        return self.share * deep + (1 - self.share) * linear

@@ -16,6 +16,7 @@ from torch import Tensor
 from glassworks.contracts import Split
 from glassworks.families.recurrent_text.export import TOKENIZER
 from glassworks.tasks.text_classification.front import TextFront, Window, padded
+from glassworks.training.pieces import Bags
 from glassworks.training.vocabulary import PADDING
 
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ class Read:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def bags(self) -> Bags:
+        """Their pieces."""
+        texts = len(self)
+        return Bags(hashes=self.pieces, weights=np.ones(texts, np.float32), starts=np.arange(texts + 1))
 
     def batch(self, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Tokens (B T) and lengths (B)."""

@@ -4,40 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from glassworks.config import Job
 from glassworks.contracts import Dataset, Model, Progress
 from glassworks.families.recurrent_text import RecurrentTextConfig
-from glassworks.families.recurrent_text.export import PIECES, TOKENIZER
+from glassworks.families.recurrent_text.export import TOKENIZER
 from glassworks.families.recurrent_text.learning import learner, plan, scores_of
 from glassworks.families.recurrent_text.network import RecurrentText
-from glassworks.families.recurrent_text.pieces import fit_pieces
 from glassworks.families.recurrent_text.reading import Read, read
-from glassworks.tasks.text_classification.front import padded
-from glassworks.tasks.text_classification.pieces import known_pieces, save_pieces
-from glassworks.training.calibration import calibrated_loss
+from glassworks.tasks.text_classification.pieces import save_pieces
 from glassworks.training.checkpoint import load_checkpoint
 from glassworks.training.loop import fit
 from glassworks.training.machine import choose_device
+from glassworks.training.pieces import ORDERS, PIECES, Pieces, best_share, fit_pieces, linear_scores
 from glassworks.training.runs import forget_run
-from glassworks.training.text import unlabeled_texts
+from glassworks.training.text import tokenizer_of, unlabeled_texts
 from glassworks.training.text_stage import FINAL, TextStage, answers, begin
-from glassworks.training.vocabulary import PADDING, UNKNOWN, first_vectors, learn_tokenizer
+from glassworks.training.vocabulary import PADDING, UNKNOWN, first_vectors
 from glassworks.training.word_vectors import WordVectors, read_word_vectors
 
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
 VECTORS = "vectors.sha256"
-_ORDERS = (1, 2, 3, 4)
 _OVERLAP, _MOST_WINDOWS = 16, 64
-_SHARES = np.linspace(0.0, 1.0, 21)
-_ROWS = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +48,7 @@ def train(
     network = _network(stage)
     if (folder / FINAL).exists():
         tensors, values = load_checkpoint(folder / FINAL)
-        network.says = tensors["says"]
-        network.load_state_dict(tensors)
+        network.restore(tensors)
         return stage.model(network, (stage.tokenizer, stage.folder / PIECES), {**values, "resumed": True})
     values = _fit(network, stage)
     return stage.keep(network, (stage.tokenizer, stage.folder / PIECES), values)
@@ -76,7 +66,7 @@ def _stage(
         progress=progress,
         started=started,
         vectors=vectors,
-        tokenizer=_tokenizer(dataset, job, config, folder),
+        tokenizer=tokenizer_of(folder / TOKENIZER, dataset, job, config.vocabulary, config.tokens),
         preprocessing=_preprocessing(dataset, job, config) | _origin(config, vectors),
     )
 
@@ -97,18 +87,6 @@ def _origin(config: RecurrentTextConfig, vectors: WordVectors | None) -> dict[st
     return {"vectors": {"source": config.vectors, "sha256": vectors.sha256}} if vectors else {}
 
 
-def _tokenizer(dataset: Dataset, job: Job, config: RecurrentTextConfig, folder: Path) -> Tokenizer:
-    """Learned once; a resumed run reads the same one."""
-    from tokenizers import Tokenizer
-
-    path = folder / TOKENIZER
-    if not path.exists():
-        texts = [*dataset.splits["train"].x.tolist(), *unlabeled_texts(job)]
-        made = learn_tokenizer(texts, config.vocabulary, config.tokens)
-        path.write_text(made.to_str(), encoding="utf-8")
-    return Tokenizer.from_file(str(path))
-
-
 def _preprocessing(dataset: Dataset, job: Job, config: RecurrentTextConfig) -> dict[str, Any]:
     return {
         "tokenizer": TOKENIZER,
@@ -118,7 +96,7 @@ def _preprocessing(dataset: Dataset, job: Job, config: RecurrentTextConfig) -> d
         "max_windows": _MOST_WINDOWS,
         "windows": config.windows,
         "pad": PADDING,
-        "piece_orders": list(_ORDERS),
+        "piece_orders": list(ORDERS),
         "pieces": PIECES,
         **answers(dataset, job),
     }
@@ -139,7 +117,7 @@ def _fit(network: RecurrentText, stage: _Stage) -> dict[str, Any]:
     learning, held = (
         read(stage.dataset.splits[name], stage.tokenizer, stage.preprocessing) for name in ("train", "validation")
     )
-    known = _fit_pieces(network, learning, held, stage)
+    pieces = _fit_pieces(network, learning, held, stage)
     _first_meaning(network, learning, stage)
     network.to(choose_device(stage.job.training.device))
     result = fit(
@@ -149,21 +127,21 @@ def _fit(network: RecurrentText, stage: _Stage) -> dict[str, Any]:
         stage.progress,
     )
     network.to("cpu").eval()
-    deep, linear = scores_of(network, held), _linear_scores(network, held, known)
-    network.share.fill_(_best_share(deep, linear, held.targets))
+    deep, linear = scores_of(network, held), linear_scores(pieces, held.bags)
+    network.share.fill_(best_share(deep, linear, held.targets))
     together = network.together(torch.from_numpy(deep), torch.from_numpy(linear)).numpy()
     return stage.outcome(together, held.targets, stage.config.coverage, result.history, resumed=result.resumed)
 
 
-def _fit_pieces(network: RecurrentText, learning: Read, held: Read, stage: _Stage) -> NDArray[np.int64]:
-    """The linear classifier beside the network; the hashes of the pieces that it knows."""
+def _fit_pieces(network: RecurrentText, learning: Read, held: Read, stage: _Stage) -> Pieces:
+    """The linear classifier beside the network."""
     stage.progress.start("pieces")
     labels, most = len(stage.dataset.classes), stage.config.pieces
-    pieces = fit_pieces(learning.pieces, learning.targets, held.pieces, held.targets, labels, most)
+    pieces = fit_pieces(learning.bags, learning.targets, held.bags, held.targets, labels, most)
     save_pieces(stage.folder / PIECES, pieces.known)
-    network.says, network.bias = torch.from_numpy(pieces.says), torch.from_numpy(pieces.bias)
+    network.take(pieces)
     stage.progress.finish(f"{len(pieces.known):,} pieces of texts")
-    return pieces.known
+    return pieces
 
 
 def _first_meaning(network: RecurrentText, learning: Read, stage: _Stage) -> None:
@@ -179,19 +157,3 @@ def _first_meaning(network: RecurrentText, learning: Read, stage: _Stage) -> Non
         vectors = np.concatenate([vectors, given], axis=1)
     network.embedding.weight.data.copy_(torch.from_numpy(vectors))
     stage.progress.finish(f"{tokens:,} tokens")
-
-
-def _linear_scores(network: RecurrentText, held: Read, known: NDArray[np.int64]) -> NDArray[np.float32]:
-    rows = [known_pieces(each, known) for each in held.pieces]
-    with torch.inference_mode():
-        parts = [
-            network.linear(torch.from_numpy(padded(rows[begin : begin + _ROWS], 0)))
-            for begin in range(0, len(rows), _ROWS)
-        ]
-    return torch.cat(parts).numpy()
-
-
-def _best_share(deep: NDArray[np.float32], linear: NDArray[np.float32], targets: NDArray[np.int64]) -> float:
-    """The network's part for which the log loss is least, each mixture at its own temperature."""
-    losses = [calibrated_loss((share * deep + (1 - share) * linear).astype(np.float32), targets) for share in _SHARES]
-    return float(_SHARES[int(np.argmin(losses))])

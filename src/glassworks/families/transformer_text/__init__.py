@@ -39,6 +39,9 @@ class TransformerTextConfig(Record):
     """From nothing: most different tokens, learned from the training texts."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of values left out while training."""
+    pieces: int = Field(default=60_000, ge=0, le=1_000_000)
+    """Most different pieces of texts that a linear classifier beside the encoder keeps; it stays where validation texts
+    are clearly better told with it. 0: none."""
     max_tokens: int = Field(default=256, ge=8, le=8192)
     """Tokens of a window, at most what the encoder reads; longer texts are read in several."""
     coverage: float = Field(default=0.9, gt=0.5, lt=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,37 +12,51 @@ from glassworks.contracts import Artifact, Differentiable, Model
 from glassworks.families.transformer_text.network import Embedding, FromVectors, TransformerText
 from glassworks.training.encoder import TOKENIZER
 from glassworks.training.onnx_export import write_onnx
+from glassworks.training.pieces import PIECES, WORDS
 
 _EXAMPLE = (2, 7)
 
 
 def export(model: Model, folder: Path) -> Artifact:
-    """Write `predict.onnx`: ids (N T), mask (N T) -> scores (N K); and the tokenizer."""
-    network, tokenizer = _parts(model)
+    """Write `predict.onnx`: ids (N T), mask (N T), pieces (N M) where it has them -> scores (N K); and its tokens."""
+    network, tokenizer, run = _parts(model)
     ids = torch.ones(_EXAMPLE, dtype=torch.int64)
-    mask = torch.ones_like(ids)
-    write_onnx(network, (ids, mask), folder / "predict.onnx", inputs=("ids", "mask"), outputs=("scores",), free=2)
+    given = {"ids": ids, "mask": torch.ones_like(ids), **_pieces(network)}
+    example = tuple(given.values())
+    write_onnx(network, example, folder / "predict.onnx", inputs=tuple(given), outputs=("scores",), free=2)
     (folder / TOKENIZER).write_text(tokenizer.to_str(), encoding="utf-8")
-    return Artifact(role="predict", format="onnx", file="predict.onnx", beside=(TOKENIZER,), made_by="export")
+    beside = (WORDS, PIECES) if network.has_pieces else ()
+    for name in beside:
+        shutil.copyfile(run / name, folder / name)
+    return Artifact(role="predict", format="onnx", file="predict.onnx", beside=(TOKENIZER, *beside), made_by="export")
 
 
 def embed(model: Model, folder: Path) -> Artifact:
-    """Write `embed.onnx`: ids (N T) -> vectors (N T D)."""
-    network, _ = _parts(model)
-    ids = torch.ones(_EXAMPLE, dtype=torch.int64)
-    write_onnx(Embedding(network), (ids,), folder / "embed.onnx", inputs=("ids",), outputs=("vectors",), free=2)
+    """Write `embed.onnx`: ids (N T) -> vectors (N T D), and pieces (N M) -> says (N M K) where it has them."""
+    network, *_ = _parts(model)
+    given = {"ids": torch.ones(_EXAMPLE, dtype=torch.int64), **_pieces(network)}
+    outputs = ("vectors", "says") if network.has_pieces else ("vectors",)
+    example = tuple(given.values())
+    write_onnx(Embedding(network), example, folder / "embed.onnx", inputs=tuple(given), outputs=outputs, free=2)
     return Artifact(role="embed", format="onnx", file="embed.onnx", runtime="onnxruntime", made_by="export")
 
 
 def differentiable(model: Model) -> Differentiable:
     """Scores of token vectors; positions are added inside."""
-    network, _ = _parts(model)
+    network, *_ = _parts(model)
     with torch.no_grad():
         example = network.embed(torch.ones(_EXAMPLE, dtype=torch.int64))
+    if network.has_pieces:
+        example = torch.cat([example, torch.zeros(*_EXAMPLE, network.head.out_features)], dim=2)
     return Differentiable(network=FromVectors(network).eval(), example=example, free=2)
 
 
-def _parts(model: Model) -> tuple[TransformerText, Any]:
-    network, tokenizer = model.network
+def _pieces(network: TransformerText) -> dict[str, torch.Tensor]:
+    """What stands for them in an example."""
+    return {"pieces": torch.ones(_EXAMPLE[0], 5, dtype=torch.int64)} if network.has_pieces else {}
+
+
+def _parts(model: Model) -> tuple[TransformerText, Any, Path]:
+    network, tokenizer, run = model.network
     network.eval().requires_grad_(requires_grad=False)
-    return network, tokenizer
+    return network, tokenizer, run

@@ -1,4 +1,4 @@
-"""The network. Shapes: N windows, T tokens, D values a token, K labels."""
+"""The network. Shapes: N windows, T tokens, M pieces, D values a token, K labels."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 from torch import Tensor, nn
 
 from glassworks.training.encoder import pooled
+from glassworks.training.pieces import WithPieces
 
 
-class TransformerText(nn.Module):
-    """An encoder of transformers, pooling as sentence encoders have it, and a linear head.
+class TransformerText(WithPieces):
+    """An encoder of transformers, pooling as sentence encoders have it, and a linear head; pieces where they help.
 
     The pooled vector is brought to the length of the square root of D, so that the head meets values near 1 whatever
     the encoder.
     """
 
     def __init__(self, encoder: Any, width: int, labels: int, *, first: bool, dropout: float) -> None:
-        super().__init__()
+        super().__init__(labels)
         self.encoder, self.first = encoder, first
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, labels)
@@ -29,9 +30,10 @@ class TransformerText(nn.Module):
         found: Tensor = self.encoder.get_input_embeddings()(ids)
         return found
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Scores (N K); `mask` (N T) is 0 where a row is filled up."""
-        return self.classify(self.pool(self.embed(ids), mask))
+    def forward(self, ids: Tensor, mask: Tensor, pieces: Tensor | None = None) -> Tensor:
+        """Scores (N K), with `pieces` (N M) those of both; `mask` (N T) is 0 where a row is filled up."""
+        deep = self.classify(self.pool(self.embed(ids), mask))
+        return deep if pieces is None else self.together(deep, self.linear(pieces))
 
     def pool(self, vectors: Tensor, mask: Tensor | None = None) -> Tensor:
         """One vector (N D) a row of token vectors (N T D)."""
@@ -47,25 +49,35 @@ class TransformerText(nn.Module):
 
 
 class FromVectors(nn.Module):
-    """Token vectors (N T D) without padding to scores (N K): what gradients are traced of."""
+    """Token vectors (N T D) without padding to scores (N K): what gradients are traced of.
+
+    With pieces a token's row ends with what they say for each label (N T D + K).
+    """
 
     def __init__(self, network: TransformerText) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, vectors: Tensor) -> Tensor:
-        return self.network.classify(self.network.pool(vectors))
+        network = self.network
+        if not network.has_pieces:
+            return network.classify(network.pool(vectors))
+        width = vectors.shape[2] - network.head.out_features
+        deep = network.classify(network.pool(vectors[:, :, :width]))
+        return network.share * deep + (1 - network.share) * network.bias + vectors[:, :, width:].sum(1)
 
 
 class Embedding(nn.Module):
-    """Tokens (N T) to their vectors."""
+    """Tokens (N T) to their vectors, and pieces (N M) to what each adds to the scores (N M K)."""
 
     def __init__(self, network: TransformerText) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.network.embed(ids)
+    def forward(self, ids: Tensor, pieces: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+        network = self.network
+        vectors = network.embed(ids)
+        return vectors if pieces is None else (vectors, (1 - network.share) * network.said(pieces))
 
 
 def small_encoder(tokens: int, width: int, layers: int, heads: int, most: int, dropout: float) -> Any:

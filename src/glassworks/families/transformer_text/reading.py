@@ -14,6 +14,7 @@ from torch import Tensor
 
 from glassworks.contracts import Split
 from glassworks.tasks.text_classification.front import TextFront, padded
+from glassworks.training.pieces import Bags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +38,13 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Read:
-    """A split: the windows of text n are `ids[starts[n]:starts[n + 1]]`; `tokens` counts those of each text."""
+    """A split: the windows of text n are `ids[starts[n]:starts[n + 1]]`; `tokens` counts those of each text.
+
+    `pieces` are hashes, one each of nothing where the front has no pieces.
+    """
 
     ids: Sequence[NDArray[np.int64]]
+    pieces: Sequence[NDArray[np.int64]]
     weights: NDArray[np.float32]
     starts: NDArray[np.int64]
     targets: NDArray[np.int64]
@@ -52,6 +57,11 @@ class Read:
     def tokens(self) -> NDArray[np.int64]:
         lengths = np.array([len(each) for each in self.ids], np.int64)
         return np.add.reduceat(lengths, self.starts[:-1])
+
+    @property
+    def bags(self) -> Bags:
+        """Their pieces."""
+        return Bags(hashes=self.pieces, weights=self.weights, starts=self.starts)
 
     def batch(self, rows: Sequence[int]) -> Batch:
         """The windows of these texts, filled up to the longest."""
@@ -72,6 +82,7 @@ def read(split: Split, folder: Path, preprocessing: Mapping[str, Any], most: int
     """At most `most` windows of each text, evenly spread over it."""
     front = TextFront(folder, {**preprocessing, "max_windows": 2**30})
     ids: list[NDArray[np.int64]] = []
+    pieces: list[NDArray[np.int64]] = []
     weights: list[NDArray[np.float32]] = []
     starts = [0]
     for text in split.x.tolist():
@@ -79,9 +90,15 @@ def read(split: Split, folder: Path, preprocessing: Mapping[str, Any], most: int
         if len(windows) > most:
             windows = [windows[place] for place in np.linspace(0, len(windows) - 1, most).round().astype(int)]
         ids += [window.ids for window in windows]
+        pieces += [window.pieces for window in windows]
         own = np.array([window.weight for window in windows], np.float32)
         weights.append(own / own.sum())
         starts.append(len(ids))
     return Read(
-        ids=ids, weights=np.concatenate(weights), starts=np.array(starts, np.int64), targets=split.y, pad=front.pad
+        ids=ids,
+        pieces=pieces,
+        weights=np.concatenate(weights),
+        starts=np.array(starts, np.int64),
+        targets=split.y,
+        pad=front.pad,
     )

@@ -21,6 +21,7 @@ from glassworks.families.transformer_text.head import fit_head
 from glassworks.families.transformer_text.narrowing import narrow
 from glassworks.families.transformer_text.network import TransformerText, merged, small_encoder, with_lora
 from glassworks.families.transformer_text.reading import Read, read
+from glassworks.tasks.text_classification.pieces import save_pieces
 from glassworks.training.calibration import calibrated_loss
 from glassworks.training.checkpoint import load_checkpoint
 from glassworks.training.classification import class_weights, classification_loss
@@ -35,18 +36,31 @@ from glassworks.training.encoder import (
 )
 from glassworks.training.loop import fit
 from glassworks.training.machine import choose_device
-from glassworks.training.text import unlabeled_texts
+from glassworks.training.pieces import (
+    ORDERS,
+    PIECES,
+    WORDS,
+    Floats,
+    Pieces,
+    clearly_better_share,
+    fit_pieces,
+    linear_scores,
+)
+from glassworks.training.text import tokenizer_of, unlabeled_texts
 from glassworks.training.text_stage import FINAL, TextStage, answers, begin
-from glassworks.training.vocabulary import PADDING, first_vectors, learn_tokenizer
+from glassworks.training.vocabulary import PADDING, first_vectors
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _LEARNED_WINDOWS = 4
+_WORDS = 12_000
+"""Most different words whose pairs are pieces."""
 _NARROWED_BY = 1000
 """Texts by which the hidden units are judged."""
 _LAYERS = 2
 """Of an encoder from nothing."""
+_PIECES: Mapping[str, Any] = {"piece_orders": list(ORDERS), "piece_tokenizer": WORDS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +82,10 @@ def train(
         network = _network(stage)
         if (folder / FINAL).exists():
             tensors, values = load_checkpoint(folder / FINAL)
-            network.load_state_dict(tensors)
-            return stage.model(network, (stage.tokenizer,), {**values, "resumed": True})
+            network.restore(tensors)
+            return stage.model(network, (stage.tokenizer, folder), {**values, "resumed": True})
         network, values = _fit(network, stage)
-    return stage.keep(network, (stage.tokenizer,), values)
+    return stage.keep(network, (stage.tokenizer, folder), values)
 
 
 def _stage(
@@ -95,17 +109,10 @@ def _tokenizer(
     dataset: Dataset, job: Job, config: TransformerTextConfig, backbone: Backbone | None, folder: Path
 ) -> Tokenizer:
     """The encoder's own, or one that is learned once; a resumed run reads the same one."""
-    from tokenizers import Tokenizer
-
     path = folder / TOKENIZER
-    if not path.exists():
-        if backbone:
-            made = backbone.tokenizer
-        else:
-            texts = [*dataset.splits["train"].x.tolist(), *unlabeled_texts(job)]
-            made = learn_tokenizer(texts, config.vocabulary, "subwords")
-        path.write_text(made.to_str(), encoding="utf-8")
-    return Tokenizer.from_file(str(path))
+    if backbone and not path.exists():
+        path.write_text(backbone.tokenizer.to_str(), encoding="utf-8")
+    return tokenizer_of(path, dataset, job, config.vocabulary, "subwords")
 
 
 def _preprocessing(
@@ -140,6 +147,7 @@ def _network(stage: _Stage) -> TransformerText:
 def _fit(network: TransformerText, stage: _Stage) -> tuple[TransformerText, dict[str, Any]]:
     """Train, calibrate, and return the network with what is kept beside its weights."""
     course = _course(stage)
+    pieces = _fit_pieces(course, stage) if stage.config.pieces else None
     network.to(choose_device(stage.job.training.device))
     history: list[Mapping[str, float]] = []
     resumed = False
@@ -154,8 +162,35 @@ def _fit(network: TransformerText, stage: _Stage) -> tuple[TransformerText, dict
         history += more
     network.to("cpu").eval()
     scores = scores_of(network, course.held)
+    if pieces:
+        scores, stage = _mixed(network, pieces, scores, course.held, stage)
     kept = stage.outcome(scores, course.held.targets, stage.config.coverage, history, resumed=resumed)
     return network, kept
+
+
+def _fit_pieces(course: Course, stage: _Stage) -> Pieces:
+    """The linear classifier that may stand beside the network."""
+    stage.progress.start("pieces")
+    labels = len(stage.dataset.classes)
+    learning, held = course.learning, course.held
+    pieces = fit_pieces(learning.bags, learning.targets, held.bags, held.targets, labels, stage.config.pieces)
+    stage.progress.finish(f"{len(pieces.known):,} pieces of texts")
+    return pieces
+
+
+def _mixed(network: TransformerText, pieces: Pieces, deep: Floats, held: Read, stage: _Stage) -> tuple[Floats, _Stage]:
+    """Scores with the pieces beside the network, where they clearly help; the bundle then tells its front of them."""
+    linear = linear_scores(pieces, held.bags)
+    share = clearly_better_share(deep, linear, held.targets)
+    if share == 1:
+        return deep, stage
+    network.take(pieces)
+    network.share.fill_(share)
+    save_pieces(stage.folder / PIECES, pieces.known)
+    read_so = {**stage.preprocessing, **_PIECES, "pieces": PIECES}
+    read_so["inputs"] = {**read_so["inputs"], "pieces": "pieces"}
+    both = network.together(torch.from_numpy(deep), torch.from_numpy(linear)).numpy()
+    return both, replace(stage, preprocessing=read_so)
 
 
 def _tune(
@@ -213,12 +248,16 @@ def _first_meaning(network: TransformerText, learning: Read, stage: _Stage) -> N
 
 def _course(stage: _Stage) -> Course:
     splits = stage.dataset.splits
+    how = stage.preprocessing
+    if stage.config.pieces:
+        tokenizer_of(stage.folder / WORDS, stage.dataset, stage.job, _WORDS, "words")
+        how = {**how, **_PIECES}
     targets, soft = torch.from_numpy(splits["train"].y), splits["train"].soft
     balanced = stage.job.training.class_weights == "balanced"
     return Course(
         job=stage.job,
-        learning=read(splits["train"], stage.folder, stage.preprocessing, _LEARNED_WINDOWS),
-        held=read(splits["validation"], stage.folder, stage.preprocessing, MOST_WINDOWS),
+        learning=read(splits["train"], stage.folder, how, _LEARNED_WINDOWS),
+        held=read(splits["validation"], stage.folder, how, MOST_WINDOWS),
         soft=torch.from_numpy(soft) if soft is not None else None,
         weights=class_weights(targets, len(stage.dataset.classes)) if balanced else None,
         pretrained=stage.backbone is not None,

@@ -67,12 +67,15 @@ class TextFront:
     ids around each window. `inputs`: what the graph takes, by kind: `ids`, `lengths`, `mask`, `pieces`. `pad`: the id
     that fills up.
     `piece_orders`: pieces are so many neighboring characters of the normalized text, and pairs of tokens.
+    `piece_tokenizer`: the file whose normalizer and tokens pieces have, where that is another one.
     `pieces`: a file with the hashes of those that count, ascending; without it, all do, by their hashes.
     """
 
     def __init__(self, folder: Path, preprocessing: Mapping[str, Any]) -> None:
         self._tokenizer = _load(folder / str(preprocessing["tokenizer"]))
-        self._normalized = Normalizer(self._tokenizer)
+        other = preprocessing.get("piece_tokenizer")
+        self._words = _load(folder / str(other)) if other else None
+        self._normalized = Normalizer(self._words or self._tokenizer)
         self._inputs: Mapping[str, str] = preprocessing["inputs"]
         self._prefix = np.array(preprocessing.get("prefix", ()), np.int64)
         self._suffix = np.array(preprocessing.get("suffix", ()), np.int64)
@@ -94,9 +97,7 @@ class TextFront:
         return [[self._window(part, next(pieces), _NOWHERE) for part in each] for each in parts]
 
     def _parts(self, text: str) -> list[_Part]:
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        ids = np.array(encoding.ids, np.int64)
-        spans = np.fromiter(itertools.chain.from_iterable(encoding.offsets), np.int64, 2 * len(ids)).reshape(-1, 2)
+        ids, spans = _tokens(self._tokenizer, text)
         room = self._max - len(self._prefix) - len(self._suffix)
         stride = room - self._overlap
         count = 1 + max(0, -(-(len(ids) - room) // stride))
@@ -125,21 +126,29 @@ class TextFront:
         if not self._orders or part.end == 0:
             return np.zeros(1, np.int64), _NOWHERE
         points, origins = self._normalized(part.text[part.begin : part.end])
-        found, there = np.concatenate([hashed_pieces(points, self._orders), hashed_pairs(part.ids)]), None
+        ids, covered = self._paired(part)
+        found, there = np.concatenate([hashed_pieces(points, self._orders), hashed_pairs(ids)]), None
         if self._known is not None:
             found, there = self._known.find(found)
         if not len(found):
             return np.zeros(1, np.int64), _NOWHERE
         found, one = np.unique(found, return_index=True)
-        spans = np.concatenate([piece_spans(origins + part.begin, self._orders), pair_spans(part.spans)])
+        spans = np.concatenate([piece_spans(origins + part.begin, self._orders), pair_spans(covered)])
         return found, spans[one if there is None else there[one]]
+
+    def _paired(self, part: _Part) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The tokens whose pairs are pieces, and what they cover."""
+        if self._words is None:
+            return part.ids, part.spans
+        ids, spans = _tokens(self._words, part.text[part.begin : part.end])
+        return ids, spans + part.begin
 
     def _pieces_of(self, parts: Sequence[_Part]) -> list[NDArray[np.int64]]:
         """The distinct pieces of each window, all windows at once: runs that reach into the next one are left out."""
         if not self._orders or not parts:
             return [np.zeros(1, np.int64) for _ in parts]
         points = [self._normalized.points(part.text[part.begin : part.end]) for part in parts]
-        tokens = [part.ids if part.end else part.ids[:0] for part in parts]
+        tokens = [self._paired(part)[0] if part.end else part.ids[:0] for part in parts]
         if len(parts) == 1:
             found = np.concatenate([hashed_pieces(points[0], self._orders), hashed_pairs(tokens[0])])
             return [_or_nothing(_distinct(found if self._known is None else self._known.find(found)[0]))]
@@ -165,6 +174,14 @@ class TextFront:
             elif kind == "lengths":
                 found[name] = lengths.astype(np.int32)
         return found
+
+
+def _tokens(tokenizer: Tokenizer, text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Tokens (T), and the characters that each stands for (T 2)."""
+    encoding = tokenizer.encode(text, add_special_tokens=False)
+    ids = np.array(encoding.ids, np.int64)
+    spans = np.fromiter(itertools.chain.from_iterable(encoding.offsets), np.int64, 2 * len(ids))
+    return ids, spans.reshape(-1, 2)
 
 
 def _distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:

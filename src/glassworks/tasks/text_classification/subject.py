@@ -135,11 +135,14 @@ def _embedded(front: TextFront, embed: Session, window: Window) -> Floats:
 
 
 def _cover(window: Window) -> NDArray[np.int64]:
-    """(piece, token) pairs: the tokens that each piece touches; the first token where there is none."""
+    """(piece, token) pairs: the tokens that each piece touches; where there is none, the last one before it."""
     begins, ends = window.spans[:, 0], window.spans[:, 1]
+    real = np.flatnonzero(ends > begins)
     pairs = []
     for piece, (begin, end) in enumerate(window.piece_spans.tolist()):
         touched = np.flatnonzero((begins < end) & (ends > begin))
+        if not len(touched):
+            touched = np.append(real[:1], real[ends[real] <= begin])[-1:]
         pairs += [(piece, int(token)) for token in touched] or [(piece, 0)]
     return np.array(pairs, np.int64)
 

@@ -87,7 +87,8 @@ def served_and_own(release: Release, text: str) -> tuple[NDArray[np.float32], ND
     (window,) = session.front.windows(text)  # type: ignore[attr-defined]
     with torch.no_grad():
         ids = torch.from_numpy(window.ids)[None]
-        own = network(ids, torch.ones_like(ids)).softmax(1).numpy()
+        pieces = torch.from_numpy(window.pieces)[None] if network.has_pieces else None
+        own = network(ids, torch.ones_like(ids), pieces).softmax(1).numpy()
     scores = session.scores([text]) * session.temperature  # type: ignore[attr-defined]
     opened.close()
     return np.exp(scores) / np.exp(scores).sum(), own

@@ -58,7 +58,7 @@ class Tuned:
 
 
 def job_of(folder: Path, **model: Any) -> Job:
-    """Planted texts for the encoder in `folder`."""
+    """Planted texts for the encoder in `folder`, without pieces beside it."""
     data = folder.parent / "planted.csv"
     if not data.exists():
         write_planted(data, examples=240, seed=3)
@@ -66,7 +66,7 @@ def job_of(folder: Path, **model: Any) -> Job:
         name="tuned",
         family="transformer_text",
         data=DataConfig(source=f"csv:{data}"),
-        model={"backbone": f"folder:{folder}", "max_tokens": 32, **model},
+        model={"backbone": f"folder:{folder}", "max_tokens": 32, "pieces": 0, **model},
         training=TrainingConfig(epochs=2, batch_size=16, learning_rate=2e-3, precision="fp32", threads=1),
     )
 
