@@ -41,8 +41,9 @@ def choose_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:
 def choose_precision(step: Callable[[bool], None], memory: Path, repeats: int = 5) -> Literal["fp32", "bf16"]:
     """bfloat16 only where a probe shows it faster. `step(bf16)` runs one forward and backward pass.
 
-    There is no probe where the processor has no such numbers: one step could take as long as the training. The answer is kept in the file `memory`, so that the same job on the same machine always
-    trains in the same precision, however noisy the machine was at the second run.
+    There is none where the processor has no such numbers: one step could take as long as the training. The answer is
+    kept in the file `memory`, so that the same job on the same machine always trains in the same precision, however
+    noisy the machine was at the second run.
     """
     try:
         return "bf16" if json.loads(memory.read_text())["precision"] == "bf16" else "fp32"
