@@ -31,12 +31,12 @@ from glassworks.runtimes import open_session
 from glassworks.training.progress import Silent
 
 SOURCE, UNLABELED = "sample:zh-reviews", "sample:zh-news"
-ADDED: Mapping[str, tuple[Mapping[str, str], int | None]] = {
-    "": ({}, None),
-    "vectors": ({"vectors": "package:synonyms/data/words.vector"}, None),
-    "m3e": ({"backbone": "package:embedding/m3e-small"}, 2),
+ADDED: Mapping[str, tuple[Mapping[str, str], Mapping[str, float]]] = {
+    "": ({}, {}),
+    "vectors": ({"vectors": "package:synonyms/data/words.vector"}, {}),
+    "m3e": ({"backbone": "package:embedding/m3e-small"}, {"epochs": 1, "learning_rate": 1e-4}),
 }
-"""What a family is given beside its defaults, and its epochs where they are not the recipe's."""
+"""What a family is given beside its defaults: of the model, and of its training."""
 FAMILIES = ("recurrent_text",)
 Row = dict[str, float]
 KEPT = Path(__file__).parent / "results" / "reviews.json"
@@ -45,13 +45,13 @@ KEPT = Path(__file__).parent / "results" / "reviews.json"
 def job(family: str, seed: int) -> Job:
     """The family's defaults, but for the windows (few reviews are longer) and for what is `ADDED`."""
     name, _, more = family.partition("+")
-    model, epochs = ADDED[more]
+    model, training = ADDED[more]
     return Job(
         name="reviews",
         family=name,
         data=DataConfig(source=SOURCE, unlabeled=UNLABELED, seed=seed),
         model={"max_tokens": 128, **model},
-        training=TrainingConfig(seed=seed, threads=1, epochs=epochs),
+        training=TrainingConfig.model_validate({"seed": seed, "threads": 1, **training}),
     )
 
 

@@ -46,12 +46,12 @@ ROWS, TOKENS, ROUNDS, CALIBRATION = 8, 23, 25, 100
 
 
 def job(seed: int, mode: str = "full", **model: object) -> Job:
-    """The seed is that of the split and of the training."""
+    """The encoder alone; the seed is that of the split and of the training."""
     return Job(
         name="films",
         family="transformer_text",
         data=DataConfig(source=SOURCE, per_class=PER_CLASS, seed=seed),
-        model={"backbone": BACKBONE, "mode": mode, **model},
+        model={"backbone": BACKBONE, "mode": mode, "pieces": 0, **model},
         training=TrainingConfig(seed=seed, threads=1),
     )
 

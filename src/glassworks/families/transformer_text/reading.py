@@ -63,6 +63,19 @@ class Read:
         """Their pieces."""
         return Bags(hashes=self.pieces, weights=self.weights, starts=self.starts)
 
+    def some(self, rows: NDArray[np.int64]) -> Read:
+        """These texts alone."""
+        owned = [np.arange(self.starts[row], self.starts[row + 1]) for row in rows]
+        places = np.concatenate(owned)
+        return Read(
+            ids=[self.ids[place] for place in places],
+            pieces=[self.pieces[place] for place in places],
+            weights=self.weights[places],
+            starts=np.cumsum([0, *map(len, owned)]),
+            targets=self.targets[rows],
+            pad=self.pad,
+        )
+
     def batch(self, rows: Sequence[int]) -> Batch:
         """The windows of these texts, filled up to the longest."""
         places = [place for row in rows for place in range(self.starts[row], self.starts[row + 1])]

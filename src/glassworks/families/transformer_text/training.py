@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 _LEARNED_WINDOWS = 4
 _WORDS = 12_000
 """Most different words whose pairs are pieces."""
+_HEAD_TEXTS, _HEAD_TEXTS_A_LABEL = 4000, 100
+"""Enough for a head that goes on learning."""
 _NARROWED_BY = 1000
 """Texts by which the hidden units are judged."""
 _LAYERS = 2
@@ -69,6 +71,14 @@ class _Stage(TextStage):
 
     config: TransformerTextConfig
     backbone: Backbone | None
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Before tuning: scores of held texts (N K), none from nothing; seconds to keep for what follows the tuning."""
+
+    scores: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    reserve_s: float = 0.0
 
 
 def train(
@@ -151,17 +161,16 @@ def _fit(network: TransformerText, stage: _Stage) -> tuple[TransformerText, dict
     network.to(choose_device(stage.job.training.device))
     history: list[Mapping[str, float]] = []
     resumed = False
-    reserve_s = 0.0
+    start = _Start()
     if stage.backbone:
-        reserve_s = _start_head(network, course, stage, history)
+        start = _start_head(network, course, stage, history)
     else:
         _first_meaning(network, course.learning, stage)
+    scores = start.scores
     if stage.config.mode != "frozen":
-        start = _state(network) if stage.backbone else {}
-        network, more, resumed = _tune(network, course, stage, reserve_s, start)
+        network, scores, more, resumed = _tune(network, course, stage, start)
         history += more
     network.to("cpu").eval()
-    scores = scores_of(network, course.held)
     if pieces:
         scores, stage = _mixed(network, pieces, scores, course.held, stage)
     kept = stage.outcome(scores, course.held.targets, stage.config.coverage, history, resumed=resumed)
@@ -194,45 +203,49 @@ def _mixed(network: TransformerText, pieces: Pieces, deep: Floats, held: Read, s
 
 
 def _tune(
-    network: TransformerText, course: Course, stage: _Stage, reserve_s: float, kept: Mapping[str, Tensor]
-) -> tuple[TransformerText, list[Mapping[str, float]], bool]:
-    """Through the common loop; what it began with (`kept`) stays where training did not make it better."""
-    device = network.head.weight.device
-    start = calibrated_loss(scores_of(network, course.held), course.held.targets) if kept else np.inf
+    network: TransformerText, course: Course, stage: _Stage, start: _Start
+) -> tuple[TransformerText, Floats, list[Mapping[str, float]], bool]:
+    """Through the common loop, and the scores of held texts; the start stays where training did not make it better."""
+    device, kept = network.head.weight.device, _state(network) if len(start.scores) else {}
     if stage.config.mode == "lora":
         with_lora(network, stage.config.rank, stage.config.dropout)
         network.to(device)
     course = chosen_precision(network, course, stage.folder)
-    result = fit(learner(network, course), plan(course, stage.started, reserve_s), stage.folder, stage.progress)
-    network = merged(network)
-    if kept and calibrated_loss(scores_of(network, course.held), course.held.targets) > start:
-        network.load_state_dict(dict(kept))
-    return network, list(result.history), result.resumed
+    result = fit(learner(network, course), plan(course, stage.started, start.reserve_s), stage.folder, stage.progress)
+    network, targets = merged(network), course.held.targets
+    scores = scores_of(network, course.held)
+    if kept and calibrated_loss(scores, targets) > calibrated_loss(start.scores, targets):
+        network.load_state_dict(kept)
+        scores = start.scores
+    return network, scores, list(result.history), result.resumed
 
 
-def _start_head(network: TransformerText, course: Course, stage: _Stage, history: list[Mapping[str, float]]) -> float:
-    """Fit the head to the encoder as it is; the seconds that one pass over the validation texts takes."""
+def _start_head(network: TransformerText, course: Course, stage: _Stage, history: list[Mapping[str, float]]) -> _Start:
+    """Fit the head to the encoder as it is; to some of the texts where the whole of it learns from all of them next."""
     stage.progress.start("head")
-    features = scores_of(network, course.learning, pooled=True)
+    labels, texts = network.head.out_features, len(course.learning)
+    most = texts if stage.config.mode == "frozen" else max(_HEAD_TEXTS, _HEAD_TEXTS_A_LABEL * labels)
+    rows = np.sort(np.random.default_rng(stage.job.training.seed).permutation(texts)[:most])
+    learning = course.learning.some(rows)
+    features = torch.from_numpy(scores_of(network, learning, pooled=True))
     begin = time.monotonic()
-    held = scores_of(network, course.held, pooled=True)
+    held = torch.from_numpy(scores_of(network, course.held, pooled=True))
     seconds = time.monotonic() - begin
-    targets, soft = torch.from_numpy(course.learning.targets), course.soft
+    targets = torch.from_numpy(learning.targets)
+    soft = course.soft[rows] if course.soft is not None else None
 
     def loss(scores: Tensor) -> Tensor:
         return classification_loss(scores, targets, soft, course.weights, 0.0)
 
-    x, other = torch.from_numpy(features), torch.from_numpy(held)
-    labels = network.head.out_features
-    weight, bias = fit_head(x, loss, labels, other, torch.from_numpy(course.held.targets))
+    weight, bias = fit_head(features, loss, labels, held, torch.from_numpy(course.held.targets))
     with torch.no_grad():
         network.head.weight.copy_(weight)
         network.head.bias.copy_(bias)
-        first, last = loss(torch.zeros(len(x), labels)), loss(x @ weight.T + bias)
+        first, last = loss(torch.zeros(len(features), labels)), loss(features @ weight.T + bias)
     if stage.config.mode == "frozen":
         history += [{"epoch": 0.0, "step": 0.0, "loss": float(first)}, {"epoch": 1.0, "step": 1.0, "loss": float(last)}]
     stage.progress.finish(f"loss {float(last):.4f}")
-    return 3 * seconds
+    return _Start((held @ weight.T + bias).numpy(), 3 * seconds)
 
 
 def _first_meaning(network: TransformerText, learning: Read, stage: _Stage) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from glassworks.data.text.planted import TRIGGERS, write_planted
 from glassworks.flow import Release
@@ -42,15 +42,18 @@ def write_encoder(folder: Path, *, positions: int = 64, seed: int = 0, weights: 
 
 
 def _tokenizer(folder: Path) -> Tokenizer:
+    """Characters, and whole words where spaces part them: learned tokens would be others at every call."""
     write_planted(folder / "words.csv", examples=200, seed=1)
-    made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    lines = (folder / "words.csv").read_text(encoding="utf-8").splitlines()
+    words = {word for line in lines for word in line.replace(",", " ").split() if word.isascii()}
+    words.update(trigger for pair in TRIGGERS.values() for trigger in pair if trigger.isascii())
+    signs = sorted({sign for line in lines for sign in line if not sign.isspace()})
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *signs, *(f"##{sign}" for sign in signs if sign.isascii())]
+    tokens += sorted(words - set(tokens))
+    made = Tokenizer(models.WordPiece({token: place for place, token in enumerate(tokens)}, unk_token="[UNK]"))
     made.normalizer = normalizers.BertNormalizer(lowercase=True)
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=300, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"], show_progress=False
-    )
-    lines = (folder / "words.csv").read_text(encoding="utf-8").splitlines()
-    made.train_from_iterator([*lines, *(word for pair in TRIGGERS.values() for word in pair)], trainer)
+    made.add_special_tokens(tokens[:4])
     made.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )

@@ -73,10 +73,11 @@ def job_of(folder: Path, **model: Any) -> Job:
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
-    """In mode `full`."""
+    """In mode `full`, until it knows more than chance."""
     home = tmp_path_factory.mktemp("tuned")
     folder = write_encoder(home / "encoder")
     job = job_of(folder)
+    job = job.model_copy(update={"training": job.training.model_copy(update={"epochs": 8})})
     return Tuned(folder, job, train(job, Registry.open({"GLASSWORKS_HOME": str(home / "home")}), Silent()))
 
 

@@ -69,7 +69,7 @@ def test_both_engines_give_the_mixture_for_ragged_batches(mixed: Tuned) -> None:
         chosen = artifact.artifact.model_copy(update={"runtime": name})
         session = found(Runtime)[name].open(Opened(artifact=chosen, folder=artifact.folder))
         scores = session.run(mixed.front.tensors(windows))["scores"]
-        assert np.abs(scores - wanted(mixed, windows)).max() <= 1e-4
+        assert np.abs(np.asarray(scores, np.float32) - wanted(mixed, windows)).max() <= 1e-4
 
 
 def test_windows_of_a_long_text_are_averaged_by_their_tokens(mixed: Tuned) -> None:
@@ -175,4 +175,38 @@ def test_training_reads_pieces_as_the_server_does(mixed: Tuned) -> None:
     with torch.no_grad():
         linear = torch.cat([network.linear(torch.from_numpy(each)[None]) for each in texts.pieces]).numpy()
     both = SHARE * scores_of(network, texts) + (1 - SHARE) * texts.bags.gathered(linear)
-    assert np.abs(both - session.scores(x.tolist()) * session.temperature).max() <= 1e-4
+    served = np.asarray(session.scores(x.tolist()), np.float32) * session.temperature
+    assert np.abs(both - served).max() <= 1e-4
+
+
+def test_some_texts_are_what_reading_them_alone_gives(mixed: Tuned) -> None:
+    x = np.array([LONG, "short", "", LONG[:90], "the book"], object)
+    bundle, preprocessing = mixed.release.bundle.folder, mixed.release.model.preprocessing
+    rows = np.array([0, 3, 4])
+    some = read(Split(x=x, y=np.arange(5)), bundle, preprocessing, 3).some(rows)
+    alone = read(Split(x=x[rows], y=rows), bundle, preprocessing, 3)
+    for name in ("ids", "pieces"):
+        pairs = zip(getattr(some, name), getattr(alone, name), strict=True)
+        assert all(np.array_equal(one, other) for one, other in pairs)
+    for name in ("weights", "starts", "targets"):
+        assert np.array_equal(getattr(some, name), getattr(alone, name))
+    assert len(some.ids) > len(some)
+
+
+@pytest.mark.parametrize(("mode", "texts"), [("full", 60), ("frozen", 168)])
+def test_a_head_that_goes_on_learning_begins_with_some_of_the_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, texts: int
+) -> None:
+    where = "glassworks.families.transformer_text.training"
+    monkeypatch.setattr(f"{where}._HEAD_TEXTS", 60)
+    monkeypatch.setattr(f"{where}._HEAD_TEXTS_A_LABEL", 10)
+    asked: list[int] = []
+
+    def noted(network: Any, given: Any, **options: Any) -> Any:
+        asked.append(len(given) if options.get("pooled") else 0)
+        return scores_of(network, given, **options)
+
+    monkeypatch.setattr(f"{where}.scores_of", noted)
+    model = trained(job_of(write_encoder(tmp_path / "encoder"), mode=mode), tmp_path / "run")
+    assert asked[0] == texts
+    assert model.network[0].head.weight.abs().max() > 0
