@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +128,10 @@ def _fit(network: RecurrentText, stage: _Stage) -> dict[str, Any]:
     )
     network.to("cpu").eval()
     deep, linear = scores_of(network, held), linear_scores(pieces, held.bags)
-    network.share.fill_(best_share(deep, linear, held.targets))
+    share = best_share(deep, linear, held.targets)
+    network.share.fill_(share)
     together = network.together(torch.from_numpy(deep), torch.from_numpy(linear)).numpy()
+    stage = replace(stage, preprocessing={**stage.preprocessing, "share": share})
     return stage.outcome(together, held.targets, stage.config.coverage, result.history, resumed=result.resumed)
 
 

@@ -196,7 +196,7 @@ def _mixed(network: TransformerText, pieces: Pieces, deep: Floats, held: Read, s
     network.take(pieces)
     network.share.fill_(share)
     save_pieces(stage.folder / PIECES, pieces.known)
-    read_so = {**stage.preprocessing, **_PIECES, "pieces": PIECES}
+    read_so = {**stage.preprocessing, **_PIECES, "pieces": PIECES, "share": share}
     read_so["inputs"] = {**read_so["inputs"], "pieces": "pieces"}
     both = network.together(torch.from_numpy(deep), torch.from_numpy(linear)).numpy()
     return both, replace(stage, preprocessing=read_so)

@@ -50,13 +50,37 @@ class Window:
     weight: int
 
 
-class _Part:
-    """A part of a text: its tokens (T), what they cover (T 2), and from where to where that is."""
+class _Tokens:
+    """Tokens of a text (T). What each covers (T 2) is asked for only where it is told: that takes as long as half of
+    the tokenizing."""
 
-    def __init__(self, text: str, ids: NDArray[np.int64], spans: NDArray[np.int64]) -> None:
-        self.text, self.ids, self.spans = text, ids, spans
-        self.begin = int(spans[:, 0].min()) if len(spans) else 0
-        self.end = int(spans[:, 1].max()) if len(spans) else 0
+    def __init__(self, tokenizer: Tokenizer, text: str) -> None:
+        self._encoding = tokenizer.encode(text, add_special_tokens=False)
+        self.ids = np.array(self._encoding.ids, np.int64)
+
+    @functools.cached_property
+    def spans(self) -> NDArray[np.int64]:
+        flat = itertools.chain.from_iterable(self._encoding.offsets)
+        return np.fromiter(flat, np.int64, 2 * len(self.ids)).reshape(-1, 2)
+
+    def span(self, place: int) -> tuple[int, int]:
+        """What one token covers."""
+        return self._encoding.token_to_chars(place) or (0, 0)
+
+
+class _Part:
+    """A part of a text: so many tokens from `start` on, and from where to where in the text they reach."""
+
+    def __init__(self, text: str, tokens: _Tokens, start: int, length: int) -> None:
+        self.text, self._tokens, self._place = text, tokens, slice(start, start + length)
+        self.ids = tokens.ids[self._place]
+        some = len(self.ids) > 0
+        self.begin = tokens.span(start)[0] if some else 0
+        self.end = tokens.span(start + len(self.ids) - 1)[1] if some else 0
+
+    @property
+    def spans(self) -> NDArray[np.int64]:
+        return self._tokens.spans[self._place]
 
 
 class TextFront:
@@ -88,31 +112,33 @@ class TextFront:
 
     def windows(self, text: str) -> list[Window]:
         """At least one window. Raises InputError for a text that is too long."""
-        return [self._window(part, *self._pieces(part)) for part in self._parts(text)]
+        return [self._window(part, part.spans, *self._pieces(part)) for part in self._parts(text)]
 
     def read(self, texts: Sequence[str]) -> list[list[Window]]:
-        """The same windows of many texts, quicker; they do not say what pieces cover. Raises InputError."""
+        """The same windows of many texts, quicker; they do not say what tokens and pieces cover. Raises InputError."""
         parts = [self._parts(text) for text in texts]
         pieces = iter(self._pieces_of([part for each in parts for part in each]))
-        return [[self._window(part, next(pieces), _NOWHERE) for part in each] for each in parts]
+        return [[self._window(part, _NOWHERE, next(pieces), _NOWHERE) for part in each] for each in parts]
 
     def _parts(self, text: str) -> list[_Part]:
-        ids, spans = _tokens(self._tokenizer, text)
+        tokens = _Tokens(self._tokenizer, text)
         room = self._max - len(self._prefix) - len(self._suffix)
         stride = room - self._overlap
-        count = 1 + max(0, -(-(len(ids) - room) // stride))
+        count = 1 + max(0, -(-(len(tokens.ids) - room) // stride))
         if count > self._max_windows:
             most = room + (self._max_windows - 1) * stride
-            raise InputError(f"the text has {len(ids):,} tokens, at most {most:,} are read", "send it in parts")
+            raise InputError(f"the text has {len(tokens.ids):,} tokens, at most {most:,} are read", "send it in parts")
         starts = [*range(0, count * stride, stride)]
         if count > self._read:
             behind = self._read // 2
-            last = len(ids) - room
+            last = len(tokens.ids) - room
             starts = [*starts[: self._read - behind], *range(last - (behind - 1) * stride, last + 1, stride)]
-        return [_Part(text, ids[start : start + room], spans[start : start + room]) for start in starts]
+        return [_Part(text, tokens, start, room) for start in starts]
 
-    def _window(self, part: _Part, pieces: NDArray[np.int64], covered: NDArray[np.int64]) -> Window:
-        ids, spans = part.ids, part.spans
+    def _window(
+        self, part: _Part, spans: NDArray[np.int64], pieces: NDArray[np.int64], covered: NDArray[np.int64]
+    ) -> Window:
+        ids = part.ids
         before, behind = len(self._prefix), len(self._suffix)
         if not len(ids) and not before:
             ids, spans = np.array([self.pad], np.int64), _NOWHERE  # an empty text still has an answer
@@ -126,29 +152,28 @@ class TextFront:
         if not self._orders or part.end == 0:
             return np.zeros(1, np.int64), _NOWHERE
         points, origins = self._normalized(part.text[part.begin : part.end])
-        ids, covered = self._paired(part)
-        found, there = np.concatenate([hashed_pieces(points, self._orders), hashed_pairs(ids)]), None
+        paired, offset = self._paired(part)
+        found, there = np.concatenate([hashed_pieces(points, self._orders), hashed_pairs(paired.ids)]), None
         if self._known is not None:
             found, there = self._known.find(found)
         if not len(found):
             return np.zeros(1, np.int64), _NOWHERE
         found, one = np.unique(found, return_index=True)
-        spans = np.concatenate([piece_spans(origins + part.begin, self._orders), pair_spans(covered)])
+        spans = np.concatenate([piece_spans(origins + part.begin, self._orders), pair_spans(paired.spans + offset)])
         return found, spans[one if there is None else there[one]]
 
-    def _paired(self, part: _Part) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The tokens whose pairs are pieces, and what they cover."""
+    def _paired(self, part: _Part) -> tuple[_Part | _Tokens, int]:
+        """The tokens whose pairs are pieces, and where in the text what they cover is counted from."""
         if self._words is None:
-            return part.ids, part.spans
-        ids, spans = _tokens(self._words, part.text[part.begin : part.end])
-        return ids, spans + part.begin
+            return part, 0
+        return _Tokens(self._words, part.text[part.begin : part.end]), part.begin
 
     def _pieces_of(self, parts: Sequence[_Part]) -> list[NDArray[np.int64]]:
         """The distinct pieces of each window, all windows at once: runs that reach into the next one are left out."""
         if not self._orders or not parts:
             return [np.zeros(1, np.int64) for _ in parts]
         points = [self._normalized.points(part.text[part.begin : part.end]) for part in parts]
-        tokens = [self._paired(part)[0] if part.end else part.ids[:0] for part in parts]
+        tokens = [self._paired(part)[0].ids if part.end else part.ids[:0] for part in parts]
         if len(parts) == 1:
             found = np.concatenate([hashed_pieces(points[0], self._orders), hashed_pairs(tokens[0])])
             return [_or_nothing(_distinct(found if self._known is None else self._known.find(found)[0]))]
@@ -174,14 +199,6 @@ class TextFront:
             elif kind == "lengths":
                 found[name] = lengths.astype(np.int32)
         return found
-
-
-def _tokens(tokenizer: Tokenizer, text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Tokens (T), and the characters that each stands for (T 2)."""
-    encoding = tokenizer.encode(text, add_special_tokens=False)
-    ids = np.array(encoding.ids, np.int64)
-    spans = np.fromiter(itertools.chain.from_iterable(encoding.offsets), np.int64, 2 * len(ids))
-    return ids, spans.reshape(-1, 2)
 
 
 def _distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
