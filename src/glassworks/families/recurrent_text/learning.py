@@ -37,7 +37,7 @@ def learner(network: RecurrentText, learning: Read, held: Read, job: Job) -> Lea
     ]
     return Learner(
         network=network,
-        optimizers=(torch.optim.AdamW(groups),),
+        optimizers=(torch.optim.AdamW(groups, fused=True),),
         examples=len(learning),
         loss=_loss(network, learning, job),
         evaluate=lambda: _evaluate(network, held),

@@ -102,7 +102,7 @@ def learner(network: TransformerText, course: Course) -> Learner:
 
     return Learner(
         network=network,
-        optimizers=(torch.optim.AdamW(_groups(network, course)),),
+        optimizers=(torch.optim.AdamW(_groups(network, course), fused=True),),
         examples=len(course.learning),
         loss=loss,
         evaluate=evaluate,
