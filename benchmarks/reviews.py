@@ -71,10 +71,11 @@ def of_family(family_name: str, seed: int, dataset: Dataset) -> dict[str, float]
         (folder / "build").mkdir()
         artifact = first_runtime(family.export(model, folder / "build"), 1)
         session = open_session(task, Opened(artifact=artifact, folder=folder / "build"), model.preprocessing)
+        test = dataset.splits["test"]
         found = {
-            f"{family_name} {name}": right(predict_all(session, task.encode(split.x, model.preprocessing)), split)
-            for name, split in dataset.splits.items()
-            if name != "train"
+            f"{family_name} validation": model.metrics["accuracy"].value,
+            f"{family_name} test": right(predict_all(session, task.encode(test.x, model.preprocessing)), test),
+            f"{family_name} share": float(model.preprocessing.get("share", 1.0)),
         }
     errors = {f"{family_name} {name}": model.preprocessing[name] for name in _ERRORS}
     return {**found, **errors, f"{family_name} seconds": model.seconds}
