@@ -80,9 +80,11 @@ class WithPieces(nn.Module):
         self.says, self.bias = torch.from_numpy(pieces.says), torch.from_numpy(pieces.bias)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Load a state with however many pieces it has."""
-        self.says = tensors["says"]
-        self.load_state_dict(dict(tensors))
+        """Load a state with however many pieces it has, none where it is older than they."""
+        nothing = {"says": self.says, "bias": self.bias, "share": self.share}
+        whole = {**nothing, **tensors}
+        self.says = whole["says"]
+        self.load_state_dict(whole)
 
     @property
     def has_pieces(self) -> bool:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from glassworks.training.pieces import Bags, best_share, clearly_better_share, fit_pieces, linear_scores
+from glassworks.training.pieces import (
+    Bags,
+    WithPieces,
+    best_share,
+    clearly_better_share,
+    fit_pieces,
+    linear_scores,
+)
 
 WORDS = 60
 
@@ -108,3 +116,28 @@ def test_few_texts_do_not_convince() -> None:
         deep, linear = scores_of(3.0, targets, seed + 100), scores_of(0.2, targets, seed + 200)
         chosen.append(clearly_better_share(deep, linear, targets))
     assert np.mean(np.array(chosen) == 1.0) >= 0.8
+
+
+class Network(WithPieces):
+    """With one weight of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.own = torch.nn.Parameter(torch.zeros(3))
+
+
+def test_a_state_comes_back_with_its_pieces_and_an_older_one_without() -> None:
+    learning, targets = texts(100, 8)
+    network = Network()
+    network.take(fit_pieces(bags(learning), targets, bags(learning), targets, 2, 100))
+    network.share.fill_(0.25)
+    again = Network()
+    again.restore(network.state_dict())
+    assert torch.equal(again.says, network.says)
+    assert (again.has_pieces, float(again.share)) == (True, 0.25)
+    older = Network()
+    older.restore({"own": torch.ones(3)})
+    assert older.own.tolist() == [1, 1, 1]
+    assert (older.has_pieces, float(older.share)) == (False, 1.0)
+    with pytest.raises(RuntimeError, match="own"):
+        Network().restore({"share": torch.tensor(1.0)})
