@@ -19,6 +19,7 @@ from glassworks.tasks.text_classification.session import signature
 from glassworks.training.checkpoint import save_checkpoint, weights_sha256
 from glassworks.training.loop import STATE
 from glassworks.training.machine import usable_cpus
+from glassworks.training.pieces import Bags, Pieces, fit_pieces
 from glassworks.training.text import calibrated
 
 if TYPE_CHECKING:
@@ -40,6 +41,15 @@ class TextStage:
     started: float
     tokenizer: Tokenizer
     preprocessing: Mapping[str, Any]
+
+    def pieces(
+        self, learning: Bags, targets: NDArray[np.int64], held: Bags, held_targets: NDArray[np.int64], most: int
+    ) -> Pieces:
+        """The linear classifier of at most so many pieces, fitted."""
+        self.progress.start("pieces")
+        found = fit_pieces(learning, targets, held, held_targets, len(self.dataset.classes), most)
+        self.progress.finish(f"{len(found.known):,} pieces of texts")
+        return found
 
     def outcome(
         self,

@@ -20,7 +20,7 @@ from glassworks.tasks.text_classification.pieces import save_pieces
 from glassworks.training.checkpoint import load_checkpoint
 from glassworks.training.loop import fit
 from glassworks.training.machine import choose_device
-from glassworks.training.pieces import ORDERS, PIECES, Pieces, best_share, fit_pieces, linear_scores
+from glassworks.training.pieces import ORDERS, PIECES, best_share, linear_scores
 from glassworks.training.runs import forget_run
 from glassworks.training.text import tokenizer_of, unlabeled_texts
 from glassworks.training.text_stage import FINAL, TextStage, answers, begin
@@ -117,7 +117,9 @@ def _fit(network: RecurrentText, stage: _Stage) -> dict[str, Any]:
     learning, held = (
         read(stage.dataset.splits[name], stage.tokenizer, stage.preprocessing) for name in ("train", "validation")
     )
-    pieces = _fit_pieces(network, learning, held, stage)
+    pieces = stage.pieces(learning.bags, learning.targets, held.bags, held.targets, stage.config.pieces)
+    save_pieces(stage.folder / PIECES, pieces.known)
+    network.take(pieces)
     _first_meaning(network, learning, stage)
     network.to(choose_device(stage.job.training.device))
     result = fit(
@@ -133,17 +135,6 @@ def _fit(network: RecurrentText, stage: _Stage) -> dict[str, Any]:
     together = network.together(torch.from_numpy(deep), torch.from_numpy(linear)).numpy()
     stage = replace(stage, preprocessing={**stage.preprocessing, "share": share})
     return stage.outcome(together, held.targets, stage.config.coverage, result.history, resumed=result.resumed)
-
-
-def _fit_pieces(network: RecurrentText, learning: Read, held: Read, stage: _Stage) -> Pieces:
-    """The linear classifier beside the network."""
-    stage.progress.start("pieces")
-    labels, most = len(stage.dataset.classes), stage.config.pieces
-    pieces = fit_pieces(learning.bags, learning.targets, held.bags, held.targets, labels, most)
-    save_pieces(stage.folder / PIECES, pieces.known)
-    network.take(pieces)
-    stage.progress.finish(f"{len(pieces.known):,} pieces of texts")
-    return pieces
 
 
 def _first_meaning(network: RecurrentText, learning: Read, stage: _Stage) -> None:

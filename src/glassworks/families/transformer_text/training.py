@@ -43,7 +43,6 @@ from glassworks.training.pieces import (
     Floats,
     Pieces,
     clearly_better_share,
-    fit_pieces,
     linear_scores,
 )
 from glassworks.training.text import tokenizer_of, unlabeled_texts
@@ -156,8 +155,9 @@ def _network(stage: _Stage) -> TransformerText:
 
 def _fit(network: TransformerText, stage: _Stage) -> tuple[TransformerText, dict[str, Any]]:
     """Train, calibrate, and return the network with what is kept beside its weights."""
-    course = _course(stage)
-    pieces = _fit_pieces(course, stage) if stage.config.pieces else None
+    course, most = _course(stage), stage.config.pieces
+    learning, held = course.learning, course.held
+    pieces = stage.pieces(learning.bags, learning.targets, held.bags, held.targets, most) if most else None
     network.to(choose_device(stage.job.training.device))
     history: list[Mapping[str, float]] = []
     resumed = False
@@ -172,19 +172,9 @@ def _fit(network: TransformerText, stage: _Stage) -> tuple[TransformerText, dict
         history += more
     network.to("cpu").eval()
     if pieces:
-        scores, stage = _mixed(network, pieces, scores, course.held, stage)
-    kept = stage.outcome(scores, course.held.targets, stage.config.coverage, history, resumed=resumed)
+        scores, stage = _mixed(network, pieces, scores, held, stage)
+    kept = stage.outcome(scores, held.targets, stage.config.coverage, history, resumed=resumed)
     return network, kept
-
-
-def _fit_pieces(course: Course, stage: _Stage) -> Pieces:
-    """The linear classifier that may stand beside the network."""
-    stage.progress.start("pieces")
-    labels = len(stage.dataset.classes)
-    learning, held = course.learning, course.held
-    pieces = fit_pieces(learning.bags, learning.targets, held.bags, held.targets, labels, stage.config.pieces)
-    stage.progress.finish(f"{len(pieces.known):,} pieces of texts")
-    return pieces
 
 
 def _mixed(network: TransformerText, pieces: Pieces, deep: Floats, held: Read, stage: _Stage) -> tuple[Floats, _Stage]:
