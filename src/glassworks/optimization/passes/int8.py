@@ -45,6 +45,9 @@ class StaticInt8(Pass):
                 subset_size=len(calibration),
                 target_device=nncf.TargetDevice.CPU,
                 model_type=nncf.ModelType.TRANSFORMER if _attends(model) else None,
+                # Weights of 7 bits: without VNNI engines add products in 16 bits, which those of 8 overflow; and a
+                # model may be served by an older processor than the one it was made on.
+                advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE),
                 # What is told beside the answer, such as a distance, is above all asked for pictures unlike those that
                 # the ranges come from.
                 ignored_scope=nncf.IgnoredScope(names=beside_the_first_output(model), validate=False),

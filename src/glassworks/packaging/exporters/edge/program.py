@@ -35,6 +35,7 @@ def open_model(role: str = "predict") -> tuple[dict[str, Any], Any]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
+    options.add_session_config_entry("session.x64quantprecision", "1")
     path = str(HERE / model["graphs"][role])
     return model, onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
