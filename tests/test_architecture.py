@@ -18,7 +18,19 @@ RATCHET = Path(__file__).with_name("ratchet.json")
 
 # A part imports only from itself and from the parts before it; "" is glassworks/__init__.py, the public verbs.
 ORDER = (
-    *("errors", "sqlite", "contracts", "catalog", "config", "data", "imaging", "tasks", "training", "families"),
+    *(
+        "errors",
+        "durations",
+        "sqlite",
+        "contracts",
+        "catalog",
+        "config",
+        "data",
+        "imaging",
+        "tasks",
+        "training",
+        "families",
+    ),
     *("runtimes", "optimization", "explanation", "packaging", "registry", "serving", "conformance"),
     *("flow", "", "cli", "__main__", "console"),
 )

@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from glassworks.contracts import Record
+from glassworks.durations import Seconds
 from glassworks.errors import ConfigError
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 Protocol = Literal["auto", "temporal", "leave_last_out", "strong_generalization", "strict_temporal"]
-_NO_PATHS = ("sample", "package", "hf", "hf_hub", "hf-hub")
+_NO_PATHS = ("sample", "package", "hf_hub", "hf-hub")
+_NAME = "^[a-z0-9][a-z0-9._-]{0,62}$"
 _PLACES = {"data": ("source", "unlabeled", "items"), "model": ("backbone", "vectors")}
 _R = TypeVar("_R", bound=BaseModel)
-
-
-def parse_duration(value: object) -> float:
-    """Seconds from a number or a text such as `90s`, `5m`, `1.5h`, `250ms`."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(ms|s|m|h)\s*", str(value), re.ASCII)
-    if not match:
-        raise ValueError("a duration is a number of seconds or a text such as '90s', '5m' or '1.5h'")
-    return float(match[1]) * _UNITS[match[2]]
-
-
-Seconds = Annotated[
-    float,
-    BeforeValidator(parse_duration),
-    Field(gt=0, allow_inf_nan=False, examples=["90s", "5m"]),
-    PlainSerializer(lambda seconds: repr(seconds).removesuffix(".0") + "s", return_type=str, when_used="json"),
-]
 
 
 class DataConfig(Record):
@@ -198,7 +180,7 @@ class ServingConfig(Record):
 class Job(Record):
     """Everything one run needs; the same job gives the same model."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    name: str = Field(pattern=_NAME)
     """The model's name in the registry and in URLs."""
     family: str
     """The kind of model by its name in the catalog."""
@@ -242,17 +224,20 @@ def _config_error(record: type[BaseModel], fault: ErrorDetails, where: str, pref
     if fault["type"] == "extra_forbidden":
         allowed = sorted(_fields(record, path[:-1]))
         near = difflib.get_close_matches(path[-1], allowed, n=1)
-        mend = f"did you mean '{near[0]}'?" if near else f"allowed here: {', '.join(allowed) or 'nothing'}"
+        mend = f"allowed here: {', '.join(allowed) or 'nothing'}"
+        mend = f"did you mean '{key.removesuffix(path[-1])}{near[0]}'?" if near else mend
         return ConfigError(f"{where}: unknown key '{key}'", mend)
     if fault["type"] == "missing":
         return ConfigError(f"{where}: the key '{key}' is missing", f"add it to the job file: {key} = ...")
     given = f"{fault['input']!r}"[:80]
-    return ConfigError(f"{where}: '{key}' is {given}: {_plain(fault['msg'])}", f"set {key} to an allowed value")
+    such = ", such as my-model" if key == "name" else ""
+    return ConfigError(f"{where}: '{key}' is {given}: {_plain(fault['msg'])}", f"set {key} to an allowed value{such}")
 
 
 def _plain(message: str) -> str:
     plain = message.removeprefix("Value error, ").removeprefix("Input should be ").strip()
-    return plain.replace("Input should", "it should")
+    plain = plain.replace("Input should", "it should")
+    return "write small letters, digits, '.', '_' and '-'" if _NAME in plain else plain
 
 
 def _fields(record: type[BaseModel], path: Sequence[str]) -> set[str]:
@@ -297,4 +282,6 @@ def _absolute(source: str, folder: Path) -> str:
     scheme, separator, rest = source.partition(":")
     if not separator or scheme in _NO_PATHS or Path(rest).expanduser().is_absolute():
         return source
+    if scheme == "hf" and not (folder / rest).is_dir():
+        return source  # a name on the hub
     return f"{scheme}:{(folder / rest).resolve()}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import get
-from glassworks.config import Job, OptimizationConfig, validate
+from glassworks.config import ExplanationConfig, Job, OptimizationConfig, validate
 from glassworks.contracts import (
     Dataset,
     Explanation,
@@ -25,9 +25,9 @@ from glassworks.contracts import (
     Progress,
     Task,
 )
-from glassworks.errors import Unsupported
+from glassworks.errors import ConfigError, Unsupported
 from glassworks.optimization.report import OptimizationReport
-from glassworks.optimization.search import CALIBRATION_ROWS, Trial, first_runtime, optimize as search
+from glassworks.optimization.search import Trial, calibrating, first_runtime, optimize as search
 from glassworks.packaging.assemble import Measured, Parts, assemble, files_of
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.exported import export, passes_of, refitted, with_reference
@@ -169,13 +169,15 @@ def optimize(
 
 
 def predict(
-    reference: str, value: bytes | Callable[[bool], bytes], registry: Registry | None = None
+    reference: str, value: bytes | str | Callable[[bool], bytes], registry: Registry | None = None
 ) -> list[dict[str, Any]]:
-    """The answers of a model for one input file (or a function that reads it, told whether it may be the input itself),
-    as people read them."""
+    """The answers of a model for one input file, or for a text, as people read them.
+
+    `value` may be a function that reads the file, told whether what stands for its path may be the input itself.
+    """
     opened = open_model(reference, registry or Registry.open())
-    value = value if isinstance(value, bytes) else value(opened.task.literal)
-    return opened.task.answer(opened.predict(opened.read(value)), opened.manifest.labels)
+    given = value(opened.task.literal) if callable(value) else value
+    return opened.task.answer(opened.predict(opened.read(given)), opened.manifest.labels)
 
 
 def watch(
@@ -197,9 +199,9 @@ def watch(
 
 
 def explain(
-    reference: str, value: bytes, registry: Registry | None = None, **options: Any
+    reference: str, value: bytes | str, registry: Registry | None = None, **options: Any
 ) -> tuple[Explanation, Array]:
-    """The explanation of a model's answer for one input file, and the stored example it explains.
+    """The explanation of a model's answer for one input file or text, and the stored example it explains.
 
     `options` are those of `OpenedBundle.explain`: method, target, baseline, budget, seed.
     """
@@ -223,7 +225,7 @@ def evaluate(
 ) -> tuple[int, dict[str, Measurement]]:
     """Measure a model on its own test split, or on all examples of another source; (examples, metrics)."""
     registry, progress = registry or Registry.open(), progress or Silent()
-    opened = OpenedBundle(registry.resolve(reference).bundle)
+    opened = OpenedBundle(registry.resolve(reference).bundle, limited=False)
     job, family = family_of(Job.model_validate(opened.manifest.job), registry)
     if opened.manifest.refitted and source in (None, opened.manifest.lineage.data):
         raise Unsupported(
@@ -242,6 +244,12 @@ def evaluate(
 
 
 def _prepare(family: Family, job: Job, progress: Progress) -> Dataset:
+    method = job.explanation.method
+    if method not in (*family.explainers, ExplanationConfig().method):
+        raise ConfigError(
+            f"job '{job.name}': 'explanation.method' is '{method}', which {job.family} does not have",
+            f"write one of {', '.join(family.explainers)}" if family.explainers else "leave it out",
+        )
     progress.start("data")
     dataset = family.prepare(job)
     kinds = f" of {len(dataset.classes)} classes" if dataset.classes else ""
@@ -265,7 +273,7 @@ def _trial(task: Task, exported: Opened, dataset: Dataset, preprocessing: Mappin
         task=task,
         opened=exported,
         preprocessing=preprocessing,
-        calibration=task.calibration(dataset.splits["train"].x[:CALIBRATION_ROWS], exported, preprocessing),
+        calibration=task.calibration(calibrating(dataset.splits["train"].x), exported, preprocessing),
         validation=task.encode(validation.x, preprocessing),
         targets=validation.y,
     )

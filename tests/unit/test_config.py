@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, strategies as st
 from pydantic import TypeAdapter
 
-from glassworks.config import Job, Seconds, load_job, parse_duration, validate
+from glassworks.config import Job, load_job, validate
 from glassworks.contracts import Record
+from glassworks.durations import Seconds, parse_duration
 from glassworks.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ def test_three_keys_are_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "problem", "mend"),
     [
-        ("[training]\nepoch = 3", "unknown key 'training.epoch'", "did you mean 'epochs'?"),
+        ("[training]\nepoch = 3", "unknown key 'training.epoch'", "did you mean 'training.epochs'?"),
         ("[trainin]\nepochs = 3", "unknown key 'trainin'", "did you mean 'training'?"),
         ("[serving]\nxyz = 3", "unknown key 'serving.xyz'", "allowed here: access_log, drain_s"),
         ("[training]\nepochs = 'many'", "'training.epochs' is 'many': ", "set training.epochs to an allowed value"),
@@ -141,6 +142,13 @@ def test_relative_data_counts_from_the_job_file(scheme: str, tmp_path: Path, mon
     assert job.data.source == f"{scheme}:{tmp_path.resolve() / 'pictures' / 'all'}"
 
 
+def test_a_local_data_set_is_found_from_the_job_file_and_a_name_on_the_hub_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "local").mkdir()
+    for source, wanted in (("hf:local", f"hf:{tmp_path / 'local'}"), ("hf:owner/name", "hf:owner/name")):
+        job = load_job(written(tmp_path, MINIMAL), [f"data.source={source}"])
+        assert job.data.source == wanted
+
+
 @pytest.mark.parametrize("source", ["sample:mnist-5k", "hf:owner/name", "package:name/file", "folder:/absolute"])
 def test_other_sources_stay_as_they_are(source: str, tmp_path: Path) -> None:
     assert load_job(written(tmp_path, MINIMAL), [f"data.source={source}"]).data.source == source
@@ -211,9 +219,9 @@ class _Network(Record):
 @pytest.mark.parametrize(
     ("table", "problem", "mend"),
     [
-        ({"first": {"widht": 3}}, "job: unknown key 'model.first.widht'", "did you mean 'width'?"),
+        ({"first": {"widht": 3}}, "job: unknown key 'model.first.widht'", "did you mean 'model.first.width'?"),
         ({"layers": [{"widht": 3}]}, "job: unknown key 'model.layers.0.widht'", "allowed here: "),
-        ({"firts": {}}, "job: unknown key 'model.firts'", "did you mean 'first'?"),
+        ({"firts": {}}, "job: unknown key 'model.firts'", "did you mean 'model.first'?"),
     ],
 )
 def test_a_family_table_is_told_from_the_root_of_the_job(table: dict[str, object], problem: str, mend: str) -> None:

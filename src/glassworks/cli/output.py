@@ -67,6 +67,9 @@ def metrics_json(metrics: Mapping[str, Measurement]) -> dict[str, Any]:
     return {name: value.model_dump(mode="json") for name, value in metrics.items()}
 
 
+_SUFFIXES = (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".html", ".pdf")
+
+
 def read_input(path: str, *, literal: bool = False) -> bytes:
     """The bytes of an input file; `-` is stdin; a `literal` may be given itself. Raises InputError."""
     if path == "-":
@@ -74,13 +77,20 @@ def read_input(path: str, *, literal: bool = False) -> bytes:
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:
-        if literal:
+        if literal and not isinstance(error, IsADirectoryError):
+            if _looks_like_a_path(path):
+                stderr().print(f"there is no file {path}: it is taken as the text itself", markup=False)
             return path.encode("utf-8", "replace")
         if isinstance(error, ValueError):
             raise InputError("the path of the input holds a zero byte", "give the path of a readable file") from None
         raise InputError(
             f"cannot read the input {path}: {error.strerror}", "give the path of a readable file, or - for stdin"
         ) from None
+
+
+def _looks_like_a_path(text: str) -> bool:
+    """One word with a folder before it or a usual suffix behind it."""
+    return len(text.split()) == 1 and ("/" in text or Path(text).suffix.lower() in _SUFFIXES)
 
 
 def write_output(path: Path, content: bytes) -> None:

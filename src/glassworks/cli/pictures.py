@@ -100,6 +100,11 @@ def predict_folder(opened: OpenedBundle, folder: Path, wishes: Wishes, progress:
 
 def predict_one(opened: OpenedBundle, value: bytes, output: Path | None) -> dict[str, Any]:
     """The answer for one input; with `output` what is to be seen of it is written there."""
+    if output is not None and not opened.task.pictures:
+        raise InputError(
+            f"a model for {opened.task.name} draws nothing to write to {output}",
+            "leave -o out; --json prints the answer",
+        )
     example = opened.read(value)
     outputs = opened.predict(example)
     answer = opened.task.answer(outputs, opened.manifest.labels)[0]

@@ -99,6 +99,10 @@ class Task(ABC):
         """A `predict` session that takes and gives what the model's signature says; here the engine's own."""
         return session
 
+    def unlimited(self, preprocessing: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The preprocessing without what bounds a request: examples are measured however long they are."""
+        return preprocessing
+
     def usual(self, session: Session, preprocessing: Mapping[str, Any]) -> Tensors:
         """A row as people usually send it, to warm up with and to see how long one takes; empty where zeros will do."""
         return {}

@@ -14,8 +14,8 @@ def installed(library: str, inner: str) -> Path:
     spec = importlib.util.find_spec(library) if library.isidentifier() else None
     if spec is None:
         raise DataError(
-            f"the library '{library}' is not installed",
-            f"pip install {library.replace('_', '-')}, or give the place of a copy",
+            f"no installed package holds the module '{library}'",
+            "install the package that brings it (its name may be another), or give the place of a copy",
         )
     for place in spec.submodule_search_locations or ():
         found = (Path(place) / inner).resolve()

@@ -19,7 +19,10 @@ from glassworks.errors import ConfigError
 _PATTERN = re.compile(
     r"\s*([a-z_0-9]+?)(_drop)?(?:@(\d+))?\s*(<=|>=)\s*([0-9.]+)\s*(%|ms|us|s|kB|KB|MB|GB)?\s*", re.ASCII
 )
-_SCALE = {None: 1.0, "": 1.0, "%": 0.01, "us": 1e-3, "ms": 1.0, "s": 1e3, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9}
+_MILLISECONDS = {None: 1.0, "us": 1e-3, "ms": 1.0, "s": 1e3}
+_BYTES = {None: 1.0, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9}
+_SHARE = {None: 1.0, "%": 0.01}
+_UNITS = {"latency_p50": _MILLISECONDS, "latency_p99": _MILLISECONDS, "size": _BYTES}
 _ALLOWED = "latency_p50, latency_p99 (with @BATCH), size, or a metric of the task such as accuracy"
 
 
@@ -98,8 +101,14 @@ def _constraint(text: str) -> Constraint:
             "write QUANTITY <= NUMBER, for example accuracy_drop <= 0.5% or latency_p99 <= 5ms",
         )
     name, drop, batch, relation, number, unit = match.groups()
+    units = _UNITS.get(name, _SHARE)
+    if (drop and name in _UNITS) or (batch and units is not _MILLISECONDS) or batch == "0":
+        raise ConfigError(f"'{text}' is not a constraint", f"name {_ALLOWED}, or METRIC_drop")
+    if unit not in units:
+        allowed = ", ".join(filter(None, units))
+        raise ConfigError(f"'{text}': '{unit}' is no unit of {name}", f"write a number alone, or with {allowed}")
     try:
-        limit = float(number) * _SCALE[unit]
+        limit = float(number) * units[unit]
     except ValueError:
         raise ConfigError(f"'{text}': {number} is not a number", "write for example accuracy_drop <= 0.5%") from None
     quantity = Quantity(name=name, batch=int(batch) if batch else None, drop=bool(drop))

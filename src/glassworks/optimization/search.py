@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from glassworks.contracts import Tensors
+    from glassworks.contracts import Array, Tensors
 
-CALIBRATION_ROWS = 300
+_Metrics = dict[str, dict[str, Measurement]]
+_CALIBRATING = 300
 _TIE = 0.03
 """Differences in the objective below this share are noise: the more precise candidate is kept."""
 _ORDER = ("fp32", "bf16", "int8")
@@ -60,7 +61,8 @@ def optimize(trial: Trial, config: OptimizationConfig, progress: Progress) -> tu
     start = time.perf_counter()
     entries, excluded = _candidates(trial, config, progress)
     try:
-        candidates = _measure(trial, entries, config, progress)
+        metrics, failed = _judge(trial, entries, progress)
+        candidates = _measure(trial, [entry for entry in entries if entry.name in metrics], metrics, config, progress)
     finally:
         for entry in entries:
             entry.session.close()
@@ -69,7 +71,7 @@ def optimize(trial: Trial, config: OptimizationConfig, progress: Progress) -> tu
     report = OptimizationReport(
         minimize=config.minimize,
         within=within,
-        candidates=(*candidates, *excluded),
+        candidates=(*candidates, *excluded, *failed),
         chosen=chosen.name,
         reference=reference.name,
         examples=len(trial.targets),
@@ -78,6 +80,13 @@ def optimize(trial: Trial, config: OptimizationConfig, progress: Progress) -> tu
     )
     progress.finish(f"{chosen.name} of {len(candidates)} candidates")
     return next(entry.artifact for entry in entries if entry.name == chosen.name), report
+
+
+def calibrating(x: Array) -> Array:
+    """Examples to find ranges by: a sample, always the same, as sources may have them in the order of their labels."""
+    import numpy as np
+
+    return x[np.sort(np.random.default_rng(0).permutation(len(x))[:_CALIBRATING])]
 
 
 def first_runtime(artifact: Artifact, threads: int) -> Artifact:
@@ -105,13 +114,10 @@ def _candidates(trial: Trial, config: OptimizationConfig, progress: Progress) ->
                     raise Unsupported(reason, "choose another runtime")
                 if artifact.runtime not in ("", runtime.name):
                     raise Unsupported(f"it computes in int8 in {artifact.runtime} alone", "choose that runtime")
-                session = open_session(
-                    trial.task, Opened(artifact=chosen, folder=trial.opened.folder), trial.preprocessing
-                )
+                opened = Opened(artifact=chosen, folder=trial.opened.folder)
+                session = open_session(trial.task, opened, trial.preprocessing, limited=False)
             except GlassworksError as error:
-                excluded.append(
-                    Candidate(name=name, engine=runtime.name, precision=artifact.precision, excluded=error.problem)
-                )
+                excluded.append(_excluded(name, chosen, error.problem))
             else:
                 entries.append(_Entry(name=name, artifact=chosen, session=session))
     return entries, excluded + failures
@@ -131,14 +137,34 @@ def _artifacts(trial: Trial, progress: Progress) -> tuple[list[Artifact], list[C
     return artifacts, failures
 
 
-def _measure(trial: Trial, entries: list[_Entry], config: OptimizationConfig, progress: Progress) -> list[Candidate]:
-    sessions = {entry.name: entry.session for entry in entries}
+def _judge(trial: Trial, entries: list[_Entry], progress: Progress) -> tuple[_Metrics, list[Candidate]]:
+    """Metrics by name, and those that failed. Raises what the last one raised where none in fp32 is left."""
     progress.start("optimize: accuracy", len(entries))
-    metrics: dict[str, dict[str, Measurement]] = {}
+    metrics: _Metrics = {}
+    failed: list[Candidate] = []
     guard = trial.task.guard(trial.targets)
+    fp32 = {entry.name for entry in entries if entry.artifact.precision == "fp32"}
     for entry in entries:
-        metrics[entry.name] = trial.task.judge(partial(predict_all, entry.session, trial.validation), trial.targets)
-        progress.update(candidate=entry.name, **{guard: metrics[entry.name][guard].value})
+        try:
+            metrics[entry.name] = trial.task.judge(partial(predict_all, entry.session, trial.validation), trial.targets)
+        except Exception as error:  # engines raise many classes
+            fp32.discard(entry.name)
+            if not fp32:
+                raise
+            failed.append(_excluded(entry.name, entry.artifact, str(error).splitlines()[0][:200]))
+        else:
+            progress.update(candidate=entry.name, **{guard: metrics[entry.name][guard].value})
+    return metrics, failed
+
+
+def _excluded(name: str, artifact: Artifact, reason: str) -> Candidate:
+    return Candidate(name=name, engine=artifact.runtime, precision=artifact.precision, excluded=reason)
+
+
+def _measure(
+    trial: Trial, entries: Sequence[_Entry], metrics: _Metrics, config: OptimizationConfig, progress: Progress
+) -> list[Candidate]:
+    sessions = {entry.name: entry.session for entry in entries}
     latencies: dict[int, Mapping[str, tuple[float, float]]] = {}
     share = config.budget / len(config.batch_sizes)
     for batch in config.batch_sizes:

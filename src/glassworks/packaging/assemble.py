@@ -112,7 +112,7 @@ def assemble(parts: Parts, folder: Path) -> Bundle:
 def _open(parts: Parts, role: str) -> Session:
     artifact = next((a for a in parts.artifacts if a.role == role), None)
     artifact = artifact or next(a for a in parts.artifacts if a.role == "predict")
-    return open_session(parts.task, Opened(artifact=artifact, folder=parts.folder), parts.preprocessing)
+    return open_session(parts.task, Opened(artifact=artifact, folder=parts.folder), parts.preprocessing, limited=False)
 
 
 def files_of(artifacts: Sequence[Artifact]) -> tuple[str, ...]:

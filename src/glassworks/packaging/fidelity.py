@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import get
 from glassworks.contracts import Budget, Explainer, Explanation, Session
+from glassworks.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from glassworks.contracts import Tensors
+    from glassworks.contracts import Array, Tensors
     from glassworks.packaging.assemble import Parts
 
 _EXAMPLES = 16
@@ -25,7 +27,8 @@ def measure_fidelity(parts: Parts, sessions: Callable[[str], Session]) -> dict[s
 
     `prediction_agreement`: share of validation examples with the same answer; of pictures of values that are the same,
     of vectors of those within 0.01.
-    `NAME_spearman` and `NAME_top_tenth_iou`: mean agreement of both graphs' attributions over 16 examples, by the
+    `NAME_spearman` and `NAME_top_tenth_iou`: mean agreement of both graphs' attributions over the first 16
+    examples that can be explained, by the
     family's first method that needs predictions only. `faithfulness_z`, `completeness_gap`: medians over
     the same examples, of float gradients judged by the served graph's own answers; without gradients, of that method.
     """
@@ -43,21 +46,31 @@ def measure_fidelity(parts: Parts, sessions: Callable[[str], Session]) -> dict[s
     answers = [predict_all(served(role), tensors) for role in ("predict", "reference")]
     if parts.dataset.classes and answers[0].ndim == 2:
         answers = [scores.argmax(axis=1) for scores in answers]
-    rows = [
-        _compare(
-            parts,
-            served,
-            floating,
-            parts.task.encode(x[row : row + 1], parts.preprocessing),
-            int(answers[0][row]) if answers[0].dtype.kind == "i" and answers[0].ndim == 1 else None,
-        )
-        for row in range(min(_EXAMPLES, len(x)))
-    ]
+    rows = _explained(parts, x, answers[0], served, floating)
     middle = {"faithfulness_z": np.median, "completeness_gap": np.median}
     return {
         "prediction_agreement": _share_alike(*answers),
-        **{key: float(middle.get(key, np.mean)([row[key] for row in rows])) for key in rows[0]},
+        **{key: float(middle.get(key, np.mean)([row[key] for row in rows])) for key in (rows[0] if rows else ())},
     }
+
+
+def _explained(
+    parts: Parts,
+    x: Array,
+    answers: NDArray[Any],
+    served: Callable[[str], Session],
+    floating: Callable[[str], Session],
+) -> list[dict[str, float]]:
+    """The first 16 examples; what is too long is answered, but not explained."""
+    rows: list[dict[str, float]] = []
+    classes = answers.dtype.kind == "i" and answers.ndim == 1
+    for row in range(len(x)):
+        tensors = parts.task.encode(x[row : row + 1], parts.preprocessing)
+        with contextlib.suppress(InputError):
+            rows.append(_compare(parts, served, floating, tensors, int(answers[row]) if classes else None))
+        if len(rows) == _EXAMPLES:
+            break
+    return rows
 
 
 def _share_alike(one: NDArray[Any], other: NDArray[Any]) -> float:

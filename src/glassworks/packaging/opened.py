@@ -28,10 +28,11 @@ def memory_file(home: Path, name: str) -> Path:
 class OpenedBundle:
     """Opens each artifact once, when it is first asked for. Safe to share between threads."""
 
-    def __init__(self, bundle: Bundle, device: Device = "cpu") -> None:
+    def __init__(self, bundle: Bundle, device: Device = "cpu", *, limited: bool = True) -> None:
         self.bundle, self.manifest = bundle, bundle.manifest
         self.task = get(Task, bundle.manifest.task)
         self._device: Device = device
+        self._limited = limited
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
         self.memory: Memory | None = None
@@ -60,11 +61,13 @@ class OpenedBundle:
             self._open(role).close()
 
     def _open(self, role: str) -> Session:
-        return open_session(self.task, self.bundle.artifact(role), self.manifest.preprocessing, self._device)
+        artifact, preprocessing = self.bundle.artifact(role), self.manifest.preprocessing
+        return open_session(self.task, artifact, preprocessing, self._device, limited=self._limited)
 
-    def read(self, value: bytes) -> Array:
-        """One input file as a stored example (1 ...)."""
-        return self.task.decode(value, self.manifest.preprocessing)[None]
+    def read(self, value: bytes | str) -> Array:
+        """One input file, or a text itself, as a stored example (1 ...)."""
+        file = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+        return self.task.decode(file, self.manifest.preprocessing)[None]
 
     def budget(self, milliseconds: float | None = None) -> Budget:
         """What an explanation may cost, with the completeness gap that the model's job asks for."""

@@ -33,25 +33,22 @@ def gradient_graph(bundle: Bundle) -> Artifact | None:
 
 def picture_input(bundle: Bundle, exporter: str) -> TensorSpec:
     """The one input, pictures of a fixed size (N C H W in [0, 1]). Raises Unsupported for other models."""
-    signature = bundle.manifest.signature
-    more = sorted(bundle.manifest.preprocessing.keys() - _FOLLOWED)
-    if more:
-        name = bundle.manifest.name
+    signature, name, labels = bundle.manifest.signature, bundle.manifest.name, len(bundle.manifest.labels)
+    spec = signature.inputs[0] if len(signature.inputs) == 1 and signature.outputs else None
+    fixed = spec and len(spec.shape) == 4 and spec.shape[1] in _CHANNELS and min(spec.shape[2:]) > 0
+    if not (spec and fixed and spec.datatype == "FP32" and labels):
+        given = ", ".join(f"{each.name} {each.datatype} {list(each.shape)}" for each in signature.inputs) or "nothing"
+        raise Unsupported(
+            f"the exporter '{exporter}' writes models that label one picture; '{name}' takes {given}, has {labels} "
+            "labels",
+            "serve the bundle, or take the graph out of it",
+        )
+    if more := sorted(bundle.manifest.preprocessing.keys() - _FOLLOWED):
         raise Unsupported(
             f"the exporter '{exporter}' cannot write down the preprocessing of '{name}': {', '.join(more)}",
             "serve the bundle instead",
         )
-    if len(signature.inputs) == 1 and signature.outputs:
-        (spec,) = signature.inputs
-        fixed = len(spec.shape) == 4 and spec.shape[1] in _CHANNELS and min(spec.shape[2:]) > 0
-        if fixed and spec.datatype == "FP32" and bundle.manifest.labels:
-            return spec
-    given = ", ".join(f"{spec.name} {spec.datatype} {list(spec.shape)}" for spec in signature.inputs) or "nothing"
-    name, labels = bundle.manifest.name, len(bundle.manifest.labels)
-    raise Unsupported(
-        f"the exporter '{exporter}' writes models that label one picture; '{name}' takes {given}, has {labels} labels",
-        "serve the bundle instead, or take the graph out of it",
-    )
+    return spec
 
 
 def beside(bundle: Bundle) -> list[str]:

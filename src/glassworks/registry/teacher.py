@@ -21,7 +21,7 @@ def taught_by_registry(job: Job, dataset: Dataset, registry: Registry, progress:
     from glassworks.training.distillation import taught
 
     resolved = registry.resolve(job.training.teacher)
-    teacher = OpenedBundle(resolved.bundle)
+    teacher = OpenedBundle(resolved.bundle, limited=False)
     if teacher.task.name != family.task:
         raise ConfigError(
             f"the teacher '{job.training.teacher}' is for {teacher.manifest.task}, the job for {family.task}",

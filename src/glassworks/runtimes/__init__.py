@@ -9,13 +9,17 @@ from glassworks.catalog import get
 from glassworks.contracts import Device, Opened, Runtime, Session, Task
 
 
-def open_session(task: Task, opened: Opened, preprocessing: Mapping[str, Any], device: Device = "cpu") -> Session:
+def open_session(
+    task: Task, opened: Opened, preprocessing: Mapping[str, Any], device: Device = "cpu", *, limited: bool = True
+) -> Session:
     """Open an artifact in its runtime; one that predicts takes and gives what the model's signature says.
 
-    Raises BundleError when the file is not what it says.
+    `limited`: it refuses what is too much for a request. Raises BundleError when the file is not what it says.
     """
     session = get(Runtime, opened.artifact.runtime).open(opened, device)
-    return task.wrap(session, opened, preprocessing) if opened.artifact.role in PREDICTING else session
+    if opened.artifact.role not in PREDICTING:
+        return session
+    return task.wrap(session, opened, preprocessing if limited else task.unlimited(preprocessing))
 
 
 PREDICTING = ("predict", "reference")

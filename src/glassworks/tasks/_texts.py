@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from glassworks.contracts import Array, Opened, Tensors
 
 INPUT = "text"
+_ANY = 2**30
 _USUAL = b"a text of common length, to warm up and to see how long one takes " * 2
 
 
@@ -38,11 +39,14 @@ class TextTask(Task):
         texts[:] = [text.encode("utf-8", "replace") for text in x.tolist()]
         return {INPUT: texts}
 
+    def unlimited(self, preprocessing: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**preprocessing, "max_windows": _ANY}
+
     def usual(self, session: Session, preprocessing: Mapping[str, Any]) -> Tensors:
         return {INPUT: np.array([_USUAL], object)}
 
     def calibration(self, x: Array, opened: Opened, preprocessing: Mapping[str, Any]) -> list[Tensors]:
         from glassworks.tasks.text_classification.front import TextFront
 
-        front = TextFront(opened.folder, preprocessing)
+        front = TextFront(opened.folder, self.unlimited(preprocessing))
         return [front.tensors([window]) for text in x.tolist() for window in front.windows(text)[:1]]

@@ -29,6 +29,6 @@ def class_weights(targets: Tensor, classes: int) -> Tensor:
     """Each class counts alike: N / (K * count), as in King and Zeng (2001); several labels: negatives / positives."""
     if targets.ndim == 2:
         positive = targets.sum(0).clamp_min(1).float()
-        return (len(targets) - positive) / positive
+        return (len(targets) - positive).clamp_min(1) / positive
     counts = torch.bincount(targets, minlength=classes).clamp_min(1)
     return len(targets) / (classes * counts.float())

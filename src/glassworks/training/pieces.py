@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
+from glassworks.data.text.baseline import regress
 from glassworks.tasks.text_classification.front import padded
 from glassworks.tasks.text_classification.pieces import known_pieces
 from glassworks.training.calibration import calibrated_loss, calibrated_losses
@@ -35,11 +36,12 @@ _ONE_SIDED = 1.645
 @dataclass(frozen=True, kw_only=True)
 class Bags:
     """Texts as pieces: the windows of text n are `hashes[starts[n]:starts[n + 1]]`, each distinct one once, and
-    `weights` (W) their parts of it."""
+    `weights` (W) their parts of it. `targets` are N, or 0 and 1 in N K."""
 
     hashes: Hashes
     weights: Floats
     starts: NDArray[np.int64]
+    targets: NDArray[np.int64]
 
     def gathered(self, values: csr_matrix | Floats) -> csr_matrix | Floats:
         """Values of windows (W ...) averaged over each text (N ...), as they are served."""
@@ -105,19 +107,18 @@ class WithPieces(nn.Module):
         return self.share * deep + (1 - self.share) * linear
 
 
-def fit_pieces(
-    learning: Bags, targets: NDArray[np.int64], held: Bags, held_targets: NDArray[np.int64], labels: int, most: int
-) -> Pieces:
+def fit_pieces(learning: Bags, held: Bags, labels: int, most: int, *, balanced: bool = False) -> Pieces:
     """Logistic regression on normalized tf-idf, its strength chosen on held texts; then once more with the `most`
-    pieces that matter most. Pieces of one window alone are left out."""
+    pieces that matter most. Pieces of one window alone are left out. `balanced`: texts with a label and those without
+    it weigh alike, however many they are."""
     known, often = np.unique(np.concatenate(learning.hashes), return_counts=True)
-    enough = often >= _LEAST_WINDOWS
+    enough = (often >= _LEAST_WINDOWS) & (known != 0)  # 0 stands for a window without pieces
     known, often = (known[enough], often[enough]) if enough.any() else (known, often)
     weight = np.log((1 + len(learning.hashes)) / (1 + often)) + 1
 
     def fitted() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         x, other = _matrix(learning, known, weight), _matrix(held, known, weight)
-        return _fit(x, targets, other, held_targets, labels)
+        return _fit(x, learning.targets, other, held.targets, labels, balanced)
 
     if len(known) > most:
         says, _ = fitted()
@@ -134,13 +135,19 @@ def linear_scores(pieces: Pieces, bags: Bags) -> Floats:
     """Scores (N K) of texts by the linear classifier alone, as it is served."""
     beside = WithPieces(len(pieces.bias))
     beside.take(pieces)
-    rows = [known_pieces(each, pieces.known) for each in bags.hashes]
+    rows = [_or_none(known_pieces(each, pieces.known)) for each in bags.hashes]
     with torch.inference_mode():
         parts = [
             beside.linear(torch.from_numpy(padded(rows[begin : begin + _ROWS], 0)))
             for begin in range(0, len(rows), _ROWS)
         ]
     return np.asarray(bags.gathered(torch.cat(parts).numpy()), np.float32)
+
+
+def _or_none(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those that are known; 0, which fills up, where none is."""
+    known = places[places > 0]
+    return known if len(known) else np.zeros(1, np.int64)
 
 
 def best_share(deep: Floats, linear: Floats, targets: NDArray[np.int64]) -> float:
@@ -159,38 +166,25 @@ def clearly_better_share(deep: Floats, linear: Floats, targets: NDArray[np.int64
 
 
 def _fit(
-    x: csr_matrix, targets: NDArray[np.int64], other: csr_matrix, held_targets: NDArray[np.int64], labels: int
+    x: csr_matrix,
+    targets: NDArray[np.int64],
+    other: csr_matrix,
+    held_targets: NDArray[np.int64],
+    labels: int,
+    balanced: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What each piece says (P K), and the bias (K)."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.multiclass import OneVsRestClassifier
-
-    count = x.shape[1]
-    best = (-1.0, np.zeros((count, labels)), np.zeros(labels))
+    """What each piece says (P K), and the bias (K), for softmax or for a sigmoid a label."""
+    best = (-1.0, np.zeros((x.shape[1], labels)), np.zeros(labels))
     for strength in _STRENGTHS:
-        model = OneVsRestClassifier(LogisticRegression(C=strength, solver="liblinear", random_state=0))
-        model.fit(x, targets)
-        score = float(np.mean(model.predict(other) == held_targets))
+        says, bias = regress(x, targets, labels, strength, balanced=balanced)
+        scores = other @ says + bias
+        found = scores > 0 if targets.ndim == 2 else scores.argmax(axis=1)
+        score = float(np.mean(found == held_targets))
         if score > best[0]:
-            # A label that no text or every text has leaves a constant instead of a regression.
-            weights = np.concatenate(
-                [np.atleast_2d(getattr(e, "coef_", np.zeros((1, count)))) for e in model.estimators_]
-            )
-            bias = np.concatenate([np.atleast_1d(getattr(e, "intercept_", np.zeros(1))) for e in model.estimators_])
-            best = (score, *_by_label(weights, bias, model.classes_, labels, several=targets.ndim == 2))
-    return best[1], best[2]
-
-
-def _by_label(
-    weights: NDArray[np.float64], bias: NDArray[np.float64], classes: NDArray[np.int64], labels: int, *, several: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scores for softmax, or for a sigmoid a label. Of two classes scikit-learn has one row: half for, half against."""
-    says, own = np.zeros((weights.shape[1], labels)), np.zeros(labels)
-    if not several and len(classes) == 2:
-        weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
-    places = np.arange(labels) if several else classes
-    says[:, places], own[places] = weights.T, bias
-    return says, own
+            best = (score, says, bias)
+    # Of two labels one score is the other's negative: half of each tells a softmax the same.
+    part = 0.5 if labels == 2 and targets.ndim == 1 else 1.0
+    return part * best[1], part * best[2]
 
 
 def _matrix(bags: Bags, known: NDArray[np.int64], weight: NDArray[np.float64]) -> csr_matrix:

@@ -13,6 +13,7 @@ from torch.nn import functional
 from glassworks.catalog import get
 from glassworks.contracts import Task
 from glassworks.training.calibration import fit_temperature, fit_threshold
+from glassworks.training.checkpoint import write_atomically
 from glassworks.training.vocabulary import learn_tokenizer
 
 if TYPE_CHECKING:
@@ -28,17 +29,16 @@ _CHUNK = 32
 
 
 def like_length(order: Tensor, lengths: Tensor, batch: int) -> Tensor:
-    """Texts of like length in one batch: within random chunks of 32 batches, which then are shuffled."""
+    """Texts of like length in one batch: within random chunks of 32 batches, which then are shuffled.
+
+    What fills no batch, and is left out of this round, is at the end: any texts, not the longest.
+    """
+    whole = len(order) - len(order) % batch
     parts = []
-    for chunk in torch.split(order, _CHUNK * batch):
-        by_length = chunk[lengths[chunk].argsort(stable=True)]
-        groups = torch.split(by_length, batch)
-        whole = [group for group in groups if len(group) == batch]
-        parts += [whole[each] for each in torch.randperm(len(whole)).tolist()]
-        parts += [group for group in groups if len(group) < batch]
-    full = [part for part in parts if len(part) == batch]
-    rest = [part for part in parts if len(part) < batch]
-    return torch.cat([*full, *rest])
+    for chunk in torch.split(order[:whole], _CHUNK * batch):
+        groups = torch.split(chunk[lengths[chunk].argsort(stable=True)], batch)
+        parts += [groups[each] for each in torch.randperm(len(groups)).tolist()]
+    return torch.cat([*parts, order[whole:]])
 
 
 def calibrated(
@@ -63,20 +63,13 @@ def _probabilities(scores: NDArray[np.float32], several: bool) -> NDArray[np.flo
     return (tensor.sigmoid() if several else functional.softmax(tensor, dim=1)).numpy()
 
 
-def unlabeled_texts(job: Job) -> list[str]:
-    """Further texts to learn words from."""
-    if not job.data.unlabeled:
-        return []
-    from glassworks.data.text.sources import read_lines
-
-    return read_lines(job.data.unlabeled, job.data.text)
-
-
 def tokenizer_of(path: Path, dataset: Dataset, job: Job, size: int, kind: Kind) -> Tokenizer:
     """Tokens learned from the training texts and the unlabeled ones, once: a resumed run reads the same file."""
     from tokenizers import Tokenizer
 
+    from glassworks.data.text.dataset import further_texts
+
     if not path.exists():
-        made = learn_tokenizer([*dataset.splits["train"].x.tolist(), *unlabeled_texts(job)], size, kind)
-        path.write_text(made.to_str(), encoding="utf-8")
+        made = learn_tokenizer([*dataset.splits["train"].x.tolist(), *further_texts(job.data, dataset)], size, kind)
+        write_atomically(path, made.to_str().encode())
     return Tokenizer.from_file(str(path))

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from glassworks.config import Job, validate
 from glassworks.contracts import Dataset, Family, Split
+from glassworks.errors import ConfigError
 
 
 class TextFamily(Family):
@@ -23,6 +24,10 @@ class TextFamily(Family):
 
     def settings(self, job: Job) -> Any:
         """The job's `[model]` table, a record of `config`. Raises ConfigError with the key's path."""
+        if job.training.recipe != "default":
+            raise ConfigError(
+                f"job '{job.name}': 'training.recipe' is '{job.training.recipe}'", f"recipes of {self.name}: default"
+            )
         return validate(self.config, job.model, where=f"job '{job.name}'", prefix="model.")
 
     def prepare(self, job: Job) -> Dataset:

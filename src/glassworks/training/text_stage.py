@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 from glassworks.catalog import get
 from glassworks.config import Job
 from glassworks.contracts import Dataset, Measurement, Model, Progress, Task
-from glassworks.errors import ConfigError
 from glassworks.tasks.text_classification.session import signature
 from glassworks.training.checkpoint import save_checkpoint, weights_sha256
 from glassworks.training.loop import STATE
-from glassworks.training.machine import usable_cpus
 from glassworks.training.pieces import Bags, Pieces, fit_pieces
 from glassworks.training.text import calibrated
 
@@ -42,12 +40,11 @@ class TextStage:
     tokenizer: Tokenizer
     preprocessing: Mapping[str, Any]
 
-    def pieces(
-        self, learning: Bags, targets: NDArray[np.int64], held: Bags, held_targets: NDArray[np.int64], most: int
-    ) -> Pieces:
+    def pieces(self, learning: Bags, held: Bags, most: int) -> Pieces:
         """The linear classifier of at most so many pieces, fitted."""
         self.progress.start("pieces")
-        found = fit_pieces(learning, targets, held, held_targets, len(self.dataset.classes), most)
+        labels, balanced = len(self.dataset.classes), self.job.training.class_weights == "balanced"
+        found = fit_pieces(learning, held, labels, most, balanced=balanced)
         self.progress.finish(f"{len(found.known):,} pieces of texts")
         return found
 
@@ -93,15 +90,6 @@ class TextStage:
             seconds=float(values["seconds"]),
             history=tuple(values["history"]),
         )
-
-
-def begin(job: Job) -> None:
-    """Take the job's threads. Raises ConfigError for a recipe that there is not."""
-    if job.training.recipe != "default":
-        raise ConfigError(
-            f"job '{job.name}': 'training.recipe' is '{job.training.recipe}'", f"recipes of {job.family}: default"
-        )
-    torch.set_num_threads(job.training.threads or usable_cpus())
 
 
 def answers(dataset: Dataset, job: Job) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("source", "problem", "mend"),
     [
-        ("ftp:x", "unknown scheme 'ftp'", "known schemes: folder, npz, sample"),
+        ("ftp:x", "'ftp' is no source of pictures", "sources of pictures: folder, npz, sample"),
         ("pictures", "'pictures' is not SCHEME:WHAT", "folder:PATH"),
         ("folder:", "'folder:' is not SCHEME:WHAT", "folder:PATH"),
         ("sample:mnist", "there is no sample 'mnist'", "samples: digits, mnist-5k, photographs"),

@@ -61,6 +61,13 @@ def test_what_is_minimized(minimize: str, value: float) -> None:
         ("latency_p99", ["accuracy < 1"], "'accuracy < 1' is not a constraint"),
         ("latency_p99", ["accuracy_drop <= half"], "is not a constraint"),
         ("latency_p99", ["size <= 1.2.3MB"], "1.2.3 is not a number"),
+        ("latency_p99", ["accuracy_drop <= 5ms"], "'ms' is no unit of accuracy"),
+        ("latency_p99", ["latency_p99 <= 5%"], "'%' is no unit of latency_p99"),
+        ("latency_p99", ["size <= 3ms"], "'ms' is no unit of size"),
+        ("latency_p99", ["size_drop <= 10%"], "'size_drop <= 10%' is not a constraint"),
+        ("latency_p99", ["latency_p99_drop <= 1ms"], "is not a constraint"),
+        ("latency_p99", ["accuracy@32 >= 0.9"], "is not a constraint"),
+        ("latency_p99", ["latency_p50@0 <= 1ms"], "is not a constraint"),
     ],
 )
 def test_a_wrong_objective_is_told(minimize: str, within: list[str], told: str) -> None:

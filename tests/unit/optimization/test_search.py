@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -10,14 +12,18 @@ import torch
 
 from glassworks.catalog import found, get
 from glassworks.config import OptimizationConfig
-from glassworks.contracts import Artifact, Candidate, Measurement, Opened, Pass, Runtime, Task
+from glassworks.contracts import Artifact, Candidate, Measurement, Opened, Pass, Runtime, Session, Task
 from glassworks.errors import Unsupported
 from glassworks.families.convnet.networks import Default, deployable
 from glassworks.optimization.measure import measure_latencies, predict_all
 from glassworks.optimization.objective import parse_objective
 from glassworks.optimization.search import Trial, _choose, optimize
+from glassworks.runtimes import open_session
 from glassworks.training.onnx_export import write_onnx
 from glassworks.training.progress import Silent
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array, Tensors
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +76,38 @@ def test_every_pass_in_every_runtime_is_measured_or_has_a_reason(trial: Trial) -
 
 def _file(candidate: Candidate) -> str:
     return "predict.int8.onnx" if candidate.precision == "int8" else "predict.onnx"
+
+
+class Failing(Session):
+    """Opens, and cannot answer."""
+
+    def __init__(self, one: Session) -> None:
+        self.signature = one.signature
+
+    def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
+        raise RuntimeError("no kernel for this operator\nand a second line")
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, *runtimes: str) -> None:
+    def opened(task: Task, one: Opened, *args: Any, **options: Any) -> Session:
+        session = open_session(task, one, *args, **options)
+        return Failing(session) if one.artifact.runtime in runtimes else session
+
+    monkeypatch.setattr("glassworks.optimization.search.open_session", opened)
+
+
+def test_an_engine_that_fails_is_left_out_with_its_reason(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, "openvino")
+    artifact, report = optimize(trial, OptimizationConfig(budget=0.5, within=()), Silent())
+    assert artifact.runtime == "onnxruntime"
+    left_out = {each.name: each.excluded for each in report.candidates if each.engine == "openvino"}
+    assert left_out["fp32 openvino"] == left_out["int8 openvino"] == "no kernel for this operator"
+
+
+def test_without_an_engine_that_answers_the_reason_is_raised(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, *found(Runtime))
+    with pytest.raises(RuntimeError, match="no kernel"):
+        optimize(trial, OptimizationConfig(budget=0.5), Silent())
 
 
 def test_int8_is_really_int8_and_smaller(trial: Trial) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -21,66 +23,104 @@ from glassworks.training.pieces import (
 WORDS = 60
 
 
-def texts(count: int, seed: int) -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
-    """Distinct numbers of words; the first ten speak for label 1, the next ten for label 0."""
+def texts(count: int, seed: int) -> Bags:
+    """Distinct numbers of words, one window a text; the first ten speak for label 1, the next ten for label 0."""
     generator = np.random.default_rng(seed)
     targets = generator.integers(0, 2, count)
     found = []
     for target in targets:
         telling = generator.choice(10, 2) + (0 if target else 10)
         found.append(np.unique(np.concatenate([telling, generator.integers(20, WORDS, 6)])).astype(np.int64) + 1000)
-    return found, targets
+    return bags(found, targets)
 
 
-def bags(hashes: list[NDArray[np.int64]]) -> Bags:
+def bags(hashes: Sequence[NDArray[np.int64]], targets: NDArray[np.int64]) -> Bags:
     """One window a text."""
-    return Bags(hashes=hashes, weights=np.ones(len(hashes), np.float32), starts=np.arange(len(hashes) + 1))
+    texts = len(hashes)
+    return Bags(hashes=hashes, weights=np.ones(texts, np.float32), starts=np.arange(texts + 1), targets=targets)
 
 
 def test_scores_are_those_of_scikit_learns_pipeline() -> None:
-    learning, targets = texts(300, 0)
-    held, held_targets = texts(80, 1)
-    pieces = fit_pieces(bags(learning), targets, bags(held), held_targets, 2, 10_000)
-    lines = [[" ".join(map(str, each)) for each in part] for part in (learning, held)]
+    learning, held = texts(300, 0), texts(80, 1)
+    pieces = fit_pieces(learning, held, 2, 10_000)
+    lines = [[" ".join(map(str, each)) for each in part.hashes] for part in (learning, held)]
     vectorizer = TfidfVectorizer(token_pattern=r"\d+", min_df=2)
     x, other = vectorizer.fit_transform(lines[0]), vectorizer.transform(lines[1])
-    models = [LogisticRegression(C=strength, solver="liblinear").fit(x, targets) for strength in (1.0, 4.0, 16.0)]
-    wanted = max(models, key=lambda model: model.score(other, held_targets)).decision_function(other)
-    scores = linear_scores(pieces, bags(held))
+    models = [LogisticRegression(C=strength, solver="liblinear").fit(x, learning.targets) for strength in (1, 4, 16)]
+    wanted = max(models, key=lambda model: model.score(other, held.targets)).decision_function(other)
+    scores = linear_scores(pieces, held)
     np.testing.assert_allclose(scores[:, 1] - scores[:, 0], wanted, atol=1e-4)
-    assert np.mean(scores.argmax(axis=1) == held_targets) > 0.9
+    assert np.mean(scores.argmax(axis=1) == held.targets) > 0.9
+
+
+def test_rare_labels_are_weighed_up_where_the_job_says_so() -> None:
+    every, held = texts(300, 4), texts(200, 5)
+    rows = np.concatenate([np.flatnonzero(every.targets == 0), np.flatnonzero(every.targets == 1)[:12]])
+    learning = bags([every.hashes[row] for row in rows], every.targets[rows])
+    recalled = {}
+    for balanced in (False, True):
+        scores = linear_scores(fit_pieces(learning, held, 2, 10_000, balanced=balanced), held)
+        recalled[balanced] = np.mean(scores[held.targets == 1].argmax(axis=1) == 1)
+    assert recalled[True] > recalled[False] + 0.1
+
+
+def test_a_label_without_a_text_is_never_answered() -> None:
+    learning, held = texts(300, 8), texts(80, 9)
+    scores = linear_scores(fit_pieces(learning, held, 3, 10_000), held)
+    assert (scores.argmax(axis=1) < 2).all()
+    assert np.mean(scores.argmax(axis=1) == held.targets) > 0.9
+
+
+def test_of_several_labels_one_that_all_texts_have_is_sure_and_one_that_none_has_is_ruled_out() -> None:
+    def with_two_more(one: Bags) -> Bags:
+        none = np.zeros_like(one.targets)
+        return bags(one.hashes, np.stack([one.targets, none, 1 + none], axis=1))
+
+    learning, held = with_two_more(texts(300, 10)), with_two_more(texts(80, 11))
+    probabilities = 1 / (1 + np.exp(-linear_scores(fit_pieces(learning, held, 3, 10_000), held)))
+    assert probabilities[:, 1].max() < 0.01
+    assert probabilities[:, 2].min() > 0.99
+    assert np.mean((probabilities[:, 0] > 0.5) == held.targets[:, 0]) > 0.9
+
+
+def test_nothing_is_no_piece() -> None:
+    """Windows without pieces hold a 0, and are answered as such when they are served."""
+    learning, held = texts(300, 12), texts(80, 13)
+    empty = [np.zeros(1, np.int64)] * 20
+    more = bags([*learning.hashes, *empty], np.concatenate([learning.targets, np.ones(20, np.int64)]))
+    pieces = fit_pieces(more, held, 2, 10_000)
+    assert 0 not in pieces.known
+    nothing = linear_scores(pieces, bags(empty, np.ones(20, np.int64)))
+    np.testing.assert_allclose(nothing, np.tile(pieces.bias, (20, 1)), atol=1e-6)
 
 
 def test_a_text_of_several_windows_is_their_mean() -> None:
-    learning, targets = texts(300, 2)
-    held, held_targets = texts(90, 3)
-    pieces = fit_pieces(bags(learning), targets, bags(held), held_targets, 2, 10_000)
+    learning, held = texts(300, 2), texts(90, 3)
+    pieces = fit_pieces(learning, held, 2, 10_000)
     weights = np.tile(np.array([0.5, 0.2, 0.3], np.float32), 30)
-    together = Bags(hashes=held, weights=weights, starts=np.arange(0, 91, 3))
-    each = linear_scores(pieces, bags(held)) * weights[:, None]
+    together = Bags(hashes=held.hashes, weights=weights, starts=np.arange(0, 91, 3), targets=held.targets[:30])
+    each = linear_scores(pieces, held) * weights[:, None]
     np.testing.assert_allclose(linear_scores(pieces, together), each.reshape(30, 3, 2).sum(axis=1), atol=1e-5)
 
 
 def test_what_is_fitted_on_windows_is_what_is_served() -> None:
     """A text that is cut into two like windows is the text itself."""
-    learning, targets = texts(200, 4)
-    held, held_targets = texts(60, 5)
+    learning, held = texts(200, 4), texts(60, 5)
     twice = Bags(
-        hashes=[each for each in learning for _ in range(2)],
+        hashes=[each for each in learning.hashes for _ in range(2)],
         weights=np.full(400, 0.5, np.float32),
         starts=np.arange(0, 401, 2),
+        targets=learning.targets,
     )
-    whole = fit_pieces(bags(learning * 2), np.tile(targets, 2), bags(held), held_targets, 2, 10_000)
-    parts = fit_pieces(twice, targets, bags(held), held_targets, 2, 10_000)
+    whole = fit_pieces(bags([*learning.hashes] * 2, np.tile(learning.targets, 2)), held, 2, 10_000)
+    parts = fit_pieces(twice, held, 2, 10_000)
     assert whole.known.tolist() == parts.known.tolist()
-    agreed = linear_scores(whole, bags(held)).argmax(axis=1) == linear_scores(parts, bags(held)).argmax(axis=1)
+    agreed = linear_scores(whole, held).argmax(axis=1) == linear_scores(parts, held).argmax(axis=1)
     assert agreed.mean() > 0.95
 
 
 def test_no_more_pieces_stay_than_asked_for_and_the_telling_ones_do() -> None:
-    learning, targets = texts(300, 6)
-    held, held_targets = texts(60, 7)
-    pieces = fit_pieces(bags(learning), targets, bags(held), held_targets, 2, 20)
+    pieces = fit_pieces(texts(300, 6), texts(60, 7), 2, 20)
     assert len(pieces.known) == 20
     assert np.isin(np.arange(1000, 1020), pieces.known).mean() >= 0.9
 
@@ -127,9 +167,9 @@ class Network(WithPieces):
 
 
 def test_a_state_comes_back_with_its_pieces_and_an_older_one_without() -> None:
-    learning, targets = texts(100, 8)
+    learning = texts(100, 8)
     network = Network()
-    network.take(fit_pieces(bags(learning), targets, bags(learning), targets, 2, 100))
+    network.take(fit_pieces(learning, learning, 2, 100))
     network.share.fill_(0.25)
     again = Network()
     again.restore(network.state_dict())

@@ -46,7 +46,7 @@ def test_a_package_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     written(package / "data" / "words.vector")
     monkeypatch.syspath_prepend(tmp_path)
     assert len(read_word_vectors("package:holds_vectors/data/words.vector").places) == len(WORDS)
-    with pytest.raises(DataError, match=r"the library 'holds_vectors\.data' is not installed"):
+    with pytest.raises(DataError, match=r"no installed package holds the module 'holds_vectors\.data'"):
         read_word_vectors("package:holds_vectors.data/words.vector")
     with pytest.raises(DataError, match=r"has no '\.\./words'"):
         written(tmp_path / "words")
@@ -59,7 +59,7 @@ def test_a_package_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("words.bin", ConfigError, "'model.vectors' is 'words.bin'"),
         ("url:somewhere/words", ConfigError, "'model.vectors' is 'url:somewhere/words'"),
         ("package:numpy", ConfigError, "'model.vectors' is 'package:numpy'"),
-        ("package:no_such_library/words", DataError, "the library 'no_such_library' is not installed"),
+        ("package:no_such_library/words", DataError, "no installed package holds the module 'no_such_library'"),
         ("package:numpy/no.vector", DataError, "the installed library 'numpy' has no 'no.vector'"),
         ("file:/no/such/file", DataError, "/no/such/file cannot be read: No such file"),
         ("file:/", DataError, "/ cannot be read: Is a directory"),

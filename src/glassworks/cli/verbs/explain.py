@@ -53,6 +53,11 @@ def explain(
     values = explanation.attribution.values
     drawn = draw(example[0], values, explanation.spans, explanation.label, explanation.method, explanation.names)
     if output:
+        if output.suffix.lower() not in (f".{drawn.suffix}", ""):
+            raise InputError(
+                f"the explanation is drawn as {drawn.suffix.upper()}, not as '{output.suffix}'",
+                f"write -o {output.with_suffix('.' + drawn.suffix).name}",
+            )
         write_output(output, drawn.file)
     record = explanation_json(explanation)
     if as_json:
@@ -76,7 +81,7 @@ def _show(model: str, explanation: Explanation, drawn: Drawn, record: dict[str, 
 
 
 def _milliseconds(budget: str | None) -> float | None:
-    from glassworks.config import parse_duration
+    from glassworks.durations import parse_duration
 
     try:
         return 1e3 * parse_duration(budget) if budget else None

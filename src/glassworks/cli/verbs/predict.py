@@ -105,6 +105,9 @@ def _show_labels(of: str, answer: dict[str, Any]) -> None:
     title = f"{of}: {labels_told(answer) if 'labels' in answer else answer['label']}"
     rows = [(str(label), f"{probability:.4f}") for label, probability in answer["top"]]
     table(title, ("label", "probability"), rows, stdout())
+    if "label_set" in answer and "labels" not in answer:
+        kept = ", ".join(map(str, answer["label_set"]))
+        stdout().print(f"not ruled out: {kept or 'no label; the input is unlike what was learned from'}", markup=False)
 
 
 def _show_items(model: str, answer: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from glassworks.data.collection import Pictures
-from glassworks.data.schemes import parts_of
+from glassworks.data.schemes import parts_of, require_scheme
 from glassworks.errors import DataError
 
 
@@ -19,10 +19,7 @@ def read_source(source: str, *, min_classes: int = 2) -> Pictures:
     """
     known = schemes()
     scheme, rest = parts_of(source, known, "folder:PATH")
-    if scheme not in known:
-        raise DataError(
-            f"the source '{source}' has the unknown scheme '{scheme}'", f"known schemes: {', '.join(known)}"
-        )
+    require_scheme(scheme, known, "pictures")
     pictures: Pictures = _module(scheme).read(rest)
     if len(pictures.classes) < min_classes:
         raise DataError(

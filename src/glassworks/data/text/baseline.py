@@ -76,8 +76,8 @@ def fit_baseline(
     columns = np.flatnonzero(train.getnnz(axis=0) >= min(_LEAST_TEXTS, train.shape[0])).astype(np.int64)
     weighing = TfidfTransformer(sublinear_tf=True)
     x, held = weighing.fit_transform(train[:, columns]), weighing.transform(validation[:, columns])
-    several, known = targets.ndim == 2, _one_column_a_label(targets, labels)
-    fitted = [(*_regress(x, known, strength, several), strength) for strength in strengths]
+    several = targets.ndim == 2
+    fitted = [(*regress(x, targets, labels, strength), strength) for strength in strengths]
     scores = [_accuracy(_probabilities(held, *each[:2], several), validation_targets) for each in fitted]
     weights, bias, strength = fitted[int(np.argmax(scores))]
     return Baseline(strength=strength, columns=columns, weighing=weighing, weights=weights, bias=bias, several=several)
@@ -140,23 +140,26 @@ def words_of(text: str) -> list[str]:
     return [word for word in found if not word.isspace()]
 
 
-def _one_column_a_label(targets: NDArray[np.int64], labels: int) -> NDArray[np.int64]:
-    return targets if targets.ndim == 2 else (targets[:, None] == np.arange(labels)).astype(np.int64)
-
-
-def _regress(
-    x: Counts, known: NDArray[np.int64], strength: float, several: bool
+def regress(
+    x: Counts, targets: NDArray[np.int64], labels: int, strength: float, *, balanced: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Logistic regressions on `x` (N P), one a label: weights (P K) and bias (K).
+
+    `targets` are N, or 0 and 1 in N K; of two labels that exclude each other one score is the other's negative.
+    `balanced`: texts with a label and those without it weigh alike, however many they are.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    labels = known.shape[1]
     weights, bias = np.zeros((x.shape[1], labels)), np.zeros(labels)
-    mirrored = labels == 2 and not several
+    mirrored = labels == 2 and targets.ndim == 1
+    known = targets if targets.ndim == 2 else (targets[:, None] == np.arange(labels)).astype(np.int64)
+    weighing = "balanced" if balanced else None
     for label in range(int(mirrored), labels):
         if known[:, label].min() == known[:, label].max():
             bias[label] = _SURE if known[0, label] else -_SURE
             continue
-        one = LogisticRegression(C=strength, solver="liblinear", random_state=0).fit(x, known[:, label])
+        one = LogisticRegression(C=strength, solver="liblinear", random_state=0, class_weight=weighing)
+        one.fit(x, known[:, label])
         weights[:, label], bias[label] = one.coef_[0], one.intercept_[0]
     if mirrored:
         weights[:, 0], bias[0] = -weights[:, 1], -bias[1]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from glassworks.errors import DataError
 
 _FORMAT = b"glassworks-texts-1"
+_UNLABELED = "the label is empty"
 _NOT_WORDS = re.compile(r"[\W_]+")
 
 
@@ -59,12 +60,11 @@ def collect(source: str, rows: Iterable[tuple[str, str, str]], separator: str = 
         if not text.strip():
             unreadable.append((name, "the text is empty"))
         elif not separator and not found:
-            unreadable.append((name, "the label is empty"))
+            unreadable.append((name, _UNLABELED))
         else:
             kept.append((name, text, found))
     if not kept:
-        why = f": {': '.join(unreadable[0])}" if unreadable else ""
-        raise DataError(f"'{source}' holds no labelled text{why}", "give a source with texts and labels")
+        raise _nothing(source, unreadable)
     classes = sorted({label for _, _, labels in kept for label in labels})
     targets = _targets([labels for _, _, labels in kept], classes, bool(separator))
     texts = tuple(text for _, text, _ in kept)
@@ -77,6 +77,17 @@ def collect(source: str, rows: Iterable[tuple[str, str, str]], separator: str = 
         unreadable=tuple(unreadable),
         fingerprint=_fingerprint(texts, targets, classes),
     )
+
+
+def _nothing(source: str, unreadable: Sequence[tuple[str, str]]) -> DataError:
+    if not unreadable:
+        return DataError(f"'{source}' holds no row", "give a source with texts and labels")
+    if all(why == _UNLABELED for _, why in unreadable):
+        return DataError(
+            f"'{source}' holds {len(unreadable):,} texts and no label",
+            "give a source with labels; texts alone are of use as data.unlabeled",
+        )
+    return DataError(f"'{source}' holds no labelled text: {': '.join(unreadable[0])}", "give texts with labels")
 
 
 def plain(text: str) -> str:

@@ -28,17 +28,27 @@ def rows_of(table: polars.DataFrame, columns: Columns, name: str) -> Iterator[tu
         if column and column not in table.columns:
             raise DataError(
                 f"{name} has no column '{column}'",
-                f"its columns: {', '.join(table.columns)}; name yours: data.{key} = ...",
+                f"its columns: {', '.join(table.columns)}; name yours: data.{key} = ... or --{key}",
             )
     wanted = [columns.text, columns.label] if columns.label else [columns.text, columns.text]
     texts, labels = (table[column].to_list() for column in wanted)
     for number, (text, label) in enumerate(zip(texts, labels, strict=True), 1):
-        yield f"row {number}", _text(text, ""), _text(label, columns.separator)
+        yield f"row {number}", _text(text), label_of(label, columns, f"{name}, row {number}")
 
 
-def _text(value: object, separator: str) -> str:
+def label_of(value: object, columns: Columns, place: str) -> str:
+    """A label as text; a list is several, with the separator between them. Raises DataError where there is none."""
+    if not isinstance(value, list | tuple):
+        return _text(value)
+    if not columns.separator:
+        raise DataError(
+            f"{place}: '{columns.label}' is a list of labels",
+            'say that texts have several, by a sign that no label holds: data.separator = "|" or --separator "|"',
+        )
+    return columns.separator.join(map(_text, value))
+
+
+def _text(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, list | tuple) and separator:
-        return separator.join(map(str, value))
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from glassworks.config import Job
 from glassworks.families.recurrent_text.network import RecurrentText
-from glassworks.families.recurrent_text.reading import Read
 from glassworks.training.calibration import negative_log_likelihood
 from glassworks.training.classification import class_weights, classification_loss
 from glassworks.training.loop import Learner, Plan
 from glassworks.training.schedules import cosine
 from glassworks.training.text import like_length
+from glassworks.training.text_windows import Batch, Read
 from glassworks.training.vocabulary import PADDING, UNKNOWN
 
 _EPOCHS, _BATCH, _RATE, _VECTOR_RATE = 8, 64, 2e-3, 5e-4
@@ -25,9 +25,12 @@ _MIN_STEPS = 300
 _ROWS = 128
 
 
-def learner(network: RecurrentText, learning: Read, held: Read, job: Job) -> Learner:
-    """Texts of like length in one batch; token vectors, which begin with a meaning, change more slowly."""
-    lengths = torch.tensor([len(each) for each in learning.ids])
+def learner(network: RecurrentText, learning: Read, soft: Tensor | None, held: Read, job: Job) -> Learner:
+    """Texts of like length in one batch; token vectors, which begin with a meaning, change more slowly.
+
+    `soft` are a teacher's probabilities (N K).
+    """
+    tokens = torch.from_numpy(learning.tokens)
     batch = _batch_size(job, len(learning))
     rate, vectors = job.training.learning_rate or _RATE, network.embedding.weight
     rest = [parameter for parameter in network.parameters() if parameter is not vectors]
@@ -39,9 +42,9 @@ def learner(network: RecurrentText, learning: Read, held: Read, job: Job) -> Lea
         network=network,
         optimizers=(torch.optim.AdamW(groups, fused=True),),
         examples=len(learning),
-        loss=_loss(network, learning, job),
+        loss=_loss(network, learning, soft, job),
         evaluate=lambda: _evaluate(network, held),
-        arrange=lambda order: like_length(order, lengths, batch),
+        arrange=lambda order: like_length(order, tokens, batch),
     )
 
 
@@ -65,31 +68,33 @@ def plan(job: Job, examples: int, started: float) -> Plan:
 def scores_of(network: RecurrentText, read: Read) -> NDArray[np.float32]:
     """Scores (N K) of the network alone."""
     network.eval()
-    device = network.embedding.weight.device
     found = np.zeros((len(read), len(network.bias)), np.float32)
-    order = np.argsort([len(each) for each in read.ids], kind="stable")
+    order = np.argsort(read.tokens, kind="stable")
     with torch.inference_mode():
         for begin in range(0, len(order), _ROWS):
             rows = order[begin : begin + _ROWS]
-            ids, count = read.batch(rows.tolist())
-            found[rows] = network(ids.to(device), count).float().cpu().numpy()
+            found[rows] = _scores(network, read.batch(rows.tolist())).cpu().numpy()
     return found
+
+
+def _scores(network: RecurrentText, batch: Batch) -> Tensor:
+    ids, device = batch.ids, network.embedding.weight.device
+    if network.training:
+        ids = torch.where((torch.rand(ids.shape) < _WORD_DROPOUT) & (ids != PADDING), UNKNOWN, ids)
+    return batch.gathered(network(ids.to(device), batch.mask.sum(1)).float())
 
 
 def _batch_size(job: Job, examples: int) -> int:
     return job.training.batch_size or (_BATCH if examples >= 2000 else 16)
 
 
-def _loss(network: RecurrentText, learning: Read, job: Job) -> Callable[[Tensor], Tensor]:
-    targets, device = torch.from_numpy(learning.targets), network.embedding.weight.device
-    soft = torch.from_numpy(learning.soft) if learning.soft is not None else None
+def _loss(network: RecurrentText, learning: Read, soft: Tensor | None, job: Job) -> Callable[[Tensor], Tensor]:
+    targets = torch.from_numpy(learning.targets)
     balanced = job.training.class_weights == "balanced"
     weights = class_weights(targets, len(network.bias)) if balanced else None
 
     def loss(rows: Tensor) -> Tensor:
-        ids, count = learning.batch(rows.tolist())
-        ids = torch.where((torch.rand(ids.shape) < _WORD_DROPOUT) & (ids != PADDING), UNKNOWN, ids)
-        scores = network(ids.to(device), count)
+        scores = _scores(network, learning.batch(rows.tolist()))
         return classification_loss(scores, targets[rows], soft[rows] if soft is not None else None, weights, _SMOOTHING)
 
     return loss

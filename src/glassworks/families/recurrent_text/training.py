@@ -11,19 +11,20 @@ import torch
 
 from glassworks.config import Job
 from glassworks.contracts import Dataset, Model, Progress
+from glassworks.data.text.dataset import further_texts
 from glassworks.families.recurrent_text import RecurrentTextConfig
 from glassworks.families.recurrent_text.export import TOKENIZER
 from glassworks.families.recurrent_text.learning import learner, plan, scores_of
 from glassworks.families.recurrent_text.network import RecurrentText
-from glassworks.families.recurrent_text.reading import Read, read
 from glassworks.tasks.text_classification.pieces import save_pieces
 from glassworks.training.checkpoint import load_checkpoint
 from glassworks.training.loop import fit
-from glassworks.training.machine import choose_device
+from glassworks.training.machine import choose_device, usable_cpus
 from glassworks.training.pieces import ORDERS, PIECES, best_share, linear_scores
 from glassworks.training.runs import forget_run
-from glassworks.training.text import tokenizer_of, unlabeled_texts
-from glassworks.training.text_stage import FINAL, TextStage, answers, begin
+from glassworks.training.text import tokenizer_of
+from glassworks.training.text_stage import FINAL, TextStage, answers
+from glassworks.training.text_windows import LEARNED_WINDOWS, Read, read
 from glassworks.training.vocabulary import PADDING, UNKNOWN, first_vectors
 from glassworks.training.word_vectors import WordVectors, read_word_vectors
 
@@ -43,7 +44,7 @@ def train(
     dataset: Dataset, job: Job, config: RecurrentTextConfig, folder: Path, progress: Progress, started: float
 ) -> Model:
     """The trained network; a run that had ended already is read instead of trained again."""
-    begin(job)
+    torch.set_num_threads(job.training.threads or usable_cpus())
     stage = _stage(dataset, job, config, folder, progress, started)
     network = _network(stage)
     if (folder / FINAL).exists():
@@ -114,16 +115,16 @@ def _network(stage: _Stage) -> RecurrentText:
 
 def _fit(network: RecurrentText, stage: _Stage) -> dict[str, Any]:
     """Train, calibrate, and return what is kept beside the weights."""
-    learning, held = (
-        read(stage.dataset.splits[name], stage.tokenizer, stage.preprocessing) for name in ("train", "validation")
-    )
-    pieces = stage.pieces(learning.bags, learning.targets, held.bags, held.targets, stage.config.pieces)
+    splits, how = stage.dataset.splits, {**stage.preprocessing, "pieces": ""}
+    learning = read(splits["train"], stage.folder, how, LEARNED_WINDOWS)
+    held = read(splits["validation"], stage.folder, how, _MOST_WINDOWS)
+    soft = splits["train"].soft
+    pieces = stage.pieces(learning.bags, held.bags, stage.config.pieces)
     save_pieces(stage.folder / PIECES, pieces.known)
-    network.take(pieces)
     _first_meaning(network, learning, stage)
     network.to(choose_device(stage.job.training.device))
     result = fit(
-        learner(network, learning, held, stage.job),
+        learner(network, learning, torch.from_numpy(soft) if soft is not None else None, held, stage.job),
         plan(stage.job, len(learning), stage.started),
         stage.folder,
         stage.progress,
@@ -131,6 +132,7 @@ def _fit(network: RecurrentText, stage: _Stage) -> dict[str, Any]:
     network.to("cpu").eval()
     deep, linear = scores_of(network, held), linear_scores(pieces, held.bags)
     share = best_share(deep, linear, held.targets)
+    network.take(pieces)
     network.share.fill_(share)
     together = network.together(torch.from_numpy(deep), torch.from_numpy(linear)).numpy()
     stage = replace(stage, preprocessing={**stage.preprocessing, "share": share})
@@ -140,7 +142,8 @@ def _fit(network: RecurrentText, stage: _Stage) -> dict[str, Any]:
 def _first_meaning(network: RecurrentText, learning: Read, stage: _Stage) -> None:
     """Token vectors begin with what the company of each token says, and with what others have learned."""
     stage.progress.start("tokens")
-    more = [np.array(each.ids, np.int64) for each in stage.tokenizer.encode_batch(unlabeled_texts(stage.job))]
+    texts = further_texts(stage.job.data, stage.dataset)
+    more = [np.array(each.ids, np.int64) for each in stage.tokenizer.encode_batch(texts)]
     tokens = network.embedding.num_embeddings
     vectors = first_vectors([*learning.ids, *more], tokens, stage.config.width, stage.job.training.seed)
     if stage.vectors:

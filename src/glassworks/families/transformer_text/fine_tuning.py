@@ -16,13 +16,13 @@ from torch import Tensor
 
 from glassworks.config import Job
 from glassworks.families.transformer_text.network import TransformerText
-from glassworks.families.transformer_text.reading import Read
 from glassworks.training.calibration import calibrated_loss
 from glassworks.training.classification import classification_loss
 from glassworks.training.loop import Learner, Plan
 from glassworks.training.machine import choose_precision
 from glassworks.training.schedules import cosine
 from glassworks.training.text import like_length
+from glassworks.training.text_windows import Read
 
 _LAYER = re.compile(r"\.layers?\.(\d+)\.")
 _EVALUATED_ROWS = 64

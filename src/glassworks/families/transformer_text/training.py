@@ -15,15 +15,15 @@ from torch import Tensor
 
 from glassworks.config import Job
 from glassworks.contracts import Dataset, Model, Progress
+from glassworks.data.text.dataset import further_texts
 from glassworks.families.transformer_text import TransformerTextConfig
 from glassworks.families.transformer_text.fine_tuning import Course, chosen_precision, learner, plan, scores_of
 from glassworks.families.transformer_text.head import fit_head
 from glassworks.families.transformer_text.narrowing import narrow
 from glassworks.families.transformer_text.network import TransformerText, merged, small_encoder, with_lora
-from glassworks.families.transformer_text.reading import Read, read
 from glassworks.tasks.text_classification.pieces import save_pieces
 from glassworks.training.calibration import calibrated_loss
-from glassworks.training.checkpoint import load_checkpoint
+from glassworks.training.checkpoint import load_checkpoint, write_atomically
 from glassworks.training.classification import class_weights, classification_loss
 from glassworks.training.encoder import (
     MOST_WINDOWS,
@@ -35,7 +35,7 @@ from glassworks.training.encoder import (
     reading,
 )
 from glassworks.training.loop import fit
-from glassworks.training.machine import choose_device
+from glassworks.training.machine import choose_device, usable_cpus
 from glassworks.training.pieces import (
     ORDERS,
     PIECES,
@@ -45,14 +45,14 @@ from glassworks.training.pieces import (
     clearly_better_share,
     linear_scores,
 )
-from glassworks.training.text import tokenizer_of, unlabeled_texts
-from glassworks.training.text_stage import FINAL, TextStage, answers, begin
+from glassworks.training.text import tokenizer_of
+from glassworks.training.text_stage import FINAL, TextStage, answers
+from glassworks.training.text_windows import LEARNED_WINDOWS, Read, read
 from glassworks.training.vocabulary import PADDING, first_vectors
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-_LEARNED_WINDOWS = 4
 _WORDS = 12_000
 """Most different words whose pairs are pieces."""
 _HEAD_TEXTS, _HEAD_TEXTS_A_LABEL = 4000, 100
@@ -84,7 +84,7 @@ def train(
     dataset: Dataset, job: Job, config: TransformerTextConfig, folder: Path, progress: Progress, started: float
 ) -> Model:
     """The trained network; a run that had ended already is read instead of trained again."""
-    begin(job)
+    torch.set_num_threads(job.training.threads or usable_cpus())
     stage = _stage(dataset, job, config, folder, progress, started)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.training.seed)
@@ -120,7 +120,7 @@ def _tokenizer(
     """The encoder's own, or one that is learned once; a resumed run reads the same one."""
     path = folder / TOKENIZER
     if backbone and not path.exists():
-        path.write_text(backbone.tokenizer.to_str(), encoding="utf-8")
+        write_atomically(path, backbone.tokenizer.to_str().encode())
     return tokenizer_of(path, dataset, job, config.vocabulary, "subwords")
 
 
@@ -147,7 +147,8 @@ def _network(stage: _Stage) -> TransformerText:
     network = TransformerText(encoder, width, labels, first=first, dropout=config.dropout)
     if config.narrow < 1:
         split = stage.dataset.splits["train"]
-        some = replace(split, x=split.x[:_NARROWED_BY], y=split.y[:_NARROWED_BY])
+        rows = np.sort(np.random.default_rng(stage.job.training.seed).permutation(len(split))[:_NARROWED_BY])
+        some = replace(split, x=split.x[rows], y=split.y[rows])
         texts = read(some, stage.folder, stage.preprocessing, 1)
         narrow(encoder, partial(scores_of, network, texts, pooled=True), config.narrow)
     return network
@@ -157,7 +158,7 @@ def _fit(network: TransformerText, stage: _Stage) -> tuple[TransformerText, dict
     """Train, calibrate, and return the network with what is kept beside its weights."""
     course, most = _course(stage), stage.config.pieces
     learning, held = course.learning, course.held
-    pieces = stage.pieces(learning.bags, learning.targets, held.bags, held.targets, most) if most else None
+    pieces = stage.pieces(learning.bags, held.bags, most) if most else None
     network.to(choose_device(stage.job.training.device))
     history: list[Mapping[str, float]] = []
     resumed = False
@@ -240,7 +241,8 @@ def _start_head(network: TransformerText, course: Course, stage: _Stage, history
 
 def _first_meaning(network: TransformerText, learning: Read, stage: _Stage) -> None:
     """Token vectors begin with what the company of each token says, as far as texts are there."""
-    more = [np.array(each.ids, np.int64) for each in stage.tokenizer.encode_batch(unlabeled_texts(stage.job))]
+    texts = further_texts(stage.job.data, stage.dataset)
+    more = [np.array(each.ids, np.int64) for each in stage.tokenizer.encode_batch(texts)]
     table = network.encoder.get_input_embeddings().weight
     tokens, width = table.shape
     vectors = first_vectors([*learning.ids, *more], tokens, width, stage.job.training.seed)
@@ -259,7 +261,7 @@ def _course(stage: _Stage) -> Course:
     balanced = stage.job.training.class_weights == "balanced"
     return Course(
         job=stage.job,
-        learning=read(splits["train"], stage.folder, how, _LEARNED_WINDOWS),
+        learning=read(splits["train"], stage.folder, how, LEARNED_WINDOWS),
         held=read(splits["validation"], stage.folder, how, MOST_WINDOWS),
         soft=torch.from_numpy(soft) if soft is not None else None,
         weights=class_weights(targets, len(stage.dataset.classes)) if balanced else None,

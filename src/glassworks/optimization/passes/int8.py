@@ -38,20 +38,9 @@ class StaticInt8(Pass):
                 f"static int8 would leave the recurrent layer in fp32; this graph has: {layers}",
                 "use the pass 'int8_recurrent'",
             )
-        with _quiet_nncf() as nncf:
-            graph = nncf.quantize(
-                model,
-                nncf.Dataset(list(calibration)),
-                subset_size=len(calibration),
-                target_device=nncf.TargetDevice.CPU,
-                model_type=nncf.ModelType.TRANSFORMER if _attends(model) else None,
-                # Weights of 7 bits: without VNNI engines add products in 16 bits, which those of 8 overflow; and a
-                # model may be served by an older processor than the one it was made on.
-                advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE),
-                # What is told beside the answer, such as a distance, is above all asked for pictures unlike those that
-                # the ranges come from.
-                ignored_scope=nncf.IgnoredScope(names=beside_the_first_output(model), validate=False),
-            )
+        # What is told beside the answer, such as a distance, is above all asked for pictures unlike those that the
+        # ranges come from.
+        graph = _quantized(model, calibration, beside_the_first_output(model))
         if not any(node.op_type == "QuantizeLinear" for node in graph.graph.node):
             raise Unsupported("int8 found nothing to quantize in this graph", "keep the fp32 artifact")
         file = f"{opened.path.stem}.int8.onnx"
@@ -59,6 +48,23 @@ class StaticInt8(Pass):
         return opened.artifact.model_copy(
             update={"file": file, "precision": "int8", "made_by": self.name, "computes_fp32": fp32_layers(graph)}
         )
+
+
+def _quantized(model: onnx.ModelProto, calibration: Sequence[Tensors], floating: Sequence[str]) -> onnx.ModelProto:
+    """Weights have 7 bits: without VNNI engines add products in 16 bits, which those of 8 overflow, and a model may be
+    served by an older processor than the one it was made on. Nodes in `floating` stay as they are.
+    """
+    with _quiet_nncf() as nncf:
+        found: onnx.ModelProto = nncf.quantize(
+            model,
+            nncf.Dataset(list(calibration)),
+            subset_size=len(calibration),
+            target_device=nncf.TargetDevice.CPU,
+            model_type=nncf.ModelType.TRANSFORMER if _attends(model) else None,
+            advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE),
+            ignored_scope=nncf.IgnoredScope(names=list(floating), validate=False),
+        )
+        return found
 
 
 def _attends(model: onnx.ModelProto) -> bool:

@@ -73,7 +73,9 @@ class TextSubject(Subject):
         parts = [_embedded(front, embed, window) for window in self._windows]
         example = np.concatenate(parts)[None]
         special = np.concatenate([window.spans[:, 0] == window.spans[:, 1] for window in self._windows])
-        nothing = embed.run({spec.name: np.full((1, 1), front.pad, np.int64) for spec in embed.signature.inputs})
+        # The id of padding, and 0, which is no piece.
+        fills = zip(embed.signature.inputs, (front.pad, 0), strict=False)
+        nothing = embed.run({spec.name: np.full((1, 1), fill, np.int64) for spec, fill in fills})
         blank = np.zeros(example.shape[2], np.float32)
         vector = nothing[embed.signature.outputs[0].name][0, 0]
         blank[: len(vector)] = vector

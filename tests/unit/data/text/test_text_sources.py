@@ -123,13 +123,23 @@ def test_a_megabyte_of_text_is_one_text(tmp_path: Path) -> None:
     ("name", "content", "problem", "mend"),
     [
         ("e.csv", b"", "/e.csv is empty", "give a table with a line of column names"),
-        ("e.csv", b"text,label\n", "holds no labelled text", "give a source with texts and labels"),
-        ("e.jsonl", b"", "holds no labelled text", "give a source with texts and labels"),
+        ("e.csv", b"text,label\n", "holds no row", "give a source with texts and labels"),
+        ("e.jsonl", b"", "holds no row", "give a source with texts and labels"),
         ("e.parquet", b"", "is not a Parquet file: ", "write it again as Parquet"),
         ("t.parquet", b"text,label\na,b\n", "is not a Parquet file: ", "write it again as Parquet"),
-        ("t.csv", b"text,label\na,b\nc,d,e\n", "is not a table of comma-separated values", "quote texts with commas"),
+        (
+            "t.csv",
+            b"text,label\na,b\nc,d,e\n",
+            "is not a table of comma-separated values",
+            "quote texts that hold commas",
+        ),
         ("t.csv", b"text,label\na,g\nb,g\n", "holds only one label, 'g'", "name another column: data.label"),
-        ("t.csv", b"text,label\n,g\n,h\n", "holds no labelled text: row 1: the text is empty", "give a source with"),
+        (
+            "t.csv",
+            b"text,label\n,g\n,h\n",
+            "holds no labelled text: row 1: the text is empty",
+            "give texts with labels",
+        ),
         ("t.csv", b"text,label\ngood,\xff\xff\n", "/t.csv is not valid UTF-8 or GB18030: byte 16", "save it as UTF-8"),
         (
             "t.jsonl",
@@ -159,7 +169,7 @@ def test_what_cannot_be_read_is_told(name: str, content: bytes | None, problem: 
         ("csv:", "the source 'csv:' is not SCHEME:WHAT"),
         ("npz:x", "'npz' is no source of texts"),
         ("sample:none", "there is no sample of texts 'none'"),
-        ("sample:zh-news", "'sample:zh-news' holds no labelled text"),
+        ("sample:zh-news", "'sample:zh-news' holds 19,484 texts and no label"),
     ],
 )
 def test_unknown_sources(source: str, problem: str) -> None:

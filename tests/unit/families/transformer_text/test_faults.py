@@ -119,7 +119,7 @@ def test_weights_of_another_model(tmp_path: Path) -> None:
         ("bert-base", ConfigError, "'model.backbone' is 'bert-base'"),
         ("url:somewhere", ConfigError, "'model.backbone' is 'url:somewhere'"),
         ("folder:/no/such/folder", DataError, "there is no folder /no/such/folder"),
-        ("package:no_such_library/model", DataError, "the library 'no_such_library' is not installed"),
+        ("package:no_such_library/model", DataError, "no installed package holds the module 'no_such_library'"),
         ("package:glassworks/no_folder", DataError, "the installed library 'glassworks' has no 'no_folder'"),
         ("package:glassworks/../..", DataError, "has no '../..'"),
     ],

@@ -163,7 +163,7 @@ def test_windows_of_a_long_text_are_averaged_by_their_tokens(tuned: Tuned) -> No
 def test_training_judges_a_long_text_as_the_server_does(tuned: Tuned, tmp_path: Path) -> None:
     from glassworks.contracts import Split
     from glassworks.families.transformer_text.fine_tuning import scores_of
-    from glassworks.families.transformer_text.reading import read
+    from glassworks.training.text_windows import read
 
     x = np.array([LONG, "short", LONG[:150]], object)
     folder = tuned.release.bundle.folder
@@ -176,7 +176,7 @@ def test_training_judges_a_long_text_as_the_server_does(tuned: Tuned, tmp_path: 
 
 def test_no_more_windows_than_asked_for_are_read(tuned: Tuned) -> None:
     from glassworks.contracts import Split
-    from glassworks.families.transformer_text.reading import read
+    from glassworks.training.text_windows import read
 
     split = Split(x=np.array([LONG, "short"], object), y=np.zeros(2, np.int64))
     texts = read(split, tuned.release.bundle.folder, tuned.release.model.preprocessing, 2)

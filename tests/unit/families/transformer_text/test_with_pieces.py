@@ -16,7 +16,6 @@ from tests.unit.families.transformer_text.test_transformer_text import LONG, Tun
 from glassworks.catalog import found, get
 from glassworks.contracts import Opened, Pass, Runtime, Split, Task
 from glassworks.families.transformer_text.fine_tuning import scores_of
-from glassworks.families.transformer_text.reading import read
 from glassworks.flow import train
 from glassworks.registry import Registry
 from glassworks.tasks.text_classification.front import Window
@@ -24,6 +23,7 @@ from glassworks.tasks.text_classification.session import TextSession
 from glassworks.training.encoder import TOKENIZER
 from glassworks.training.pieces import PIECES, WORDS
 from glassworks.training.progress import Silent
+from glassworks.training.text_windows import read
 
 SHARE = 0.35
 

@@ -102,6 +102,11 @@ def test_the_sum_over_words_is_the_sum_over_tokens(pieces: bool, folder: Path) -
         assert float(placed.sum(dtype=np.float64)) == pytest.approx(float(values.sum(dtype=np.float64)), abs=1e-4)
 
 
+def test_the_baseline_has_no_piece_whatever_the_id_of_padding(folder: Path) -> None:
+    one = subject(folder, "the book", pieces=True, pad=60_000)
+    assert not one.view("gradient").baseline[0, :, WIDTH:].any()
+
+
 def test_a_token_over_several_words_is_shared_by_characters(folder: Path) -> None:
     one = subject(folder, "龘")
     one.text, one.spans = "abcd", ((0, 1), (1, 4))

@@ -33,7 +33,7 @@ def read_texts(source: str, columns: Columns | None = None, *, min_classes: int 
     if len(texts.classes) < min_classes and not texts.multi_label:
         raise DataError(
             f"'{source}' holds only one label, '{texts.classes[0]}'; a classifier needs at least {min_classes}",
-            "add texts of another class, or name another column: data.label",
+            "add texts of another class, or name another column: data.label = ... or --label",
         )
     return texts
 

@@ -27,6 +27,7 @@ def read(path: str, columns: Columns) -> Iterator[tuple[str, str, str]]:
     except polars.exceptions.PolarsError as error:
         reason = str(error).split("\n")[0][:200]
         raise DataError(
-            f"{path} is not a table of comma-separated values: {reason}", "quote texts with commas"
+            f"{path} is not a table of comma-separated values: {reason}",
+            "quote texts that hold commas, and close every quote",
         ) from None
     return rows_of(table, columns, path)

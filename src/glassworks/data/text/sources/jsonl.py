@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glassworks.data.text.encodings import read_text
+from glassworks.data.text.tables import label_of
 from glassworks.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ def read(path: str, columns: Columns) -> Iterator[tuple[str, str, str]]:
         for column, key in ((columns.text, "text"), (columns.label, "label")):
             if column and (not isinstance(row, dict) or column not in row):
                 raise DataError(
-                    f"{path}, line {number} has no '{column}'", f"every line needs it; or name yours: data.{key} = ..."
+                    f"{path}, line {number} has no '{column}'",
+                    f"every line needs it; or name yours: data.{key} = ... or --{key}",
                 )
-        label = row[columns.label] if columns.label else ""
-        several = columns.separator.join(map(str, label)) if isinstance(label, list) and columns.separator else label
-        yield f"line {number}", str(row[columns.text] or ""), "" if several is None else str(several)
+        label = label_of(row[columns.label], columns, f"{path}, line {number}") if columns.label else ""
+        yield f"line {number}", str(row[columns.text] or ""), label

@@ -12,9 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from glassworks.contracts import Split
+from glassworks.catalog import get
+from glassworks.contracts import Split, Task
 from glassworks.tasks.text_classification.front import TextFront, padded
 from glassworks.training.pieces import Bags
+
+LEARNED_WINDOWS = 4
+"""Most windows of a text to learn from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +64,8 @@ class Read:
 
     @property
     def bags(self) -> Bags:
-        """Their pieces."""
-        return Bags(hashes=self.pieces, weights=self.weights, starts=self.starts)
+        """Their pieces and targets."""
+        return Bags(hashes=self.pieces, weights=self.weights, starts=self.starts, targets=self.targets)
 
     def some(self, rows: NDArray[np.int64]) -> Read:
         """These texts alone."""
@@ -92,8 +96,8 @@ class Read:
 
 
 def read(split: Split, folder: Path, preprocessing: Mapping[str, Any], most: int) -> Read:
-    """At most `most` windows of each text, evenly spread over it."""
-    front = TextFront(folder, {**preprocessing, "max_windows": 2**30})
+    """At most `most` windows of each text, evenly spread over what is served of it."""
+    front = TextFront(folder, get(Task, "text-classification").unlimited(preprocessing))
     ids: list[NDArray[np.int64]] = []
     pieces: list[NDArray[np.int64]] = []
     weights: list[NDArray[np.float32]] = []

@@ -1,0 +1,28 @@
+"""Times as people write them: `90s`, `5m`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainSerializer
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_duration(value: object) -> float:
+    """Seconds from a number or a text such as `90s`, `5m`, `1.5h`, `250ms`."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(ms|s|m|h)\s*", str(value), re.ASCII)
+    if not match:
+        raise ValueError("a duration is a number of seconds or a text such as '90s', '5m' or '1.5h'")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    Field(gt=0, allow_inf_nan=False, examples=["90s", "5m"]),
+    PlainSerializer(lambda seconds: repr(seconds).removesuffix(".0") + "s", return_type=str, when_used="json"),
+]
