@@ -148,6 +148,12 @@ def test_a_megabyte_of_text_is_one_text(tmp_path: Path) -> None:
             "one JSON object a line",
         ),
         ("t.jsonl", b"[1]\n", "t.jsonl, line 1 has no 'text'", "every line needs it"),
+        (
+            "t.jsonl",
+            b'{"text": "a", "label": ["b", "c"]}\n',
+            "t.jsonl, line 1: 'label' is a list of labels",
+            'data.separator = "|" or --separator "|"',
+        ),
         ("t.jsonl", b'{"text": "a"}\n', "t.jsonl, line 1 has no 'label'", "data.label = ..."),
         ("none.csv", None, "there is no file", "give the path of a file that exists"),
         ("none.jsonl", None, "there is no file", "give the path of a file that exists"),
