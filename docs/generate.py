@@ -49,7 +49,7 @@ def job_page() -> str:
 def errors_page() -> str:
     """Every error with its parent, its exit code and its meaning."""
     rows = [
-        (f"`{name}`", f"`{value.__mro__[1].__name__}`", str(value.exit_code), _first_line(value))
+        (f"`{name}`", f"`{value.__mro__[1].__name__}`", str(value.exit_code), _first_paragraph(value))
         for name, value in vars(errors).items()
         if inspect.isclass(value) and issubclass(value, GlassworksError)
     ]
@@ -65,13 +65,13 @@ def catalog_page() -> str:
         rows = [
             (
                 f"`{name}`",
-                _first_line(type(found)),
+                _first_paragraph(type(found)),
                 ", ".join(f"`{library}`" for library in getattr(found, "needs", ())),
             )
             for name, found in catalog.found(contract).items()
             if type(found).__module__.startswith("glassworks.")
         ]
-        parts += [f"## {contract.__name__}", _first_line(contract), _table(("Name", "What it is", "Needs"), rows)]
+        parts += [f"## {contract.__name__}", _first_paragraph(contract), _table(("Name", "What it is", "Needs"), rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -138,8 +138,8 @@ def _attribute_docstrings(record: type[BaseModel]) -> dict[str, str]:
     return notes
 
 
-def _first_line(thing: type) -> str:
-    return (inspect.getdoc(thing) or "").partition("\n")[0]
+def _first_paragraph(thing: type) -> str:
+    return " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split())
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

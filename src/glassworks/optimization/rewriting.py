@@ -31,6 +31,7 @@ class Rewriter(Builder):
         self._given = {each.name: each for each in model.graph.initializer}
         self._read = {name for node in model.graph.node for name in node.input}
         self._read |= {output.name for output in model.graph.output}
+        self._read.discard("")  # an input that is left out
 
     def weights(self, name: str) -> Floats | None:
         """The float32 values of a constant; None for anything else."""

@@ -29,6 +29,8 @@ _STRENGTHS = (1.0, 4.0, 16.0)
 _LEAST_WINDOWS = 2
 _SHARES = np.linspace(0.0, 1.0, 21)
 _ROWS = 128
+_ENOUGH = 10
+"""Texts by which anything can be clear."""
 _ONE_SIDED = 1.645
 """Standard errors; the normal distribution's 95 %."""
 
@@ -158,7 +160,7 @@ def best_share(deep: Floats, linear: Floats, targets: NDArray[np.int64]) -> floa
 
 def clearly_better_share(deep: Floats, linear: Floats, targets: NDArray[np.int64]) -> float:
     """`best_share`, but 1 where the mixture is not clearly better: log losses paired by text, one-sided, at 5 %."""
-    share = best_share(deep, linear, targets)
+    share = best_share(deep, linear, targets) if len(targets) >= _ENOUGH else 1.0
     mixed = (share * deep + (1 - share) * linear).astype(np.float32)
     gained = calibrated_losses(deep, targets) - calibrated_losses(mixed, targets)
     surely = gained.mean() - _ONE_SIDED * gained.std() / np.sqrt(len(gained))

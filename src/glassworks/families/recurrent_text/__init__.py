@@ -18,7 +18,8 @@ class RecurrentTextConfig(Record):
     """The `[model]` table of a job whose family is `recurrent_text`."""
 
     cell: Literal["gru", "lstm"] = "gru"
-    """`lstm` is about twice as quick in int8 as in fp32; an int8 `gru` is slower than fp32 for one text at a time."""
+    """In int8 an `lstm` is faster than in fp32, but answers then depend a little on what else is in the call; an int8
+    `gru` answers alike in any company, and is slower than fp32 for one text at a time."""
     tokens: Literal["words", "subwords", "characters"] = "words"
     """What the network reads, learned from the training texts; `subwords` for languages that compound words."""
     vocabulary: int = Field(default=12_000, ge=16, le=100_000)
@@ -38,7 +39,7 @@ class RecurrentTextConfig(Record):
     windows: int = Field(default=64, ge=1, le=64)
     """Most windows of a text that are read, half of them from its end: a bound on the time that a long text takes."""
     coverage: float = Field(default=0.9, gt=0.5, lt=1)
-    """Share of texts whose label set shall hold the true label."""
+    """Share of texts whose label set shall hold the true label; with several labels a text nothing is promised."""
 
 
 class RecurrentText(TextFamily):

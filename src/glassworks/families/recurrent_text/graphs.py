@@ -130,7 +130,7 @@ def _scores(weights: Weights) -> tuple[str, int, list[str | int]]:
     return "scores", FLOAT, ["n", weights.labels]
 
 
-def _recurrent(g: Builder, weights: Weights, x: str, lengths: str = "") -> str:
+def _recurrent(g: Builder, weights: Weights, x: str, lengths: str) -> str:
     """The layer (T 2 N H) as one operator."""
     pairs = weights.directions
     stacked = (

@@ -40,12 +40,12 @@ class TransformerTextConfig(Record):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of values left out while training."""
     pieces: int = Field(default=60_000, ge=0, le=1_000_000)
-    """Most different pieces of texts that a linear classifier beside the encoder keeps; it stays where validation texts
-    are clearly better told with it. 0: none."""
+    """Most different pieces of texts that a linear classifier beside the encoder keeps; it stays where it
+    clearly improves the log loss of validation texts. 0: none."""
     max_tokens: int = Field(default=256, ge=8, le=8192)
     """Tokens of a window, at most what the encoder reads; longer texts are read in several."""
     coverage: float = Field(default=0.9, gt=0.5, lt=1)
-    """Share of texts whose label set shall hold the true label."""
+    """Share of texts whose label set shall hold the true label; with several labels a text nothing is promised."""
 
 
 class TransformerText(TextFamily):

@@ -60,13 +60,14 @@ class Course:
     soft: Tensor | None
     weights: Tensor | None
     pretrained: bool
+    lora: bool = False
     bf16: bool = False
 
     @property
     def defaults(self) -> _Defaults:
         if not self.pretrained:
             return _NOTHING
-        return _LORA if self.job.model.get("mode") == "lora" else _PRETRAINED
+        return _LORA if self.lora else _PRETRAINED
 
     @property
     def batch_size(self) -> int:

@@ -266,6 +266,7 @@ def _course(stage: _Stage) -> Course:
         soft=torch.from_numpy(soft) if soft is not None else None,
         weights=class_weights(targets, len(stage.dataset.classes)) if balanced else None,
         pretrained=stage.backbone is not None,
+        lora=stage.config.mode == "lora",
     )
 
 

@@ -24,8 +24,11 @@ _CLOSE = 1e-4
 
 
 class ImageToImage(Task):
-    """`preprocessing` holds `channels`, `depth` and `usual_shape` (H W C). Pictures are stored as N H W C, and are sent
-    as they are."""
+    """A picture goes in, a picture comes out.
+
+    `preprocessing` holds `channels`, `depth` and `usual_shape` (H W C). Pictures are stored as N H W C, and are sent
+    as they are.
+    """
 
     name: ClassVar[str] = "image-to-image"
     metric: ClassVar[str] = "agreement"

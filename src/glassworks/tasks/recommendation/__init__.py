@@ -23,7 +23,10 @@ INPUT, OUTPUT = "request", "recommendations"
 
 
 class Recommendation(Task):
-    """Requests are stored as an object array of str, each a JSON object, and targets as one of lists of item ids."""
+    """A user, or what somebody liked, goes in; items with scores and reasons come out.
+
+    Requests are stored as an object array of str, each a JSON object, and targets as one of lists of item ids.
+    """
 
     name: ClassVar[str] = "recommendation"
     metric: ClassVar[str] = "ndcg_at_10"

@@ -29,7 +29,7 @@ _THRESHOLD = 0.5
 
 
 class TextClassification(TextTask):
-    """`preprocessing` is what `TextFront` reads; texts are stored as an object array of str."""
+    """A text goes in, a probability for each label comes out; one label a text, or several."""
 
     name: ClassVar[str] = "text-classification"
     metric: ClassVar[str] = "accuracy"

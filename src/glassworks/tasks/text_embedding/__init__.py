@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class TextEmbedding(TextTask):
-    """Targets (N D) are the vectors of the reference: an encoder is not right or wrong, a graph of it is."""
+    """A text goes in, a vector of length 1 comes out.
+
+    Targets (N D) are the vectors of the reference: an encoder is not right or wrong, a graph of it is.
+    """
 
     name: ClassVar[str] = "text-embedding"
     metric: ClassVar[str] = "agreement"
