@@ -17,6 +17,7 @@ from glassworks.config import Job, load_job, validate
 from glassworks.contracts import Family, Record
 
 ROOT = Path(__file__).parents[2]
+TEXTS = "docs/guides/texts.md"
 DOCUMENTS = ("README.md", "README.zh-CN.md")
 FAMILY_PAGES = sorted(page_of(family).relative_to(ROOT).as_posix() for family in found(Family).values())
 PAGES = sorted(
@@ -34,6 +35,8 @@ def test_both_languages_show_the_same_blocks() -> None:
     for language in ("bash", "python", "toml", "text"):
         assert blocks("README.md", language) == blocks("README.zh-CN.md", language)
         assert blocks("README.md", language)
+    for language in ("python", "toml"):
+        assert blocks(TEXTS, language) == blocks("docs/guides/texts.zh-CN.md", language) != []
 
 
 def test_every_command_and_every_line_of_python_runs(tmp_path: Path) -> None:
@@ -45,7 +48,7 @@ def test_every_command_and_every_line_of_python_runs(tmp_path: Path) -> None:
         for command in block.strip().splitlines():
             done = subprocess.run(command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
             assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    for block in blocks("README.md", "python"):
+    for block in [*blocks("README.md", "python"), *blocks(TEXTS, "python")]:
         done = subprocess.run(
             [sys.executable, "-c", block], cwd=tmp_path, env=environment, capture_output=True, text=True
         )

@@ -13,11 +13,10 @@ from glassworks.sqlite import write_ahead
 
 
 def _holder(file: Path) -> sqlite3.Connection:
-    """A connection that reads a file without a log: nobody can switch it meanwhile."""
+    """A connection that is about to write a file without a log: nobody can switch it meanwhile."""
     holder = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     holder.execute("CREATE TABLE there (value)")
-    holder.execute("BEGIN")
-    holder.execute("SELECT * FROM there").fetchall()
+    holder.execute("BEGIN IMMEDIATE")
     return holder
 
 
