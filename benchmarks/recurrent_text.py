@@ -24,7 +24,7 @@ from glassworks.config import load_job
 from glassworks.flow import Release, release
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry
-from glassworks.tasks.text_classification.front import Window, padded
+from glassworks.tasks.text_classification.front import Window
 from glassworks.tasks.text_classification.session import TextSession
 from glassworks.training.progress import Silent
 
@@ -69,9 +69,12 @@ def padded_scores(session: TextSession, texts: Sequence[str]) -> None:
 def padded_batch(session: TextSession, windows: Sequence[Window], longest: int) -> dict[str, NDArray[np.generic]]:
     """The graph's inputs of windows (N), padded to `longest`."""
     tensors = session.front.tensors(windows)
-    ids = np.full((len(windows), longest), session.front.pad, np.int64)
-    ids[:, : tensors["ids"].shape[1]] = padded([window.ids for window in windows], session.front.pad)
-    return {**tensors, "ids": ids}
+    for name, fill in (("ids", session.front.pad), ("mask", 0)):
+        if name in tensors:
+            whole = np.full((len(windows), longest), fill, np.int64)
+            whole[:, : tensors[name].shape[1]] = tensors[name]
+            tensors[name] = whole
+    return tensors
 
 
 def throughput(session: TextSession, lengths: NDArray[np.int64], source: Sequence[str]) -> dict[str, float]:

