@@ -18,7 +18,7 @@ up: setup
 	$(BIN)/glassworks up examples/digits.toml
 
 test: setup
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 check: setup
 	$(BIN)/ruff check
