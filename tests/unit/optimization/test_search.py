@@ -17,7 +17,7 @@ from glassworks.errors import Unsupported
 from glassworks.families.convnet.networks import Default, deployable
 from glassworks.optimization.measure import measure_latencies, predict_all
 from glassworks.optimization.objective import parse_objective
-from glassworks.optimization.search import Trial, _choose, optimize
+from glassworks.optimization.search import Trial, _choose, calibrating, optimize
 from glassworks.runtimes import open_session
 from glassworks.training.onnx_export import write_onnx
 from glassworks.training.progress import Silent
@@ -76,6 +76,15 @@ def test_every_pass_in_every_runtime_is_measured_or_has_a_reason(trial: Trial) -
 
 def _file(candidate: Candidate) -> str:
     return "predict.int8.onnx" if candidate.precision == "int8" else "predict.onnx"
+
+
+def test_ranges_come_from_all_labels_of_a_source_in_order() -> None:
+    rows = np.repeat(np.arange(4), 600)
+    found = calibrating(rows)
+    assert len(found) == 300
+    assert np.bincount(found, minlength=4).min() > 50
+    assert np.array_equal(found, calibrating(rows))
+    assert np.array_equal(calibrating(rows[:7]), rows[:7])
 
 
 class Failing(Session):
