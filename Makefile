@@ -18,7 +18,7 @@ up: setup
 	$(BIN)/glassworks up examples/digits.toml
 
 test: setup
-	$(BIN)/python -m pytest -q -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 check: setup
 	$(BIN)/ruff check

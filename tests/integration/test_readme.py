@@ -48,12 +48,13 @@ def test_every_command_and_every_line_of_python_runs(tmp_path: Path) -> None:
         for command in block.strip().splitlines():
             done = subprocess.run(command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
             assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    for block in [*blocks("README.md", "python"), *blocks(TEXTS, "python")]:
-        done = subprocess.run(
-            [sys.executable, "-c", block], cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith("digits@3 ")
+    for document, begins in (("README.md", "digits@3 "), (TEXTS, "[{'label': ")):
+        for block in blocks(document, "python"):
+            done = subprocess.run(
+                [sys.executable, "-c", block], cwd=tmp_path, env=environment, capture_output=True, text=True
+            )
+            assert done.returncode == 0, done.stderr
+            assert done.stdout.startswith(begins)
     assert (tmp_path / "why.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "exported" / "model.onnx").is_file()
 

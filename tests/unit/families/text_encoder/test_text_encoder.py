@@ -209,7 +209,7 @@ def test_vectors_of_pictures_are_no_descriptions() -> None:
     [
         ({}, 9, r"model\.backbone"),
         ({"backbone": "nowhere"}, 9, r"model\.backbone"),
-        ({"backbone": "package:no_such_library/model"}, 9, "not installed"),
+        ({"backbone": "package:no_such_library/model"}, 9, "no installed package"),
         ({"backbone": MINILM}, 2, "holds 2 distinct texts, three are needed"),
     ],
 )
