@@ -151,10 +151,14 @@ def _judge(trial: Trial, entries: list[_Entry], progress: Progress) -> tuple[_Me
             fp32.discard(entry.name)
             if not fp32:
                 raise
-            failed.append(_excluded(entry.name, entry.artifact, str(error).splitlines()[0][:200]))
+            failed.append(_excluded(entry.name, entry.artifact, _reason(error)))
         else:
             progress.update(candidate=entry.name, **{guard: metrics[entry.name][guard].value})
     return metrics, failed
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def _excluded(name: str, artifact: Artifact, reason: str) -> Candidate:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 INPUT = "text"
 _ANY = 2**30
+_SMALL = 200
+"""Characters of a sample request: no more than any request may have."""
 _USUAL = b"a text of common length, to warm up and to see how long one takes " * 2
 
 
@@ -44,6 +46,11 @@ class TextTask(Task):
 
     def usual(self, session: Session, preprocessing: Mapping[str, Any]) -> Tensors:
         return {INPUT: np.array([_USUAL], object)}
+
+    def small(self, x: Array) -> Array:
+        found = np.empty(len(x), object)
+        found[:] = [text[:_SMALL] for text in x.tolist()]
+        return found
 
     def calibration(self, x: Array, opened: Opened, preprocessing: Mapping[str, Any]) -> list[Tensors]:
         from glassworks.tasks.text_classification.front import TextFront

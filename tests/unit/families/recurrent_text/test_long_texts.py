@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -55,6 +56,12 @@ def test_what_stands_at_the_end_is_learned(made: tuple[Release, Registry]) -> No
     metrics = made[0].bundle.manifest.metrics
     assert metrics["accuracy"].value > 0.9
     assert metrics["calibration_error"].value < 0.15
+
+
+def test_sample_requests_are_no_longer_than_requests_may_be(made: tuple[Release, Registry]) -> None:
+    samples = json.loads((made[0].bundle.folder / "samples.json").read_text(encoding="utf-8"))
+    assert samples
+    assert all(len(text) <= 200 for each in samples for text in each["inputs"][0]["data"])
 
 
 def test_validation_saw_what_is_served(made: tuple[Release, Registry]) -> None:
