@@ -53,7 +53,7 @@ def texts_of(session: TextSession, lengths: NDArray[np.int64], source: Sequence[
     """Texts of about so many tokens, cut from real ones."""
     pool = "".join(source)
     spans = session.front.windows(pool[:4000])[0].spans
-    width = float(spans[-1, 1]) / len(spans)
+    width = float(spans.max()) / len(spans)  # the last token may be a special one, which covers nothing
     places = np.random.default_rng(1).integers(0, len(pool) - int(LONGEST * width) - 1, len(lengths))
     return [pool[place : place + max(1, round(length * width))] for place, length in zip(places, lengths, strict=True)]
 
