@@ -17,7 +17,6 @@ from glassworks.errors import ConfigError
 
 Protocol = Literal["auto", "temporal", "leave_last_out", "strong_generalization", "strict_temporal"]
 _NO_PATHS = ("sample", "package", "hf_hub", "hf-hub")
-_NAME = "^[a-z0-9][a-z0-9._-]{0,62}$"
 _PLACES = {"data": ("source", "unlabeled", "items"), "model": ("backbone", "vectors")}
 _R = TypeVar("_R", bound=BaseModel)
 
@@ -180,7 +179,7 @@ class ServingConfig(Record):
 class Job(Record):
     """Everything one run needs; the same job gives the same model."""
 
-    name: str = Field(pattern=_NAME)
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
     """The model's name in the registry and in URLs."""
     family: str
     """The kind of model by its name in the catalog."""
@@ -230,14 +229,14 @@ def _config_error(record: type[BaseModel], fault: ErrorDetails, where: str, pref
     if fault["type"] == "missing":
         return ConfigError(f"{where}: the key '{key}' is missing", f"add it to the job file: {key} = ...")
     given = f"{fault['input']!r}"[:80]
-    such = ", such as my-model" if key == "name" else ""
-    return ConfigError(f"{where}: '{key}' is {given}: {_plain(fault['msg'])}", f"set {key} to an allowed value{such}")
+    if (key, fault["type"]) == ("name", "string_pattern_mismatch"):
+        return ConfigError(f"{where}: '{key}' is {given}", "use small letters, digits, '.', '_' and '-': my-model")
+    return ConfigError(f"{where}: '{key}' is {given}: {_plain(fault['msg'])}", f"set {key} to an allowed value")
 
 
 def _plain(message: str) -> str:
     plain = message.removeprefix("Value error, ").removeprefix("Input should be ").strip()
-    plain = plain.replace("Input should", "it should")
-    return "write small letters, digits, '.', '_' and '-'" if _NAME in plain else plain
+    return plain.replace("Input should", "it should")
 
 
 def _fields(record: type[BaseModel], path: Sequence[str]) -> set[str]:

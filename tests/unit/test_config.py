@@ -73,6 +73,7 @@ def test_a_missing_key_is_told(tmp_path: Path) -> None:
 
 def test_a_name_that_cannot_stand_in_a_url_is_refused(tmp_path: Path) -> None:
     assert "'name' is '../x'" in refused(written(tmp_path, MINIMAL), "name=../x").problem
+    assert refused(written(tmp_path, MINIMAL), "name=My Model").mend.endswith(": my-model")
 
 
 def test_bad_toml_is_told_with_its_line(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Reference = Annotated[str, typer.Argument(help="NAME, NAME@VERSION, NAME@ALIAS, or the path of a bundle.")]
+_SUFFIXES = (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".html", ".pdf")
 _LARGEST_INPUT = 256 * 2**20
 
 
@@ -65,9 +66,6 @@ def measured(value: Measurement) -> str:
 def metrics_json(metrics: Mapping[str, Measurement]) -> dict[str, Any]:
     """Metrics by their names."""
     return {name: value.model_dump(mode="json") for name, value in metrics.items()}
-
-
-_SUFFIXES = (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".html", ".pdf")
 
 
 def read_input(path: str, *, literal: bool = False) -> bytes:

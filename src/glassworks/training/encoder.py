@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from glassworks.catalog import require
 from glassworks.data.installed import installed
 from glassworks.errors import ConfigError, DataError, InputError
+from glassworks.tasks.text_classification.front import MOST_WINDOWS
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import Tensor
 
 TOKENIZER = "tokenizer.json"
-MOST_WINDOWS = 64
 
 _SHORTEST = 8
 _OVERLAP = 16

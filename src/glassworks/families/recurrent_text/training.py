@@ -16,6 +16,7 @@ from glassworks.families.recurrent_text import RecurrentTextConfig
 from glassworks.families.recurrent_text.export import TOKENIZER
 from glassworks.families.recurrent_text.learning import learner, plan, scores_of
 from glassworks.families.recurrent_text.network import RecurrentText
+from glassworks.tasks.text_classification.front import MOST_WINDOWS
 from glassworks.tasks.text_classification.pieces import save_pieces
 from glassworks.training.checkpoint import load_checkpoint
 from glassworks.training.loop import fit
@@ -29,7 +30,7 @@ from glassworks.training.vocabulary import PADDING, UNKNOWN, first_vectors
 from glassworks.training.word_vectors import WordVectors, read_word_vectors
 
 VECTORS = "vectors.sha256"
-_OVERLAP, _MOST_WINDOWS = 16, 64
+_OVERLAP = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,7 @@ def _preprocessing(dataset: Dataset, job: Job, config: RecurrentTextConfig) -> d
         "inputs": {"ids": "ids", "lengths": "lengths", "pieces": "pieces"},
         "max_tokens": config.max_tokens,
         "overlap": min(_OVERLAP, config.max_tokens // 4),
-        "max_windows": _MOST_WINDOWS,
+        "max_windows": MOST_WINDOWS,
         "windows": config.windows,
         "pad": PADDING,
         "piece_orders": list(ORDERS),
@@ -117,7 +118,7 @@ def _fit(network: RecurrentText, stage: _Stage) -> dict[str, Any]:
     """Train, calibrate, and return what is kept beside the weights."""
     splits, how = stage.dataset.splits, {**stage.preprocessing, "pieces": ""}
     learning = read(splits["train"], stage.folder, how, LEARNED_WINDOWS)
-    held = read(splits["validation"], stage.folder, how, _MOST_WINDOWS)
+    held = read(splits["validation"], stage.folder, how, MOST_WINDOWS)
     soft = splits["train"].soft
     pieces = stage.pieces(learning.bags, held.bags, stage.config.pieces)
     save_pieces(stage.folder / PIECES, pieces.known)

@@ -21,12 +21,12 @@ from glassworks.families.transformer_text.fine_tuning import Course, chosen_prec
 from glassworks.families.transformer_text.head import fit_head
 from glassworks.families.transformer_text.narrowing import narrow
 from glassworks.families.transformer_text.network import TransformerText, merged, small_encoder, with_lora
+from glassworks.tasks.text_classification.front import MOST_WINDOWS
 from glassworks.tasks.text_classification.pieces import save_pieces
 from glassworks.training.calibration import calibrated_loss
 from glassworks.training.checkpoint import load_checkpoint, write_atomically
 from glassworks.training.classification import class_weights, classification_loss
 from glassworks.training.encoder import (
-    MOST_WINDOWS,
     TOKENIZER,
     Backbone,
     find_backbone,

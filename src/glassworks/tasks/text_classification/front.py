@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from glassworks.contracts import Array
 
+MOST_WINDOWS = 64
+"""Of a text in one request, and of a text that a model is judged by."""
 _CHARACTERS = 65_536
 _NOWHERE = np.zeros((1, 2), np.int64)
 
