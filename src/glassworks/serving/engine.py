@@ -18,6 +18,7 @@ from glassworks.serving.explaining.apart import Apart
 from glassworks.serving.explaining.rows import Here, Rows
 from glassworks.serving.lane import Lane, step_back
 from glassworks.serving.model import Batching, LoadedModel
+from glassworks.serving.supervision import Supervisor
 from glassworks.serving.traffic import Traffic
 
 ExplainIn = Literal["process", "thread"]
@@ -59,8 +60,13 @@ class Engine:
     """Models by name and version; aliases and traffic say which version answers when none is asked for."""
 
     def __init__(
-        self, batching: Batching | None = None, explain_in: ExplainIn = "thread", home: Path | None = None
+        self,
+        batching: Batching | None = None,
+        explain_in: ExplainIn = "thread",
+        home: Path | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
+        self.supervisor = supervisor or Supervisor()
         self._home, self._memories = home, dict[tuple[str, str], Memory]()
         self.batching, self.threads = batching or Batching(), Threads(explain_in)
         self.settle: Callable[[Sequence[Work]], None] = lambda works: None

@@ -29,6 +29,7 @@ from glassworks.serving.metrics import Metrics
 from glassworks.serving.model import Batching
 from glassworks.serving.repository import Repository
 from glassworks.serving.routes import routes, streams
+from glassworks.serving.supervision import Supervisor
 from glassworks.serving.tensors import TensorLimits
 from glassworks.serving.traffic import parse_traffic
 
@@ -60,7 +61,8 @@ def serve(
     """
     tls = _tls(config, "http/1.1")
     listening = bind(config.host, config.port)
-    engine = Engine(Batching(max_rows=config.max_batch, max_queue=config.max_queue), config.explain_in, registry.home)
+    batching = Batching(max_rows=config.max_batch, max_queue=config.max_queue)
+    engine = Engine(batching, config.explain_in, registry.home, Supervisor())
     with contextlib.closing(listening), contextlib.closing(engine):
         repository = Repository(engine, registry, config.watch)
         repository.open(references or registry.models())
@@ -102,7 +104,7 @@ def _service(config: ServingConfig, desk: Desk, repository: Repository) -> Servi
     metrics = Metrics(desk.engine, lambda: held[0])
     log = AccessLog(config.access_log) if config.access_log else None
     application = Application(routes(desk, tensors, repository, metrics), log)
-    held.append(Service(application, limits))
+    held.append(Service(application, limits, desk.engine.supervisor))
     streams(desk, application, held[0])
     return held[0]
 

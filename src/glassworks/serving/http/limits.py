@@ -10,6 +10,8 @@ class Limits:
     """Sizes in bytes, times in seconds."""
 
     max_body_bytes: int = 64 * 2**20
+    max_receiving_bytes: int = 192 * 2**20
+    """Of all connections together, while the rest of their requests has not arrived."""
     max_header_bytes: int = 32 * 2**10
     max_headers: int = 100
     idle_s: float = 75.0

@@ -72,6 +72,7 @@ async def _serve(
     drain_s: float,
 ) -> None:
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(service.supervisor.loop_failed)
     told, hurried = asyncio.Event(), asyncio.Event()
 
     def stop() -> None:

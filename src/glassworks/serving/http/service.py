@@ -10,6 +10,8 @@ from typing import Protocol
 
 from glassworks.serving.http.exchange import Exchange
 from glassworks.serving.http.limits import Limits
+from glassworks.serving.receiving import Receiving
+from glassworks.serving.supervision import Supervisor
 
 
 class Tracked(Protocol):
@@ -29,8 +31,11 @@ class Tracked(Protocol):
 class Service:
     """Who answers, the limits, the open connections, and whether the service is stopping."""
 
-    def __init__(self, answer: Callable[[Exchange], None], limits: Limits) -> None:
-        self.answer, self.limits = answer, limits
+    def __init__(
+        self, answer: Callable[[Exchange], None], limits: Limits, supervisor: Supervisor | None = None
+    ) -> None:
+        self.answer, self.limits, self.supervisor = answer, limits, supervisor or Supervisor()
+        self.receiving = Receiving(limits.max_receiving_bytes)
         self.connections: set[Tracked] = set()
         self.taken_over: Callable[[Exchange], asyncio.Protocol | None] = lambda exchange: None
         """Who goes on with a connection whose request asks for another protocol; None: it is a plain request."""
@@ -45,4 +50,7 @@ class Service:
     def sweep(self, now: float) -> None:
         """Close the connections whose time is over."""
         for connection in list(self.connections):
-            connection.expire(now)
+            try:
+                connection.expire(now)
+            except Exception as error:  # noqa: BLE001 - one connection must not keep the others from being looked at
+                self.supervisor.failed("sweep of connections", error)

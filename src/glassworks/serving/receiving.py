@@ -1,0 +1,37 @@
+"""How much of unfinished requests a service keeps in memory, over all its connections."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Receiver(Protocol):
+    """A connection with a request, or several, of which not everything has arrived. It must be hashable."""
+
+    def give_up(self) -> None:
+        """Refuse what is being received, and call `Receiving.released`."""
+
+
+class Receiving:
+    """At most `limit_bytes` of what has arrived wait for their rest; beyond that whoever holds most gives up.
+
+    So nobody can keep others out: many slow clients cost the largest of their requests, a client with a small
+    request is never asked.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes, self.total_bytes = limit_bytes, 0
+        self._held: dict[Receiver, int] = {}
+
+    def grown(self, receiver: Receiver, size_bytes: int) -> None:
+        """So many bytes more are kept for a receiver, which may be told to give up before this returns."""
+        self._held[receiver] = self._held.get(receiver, 0) + size_bytes
+        self.total_bytes += size_bytes
+        while self.total_bytes > self.limit_bytes:
+            largest = max(self._held, key=self._held.__getitem__)
+            largest.give_up()
+            self.released(largest)
+
+    def released(self, receiver: Receiver) -> None:
+        """What was kept for a receiver went on, or was dropped."""
+        self.total_bytes -= self._held.pop(receiver, 0)
