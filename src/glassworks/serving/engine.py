@@ -17,6 +17,7 @@ from glassworks.serving.batching import Work
 from glassworks.serving.explaining.apart import Apart
 from glassworks.serving.explaining.rows import Here, Rows
 from glassworks.serving.lane import Lane, step_back
+from glassworks.serving.memory import give_back
 from glassworks.serving.model import Batching, LoadedModel
 from glassworks.serving.supervision import Supervisor
 from glassworks.serving.traffic import Traffic
@@ -202,13 +203,8 @@ class Engine:
 
 
 def _give_memory_back() -> None:
-    """Ask the C library to return what it keeps; without this a process keeps growing over many reloads."""
-    import ctypes
+    """Without this a process keeps growing over many reloads."""
     import gc
 
     gc.collect()
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError):
-        # Only glibc has it; elsewhere freed memory goes back by itself or stays.
-        return
+    give_back()

@@ -25,6 +25,7 @@ from glassworks.serving.engine import Engine
 from glassworks.serving.http.limits import Limits
 from glassworks.serving.http.server import Companion, bind, run, secure_context, url
 from glassworks.serving.http.service import Service
+from glassworks.serving.memory import GivingBack
 from glassworks.serving.metrics import Metrics
 from glassworks.serving.model import Batching
 from glassworks.serving.repository import Repository
@@ -110,7 +111,7 @@ def _service(config: ServingConfig, desk: Desk, repository: Repository) -> Servi
 
 
 def _observers(desk: Desk, service: Service, config: ServingConfig) -> list[Companion]:
-    observers: list[Companion] = []
+    observers: list[Companion] = [GivingBack(service.supervisor)]
     told = service.answer.told if isinstance(service.answer, Application) else None
     if isinstance(told, AccessLog):
         observers.append(told)
