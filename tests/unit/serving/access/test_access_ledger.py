@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from tests.patience import PATIENCE_S
 from tests.unit.serving.access.hands import DAY, Hands
 
 from glassworks.errors import StorageError
@@ -167,7 +168,7 @@ def test_writers_killed_at_any_moment_lose_nothing_acknowledged(home: Path, hand
         acknowledged += len(writer.stdout.read(400 + 37 * number))
         os.kill(writer.pid, signal.SIGKILL)
         acknowledged += len(writer.stdout.read())
-        writer.wait(timeout=30)
+        writer.wait(timeout=PATIENCE_S)
         writer.stdout.close()
     ledger = Ledger(home, hands.clock)
     for _ in range(2):
