@@ -10,17 +10,25 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Dataset, Split
 from glassworks.errors import ConfigError
+from glassworks.training.classification import balanced_probabilities
 
 Teach = Callable[[NDArray[np.object_]], NDArray[np.float32]]
 
 
 def taught(
-    dataset: Dataset, teach: Teach, labels: Sequence[str], unlabeled: Sequence[str], findings: Sequence[str] = ()
+    dataset: Dataset,
+    teach: Teach,
+    labels: Sequence[str],
+    unlabeled: Sequence[str],
+    findings: Sequence[str] = (),
+    *,
+    balanced: bool = False,
 ) -> Dataset:
     """The same data with the teacher's probabilities (N K) as `soft` of the training split.
 
     `teach` answers in the order of `labels`. Texts without a label join the training split under the labels that the
-    teacher gives them. Raises ConfigError for a teacher of other labels.
+    teacher gives them. `balanced`: what the teacher learned at the frequencies of the labels is taught as if all were
+    as frequent. Raises ConfigError for a teacher of other labels.
     """
     if sorted(labels) != sorted(dataset.classes):
         raise ConfigError(
@@ -35,7 +43,8 @@ def taught(
     soft = np.ascontiguousarray(teach(x)[:, order], dtype=np.float32)
     given = soft[len(own) :]
     guessed = (given > 0.5).astype(np.int64) if own.y.ndim == 2 else given.argmax(axis=1)
-    train = Split(x=x, y=np.concatenate([own.y, guessed]), soft=soft)
+    y = np.concatenate([own.y, guessed])
+    train = Split(x=x, y=y, soft=balanced_probabilities(soft, y) if balanced else soft)
     return dataclasses.replace(
         dataset, splits={**dataset.splits, "train": train}, findings=(*dataset.findings, *findings)
     )
