@@ -18,7 +18,7 @@ def taught_by_registry(job: Job, dataset: Dataset, registry: Registry, progress:
     if reason := family.unsupported.get("distill"):
         raise Unsupported(f"training.teacher: {reason}", "leave training.teacher out")
     from glassworks.data.text.dataset import further_texts
-    from glassworks.training.distillation import taught
+    from glassworks.training.distillation import balanced, taught
 
     resolved = registry.resolve(job.training.teacher)
     teacher = OpenedBundle(resolved.bundle, limited=False)
@@ -30,14 +30,9 @@ def taught_by_registry(job: Job, dataset: Dataset, registry: Registry, progress:
     progress.start("teacher")
     more = further_texts(job.data, dataset) if job.training.teacher_texts == "all" else ()
     theirs = Job.model_validate(teacher.manifest.job)
-    dataset = taught(
-        dataset,
-        teacher.probabilities,
-        teacher.manifest.labels,
-        more,
-        _same_split(job, theirs),
-        balanced=job.training.class_weights == "balanced" != theirs.training.class_weights,
-    )
+    dataset = taught(dataset, teacher.probabilities, teacher.manifest.labels, more, _same_split(job, theirs))
+    if job.training.class_weights == "balanced" != theirs.training.class_weights:
+        dataset = balanced(dataset)
     teacher.close()
     progress.finish(f"{len(dataset.splits['train'])} examples judged by {job.training.teacher}")
     named = {"teacher": resolved.pinned(job.training.teacher)}

@@ -16,19 +16,12 @@ Teach = Callable[[NDArray[np.object_]], NDArray[np.float32]]
 
 
 def taught(
-    dataset: Dataset,
-    teach: Teach,
-    labels: Sequence[str],
-    unlabeled: Sequence[str],
-    findings: Sequence[str] = (),
-    *,
-    balanced: bool = False,
+    dataset: Dataset, teach: Teach, labels: Sequence[str], unlabeled: Sequence[str], findings: Sequence[str] = ()
 ) -> Dataset:
     """The same data with the teacher's probabilities (N K) as `soft` of the training split.
 
     `teach` answers in the order of `labels`. Texts without a label join the training split under the labels that the
-    teacher gives them. `balanced`: what the teacher learned at the frequencies of the labels is taught as if all were
-    as frequent. Raises ConfigError for a teacher of other labels.
+    teacher gives them. Raises ConfigError for a teacher of other labels.
     """
     if sorted(labels) != sorted(dataset.classes):
         raise ConfigError(
@@ -43,8 +36,16 @@ def taught(
     soft = np.ascontiguousarray(teach(x)[:, order], dtype=np.float32)
     given = soft[len(own) :]
     guessed = (given > 0.5).astype(np.int64) if own.y.ndim == 2 else given.argmax(axis=1)
-    y = np.concatenate([own.y, guessed])
-    train = Split(x=x, y=y, soft=balanced_probabilities(soft, y) if balanced else soft)
+    train = Split(x=x, y=np.concatenate([own.y, guessed]), soft=soft)
     return dataclasses.replace(
         dataset, splits={**dataset.splits, "train": train}, findings=(*dataset.findings, *findings)
     )
+
+
+def balanced(dataset: Dataset) -> Dataset:
+    """What a teacher learned at the frequencies of the labels is taught as if all of them were as frequent."""
+    train = dataset.splits["train"]
+    if train.soft is None:
+        return dataset
+    taught_so = dataclasses.replace(train, soft=balanced_probabilities(train.soft, train.y))
+    return dataclasses.replace(dataset, splits={**dataset.splits, "train": taught_so})

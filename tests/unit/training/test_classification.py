@@ -32,10 +32,10 @@ def optimum(points: Tensor, targets: Tensor, labels: int, smoothing: float, soft
     def closure() -> Tensor:
         optimizer.zero_grad()
         loss = classification_loss(scores[points], targets, soft, weights, smoothing)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     return scores.detach().numpy()
 
 
@@ -103,10 +103,8 @@ def test_weights_change_neither_the_scale_of_the_loss_nor_what_batches_add_up_to
     assert float(nothing) == pytest.approx(math.log(2), rel=1e-5)
     scores = torch.randn(800, 2, generator=torch.Generator().manual_seed(0))
     whole = classification_loss(scores, targets, None, weights, SMOOTHING)
-    batches = [
-        classification_loss(scores[rows], targets[rows], None, weights, SMOOTHING)
-        for rows in torch.arange(800).split(8)
-    ]
+    parts = torch.split(torch.arange(800), 8)
+    batches = [classification_loss(scores[rows], targets[rows], None, weights, SMOOTHING) for rows in parts]
     assert float(torch.stack(batches).mean()) == pytest.approx(float(whole), rel=1e-5)
 
 
