@@ -9,8 +9,8 @@ from glassworks.contracts import Measurement, Task
 from glassworks.packaging.manifest import Manifest
 
 _MEND = (
-    "look at the data with 'glassworks data check', train longer (training.epochs) or otherwise "
-    "(training.learning_rate, family), and do not serve it before it does"
+    "look at the data with 'glassworks data check', train longer or otherwise ([training], [model]), and do not serve "
+    "it before it is better"
 )
 _RARE = 'training.class_weights = "balanced" learns rare classes'
 
@@ -23,7 +23,7 @@ def warnings_of(manifest: Manifest, metric: str) -> Iterator[str]:
     for name in get(Task, manifest.task).constants:
         if told := _not_better(own, manifest.comparison.get(name, {}).get(metric)):
             rare = f"{_RARE}; " if metric == "accuracy" else ""
-            yield (f"the model is no better than one answer to everything, the {name}: {metric} {told}; {rare}{_MEND}")
+            yield f"the model is no better than one answer to everything ({name}): {metric} {told}; {rare}{_MEND}"
     if told := _not_better(own, manifest.baseline.get(metric)):
         yield f"the model does not beat the simple baseline: {metric} {told}"
 

@@ -150,7 +150,7 @@ def test_a_model_below_the_most_frequent_class_is_published_with_a_warning(
     )
     command = [sys.executable, "-m", "glassworks", "train", str(job), "--json"]
     trained = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    warning = "the model is no better than one answer to everything, the most frequent class: accuracy"
+    warning = "the model is no better than one answer to everything (most frequent class): accuracy"
     assert trained.returncode == 0, trained.stderr
     assert f"WARNING: {warning}" in trained.stderr
     (told,) = json.loads(trained.stdout)["warnings"]

@@ -34,10 +34,9 @@ def compared(
 
 WARNING = "the model does not beat the simple baseline: accuracy 0.8500 against 0.8591 on the same 2,598 test examples"
 LOUD = (
-    f"the model is no better than one answer to everything, the {CONSTANT}: accuracy 0.0110 against 0.9890 on the same "
+    f"the model is no better than one answer to everything ({CONSTANT}): accuracy 0.0110 against 0.9890 on the same "
     '2,598 test examples; training.class_weights = "balanced" learns rare classes; look at the data with '
-    "'glassworks data check', train longer (training.epochs) or otherwise (training.learning_rate, family), and do not "
-    "serve it before it does"
+    "'glassworks data check', train longer or otherwise ([training], [model]), and do not serve it before it is better"
 )
 
 
