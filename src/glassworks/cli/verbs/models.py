@@ -27,7 +27,7 @@ def models(as_json: AsJson = False) -> None:
 
 def show(model: Reference, as_json: AsJson = False) -> None:
     """Show what a model's bundle says of itself."""
-    from glassworks.cli.tables import show_refit
+    from glassworks.cli.tables import show_refit, show_warnings
     from glassworks.registry import Registry
 
     bundle = Registry.open().resolve(model).bundle
@@ -46,6 +46,7 @@ def show(model: Reference, as_json: AsJson = False) -> None:
     metrics = [(name, measured(value), str(value.examples)) for name, value in manifest.metrics.items()]
     table("metrics on the test split", ("metric", "value [95 %]", "examples"), metrics, console)
     show_refit(manifest, console)
+    show_warnings(manifest, console)
     table(
         "fidelity of explanations",
         ("measure", "value"),
