@@ -103,7 +103,7 @@ def _service(config: ServingConfig, desk: Desk, repository: Repository) -> Servi
     )
     held: list[Service] = []
     metrics = Metrics(desk.engine, lambda: held[0])
-    log = AccessLog(config.access_log) if config.access_log else None
+    log = AccessLog(config.access_log, desk.engine.supervisor) if config.access_log else None
     application = Application(routes(desk, tensors, repository, metrics), log)
     held.append(Service(application, limits, desk.engine.supervisor))
     streams(desk, application, held[0])
