@@ -69,6 +69,7 @@ def streams(desk: Desk, application: Application, service: Service) -> None:
         if "GET" not in application.place(exchange):
             return None
         try:
+            application.admit(exchange.method, exchange.headers)
             asked, model, form = pictures.stream_of(exchange)
             return FrameStream(service, pictures, asked, model, form, exchange)
         except GlassworksError:

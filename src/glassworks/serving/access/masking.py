@@ -22,3 +22,9 @@ def masked(text: str) -> str:
         plain = unquote(plain)
     hidden = _SECRET.sub(r"\1_...", plain)
     return found if hidden == plain else hidden
+
+
+def holds_key(text: bytes) -> bool:
+    """Whether there is a key in it, percent-encoded or not."""
+    shown = text.decode("latin-1")
+    return masked(shown) != shown
