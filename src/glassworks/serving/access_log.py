@@ -147,7 +147,7 @@ class _Sink:
             return 0
         found = os.fstat(self._file)
         try:
-            named = os.stat(self._place)
+            named = Path(self._place).stat()
         except FileNotFoundError:
             named = None
         moved = named is None or (named.st_dev, named.st_ino) != (found.st_dev, found.st_ino)

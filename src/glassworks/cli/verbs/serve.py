@@ -60,7 +60,8 @@ def serve(
     from glassworks.serving import launch
 
     release_interrupts()
-    config = validate(ServingConfig, {**given, "traffic": tuple(traffic or ()), "allowed_hosts": tuple(allowed_hosts or ())}, where="glassworks serve")
+    several = {"traffic": tuple(traffic or ()), "allowed_hosts": tuple(allowed_hosts or ())}
+    config = validate(ServingConfig, {**given, **several}, where="glassworks serve")
 
     def ready(running: Running) -> None:
         if as_json:

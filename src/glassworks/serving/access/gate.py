@@ -69,18 +69,19 @@ class Gate:
         holder.allowance.take(rows, now, wall)
         return holder.caller
 
-    def permit(self, token: bytes | None, role: Role, model: str | None = None) -> Caller:
-        """Who asks for something that needs a role, and is about a model unless that is None. It counts for no limit.
+    def permit(self, token: bytes | None, role: Role | None, model: str | None = None) -> Caller:
+        """Who asks for something that needs a role (None: any), and is about a model unless that is None.
 
-        Raises Unauthenticated, Forbidden.
+        It counts for no limit. Raises Unauthenticated, Forbidden.
         """
         holder = self._holder(token, self._monotonic(), self._wall())
         if holder is not None:
-            holder.require(role)
+            if role is not None:
+                holder.require(role)
             if model is not None:
                 holder.require_model(model)
             return holder.caller
-        if role != "infer":
+        if role == "admin":
             raise Unauthenticated(f"no access key was sent, and this needs one with the role '{role}'", _HOW)
         return self._anonymous
 
