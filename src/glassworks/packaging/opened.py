@@ -37,7 +37,7 @@ class OpenedBundle:
         self.manifest = bundle.manifest.model_copy(update={"explainers": kept})
         self.bundle = replace(bundle, manifest=self.manifest)
         with truthful(self.manifest.name):
-            check_declared(self.manifest.signature, self.manifest.name)
+            check_declared(self.manifest)
             self.task = get(Task, self.manifest.task)
         self._device: Device = device
         self._limited = limited

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from glassworks.packaging.manifest import Manifest
 
 _MEND = "package the model again"
+_MOST_THREADS = 1024
 _LARGEST = 2**28
 """Elements of a row: no request may hold more."""
 
@@ -39,8 +40,12 @@ def truthful(name: str) -> Iterator[None]:
         raise BundleError(f"the bundle '{name}' is not what its manifest says: {reason}", _MEND) from error
 
 
-def check_declared(signature: Signature, where: str) -> None:
-    """Raise BundleError for a signature that no graph could have, and no server could serve."""
+def check_declared(manifest: Manifest) -> None:
+    """Raise BundleError for what no graph could have, and no server could serve."""
+    signature, where = manifest.signature, manifest.name
+    for artifact in manifest.artifacts:
+        if not 0 <= artifact.threads <= _MOST_THREADS:
+            raise BundleError(f"the bundle '{where}' asks for {artifact.threads} threads", _MEND)
     for kind, specs in (("input", signature.inputs), ("output", signature.outputs)):
         if not specs:
             raise BundleError(f"the bundle '{where}' declares no {kind}", _MEND)
