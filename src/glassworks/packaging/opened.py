@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -31,11 +30,10 @@ class OpenedBundle:
     """Opens each artifact once, when it is first asked for. Safe to share between threads."""
 
     def __init__(self, bundle: Bundle, device: Device = "cpu", *, limited: bool = True) -> None:
-        self.missing_explainers = missing_explainers(bundle.manifest)
+        self.bundle, self.missing_explainers = bundle, missing_explainers(bundle.manifest)
         """Methods that the bundle names and that are not installed, with the reasons: it is used without them."""
         kept = tuple(name for name in bundle.manifest.explainers if name not in self.missing_explainers)
         self.manifest = bundle.manifest.model_copy(update={"explainers": kept})
-        self.bundle = replace(bundle, manifest=self.manifest)
         with truthful(self.manifest.name):
             check_declared(self.manifest)
             self.task = get(Task, self.manifest.task)

@@ -146,14 +146,18 @@ def _telling(
 def failure(error: Exception) -> Answer:
     """The answer for an error: our own say what is wrong and how to mend it; others only get a number to look up."""
     if isinstance(error, GlassworksError):
-        text = masked(f"{error.problem[:_LONGEST]}; {error.mend[:_LONGEST]}")
-        answer = json_answer({"error": text}, status(error))
+        answer = json_answer({"error": text_of(error)}, status(error))
         if isinstance(error, Overloaded):
             answer.headers.append((b"retry-after", b"%d" % error.retry_after_s))
         if isinstance(error, Unauthenticated):
             answer.headers.append((b"www-authenticate", b"Bearer"))
         return answer
     return json_answer({"error": unexpected(error)}, 500)
+
+
+def text_of(error: GlassworksError) -> str:
+    """One of our errors as a client of any protocol reads it; an access key that it quotes is not told back."""
+    return masked(f"{error.problem[:_LONGEST]}; {error.mend[:_LONGEST]}")
 
 
 def unexpected(error: Exception) -> str:

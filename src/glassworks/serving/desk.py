@@ -190,12 +190,17 @@ class Desk:
 
     async def learn(self, call: Call, model: LoadedModel, body: object) -> Mapping[str, int]:
         """Keep what people tell a model; in counts. Raises what forbids it, InputError and StorageError."""
+        supervisor = self.engine.supervisor
         try:
             self._admit(call, 1)
-            return await model.learn(body)
+            counts = await model.learn(body)
         except Exception as error:
+            if isinstance(error, StorageError):
+                supervisor.suffers("feedback", error.problem)
             self.refuse(call, model, error)
             raise
+        supervisor.recovered("feedback")
+        return counts
 
     def refuse(self, call: Call, model: LoadedModel | None, error: Exception) -> None:
         """Count a request that did not come as far as the engine."""

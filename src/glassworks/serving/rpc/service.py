@@ -14,7 +14,7 @@ from glassworks.errors import GlassworksError, InputError, NotFound, ServingErro
 from glassworks.serving.access.gate import token_of
 from glassworks.serving.access.keys import id_of
 from glassworks.serving.answers import classified, explain_options, explain_parameters, explained, wanted_outputs
-from glassworks.serving.app import unexpected
+from glassworks.serving.app import text_of, unexpected
 from glassworks.serving.desk import Call, Desk
 from glassworks.serving.management import model_configuration, model_statistics
 from glassworks.serving.open_inference import EXTENSIONS, metadata
@@ -157,7 +157,7 @@ class InferenceService:
             try:
                 answer.infer_response.CopyFrom(await self.ModelInfer(request, sent))
             except GlassworksError as error:
-                answer.error_message = f"{error.problem}; {error.mend}"
+                answer.error_message = text_of(error)
                 answer.infer_response.id = request.id
             except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
                 answer.error_message = unexpected(error)
