@@ -18,9 +18,9 @@ RATCHET = Path(__file__).with_name("ratchet.json")
 
 # A part imports only from itself and from the parts before it; "" is glassworks/__init__.py, the public verbs.
 ORDER = (
-    *("errors", "durations", "sqlite", "contracts", "catalog", "config", "data", "imaging", "tasks", "training"),
-    *("families", "runtimes", "optimization", "explanation", "packaging", "registry", "serving", "conformance"),
-    *("flow", "", "cli", "__main__", "console"),
+    *("errors", "durations", "printable", "sqlite", "contracts", "catalog", "config", "data", "imaging", "tasks"),
+    *("training", "families", "runtimes", "optimization", "explanation", "packaging", "registry", "serving"),
+    *("conformance", "flow", "", "cli", "__main__", "console"),
 )
 TYPING_ONLY = {("contracts", "config")}
 CATCH_ALL = {"utils", "util", "helpers", "helper", "common", "misc"}

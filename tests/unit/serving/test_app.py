@@ -142,7 +142,7 @@ def test_metadata_tells_what_goes_in_and_comes_out(app: Service) -> None:
     assert value["inputs"] == [{"name": "image", "datatype": "FP32", "shape": [-1, 1, 16, 16]}]
     assert "integrated_gradients" in value["properties"]["explainers"]
     assert "glassworks_explain" in send(app, "GET", "/v2").json["extensions"]
-    assert send(app, "GET", "/v2/health/ready").json == {"live": True, "ready": True}
+    assert send(app, "GET", "/v2/health/ready").json == {"live": True, "ready": True, "troubles": []}
     assert send(app, "GET", "/v2/models/bars/ready").json == {"name": "bars", "ready": True}
 
 

@@ -28,6 +28,7 @@ def models(as_json: AsJson = False) -> None:
 def show(model: Reference, as_json: AsJson = False) -> None:
     """Show what a model's bundle says of itself."""
     from glassworks.cli.tables import show_refit, show_warnings
+    from glassworks.packaging.promises import missing_explainers
     from glassworks.registry import Registry
 
     bundle = Registry.open().resolve(model).bundle
@@ -53,7 +54,11 @@ def show(model: Reference, as_json: AsJson = False) -> None:
         [(k, f"{v:.4f}") for k, v in manifest.fidelity.items()],
         console,
     )
-    console.print(f"explains with: {', '.join(manifest.explainers)}")
+    missing = missing_explainers(manifest)
+    kept = [name for name in manifest.explainers if name not in missing]
+    console.print(f"explains with: {', '.join(kept) or 'nothing'}")
+    for name, reason in missing.items():
+        console.print(f"  - not with {name}: {reason}", markup=False)
     console.print(f"card: {bundle.folder / 'card.md'}")
 
 

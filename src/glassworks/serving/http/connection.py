@@ -21,7 +21,6 @@ _READ = memoryview(bytearray(65_536))
 """What all connections of the loop read into, each in its turn: a large body passes through it without a copy."""
 _QUEUED = 16
 """Pipelined requests that are read ahead of their turn."""
-_REQUEST_ID = 128
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -162,8 +161,7 @@ class Connection(asyncio.BufferedProtocol):
         exchange.reply = self._reply
         exchange.keep_alive = self._parser.should_keep_alive()
         exchange.max_body_bytes = self._limits.max_body_bytes
-        given = self._headers.get(b"x-request-id", b"")
-        exchange.request_id = given[:_REQUEST_ID] if given.isascii() and given else self._service.request_id()
+        exchange.request_id = self._service.request_id(self._headers.get(b"x-request-id", b""))
         exchange.late = self._late
         if self._current is not None:
             self._waiting.append(exchange)

@@ -17,6 +17,7 @@ from tests.unit.serving.access.hands import DAY, Hands
 from glassworks.errors import StorageError
 from glassworks.serving.access import ledger as ledger_module
 from glassworks.serving.access.ledger import Ledger, Usage
+from glassworks.serving.supervision import Supervisor, Trouble
 
 USAGE = st.builds(
     Usage,
@@ -95,8 +96,10 @@ def test_a_half_line_and_a_damaged_one_do_not_count(
 
 
 def test_a_full_disk_is_told_once_and_leaves_whole_lines(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    home: Path, hands: Hands, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    supervisor = Supervisor()
+    ledger = Ledger(home, hands.clock, supervisor=supervisor)
     ledger.record([Usage("a", "digits", "1")])
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, line: write(file, line[:7]))
@@ -106,7 +109,10 @@ def test_a_full_disk_is_told_once_and_leaves_whole_lines(
     monkeypatch.undo()
     ledger.record([Usage("a", "digits", "1")])
     assert ledger.lost == 6
-    assert len(caplog.records) == 1
+    assert [record.message for record in caplog.records if "is not recorded" in record.message] == [
+        f"usage ledger: {supervisor.troubles['usage ledger'].last}"
+    ]
+    assert supervisor.troubles["usage ledger"] == Trouble(1, supervisor.troubles["usage ledger"].last, "", 6)
     assert counted(ledger)["a", "digits", "1", "infer", "requests"] == 2
 
 
