@@ -72,6 +72,15 @@ def decode_picture(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
             raise _damaged(f"{image.format} picture", error) from None
 
 
+def decode_deep_gray(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint16]:
+    """A picture whose mode is 16 bits of gray as uint16 H W 1, upright. Raises InputError as `decode_picture` does."""
+    with open_picture(data, max_pixels) as image:
+        try:
+            return np.asarray(_upright(image)).astype(np.uint16)[:, :, None]
+        except _DECODER_FAULTS as error:
+            raise _damaged(f"{image.format} picture of 16 bits", error) from None
+
+
 def picture_size(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Width and height, from the head of a picture file. Raises InputError as `decode_picture` does."""
     with open_picture(data, max_pixels) as image:

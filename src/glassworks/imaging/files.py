@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from glassworks.catalog import require
-from glassworks.data.pictures import MAX_PIXELS, decode_picture, eight_bits, open_picture
+from glassworks.data.pictures import MAX_PIXELS, decode_deep_gray, decode_picture, eight_bits, open_picture
 from glassworks.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _MEND = "give a whole file"
 _DIRECT = {"JPEG": ("L", "RGB"), "PNG": ("L", "RGB")}
 """Kinds and pixel types that OpenCV reads exactly as Pillow does."""
-_DEEP = ("PNG", "TIFF")
+_MANY_CHUNKS = 65_536
+"""Of a PNG; a file of 64 MiB has a tenth of that."""
 _OPENCV_SIDE = 1_000_000
 """Pixels: OpenCV reads and writes no longer PNG."""
 _JPEG_SIDE = 65_500
@@ -44,9 +45,10 @@ def read_picture(
     require(("cv2",), "reading pictures for operators", extra="video")
     with open_picture(data, max_pixels) as image:
         form, mode, size = image.format or "", image.mode, image.size
-        deep = form in _DEEP and _is_deep(data, form, mode)
-    if deep:
-        pixels = _deep(data, form)
+    if form == "PNG":
+        _require_whole_png(data)
+    if (form == "PNG" and data[24] == 16) or (form == "TIFF" and mode.startswith("I;16")):
+        pixels = _deep(data) if form == "PNG" else decode_deep_gray(data, max_pixels)
         return _converted(pixels if depth == "uint16" else eight_bits(pixels), channels)
     if mode in _DIRECT.get(form, ()) and max(size) <= _OPENCV_SIDE and not _is_turned(data, form):
         if form == "JPEG" and not _is_whole(data):
@@ -128,14 +130,13 @@ def _by_opencv(data: bytes, *, gray: bool, form: str) -> Pixels:
     return found if found.ndim == 3 else found[:, :, None]
 
 
-def _deep(data: bytes, form: str) -> Pixels:
-    """16 bits a channel, which Pillow reads for gray only."""
+def _deep(data: bytes) -> Pixels:
+    """A PNG of 16 bits a channel, which Pillow reads for gray only."""
     import cv2
 
-    what = f"{form} picture of 16 bits"
-    found = _decoded(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR, what)
+    found = _decoded(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR, "PNG picture of 16 bits")
     if found.dtype != np.uint16:
-        raise InputError(f"the {what} is damaged or cut short", _MEND)
+        raise InputError("the PNG picture of 16 bits is damaged or cut short", _MEND)
     return cv2.cvtColor(found, cv2.COLOR_BGR2RGB) if found.ndim == 3 else found[:, :, None]
 
 
@@ -151,11 +152,17 @@ def _decoded(data: bytes, flags: int, what: str) -> Pixels:
     return found
 
 
-def _is_deep(data: bytes, form: str, mode: str) -> bool:
-    """Whether each channel has 16 bits."""
-    if form == "PNG":
-        return len(data) > 24 and data[24] == 16
-    return mode.startswith("I;16")
+def _require_whole_png(data: bytes) -> None:
+    """Raise InputError unless all chunks end in the file: OpenCV makes room for as much as a chunk says that it has."""
+    place = len(b"\x89PNG\r\n\x1a\n")
+    for _ in range(_MANY_CHUNKS):
+        kind = data[place + 4 : place + 8]
+        place += 12 + int.from_bytes(data[place : place + 4], "big")
+        if place > len(data):
+            break
+        if kind == b"IEND":
+            return
+    raise InputError("the PNG picture is damaged or cut short: it has no end", _MEND)
 
 
 def _is_turned(data: bytes, form: str) -> bool:
