@@ -75,12 +75,16 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Where the server is, and how to ask it. `seconds` bounds each request."""
+    """Where the server is, and how to ask it. `seconds` bounds each request.
+
+    `websocket` is the path where it speaks WebSocket; without one that of the model's stream.
+    """
 
     url: str
     grpc: str | None = None
     name: str | None = None
     key: str | None = None
+    websocket: str | None = None
     seconds: float = 10.0
     _state: dict[str, Any] = field(default_factory=dict)
 

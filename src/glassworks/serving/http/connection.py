@@ -87,7 +87,8 @@ class Connection(asyncio.BufferedProtocol):
     def _hand_over(self, rest: bytes) -> bool:
         """Let another protocol go on with this connection, where one is spoken at that place."""
         asked = Exchange(self._parser.get_method().decode("ascii"), self._target, self._headers, b"")
-        after = None if self._current or self._service.stopping else self._service.taken_over(asked)
+        old = self._parser.get_http_version() == "1.0"  # knows no upgrades
+        after = None if old or self._current or self._service.stopping else self._service.taken_over(asked)
         if after is None:
             return False
         self._service.connections.discard(self)
