@@ -1,30 +1,19 @@
-"""The battery for RFC 6455: our streams and a library's server pass it, a careless server does not."""
+"""The battery for RFC 6455: a library's server passes it, a careless one does not."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
-from typing import Any
 
-from tests.unit.serving.test_streaming import Answers
 from websockets.sync.server import ServerConnection, serve
 
 from glassworks.conformance import suite
 from glassworks.conformance.suite import Outcome
 from glassworks.conformance.target import Target
-from glassworks.serving.desk import Call
-from glassworks.serving.http.connection import Connection
-from glassworks.serving.http.exchange import Answer, Exchange
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.service import Service
-from glassworks.serving.statistics import Statistics
-from glassworks.serving.streaming import FrameStream
 
 
 def outcomes(port: int) -> dict[str, Outcome]:
@@ -39,48 +28,11 @@ def wrong(port: int) -> dict[str, str]:
 
 
 @contextmanager
-def ours() -> Iterator[int]:
-    """A service that streams at every address, on a thread."""
-    loop, up, ends = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
-    listening = socket.create_server(("127.0.0.1", 0))
-
-    async def main() -> None:
-        service = Service(lambda exchange: exchange.reply(Answer(b"{}", 404)), Limits())
-        model: Any = SimpleNamespace(statistics=Statistics())
-
-        def stream(exchange: Exchange) -> FrameStream | None:
-            if exchange.method != "GET" or exchange.headers[b"upgrade"].lower() != b"websocket":
-                return None
-            return FrameStream(service, Answers(), Call("m"), model, "none", exchange)  # type: ignore[arg-type]
-
-        service.taken_over = stream
-        server = await loop.create_server(lambda: Connection(service), sock=listening)
-        up.set()
-        await ends.wait()
-        server.close()
-        for connection in list(service.connections):
-            connection.close()
-        await asyncio.sleep(0.01)
-        assert not service.supervisor.troubles
-
-    with in_thread(lambda: loop.run_until_complete(main())):
-        assert up.wait(60)
-        yield listening.getsockname()[1]
-        loop.call_soon_threadsafe(ends.set)
-    loop.close()
-
-
-@contextmanager
 def in_thread(work: Callable[[], object]) -> Iterator[None]:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     yield
     thread.join()
-
-
-def test_our_streams_pass() -> None:
-    with ours() as port:
-        assert wrong(port) == {}
 
 
 def test_a_library_passes() -> None:
