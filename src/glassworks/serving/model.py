@@ -19,7 +19,7 @@ from glassworks.packaging.opened import OpenedBundle
 from glassworks.serving.batching import Batcher
 from glassworks.serving.decoding import pixels, require_one_size, tiny
 from glassworks.serving.explaining.rows import ExplainOptions
-from glassworks.serving.inputs import check, check_rows, files, texts
+from glassworks.serving.inputs import check, check_names, check_rows, files, texts
 from glassworks.serving.statistics import Statistics
 from glassworks.serving.supervision import Supervisor
 from glassworks.serving.tensors import DTYPES
@@ -155,7 +155,7 @@ class LoadedModel:
             if spec is not None and values.dtype != object:
                 check(values, spec)
                 return tensors
-        self._check_names(tensors)
+        check_names(tensors, self.inputs)
         ready: dict[str, Array] = {}
         for name, spec in self.inputs.items():
             values = tensors[name]
@@ -172,7 +172,7 @@ class LoadedModel:
 
     async def decoded(self, tensors: Tensors) -> Tensors:
         """The same as `checked`, with files decoded on a thread. Raises InputError and Overloaded."""
-        self._check_names(tensors)
+        check_names(tensors, self.inputs)
         ready: dict[str, Array] = {}
         for name, spec in self.inputs.items():
             values = tensors[name]
@@ -271,14 +271,6 @@ class LoadedModel:
             session.run(rows)
             times.append(time.perf_counter() - start)
         return min(times)
-
-    def _check_names(self, tensors: Tensors) -> None:
-        for name in tensors:
-            if name not in self.inputs:
-                raise InputError(f"the model has no input '{name}'", f"its inputs: {', '.join(self.inputs)}")
-        for name in self.inputs:
-            if name not in tensors:
-                raise InputError(f"the input '{name}' is missing", f"send all inputs: {', '.join(self.inputs)}")
 
     def _decode(self, files: Sequence[bytes]) -> Tensors:
         """Files through the model's task: what the training data went through."""
