@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
+import time
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Protocol
 
-from glassworks.serving.http.exchange import Exchange
+from glassworks.serving.http.exchange import Answer, Exchange
 from glassworks.serving.http.limits import Limits
 from glassworks.serving.receiving import Receiving
 from glassworks.serving.supervision import Supervisor
@@ -39,7 +41,12 @@ class Service:
         self.connections: set[Tracked] = set()
         self.taken_over: Callable[[Exchange], asyncio.Protocol | None] = lambda exchange: None
         """Who goes on with a connection whose request asks for another protocol; None: it is a plain request."""
+        self.refused: Callable[[Exchange], Answer | None] = lambda exchange: None
+        """Asked at the end of a head before which a body is read that is large, of unknown size, or waits to be asked
+        for: an answer is sent at once, and the connection closed."""
         self.stopping = False
+        self.date = b""
+        self._tell_time()
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
 
@@ -47,8 +54,12 @@ class Service:
         """A new name for a request that came without one."""
         return b"%s-%x" % (self._prefix.encode(), next(self._numbers))
 
+    def _tell_time(self) -> None:
+        self.date = formatdate(time.time(), usegmt=True).encode()
+
     def sweep(self, now: float) -> None:
-        """Close the connections whose time is over."""
+        """Once a second: close the connections whose time is over."""
+        self._tell_time()
         for connection in list(self.connections):
             try:
                 connection.expire(now)
