@@ -114,6 +114,8 @@ def _of(area: str) -> Iterator[Check]:
         if match is not None and callable(value):
             expects = " ".join((value.__doc__ or "").split())
             yield Check(id=f"C{match[1]}.{match[2]}", expects=expects, area=area, run=value)
+    for case in getattr(module, "CASES", ()):
+        yield Check(id=f"{case.group}.{case.name}", expects=case.expects, area=area, run=case)
 
 
 def _result(text: str) -> Result:

@@ -75,13 +75,17 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Where the server is, and how to ask it. `seconds` bounds each request."""
+    """Where the server is, and how to ask it. `seconds` bounds each request.
+
+    Within `patience` seconds the server should end who is slow or silent; None: it is not asked.
+    """
 
     url: str
     grpc: str | None = None
     name: str | None = None
     key: str | None = None
     seconds: float = 10.0
+    patience: float | None = None
     _state: dict[str, Any] = field(default_factory=dict)
 
     def send(
