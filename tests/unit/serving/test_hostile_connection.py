@@ -41,7 +41,7 @@ def test_nothing_is_kept_before_bytes_come_and_all_of_it_is_counted() -> None:
             connection.connection_made(Wire())  # type: ignore[arg-type]
             connection.receive(head(LARGE))
             connections.append(connection)
-        told.append(sum(len(each._reader.body) for each in connections) + service.receiving.total_bytes)
+        told.append(sum(each._reader.kept_bytes for each in connections) + service.receiving.total_bytes)
         poured(connections[0], bytes(200_000))
         told.append(service.receiving.total_bytes)
         poured(connections[0], bytes(100_000))
@@ -191,7 +191,10 @@ def test_trailers_are_bounded_and_never_become_headers(count: int, status: int) 
     [
         (b"CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n", [501]),
         (b"GET / HTTP/1.1\r\nhost: a\r\nupgrade: q\r\nconnection: upgrade\r\n\r\n" * 500, [200] * 500),
-        (b"POST / HTTP/1.1\r\nhost: a\r\nupgrade: q\r\nconnection: upgrade, close\r\ncontent-length: 1\r\n\r\nx", [200]),
+        (
+            b"POST / HTTP/1.1\r\nhost: a\r\nupgrade: q\r\nconnection: upgrade, close\r\ncontent-length: 1\r\n\r\nx",
+            [200],
+        ),
     ],
     ids=["connect", "many", "close"],
 )

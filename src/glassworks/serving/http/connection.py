@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import TYPE_CHECKING, cast
 
-import msgspec
-
-from glassworks.errors import Overloaded
 from glassworks.serving.http.exchange import Answer, Exchange, compress
 from glassworks.serving.http.reader import LARGE, Reader, Refusal
 from glassworks.serving.http.sender import Sender
 from glassworks.serving.http.service import Service
+from glassworks.serving.http.turns import Queue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,11 +17,6 @@ if TYPE_CHECKING:
 _READ = memoryview(bytearray(65_536))
 """What all connections of the loop read into, each in its turn: a large body passes through it without a copy."""
 _READ_HEADS = _READ[:16_384]
-"""One read of many small requests must not keep the loop, nor fill the queue, for long."""
-_QUEUED = 16
-"""Pipelined requests that are read ahead of their turn; what one read brings beyond them waits too."""
-_EXCHANGE = 1024
-"""Bytes that a waiting request takes beside its body, about."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -36,12 +28,12 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport
         self._sender: Sender
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[Exchange] = deque()
+        self._queue = Queue(service.turns)
         self._current: Exchange | None = None
         self._since = self._loop.time()
         self._closing = self._ended = self._paused = False
         self._may_begin = self._scheduled = self._streaming = self._go_on_owed = False
-        self._queued_bytes = self._counted_bytes = 0
+        self._counted_bytes = 0
         self._refused: Answer | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -53,46 +45,49 @@ class Connection(asyncio.BufferedProtocol):
         self._service.connections.discard(self)
         self._closing = True
         self._sender.lost()
-        left = [*([self._current] if self._current is not None else []), *self._waiting]
-        self._current = None
-        self._waiting.clear()
-        self._queued_bytes = 0
-        self._reader.end()
-        self._count()
-        for exchange in left:
-            self._service.supervisor.guard("work for a client that left", exchange.leave)()
+        left, self._current = self._current, None
+        self._queue.clear()
+        self._end_reading()
+        if left is not None:
+            self._service.supervisor.guard("work for a client that left", left.leave)()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return _READ if self._reader.body or self._closing else _READ_HEADS
+        return _READ if self._reader.kept_bytes or self._closing else _READ_HEADS
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.receive(_READ[:nbytes])
+        size = nbytes if self._reader.kept_bytes else self._queue.allows(nbytes)
+        if size < nbytes:
+            self._queue.unread += bytes(_READ[size:nbytes])
+            self._pause()
+        self.receive(_READ[:size])
 
     def receive(self, data: bytes | memoryview) -> None:
         """Go on with what arrived; nothing of it is referred to afterwards."""
+        # Others have their turn before the next request of this connection.
+        self._may_begin, queue = True, self._queue
+        self._feed(data)
+        if queue.waiting or queue.unread or self._reader.receiving or self._counted_bytes:
+            self._count()
+            self._schedule()
+
+    def _feed(self, data: bytes | memoryview) -> None:
         if self._closing or self._refused is not None:
             return
-        # Others have their turn before the next request of this connection.
-        self._may_begin = True
         try:
             self._reader.feed(data)
         except Refusal as refusal:
             self._refuse(refusal.answer)
         except Exception as error:  # noqa: BLE001 - one connection must not end others
             self._fail("reading of requests", error)
-        if self._waiting or self._reader.receiving or self._counted_bytes:
-            self._count()
-            self._schedule()
 
     def _whole(self, exchange: Exchange) -> None:
         exchange.reply = self._reply
-        if self._may_begin and self._current is None and not self._waiting and not self._sender.paused:
+        if self._may_begin and self._current is None and not self._queue.waiting and not self._sender.paused:
             self._may_begin = False
             self._begin(exchange)
             return
-        self._waiting.append(exchange)
-        self._queued_bytes += len(exchange.body) + _EXCHANGE
-        if len(self._waiting) >= _QUEUED:
+        self._queue.add(exchange)
+        if self._queue.full:
             self._pause()
 
     def _begin(self, exchange: Exchange) -> None:
@@ -104,23 +99,26 @@ class Connection(asyncio.BufferedProtocol):
 
     def _schedule(self) -> None:
         """Begin the next of the requests that wait, when others had their turn."""
-        if self._waiting and self._current is None and not (self._scheduled or self._closing or self._sender.paused):
+        held = self._scheduled or self._closing or self._current is not None or self._sender.paused
+        if not held and (self._queue.waiting or self._queue.unread):
             self._scheduled = True
-            self._loop.call_soon(self._next)
+            self._service.turns.wait(self._next)
 
     def _next(self) -> None:
         self._scheduled = False
-        if self._closing or self._current is not None or self._sender.paused or not self._waiting:
+        if self._closing or self._current is not None or self._sender.paused:
             return
-        exchange = self._waiting.popleft()
-        self._queued_bytes -= len(exchange.body) + _EXCHANGE
+        while (piece := self._queue.next_slice()) and not self._closing:
+            self._feed(piece)
+        if self._queue.waiting and not self._closing:
+            self._begin(self._queue.take())
         self._resume()
-        self._begin(exchange)
         self._count()
+        self._schedule()
 
     def _count(self) -> None:
         """Tell the service what is kept of requests that are not whole or wait; it may call `give_up`."""
-        kept = len(self._reader.body) + self._queued_bytes
+        kept = self._reader.kept_bytes + self._queue.size_bytes
         more = kept - self._counted_bytes
         if more < 0:
             self._service.receiving.released(self)
@@ -131,11 +129,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def give_up(self) -> None:
         """Refuse what waits and what is being received: the service has no memory for it."""
-        self._waiting.clear()
-        self._queued_bytes = 0
-        error = Overloaded("too much of unfinished requests is kept already", "send it again later, or send less")
-        answer = Answer(msgspec.json.encode({"error": f"{error.problem}; {error.mend}"}), 503)
-        answer.headers.append((b"retry-after", b"%d" % error.retry_after_s))
+        self._queue.clear()
+        answer = Refusal(503, "too much of unfinished requests is kept; send it again later, or send less").answer
+        answer.headers.append((b"retry-after", b"1"))
         self._refuse(answer)
 
     def _refuse(self, answer: Answer) -> None:
@@ -143,11 +139,17 @@ class Connection(asyncio.BufferedProtocol):
         if self._refused is not None or self._closing:
             return
         self._refused = answer
-        self._reader.end()
-        self._count()
+        self._end_reading()
         self._pause()
-        if self._current is None and not self._waiting:
+        if self._current is None and not self._queue.waiting:
             self._write_refusal()
+
+    def _end_reading(self) -> bytes:
+        """What was not looked at."""
+        self._reader.end()
+        rest, self._queue.unread = self._queue.unread, b""
+        self._count()
+        return rest
 
     def _write_refusal(self) -> None:
         if self._refused is None:
@@ -170,13 +172,12 @@ class Connection(asyncio.BufferedProtocol):
             self._fail("answering", error)
 
     def _answer(self, exchange: Exchange, answer: Answer) -> None:
-        keep_alive = exchange.keep_alive and not self._service.stopping
         # Else the two hold each other, and wait for the garbage collector.
         exchange.on_gone = None
         accepted = exchange.headers.get(b"accept-encoding")
         if accepted is not None:
             compress(answer, accepted)
-        head_only = exchange.method == "HEAD"
+        keep_alive, head_only = exchange.keep_alive and not self._service.stopping, exchange.method == "HEAD"
         self._sender.answer(answer, exchange.request_id, keep_alive, head_only, exchange.plain)
         if answer.stream is None or head_only:
             self._answered(keep_alive)
@@ -201,7 +202,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _answered(self, keep_alive: bool) -> None:
         self._current = None
-        if self._waiting and keep_alive:
+        if keep_alive and (self._queue.waiting or self._queue.unread):
             self._schedule()
         elif self._refused is not None and keep_alive:
             self._write_refusal()
@@ -219,23 +220,25 @@ class Connection(asyncio.BufferedProtocol):
         self._pay_go_on()
 
     def _pay_go_on(self) -> None:
-        if self._go_on_owed and self._current is None and not self._waiting:
+        if self._go_on_owed and self._current is None and not self._queue.waiting:
             self._go_on_owed = False
             self._sender.go_on()
 
     def _hand_over(self, asked: Exchange, rest: bytes) -> bool:
         """Let another protocol go on with this connection, where one is spoken at that place."""
-        if self._current is not None or self._waiting or self._service.stopping:
+        if self._current is not None or self._queue.waiting or self._service.stopping:
             return False
         after = self._service.taken_over(asked)
         if after is None:
             return False
         self._service.connections.discard(self)
         self._closing = True
-        self._reader.end()
+        rest += self._end_reading()
         self._transport.set_protocol(after)
         after.connection_made(self._transport)
         after.data_received(rest)
+        if self._paused:
+            self._transport.resume_reading()
         return True
 
     def _pause(self) -> None:
@@ -244,8 +247,8 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def _resume(self) -> None:
-        held = self._sender.paused or self._refused is not None or self._ended or self._closing
-        if self._paused and not held and len(self._waiting) < _QUEUED:
+        held = self._sender.paused or self._refused is not None or self._ended or self._closing or self._queue.full
+        if self._paused and not held:
             self._paused = False
             self._transport.resume_reading()
 
@@ -262,9 +265,8 @@ class Connection(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         """The client sends nothing more, but may wait for what it asked for."""
         self._ended = True
-        self._reader.end()
-        self._count()
-        owed = self._current is not None or bool(self._waiting) or self._refused is not None
+        self._end_reading()
+        owed = self._current is not None or bool(self._queue.waiting) or self._refused is not None
         # With TLS there is no half of a connection.
         return owed and not self._sender.lingers and self._transport.can_write_eof()
 
@@ -276,7 +278,9 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def owes(self) -> bool:
         """Whether a request that began before the service was told to stop has no answer yet."""
-        in_flight = self._current is not None or bool(self._waiting) or self._reader.receiving
+        in_flight = (
+            self._current is not None or bool(self._queue.waiting or self._queue.unread) or self._reader.receiving
+        )
         return in_flight and not self._reader.late and not self._closing
 
     def expire(self, now: float) -> None:
@@ -285,16 +289,12 @@ class Connection(asyncio.BufferedProtocol):
         if self._sender.paused or self._closing:
             self._sender.expire(now)
         elif self._current is not None:
-            self._probe(self._current)
+            # Who left altogether looks like who sends nothing more, until something is sent: clients read over this.
+            if self._ended and not self._streaming and not self._current.plain:
+                self._sender.go_on()
         elif reader.receiving and now - reader.since > limits.receive_s:
-            self._refuse(Refusal(408, f"the request did not arrive within {limits.receive_s:g} s; send it faster").answer)
-        elif not reader.receiving and not self._waiting and now - self._since > limits.idle_s:
+            self._refuse(
+                Refusal(408, f"the request did not arrive within {limits.receive_s:g} s; send it faster").answer
+            )
+        elif not (reader.receiving or self._queue.waiting or self._queue.unread) and now - self._since > limits.idle_s:
             self.close()
-
-    def _probe(self, exchange: Exchange) -> None:
-        """Find out whether a client that sends nothing more is still there: where it is not, its system says so.
-
-        Who left altogether looks the same until something is sent. An interim answer is what every client reads over.
-        """
-        if self._ended and not self._streaming and not exchange.plain:
-            self._sender.go_on()

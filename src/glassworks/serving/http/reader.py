@@ -30,6 +30,8 @@ _AROUND = b" \t"
 _SLASH = 0x2F
 _LINE = 4
 """Bytes of a line of a head beside its name and value."""
+_SMALL = 4096
+"""Bytes of a part of a body that is put behind the one before."""
 _SHORT = 4
 """Digits of a content-length that needs no thought."""
 
@@ -61,7 +63,8 @@ class Reader:
         self._loop = asyncio.get_running_loop()
         self.receiving = self.late = False
         self.since = 0.0
-        self.body: Body = b""
+        self._body: list[Body] = []
+        self.kept_bytes = 0
         """What came of the body of a request that is not whole."""
         self._target, self._host = b"", b"\0"
         self._fields: list[tuple[bytes, bytes]] = []
@@ -71,12 +74,12 @@ class Reader:
 
     def end(self) -> None:
         """Drop what came, and who is told; nothing more is fed."""
-        self._parser, self.body, self.receiving = None, b"", False
+        self._parser, self._body, self.kept_bytes, self.receiving = None, [], 0, False
         self._whole = self._go_on = self._taken_over = _nobody
 
     def feed(self, data: bytes | memoryview) -> None:
         """Go on with what arrived; nothing of it is referred to afterwards. Raises Refusal."""
-        fields, kept = self._fields, len(self.body)
+        fields, kept = self._fields, self.kept_bytes
         again = self._fed(data)
         while again:
             again = self._fed(again)
@@ -84,7 +87,7 @@ class Reader:
             self._idle_bytes = 0
         else:
             # A head, a line of a chunk or a trailer without an end is kept by the parser.
-            still = fields is self._fields and kept == len(self.body)
+            still = fields is self._fields and kept == self.kept_bytes
             self._idle_bytes = self._idle_bytes + len(data) if still else 0
             if self._idle_bytes > self._limits.max_header_bytes:
                 raise self._large_head()
@@ -120,7 +123,7 @@ class Reader:
         self.receiving = True
         self.since = self._loop.time()
         self.late = self._service.stopping
-        self._target = self.body = b""
+        self._target = b""
         self._fields = []
 
     def on_url(self, url: bytes) -> None:
@@ -214,15 +217,17 @@ class Reader:
             self._go_on()
 
     def on_body(self, body: bytes) -> None:
-        if not self.body:
-            # Most bodies come in one piece, which is not copied.
-            self.body = body
-        else:
-            if isinstance(self.body, bytes):
-                self.body = bytearray(self.body)
-            self.body += body
-        if len(self.body) > self._limits.max_body_bytes:
+        self.kept_bytes += len(body)
+        if self.kept_bytes > self._limits.max_body_bytes:
             raise self._large_body()
+        parts = self._body
+        if not parts or len(body) >= _SMALL:
+            parts.append(body)
+        elif isinstance(last := parts[-1], bytearray):
+            # An object for each of many small chunks would take more than what they bring.
+            last += body
+        else:
+            parts.append(bytearray(body))
 
     def on_message_complete(self) -> None:
         if self._upgrading:
@@ -231,12 +236,16 @@ class Reader:
             # Trailers count with the head, and are dropped: no one may add to a head that was acted on.
             self._bound_head()
         self.receiving = False
-        exchange, self.body = self._exchange(), b""
+        exchange = self._exchange()
+        if self._body:
+            # Most bodies come in one piece, which is not copied.
+            exchange.body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+            self._body, self.kept_bytes = [], 0
         self._whole(exchange)
 
     def _exchange(self) -> Exchange:
         headers = self._headers
-        exchange = Exchange(self._parser.get_method().decode("ascii"), self._target, headers, self.body)
+        exchange = Exchange(self._parser.get_method().decode("ascii"), self._target, headers, b"")
         exchange.keep_alive, exchange.plain, exchange.late = self._keep_alive, self._plain, self.late
         exchange.max_body_bytes = self._limits.max_body_bytes
         given = headers.get(b"x-request-id", b"")

@@ -82,7 +82,14 @@ async def _serve(
         loop.add_signal_handler(number, stop)
     for companion in companions:
         await companion.start()
-    server = await loop.create_server(lambda: Connection(service), sock=listening, ssl=tls, backlog=_BACKLOG)
+    server = await loop.create_server(
+        lambda: Connection(service),
+        sock=listening,
+        ssl=tls,
+        backlog=_BACKLOG,
+        # Until its end a connection is not among those that the sweep looks at.
+        ssl_handshake_timeout=service.limits.receive_s if tls is not None else None,
+    )
     ready()
     await _until(told, service)
     # New requests are told to come back later while those in flight end.

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from glassworks.serving.http.exchange import Answer, Exchange
 from glassworks.serving.http.limits import Limits
+from glassworks.serving.http.turns import Turns
 from glassworks.serving.receiving import Receiving
 from glassworks.serving.supervision import Supervisor
 
@@ -38,6 +39,7 @@ class Service:
     ) -> None:
         self.answer, self.limits, self.supervisor = answer, limits, supervisor or Supervisor()
         self.receiving = Receiving(limits.max_receiving_bytes)
+        self.turns = Turns(self.supervisor)
         self.connections: set[Tracked] = set()
         self.taken_over: Callable[[Exchange], asyncio.Protocol | None] = lambda exchange: None
         """Who goes on with a connection whose request asks for another protocol; None: it is a plain request."""
