@@ -24,7 +24,6 @@ from glassworks.serving.http.memory import keep_memory
 from glassworks.serving.http.service import Service
 from glassworks.serving.routes import routes
 
-
 PATIENCE_S = 2
 
 
