@@ -18,9 +18,9 @@ RATCHET = Path(__file__).with_name("ratchet.json")
 
 # A part imports only from itself and from the parts before it; "" is glassworks/__init__.py, the public verbs.
 ORDER = (
-    *("errors", "durations", "sqlite", "contracts", "catalog", "config", "data", "imaging", "tasks", "training"),
-    *("families", "runtimes", "optimization", "explanation", "packaging", "registry", "serving", "conformance"),
-    *("flow", "", "cli", "__main__", "console"),
+    *("errors", "durations", "printable", "sqlite", "contracts", "catalog", "config", "data", "imaging", "tasks"),
+    *("training", "families", "runtimes", "optimization", "explanation", "packaging", "registry", "serving"),
+    *("conformance", "flow", "", "cli", "__main__", "console"),
 )
 TYPING_ONLY = {("contracts", "config")}
 CATCH_ALL = {"utils", "util", "helpers", "helper", "common", "misc"}
@@ -133,6 +133,15 @@ def nothing_unfinished_or_asserted(module: Module) -> Iterator[str]:
             yield f"line {node.lineno}: NotImplementedError"
 
 
+def usearch_comes_after_onnxruntime(module: Module) -> Iterator[str]:
+    """The other order ends the process: see tasks/recommendation/nearest.py."""
+    seen = False
+    for line, target, typing_only in _imports(module, package=""):
+        seen = seen or target == "onnxruntime"
+        if target.partition(".")[0] == "usearch" and not typing_only and not seen:
+            yield f"line {line}: usearch is loaded, and not onnxruntime before it"
+
+
 RULES: tuple[Checker, ...] = (
     imports_in_order,
     families_and_runtimes_apart,
@@ -142,6 +151,7 @@ RULES: tuple[Checker, ...] = (
     nothing_runs_on_reading,
     no_print,
     nothing_unfinished_or_asserted,
+    usearch_comes_after_onnxruntime,
 )
 
 PLANTED: tuple[tuple[Checker, str, str, str], ...] = (
@@ -179,6 +189,7 @@ PLANTED: tuple[tuple[Checker, str, str, str], ...] = (
     (no_print, "data/x.py", "print(1)", "print"),
     (nothing_unfinished_or_asserted, "data/x.py", "assert x", "assert"),
     (nothing_unfinished_or_asserted, "data/x.py", "raise NotImplementedError", "NotImplementedError"),
+    (usearch_comes_after_onnxruntime, "tasks/x.py", "from usearch.index import Index", "not onnxruntime before it"),
 )
 
 ALLOWED: tuple[tuple[Checker, str, str], ...] = (

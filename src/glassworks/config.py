@@ -142,6 +142,8 @@ class ServingConfig(Record):
     """Whether to serve gRPC at all."""
     keys: Literal["auto", "on", "off"] = "auto"
     """Whether callers need access keys; `auto`: unless the address is this machine's loopback."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names under which browsers may ask a service without keys, beside the address, as behind a proxy."""
     tls_certificate: str = ""
     """Certificate chain, a PEM file; with it and its key HTTPS is spoken."""
     tls_key: str = ""

@@ -90,7 +90,7 @@ def release(
             preprocessing=model.preprocessing,
             report=report,
             baseline=baseline,
-            comparison=model.comparison,
+            comparison={**task.constant(plain), **model.comparison},
             lineage=Lineage(
                 run=model.run, data=job.data.source, passes=passes_of(served), weights_sha256=model.weights_sha256
             ),
@@ -156,7 +156,7 @@ def optimize(
             preprocessing=manifest.preprocessing,
             report=report,
             baseline=manifest.baseline,
-            comparison=manifest.comparison,
+            comparison={**task.constant(dataset), **manifest.comparison},
             lineage=manifest.lineage.model_copy(update={"parent": reference, "passes": passes_of(served)}),
             # What learned from the test split cannot be measured on it again.
             measured=Measured(metrics=manifest.metrics, fidelity=manifest.fidelity) if manifest.refitted else None,

@@ -10,12 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.patience import PATIENCE_S, until
 
 from glassworks.families.convnet.planted import write_bars
 from glassworks.packaging.bundle import read_bundle
@@ -31,9 +31,11 @@ source = "npz:bars.npz"
 epochs = 60
 batch_size = 32
 checkpoint_every = "0.1s"
+precision = "fp32"
+threads = 1
 
 [optimization]
-budget = "1s"
+budget = "0.1s"
 """
 
 
@@ -61,7 +63,7 @@ class Shop:
     def run(self, *arguments: str) -> tuple[int, str, str]:
         """Exit code, stdout and stderr of a command."""
         process = self.start(*arguments)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=PATIENCE_S)
         return process.returncode, out, err
 
     def done(self, *arguments: str) -> dict[str, Any]:
@@ -103,13 +105,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return shop
 
 
-def wait_for(what: Any, process: subprocess.Popen[str], seconds: float = 60.0) -> None:
+def wait_for(what: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     """Until `what()` is true; fails when the process ends before."""
-    end = time.monotonic() + seconds
-    while not what():
+
+    def reached() -> bool:
+        if what():
+            return True
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.01)
+        return False
+
+    until(reached)
 
 
 def threads_that_take(number: signal.Signals, process: int) -> list[str]:
@@ -158,7 +163,7 @@ def test_an_interrupt_in_any_stage_leaves_everything_resumable(shop: Shop, whole
     wait_for(reached, process)
     assert len(threads_that_take(signal.SIGINT, process.pid)) <= 1  # the one that waits for it
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE_S)
     if process.returncode == 0:
         pytest.fail("the stage was over before it could be interrupted")
     assert process.returncode == 130, err
@@ -189,7 +194,7 @@ def test_two_trainings_of_one_job_do_not_meet(shop: Shop) -> None:
     code, _, err = shop.run("train", "job.toml")
     assert code == 1
     assert "another process is training this job" in two_lines(err)[0]
-    first.communicate(timeout=120)
+    first.communicate(timeout=PATIENCE_S)
     assert first.returncode == 0
     assert shop.versions() == 1
 
@@ -270,7 +275,9 @@ def test_nothing_leaves_the_machine(shop: Shop) -> None:
     ):
         pytest.skip("a network of its own cannot be made here")
     command = [*inside, sys.executable, "-m", "glassworks", "up", "job.toml", "--check", "--json"]
-    done = subprocess.run(command, cwd=shop.folder, env=shop.environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command, cwd=shop.folder, env=shop.environment, capture_output=True, text=True, timeout=PATIENCE_S
+    )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert list(answer) == ["data", "train", "optimize", "package", "explain", "serve"]

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -15,7 +17,7 @@ def test_the_example_goes_through_the_whole_flow(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "glassworks", "up", str(ROOT / "examples" / "recommend.toml"), "--check", "--json"]
     environment = {**os.environ, "GLASSWORKS_HOME": str(tmp_path)}
     quick = ("--set", "optimization.budget=1s", "--set", "training.budget=5s")
-    done = subprocess.run([*command, *quick], env=environment, capture_output=True, text=True, timeout=240)
+    done = subprocess.run([*command, *quick], env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     metrics, simple = said["package"]["metrics"], said["package"]["baseline"]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from glassworks.contracts import Signature
 from glassworks.errors import GlassworksError, StorageError
@@ -62,7 +63,7 @@ def test_processes_that_publish_at_once_get_consecutive_versions(tmp_path: Path)
         assert child.stdin is not None
         child.stdin.write("go\n")
         child.stdin.flush()
-    answers = [child.communicate(timeout=120) for child in children]
+    answers = [child.communicate(timeout=PATIENCE_S) for child in children]
     assert [child.returncode for child in children] == [0] * PROCESSES, [errors for _, errors in answers]
     versions = [version for answer, _ in answers for version in json.loads(answer)]
     assert sorted(versions) == list(range(1, PROCESSES * PUBLISHES + 1))

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from glassworks.sqlite import write_ahead
 
@@ -22,9 +23,9 @@ def _holder(file: Path) -> sqlite3.Connection:
 
 def test_it_waits_for_who_holds_the_file(tmp_path: Path) -> None:
     file = tmp_path / "new.db"
-    with closing(_holder(file)) as holder, closing(sqlite3.connect(file, timeout=60)) as connection:
+    with closing(_holder(file)) as holder, closing(sqlite3.connect(file, timeout=PATIENCE_S)) as connection:
         with pytest.raises(sqlite3.OperationalError, match="locked"):
-            connection.execute("PRAGMA journal_mode=WAL")  # SQLite alone does not wait its 60 s
+            connection.execute("PRAGMA journal_mode=WAL")  # SQLite alone does not wait so long
         release = threading.Timer(0.2, lambda: holder.execute("COMMIT"))
         release.start()
         write_ahead(connection)

@@ -13,6 +13,7 @@ import typer
 from glassworks.cli import verbs
 from glassworks.cli.interrupts import interrupted
 from glassworks.errors import GlassworksError, StorageError
+from glassworks.printable import printable
 
 _INTERRUPTED = 130
 
@@ -75,5 +76,5 @@ def _interrupted() -> NoReturn:
 
 
 def _fail(problem: str, mend: str, code: int) -> NoReturn:
-    sys.stderr.write(f"error: {problem}\nmend: {mend}\n")
+    sys.stderr.write(printable(f"error: {problem}\nmend: {mend}\n"))
     sys.exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,25 +23,28 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.
 Reference = Annotated[str, typer.Argument(help="NAME, NAME@VERSION, NAME@ALIAS, or the path of a bundle.")]
 _SUFFIXES = (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".html", ".pdf")
 _LARGEST_INPUT = 256 * 2**20
+_CONTROLS = re.compile("[\x7f-\x9f]")
 
 
 def stderr() -> Console:
     """The console for progress and hints."""
-    from rich.console import Console
+    from glassworks.cli.console import PrintableConsole
 
-    return Console(stderr=True, highlight=False)
+    return PrintableConsole(stderr=True, highlight=False)
 
 
 def stdout() -> Console:
     """The console for results."""
-    from rich.console import Console
+    from glassworks.cli.console import PrintableConsole
 
-    return Console(highlight=False)
+    return PrintableConsole(highlight=False)
 
 
 def write_json(value: Mapping[str, Any]) -> None:
     """One object, keys in their stable order, on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    # JSON leaves the second set of control characters as it is, which steers terminals all the same.
+    sys.stdout.write(_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
     sys.stdout.flush()
 
 

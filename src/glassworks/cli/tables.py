@@ -51,9 +51,7 @@ def show_comparison(model: Model, console: Console) -> None:
 
 
 def show_test(manifest: Manifest, title: str, console: Console) -> None:
-    """The metrics of the served artifact beside those of the simple classifier, and a warning where it is no better."""
-    from glassworks.packaging.comparison import not_better
-
+    """The metrics of the served artifact beside those of the simple classifier."""
     simple = manifest.baseline
     head = ("metric on the test split", "value [95 %]", *(("simple baseline",) if simple else ()), "examples")
     rows = [
@@ -67,8 +65,14 @@ def show_test(manifest: Manifest, title: str, console: Console) -> None:
     ]
     table(title, head, rows, console)
     show_refit(manifest, console)
-    if warning := not_better(manifest):
-        console.print(f"[bold red]WARNING:[/bold red] {warning}")
+
+
+def show_warnings(manifest: Manifest, console: Console) -> None:
+    """Loudly, that a model does not beat something simpler."""
+    from rich.markup import escape
+
+    for warning in manifest.warnings:
+        console.print(f"[bold red]WARNING:[/bold red] {escape(warning)}", soft_wrap=True)
 
 
 def show_refit(manifest: Manifest, console: Console) -> None:

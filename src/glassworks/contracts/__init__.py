@@ -51,9 +51,10 @@ class Task(ABC):
     name: ClassVar[str]
     metric: ClassVar[str]
     """The metric that validation, early stopping and the objective look at."""
+    constants: ClassVar[tuple[str, ...]] = ()
+    """Names, in a bundle's `comparison`, of the best answers that heed no input: what has learned beats them."""
     literal: bool = False
     """Whether people may give an input itself where a file is meant: a text."""
-
     parts: Literal["", "spans", "names"] = ""
     """What values of an explanation belong to where that is not the input's own shape: see `Explanation`."""
     tables: bool = False
@@ -89,10 +90,11 @@ class Task(ABC):
         """Outputs as people read them: one object a row."""
 
     def baseline(self, dataset: Dataset) -> dict[str, Measurement]:
-        """Metrics on the test split of something simple that every model of the task must beat; empty without one.
+        """Metrics on the test split of something simple, chosen on the validation split, that every model must beat."""
+        return {}
 
-        Its settings are chosen on the validation split.
-        """
+    def constant(self, dataset: Dataset) -> dict[str, dict[str, Measurement]]:
+        """Metrics on the test split of `constants`, but those that the training compares with itself."""
         return {}
 
     def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glassworks.printable import printable
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FAINT, _STRONG = 0.15, 0.6
 _TOLD = 5
-_FIRST_SIGN, _CONTROL, _LAST_CONTROL, _PICTURES = 0x20, 0x7F, 0xA0, 0x2400
 
 _PAGE = Template("""<!doctype html>
 <html lang="$language"><head><meta charset="utf-8"><title>$title</title><style>
@@ -50,7 +51,7 @@ def shaded_html(
         rest = text[begin + len(word) : end]
         words.append(
             f'<span style="background:rgba({color},{abs(strength) * 0.75:.2f})" title="{value:+.4f}">'
-            f"{html.escape(shown(word))}</span>{shown(rest)}"
+            f"{html.escape(printable(word))}</span>{printable(rest)}"
         )
     note = " · ".join(f"{html.escape(name)}: {html.escape(value)}" for name, value in notes.items())
     chinese = any("\u4e00" <= character <= "\u9fff" for character in text)
@@ -67,7 +68,7 @@ def shaded_words(text: str, spans: Sequence[tuple[int, int]], values: NDArray[np
         color = "red" if strength > 0 else "blue"
         size = abs(strength)
         style = "" if size < _FAINT else color if size < _STRONG else f"bold reverse {color}"
-        found.append((shown(text[begin:end]), style))
+        found.append((printable(text[begin:end]), style))
     return found
 
 
@@ -75,19 +76,5 @@ def strongest(text: str, spans: Sequence[tuple[int, int]], values: NDArray[np.fl
     """The words that matter most with their values, as a line: colors do not reach a file."""
     flat = values.ravel()
     order = [place for place in np.argsort(-np.abs(flat), kind="stable")[:_TOLD].tolist() if flat[place]]
-    words = (f"{shown(text[spans[place][0] : spans[place][1]].strip())} {flat[place]:+.4f}" for place in order)
+    words = (f"{printable(text[spans[place][0] : spans[place][1]].strip())} {flat[place]:+.4f}" for place in order)
     return ", ".join(words) or "no word counts"
-
-
-def shown(text: str) -> str:
-    """The text with a sign for each control character, which could else steer a terminal, and for halves of pairs."""
-    return "".join(map(_sign, text))
-
-
-def _sign(character: str) -> str:
-    code = ord(character)
-    if code < _FIRST_SIGN and character not in "\n\t":
-        return chr(_PICTURES + code)
-    if _CONTROL <= code < _LAST_CONTROL:
-        return "\u2421"
-    return "\ufffd" if "\ud800" <= character <= "\udfff" else character

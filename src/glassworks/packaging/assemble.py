@@ -19,6 +19,7 @@ from glassworks.optimization.measure import predict_all
 from glassworks.optimization.report import OptimizationReport
 from glassworks.packaging.bundle import Bundle, write_bundle
 from glassworks.packaging.card import write_card
+from glassworks.packaging.comparison import judged_by, warnings_of
 from glassworks.packaging.fidelity import measure_fidelity
 from glassworks.packaging.machine import instruction_set
 from glassworks.packaging.manifest import Manifest
@@ -101,6 +102,8 @@ def assemble(parts: Parts, folder: Path) -> Bundle:
         isa=instruction_set(),
         license=parts.job.license,
     )
+    metric = judged_by(manifest, parts.task.guard(parts.dataset.splits["test"].y))
+    manifest = manifest.model_copy(update={"warnings": tuple(warnings_of(manifest, metric))})
     report = parts.report
     card = write_card(
         manifest, report.candidates if report else (), report.chosen if report else "", parts.dataset.findings

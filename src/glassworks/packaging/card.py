@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from glassworks.contracts import Candidate, Measurement, TensorSpec
-from glassworks.packaging.comparison import not_better
 from glassworks.packaging.manifest import Manifest
 
 
@@ -14,7 +13,7 @@ def write_card(manifest: Manifest, candidates: Sequence[Candidate], chosen: str,
     sections = (
         ("What it does", _purpose(manifest)),
         ("Data", _data(manifest, findings)),
-        ("How good it is", [*_metrics(manifest), *_baseline(manifest), *_comparison(manifest)]),
+        ("How good it is", [*_warnings(manifest), *_metrics(manifest), *_baseline(manifest), *_comparison(manifest)]),
         ("How it was chosen", _candidates(candidates, chosen)),
         ("How it explains itself", _explaining(manifest)),
         ("Where it came from", _lineage(manifest)),
@@ -43,6 +42,10 @@ def _data(manifest: Manifest, findings: Sequence[str]) -> list[str]:
     return lines if findings else [*lines, "- found: nothing to report"]
 
 
+def _warnings(manifest: Manifest) -> list[str]:
+    return [line for warning in manifest.warnings for line in (f"**Warning: {_text(warning)}.**", "")]
+
+
 def _metrics(manifest: Manifest) -> list[str]:
     if not manifest.metrics:
         return ["It was not measured."]
@@ -66,13 +69,11 @@ def _measured(metrics: Mapping[str, Measurement]) -> list[str]:
 def _baseline(manifest: Manifest) -> list[str]:
     if not manifest.baseline:
         return []
-    warning = not_better(manifest)
     return [
         "",
         "A simple classifier, fitted on the same training split, on the same test split:",
         "",
         *_measured(manifest.baseline),
-        *(["", f"**Warning: {_text(warning)}.**"] if warning else []),
     ]
 
 

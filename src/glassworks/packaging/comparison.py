@@ -1,21 +1,45 @@
-"""Whether a model earns its keep: its metrics against those of the task's simple classifier on the same texts."""
+"""Whether a model earns its keep: its metrics against those of simpler answers to the same test split."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from glassworks.catalog import get
-from glassworks.contracts import Task
+from glassworks.contracts import Measurement, Task
 from glassworks.packaging.manifest import Manifest
 
+_MEND = (
+    "look at the data with 'glassworks data check', train longer or otherwise ([training], [model]), and do not serve "
+    "it before it is better"
+)
+_RARE = 'training.class_weights = "balanced" learns rare classes'
 
-def not_better(manifest: Manifest) -> str:
-    """A sentence of warning where the model does not beat the baseline; empty where it does or there is none."""
-    metric = get(Task, manifest.task).metric if manifest.baseline else ""
-    own, simple = manifest.metrics.get(metric), manifest.baseline.get(metric)
+
+def warnings_of(manifest: Manifest, metric: str) -> Iterator[str]:
+    """A sentence for each simpler answer that the model does not beat in `metric`: the best one that heeds no input,
+    and the task's simple baseline. What cannot be beaten, because it is always right, is not told.
+    """
+    own = manifest.metrics.get(metric)
+    for name in get(Task, manifest.task).constants:
+        if told := _not_better(own, manifest.comparison.get(name, {}).get(metric)):
+            rare = f"{_RARE}; " if metric == "accuracy" else ""
+            yield f"the model is no better than one answer to everything ({name}): {metric} {told}; {rare}{_MEND}"
+    if told := _not_better(own, manifest.baseline.get(metric)):
+        yield f"the model does not beat the simple baseline: {metric} {told}"
+
+
+def judged_by(manifest: Manifest, usual: str) -> str:
+    """The metric to compare in: with balanced classes, which trade accuracy for it, balanced accuracy."""
+    training = manifest.job.get("training")
+    weights = training.get("class_weights") if isinstance(training, dict) else ""
+    return "balanced_accuracy" if weights == "balanced" and "balanced_accuracy" in manifest.metrics else usual
+
+
+def _not_better(own: Measurement | None, simple: Measurement | None) -> str:
     if own is None or simple is None:
         return ""
     if (own.value > simple.value) if own.higher_is_better else (own.value < simple.value):
         return ""
-    return (
-        f"the model does not beat the simple baseline: {metric} {own.value:.4f} against {simple.value:.4f} "
-        f"on the same {own.examples:,} test examples"
-    )
+    if own.value == simple.value == (1.0 if own.higher_is_better else 0.0):
+        return ""
+    return f"{own.value:.4f} against {simple.value:.4f} on the same {own.examples:,} test examples"

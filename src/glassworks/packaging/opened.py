@@ -11,6 +11,7 @@ from glassworks.catalog import get
 from glassworks.contracts import Budget, Device, Explanation, Memory, Session, Subject, Task
 from glassworks.errors import Unsupported
 from glassworks.packaging.bundle import Bundle
+from glassworks.packaging.promises import check_declared, check_kept, missing_explainers, truthful
 from glassworks.runtimes import open_session
 
 if TYPE_CHECKING:
@@ -29,8 +30,13 @@ class OpenedBundle:
     """Opens each artifact once, when it is first asked for. Safe to share between threads."""
 
     def __init__(self, bundle: Bundle, device: Device = "cpu", *, limited: bool = True) -> None:
-        self.bundle, self.manifest = bundle, bundle.manifest
-        self.task = get(Task, bundle.manifest.task)
+        self.bundle, self.missing_explainers = bundle, missing_explainers(bundle.manifest)
+        """Methods that the bundle names and that are not installed, with the reasons: it is used without them."""
+        kept = tuple(name for name in bundle.manifest.explainers if name not in self.missing_explainers)
+        self.manifest = bundle.manifest.model_copy(update={"explainers": kept})
+        with truthful(self.manifest.name):
+            check_declared(self.manifest)
+            self.task = get(Task, self.manifest.task)
         self._device: Device = device
         self._limited = limited
         self._sessions: dict[str, Session] = {}
@@ -62,7 +68,11 @@ class OpenedBundle:
 
     def _open(self, role: str) -> Session:
         artifact, preprocessing = self.bundle.artifact(role), self.manifest.preprocessing
-        return open_session(self.task, artifact, preprocessing, self._device, limited=self._limited)
+        with truthful(self.manifest.name):
+            session = open_session(self.task, artifact, preprocessing, self._device, limited=self._limited)
+            if role == "predict":
+                check_kept(self.manifest.signature, session.signature, self.manifest.name)
+        return session
 
     def read(self, value: bytes | str) -> Array:
         """One input file, or a text itself, as a stored example (1 ...)."""
@@ -106,6 +116,8 @@ class OpenedBundle:
         from glassworks.explanation import explain
 
         methods = self.manifest.explainers
+        if not methods:
+            raise Unsupported("this model has no explanation method that is installed", "package it again with one")
         if method is not None and method not in methods:
             raise Unsupported(f"this model has no explanation method '{method}'", f"it has: {', '.join(methods)}")
         return explain(

@@ -18,7 +18,7 @@ def taught_by_registry(job: Job, dataset: Dataset, registry: Registry, progress:
     if reason := family.unsupported.get("distill"):
         raise Unsupported(f"training.teacher: {reason}", "leave training.teacher out")
     from glassworks.data.text.dataset import further_texts
-    from glassworks.training.distillation import taught
+    from glassworks.training.distillation import balanced, taught
 
     resolved = registry.resolve(job.training.teacher)
     teacher = OpenedBundle(resolved.bundle, limited=False)
@@ -29,16 +29,19 @@ def taught_by_registry(job: Job, dataset: Dataset, registry: Registry, progress:
         )
     progress.start("teacher")
     more = further_texts(job.data, dataset) if job.training.teacher_texts == "all" else ()
-    dataset = taught(dataset, teacher.probabilities, teacher.manifest.labels, more, _same_split(job, teacher))
+    theirs = Job.model_validate(teacher.manifest.job)
+    dataset = taught(dataset, teacher.probabilities, teacher.manifest.labels, more, _same_split(job, theirs))
+    if job.training.class_weights == "balanced" != theirs.training.class_weights:
+        dataset = balanced(dataset)
     teacher.close()
     progress.finish(f"{len(dataset.splits['train'])} examples judged by {job.training.teacher}")
     named = {"teacher": resolved.pinned(job.training.teacher)}
     return job.model_copy(update={"training": job.training.model_copy(update=named)}), dataset
 
 
-def _same_split(job: Job, teacher: OpenedBundle) -> tuple[str, ...]:
+def _same_split(job: Job, theirs: Job) -> tuple[str, ...]:
     """A teacher that learned from the student's test texts makes its result look better than it is."""
-    theirs, keys = Job.model_validate(teacher.manifest.job), {"source", "validation", "test", "seed"}
+    keys = {"source", "validation", "test", "seed"}
     if job.data.model_dump(include=keys) == theirs.data.model_dump(include=keys):
         return ()
     return ("the teacher learned from another split or source: it may have seen texts of this test split",)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from glassworks.contracts import Datatype, Device, Opened, Precision, Runtime, Session, Signature, TensorSpec
 from glassworks.errors import BundleError, Unsupported
+from glassworks.runtimes._flushing import Flushing
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
@@ -54,7 +55,9 @@ class OpenVino(Runtime):
             "INFERENCE_PRECISION_HINT": "bf16" if artifact.precision == "bf16" else "f32",
         }
         try:
-            compiled = core.compile_model(str(opened.path), "CPU", settings)
+            # The engine's own threads inherit the mode from the one that compiles.
+            with Flushing():
+                compiled = core.compile_model(str(opened.path), "CPU", settings)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1][:200]
             raise BundleError(
@@ -76,10 +79,13 @@ class _OpenVinoSession(Session):
         )
 
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
-        request = getattr(self._local, "request", None)
+        local = self._local
+        request = getattr(local, "request", None)
         if request is None:
-            request = self._local.request = self._compiled.create_infer_request()
-        results = request.infer(dict(tensors), share_inputs=True)
+            request = local.request = self._compiled.create_infer_request()
+            local.flushing = Flushing()
+        with local.flushing:
+            results = request.infer(dict(tensors), share_inputs=True)
         names = self._names if outputs is None else outputs
         return {name: results[name] for name in names}
 

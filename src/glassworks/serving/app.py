@@ -24,9 +24,11 @@ from glassworks.errors import (
     Unauthenticated,
     Unsupported,
 )
+from glassworks.serving.access.masking import masked
 from glassworks.serving.http.exchange import Answer, Exchange, json_answer
 from glassworks.serving.http.limits import TooLarge
 
+Admit = Callable[[str, Mapping[bytes, bytes]], None]
 Endpoint = Callable[[Exchange], Answer | Coroutine[Any, Any, Answer | None] | None]
 """Gives the answer, or a coroutine for it, or None when it replies by itself later."""
 _LONGEST = 1000
@@ -53,11 +55,16 @@ class Route:
 class Application:
     """Finds the route of a request, runs its endpoint and turns what is raised into an answer."""
 
-    def __init__(self, routes: Sequence[Route], told: Callable[[Exchange, Answer], None] | None = None) -> None:
-        """`told` hears of every answer: the access log."""
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        told: Callable[[Exchange, Answer], None] | None = None,
+        admit: Admit = lambda method, headers: None,
+    ) -> None:
+        """`told` hears of every answer: the access log. `admit` raises for a request that nobody may send."""
         self._routes = [(re.compile(route.path), route.endpoints) for route in routes]
         self._found: dict[bytes, tuple[Mapping[str, Endpoint], Mapping[str, str]]] = {}
-        self.told = told
+        self.told, self.admit = told, admit
         self._tasks: set[asyncio.Task[Answer | None]] = set()
         self._unpacking = asyncio.Lock()
 
@@ -68,10 +75,15 @@ class Application:
         if exchange.late:
             exchange.reply(failure(Overloaded("the service is stopping", "ask another one, or try again later")))
             return
+        method = exchange.method
+        try:
+            self.admit(method, exchange.headers)
+        except Forbidden as error:
+            exchange.reply(failure(error))
+            return
         # Clients ask for the same few paths again and again.
         found = self._found.get(exchange.target)
         endpoints, exchange.parameters = found if found is not None else self._find(exchange.target)
-        method = exchange.method
         endpoint = endpoints.get("GET" if method == "HEAD" else method)
         if endpoint is None:
             exchange.reply(_no_route(exchange, endpoints))
@@ -146,13 +158,18 @@ def _telling(
 def failure(error: Exception) -> Answer:
     """The answer for an error: our own say what is wrong and how to mend it; others only get a number to look up."""
     if isinstance(error, GlassworksError):
-        answer = json_answer({"error": f"{error.problem[:_LONGEST]}; {error.mend[:_LONGEST]}"}, status(error))
+        answer = json_answer({"error": text_of(error)}, status(error))
         if isinstance(error, Overloaded):
             answer.headers.append((b"retry-after", b"%d" % error.retry_after_s))
         if isinstance(error, Unauthenticated):
             answer.headers.append((b"www-authenticate", b"Bearer"))
         return answer
     return json_answer({"error": unexpected(error)}, 500)
+
+
+def text_of(error: GlassworksError) -> str:
+    """One of our errors as a client of any protocol reads it; an access key that it quotes is not told back."""
+    return masked(f"{error.problem[:_LONGEST]}; {error.mend[:_LONGEST]}")
 
 
 def unexpected(error: Exception) -> str:
@@ -179,7 +196,7 @@ def _path(target: bytes) -> str:
 
 def _no_route(exchange: Exchange, endpoints: Mapping[str, Endpoint]) -> Answer:
     if not endpoints:
-        shown = _path(exchange.target)[:200]
+        shown = masked(_path(exchange.target))[:200]
         return json_answer({"error": f"there is no {shown!r}; the routes are listed at /docs"}, 404)
     allowed = ", ".join(endpoints)
     answer = json_answer({"error": f"{exchange.method} is not allowed here; use {allowed}"}, 405)

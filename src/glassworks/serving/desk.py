@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassworks.errors import InputError, Overloaded, StorageError
+from glassworks.errors import InputError, Overloaded, StorageError, Unauthenticated
 from glassworks.serving.access.ledger import Usage
 from glassworks.serving.batching import DEFAULT_LEVEL, LEVELS, Work
 from glassworks.serving.explaining.rows import ExplainOptions
@@ -20,6 +20,7 @@ from glassworks.serving.model import LoadedModel
 if TYPE_CHECKING:
     from glassworks.contracts import Explanation, Tensors
     from glassworks.serving.access.gate import Gate
+    from glassworks.serving.access.keys import Role
     from glassworks.serving.access.ledger import Ledger
     from glassworks.serving.engine import Engine
 
@@ -59,14 +60,31 @@ class Desk:
         return self._gate is not None
 
     def model(self, call: Call) -> LoadedModel:
-        """The model that answers this request. Raises NotFound; Unauthenticated where a key is needed."""
-        self.permit(call.token)
+        """The model that answers this request. Raises NotFound; Unauthenticated and Forbidden where keys are needed."""
+        self.permit(call.token, model=call.name)
         return self.engine.chosen(call.name, call.version, call.routing_key)
 
-    def permit(self, token: bytes | None, role: str = "infer") -> None:
-        """Let a holder of the role pass. Raises Unauthenticated and Forbidden."""
+    def permit(self, token: bytes | None, role: Role | None = "infer", model: str | None = None) -> None:
+        """Let a holder of the role (None: any) pass who may ask that model. Raises Unauthenticated and Forbidden."""
         if self._gate is not None:
-            self._gate.permit(token, "admin" if role == "admin" else "infer")
+            self._gate.permit(token, role, model)
+
+    def permit_all(self, token: bytes | None) -> None:
+        """Let whoever may see what is told of all models together pass. Raises Unauthenticated and Forbidden."""
+        if self._gate is not None:
+            self._gate.permit_all(token)
+
+    def visible(self, token: bytes | None, names: Iterable[str]) -> list[str]:
+        """Those of the models that the caller may see. Raises Unauthenticated."""
+        allowed = self._gate.models(token) if self._gate is not None else frozenset()
+        return [name for name in names if not allowed or name in allowed]
+
+    def known(self, token: bytes | None) -> bool:
+        """Whether everything may be told to the caller of an open page: with a valid key, or where none is needed."""
+        with contextlib.suppress(Unauthenticated):
+            self.visible(token, ())
+            return True
+        return False
 
     def infer(
         self, call: Call, model: LoadedModel, tensors: Tensors, parameters: Mapping[str, Any], respond: Respond
@@ -172,12 +190,17 @@ class Desk:
 
     async def learn(self, call: Call, model: LoadedModel, body: object) -> Mapping[str, int]:
         """Keep what people tell a model; in counts. Raises what forbids it, InputError and StorageError."""
+        supervisor = self.engine.supervisor
         try:
             self._admit(call, 1)
-            return await model.learn(body)
+            counts = await model.learn(body)
         except Exception as error:
+            if isinstance(error, StorageError):
+                supervisor.suffers("feedback", error.problem)
             self.refuse(call, model, error)
             raise
+        supervisor.recovered("feedback")
+        return counts
 
     def refuse(self, call: Call, model: LoadedModel | None, error: Exception) -> None:
         """Count a request that did not come as far as the engine."""

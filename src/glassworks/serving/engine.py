@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +14,14 @@ from glassworks.contracts import Memory, Task
 from glassworks.errors import NotFound
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import memory_file
+from glassworks.packaging.promises import truthful
 from glassworks.serving.batching import Work
 from glassworks.serving.explaining.apart import Apart
 from glassworks.serving.explaining.rows import Here, Rows
 from glassworks.serving.lane import Lane, step_back
+from glassworks.serving.memory import give_back
 from glassworks.serving.model import Batching, LoadedModel
+from glassworks.serving.rehearsal import rehearse
 from glassworks.serving.supervision import Supervisor
 from glassworks.serving.traffic import Traffic
 
@@ -25,6 +29,7 @@ ExplainIn = Literal["process", "thread"]
 _MAX_WAITING = 64
 """Explanations, and requests with large files, that may wait for their thread."""
 _CHAMPION = "champion"
+_log = logging.getLogger("glassworks.serving")
 
 
 class Threads:
@@ -77,9 +82,23 @@ class Engine:
         self._traffic: dict[str, Traffic] = {}
 
     def open(self, bundle: Bundle, name: str, version: str) -> LoadedModel:
-        """A warm model that nobody sees yet; takes a while, so call it off the event loop. Raises BundleError."""
-        memory = self._memory(bundle, name)
-        return LoadedModel(bundle, name, version, self.threads, self.batching, lambda works: self.settle(works), memory)
+        """A warm model that nobody sees yet; takes a while, so call it off the event loop.
+
+        Raises BundleError, whatever is wrong with the bundle; StorageError and MissingLibrary.
+        """
+        with truthful(bundle.manifest.name):
+            memory = self._memory(bundle, name)
+            model = LoadedModel(
+                bundle, name, version, self.threads, self.batching, lambda works: self.settle(works), memory
+            )
+            try:
+                rehearse(model.opened)
+            except BaseException:
+                model.close()
+                raise
+        for method, reason in model.opened.missing_explainers.items():
+            _log.warning("%s@%s is served without the explanation method '%s': %s", name, version, method, reason)
+        return model
 
     def _memory(self, bundle: Bundle, name: str) -> Memory | None:
         """What all versions of a model were told, where its task remembers and there is a home to keep it in."""
@@ -202,13 +221,8 @@ class Engine:
 
 
 def _give_memory_back() -> None:
-    """Ask the C library to return what it keeps; without this a process keeps growing over many reloads."""
-    import ctypes
+    """Without this a process keeps growing over many reloads."""
     import gc
 
     gc.collect()
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError):
-        # Only glibc has it; elsewhere freed memory goes back by itself or stays.
-        return
+    give_back()

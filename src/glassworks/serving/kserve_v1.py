@@ -28,8 +28,9 @@ class KServeV1:
 
     def models(self, exchange: Exchange) -> Answer:
         """GET /v1/models"""
-        self._desk.permit(token(exchange))
-        return json_answer({"models": list(self._desk.engine.names())})
+        key = token(exchange)
+        self._desk.permit(key)
+        return json_answer({"models": self._desk.visible(key, self._desk.engine.names())})
 
     def ready(self, exchange: Exchange) -> Answer:
         """GET /v1/models/{model}"""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import logging
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,8 +24,11 @@ from glassworks.serving.engine import Engine
 from glassworks.serving.http.limits import Limits
 from glassworks.serving.http.server import Companion, bind, run, secure_context, url
 from glassworks.serving.http.service import Service
+from glassworks.serving.logs import discreet
+from glassworks.serving.memory import GivingBack
 from glassworks.serving.metrics import Metrics
 from glassworks.serving.model import Batching
+from glassworks.serving.origins import Origins
 from glassworks.serving.repository import Repository
 from glassworks.serving.routes import routes, streams
 from glassworks.serving.supervision import Supervisor
@@ -38,8 +40,8 @@ if TYPE_CHECKING:
     from glassworks.serving.rpc.server import RpcServer
 
 _FOLD_S = 60.0
+_FOLDING = "folding of the ledger"
 _LAST_PORT = 65_535
-_log = logging.getLogger("glassworks.serving")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,20 +61,21 @@ def serve(
 
     Raises NotFound, BundleError, InputError and ServingError before anything is served.
     """
+    discreet()
     tls = _tls(config, "http/1.1")
     listening = bind(config.host, config.port)
     batching = Batching(max_rows=config.max_batch, max_queue=config.max_queue)
     engine = Engine(batching, config.explain_in, registry.home, Supervisor())
-    with contextlib.closing(listening), contextlib.closing(engine):
+    with contextlib.closing(listening), contextlib.closing(engine), _access_log(config, engine) as log:
         repository = Repository(engine, registry, config.watch)
         repository.open(references or registry.models())
         for split in config.traffic:
             _direct(engine, split)
         desk, folding = _desk(config, engine, registry.home)
-        service = _service(config, desk, repository)
+        service = _service(config, desk, repository, log)
         rpc = _rpc(config, desk, repository, int(listening.getsockname()[1])) if config.grpc else None
         companions: list[Companion] = [repository, *folding, *([rpc] if rpc is not None else [])]
-        companions += _observers(desk, service, config)
+        companions += _observers(desk, log, config)
 
         def up() -> None:
             address = f"{config.host}:{rpc.port}" if rpc is not None else None
@@ -85,14 +88,14 @@ def serve(
 def _desk(config: ServingConfig, engine: Engine, home: Path) -> tuple[Desk, list[Companion]]:
     if not (config.keys == "on" or (config.keys == "auto" and not is_loopback(config.host))):
         return Desk(engine), []
-    clock = Clock()
-    ledger = Ledger(home, clock)
+    clock, supervisor = Clock(), engine.supervisor
+    ledger = Ledger(home, clock, supervisor=supervisor)
     ledger.fold()
     gate = Gate(KeyStore(home, clock), ledger, clock, required=True)
-    return Desk(engine, gate, ledger), [_Folding(ledger)]
+    return Desk(engine, gate, ledger), [_Folding(ledger, supervisor)]
 
 
-def _service(config: ServingConfig, desk: Desk, repository: Repository) -> Service:
+def _service(config: ServingConfig, desk: Desk, repository: Repository, log: AccessLog | None) -> Service:
     tensors = TensorLimits(max_elements=config.max_elements, max_dimensions=config.max_dimensions)
     limits = Limits(
         max_body_bytes=config.max_body_bytes,
@@ -102,23 +105,34 @@ def _service(config: ServingConfig, desk: Desk, repository: Repository) -> Servi
     )
     held: list[Service] = []
     metrics = Metrics(desk.engine, lambda: held[0])
-    log = AccessLog(config.access_log) if config.access_log else None
-    application = Application(routes(desk, tensors, repository, metrics), log)
-    held.append(Service(application, limits, desk.engine.supervisor))
+    supervisor = desk.engine.supervisor
+    told = supervisor.guard("access log", log) if log is not None else None
+    application = Application(routes(desk, tensors, repository, metrics), told)
+    if not desk.guarded:
+        application.admit = Origins(config.host, config.allowed_hosts).check
+    held.append(Service(application, limits, supervisor))
     streams(desk, application, held[0])
     return held[0]
 
 
-def _observers(desk: Desk, service: Service, config: ServingConfig) -> list[Companion]:
-    observers: list[Companion] = []
-    told = service.answer.told if isinstance(service.answer, Application) else None
-    if isinstance(told, AccessLog):
-        observers.append(told)
+@contextlib.contextmanager
+def _access_log(config: ServingConfig, engine: Engine) -> Iterator[AccessLog | None]:
+    """The log, where one is wanted; at its end it is written as far as the system takes it."""
+    if not config.access_log:
+        yield None
+        return
+    with contextlib.closing(AccessLog(config.access_log, engine.supervisor)) as log:
+        yield log
+
+
+def _observers(desk: Desk, log: AccessLog | None, config: ServingConfig) -> list[Companion]:
+    supervisor = desk.engine.supervisor
+    observers: list[Companion] = [GivingBack(supervisor), *([log] if log is not None else [])]
     if config.traces:
         from glassworks.serving.tracing import Tracing
 
-        tracing = Tracing(config.traces)
-        desk.spans = tracing
+        tracing = Tracing(config.traces, supervisor)
+        desk.spans = supervisor.guard("tracing", tracing)
         observers.append(tracing)
     return observers
 
@@ -173,13 +187,13 @@ def is_loopback(host: str) -> bool:
 class _Folding:
     """Moves the ledger's closed segments into its table now and then."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, supervisor: Supervisor) -> None:
+        self._ledger, self._supervisor = ledger, supervisor
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin."""
-        self._task = asyncio.create_task(self._fold())
+        self._task = self._supervisor.keep(_FOLDING, self._fold)
 
     async def stop(self, grace_s: float) -> None:
         """End; what was recorded stays in its file until the next start, and is counted all the same."""
@@ -192,4 +206,6 @@ class _Folding:
             try:
                 await asyncio.to_thread(self._ledger.fold)
             except GlassworksError as error:
-                _log.error("the usage ledger is not folded, it grows: %s", error)
+                self._supervisor.suffers(_FOLDING, f"the usage ledger grows: {error.problem}")
+            else:
+                self._supervisor.recovered(_FOLDING)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from glassworks.errors import InputError, NotFound, Unsupported
+from glassworks.errors import InputError
 from glassworks.serving.batching import LEVELS
 from glassworks.serving.http.exchange import Answer, Exchange, json_answer
 from glassworks.serving.open_inference import call, token
+from glassworks.serving.operations import Operations
 from glassworks.serving.traffic import Traffic, checked_traffic, parse_traffic
 
 if TYPE_CHECKING:
@@ -25,19 +26,12 @@ class Management:
     """Endpoints over a desk and the repository behind it."""
 
     def __init__(self, desk: Desk, repository: Repository | None) -> None:
-        self._desk, self._engine, self._repository = desk, desk.engine, repository
+        self._desk, self._engine, self._operations = desk, desk.engine, Operations(desk, repository)
 
     def statistics(self, exchange: Exchange) -> Answer:
         """GET /v2/models[/{model}[/versions/{version}]]/stats"""
-        if "model" in exchange.parameters:
-            asked = call(exchange)
-            self._desk.permit(asked.token)
-            model = self._engine.model(asked.name, asked.version)
-            versions = [model.version] if asked.version is not None else self._engine.versions(asked.name)
-            models = [self._engine.model(asked.name, version) for version in versions]
-        else:
-            self._permit(exchange, "infer")
-            models = list(self._engine.loaded())
+        asked = exchange.parameters
+        models = self._operations.models(token(exchange), asked.get("model"), asked.get("version"))
         return json_answer({"model_stats": [model_statistics(model) for model in models]})
 
     def configuration(self, exchange: Exchange) -> Answer:
@@ -46,71 +40,47 @@ class Management:
 
     async def index(self, exchange: Exchange) -> Answer:
         """POST /v2/repository/index"""
-        self._permit(exchange, "infer")
-        ready = exchange.json().get("ready", False)
-        if not isinstance(ready, bool):
-            raise InputError(f"ready is {ready!r}", "give true or false")
-        states = await self._needed().index()
-        rows = [vars(state) for state in states if state.state == "READY" or not ready]
-        return json_answer(rows)
+        states = await self._operations.index(token(exchange), exchange.json().get("ready", False))
+        return json_answer([vars(state) for state in states])
 
     async def load(self, exchange: Exchange) -> Answer:
         """POST /v2/repository/models/{model}/load"""
-        self._permit(exchange, "admin")
-        parameters = _parameters(exchange)
-        for name in parameters:
-            if name != "version":
-                raise Unsupported(
-                    f"the parameter '{name[:100]}' of a load is not supported: a bundle is loaded as it is",
-                    "send no parameters, or 'version': a version or an alias",
-                )
-        reference = exchange.parameters["model"]
-        if "version" in parameters:
-            reference += f"@{parameters['version']}"
-        await self._needed().load(reference)
+        await self._operations.load(token(exchange), exchange.parameters["model"], _parameters(exchange))
         return json_answer({})
 
     async def unload(self, exchange: Exchange) -> Answer:
         """POST /v2/repository/models/{model}/unload"""
-        self._permit(exchange, "admin")
-        dependents = _parameters(exchange).get("unload_dependents", False)
-        if not isinstance(dependents, bool):
-            raise InputError(f"unload_dependents is {dependents!r}", "give true or false")
-        await self._needed().unload(exchange.parameters["model"])
+        await self._operations.unload(token(exchange), exchange.parameters["model"], _parameters(exchange))
         return json_answer({})
 
     def traffic(self, exchange: Exchange) -> Answer:
         """GET /api/models/{model}/traffic"""
-        self._permit(exchange, "infer")
-        model = self._engine.model(exchange.parameters["model"])
-        traffic = self._engine.traffic(model.name) or Traffic(shares={model.version: 100.0})
-        return json_answer(traffic.model_dump(mode="json"))
+        model = self._operations.model(token(exchange), exchange.parameters["model"], None)
+        return self._split(model.name)
 
     def set_traffic(self, exchange: Exchange) -> Answer:
         """PUT /api/models/{model}/traffic: `{"split": "champion=90,candidate=10"}`, or null to end a split."""
-        self._permit(exchange, "admin")
-        name = self._engine.model(exchange.parameters["model"]).name
+        name = exchange.parameters["model"]
+        self._desk.permit(token(exchange), "admin", name)
+        self._engine.model(name)
         split = exchange.json().get("split")
         if split is None:
             self._engine.direct(name, None)
         elif isinstance(split, str):
             self._engine.direct(name, self._known(name, parse_traffic(split)))
         else:
-            raise InputError(f"split is {split!r}", "give a text such as champion=90,candidate=10, or null")
-        return self.traffic(exchange)
+            raise InputError(f"split is {split!r:.200}", "give a text such as champion=90,candidate=10, or null")
+        return self._split(name)
+
+    def _split(self, name: str) -> Answer:
+        model = self._engine.model(name)
+        traffic = self._engine.traffic(name) or Traffic(shares={model.version: 100.0})
+        return json_answer(traffic.model_dump(mode="json"))
 
     def _known(self, name: str, traffic: Traffic) -> Traffic:
         for version in (*traffic.shares, *([traffic.shadow] if traffic.shadow else [])):
             self._engine.model(name, version)
         return checked_traffic(traffic)
-
-    def _permit(self, exchange: Exchange, role: str) -> None:
-        self._desk.permit(token(exchange), role)
-
-    def _needed(self) -> Repository:
-        if self._repository is None:
-            raise NotFound("this service has no repository", "start it with 'glassworks serve'")
-        return self._repository
 
 
 def _parameters(exchange: Exchange) -> dict[str, Any]:

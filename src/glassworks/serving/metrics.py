@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from glassworks.serving.http.service import Service
     from glassworks.serving.model import LoadedModel
     from glassworks.serving.statistics import Histogram, Statistics
+    from glassworks.serving.supervision import Supervisor
 
 _LABELS = ("model", "version")
 _NS = 1e-9
@@ -80,9 +81,24 @@ class Metrics:
             for kind, count in model.statistics.errors.items():
                 errors.add_metric((model.name, model.version, kind), count)
         yield from (errors, waiting, told, *_histograms(models))
+        yield from _troubles(self._engine.supervisor)
         service = self._service()
         if service is not None:
             yield GaugeMetricFamily("glassworks_connections", "Open connections.", value=len(service.connections))
+
+
+def _troubles(supervisor: Supervisor) -> Iterable[Metric]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    labels = ("part",)
+    failures = CounterMetricFamily("glassworks_failures", "Failures of what runs beside requests.", labels=labels)
+    lost = CounterMetricFamily("glassworks_lost", "What could not be kept: log lines, usage, spans.", labels=labels)
+    suffering = GaugeMetricFamily("glassworks_suffering", "Whether a part works worse than it should.", labels=labels)
+    for part, trouble in supervisor.troubles.items():
+        failures.add_metric((part,), trouble.failures)
+        lost.add_metric((part,), trouble.lost)
+        suffering.add_metric((part,), bool(trouble.lasting))
+    return failures, lost, suffering
 
 
 def _histograms(models: Sequence[LoadedModel]) -> Iterable[Metric]:

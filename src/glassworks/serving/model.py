@@ -60,7 +60,7 @@ class LoadedModel:
         memory: Memory | None = None,
     ) -> None:
         self.opened, self.name, self.version, self._threads = OpenedBundle(bundle), name, version, threads
-        self.manifest, self.batching = bundle.manifest, batching
+        self.manifest, self.batching = self.opened.manifest, batching
         self.inputs: Mapping[str, TensorSpec] = {spec.name: spec for spec in self.manifest.signature.inputs}
         self.outputs = tuple(spec.name for spec in self.manifest.signature.outputs)
         first = self.manifest.signature.inputs[0]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from glassworks.contracts import Array, Tensors
     from glassworks.serving.model import LoadedModel
+    from glassworks.serving.supervision import Trouble
 
 EXTENSIONS = (
     "binary_tensor_data", "classification", "generate", "glassworks_explain", "model_configuration",
@@ -53,8 +54,13 @@ class OpenInference:
         return json_answer({"name": "glassworks", "version": version("glassworks"), "extensions": EXTENSIONS})
 
     def live(self, exchange: Exchange) -> Answer:
-        """GET /v2/health/live and /v2/health/ready; the service listens once its models are warm."""
-        return json_answer({"live": True, "ready": True})
+        """GET /v2/health/live and /v2/health/ready; the service listens once its models are warm.
+
+        Troubles change nothing of the status: what is told of them is for people.
+        """
+        whole = self._desk.known(token(exchange))
+        troubles = [told_of(part, trouble, whole) for part, trouble in self._engine.supervisor.troubles.items()]
+        return json_answer({"live": True, "ready": True, "troubles": troubles})
 
     def metadata(self, exchange: Exchange) -> Answer:
         """GET /v2/models/{model}[/versions/{version}]"""
@@ -135,6 +141,12 @@ class OpenInference:
         elif length == 0:
             return raw_request(body, model, self._limits)
         return parse_request(body, length, self._limits)
+
+
+def told_of(part: str, trouble: Trouble, whole: bool) -> dict[str, Any]:
+    """What health tells of a part that failed: names and counts, and the words of its errors to those who may know."""
+    counts = {"part": part, "failures": trouble.failures, "lost": trouble.lost, "suffers": bool(trouble.lasting)}
+    return {**counts, "last": trouble.last, "lasting": trouble.lasting} if whole else counts
 
 
 def call(exchange: Exchange) -> Call:

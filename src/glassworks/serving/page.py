@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from glassworks.serving.http.exchange import Answer, Exchange, json_answer
+from glassworks.serving.open_inference import token
 from glassworks.serving.openapi import openapi_document
 
 if TYPE_CHECKING:
-    from glassworks.serving.engine import Engine
+    from glassworks.serving.desk import Desk
 
 _POLICY = (
     "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; img-src data: blob:; "
@@ -28,21 +29,24 @@ _DATA = "$DATA"
 class Pages:
     """Endpoints for people and tools that look at the service."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self._engine = desk, desk.engine
 
     def page(self, exchange: Exchange) -> Answer:
-        """GET / and /docs"""
+        """GET / and /docs: without a key, where one is needed, it tells of no model, and asks for the key."""
+        key = token(exchange)
+        asks = key is None and not self._desk.known(None)
         paths: dict[str, dict[str, Any]] = openapi_document()["paths"]
         data = {
             "version": version("glassworks"),
-            "models": [self._described(name) for name in self._engine.names()],
+            "keys": self._desk.guarded,
+            "models": [] if asks else [self._described(each) for each in self._desk.visible(key, self._engine.names())],
             "routes": [[verb.upper(), path] for path, verbs in paths.items() for verb in verbs],
         }
         # A label may hold anything; "</script>" must not end the element.
         text = msgspec.json.encode(data).decode().replace("<", "\\u003c")
         template, policy = _template()
-        headers = [(b"content-security-policy", policy)]
+        headers = [(b"content-security-policy", policy), (b"cache-control", b"no-store")]
         return Answer(template.replace(_DATA, text).encode(), content_type=b"text/html; charset=utf-8", headers=headers)
 
     def openapi(self, exchange: Exchange) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from glassworks.errors import GlassworksError
@@ -69,6 +69,7 @@ def streams(desk: Desk, application: Application, service: Service) -> None:
         if "GET" not in application.place(exchange):
             return None
         try:
+            application.admit(exchange.method, exchange.headers)
             asked, model, form = pictures.stream_of(exchange)
             return FrameStream(service, pictures, asked, model, form, exchange)
         except GlassworksError:
@@ -77,11 +78,28 @@ def streams(desk: Desk, application: Application, service: Service) -> None:
     service.taken_over = taken_over
 
 
+def doorkeeper(desk: Desk, application: Application) -> Callable[[Exchange], Answer | None]:
+    """Refuses by the head alone what would be refused anyway, so that no large body is read of whoever may not ask."""
+
+    def refused(exchange: Exchange) -> Answer | None:
+        try:
+            application.admit(exchange.method, exchange.headers)
+            application.place(exchange)
+            # A load may name a version behind the model's name.
+            model = exchange.parameters.get("model", "").partition("@")[0]
+            desk.permit(token(exchange), None, model or None)
+        except GlassworksError as error:
+            return failure(error)
+        return None
+
+    return refused
+
+
 def _of_operators(desk: Desk, repository: Repository | None, metrics: Metrics | None) -> Sequence[Route]:
-    manage, pages = Management(desk, repository), Pages(desk.engine)
+    manage, pages = Management(desk, repository), Pages(desk)
 
     def measured(exchange: Exchange) -> Answer:
-        desk.permit(token(exchange))
+        desk.permit_all(token(exchange))
         text, content_type = metrics.text() if metrics is not None else (b"", b"text/plain")
         return Answer(text, content_type=content_type)
 

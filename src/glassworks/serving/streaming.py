@@ -17,7 +17,7 @@ import msgspec
 
 from glassworks.catalog import require
 from glassworks.errors import GlassworksError
-from glassworks.serving.app import unexpected
+from glassworks.serving.app import text_of, unexpected
 
 if TYPE_CHECKING:
     from glassworks.serving.desk import Call
@@ -129,7 +129,7 @@ class FrameStream(asyncio.Protocol):
             now = replace(self._asked, arrived_ns=time.perf_counter_ns())
             told["answer"], shown = await self._answers.answer(now, file, self._form)
         except GlassworksError as error:  # a frame that cannot be read costs only itself
-            told["error"] = f"{error.problem}; {error.mend}"
+            told["error"] = text_of(error)
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
             told["error"] = unexpected(error)
         told |= {"dropped": self.dropped, "milliseconds": round(1e3 * (time.perf_counter() - start), 3)}

@@ -7,8 +7,10 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ParamSpec
+
+from glassworks.serving.access.masking import masked
 
 _P = ParamSpec("_P")
 _FIRST_PAUSE_S = 0.1
@@ -21,11 +23,13 @@ _log = logging.getLogger("glassworks.serving")
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What one part of the service has gone through. `lasting` is what is wrong with it now, empty when it works."""
+    """What one part of the service has gone through. `lasting` is what is wrong with it now, empty when it works;
+    `lost` counts what could not be kept: lines of a log, requests of the ledger, spans."""
 
     failures: int = 0
     last: str = ""
     lasting: str = ""
+    lost: int = 0
 
 
 class Supervisor:
@@ -44,8 +48,8 @@ class Supervisor:
     def failed(self, part: str, error: BaseException) -> None:
         """Log and count an exception that reached the end of a part of the service."""
         before = self._troubles.get(part, Trouble())
-        text = f"{type(error).__name__}: {error}"[:_LONGEST]
-        self._troubles[part] = Trouble(before.failures + 1, text, before.lasting)
+        text = masked(f"{type(error).__name__}: {error}")[:_LONGEST]
+        self._troubles[part] = replace(before, failures=before.failures + 1, last=text)
         now = self._clock()
         if now - self._told.get(part, -_QUIET_S) >= _QUIET_S:
             self._told[part] = now
@@ -54,16 +58,21 @@ class Supervisor:
     def suffers(self, part: str, problem: str) -> None:
         """A part works worse than it should until `recovered`: counted and logged where that is new."""
         before = self._troubles.get(part, Trouble())
-        if before.lasting != problem:
-            self._troubles[part] = Trouble(before.failures + 1, problem[:_LONGEST], problem[:_LONGEST])
-            _log.error("%s: %s", part, problem)
+        if before.lasting != (told := masked(problem)[:_LONGEST]):
+            self._troubles[part] = replace(before, failures=before.failures + 1, last=told, lasting=told)
+            _log.error("%s: %s", part, told)
 
     def recovered(self, part: str) -> None:
         """A part works again as it should."""
         before = self._troubles.get(part)
         if before is not None and before.lasting:
-            self._troubles[part] = Trouble(before.failures, before.last)
+            self._troubles[part] = replace(before, lasting="")
             _log.warning("%s works again", part)
+
+    def lost(self, part: str, count: int = 1) -> None:
+        """A part could not keep so many of what it is there to keep."""
+        before = self._troubles.get(part, Trouble())
+        self._troubles[part] = replace(before, lost=before.lost + count)
 
     def guard(self, part: str, call: Callable[_P, object]) -> Callable[_P, None]:
         """The same call for the event loop, of which no exception goes further."""

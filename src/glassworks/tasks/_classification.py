@@ -76,6 +76,21 @@ def macro_f1(predicted: NDArray[np.int64], targets: NDArray[np.int64]) -> Measur
     return Measurement(value=value, interval=(min(float(low), value), max(float(high), value)), examples=n)
 
 
+def balanced_accuracy(predicted: NDArray[np.int64], targets: NDArray[np.int64]) -> Measurement:
+    """The mean recall of the classes that occur, with the percentile bootstrap of Efron (1979)."""
+    _, truth = np.unique(targets, return_inverse=True)
+    n, generator = len(targets), np.random.default_rng(0)
+
+    def recall(rows: NDArray[np.int64]) -> float:
+        total = np.bincount(truth[rows])
+        hits = np.bincount(truth[rows], predicted[rows] == targets[rows])
+        return float(np.mean(hits[total > 0] / total[total > 0]))
+
+    value = recall(np.arange(n))
+    low, high = np.quantile([recall(generator.integers(0, n, n)) for _ in range(_RESAMPLES)], (0.025, 0.975))
+    return Measurement(value=value, interval=(min(float(low), value), max(float(high), value)), examples=n)
+
+
 def _mean_f1(hits: NDArray[np.number], total: NDArray[np.number]) -> float:
     """F1 = 2 hits / (predicted + true), over the classes where that is defined."""
     defined = total > 0

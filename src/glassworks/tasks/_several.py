@@ -24,7 +24,8 @@ def measure_sets(
 ) -> dict[str, Measurement]:
     """Of probabilities (N K) and of the labels that were chosen (N K) against `targets` (0 and 1, N K).
 
-    `accuracy`, log loss and calibration error are of all pairs of example and label; F1 is that of all pairs (`micro`)
+    `accuracy`, log loss and calibration error are of all pairs of example and label; `balanced_accuracy` is the mean
+    over labels of how often those with it are told it and those without it are not; F1 is that of all pairs (`micro`)
     or the mean of the labels' own (`macro`, over those that occur or are chosen); `exact_match` is the share of
     examples with the very set of labels. The intervals of log loss and calibration error take pairs as independent.
     """
@@ -37,6 +38,7 @@ def measure_sets(
     return {
         # As if each example were right or wrong as a whole: its labels are not independent of each other.
         "accuracy": Measurement(value=right / n, interval=wilson(right, n), examples=n),
+        "balanced_accuracy": _resampled(n, lambda weights: _balanced(weights, chosen == truth, truth)),
         "micro_f1": _resampled(n, lambda weights: _f1((weights @ hits).sum(), (weights @ total).sum())),
         "macro_f1": _resampled(n, lambda weights: _f1(weights @ hits, weights @ total)),
         "exact_match": Measurement(value=exact / n, interval=wilson(exact, n), examples=n),
@@ -50,6 +52,13 @@ def _f1(hits: Counts, total: Counts) -> float:
     hits, total = np.atleast_1d(hits), np.atleast_1d(total)
     defined = total > 0
     return float(np.mean(2 * hits[defined] / total[defined])) if defined.any() else 1.0
+
+
+def _balanced(weights: Counts, right: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    """The mean of the shares that are right, over each label with and without it, as far as there are examples."""
+    kinds = np.concatenate([truth, ~truth], axis=1)
+    total, hits = weights @ kinds, weights @ (kinds & np.concatenate([right, right], axis=1))
+    return float(np.mean(hits[total > 0] / total[total > 0]))
 
 
 def _resampled(n: int, value: Callable[[Counts], float]) -> Measurement:

@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Measurement, Session, Subject, Task, View
+from glassworks.contracts import Dataset, Measurement, Session, Subject, Task, View
 from glassworks.data.pictures import decode_picture, fit_picture
 from glassworks.errors import DataError, InputError
-from glassworks.tasks._classification import OUTPUT, accuracy, log_loss, macro_f1, spread, top_labels
+from glassworks.tasks._classification import (
+    OUTPUT,
+    accuracy,
+    balanced_accuracy,
+    log_loss,
+    macro_f1,
+    spread,
+    top_labels,
+)
+from glassworks.tasks._constant import CONSTANTS, constant_answer
 from glassworks.tasks._several import measure_sets
 
 if TYPE_CHECKING:
@@ -32,6 +41,7 @@ class ImageClassification(Task):
 
     name: ClassVar[str] = "image-classification"
     metric: ClassVar[str] = "accuracy"
+    constants: ClassVar[tuple[str, ...]] = CONSTANTS
 
     pictures = True
 
@@ -58,7 +68,7 @@ class ImageClassification(Task):
         return {INPUT: np.true_divide(pixels, np.float32(255), dtype=np.float32, order="C")}
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
-        """Accuracy, macro F1 and log loss of probabilities (N K). Raises DataError when N is 0.
+        """Accuracy, the same balanced, macro F1 and log loss of probabilities (N K). Raises DataError when N is 0.
 
         With several labels a picture (`targets` N K), as if each were told from a half on; `judge` heeds what is told.
         """
@@ -70,6 +80,7 @@ class ImageClassification(Task):
         predicted = probabilities.argmax(axis=1).astype(np.int64)
         return {
             "accuracy": accuracy(predicted, targets),
+            "balanced_accuracy": balanced_accuracy(predicted, targets),
             "macro_f1": macro_f1(predicted, targets),
             "log_loss": log_loss(probabilities, targets),
         }
@@ -82,6 +93,9 @@ class ImageClassification(Task):
 
     def guard(self, targets: NDArray[np.int64]) -> str:
         return "micro_f1" if targets.ndim == 2 else self.metric
+
+    def constant(self, dataset: Dataset) -> dict[str, dict[str, Measurement]]:
+        return constant_answer(dataset, self.measure)
 
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """One object a row: `label`, `probability`, and `top`: up to five (label, probability) pairs.

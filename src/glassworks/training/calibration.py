@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 Scores = NDArray[np.float32]
+Weights = NDArray[np.float64] | None
+"""How much each example counts (N), or each pair of example and label (N K); all alike without."""
 _COLDEST, _HOTTEST = 0.05, 20.0
 _ENOUGH = 10
 """Examples with a label, and without it, for a threshold of its own."""
 
 
-def fit_temperature(scores: Scores, targets: NDArray[np.int64]) -> float:
+def fit_temperature(scores: Scores, targets: NDArray[np.int64], weights: Weights = None) -> float:
     """The number that scores (N K) are divided by so that log loss is least (Guo et al. 2017, section 4.2).
 
     The labels are doubted by 1 / (N + 2), as Platt (1999, section 2.2) does: else N texts without a mistake would
@@ -24,45 +26,48 @@ def fit_temperature(scores: Scores, targets: NDArray[np.int64]) -> float:
 
     def loss(log_temperature: float) -> float:
         own = scores / math.exp(log_temperature)
-        return (1 - doubt) * negative_log_likelihood(own, targets) + doubt * _of_others(own, targets)
+        return (1 - doubt) * negative_log_likelihood(own, targets, weights) + doubt * _of_others(own, targets, weights)
 
     found = minimize_scalar(loss, bounds=(math.log(_COLDEST), math.log(_HOTTEST)), method="bounded")
     return float(math.exp(found.x))
 
 
-def negative_log_likelihood(scores: Scores, targets: NDArray[np.int64]) -> float:
+def negative_log_likelihood(scores: Scores, targets: NDArray[np.int64], weights: Weights = None) -> float:
     """Mean over texts; over pairs of text and label where labels do not exclude each other (`targets` N K)."""
-    return float(_losses(scores, targets).mean())
+    return float(_losses(scores, targets, weights).mean())
 
 
-def _losses(scores: Scores, targets: NDArray[np.int64]) -> NDArray[np.float64]:
+def _losses(scores: Scores, targets: NDArray[np.int64], weights: Weights) -> NDArray[np.float64]:
     """Negative log likelihood of each text (N)."""
     x = scores.astype(np.float64)
+    times = 1.0 if weights is None else weights
     if targets.ndim == 2:
-        return np.asarray((np.logaddexp(0, x) - x * targets).mean(axis=1))
+        return np.asarray((times * (np.logaddexp(0, x) - x * targets)).mean(axis=1))
     x = x - x.max(axis=1, keepdims=True)
-    return np.asarray(np.log(np.exp(x).sum(axis=1)) - x[np.arange(len(x)), targets])
+    return np.asarray(times * (np.log(np.exp(x).sum(axis=1)) - x[np.arange(len(x)), targets]))
 
 
-def _of_others(scores: Scores, targets: NDArray[np.int64]) -> float:
+def _of_others(scores: Scores, targets: NDArray[np.int64], weights: Weights) -> float:
     """The mean negative log likelihood of what is not the target."""
     if targets.ndim == 2:
-        return negative_log_likelihood(scores, 1 - targets)
+        return negative_log_likelihood(scores, 1 - targets, weights)
     x = scores.astype(np.float64)
     x = x - x.max(axis=1, keepdims=True)
     logs = x - np.log(np.exp(x).sum(axis=1, keepdims=True))
     own = logs[np.arange(len(x)), targets]
-    return float(-np.mean((logs.sum(axis=1) - own) / max(1, logs.shape[1] - 1)))
+    others = (logs.sum(axis=1) - own) / max(1, logs.shape[1] - 1)
+    return float(-np.mean(others if weights is None else weights * others))
 
 
-def calibrated_loss(scores: Scores, targets: NDArray[np.int64]) -> float:
+def calibrated_loss(scores: Scores, targets: NDArray[np.int64], weights: Weights = None) -> float:
     """The log loss of scores (N K) at the temperature that suits them best."""
-    return float(calibrated_losses(scores, targets).mean())
+    return float(calibrated_losses(scores, targets, weights).mean())
 
 
-def calibrated_losses(scores: Scores, targets: NDArray[np.int64]) -> NDArray[np.float64]:
+def calibrated_losses(scores: Scores, targets: NDArray[np.int64], weights: Weights = None) -> NDArray[np.float64]:
     """The same of each text (N)."""
-    return _losses((scores / fit_temperature(scores, targets)).astype(np.float32), targets)
+    tempered = (scores / fit_temperature(scores, targets, weights)).astype(np.float32)
+    return _losses(tempered, targets, weights)
 
 
 def fit_threshold(probabilities: Scores, targets: NDArray[np.int64], coverage: float) -> float:

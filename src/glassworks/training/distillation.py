@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Dataset, Split
 from glassworks.errors import ConfigError
+from glassworks.training.classification import balanced_probabilities
 
 Teach = Callable[[NDArray[np.object_]], NDArray[np.float32]]
 
@@ -39,3 +40,12 @@ def taught(
     return dataclasses.replace(
         dataset, splits={**dataset.splits, "train": train}, findings=(*dataset.findings, *findings)
     )
+
+
+def balanced(dataset: Dataset) -> Dataset:
+    """What a teacher learned at the frequencies of the labels is taught as if all of them were as frequent."""
+    train = dataset.splits["train"]
+    if train.soft is None:
+        return dataset
+    taught_so = dataclasses.replace(train, soft=balanced_probabilities(train.soft, train.y))
+    return dataclasses.replace(dataset, splits={**dataset.splits, "train": taught_so})

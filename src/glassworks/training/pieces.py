@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from glassworks.data.text.baseline import regress
 from glassworks.tasks.text_classification.front import padded
 from glassworks.tasks.text_classification.pieces import known_pieces
-from glassworks.training.calibration import calibrated_loss, calibrated_losses
+from glassworks.training.calibration import Weights, calibrated_loss, calibrated_losses
+from glassworks.training.classification import class_weights, held_weights
 
 ORDERS = (1, 2, 3, 4)
 """Characters of the pieces."""
@@ -152,17 +153,18 @@ def _or_none(places: NDArray[np.int64]) -> NDArray[np.int64]:
     return known if len(known) else np.zeros(1, np.int64)
 
 
-def best_share(deep: Floats, linear: Floats, targets: NDArray[np.int64]) -> float:
+def best_share(deep: Floats, linear: Floats, targets: NDArray[np.int64], weights: Weights = None) -> float:
     """The network's part for which the log loss is least, each mixture at its own temperature."""
-    losses = [calibrated_loss((share * deep + (1 - share) * linear).astype(np.float32), targets) for share in _SHARES]
+    mixtures = [(share * deep + (1 - share) * linear).astype(np.float32) for share in _SHARES]
+    losses = [calibrated_loss(mixed, targets, weights) for mixed in mixtures]
     return float(_SHARES[int(np.argmin(losses))])
 
 
-def clearly_better_share(deep: Floats, linear: Floats, targets: NDArray[np.int64]) -> float:
+def clearly_better_share(deep: Floats, linear: Floats, targets: NDArray[np.int64], weights: Weights = None) -> float:
     """`best_share`, but 1 where the mixture is not clearly better: log losses paired by text, one-sided, at 5 %."""
-    share = best_share(deep, linear, targets) if len(targets) >= _ENOUGH else 1.0
+    share = best_share(deep, linear, targets, weights) if len(targets) >= _ENOUGH else 1.0
     mixed = (share * deep + (1 - share) * linear).astype(np.float32)
-    gained = calibrated_losses(deep, targets) - calibrated_losses(mixed, targets)
+    gained = calibrated_losses(deep, targets, weights) - calibrated_losses(mixed, targets, weights)
     surely = gained.mean() - _ONE_SIDED * gained.std() / np.sqrt(len(gained))
     return share if surely > 0 else 1.0
 
@@ -176,12 +178,13 @@ def _fit(
     balanced: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """What each piece says (P K), and the bias (K), for softmax or for a sigmoid a label."""
+    counts = held_weights(held_targets, class_weights(torch.from_numpy(targets), labels) if balanced else None)
     best = (-1.0, np.zeros((x.shape[1], labels)), np.zeros(labels))
     for strength in _STRENGTHS:
         says, bias = regress(x, targets, labels, strength, balanced=balanced)
         scores = other @ says + bias
         found = scores > 0 if targets.ndim == 2 else scores.argmax(axis=1)
-        score = float(np.mean(found == held_targets))
+        score = float(np.average(found == held_targets, weights=counts))
         if score > best[0]:
             best = (score, says, bias)
     # Of two labels one score is the other's negative: half of each tells a softmax the same.

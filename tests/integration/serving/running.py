@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tests.patience import PATIENCE_S
 
-WAIT_S = 60
+WAIT_S = PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,18 @@ class Server:
 @contextlib.contextmanager
 def serving(home: Path, *arguments: str) -> Iterator[Server]:
     """A server with these arguments; killed at the end unless it has ended."""
-    command = [sys.executable, "-m", "glassworks", "serve", *arguments, "--port", "0", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "glassworks",
+        "serve",
+        "--drain-s",
+        str(WAIT_S),
+        *arguments,
+        "--port",
+        "0",
+        "--json",
+    ]
     environ = {**os.environ, "GLASSWORKS_HOME": str(home)}
     process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with process:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.integration.serving.running import WAIT_S, Server, request, serving
+from tests.patience import until
 
 from glassworks.packaging.bundle import Bundle
 
@@ -32,22 +32,17 @@ def children(server: Server) -> list[int]:
 
 
 def ended(process: int) -> bool:
-    """Whether a process ends in time."""
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        stat = Path(f"/proc/{process}/stat")
+    """Whether a process has ended."""
+    try:
         # Whoever inherits a process whose parent died may leave it unburied.
-        if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z":
-            return True
-        time.sleep(0.01)
-    return False
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def only_child(server: Server) -> int:
     """The process that explains, once it is there."""
-    end = time.monotonic() + WAIT_S
-    while not children(server) and time.monotonic() < end:
-        time.sleep(0.01)
+    until(lambda: children(server) != [], "the process that explains")
     (child,) = children(server)
     return child
 
@@ -99,7 +94,7 @@ def test_a_killed_server_leaves_none_even_in_the_middle_of_a_row(server: Server)
     child = only_child(server)
     server.process.kill()
     server.process.wait(WAIT_S)
-    assert ended(child)
+    until(lambda: ended(child), "the end of the process that explains")
     connection.close()
 
 
@@ -116,7 +111,7 @@ def test_a_server_that_is_told_to_stop_ends_it_after_the_last_answer(number: int
     assert connection.getresponse().status == 200
     connection.close()
     assert server.process.wait(WAIT_S) == 0
-    assert ended(child)
+    until(lambda: ended(child), "the end of the process that explains")
     assert server.process.stderr is not None
     assert server.process.stderr.read() == ""
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.integration.serving.running import Server, serving
+from tests.integration.serving.running import WAIT_S, Server, serving
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -185,7 +185,7 @@ def test_frames_that_waited_too_long_are_dropped_and_counted(server: Server) -> 
             socket.send(file)
         answered: list[dict[str, Any]] = []
         while not answered or answered[-1]["frame"] < count - 1:
-            answered.append(json.loads(socket.recv(20)))
+            answered.append(json.loads(socket.recv(WAIT_S)))
     numbers = [told["frame"] for told in answered]
     assert numbers == sorted(numbers)
     assert numbers[-1] == count - 1
@@ -219,8 +219,8 @@ def test_a_stream_ends_when_the_service_does(bundle: Bundle, tmp_path: Path) -> 
         with streaming(running) as socket:
             running.process.terminate()
             with pytest.raises(ConnectionClosed):
-                socket.recv(20)
-        assert running.process.wait(20) == 0
+                socket.recv(WAIT_S)
+        assert running.process.wait(WAIT_S) == 0
 
 
 def test_16_bits_come_out_as_they_are() -> None:

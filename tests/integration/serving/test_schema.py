@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.integration.serving.running import serving
+from tests.patience import PATIENCE_S
 
 from glassworks.packaging.bundle import Bundle
 
@@ -21,7 +22,7 @@ def test_made_up_requests_get_documented_answers(tiny_bundle: Bundle, tmp_path: 
         url = f"http://{server.address}/openapi.json"
         command = [sys.executable, "-c", RUN, "--config-file", str(config), "run", url]
         options = ["--checks", CHECKS, "--max-examples", "8", "--seed", "1", "--no-color"]
-        done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=120)
+        done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=PATIENCE_S)
         assert done.returncode == 0, done.stdout[-3000:]
         assert " passed" in done.stdout
         assert server.get("/v2/health/ready")["ready"] is True

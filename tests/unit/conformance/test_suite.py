@@ -12,6 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from tests.patience import PATIENCE_S
 from typer.testing import CliRunner
 
 from glassworks.cli.app import build
@@ -52,7 +53,7 @@ class Running:
 
     def start(self) -> None:
         self._thread.start()
-        assert self._up.wait(60)
+        assert self._up.wait(PATIENCE_S)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
@@ -187,7 +188,7 @@ def _frozen(answer: Answer) -> bytes:
 
 
 def test_our_own_server_passes_everything(server: Running) -> None:
-    outcomes = list(suite.run(Target(url=server.url, grpc=server.grpc)))
+    outcomes = list(suite.run(Target(url=server.url, grpc=server.grpc, seconds=PATIENCE_S)))
     others = [(each.id, each.seen) for each in outcomes if each.result != "passed"]
     assert others == [("C19.slow_and_silent", "no time was given for clients that are silent: --patience SECONDS")]
     assert len(outcomes) > 100
@@ -199,24 +200,25 @@ def test_our_own_server_passes_everything(server: Running) -> None:
 def test_a_planted_fault_is_found_by_its_check(name: str, server: Running) -> None:
     id_, fault = PLANTED[name]
     (check,) = [each for each in suite.found() if each.id == id_]
-    target = Target(url=server.url, grpc=server.grpc, name="bars")
+    target = Target(url=server.url, grpc=server.grpc, name="bars", seconds=PATIENCE_S)
     check.run(target)
     with planted(server, fault):
         # What was seen before the fault was planted must not be remembered.
-        again = Target(url=server.url, grpc=server.grpc, name="bars")
+        again = Target(url=server.url, grpc=server.grpc, name="bars", seconds=PATIENCE_S)
         (outcome,) = suite.run(again, [check])
     assert outcome.result == "failed"
     assert outcome.seen
 
 
 def test_without_grpc_its_checks_are_not_offered(server: Running) -> None:
-    outcomes = [each for each in suite.run(Target(url=server.url)) if each.area == "rpc"]
+    outcomes = [each for each in suite.run(Target(url=server.url, seconds=PATIENCE_S)) if each.area == "rpc"]
     assert {each.result for each in outcomes} == {"not offered"}
 
 
 def test_the_command_line_writes_reports(server: Running, tmp_path: Path) -> None:
     report, junit = tmp_path / "report.json", tmp_path / "junit.xml"
     arguments = ["conformance", server.url, "--json", "--report", str(report), "--junit", str(junit)]
+    arguments += ["--seconds", str(PATIENCE_S)]
     with planted(server, on("/metrics", lambda e, a: Answer(b"{}"))):
         done = CliRunner().invoke(build(), arguments)
     assert done.exit_code == 1

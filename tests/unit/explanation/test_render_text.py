@@ -11,7 +11,8 @@ from rich.console import Console
 
 from glassworks.cli.drawing import as_file, draw
 from glassworks.cli.tables import show_shaded
-from glassworks.explanation.render_text import shaded_html, shaded_words, shown, strengths, strongest
+from glassworks.explanation.render_text import shaded_html, shaded_words, strengths, strongest
+from glassworks.printable import printable
 from glassworks.tasks.text_classification.subject import words
 
 EVIL = '<script>alert("1")</script> & 很好 </p>\x1b[31m\x00'
@@ -59,7 +60,7 @@ def test_a_text_never_becomes_markup() -> None:
     assert "script" not in reader.tags
     assert "i" not in reader.tags
     assert "b" not in reader.tags
-    assert reader.text == shown(EVIL)
+    assert reader.text == printable(EVIL)
     assert b"http" not in page
 
 
@@ -80,11 +81,11 @@ def test_the_language_of_the_page_is_that_of_the_text() -> None:
 
 
 def test_control_characters_are_shown_not_sent() -> None:
-    assert shown("a\x1b[31m\x00\x7f\x9b\n\t好\ud800") == "a␛[31m␀␡␡\n\t好\ufffd"
+    assert printable("a\x1b[31m\x00\x7f\x9b\n\t好\ud800") == "a␛[31m␀␡␡\n\t好\ufffd"
     spans = words(EVIL)
     drawn = "".join(part for part, _ in shaded_words(EVIL, spans, values(len(spans))))
     assert "\x1b" not in drawn
-    assert drawn == shown(EVIL)
+    assert drawn == printable(EVIL)
 
 
 def test_strengths_keep_sign_and_zero() -> None:

@@ -66,8 +66,11 @@ def opened(made: Release) -> OpenedBundle:
 
 def test_each_label_is_found_by_itself(made: Release, opened: OpenedBundle, home: Path, boxes: Boxes) -> None:
     metrics = made.bundle.manifest.metrics
-    assert {"accuracy", "micro_f1", "macro_f1", "exact_match", "log_loss", "calibration_error"} == metrics.keys()
-    for name in ("accuracy", "micro_f1", "macro_f1", "exact_match"):
+    f1 = {"micro_f1", "macro_f1"}
+    assert {"accuracy", "balanced_accuracy", *f1, "exact_match", "log_loss", "calibration_error"} == metrics.keys()
+    assert not made.bundle.manifest.warnings
+    assert "most frequent labels" in made.bundle.manifest.comparison
+    for name in ("accuracy", "balanced_accuracy", "micro_f1", "macro_f1", "exact_match"):
         low, high = metrics[name].interval
         assert 0.75 < low <= metrics[name].value <= high <= 1, name
     thresholds = np.array(made.bundle.manifest.preprocessing["thresholds"], np.float32)

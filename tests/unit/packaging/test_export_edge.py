@@ -15,6 +15,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from PIL import Image
+from tests.patience import PATIENCE_S
 
 from glassworks.catalog import get
 from glassworks.config import DataConfig, Job, OptimizationConfig, TrainingConfig
@@ -73,7 +74,7 @@ def run(folder: Path, *arguments: str) -> Any:
         "runpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
     command = [sys.executable, "-c", guard, str(folder / "run.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 
 
 def test_the_folder_predicts_and_explains_alone(made: Release, folder: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.patience import PATIENCE_S
 
 from glassworks.catalog import get
 from glassworks.config import Job, OptimizationConfig
@@ -57,6 +58,7 @@ def page(folder: Path) -> Iterator[Any]:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         context = browser.new_context(offline=True, locale="zh-CN")
         found, problems = context.new_page(), list[str]()
+        found.set_default_timeout(1000 * PATIENCE_S)
         found.on("pageerror", lambda error: problems.append(str(error)))
         found.goto((folder / "index.html").as_uri())
         yield found
@@ -103,11 +105,11 @@ def test_people_see_the_answer_in_their_language(made: Release, page: Any, tmp_p
     assert "为什么是" in page.locator("#caption").inner_text()
     (tmp_path / "strange.png").write_bytes(png(255 - made.dataset.splits["test"].x[0]))
     page.set_input_files("#file", str(tmp_path / "strange.png"))
-    expect(page.locator("#strange")).not_to_be_empty(timeout=30_000)
+    expect(page.locator("#strange")).not_to_be_empty(timeout=1000 * PATIENCE_S)
     assert "与模型学过的图片不同" in page.locator("#strange").inner_text()
     (tmp_path / "broken.png").write_bytes(b"no picture")
     page.set_input_files("#file", str(tmp_path / "broken.png"))
-    expect(page.locator("#problem")).not_to_be_empty(timeout=30_000)
+    expect(page.locator("#problem")).not_to_be_empty(timeout=1000 * PATIENCE_S)
     assert "浏览器无法读取" in page.locator("#problem").inner_text()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from glassworks.config import DataConfig, Job
 from glassworks.contracts import Dataset, Split
 from glassworks.data.text.dataset import further_texts
 from glassworks.errors import ConfigError, Unsupported
-from glassworks.training.distillation import taught
+from glassworks.training.distillation import balanced, taught
 
 TEXTS = np.array(["good", "bad", "fine"], object)
 
@@ -55,6 +56,18 @@ def test_several_labels_are_guessed_one_by_one() -> None:
     several = np.array([[0, 1], [1, 0], [1, 1]], np.int64)
     train = taught(data(several), teach, ("yes", "no"), ["great"]).splits["train"]
     assert train.y.tolist()[-1] == [0, 1]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_balanced_what_is_rare_is_as_likely_as_what_is_frequent(several: bool) -> None:
+    """A teacher that knows the frequencies alone (one of four is yes) then knows nothing; what it is sure of stays."""
+    y = np.array([1, 0, 0, 0], np.int64)
+    soft = np.array([[0.75, 0.25], [0.75, 0.25], [0, 1], [1, 0]], np.float32)
+    x = np.array(list("abcd"), object)
+    train = Split(x=x, y=np.stack([1 - y, y], axis=1) if several else y, soft=soft)
+    found = balanced(dataclasses.replace(data(), splits={"train": train})).splits["train"].soft
+    assert found == pytest.approx(np.array([[0.5, 0.5], [0.5, 0.5], [0, 1], [1, 0]]))
+    assert balanced(data()).splits["train"].soft is None
 
 
 def test_a_teacher_of_other_labels_is_refused() -> None:

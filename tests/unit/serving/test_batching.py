@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.patience import PATIENCE_S
 
 from glassworks.errors import DeadlineExceeded, InputError, Overloaded, ServingError
 from glassworks.serving.batching import Batcher, Work
@@ -34,7 +35,7 @@ class Engine:
         values = tensors["x"]
         self.calls.append(len(values))
         self.began.set()
-        if not self.go.wait(10):
+        if not self.go.wait(PATIENCE_S):
             raise TimeoutError
         if (values < 0).any():
             raise InputError("a negative row", "send none")
@@ -219,7 +220,7 @@ def test_nothing_is_stranded_when_the_batcher_falls_idle() -> None:
     async def main() -> None:
         batcher = Batcher(Engine(), 2, 1000)
         for most in range(12):
-            answers = await asyncio.wait_for(asyncio.gather(*(later(batcher, k) for k in range(most))), 10)
+            answers = await asyncio.wait_for(asyncio.gather(*(later(batcher, k) for k in range(most))), PATIENCE_S)
             assert [answer["y"].item() for answer in answers] == [2 * k for k in range(most)]
 
     asyncio.run(main())
@@ -231,7 +232,7 @@ def test_an_engine_that_does_not_answer_row_by_row_is_an_error(answer: NDArray[A
         batcher = Batcher(lambda _: {"y": answer}, 32, 100)
         for _ in range(2):
             with pytest.raises(ServingError, match=r"has the shape .* for 2 rows"):
-                await asyncio.wait_for(batcher.compute(rows(1, 2)), 10)
+                await asyncio.wait_for(batcher.compute(rows(1, 2)), PATIENCE_S)
 
     asyncio.run(main())
 
@@ -241,7 +242,7 @@ def test_a_lane_is_bounded_and_drops_calls_that_nobody_waits_for() -> None:
 
     def call(number: int) -> int:
         begun.append(number)
-        if not go.wait(10):
+        if not go.wait(PATIENCE_S):
             raise TimeoutError
         return number
 
@@ -268,7 +269,7 @@ def test_the_calls_of_a_lane_take_turns_and_end_with_their_waiter() -> None:
 
     def call(name: str) -> str:
         begun.append(name)
-        if not go.wait(10):
+        if not go.wait(PATIENCE_S):
             raise TimeoutError
         return name
 
@@ -314,7 +315,7 @@ def test_a_request_whose_time_is_over_is_not_computed(engine: Engine, threads: T
         batcher = Batcher(engine, 32, 100, threads)
         first = await held(batcher, engine)
         batcher.submit(Work(rows(1), told.append, timeout_ns=1_000_000))
-        batcher.submit(Work(rows(2), told.append, timeout_ns=60_000_000_000))
+        batcher.submit(Work(rows(2), told.append, timeout_ns=10**9 * int(PATIENCE_S)))
         await asyncio.sleep(0.01)
         engine.go.set()
         await first

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.patience import PATIENCE_S
 from tests.unit.serving.test_app import EXPLAIN, INFER, body, post, send
 from tests.unit.serving.wire import ask, service
 
@@ -105,7 +106,7 @@ def test_who_leaves_while_waiting_is_not_computed(tiny_bundle: Bundle) -> None:
     def slow(tensors: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
         calls.append(len(tensors["image"]))
         began.set()
-        if not go.wait(10):
+        if not go.wait(PATIENCE_S):
             raise TimeoutError
         return run(tensors)
 
@@ -114,8 +115,8 @@ def test_who_leaves_while_waiting_is_not_computed(tiny_bundle: Bundle) -> None:
 
     async def main() -> None:
         first = asyncio.ensure_future(ask(app, "POST", INFER, content))
-        await asyncio.to_thread(began.wait, 10)
-        assert await asyncio.wait_for(ask(app, "POST", INFER, content, leave=True), 10) is None
+        await asyncio.to_thread(began.wait, PATIENCE_S)
+        assert await asyncio.wait_for(ask(app, "POST", INFER, content, leave=True), PATIENCE_S) is None
         last = asyncio.ensure_future(ask(app, "POST", INFER, json.dumps(body(2)).encode()))
         await asyncio.sleep(0)
         go.set()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -14,6 +15,7 @@ from glassworks.packaging.bundle import Bundle
 from glassworks.serving.batching import Work
 from glassworks.serving.desk import Call
 from glassworks.serving.engine import Engine
+from glassworks.serving.supervision import Supervisor
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -43,8 +45,6 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
 
 def test_a_request_is_a_span_with_its_parts(collector: tuple[str, list[bytes]], tiny_bundle: Bundle) -> None:
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
-    import asyncio
-
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
     from glassworks.serving.tracing import Tracing
@@ -75,3 +75,49 @@ def test_a_request_is_a_span_with_its_parts(collector: tuple[str, list[bytes]], 
     assert length == 2_000_000
     told = {each.key: each.value for each in named["infer"].attributes}
     assert (told["model"].string_value, told["version"].string_value, told["rows"].int_value) == ("bars", "7", 3)
+
+
+def test_a_collector_that_never_answers_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    from glassworks.serving.tracing import Tracing
+
+    tracing, forever, begun = Tracing("http://127.0.0.1:1/v1/traces"), threading.Event(), threading.Event()
+    shutdown = tracing._provider.shutdown
+
+    def hangs() -> None:
+        begun.set()
+        forever.wait()
+        shutdown()
+
+    monkeypatch.setattr(tracing._provider, "shutdown", hangs)
+    asyncio.run(asyncio.wait_for(tracing.stop(0.05), 60))
+    assert begun.is_set()
+    assert not forever.is_set()
+    forever.set()
+
+
+def test_spans_that_no_collector_takes_are_counted() -> None:
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    from opentelemetry.sdk.trace.export import SpanExportResult
+
+    from glassworks.serving import tracing as module
+
+    results = [SpanExportResult.FAILURE, SpanExportResult.SUCCESS]
+
+    class Exporter:
+        def export(self, spans: Sequence[Any]) -> Any:
+            return results.pop(0)
+
+    async def run() -> None:
+        await tracing.start()
+        exporter = module._told(Exporter, tracing._sent)()
+        for expected in ("the collector does not take the spans", ""):
+            await asyncio.to_thread(exporter.export, [1, 2, 3])
+            await asyncio.sleep(0)
+            assert supervisor.troubles["tracing"].lasting == expected
+        await tracing.stop(1)
+
+    supervisor = Supervisor()
+    tracing = module.Tracing("http://127.0.0.1:1/v1/traces", supervisor)
+    asyncio.run(run())
+    assert supervisor.troubles["tracing"].lost == 3

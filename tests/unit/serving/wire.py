@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.patience import PATIENCE_S
 
 from glassworks.serving.app import Application
 from glassworks.serving.desk import Desk
@@ -164,6 +165,6 @@ async def ask(
     else:
         while not wire.replies(verb == "HEAD") and not wire.over:
             wire.changed.clear()
-            await asyncio.wait_for(wire.changed.wait(), 60)
+            await asyncio.wait_for(wire.changed.wait(), PATIENCE_S)
     replies = wire.replies(verb == "HEAD")
     return replies[0] if replies else None

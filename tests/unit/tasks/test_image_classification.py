@@ -57,7 +57,7 @@ def test_metrics_are_those_of_scikit_learn(examples: int, classes: int) -> None:
     assert metrics["accuracy"].value == pytest.approx(accuracy_score(targets, predicted))
     assert metrics["macro_f1"].value == pytest.approx(f1_score(targets, predicted, average="macro", zero_division=0))
     assert metrics["log_loss"].value == pytest.approx(log_loss(targets, scores, labels=range(classes)))
-    assert [metric.higher_is_better for metric in metrics.values()] == [True, True, False]
+    assert [metric.higher_is_better for metric in metrics.values()] == [True, True, True, False]
     assert all(metric.examples == examples for metric in metrics.values())
 
 

@@ -18,7 +18,7 @@ def test_texts_are_compared_with_n_grams_on_the_same_test_split(tmp_path: Path) 
     measured = task.baseline(dataset)
     assert measured[task.metric].examples == len(dataset.splits["test"])
     assert measured[task.metric].value > 0.85
-    assert set(measured) == {"accuracy", "macro_f1", "log_loss", "calibration_error"}
+    assert set(measured) == {"accuracy", "balanced_accuracy", "macro_f1", "log_loss", "calibration_error"}
     test = dataset.splits["test"]
     turned = {**dataset.splits, "test": Split(x=test.x, y=1 - test.y)}
     wrong = task.baseline(Dataset(name="x", fingerprint="", classes=dataset.classes, splits=turned))

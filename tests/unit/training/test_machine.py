@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -25,12 +24,19 @@ def test_cpus_are_those_of_the_cgroup(tmp_path: Path, quota: str, limit: int) ->
 
 def test_bf16_only_where_it_is_faster_and_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX512")
+    now_s = 0.0
+    monkeypatch.setattr("time.perf_counter", lambda: now_s)
+
+    def step(seconds: float) -> None:
+        nonlocal now_s
+        now_s += seconds
+
     slow, quick = 0.003, 0.0005
     memory = tmp_path / "precision.json"
-    assert choose_precision(lambda bf16: time.sleep(quick if bf16 else slow), memory) == "bf16"
-    assert choose_precision(lambda bf16: time.sleep(slow if bf16 else quick), memory) == "bf16"
+    assert choose_precision(lambda bf16: step(quick if bf16 else slow), memory) == "bf16"
+    assert choose_precision(lambda bf16: step(slow if bf16 else quick), memory) == "bf16"
     memory.unlink()
-    assert choose_precision(lambda bf16: time.sleep(slow if bf16 else quick), memory) == "fp32"
+    assert choose_precision(lambda bf16: step(slow if bf16 else quick), memory) == "fp32"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU has bfloat16")

@@ -27,7 +27,8 @@ def models(as_json: AsJson = False) -> None:
 
 def show(model: Reference, as_json: AsJson = False) -> None:
     """Show what a model's bundle says of itself."""
-    from glassworks.cli.tables import show_refit
+    from glassworks.cli.tables import show_refit, show_warnings
+    from glassworks.packaging.promises import missing_explainers
     from glassworks.registry import Registry
 
     bundle = Registry.open().resolve(model).bundle
@@ -46,13 +47,18 @@ def show(model: Reference, as_json: AsJson = False) -> None:
     metrics = [(name, measured(value), str(value.examples)) for name, value in manifest.metrics.items()]
     table("metrics on the test split", ("metric", "value [95 %]", "examples"), metrics, console)
     show_refit(manifest, console)
+    show_warnings(manifest, console)
     table(
         "fidelity of explanations",
         ("measure", "value"),
         [(k, f"{v:.4f}") for k, v in manifest.fidelity.items()],
         console,
     )
-    console.print(f"explains with: {', '.join(manifest.explainers)}")
+    missing = missing_explainers(manifest)
+    kept = [name for name in manifest.explainers if name not in missing]
+    console.print(f"explains with: {', '.join(kept) or 'nothing'}")
+    for name, reason in missing.items():
+        console.print(f"  - not with {name}: {reason}", markup=False)
     console.print(f"card: {bundle.folder / 'card.md'}")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from glassworks.cli.interrupts import receive_interrupts
-from glassworks.cli.output import AsJson, LiveProgress, Reference, stdout, write_json
+from glassworks.cli.output import AsJson, LiveProgress, Reference, stderr, stdout, write_json
 
 
 def optimize(
@@ -21,18 +21,21 @@ def optimize(
     """Measure every candidate on this machine and publish the best one as a new version."""
     receive_interrupts()
     from glassworks import flow
-    from glassworks.cli.tables import report_json, show_report
+    from glassworks.cli.tables import report_json, show_report, show_warnings
     from glassworks.registry import Registry
 
     rules = tuple(within) if within else None
     objective = {"minimize": minimize, "within": rules, "budget": budget, "threads": threads}
-    progress = LiveProgress()
+    registry, progress = Registry.open(), LiveProgress()
     try:
-        report, version = flow.optimize(model, objective, Registry.open(), progress)
+        report, version = flow.optimize(model, objective, registry, progress)
     finally:
         progress.close()
+    manifest = registry.resolve(version.reference).bundle.manifest
+    show_warnings(manifest, stderr())
     if as_json:
-        write_json({**report_json(report), "model": version.reference, "bundle_sha256": version.bundle_sha256})
+        made = {"model": version.reference, "bundle_sha256": version.bundle_sha256}
+        write_json({**report_json(report), **made, "warnings": list(manifest.warnings)})
         return
     show_report(report, stdout())
     stdout().print(f"published {version.reference}; next: glassworks alias {version.reference} champion")

@@ -20,6 +20,10 @@ Traffic = Annotated[
     list[str] | None,
     typer.Option(help="Split the requests: NAME:champion=90,candidate=10,shadow=candidate. May be repeated."),
 ]
+AllowedHosts = Annotated[
+    list[str] | None,
+    typer.Option("--allowed-host", help="A name that it is known by, as behind a proxy. Not needed with keys."),
+]
 
 
 def serve(
@@ -31,6 +35,7 @@ def serve(
     watch: Annotated[bool, typer.Option("--watch", help="Follow new versions and aliases of the registry.")] = False,
     traffic: Traffic = None,
     keys: Annotated[str, typer.Option(help="auto (needed unless on loopback), on or off.")] = "auto",
+    allowed_hosts: AllowedHosts = None,
     tls_certificate: Annotated[str, typer.Option(help="Certificate chain, a PEM file: speak HTTPS.")] = "",
     tls_key: Annotated[str, typer.Option(help="Its key, a PEM file.")] = "",
     access_log: Annotated[str, typer.Option(help="File for a JSON line a request; - is stderr.")] = "",
@@ -55,7 +60,8 @@ def serve(
     from glassworks.serving import launch
 
     release_interrupts()
-    config = validate(ServingConfig, {**given, "traffic": tuple(traffic or ())}, where="glassworks serve")
+    several = {"traffic": tuple(traffic or ()), "allowed_hosts": tuple(allowed_hosts or ())}
+    config = validate(ServingConfig, {**given, **several}, where="glassworks serve")
 
     def ready(running: Running) -> None:
         if as_json:

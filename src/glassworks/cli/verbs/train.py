@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glassworks.cli.interrupts import receive_interrupts
-from glassworks.cli.output import AsJson, LiveProgress, measured, metrics_json, stdout, table, write_json
+from glassworks.cli.output import AsJson, LiveProgress, measured, metrics_json, stderr, stdout, table, write_json
 
 if TYPE_CHECKING:
     from glassworks.flow import Release
@@ -24,7 +24,7 @@ def train(job: JobFile, overrides: Overrides = None, resume: Fresh = True, as_js
     """Train the model of a job file. An interrupted run goes on by itself."""
     receive_interrupts()
     from glassworks import flow
-    from glassworks.cli.tables import show_comparison, show_test
+    from glassworks.cli.tables import show_comparison, show_test, show_warnings
     from glassworks.config import load_job
     from glassworks.registry import Registry
 
@@ -33,6 +33,7 @@ def train(job: JobFile, overrides: Overrides = None, resume: Fresh = True, as_js
         made = flow.train(load_job(job, overrides or ()), Registry.open(), progress, fresh=not resume)
     finally:
         progress.close()
+    show_warnings(made.bundle.manifest, stderr())
     if as_json:
         write_json(_summary(made))
         return
@@ -56,6 +57,7 @@ def _summary(made: Release) -> dict[str, Any]:
         "bundle_sha256": made.version.bundle_sha256,
         "test": metrics_json(manifest.metrics),
         "baseline": metrics_json(manifest.baseline),
+        "warnings": list(manifest.warnings),
         "comparison": {name: metrics_json(found) for name, found in manifest.comparison.items()},
     }
 

@@ -61,7 +61,14 @@ def up(
 
 def _show(made: Release, console: Console) -> None:
     from glassworks.cli.output import table
-    from glassworks.cli.tables import show_comparison, show_data, show_report, show_test, show_training
+    from glassworks.cli.tables import (
+        show_comparison,
+        show_data,
+        show_report,
+        show_test,
+        show_training,
+        show_warnings,
+    )
 
     show_data(made.dataset, console)
     show_training(made.model, console)
@@ -72,6 +79,7 @@ def _show(made: Release, console: Console) -> None:
     show_test(manifest, f"package: {made.version.reference}", console)
     rows = [(name.replace("_", " "), f"{value:.4f}", "") for name, value in manifest.fidelity.items()]
     table("explanations, measured", ("float against served", "value", ""), rows, console)
+    show_warnings(manifest, stderr())
 
 
 def _show_answer(answered: Answered, made: Release, service: Service, console: Console) -> None:
@@ -117,6 +125,7 @@ def _summary(made: Release, service: Service, answered: Answered) -> dict[str, A
             "bundle_sha256": made.version.bundle_sha256,
             "metrics": metrics_json(manifest.metrics),
             "baseline": metrics_json(manifest.baseline),
+            "warnings": list(manifest.warnings),
             "fidelity": dict(manifest.fidelity),
         },
         "explain": {"label": answered.label, **answered.explanation, "drawn": str(answered.drawn)},

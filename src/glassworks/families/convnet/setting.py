@@ -18,7 +18,7 @@ from glassworks.families.convnet.networks import Network, Standardize, arrange
 from glassworks.families.convnet.recipes import Recipe
 from glassworks.families.convnet.resizing import Resizing, require_any_size
 from glassworks.families.convnet.told import resident
-from glassworks.training.classification import class_weights, classification_loss
+from glassworks.training.classification import classification_loss, weights_for
 from glassworks.training.machine import choose_precision
 
 _SHORT_EPOCHS = 6
@@ -77,14 +77,13 @@ def make_setting(
     network.to(device)
     arrange(network, channels_last=recipe.channels_last)
     kind = _augmentation_kind(config, recipe, pixels, epochs)
-    balanced = job.training.class_weights == "balanced"
     return Setting(
         network=network,
         recipe=recipe,
         pixels=pixels,
         targets=targets,
         augment=augmentation(kind),
-        weights=class_weights(targets, len(dataset.classes)) if balanced else None,
+        weights=weights_for(job, targets, len(dataset.classes)),
     ), kind
 
 

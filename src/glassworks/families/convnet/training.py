@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from glassworks.catalog import get
 from glassworks.config import Job
@@ -25,6 +24,7 @@ from glassworks.families.convnet.recipes import RECIPES, Recipe, Shape
 from glassworks.families.convnet.setting import make_setting, with_precision, with_sizes
 from glassworks.families.convnet.told import resident, tell
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
+from glassworks.training.classification import accuracies, classification_loss, judged_by
 from glassworks.training.loop import STATE, Learner, Plan, fit
 from glassworks.training.machine import choose_device, usable_cpus
 
@@ -87,13 +87,13 @@ def _fit(
         optimizers=recipe.optimizers(network, job.training.learning_rate or recipe.learning_rate),
         examples=len(setting.targets),
         loss=setting.loss,
-        evaluate=lambda: evaluate(network, *validation),
+        evaluate=lambda: evaluate(network, *validation, setting.weights),
         pace=setting.pace,
     )
     reserve_s = 2 * _seconds(learner.evaluate) + _SAVING_S if job.training.budget else 0.0
     plan = _plan(recipe, job, batch_size, epochs, started, reserve_s)
     guard = get(Task, "image-classification").guard(dataset.splits["validation"].y)
-    result = fit(learner, replace(plan, metric=guard), folder, progress)
+    result = fit(learner, replace(plan, metric=judged_by(guard, job)), folder, progress)
     decision = decide(network, *validation, config.views)
     network.to("cpu")
     arrange(network, channels_last=False)
@@ -140,20 +140,20 @@ def _seconds(call: Callable[[], object]) -> float:
     return time.monotonic() - start
 
 
-def evaluate(network: Network, pixels: Tensor, targets: Tensor) -> Mapping[str, float]:
+def evaluate(network: Network, pixels: Tensor, targets: Tensor, weights: Tensor | None = None) -> Mapping[str, float]:
     """Accuracy and log loss, quickly, for progress and early stopping; of several labels micro F1 too."""
     (scores,) = torch.from_numpy(view_scores(network, pixels, "none"))
     network.train()
     answers = targets.cpu()
     if answers.ndim == 1:
-        right = (scores.argmax(dim=1) == answers).float().mean()
-        return {"accuracy": float(right), "validation_loss": float(functional.cross_entropy(scores, answers))}
-    chosen = scores >= 0
-    loss = functional.binary_cross_entropy_with_logits(scores, answers.float())
+        chosen, more = scores.argmax(dim=1), {}
+    else:
+        chosen = (scores >= 0).long()
+        more = {"micro_f1": float(2 * (chosen * answers).sum() / (chosen.sum() + answers.sum()).clamp_min(1))}
     return {
-        "accuracy": float((chosen == answers).float().mean()),
-        "micro_f1": float(2 * (chosen & (answers > 0)).sum() / (chosen.sum() + answers.sum()).clamp_min(1)),
-        "validation_loss": float(loss),
+        **accuracies((chosen == answers).numpy(), answers.numpy(), weights),
+        **more,
+        "validation_loss": float(classification_loss(scores, answers, None, weights, 0.0)),
     }
 
 

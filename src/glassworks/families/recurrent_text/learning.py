@@ -12,7 +12,7 @@ from torch import Tensor
 from glassworks.config import Job
 from glassworks.families.recurrent_text.network import RecurrentText
 from glassworks.training.calibration import negative_log_likelihood
-from glassworks.training.classification import class_weights, classification_loss
+from glassworks.training.classification import accuracies, classification_loss, held_weights, judged_by
 from glassworks.training.loop import Learner, Plan
 from glassworks.training.schedules import cosine
 from glassworks.training.text import like_length
@@ -25,10 +25,12 @@ _MIN_STEPS = 300
 _ROWS = 128
 
 
-def learner(network: RecurrentText, learning: Read, soft: Tensor | None, held: Read, job: Job) -> Learner:
+def learner(
+    network: RecurrentText, learning: Read, soft: Tensor | None, held: Read, weights: Tensor | None, job: Job
+) -> Learner:
     """Texts of like length in one batch; token vectors, which begin with a meaning, change more slowly.
 
-    `soft` are a teacher's probabilities (N K).
+    `soft` are a teacher's probabilities (N K), `weights` those of classes.
     """
     tokens = torch.from_numpy(learning.tokens)
     batch = _batch_size(job, len(learning))
@@ -42,8 +44,8 @@ def learner(network: RecurrentText, learning: Read, soft: Tensor | None, held: R
         network=network,
         optimizers=(torch.optim.AdamW(groups, fused=True),),
         examples=len(learning),
-        loss=_loss(network, learning, soft, job),
-        evaluate=lambda: _evaluate(network, held),
+        loss=_loss(network, learning, soft, weights),
+        evaluate=lambda: _evaluate(network, held, weights),
         arrange=lambda order: like_length(order, tokens, batch),
     )
 
@@ -56,7 +58,7 @@ def plan(job: Job, examples: int, started: float) -> Plan:
         batch_size=batch,
         schedule=cosine(warm_up=0.05),
         seed=options.seed,
-        metric="accuracy",
+        metric=judged_by("accuracy", job),
         budget_s=options.budget,
         started=started,
         average_tail=0.2,
@@ -88,10 +90,10 @@ def _batch_size(job: Job, examples: int) -> int:
     return job.training.batch_size or (_BATCH if examples >= 2000 else 16)
 
 
-def _loss(network: RecurrentText, learning: Read, soft: Tensor | None, job: Job) -> Callable[[Tensor], Tensor]:
+def _loss(
+    network: RecurrentText, learning: Read, soft: Tensor | None, weights: Tensor | None
+) -> Callable[[Tensor], Tensor]:
     targets = torch.from_numpy(learning.targets)
-    balanced = job.training.class_weights == "balanced"
-    weights = class_weights(targets, len(network.bias)) if balanced else None
 
     def loss(rows: Tensor) -> Tensor:
         scores = _scores(network, learning.batch(rows.tolist()))
@@ -100,11 +102,11 @@ def _loss(network: RecurrentText, learning: Read, soft: Tensor | None, job: Job)
     return loss
 
 
-def _evaluate(network: RecurrentText, held: Read) -> Mapping[str, float]:
+def _evaluate(network: RecurrentText, held: Read, weights: Tensor | None) -> Mapping[str, float]:
     scores = scores_of(network, held)
     network.train()
     found = (scores > 0) if held.targets.ndim == 2 else scores.argmax(axis=1)
     return {
-        "accuracy": float(np.mean(found == held.targets)),
-        "validation_loss": negative_log_likelihood(scores, held.targets),
+        **accuracies(found == held.targets, held.targets, weights),
+        "validation_loss": negative_log_likelihood(scores, held.targets, held_weights(held.targets, weights)),
     }

@@ -19,6 +19,7 @@ from glassworks.families.recurrent_text.network import RecurrentText
 from glassworks.tasks.text_classification.front import MOST_WINDOWS
 from glassworks.tasks.text_classification.pieces import save_pieces
 from glassworks.training.checkpoint import load_checkpoint
+from glassworks.training.classification import held_weights, weights_for
 from glassworks.training.loop import fit
 from glassworks.training.machine import choose_device, usable_cpus
 from glassworks.training.pieces import ORDERS, PIECES, best_share, linear_scores
@@ -124,15 +125,16 @@ def _fit(network: RecurrentText, stage: _Stage) -> dict[str, Any]:
     save_pieces(stage.folder / PIECES, pieces.known)
     _first_meaning(network, learning, stage)
     network.to(choose_device(stage.job.training.device))
+    weights = weights_for(stage.job, torch.from_numpy(learning.targets), len(stage.dataset.classes))
     result = fit(
-        learner(network, learning, torch.from_numpy(soft) if soft is not None else None, held, stage.job),
+        learner(network, learning, torch.from_numpy(soft) if soft is not None else None, held, weights, stage.job),
         plan(stage.job, len(learning), stage.started),
         stage.folder,
         stage.progress,
     )
     network.to("cpu").eval()
     deep, linear = scores_of(network, held), linear_scores(pieces, held.bags)
-    share = best_share(deep, linear, held.targets)
+    share = best_share(deep, linear, held.targets, held_weights(held.targets, weights))
     network.take(pieces)
     network.share.fill_(share)
     together = network.together(torch.from_numpy(deep), torch.from_numpy(linear)).numpy()

@@ -17,7 +17,7 @@ from torch import Tensor
 from glassworks.config import Job
 from glassworks.families.transformer_text.network import TransformerText
 from glassworks.training.calibration import calibrated_loss
-from glassworks.training.classification import classification_loss
+from glassworks.training.classification import accuracies, classification_loss, held_weights
 from glassworks.training.loop import Learner, Plan
 from glassworks.training.machine import choose_precision
 from glassworks.training.schedules import cosine
@@ -74,6 +74,10 @@ class Course:
         few = min(self.defaults.batch, max(4, len(self.learning) // 8))
         return self.job.training.batch_size or few
 
+    def held_loss(self, scores: NDArray[np.float32]) -> float:
+        """Log loss of scores (N K) of the held texts at their best temperature; classes count as in training."""
+        return calibrated_loss(scores, self.held.targets, held_weights(self.held.targets, self.weights))
+
     @property
     def epochs(self) -> int:
         least = -(-self.defaults.steps * self.batch_size // len(self.learning))
@@ -94,9 +98,9 @@ def learner(network: TransformerText, course: Course) -> Learner:
         scores = scores_of(network, course.held, bf16=course.bf16)
         network.train()
         found = (scores > 0) if course.held.targets.ndim == 2 else scores.argmax(axis=1)
-        lost = calibrated_loss(scores, course.held.targets)
+        lost = course.held_loss(scores)
         return {
-            "accuracy": float(np.mean(found == course.held.targets)),
+            **accuracies(found == course.held.targets, course.held.targets, course.weights),
             "validation_loss": lost,
             "likelihood": float(np.exp(-lost)),
         }

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from glassworks.training.calibration import calibrated_loss
+from glassworks.training.classification import held_weights
 
 _STRENGTHS = (1.0, 4.0, 16.0, 64.0, 256.0)
 _STEPS = 200
 
 
 def fit_head(
-    features: Tensor, loss: Callable[[Tensor], Tensor], labels: int, held: Tensor, held_targets: Tensor
+    features: Tensor,
+    loss: Callable[[Tensor], Tensor],
+    labels: int,
+    held: Tensor,
+    held_targets: NDArray[np.int64],
+    weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Weights (K D) and bias (K) of logistic regression on `features` (N D); `loss` judges its scores (N K).
 
-    The strength is the one with the least log loss on held features, each at its own temperature.
+    The strength is the one with the least log loss on held features, each at its own temperature; there too classes
+    count by their `weights`.
     """
-    targets = held_targets.numpy()
+    counts = held_weights(held_targets, weights)
     found = []
     for strength in _STRENGTHS:
         weight, bias = _fit(features, loss, labels, strength / features.shape[1])
-        found.append((calibrated_loss((held @ weight.T + bias).numpy(), targets), weight, bias))
+        found.append((calibrated_loss((held @ weight.T + bias).numpy(), held_targets, counts), weight, bias))
     _, weight, bias = min(found, key=lambda each: each[0])
     return weight, bias
 

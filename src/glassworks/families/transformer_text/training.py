@@ -23,9 +23,8 @@ from glassworks.families.transformer_text.narrowing import narrow
 from glassworks.families.transformer_text.network import TransformerText, merged, small_encoder, with_lora
 from glassworks.tasks.text_classification.front import MOST_WINDOWS
 from glassworks.tasks.text_classification.pieces import save_pieces
-from glassworks.training.calibration import calibrated_loss
 from glassworks.training.checkpoint import load_checkpoint, write_atomically
-from glassworks.training.classification import class_weights, classification_loss
+from glassworks.training.classification import classification_loss, held_weights, weights_for
 from glassworks.training.encoder import (
     TOKENIZER,
     Backbone,
@@ -173,15 +172,18 @@ def _fit(network: TransformerText, stage: _Stage) -> tuple[TransformerText, dict
         history += more
     network.to("cpu").eval()
     if pieces:
-        scores, stage = _mixed(network, pieces, scores, held, stage)
+        scores, stage = _mixed(network, pieces, scores, course, stage)
     kept = stage.outcome(scores, held.targets, stage.config.coverage, history, resumed=resumed)
     return network, kept
 
 
-def _mixed(network: TransformerText, pieces: Pieces, deep: Floats, held: Read, stage: _Stage) -> tuple[Floats, _Stage]:
+def _mixed(
+    network: TransformerText, pieces: Pieces, deep: Floats, course: Course, stage: _Stage
+) -> tuple[Floats, _Stage]:
     """Scores with the pieces beside the network, where they clearly help; the bundle then tells its front of them."""
+    held = course.held
     linear = linear_scores(pieces, held.bags)
-    share = clearly_better_share(deep, linear, held.targets)
+    share = clearly_better_share(deep, linear, held.targets, held_weights(held.targets, course.weights))
     if share == 1:
         return deep, stage
     network.take(pieces)
@@ -203,9 +205,9 @@ def _tune(
         network.to(device)
     course = chosen_precision(network, course, stage.folder)
     result = fit(learner(network, course), plan(course, stage.started, start.reserve_s), stage.folder, stage.progress)
-    network, targets = merged(network), course.held.targets
+    network = merged(network)
     scores = scores_of(network, course.held)
-    if kept and calibrated_loss(scores, targets) > calibrated_loss(start.scores, targets):
+    if kept and course.held_loss(scores) > course.held_loss(start.scores):
         network.load_state_dict(kept)
         scores = start.scores
     return network, scores, list(result.history), result.resumed
@@ -228,7 +230,7 @@ def _start_head(network: TransformerText, course: Course, stage: _Stage, history
     def loss(scores: Tensor) -> Tensor:
         return classification_loss(scores, targets, soft, course.weights, 0.0)
 
-    weight, bias = fit_head(features, loss, labels, held, torch.from_numpy(course.held.targets))
+    weight, bias = fit_head(features, loss, labels, held, course.held.targets, course.weights)
     with torch.no_grad():
         network.head.weight.copy_(weight)
         network.head.bias.copy_(bias)
@@ -258,13 +260,12 @@ def _course(stage: _Stage) -> Course:
         tokenizer_of(stage.folder / WORDS, stage.dataset, stage.job, _WORDS, "words")
         how = {**how, **_PIECES}
     targets, soft = torch.from_numpy(splits["train"].y), splits["train"].soft
-    balanced = stage.job.training.class_weights == "balanced"
     return Course(
         job=stage.job,
         learning=read(splits["train"], stage.folder, how, LEARNED_WINDOWS),
         held=read(splits["validation"], stage.folder, how, MOST_WINDOWS),
         soft=torch.from_numpy(soft) if soft is not None else None,
-        weights=class_weights(targets, len(stage.dataset.classes)) if balanced else None,
+        weights=weights_for(stage.job, targets, len(stage.dataset.classes)),
         pretrained=stage.backbone is not None,
         lora=stage.config.mode == "lora",
     )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from glassworks.errors import Forbidden, StorageError, Unauthenticated
 from glassworks.serving.access.clock import Clock
-from glassworks.serving.access.keys import ANONYMOUS, Entry, KeyStore, Role, id_of, matches
+from glassworks.serving.access.keys import ANONYMOUS, Entry, KeyStore, Role, id_of, matches, shown
 from glassworks.serving.access.limits import Allowance
+from glassworks.serving.access.segments import Sums
 
 if TYPE_CHECKING:
     from glassworks.serving.access.ledger import Ledger
@@ -49,9 +50,10 @@ class Gate:
         self._look_at, self._told_at = now + _LOOK_S, now - _QUIET_S
         self._renew(now)
         # Keys that come later have used nothing yet.
-        for key_id, used in ledger.today().items():
-            if key_id.encode() in self._holders:
-                self._holders[key_id.encode()].allowance.start(self._wall(), used.requests, used.rows)
+        used = ledger.today()
+        for holder in self._holders.values():
+            sums = used.get(holder.caller.key_id, Sums())
+            holder.allowance.start(ledger.day, now, sums.requests, sums.rows)
 
     def admit(self, token: bytes | None, model: str, rows: int) -> Caller:
         """Who asks `model` for `rows` rows, which counts from now on as used.
@@ -63,23 +65,40 @@ class Gate:
         if holder is None:
             return self._anonymous
         holder.require("infer")
-        if holder.models and model not in holder.models:
-            raise Forbidden(
-                f"the key '{holder.caller.name}' does not allow the model '{model[:100]}'",
-                f"ask one of: {', '.join(sorted(holder.models))}; or ask for a key that allows it",
-            )
+        holder.require_model(model)
         holder.allowance.take(rows, now, wall)
         return holder.caller
 
-    def permit(self, token: bytes | None, role: Role) -> Caller:
-        """Who asks for something that needs a role and counts for no limit. Raises Unauthenticated, Forbidden."""
+    def permit(self, token: bytes | None, role: Role | None, model: str | None = None) -> Caller:
+        """Who asks for something that needs a role (None: any), and is about a model unless that is None.
+
+        It counts for no limit. Raises Unauthenticated, Forbidden.
+        """
         holder = self._holder(token, self._monotonic(), self._wall())
         if holder is not None:
-            holder.require(role)
+            if role is not None:
+                holder.require(role)
+            if model is not None:
+                holder.require_model(model)
             return holder.caller
-        if role != "infer":
+        if role == "admin":
             raise Unauthenticated(f"no access key was sent, and this needs one with the role '{role}'", _HOW)
         return self._anonymous
+
+    def permit_all(self, token: bytes | None) -> None:
+        """Let whoever may see what is counted of all models pass: a key without a list of models, or with the role
+        `admin`. Raises Unauthenticated, Forbidden."""
+        holder = self._holder(token, self._monotonic(), self._wall())
+        if holder is not None and holder.models and "admin" not in holder.roles:
+            raise Forbidden(
+                f"the key '{holder.caller.name}' is for some models only, and this tells of all",
+                "ask for a key without a list of models, or with the role 'admin'",
+            )
+
+    def models(self, token: bytes | None) -> frozenset[str]:
+        """The models that a caller may see; empty for all. Raises Unauthenticated."""
+        holder = self._holder(token, self._monotonic(), self._wall())
+        return frozenset() if holder is None else holder.models
 
     def _holder(self, token: bytes | None, now: float, wall: float) -> _Holder | None:
         """Whose token it is; None for the anonymous caller."""
@@ -143,6 +162,13 @@ class _Holder:
             raise Forbidden(
                 f"the key '{self.caller.name}' has not the role '{role}'",
                 f"it has: {', '.join(sorted(self.roles))}; ask for a key with the role '{role}'",
+            )
+
+    def require_model(self, model: str) -> None:
+        if self.models and model not in self.models:
+            raise Forbidden(
+                f"the key '{self.caller.name}' does not allow the model '{shown(model)}'",
+                f"ask one of: {', '.join(sorted(self.models))}; or ask for a key that allows it",
             )
 
 

@@ -26,6 +26,7 @@ from glassworks.errors import InputError, NotFound
 from glassworks.registry.records import check_name
 from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.database import KEYS, AccessDatabase, Stamp
+from glassworks.serving.access.masking import masked
 
 Role = Literal["infer", "admin"]
 """`infer` asks models; `admin` loads and unloads them and manages keys."""
@@ -33,7 +34,6 @@ ANONYMOUS = "anonymous"
 """Stands for the key's id where none was sent; no key has it."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{8}", re.ASCII)
-_SECRET = re.compile(r"(gw_[0-9a-f]{8})_[A-Za-z0-9_-]+", re.ASCII | re.IGNORECASE)
 _SECRET_BYTES = 32
 _SECRET_LENGTH = len("gw_") + 8 + len("_") + 43
 _NO_DIGEST = bytes(hashlib.sha256().digest_size)
@@ -168,7 +168,7 @@ def matches(secret: bytes, secret_sha256: bytes | None) -> bool:
 
 def shown(text: str) -> str:
     """What was given, for an error to quote: a secret that was put in a wrong place is not told."""
-    return _SECRET.sub(r"\1_...", text)[:100]
+    return masked(text)[:100]
 
 
 def _entry(row: sa.RowMapping) -> Entry:

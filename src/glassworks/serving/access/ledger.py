@@ -12,7 +12,6 @@ than its answer: a power failure may take the last seconds.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,14 +23,14 @@ from sqlalchemy.dialects import sqlite
 
 from glassworks.contracts import Record
 from glassworks.errors import StorageError
-from glassworks.serving.access.clock import DAY_S, Clock, day_number, day_text
+from glassworks.serving.access.clock import Clock, Day, day_number, day_text
 from glassworks.serving.access.database import FOLDED, USAGE, AccessDatabase
 from glassworks.serving.access.segments import Group, Segment, Sums, closed, locked, read_segment, segments
+from glassworks.serving.supervision import Supervisor
 from glassworks.training.checkpoint import storage_errors
 
 _SEGMENT_BYTES = 4 * 2**20
-_QUIET_S = 60.0
-_log = logging.getLogger("glassworks.access")
+_PART = "usage ledger"
 
 
 class Usage(NamedTuple):
@@ -70,19 +69,21 @@ class Ledger:
     may be called from any thread at the same time.
     """
 
-    def __init__(self, home: Path, clock: Clock, segment_bytes: int = _SEGMENT_BYTES) -> None:
+    def __init__(
+        self, home: Path, clock: Clock, segment_bytes: int = _SEGMENT_BYTES, supervisor: Supervisor | None = None
+    ) -> None:
         self._database, self._clock, self._segment_bytes = AccessDatabase(home), clock, segment_bytes
-        self._folder = home / "usage"
+        self._folder, self._supervisor = home / "usage", supervisor or Supervisor()
         self._segment: Segment | None = None
-        self._day, self._day_text = -1, ""
-        self._told_at = clock.monotonic() - _QUIET_S
+        self._day, self._day_text = Day(), ""
+        self._suffers = False
         self.lost = 0
         """Requests that could not be recorded since the start."""
 
     def record(self, entries: Sequence[Usage]) -> None:
         """Keep what was answered, all of it or nothing; once this returns, no kill takes it away.
 
-        Raises StorageError, say for a full disk: then the requests are added to `lost`, which is logged once a minute.
+        Raises StorageError, say for a full disk: then the requests are added to `lost`, and the supervisor is told.
         Serve on: the answers were right, and usage that is not on the disk is not worth an outage.
         """
         if not entries:
@@ -95,6 +96,9 @@ class Ledger:
         except StorageError as error:
             self._lose(sum(entry.requests for entry in entries), error)
             raise
+        if self._suffers:
+            self._suffers = False
+            self._supervisor.recovered(_PART)
         if self._segment.size_bytes >= self._segment_bytes:
             self.close()
 
@@ -130,29 +134,44 @@ class Ledger:
         )
         return tuple(wanted)
 
+    @property
+    def day(self) -> int:
+        """The day in UTC that usage is recorded for, counted from 1970."""
+        self._today()
+        return self._day.number
+
     def today(self) -> Mapping[str, Sums]:
-        """What each key, by its id, has used since midnight in UTC: where its quotas begin. Raises StorageError."""
+        """What each key, by its id, has used today, in UTC: where its quotas begin. Raises StorageError.
+
+        Where something was used tomorrow already, the clock was set back over midnight: then that is the day, for what
+        is recorded from now on too.
+        """
+        day = day_number(self._clock.wall())
+        totals = self.totals()
+        tomorrow = day_text(day + 1)
+        day += any(total.day == tomorrow for total in totals)
+        self._day.start(day, self._clock.monotonic())
+        self._day_text = day_text(day)
         used: dict[str, Sums] = {}
-        for total in self.totals(day=day_text(day_number(self._clock.wall()))):
-            sums = Sums(total.requests, total.errors, total.rows, total.tokens, total.compute_us)
-            used[total.key_id] = used.get(total.key_id, Sums()).plus(sums)
+        for total in totals:
+            if total.day == self._day_text:
+                sums = Sums(total.requests, total.errors, total.rows, total.tokens, total.compute_us)
+                used[total.key_id] = used.get(total.key_id, Sums()).plus(sums)
         return used
 
     def _locked(self, *, alone: bool) -> contextlib.AbstractContextManager[None]:
         return locked(self._folder / "fold.lock", alone=alone)
 
     def _today(self) -> str:
-        day = int(self._clock.wall() // DAY_S)
-        if day != self._day:
-            self._day, self._day_text = day, day_text(day)
+        if self._day.turn(self._clock.wall(), self._clock.monotonic()):
+            self._day_text = day_text(self._day.number)
         return self._day_text
 
     def _lose(self, requests: int, error: StorageError) -> None:
         self.lost += requests
-        now = self._clock.monotonic()
-        if now >= self._told_at + _QUIET_S:
-            self._told_at = now
-            _log.error("usage is not recorded, %d requests so far; serving goes on: %s", self.lost, error)
+        self._suffers = True
+        self._supervisor.lost(_PART, requests)
+        self._supervisor.suffers(_PART, f"usage is not recorded; serving goes on: {error.problem}")
 
     def _forget(self) -> None:
         """Drop the names of segments whose files are gone."""

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 LARGE = 65_536
 """Bytes of a body from which on who sends it is asked for before it is read, and what came of it is counted."""
-_REQUEST_ID = 128
 _ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type", b"expect")
 """Headers of which a second one would let two readers of a request disagree."""
 _THOUGHT = frozenset((b"transfer-encoding", b"expect", b"content-encoding"))
@@ -248,8 +247,7 @@ class Reader:
         exchange = Exchange(self._parser.get_method().decode("ascii"), self._target, headers, b"")
         exchange.keep_alive, exchange.plain, exchange.late = self._keep_alive, self._plain, self.late
         exchange.max_body_bytes = self._limits.max_body_bytes
-        given = headers.get(b"x-request-id", b"")
-        exchange.request_id = given[:_REQUEST_ID] if given.isascii() and given else self._service.request_id()
+        exchange.request_id = self._service.request_id(headers.get(b"x-request-id", b""))
         return exchange
 
     def _large_head(self) -> Refusal:

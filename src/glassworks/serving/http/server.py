@@ -17,8 +17,8 @@ from typing import Protocol
 
 from glassworks.errors import InputError, ServingError
 from glassworks.serving.http.connection import Connection
-from glassworks.serving.http.memory import keep_memory
 from glassworks.serving.http.service import Service
+from glassworks.serving.memory import keep_memory
 
 _BACKLOG = 2048
 _SWEEP_S = 1.0

@@ -10,11 +10,14 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Protocol
 
+from glassworks.serving.access.masking import holds_key
 from glassworks.serving.http.exchange import Answer, Exchange
 from glassworks.serving.http.limits import Limits
 from glassworks.serving.http.turns import Turns
 from glassworks.serving.receiving import Receiving
 from glassworks.serving.supervision import Supervisor
+
+_REQUEST_ID = 128
 
 
 class Tracked(Protocol):
@@ -52,8 +55,10 @@ class Service:
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
 
-    def request_id(self) -> bytes:
-        """A new name for a request that came without one."""
+    def request_id(self, given: bytes = b"") -> bytes:
+        """The name that a request came with; a new one for one without, or with an access key in it."""
+        if given and given.isascii() and not holds_key(given):
+            return given[:_REQUEST_ID]
         return b"%s-%x" % (self._prefix.encode(), next(self._numbers))
 
     def _tell_time(self) -> None:

@@ -21,7 +21,7 @@ from glassworks.errors import (
     Unauthenticated,
     Unsupported,
 )
-from glassworks.serving.app import unexpected
+from glassworks.serving.app import text_of, unexpected
 
 if TYPE_CHECKING:
     from glassworks.serving.rpc.connection import Connection
@@ -38,7 +38,6 @@ _CODES: tuple[tuple[type[GlassworksError], int], ...] = (
     (NotFound, 5), (Unauthenticated, 16), (Forbidden, 7), (Unsupported, _INVALID), (InputError, _INVALID),
     (LimitExceeded, 8), (Overloaded, 14), (DeadlineExceeded, _DEADLINE),
 )  # fmt: skip
-_LONGEST = 1000
 _UNITS_S = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 
 
@@ -172,4 +171,4 @@ def fail(stream: Stream, error: Exception) -> None:
         return
     code = next((code for kind, code in _CODES if isinstance(error, kind)), _INTERNAL)
     more = [(b"retry-after", b"%d" % error.retry_after_s)] if isinstance(error, Overloaded) else []
-    stream.end(code, f"{error.problem[:_LONGEST]}; {error.mend[:_LONGEST]}", more)
+    stream.end(code, text_of(error), more)

@@ -14,10 +14,11 @@ from glassworks.errors import GlassworksError, InputError, NotFound, ServingErro
 from glassworks.serving.access.gate import token_of
 from glassworks.serving.access.keys import id_of
 from glassworks.serving.answers import classified, explain_options, explain_parameters, explained, wanted_outputs
-from glassworks.serving.app import unexpected
+from glassworks.serving.app import text_of, unexpected
 from glassworks.serving.desk import Call, Desk
 from glassworks.serving.management import model_configuration, model_statistics
 from glassworks.serving.open_inference import EXTENSIONS, metadata
+from glassworks.serving.operations import Operations
 from glassworks.serving.rpc.convert import read_parameters, read_tensors, write_parameters, write_response
 from glassworks.serving.rpc.messages import message
 from glassworks.serving.tensors import TensorLimits
@@ -34,7 +35,8 @@ class InferenceService:
     """One method a call of the protocol; each takes its message and the call's metadata. Raises GlassworksError."""
 
     def __init__(self, desk: Desk, repository: Repository | None, limits: TensorLimits) -> None:
-        self._desk, self._engine, self._repository, self._limits = desk, desk.engine, repository, limits
+        self._desk, self._engine, self._limits = desk, desk.engine, limits
+        self._operations = Operations(desk, repository)
 
     async def ServerLive(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802 - the protocol's name
         return message("ServerLiveResponse")(live=True)
@@ -62,32 +64,19 @@ class InferenceService:
         return _filled("ModelConfigResponse", {"config": model_configuration(self._named(request, sent))})
 
     async def ModelStatistics(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
-        if not request.name:
-            self._desk.permit(_token(sent))
-            models = list(self._engine.loaded())
-        elif request.version:
-            models = [self._named(request, sent)]
-        else:
-            self._named(request, sent)
-            models = [self._engine.model(request.name, each) for each in self._engine.versions(request.name)]
+        models = self._operations.models(_token(sent), request.name or None, request.version or None)
         return _filled("ModelStatisticsResponse", {"model_stats": [model_statistics(model) for model in models]})
 
     async def RepositoryIndex(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
-        self._desk.permit(_token(sent))
-        states = await self._needed().index()
-        rows = [vars(state) for state in states if state.state == "READY" or not request.ready]
-        return _filled("RepositoryIndexResponse", {"models": rows})
+        states = await self._operations.index(_token(sent), request.ready)
+        return _filled("RepositoryIndexResponse", {"models": [vars(state) for state in states]})
 
     async def RepositoryModelLoad(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
-        self._desk.permit(_token(sent), "admin")
-        parameters = read_parameters(request.parameters)
-        reference = request.model_name + (f"@{parameters['version']}" if "version" in parameters else "")
-        await self._needed().load(reference)
+        await self._operations.load(_token(sent), request.model_name, read_parameters(request.parameters))
         return message("RepositoryModelLoadResponse")(model_name=request.model_name, isLoaded=True)
 
     async def RepositoryModelUnload(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
-        self._desk.permit(_token(sent), "admin")
-        await self._needed().unload(request.model_name)
+        await self._operations.unload(_token(sent), request.model_name, read_parameters(request.parameters))
         return message("RepositoryModelUnloadResponse")(model_name=request.model_name, isUnloaded=True)
 
     async def ModelInfer(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
@@ -168,7 +157,7 @@ class InferenceService:
             try:
                 answer.infer_response.CopyFrom(await self.ModelInfer(request, sent))
             except GlassworksError as error:
-                answer.error_message = f"{error.problem}; {error.mend}"
+                answer.error_message = text_of(error)
                 answer.infer_response.id = request.id
             except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
                 answer.error_message = unexpected(error)
@@ -183,13 +172,7 @@ class InferenceService:
         return _response(request, model, {name: outputs[name] for name in names}, explain_parameters(explanations))
 
     def _named(self, request: Any, sent: Mapping[bytes, bytes]) -> LoadedModel:
-        self._desk.permit(_token(sent))
-        return self._engine.model(request.name, request.version or None)
-
-    def _needed(self) -> Repository:
-        if self._repository is None:
-            raise ServingError("this service has no repository", "start it with 'glassworks serve'")
-        return self._repository
+        return self._operations.model(_token(sent), request.name, request.version or None)
 
 
 def _response(request: Any, model: LoadedModel, outputs: dict[str, Any], parameters: Mapping[str, Any]) -> Any:

@@ -30,6 +30,7 @@ class Recommendation(Task):
 
     name: ClassVar[str] = "recommendation"
     metric: ClassVar[str] = "ndcg_at_10"
+    constants: ClassVar[tuple[str, ...]] = ("popularity",)
     literal: bool = True
     tables: bool = True
     parts: Literal["", "spans", "names"] = "names"

@@ -86,18 +86,28 @@ def opened(index: Mapping[str, Any], folder: Path, scorer: Scorer) -> Nearest | 
     return Nearest(folder / str(told["file"]), scorer, told)
 
 
-def _viewed(path: Path, size: int, expansion: int) -> Index:
+def _graph() -> type[Index]:
+    """A graph of vectors. This is the only place that loads usearch, and ONNX Runtime comes before it.
+
+    usearch holds a C++ library of its own and exports it, the numbers of the locale's facets among them, which the
+    dynamic linker then gives to every library that is loaded later (they are unique in a process). With numbers that
+    are not the system's, ONNX Runtime calls a wrong function while it is loaded, and the process dies. Whoever is
+    loaded first binds them to the system's, for all.
+    """
+    import onnxruntime  # noqa: F401
     from usearch.index import Index
 
-    index = Index(ndim=size + 1, metric="cos", dtype="f32", expansion_search=expansion)
+    return Index
+
+
+def _viewed(path: Path, size: int, expansion: int) -> Index:
+    index = _graph()(ndim=size + 1, metric="cos", dtype="f32", expansion_search=expansion)
     index.view(path)
     return index
 
 
 def _built(vectors: Floats) -> Index:
-    from usearch.index import Index
-
-    index = Index(ndim=vectors.shape[1] + 1, metric="cos", dtype="f32", connectivity=16, expansion_add=128)
+    index = _graph()(ndim=vectors.shape[1] + 1, metric="cos", dtype="f32", connectivity=16, expansion_add=128)
     squares = np.einsum("ij,ij->i", vectors, vectors)
     longest = float(squares.max())
     # One thread: the same vectors give the same file.

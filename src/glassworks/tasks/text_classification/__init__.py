@@ -13,11 +13,13 @@ from glassworks.errors import DataError
 from glassworks.tasks._classification import (
     OUTPUT,
     accuracy,
+    balanced_accuracy,
     expected_calibration_error,
     log_loss,
     macro_f1,
     top_labels,
 )
+from glassworks.tasks._constant import CONSTANTS, constant_answer
 from glassworks.tasks._several import measure_sets
 from glassworks.tasks._texts import INPUT as INPUT, TextTask
 
@@ -33,11 +35,13 @@ class TextClassification(TextTask):
 
     name: ClassVar[str] = "text-classification"
     metric: ClassVar[str] = "accuracy"
+    constants: ClassVar[tuple[str, ...]] = CONSTANTS
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
-        """Accuracy, macro F1, log loss and calibration error of probabilities (N K). Raises DataError when N is 0.
+        """Accuracy, the same balanced, macro F1, log loss and calibration error of probabilities (N K).
 
         With several labels a text (`targets` N K) also micro F1 and exact match, of labels from a half on.
+        Raises DataError when N is 0.
         """
         if not len(targets):
             raise DataError("there are no examples to measure", "give a source with at least one text")
@@ -47,6 +51,7 @@ class TextClassification(TextTask):
         predicted = probabilities.argmax(axis=1).astype(np.int64)
         return {
             "accuracy": accuracy(predicted, targets),
+            "balanced_accuracy": balanced_accuracy(predicted, targets),
             "macro_f1": macro_f1(predicted, targets),
             "log_loss": log_loss(probabilities, targets),
             "calibration_error": expected_calibration_error(probabilities, targets),
@@ -57,6 +62,9 @@ class TextClassification(TextTask):
         from glassworks.data.text.baseline import baseline_probabilities
 
         return self.measure(baseline_probabilities(dataset.splits, len(dataset.classes)), dataset.splits["test"].y)
+
+    def constant(self, dataset: Dataset) -> dict[str, dict[str, Measurement]]:
+        return constant_answer(dataset, self.measure)
 
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """One object a row: `label`, `probability`, `top`, and `label_set`: the labels that are not ruled out."""

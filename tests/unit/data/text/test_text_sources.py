@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars
 import pytest
+from tests.patience import PATIENCE_S
 
 from glassworks.data.text.collection import Texts
 from glassworks.data.text.dataset import labelled_split
@@ -194,7 +195,7 @@ def test_a_hub_that_cannot_be_reached(settings: dict[str, str], tmp_path: Path) 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 2
     problem, mend = done.stderr.splitlines()

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.patience import PATIENCE_S
 from tests.unit.serving.access.hands import Hands
 
 from glassworks.errors import InputError, NotFound, StorageError
@@ -203,6 +204,6 @@ def test_processes_that_create_keys_at_once_lose_none(store: KeyStore, home: Pat
             assert child.stdin is not None
             child.stdin.write("go\n")
             child.stdin.flush()
-        assert [child.wait(timeout=60) for child in children] == [0, 0, 0]
+        assert [child.wait(timeout=PATIENCE_S) for child in children] == [0, 0, 0]
     names = {f"{name}-{number}" for name in ("shop", "bank", "farm") for number in range(5)}
     assert {key.name for key in store.list()} == names

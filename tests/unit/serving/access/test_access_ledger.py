@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from tests.patience import PATIENCE_S
 from tests.unit.serving.access.hands import DAY, Hands
 
 from glassworks.errors import StorageError
 from glassworks.serving.access import ledger as ledger_module
 from glassworks.serving.access.ledger import Ledger, Usage
+from glassworks.serving.supervision import Supervisor, Trouble
 
 USAGE = st.builds(
     Usage,
@@ -94,8 +96,10 @@ def test_a_half_line_and_a_damaged_one_do_not_count(
 
 
 def test_a_full_disk_is_told_once_and_leaves_whole_lines(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    home: Path, hands: Hands, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    supervisor = Supervisor()
+    ledger = Ledger(home, hands.clock, supervisor=supervisor)
     ledger.record([Usage("a", "digits", "1")])
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, line: write(file, line[:7]))
@@ -105,7 +109,10 @@ def test_a_full_disk_is_told_once_and_leaves_whole_lines(
     monkeypatch.undo()
     ledger.record([Usage("a", "digits", "1")])
     assert ledger.lost == 6
-    assert len(caplog.records) == 1
+    assert [record.message for record in caplog.records if "is not recorded" in record.message] == [
+        f"usage ledger: {supervisor.troubles['usage ledger'].last}"
+    ]
+    assert supervisor.troubles["usage ledger"] == Trouble(1, supervisor.troubles["usage ledger"].last, "", 6)
     assert counted(ledger)["a", "digits", "1", "infer", "requests"] == 2
 
 
@@ -167,7 +174,7 @@ def test_writers_killed_at_any_moment_lose_nothing_acknowledged(home: Path, hand
         acknowledged += len(writer.stdout.read(400 + 37 * number))
         os.kill(writer.pid, signal.SIGKILL)
         acknowledged += len(writer.stdout.read())
-        writer.wait(timeout=30)
+        writer.wait(timeout=PATIENCE_S)
         writer.stdout.close()
     ledger = Ledger(home, hands.clock)
     for _ in range(2):

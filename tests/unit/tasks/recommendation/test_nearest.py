@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import polars
 import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from tests.patience import PATIENCE_S
 from tests.unit.tasks.recommendation.shops import ask
 
 from glassworks.contracts import Opened
@@ -22,7 +26,8 @@ from glassworks.tasks.recommendation.artifact import write_arrays
 from glassworks.tasks.recommendation.scoring import Arrays, Scorer, Sparse, scorers
 from glassworks.tasks.recommendation.session import RecommendSession
 
-pytest.importorskip("usearch")
+if find_spec("usearch") is None:
+    pytest.skip("needs usearch", allow_module_level=True)  # importing it here would be what `nearest` guards against
 ITEMS, USERS, SIZE = 4000, 40, 12
 
 
@@ -165,3 +170,16 @@ def test_the_graph_of_a_fitted_factorization_finds_what_the_scan_finds(tmp_path:
     for row in range(USERS):
         exact, near = factors.scores(likes[[row]])[0], found.scores(likes[[row]])
         assert np.allclose(np.sort(near)[-10:], np.sort(exact)[-10:], rtol=1e-4)
+
+
+BESIDE = """
+from glassworks.tasks.recommendation import nearest
+assert len(nearest._graph()(ndim=3)) == 0
+import onnxruntime
+"""
+
+
+def test_the_other_engine_can_be_loaded_after_it() -> None:
+    """In a fresh process, as a server that first opens a large catalog and later a classifier."""
+    done = subprocess.run([sys.executable, "-c", BESIDE], capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,45 @@
+"""Memory of a peak goes back to the system."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from glassworks.serving import memory
+from glassworks.serving.memory import GivingBack, give_back, resident_bytes
+from glassworks.serving.supervision import Supervisor
+
+MIB = 2**20
+
+
+def test_freed_memory_goes_back() -> None:
+    """Pieces too small to be mapped each for itself, with one kept at the end of the heap."""
+    before = resident_bytes()
+    if before is None or not give_back():
+        pytest.skip("this system does not tell what a process holds, or its C library cannot be asked")
+    before = resident_bytes() or 0
+    pieces = [bytearray(20_000) for _ in range(5_000)]
+    last = bytearray(20_000)
+    assert (resident_bytes() or 0) > before + 60 * MIB
+    del pieces
+    give_back()
+    assert (resident_bytes() or 0) < before + 30 * MIB
+    assert last
+
+
+def test_it_asks_only_where_the_process_has_grown(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = [100, 101, 150, 120, 121, 122]
+    given: list[int] = []
+    monkeypatch.setattr(memory, "resident_bytes", lambda: sizes.pop(0) * MIB if len(sizes) > 1 else sizes[0] * MIB)
+    monkeypatch.setattr(memory, "give_back", lambda: given.append(1))
+
+    async def main() -> None:
+        giving = GivingBack(Supervisor(), every_s=0.0)
+        await giving.start()
+        while len(sizes) > 1:
+            await asyncio.sleep(0)
+        await giving.stop(0.0)
+
+    asyncio.run(main())
+    assert given == [1]  # at 150, and not again for what is left after that
