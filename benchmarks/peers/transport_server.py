@@ -20,8 +20,8 @@ from glassworks.serving.engine import Engine
 from glassworks.serving.http.connection import Connection
 from glassworks.serving.http.exchange import Answer, Exchange, rendered_head
 from glassworks.serving.http.limits import Limits
-from glassworks.serving.memory import keep_memory
 from glassworks.serving.http.service import Service
+from glassworks.serving.memory import keep_memory
 from glassworks.serving.routes import routes
 
 PATIENCE_S = 2

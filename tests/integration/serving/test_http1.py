@@ -74,4 +74,5 @@ def test_a_handshake_has_its_time(tiny_bundle: Bundle, tmp_path: Path) -> None:
     subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
     options = ("--no-grpc", "--receive-s", "0.5", "--tls-certificate", str(certificate), "--tls-key", str(key))
     with serving(tmp_path / "home", str(tiny_bundle.folder), *options) as server, server.socket() as silent:
+        silent.settimeout(45)  # without a limit of our own it is a minute
         assert silent.recv(1) == b""

@@ -69,13 +69,13 @@ def test_the_work_is_linear_in_what_comes_and_goes(monkeypatch: pytest.MonkeyPat
         content = packed(noise) * count
         Counted.handled = 0
         assert Inflation(content, b"gzip", 10_000_000).run()
-        assert Counted.handled <= 5 * (len(content) + count * size) + 70_000
+        assert Counted.handled <= 5 * (len(content) + count * size) + 140_000  # a step for each of the first members
 
 
 def test_empty_members_are_refused_after_few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zlib, "decompressobj", Counted)
     Counted.handled = 0
-    with pytest.raises(InputError, match="too many members; compress it as one"):
+    with pytest.raises(InputError, match="too many members"):
         Inflation(packed(b"") * 100_000, b"gzip", 10**6).run()
     assert Counted.handled < 20_000_000  # of 2 MB; each used to be handled 50,000 times
 
