@@ -113,6 +113,14 @@ def test_keys_and_bodies_pass(proxy: Proxy) -> None:
     assert proxy.ask("POST", path, b" " * 2_000_000 + content, Authorization=proxy.bearer) == (200, plain)
 
 
+def test_without_a_key_no_large_body_is_read(proxy: Proxy) -> None:
+    head = f"POST {proxy.server.path}/infer HTTP/1.1\r\nhost: x\r\ncontent-length: 2000000\r\n"
+    for more, status in (("", b"401"), (f"authorization: {proxy.bearer}\r\nexpect: 100-continue\r\n", b"100")):
+        with proxy.server.socket() as wire:
+            wire.sendall(f"{head}{more}\r\n".encode())
+            assert wire.recv(12)[9:] == status
+
+
 def test_frames_pass(proxy: Proxy) -> None:
     client = pytest.importorskip("websockets.sync.client")
     buffer = io.BytesIO()

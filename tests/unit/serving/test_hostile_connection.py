@@ -481,3 +481,36 @@ def test_requests_of_one_kind_leave_no_cycles_behind() -> None:
             gc.enable()
 
     assert run(main) == 0
+
+
+def test_in_a_crowd_heaps_are_looked_at_in_turns() -> None:
+    async def main() -> tuple[list[int], list[list[str]], Service]:
+        service, connections, wires = Service(Echo(), LIMITS), [], []
+        for _ in range(3):
+            connection, wire = Connection(service), Wire()
+            connection.connection_made(wire)  # type: ignore[arg-type]
+            connections.append(connection)
+            wires.append(wire)
+        looked_at = []
+        for each in connections:
+            poured(each, b"".join(request_bytes("GET", f"/{number}", b"", {}) for number in range(300)))
+            looked_at.append(service.turns.requests)
+        await turns(1500)
+        return looked_at, [[reply.json["target"] for reply in wire.replies()] for wire in wires], service
+
+    (first, second, third), answered, service = run(main)
+    assert first == 299
+    assert max(second - first, third - second) < 30
+    assert answered == [[f"/{number}" for number in range(300)]] * 3
+    assert service.turns.requests == 0
+
+
+def test_who_leaves_a_crowd_is_not_counted_any_more() -> None:
+    async def main() -> int:
+        service, connection, _ = connect(Echo(wait=True))
+        poured(connection, ONE * 10)
+        assert service.turns.requests == 9
+        connection.connection_lost(None)
+        return service.turns.requests
+
+    assert run(main) == 0
