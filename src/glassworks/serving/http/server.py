@@ -82,14 +82,7 @@ async def _serve(
         loop.add_signal_handler(number, stop)
     for companion in companions:
         await companion.start()
-    server = await loop.create_server(
-        lambda: Connection(service),
-        sock=listening,
-        ssl=tls,
-        backlog=_BACKLOG,
-        # Until its end a connection is not among those that the sweep looks at.
-        ssl_handshake_timeout=service.limits.receive_s if tls is not None else None,
-    )
+    server = await _listen(service, listening, tls)
     ready()
     await _until(told, service)
     # New requests are told to come back later while those in flight end.
@@ -98,6 +91,14 @@ async def _serve(
     await _drain(service, ending, hurried, drain_s)
     server.close()
     await _close_all(service, ending)
+
+
+async def _listen(service: Service, listening: socket.socket, tls: ssl.SSLContext | None) -> asyncio.Server:
+    # Until the end of its handshake a connection is not among those that the sweep looks at.
+    handshake_s = service.limits.receive_s if tls is not None else None
+    return await asyncio.get_running_loop().create_server(
+        lambda: Connection(service), sock=listening, ssl=tls, backlog=_BACKLOG, ssl_handshake_timeout=handshake_s
+    )
 
 
 async def _until(told: asyncio.Event, service: Service) -> None:
