@@ -281,7 +281,7 @@ def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _absolute(source: str, folder: Path) -> str:
     scheme, separator, rest = source.partition(":")
-    if not separator or scheme in _NO_PATHS or Path(rest).expanduser().is_absolute():
+    if not separator or scheme in _NO_PATHS or rest.startswith("~") or Path(rest).is_absolute():
         return source
     if scheme == "hf" and not (folder / rest).is_dir():
         return source  # a name on the hub

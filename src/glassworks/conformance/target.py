@@ -78,12 +78,14 @@ class Target:
     """Where the server is, and how to ask it. `seconds` bounds each request.
 
     Within `patience` seconds the server should end who is slow or silent; None: it is not asked.
+    `websocket` is the path where it speaks WebSocket; without one that of the model's stream.
     """
 
     url: str
     grpc: str | None = None
     name: str | None = None
     key: str | None = None
+    websocket: str | None = None
     seconds: float = 10.0
     patience: float | None = None
     _state: dict[str, Any] = field(default_factory=dict)

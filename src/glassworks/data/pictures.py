@@ -21,8 +21,15 @@ from glassworks.errors import InputError
 Picture: TypeAlias = NDArray[np.uint8]
 """H W C with C of 1 (gray) or 3 (RGB)."""
 
-MAX_PIXELS = 64 * 2**20
-"""Larger pictures are refused before they are decoded."""
+MAX_PIXELS = 48 * 2**20
+"""8192 x 6144, what phones with 50 megapixels write; larger pictures are refused before they are decoded.
+
+The largest takes some seconds of one core and up to 1 GB (WebP; others half of that) while it is decoded.
+"""
+_STRIP = 2**20
+"""Pixels that are converted at a time: what lies between the decoder's picture and ours stays small."""
+_MAX_SCANS = 64
+"""Of a JPEG: each goes over the whole picture, however few bytes it takes. Ten is usual."""
 
 # Only these decoders run on what strangers send; Pillow knows others, of which some start programs.
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
@@ -32,6 +39,11 @@ _DECODER_FAULTS = (
     *(OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error),
     *(KeyError, IndexError, TypeError, AttributeError, OverflowError, ZeroDivisionError),
 )
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PACKED = (b"iCCP", b"zTXt", b"iTXt")
+"""Chunks of a PNG that Pillow unpacks, to a megabyte each."""
+_FEW_CHUNKS = 16
+_SCAN = b"\xff\xda"
 _ORIENTATION = 0x0112
 # EXIF 2.3, tag Orientation: how the stored pixels become upright ones.
 _UPRIGHT: Mapping[int, Image.Transpose] = MappingProxyType(
@@ -53,32 +65,71 @@ def decode_picture(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     16-bit gray is scaled to 8 bits, transparency is laid on white, CMYK becomes RGB.
     Raises InputError when `data` is no picture, is damaged, or holds more than `max_pixels` pixels.
     """
-    with open_picture(data) as image:
-        width, height = image.size
-        if width * height > max_pixels:
-            raise too_many_pixels(width, height, max_pixels)
+    with open_picture(data, max_pixels) as image:
         try:
-            return as_picture(_pixels(_upright(image)))
+            return _composed(_upright(image), max_pixels)
         except _DECODER_FAULTS as error:
             raise _damaged(f"{image.format} picture", error) from None
 
 
-def open_picture(data: bytes) -> Image.Image:
+def decode_deep_gray(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint16]:
+    """A picture whose mode is 16 bits of gray as uint16 H W 1, upright. Raises InputError as `decode_picture` does."""
+    with open_picture(data, max_pixels) as image:
+        try:
+            return np.asarray(_upright(image)).astype(np.uint16)[:, :, None]
+        except _DECODER_FAULTS as error:
+            raise _damaged(f"{image.format} picture of 16 bits", error) from None
+
+
+def picture_size(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Width and height, from the head of a picture file. Raises InputError as `decode_picture` does."""
+    with open_picture(data, max_pixels) as image:
+        return image.size
+
+
+def is_tiny_png(data: bytes, max_pixels: int) -> bool:
+    """Whether it takes next to no time to decode: a whole PNG of few pixels and few parts, with nothing else packed."""
+    if len(data) < 33 or data[:8] != _PNG or data[12:16] != b"IHDR":
+        return False
+    width, height = struct.unpack(">II", data[16:24])
+    if not 0 < width * height <= max_pixels:
+        return False
+    place = 33
+    for _ in range(_FEW_CHUNKS):
+        kind = data[place + 4 : place + 8]
+        if kind == b"IEND":
+            return True
+        if kind in _PACKED or not kind:
+            return False
+        place += 12 + int.from_bytes(data[place : place + 4], "big")
+    return False
+
+
+def open_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """A picture file whose head was read: its `format`, `mode` and `size` are known, nothing is decoded.
 
-    Raises InputError when `data` is no picture, or when its size alone is an attack.
+    Raises InputError when `data` is no picture, or when it takes too much to decode.
     """
     try:
-        return Image.open(io.BytesIO(data), formats=_FORMATS)
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
         raise InputError(
             f"the {len(data):,} bytes given are not a picture (they begin with {data[:8]!r})",
             f"give a whole {_READABLE} file of at least 1 x 1 pixel",
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_large("too many", MAX_PIXELS) from None
+        raise _too_large("too many", max_pixels) from None
     except _DECODER_FAULTS as error:
         raise _damaged("picture", error) from None
+    width, height = image.size
+    if width * height > max_pixels:
+        raise too_many_pixels(width, height, max_pixels)
+    if image.format in ("JPEG", "MPO") and data.count(_SCAN) > _MAX_SCANS:
+        raise InputError(
+            f"the JPEG picture has {data.count(_SCAN):,} scans; at most {_MAX_SCANS} are read",
+            "write it again, with the usual settings of any program",
+        )
+    return image
 
 
 def too_many_pixels(width: int, height: int, max_pixels: int) -> InputError:
@@ -124,10 +175,36 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
+def _composed(image: Image.Image, max_pixels: int) -> Picture:
+    """The pixels in strips of rows. It is gray until a strip is not."""
+    width, height = image.size
+    if width * height > max_pixels:  # a decoder may find another size than the head told
+        raise too_many_pixels(width, height, max_pixels)
+    rows = max(1, _STRIP // width)
+    if rows >= height:
+        return as_picture(_pixels(image))
+    whole = np.empty((height, width, 1), np.uint8)
+    for top in range(0, height, rows):
+        strip = as_picture(_pixels(image.crop((0, top, width, min(top + rows, height)))))
+        if strip.shape[2] > whole.shape[2]:
+            before, whole = whole, np.empty((height, width, 3), np.uint8)
+            whole[:top] = before[:top]
+        whole[top : top + rows] = strip
+    return whole
+
+
+def eight_bits(deep: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """16 bits, H W ..., scaled to 8."""
+    found, rows = np.empty(deep.shape, np.uint8), max(1, _STRIP // max(1, deep[:1].size))
+    for top in range(0, len(deep), rows):
+        found[top : top + rows] = (deep[top : top + rows].astype(np.uint32) * 255 + 32_767) // 65_535
+    return found
+
+
 def _pixels(image: Image.Image) -> NDArray[np.uint8]:
     """uint8 H W or H W C, with alpha where the picture has it. Raises ValueError for unbounded pixel types."""
     if image.mode.startswith("I;16"):
-        return ((np.asarray(image).astype(np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
+        return eight_bits(np.asarray(image))
     if image.mode in ("I", "F"):
         raise ValueError("its pixels are 32-bit numbers, which have no agreed white; 8 or 16 bits are read")
     if image.has_transparency_data:

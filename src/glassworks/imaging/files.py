@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from glassworks.catalog import require
-from glassworks.data.pictures import MAX_PIXELS, decode_picture, open_picture, too_many_pixels
+from glassworks.data.pictures import MAX_PIXELS, decode_deep_gray, decode_picture, eight_bits, open_picture
 from glassworks.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 _MEND = "give a whole file"
 _DIRECT = {"JPEG": ("L", "RGB"), "PNG": ("L", "RGB")}
 """Kinds and pixel types that OpenCV reads exactly as Pillow does."""
-_DEEP = ("PNG", "TIFF")
+_MANY_CHUNKS = 65_536
+"""Of a PNG; a file of 64 MiB has a tenth of that."""
+_OPENCV_SIDE = 1_000_000
+"""Pixels: OpenCV reads and writes no longer PNG."""
+_JPEG_SIDE = 65_500
 _EXIF = b"Exif\x00\x00"
 _END = b"\xff\xd9"
 
@@ -38,18 +43,14 @@ def read_picture(
     Raises InputError for what is no picture, is damaged or cut short, or holds more than `max_pixels` pixels.
     """
     require(("cv2",), "reading pictures for operators", extra="video")
-    with open_picture(data) as image:
-        form, mode, (width, height) = image.format or "", image.mode, image.size
-        deep = form in _DEEP and _is_deep(data, form, mode)
-    if width * height > max_pixels:
-        raise too_many_pixels(width, height, max_pixels)
-    if deep:
-        pixels = _deep(data, form)
-        return _converted(
-            pixels if depth == "uint16" else ((pixels.astype(np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8),
-            channels,
-        )
-    if mode in _DIRECT.get(form, ()) and not _is_turned(data, form):
+    with open_picture(data, max_pixels) as image:
+        form, mode, size = image.format or "", image.mode, image.size
+    if form == "PNG":
+        _require_whole_png(data)
+    if (form == "PNG" and data[24] == 16) or (form == "TIFF" and mode.startswith("I;16")):
+        pixels = _deep(data) if form == "PNG" else decode_deep_gray(data, max_pixels)
+        return _converted(pixels if depth == "uint16" else eight_bits(pixels), channels)
+    if mode in _DIRECT.get(form, ()) and max(size) <= _OPENCV_SIDE and not _is_turned(data, form):
         if form == "JPEG" and not _is_whole(data):
             raise InputError("the JPEG picture is cut short: its end is missing", _MEND)
         pixels = _by_opencv(data, gray=mode == "L", form=form)
@@ -61,7 +62,10 @@ def read_picture(
 def with_kind(pixels: Pixels, channels: int, depth: Literal["uint8", "uint16"]) -> Pixels:
     """uint8 H W C with so many channels and such pixels."""
     pixels = _converted(pixels, channels)
-    return pixels.astype(np.uint16) * np.uint16(257) if depth == "uint16" else pixels
+    if depth == "uint16":
+        pixels = pixels.astype(np.uint16)
+        pixels *= np.uint16(257)
+    return pixels
 
 
 def of_8_bits(picture: Pixels) -> Pixels:
@@ -70,28 +74,45 @@ def of_8_bits(picture: Pixels) -> Pixels:
         return picture
     if picture.dtype == np.uint16:
         return (picture // 257).astype(np.uint8)
-    real = picture.astype(np.float64)
-    least, most = float(real.min()), float(real.max())
-    return np.rint((real - least) * (255 / (most - least) if most > least else 0)).astype(np.uint8)
+    least, most = float(picture.min()), float(picture.max())
+    scale = 255 / (most - least) if most > least else 0
+    found = np.empty(picture.shape, np.uint8)
+    for row, values in zip(
+        found, picture, strict=True
+    ):  # not all at once: numbers of 64 bits would be 8 times as large
+        row[:] = np.rint((values.astype(np.float64) - least) * scale)
+    return found
 
 
 def write_png(picture: Pixels) -> bytes:
-    """uint8 or uint16 H W C as a PNG file; other pixels are scaled to 8 bits, from their smallest to their largest."""
-    import cv2
+    """uint8 or uint16 H W C as a PNG file; other pixels are scaled to 8 bits, from their smallest to their largest.
 
-    if picture.dtype != np.uint16:
-        picture = of_8_bits(picture)
-    if picture.shape[2] == 3:
-        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    return bytes(cv2.imencode(".png", picture)[1])
+    Raises InputError for more than a million pixels a side.
+    """
+    return _written(picture if picture.dtype == np.uint16 else of_8_bits(picture), "PNG", _OPENCV_SIDE, ())
 
 
 def write_jpeg(picture: Pixels) -> bytes:
-    """uint8 H W C as a JPEG file."""
+    """uint8 H W C as a JPEG file. Raises InputError for more than 65,500 pixels a side."""
     import cv2
 
-    turned = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.shape[2] == 3 else picture
-    return bytes(cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, 92])[1])
+    return _written(picture, "JPEG", _JPEG_SIDE, (cv2.IMWRITE_JPEG_QUALITY, 92))
+
+
+def _written(picture: Pixels, form: str, side: int, options: Sequence[int]) -> bytes:
+    import cv2
+
+    height, width = picture.shape[:2]
+    whole = max(height, width) <= side
+    if whole:
+        turned = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.shape[2] == 3 else picture
+        whole, file = cv2.imencode(f".{form.lower()}", turned, options)
+    if not whole:
+        raise InputError(
+            f"a picture of {width:,} x {height:,} pixels cannot be written as {form}, which holds {side:,} a side",
+            "ask for the answer in words (application/json), or give a smaller picture",
+        )
+    return bytes(file)
 
 
 def write_npy(values: Pixels) -> bytes:
@@ -105,30 +126,43 @@ def _by_opencv(data: bytes, *, gray: bool, form: str) -> Pixels:
     import cv2
 
     flag = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR_RGB
-    try:
-        found = cv2.imdecode(np.frombuffer(data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error as error:
-        raise InputError(f"the {form} picture cannot be decoded: {error.err or error}", _MEND) from None
-    if found is None:
-        raise InputError(f"the {form} picture is damaged or cut short", _MEND)
+    found = _decoded(data, flag | cv2.IMREAD_IGNORE_ORIENTATION, f"{form} picture")
     return found if found.ndim == 3 else found[:, :, None]
 
 
-def _deep(data: bytes, form: str) -> Pixels:
-    """16 bits a channel, which Pillow reads for gray only."""
+def _deep(data: bytes) -> Pixels:
+    """A PNG of 16 bits a channel, which Pillow reads for gray only."""
     import cv2
 
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
-    if found is None or found.dtype != np.uint16:
-        raise InputError(f"the {form} picture of 16 bits is damaged or cut short", _MEND)
+    found = _decoded(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR, "PNG picture of 16 bits")
+    if found.dtype != np.uint16:
+        raise InputError("the PNG picture of 16 bits is damaged or cut short", _MEND)
     return cv2.cvtColor(found, cv2.COLOR_BGR2RGB) if found.ndim == 3 else found[:, :, None]
 
 
-def _is_deep(data: bytes, form: str, mode: str) -> bool:
-    """Whether each channel has 16 bits."""
-    if form == "PNG":
-        return len(data) > 24 and data[24] == 16
-    return mode.startswith("I;16")
+def _decoded(data: bytes, flags: int, what: str) -> Pixels:
+    import cv2
+
+    try:
+        found: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise InputError(f"the {what} cannot be decoded: {error.err or error}", _MEND) from None
+    if found is None:
+        raise InputError(f"the {what} is damaged or cut short", _MEND)
+    return found
+
+
+def _require_whole_png(data: bytes) -> None:
+    """Raise InputError unless all chunks end in the file: OpenCV makes room for as much as a chunk says that it has."""
+    place = len(b"\x89PNG\r\n\x1a\n")
+    for _ in range(_MANY_CHUNKS):
+        kind = data[place + 4 : place + 8]
+        place += 12 + int.from_bytes(data[place : place + 4], "big")
+        if place > len(data):
+            break
+        if kind == b"IEND":
+            return
+    raise InputError("the PNG picture is damaged or cut short: it has no end", _MEND)
 
 
 def _is_turned(data: bytes, form: str) -> bool:

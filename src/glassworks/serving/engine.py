@@ -16,6 +16,7 @@ from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import memory_file
 from glassworks.packaging.promises import truthful
 from glassworks.serving.batching import Work
+from glassworks.serving.decoding import Decoding
 from glassworks.serving.explaining.apart import Apart
 from glassworks.serving.explaining.rows import Here, Rows
 from glassworks.serving.lane import Lane, step_back
@@ -43,7 +44,7 @@ class Threads:
         self.engine = ThreadPoolExecutor(1, "engine")
         self.loading = ThreadPoolExecutor(1, "loading", initializer=step_back)
         self.explaining = Lane("explain", _MAX_WAITING, _stay if self.rows.apart else step_back)
-        self.decoding = Lane("decode", _MAX_WAITING)
+        self.decoding = Decoding("decode", _MAX_WAITING)
         self.whole = Lane("whole", _MAX_WAITING)
         """Where one picture goes all its way, while nobody else is there: each step to another thread takes time."""
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -35,8 +35,11 @@ class Lane:
         """What the call gives. Raises what it raises, or Overloaded."""
         return (await self.each([call]))[0]
 
-    async def each(self, calls: Sequence[Callable[[], _T]]) -> list[_T]:
-        """What the calls of one waiter give. Between two of them others have their turn, and a waiter can leave."""
+    async def each(self, calls: Iterable[Callable[[], _T]]) -> list[_T]:
+        """What the calls of one waiter give. Between two of them others have their turn, and a waiter can leave.
+
+        The next call is asked for, on the event loop, when the one before is done.
+        """
         if self._calls >= self._limit:
             raise Overloaded(f"{self._calls} requests wait for '{self._name}', no more may", "try again later")
         self._calls += 1

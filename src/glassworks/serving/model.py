@@ -17,6 +17,7 @@ from glassworks.errors import InputError, Unsupported
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.serving.batching import DEFAULT_LEVEL, Batcher, Work
+from glassworks.serving.decoding import pixels, require_one_size, tiny
 from glassworks.serving.explaining.rows import ExplainOptions
 from glassworks.serving.inputs import check, check_rows, files, texts
 from glassworks.serving.statistics import Statistics
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 _ON_LOOP_S = 200e-6
 """A shorter call is cheaper on the event loop than its way to a thread and back."""
-_SMALL_FILE = 8192
 _WARM_UP_CALLS = 5
 _clock = time.perf_counter_ns
 
@@ -135,9 +135,9 @@ class LoadedModel:
         return counts
 
     def checked(self, tensors: Tensors) -> Tensors | None:
-        """Inputs as the graph takes them: all there, of the right type and shape, small files decoded.
+        """Inputs as the graph takes them: all there, of the right type and shape, tiny files decoded.
 
-        None where files are so large that `decoded` must do it on a thread. Raises InputError.
+        None where files take so long that `decoded` must do it on a thread. Raises InputError.
         """
         if len(tensors) == 1 == len(self.inputs):  # nearly always
             ((name, values),) = tensors.items()
@@ -151,7 +151,7 @@ class LoadedModel:
             values = tensors[name]
             if values.dtype == object and spec.datatype != "BYTES":
                 found = files(values)
-                if sum(map(len, found)) > _SMALL_FILE:
+                if not tiny(found):
                     return None
                 ready |= self._decode(found)
             else:
@@ -167,7 +167,8 @@ class LoadedModel:
         for name, spec in self.inputs.items():
             values = tensors[name]
             if values.dtype == object and spec.datatype != "BYTES":
-                ready |= await self._threads.decoding.run(functools.partial(self._decode, files(values)))
+                cost = pixels if self.opened.task.pictures else len
+                ready |= await self._threads.decoding.files(files(values), self._decode_one, cost, self._encode)
             else:
                 check(values, spec)
                 ready[name] = texts(values) if values.dtype == object else values
@@ -262,13 +263,18 @@ class LoadedModel:
             if name not in tensors:
                 raise InputError(f"the input '{name}' is missing", f"send all inputs: {', '.join(self.inputs)}")
 
-    def _decode(self, files: list[bytes]) -> Tensors:
+    def _decode(self, files: Sequence[bytes]) -> Tensors:
         """Files through the model's task: what the training data went through."""
-        task, preprocessing = self.opened.task, self.manifest.preprocessing
-        decoded = [task.decode(file, preprocessing) for file in files]
-        if any(each.shape != decoded[0].shape for each in decoded):
-            raise InputError("the request holds pictures of several sizes", "send one request for each size")
-        return task.encode(decoded[0][None] if len(decoded) == 1 else np.stack(decoded), preprocessing)
+        return self._encode([self._decode_one(file) for file in files])
+
+    def _decode_one(self, file: bytes) -> Array:
+        return self.opened.task.decode(file, self.manifest.preprocessing)
+
+    def _encode(self, decoded: Sequence[Array]) -> Tensors:
+        for each in decoded:
+            require_one_size(decoded[0], each)
+        stacked = decoded[0][None] if len(decoded) == 1 else np.stack(decoded)
+        return self.opened.task.encode(stacked, self.manifest.preprocessing)
 
     def _method(self, method: str | None) -> str:
         methods = self.manifest.explainers

@@ -66,7 +66,7 @@ def streams(desk: Desk, application: Application, service: Service) -> None:
         path = exchange.target.partition(b"?")[0]
         if exchange.headers.get(b"upgrade", b"").lower() != b"websocket" or not path.endswith(b"/stream"):
             return None
-        if "GET" not in application.place(exchange):
+        if exchange.method != "GET" or "GET" not in application.place(exchange):
             return None
         try:
             application.admit(exchange.method, exchange.headers)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 _LEAST_HEIGHT = 12
+_LARGEST_HEIGHT = 256
 _BAR = (46, 125, 50)
 
 
@@ -18,7 +19,8 @@ def captioned(pixels: NDArray[np.uint8], told: Sequence[tuple[str, float]]) -> N
     As many as fit into half of the picture, at least one; a picture without a label has none.
     """
     height, width = pixels.shape[:2]
-    band = min(height, max(_LEAST_HEIGHT, height // 18))
+    # Of the shorter side, nearly: for a strip of a million rows no letters of a share of its height can be made.
+    band = min(height, max(_LEAST_HEIGHT, min(height, 2 * width) // 18), _LARGEST_HEIGHT)
     image = Image.fromarray(pixels)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(0.75 * band)
     for place, (label, probability) in enumerate(told[: max(1, height // 2 // band)]):

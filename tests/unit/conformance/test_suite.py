@@ -31,7 +31,7 @@ from glassworks.serving.http.server import bind
 from glassworks.serving.http.service import Service
 from glassworks.serving.metrics import Metrics
 from glassworks.serving.repository import Repository
-from glassworks.serving.routes import routes
+from glassworks.serving.routes import routes, streams
 from glassworks.serving.rpc.server import RpcServer
 from glassworks.serving.rpc.service import InferenceService
 from glassworks.serving.tensors import TensorLimits
@@ -67,6 +67,7 @@ class Running:
         repository = Repository(engine, Registry.open({"GLASSWORKS_HOME": str(self._home)}))
         service = Service(self._answer, Limits())
         self._app = Application(routes(desk, None, repository, Metrics(engine, lambda: service)))
+        streams(desk, self._app, service)
         rpc = RpcServer(InferenceService(desk, repository, TensorLimits()), self._grpc, 2**26)
         await rpc.start()
         server = await self._loop.create_server(lambda: Connection(service), sock=self._http)

@@ -12,6 +12,7 @@ from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from glassworks.data import pictures
 from glassworks.data.pictures import decode_picture, fit_picture
 from glassworks.errors import InputError
 
@@ -114,7 +115,7 @@ def test_one_pixel_is_a_picture() -> None:
         (b"", "the 0 bytes given are not a picture", "give a whole PNG, JPEG"),
         (b"hello, world", r"are not a picture (they begin with b'hello, w')", "give a whole PNG, JPEG"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "are not a picture", "give a whole PNG, JPEG"),
-        (png_header(30_000, 30_000), "at most 67,108,864 are allowed", "scale the picture down"),
+        (png_header(30_000, 30_000), "at most 50,331,648 are allowed", "scale the picture down"),
         (png_header(9_000, 8_000), "9,000 x 8,000 = 72,000,000 pixels; at most", "scale the picture down"),
         (png_header(16, 16), "the PNG picture is damaged or cut short", "give a whole PNG, JPEG"),
         (png_header(0, 4), "the 54 bytes given are not a picture", "of at least 1 x 1 pixel"),
@@ -136,6 +137,37 @@ def test_the_pixel_limit_can_be_set() -> None:
     assert decode_picture(data, max_pixels=100).shape == (10, 10, 1)
     with pytest.raises(InputError, match="10 x 10 = 100 pixels; at most 99 are allowed"):
         decode_picture(data, max_pixels=99)
+
+
+DEEP = noise(40, 9, 2).view(np.uint16)[:, :, 0]
+MODES = {
+    "color": encoded(Image.fromarray(noise(40, 9, 3))),
+    "color below gray": encoded(Image.fromarray(np.vstack([np.full((30, 9, 3), 7, np.uint8), noise(10, 9, 3)]))),
+    "gray": encoded(Image.fromarray(noise(40, 9, 3)).convert("L")),
+    "bits": encoded(Image.fromarray(noise(40, 9, 3)).convert("1")),
+    "deep": encoded(Image.fromarray(DEEP)),
+    "alpha": encoded(Image.fromarray(noise(40, 9, 4))),
+    "palette": encoded(Image.fromarray(noise(40, 9, 3)).convert("P"), transparency=3),
+    "gray and alpha": encoded(Image.fromarray(noise(40, 9, 2))),
+    "inks": encoded(Image.fromarray(noise(40, 9, 3)).convert("CMYK"), "TIFF"),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_strips_make_the_same_picture(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large pictures are converted some rows at a time."""
+    whole = decode_picture(MODES[mode])
+    monkeypatch.setattr(pictures, "_STRIP", 50)
+    assert np.array_equal(decode_picture(MODES[mode]), whole)
+
+
+def test_a_jpeg_of_many_scans_is_refused() -> None:
+    """Each goes over all pixels, in few bytes."""
+    data = encoded(Image.new("L", (64, 64), 9), "JPEG", progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    assert decode_picture(data[:-2] + scan * 20 + data[-2:]).shape == (64, 64, 1)
+    with pytest.raises(InputError, match="has 106 scans; at most 64 are read"):
+        decode_picture(data[:-2] + scan * 100 + data[-2:])
 
 
 WHOLE = tuple(encoded(Image.fromarray(noise(9, 9, 3)), kind) for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"))

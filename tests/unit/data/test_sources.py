@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -251,8 +255,81 @@ def test_a_file_that_is_no_npz(tmp_path: Path) -> None:
     assert "is not an npz file" in refusal(f"npz:{path}").problem
 
 
-def test_a_damaged_npz(tmp_path: Path) -> None:
-    source = npz(tmp_path, x=GOOD, y=[0, 1])
+def header(shape: tuple[int, ...]) -> bytes:
+    """A NumPy file that promises an array and holds nothing of it."""
+    stream = io.BytesIO()
+    written = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, written)
+    return stream.getvalue()
+
+
+def packed(x: bytes, method: int = zipfile.ZIP_STORED) -> bytes:
+    """An npz file with these bytes as its `x`, and good labels."""
+    labels, stream = io.BytesIO(), io.BytesIO()
+    np.save(labels, np.array([0, 1]))
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        archive.writestr("x.npy", x)
+        archive.writestr("y.npy", labels.getvalue())
+    return stream.getvalue()
+
+
+def marked(data: bytes, place: int, value: int) -> bytes:
+    """The archive with a byte of all its members' heads set, and of their entries in its directory, 2 bytes further."""
+    changed = bytearray(data)
+    for sign, offset in ((b"PK\3\4", place), (b"PK\1\2", place + 2)):
+        at = data.find(sign)
+        while at >= 0:
+            changed[at + offset] = value
+            at = data.find(sign, at + 1)
+    return bytes(changed)
+
+
+PACKED = packed(header((2, 4, 4)) + bytes(32))
+LZMA = packed(header((2, 4, 4)) + bytes(32), zipfile.ZIP_LZMA)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (packed(b"no array"), "'x' is no array of NumPy"),
+        (packed(b""), "'x' is no array of NumPy"),
+        (packed(header((1 << 50, 5, 5))), "more than fits into memory"),
+        (packed(header((1 << 62, 1 << 62, 5))), "'x' is damaged"),
+        (packed(header((-1, 5, 5))), "'x' is damaged"),
+        (packed(b"\x93NUMPY\1\0\x0c\0{'a':(((\n   \n"), "'x' is damaged"),
+        (marked(PACKED, 6, 1), "'x' is damaged: File 'x.npy' is encrypted"),
+        (marked(PACKED, 8, 99), "'x' is damaged: That compression method is not supported"),
+        (LZMA[:46] + b"\xff" * 8 + LZMA[54:], "is damaged: Corrupt input data"),
+        (PACKED[: len(PACKED) // 2], "is not an npz file"),
+        (b"?" + PACKED, "is damaged"),
+    ],
+    ids=["text", "nothing", "huge", "overflow", "negative", "head", "encrypted", "method", "lzma", "cut", "before"],
+)
+def test_a_damaged_npz(data: bytes, problem: str, tmp_path: Path) -> None:
     path = tmp_path / "data.npz"
-    path.write_bytes(path.read_bytes().replace(b"\x93NUMPY", b"\x93NUMPX"))
-    assert "damaged" in refusal(source).problem
+    path.write_bytes(data)
+    assert problem in refusal(f"npz:{path}").problem
+
+
+@pytest.mark.parametrize("code", [0xD800, 0x110000])
+def test_labels_that_are_no_characters(code: int, tmp_path: Path) -> None:
+    labels = np.array([code, 65], np.uint32).view("U1")
+    assert "texts that are not Unicode" in refusal(npz(tmp_path, x=GOOD, y=labels)).problem
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, len(PACKED) - 1), st.integers(0, 255)), min_size=1, max_size=4))
+def test_any_damage_of_an_npz_is_told(tmp_path: Path, changes: list[tuple[int, int]]) -> None:
+    data = bytearray(PACKED)
+    for place, value in changes:
+        data[place] = value
+    path = tmp_path / "data.npz"
+    path.write_bytes(bytes(data))
+    with contextlib.suppress(InputError):
+        read_source(f"npz:{path}")
+
+
+@pytest.mark.parametrize("rest", ["~nobody-of-that-name/x", "a" * 5000], ids=["home", "long"])
+@pytest.mark.parametrize("scheme", ["npz", "folder"])
+def test_what_is_no_path_is_told(scheme: str, rest: str) -> None:
+    assert "cannot be looked at" in refusal(f"{scheme}:{rest}").problem

@@ -16,6 +16,7 @@ from PIL import Image
 from glassworks.data.pictures import decode_picture
 from glassworks.errors import InputError
 from glassworks.imaging.files import of_8_bits, read_picture, write_jpeg, write_npy, write_png
+from glassworks.tasks._overlay import captioned
 
 Pixels = NDArray[Any]
 
@@ -114,7 +115,7 @@ def png_bomb(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("side", [9_000, 30_000])
 def test_a_bomb_is_refused_before_it_is_decoded(side: int) -> None:
-    with pytest.raises(InputError, match=r"pixels; at most 67,108,864 are allowed"):
+    with pytest.raises(InputError, match=r"pixels; at most 50,331,648 are allowed"):
         read_picture(png_bomb(side, side), 3)
 
 
@@ -131,3 +132,48 @@ def test_written_pictures_are_read_again() -> None:
     shown = of_8_bits(np.array([[[-4.0], [0.0], [4.0]]], np.float32))
     assert shown.ravel().tolist() == [0, 128, 255]
     assert of_8_bits(np.full((2, 2, 1), 7.0)).ravel().tolist() == [0] * 4
+
+
+@pytest.mark.parametrize("shape", [(65_501, 2, 3), (1, 65_501, 1)])
+def test_a_jpeg_that_would_be_too_long_is_told(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="cannot be written as JPEG, which holds 65,500 a side"):
+        write_jpeg(np.zeros(shape, np.uint8))
+    assert write_png(np.zeros(shape, np.uint8))
+
+
+def test_very_long_pictures_are_read_by_pillow_and_written_by_nobody() -> None:
+    long = np.zeros((1_000_001, 1, 1), np.uint8)
+    assert read_picture(file(Image.fromarray(long[:, :, 0]), "PNG"), 1).shape == long.shape
+    with pytest.raises(InputError, match="cannot be written as PNG, which holds 1,000,000 a side"):
+        write_png(long)
+
+
+def test_what_opencv_refuses_of_16_bits_is_told() -> None:
+    long = Image.fromarray(np.zeros((1_100_000, 1), np.uint16))
+    with pytest.raises(InputError, match="the PNG picture of 16 bits"):
+        read_picture(file(long, "PNG"), 1)
+    assert read_picture(file(long, "TIFF"), 1).shape == (1_100_000, 1, 1)
+
+
+@pytest.mark.parametrize("top", [256, 65_536])
+def test_a_chunk_that_promises_gigabytes_is_refused_before_they_are_made(top: int) -> None:
+    whole = write_png(noise(28, 28, 3, top=top))
+    place = whole.index(b"IDAT") - 4
+    with pytest.raises(InputError, match="it has no end"):
+        read_picture(whole[:place] + b"\xd2" + whole[place + 1 :], 3)
+
+
+def test_16_bits_are_brought_to_8_in_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = write_png(noise(40, 9, 3, top=65_536))
+    whole = read_picture(data, 3)
+    monkeypatch.setattr("glassworks.data.pictures._STRIP", 50)
+    assert np.array_equal(read_picture(data, 3), whole)
+
+
+@pytest.mark.parametrize(("height", "width"), [(60_000, 28), (200_000, 1), (1, 5000), (1, 1), (18, 3000)])
+def test_an_answer_is_drawn_on_a_picture_of_any_form(height: int, width: int) -> None:
+    pixels = np.full((height, width, 3), 200, np.uint8)
+    drawn = captioned(pixels, [("a", 0.5), ("b", 0.2)])
+    assert drawn.shape == pixels.shape
+    assert (drawn != pixels).any()
+    assert height < 100 or (drawn[100:] == pixels[100:]).all()

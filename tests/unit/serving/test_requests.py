@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import threading
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from tests.patience import PATIENCE_S
 from tests.unit.serving.test_app import EXPLAIN, INFER, body, post, send
 from tests.unit.serving.wire import ask, service
@@ -127,3 +129,14 @@ def test_who_leaves_while_waiting_is_not_computed(tiny_bundle: Bundle) -> None:
     asyncio.run(main())
     engine.close()
     assert calls == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("side", "at_once"), [(16, True), (3000, False)])
+def test_files_of_many_pixels_are_decoded_beside_the_loop(side: int, at_once: bool, engine: Engine) -> None:
+    """However few bytes they take."""
+    stream = io.BytesIO()
+    Image.new("RGB", (side, side)).save(stream, "PNG" if at_once else "WEBP", lossless=True, quality=0, method=0)
+    assert len(stream.getvalue()) < 200
+    model, files = engine.model("bars"), np.empty(1, object)
+    files[0] = stream.getvalue()
+    assert (model.checked({next(iter(model.inputs)): files}) is not None) == at_once

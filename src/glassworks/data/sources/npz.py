@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +17,19 @@ from glassworks.errors import DataError
 
 SUMMARY = "a NumPy file with x (uint8, N x H x W or N x H x W x C) and y (N integers or texts)"
 _MEND = "write it with numpy.savez(PATH, x=pictures, y=labels)"
+_AGAIN = "write or copy the file again"
+# What the readers of archives and of NumPy's files raise on damaged ones; NotImplementedError, a RuntimeError, is for
+# unknown ways of packing, RuntimeError for encrypted members, TokenError and SyntaxError for heads that are no Python.
+_FAULTS = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError),
+    *(TokenError, SyntaxError, KeyError, IndexError, TypeError, OverflowError),
+)
 
 
 def read(location: str) -> Pictures:
     """The pictures of an npz file. Raises DataError for every way in which it can be malformed."""
     path = Path(location).expanduser()
-    if not path.exists():
+    if not path.is_file():
         raise DataError(f"there is no file {path}", "give the path of an npz file")
     x, y = _arrays(path)
     _check_pictures(path, x)
@@ -32,34 +41,49 @@ def read(location: str) -> Pictures:
         as_picture,
         names=[str(index) for index in range(len(x))],
         labels=labels.astype(np.int64),
-        classes=[str(name) for name in classes],
+        classes=_names(path, classes),
     )
 
 
 def _arrays(path: Path) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is not an npz file", _MEND)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        if not zipfile.is_zipfile(path):
+            raise DataError(f"{path} is not an npz file", _MEND)
+        # Opened here: what NumPy opens itself stays open where the archive is damaged.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             missing = [key for key in ("x", "y") if key not in file.files]
             if missing:
                 holds = ", ".join(file.files) or "nothing"
                 raise DataError(f"{path} has no array '{missing[0]}'; it holds: {holds}", _MEND)
             return _array(path, file, "x"), _array(path, file, "y")
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
-        raise DataError(f"{path} is damaged: {error}", "write or copy the file again") from None
+    except MemoryError:
+        raise DataError(f"{path} holds more than fits into memory", "write fewer or smaller pictures") from None
+    except _FAULTS as error:
+        raise DataError(f"{path} is damaged: {str(error)[:200] or type(error).__name__}", _AGAIN) from None
 
 
 def _array(path: Path, file: np.lib.npyio.NpzFile, key: str) -> NDArray[np.generic]:
     try:
-        array: NDArray[np.generic] = file[key]
-    except ValueError as error:
-        if "pickle" in str(error) or "Object" in str(error):
+        array: NDArray[np.generic] | bytes = file[key]
+    except _FAULTS as error:
+        told = str(error)
+        if "pickle" in told or "Object" in told:
             raise DataError(
                 f"{path}: '{key}' holds Python objects, which are never loaded", "save an array of numbers or texts"
             ) from None
-        raise DataError(f"{path}: '{key}' is damaged: {error}", "write or copy the file again") from None
+        raise DataError(f"{path}: '{key}' is damaged: {told[:200] or type(error).__name__}", _AGAIN) from None
+    if isinstance(array, bytes):  # NumPy gives a member that does not begin as its files do as it is
+        raise DataError(f"{path}: '{key}' is no array of NumPy", _MEND)
     return array
+
+
+def _names(path: Path, classes: NDArray[np.generic]) -> list[str]:
+    try:
+        names = [str(name) for name in classes]
+        "".join(names).encode()
+    except (UnicodeError, SystemError):  # numbers that are no characters, or half of a pair
+        raise DataError(f"{path}: 'y' holds texts that are not Unicode", "save the labels as texts again") from None
+    return names
 
 
 def _check_pictures(path: Path, x: NDArray[np.generic]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from glassworks.errors import InputError
-from glassworks.serving.http.compression import Body, Inflation, deflated
+from glassworks.serving.http.compression import Body as Body, Inflation, deflated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

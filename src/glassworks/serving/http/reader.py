@@ -109,7 +109,9 @@ class Reader:
     def _upgrade(self, rest: bytes) -> bytes:
         """Let another protocol go on, where one is spoken at that place; else it is the plain request it may be."""
         method = self._parser.get_method()
-        if self._taken_over(Exchange(method.decode("ascii"), self._target, self._headers, b""), rest):
+        # HTTP/1.0 knows no upgrades.
+        asked = Exchange(method.decode("ascii"), self._target, self._headers, b"")
+        if not self._plain and self._taken_over(asked, rest):
             return b""
         # The parser would not read a body behind such a head: without its wish it is read again.
         kept = [each for each in self._headers.items() if each[0] not in (b"upgrade", b"connection")]
