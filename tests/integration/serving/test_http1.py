@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import subprocess
@@ -17,6 +18,10 @@ from glassworks.conformance import suite
 from glassworks.conformance.checks.http1 import CASES
 from glassworks.conformance.target import Target
 from glassworks.packaging.bundle import Bundle
+from glassworks.serving.http.exchange import json_answer
+from glassworks.serving.http.limits import Limits
+from glassworks.serving.http.server import bind, listen
+from glassworks.serving.http.service import Service
 
 ROOT = Path(__file__).parents[3]
 
@@ -76,3 +81,30 @@ def test_a_handshake_has_its_time(tiny_bundle: Bundle, tmp_path: Path) -> None:
     with serving(tmp_path / "home", str(tiny_bundle.folder), *options) as server, server.socket() as silent:
         silent.settimeout(45)  # without a limit of our own it is a minute
         assert silent.recv(1) == b""
+
+
+def test_who_comes_when_there_are_too_many_is_told_so() -> None:
+    async def main() -> list[bytes]:
+        service = Service(lambda exchange: exchange.reply(json_answer({})), Limits())
+        service.max_connections = 2
+        listening, told = bind("127.0.0.1", 0), []
+        server = await listen(service, listening, None)
+        clients = []
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection(*listening.getsockname())
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            told.append((await reader.readline())[9:12])
+            clients.append(writer)
+        clients[0].close()
+        await clients[0].wait_closed()
+        while len(service.connections) == 2:
+            await asyncio.sleep(0.01)
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        told.append((await reader.readline())[9:12])
+        for each in (*clients[1:], writer):
+            each.close()
+        server.close()
+        return told
+
+    assert asyncio.run(main()) == [b"200", b"200", b"503", b"200"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
+import sys
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -44,6 +45,7 @@ class Service:
         self.receiving = Receiving(limits.max_receiving_bytes)
         self.turns = Turns(self.supervisor)
         self.connections: set[Tracked] = set()
+        self.max_connections = sys.maxsize
         self.taken_over: Callable[[Exchange], asyncio.Protocol | None] = lambda exchange: None
         """Who goes on with a connection whose request asks for another protocol; None: it is a plain request."""
         self.refused: Callable[[Exchange], Answer | None] = lambda exchange: None
