@@ -77,6 +77,7 @@ class Reply:
 class Target:
     """Where the server is, and how to ask it. `seconds` bounds each request.
 
+    Within `patience` seconds the server should end who is slow or silent; None: it is not asked.
     `websocket` is the path where it speaks WebSocket; without one that of the model's stream.
     """
 
@@ -86,6 +87,7 @@ class Target:
     key: str | None = None
     websocket: str | None = None
     seconds: float = 10.0
+    patience: float | None = None
     _state: dict[str, Any] = field(default_factory=dict)
 
     def send(

@@ -25,7 +25,8 @@ from glassworks.errors import (
     Unsupported,
 )
 from glassworks.serving.access.masking import masked
-from glassworks.serving.http.exchange import Answer, Exchange, TooLarge, json_answer
+from glassworks.serving.http.exchange import Answer, Exchange, json_answer
+from glassworks.serving.http.limits import TooLarge
 
 Admit = Callable[[str, Mapping[bytes, bytes]], None]
 Endpoint = Callable[[Exchange], Answer | Coroutine[Any, Any, Answer | None] | None]
@@ -33,6 +34,8 @@ Endpoint = Callable[[Exchange], Answer | Coroutine[Any, Any, Answer | None] | No
 _LONGEST = 1000
 """Characters of a problem; it may quote what was sent."""
 _PATHS = 1024
+_INFLATED_AT_ONCE = 2**20
+"""Bytes: some 3 ms of the event loop; what is larger is inflated on a thread."""
 _STATUS: Sequence[tuple[type[GlassworksError], int]] = (
     (NotFound, 404), (TooLarge, 413), (Unauthenticated, 401), (Forbidden, 403), (InputError, 400),
     (LimitExceeded, 429), (Overloaded, 503), (DeadlineExceeded, 504),
@@ -63,6 +66,7 @@ class Application:
         self._found: dict[bytes, tuple[Mapping[str, Endpoint], Mapping[str, str]]] = {}
         self.told, self.admit = told, admit
         self._tasks: set[asyncio.Task[Answer | None]] = set()
+        self._unpacking = asyncio.Lock()
 
     def __call__(self, exchange: Exchange) -> None:
         """Answer it, now or later."""
@@ -85,7 +89,8 @@ class Application:
             exchange.reply(_no_route(exchange, endpoints))
             return
         try:
-            answer = endpoint(exchange)
+            packed = b"content-encoding" in exchange.headers and not exchange.unpack(_INFLATED_AT_ONCE)
+            answer = self._unpacked(exchange, endpoint) if packed else endpoint(exchange)
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
             exchange.reply(failure(error))
             return
@@ -93,6 +98,13 @@ class Application:
             exchange.reply(answer)
         elif inspect.iscoroutine(answer):
             self._begin(exchange, answer)
+
+    async def _unpacked(self, exchange: Exchange, endpoint: Endpoint) -> Answer | None:
+        """One large body at a time: each may take all that a body is allowed to."""
+        async with self._unpacking:
+            await asyncio.to_thread(exchange.unpack)
+        answer = endpoint(exchange)
+        return answer if answer is None or isinstance(answer, Answer) else await answer
 
     def place(self, exchange: Exchange) -> Mapping[str, Endpoint]:
         """The endpoints at a request's path, whose parameters it gets."""

@@ -30,7 +30,7 @@ from glassworks.serving.metrics import Metrics
 from glassworks.serving.model import Batching
 from glassworks.serving.origins import Origins
 from glassworks.serving.repository import Repository
-from glassworks.serving.routes import routes, streams
+from glassworks.serving.routes import doorkeeper, routes, streams
 from glassworks.serving.supervision import Supervisor
 from glassworks.serving.tensors import TensorLimits
 from glassworks.serving.traffic import parse_traffic
@@ -111,6 +111,7 @@ def _service(config: ServingConfig, desk: Desk, repository: Repository, log: Acc
     if not desk.guarded:
         application.admit = Origins(config.host, config.allowed_hosts).check
     held.append(Service(application, limits, supervisor))
+    held[0].refused = doorkeeper(desk, application)
     streams(desk, application, held[0])
     return held[0]
 

@@ -60,7 +60,7 @@ def test_a_client_that_never_ends_does_not_hold_the_end_up(tiny_bundle: Bundle, 
 def test_slow_and_silent_clients_are_ended(tiny_bundle: Bundle, tmp_path: Path) -> None:
     with serving(tmp_path, str(tiny_bundle.folder), "--receive-s", "0.5", "--idle-s", "0.5") as server:
         with server.socket() as silent, server.socket() as slow:
-            slow.sendall(b"POST /v2 HTTP/1.1\r\ncontent-length: 9\r\n\r\nhalf")
+            slow.sendall(b"POST /v2 HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf")
             assert b" 408 " in slow.recv(1000)
             assert silent.recv(1000) == b""
         until(lambda: infers(server), "an answer to a client that hurries")

@@ -129,17 +129,16 @@ def test_large_bodies_are_whole(length: bool) -> None:
     [
         (b"nonsense\r\n\r\n", 400),
         (b"GET / HTTP/9.9\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\ncontent-length: x\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length: x\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nbad header\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n" + b"".join(b"h%d: v\r\n" % number for number in range(21)) + b"\r\n", 431),
         (b"GET / HTTP/1.1\r\nlong: " + b"v" * 3000 + b"\r\n\r\n", 431),
-        (b"GET / HTTP/1.1\r\nendless: " + b"v" * 9000, 431),
         (b"GET /" + b"p" * 3000 + b" HTTP/1.1\r\n\r\n", 431),
-        (b"POST / HTTP/1.1\r\ncontent-length: 200001\r\n\r\n", 413),
-        (b"POST / HTTP/1.1\r\ncontent-length: 99999999999999\r\n\r\n", 413),
-        (b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n" + b"ffff\r\n" + b"x" * 65535 + b"\r\n", 0),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 200001\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999999\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n" + b"ffff\r\n" + b"x" * 65535 + b"\r\n", 0),
     ],
 )
 def test_what_is_no_request_is_refused_and_the_connection_closed(content: bytes, status: int) -> None:
@@ -159,7 +158,7 @@ def test_what_is_no_request_is_refused_and_the_connection_closed(content: bytes,
     assert reply.status == (status or 413)
     assert "; " in reply.error
     assert reply.headers["connection"] == "close"
-    assert wire.closed
+    assert wire.over
 
 
 def test_a_bad_request_behind_a_good_one_is_told_behind_its_answer() -> None:
@@ -190,7 +189,7 @@ def test_an_upgrade_is_answered_as_what_it_is() -> None:
 def test_who_asks_whether_to_go_on_may() -> None:
     async def main() -> Wire:
         _, connection, wire = connect(Echo())
-        connection.receive(b"POST / HTTP/1.1\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n")
+        connection.receive(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n")
         assert wire.written == b"HTTP/1.1 100 Continue\r\n\r\n"
         wire.written.clear()
         connection.receive(b"ok")
@@ -206,7 +205,7 @@ def test_a_connection_is_kept_as_its_client_wants(version: str, header: str, clo
     async def main() -> Wire:
         _, connection, wire = connect(Echo())
         line = f"connection: {header}\r\n" if header else ""
-        connection.receive(f"GET / HTTP/{version}\r\n{line}\r\n".encode())
+        connection.receive(f"GET / HTTP/{version}\r\nhost: x\r\n{line}\r\n".encode())
         return wire
 
     wire = run(main)
@@ -244,7 +243,7 @@ def test_slow_clients_are_given_up(sent: bytes, seconds: float, status: int | No
         return wire
 
     wire = run(main)
-    assert wire.closed == (status != 0)
+    assert wire.over == (status != 0)
     assert [reply.status for reply in wire.replies()] == ([status] if status else [])
 
 

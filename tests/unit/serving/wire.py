@@ -62,7 +62,8 @@ class Wire:
 
     def __init__(self) -> None:
         self.written = bytearray()
-        self.closed = self.paused = False
+        self.closed = self.paused = self.aborted = self.ended = False
+        self.unsent = 0
         self.changed = asyncio.Event()
 
     def write(self, data: bytes) -> None:
@@ -77,7 +78,25 @@ class Wire:
         self.closed = True
         self.changed.set()
 
-    abort = close
+    def abort(self) -> None:
+        self.aborted = True
+        self.close()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will be written."""
+        return self.closed or self.ended
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        """The way there ends, and the client closes."""
+        self.ended = True
+        self.changed.set()
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
 
     def pause_reading(self) -> None:
         self.paused = True
@@ -144,7 +163,7 @@ async def ask(
         connection.connection_lost(None)
         await asyncio.sleep(0.01)
     else:
-        while not wire.replies(verb == "HEAD") and not wire.closed:
+        while not wire.replies(verb == "HEAD") and not wire.over:
             wire.changed.clear()
             await asyncio.wait_for(wire.changed.wait(), PATIENCE_S)
     replies = wire.replies(verb == "HEAD")

@@ -19,14 +19,14 @@ def conformance(
     report: Annotated[Path | None, typer.Option(help="Write all of it to this JSON file.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write it to this JUnit XML file.")] = None,
     seconds: Annotated[float, typer.Option(min=0.1, help="Time for one request.")] = 10.0,
+    patience: Annotated[float | None, typer.Option(min=0.1, help="Time for ending slow and silent clients.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check what the protocol asks for, one rule after the other; exit code 1 when one does not hold."""
     from glassworks.conformance import suite
     from glassworks.conformance.target import Target, reach
 
-    target = Target(url=url, grpc=grpc, name=model, key=key, seconds=seconds)
-    reach(target)
+    reach(target := Target(url=url, grpc=grpc, name=model, key=key, seconds=seconds, patience=patience))
     outcomes = list(suite.run(target))
     summary = suite.summary(target, outcomes)
     if report is not None:

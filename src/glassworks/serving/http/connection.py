@@ -1,299 +1,300 @@
-"""One client's connection: requests as they arrive, answers in their order, limits and deadlines."""
+"""One client's connection: requests in their turn, answers in their order, deadlines, and its end."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-import httptools
-import msgspec
-
-from glassworks.serving.http.exchange import Answer, Body, Exchange, compressed, rendered_head, too_large
+from glassworks.serving.http.exchange import Answer, Exchange, compress
+from glassworks.serving.http.reader import LARGE, Reader, Refusal
+from glassworks.serving.http.sender import Sender
 from glassworks.serving.http.service import Service
+from glassworks.serving.http.turns import Queue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-_SAME_WRITE = 65_536
-"""Bytes; a larger body is handed over beside its head rather than copied behind it."""
 _READ = memoryview(bytearray(65_536))
 """What all connections of the loop read into, each in its turn: a large body passes through it without a copy."""
-_QUEUED = 16
-"""Pipelined requests that are read ahead of their turn."""
+_READ_HEADS = _READ[:16_384]
 
 
 class Connection(asyncio.BufferedProtocol):
-    """HTTP/1.1 with keep-alive and pipelining. Methods named `on_...` are called by the parser."""
+    """HTTP/1.1 with keep-alive and pipelining."""
 
     def __init__(self, service: Service) -> None:
         self._service, self._limits = service, service.limits
-        # Released when the connection ends: the two hold each other.
-        self._parser: Any = httptools.HttpRequestParser(self)
+        self._reader = Reader(service, self._whole, self._go_on, self._hand_over)
         self._transport: asyncio.Transport
+        self._sender: Sender
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[Exchange] = deque()
+        self._queue = Queue(service.turns)
         self._current: Exchange | None = None
         self._since = self._loop.time()
-        self._receiving = self._closing = self._paused = self._writing_paused = self._late = self._in_head = False
-        self._writable: asyncio.Future[None] | None = None
+        self._closing = self._ended = self._paused = False
+        self._may_begin = self._scheduled = self._streaming = self._go_on_owed = False
+        self._counted_bytes = 0
         self._refused: Answer | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._sender = Sender(self._service, self._transport)
         self._service.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._service.connections.discard(self)
         self._closing = True
-        if self._writable is not None and not self._writable.done():
-            self._writable.cancel()
-        for exchange in (self._current, *self._waiting):
-            if exchange is not None:
-                exchange.leave()
-        self._current = None
-        self._waiting.clear()
-        self._parser = None
+        self._sender.lost()
+        left, self._current = self._current, None
+        self._queue.clear()
+        self._end_reading()
+        if left is not None:
+            self._service.supervisor.guard("work for a client that left", left.leave)()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return _READ
+        return _READ if self._reader.kept_bytes or self._closing else _READ_HEADS
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.receive(_READ[:nbytes])
+        size = nbytes if self._reader.kept_bytes else self._queue.allows(nbytes)
+        if size < nbytes:
+            self._queue.unread += bytes(_READ[size:nbytes])
+            self._pause()
+        self.receive(_READ[:size])
 
     def receive(self, data: bytes | memoryview) -> None:
         """Go on with what arrived; nothing of it is referred to afterwards."""
-        if self._closing:
+        # Others have their turn before the next request of this connection.
+        self._may_begin, queue = True, self._queue
+        self._feed(data)
+        if queue.waiting or queue.unread or self._reader.receiving or self._counted_bytes:
+            self._count()
+            self._schedule()
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        if self._closing or self._refused is not None:
             return
         try:
-            self._parser.feed_data(data)
-            if self._in_head:
-                self._head_bytes += len(data)
-                if self._head_bytes > self._limits.max_header_bytes:
-                    self._refuse_head()
-        except httptools.HttpParserUpgrade as upgrade:
-            if self._hand_over(bytes(data[upgrade.args[0] :])):
-                return
-            # The parser would not read a body behind such a head: read it again as the plain request it may be.
-            head = self._plain_head()
-            self._parser = httptools.HttpRequestParser(self)
-            self.receive(head + bytes(data[upgrade.args[0] :]))
-        except httptools.HttpParserError as error:
-            cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
-            if self._refused is None:
-                text = str(cause or error)[:200]
-                self._refuse(400, f"this is not valid HTTP/1.1: {text}; send a well-formed request")
+            self._reader.feed(data)
+        except Refusal as refusal:
+            self._refuse(refusal.answer)
+        except Exception as error:  # noqa: BLE001 - one connection must not end others
+            self._fail("reading of requests", error)
 
-    def _hand_over(self, rest: bytes) -> bool:
-        """Let another protocol go on with this connection, where one is spoken at that place."""
-        asked = Exchange(self._parser.get_method().decode("ascii"), self._target, self._headers, b"")
-        old = self._parser.get_http_version() == "1.0"  # knows no upgrades
-        after = None if old or self._current or self._service.stopping else self._service.taken_over(asked)
-        if after is None:
-            return False
-        self._service.connections.discard(self)
-        self._closing, self._parser = True, None
-        self._transport.set_protocol(after)
-        after.connection_made(self._transport)
-        after.data_received(rest)
-        return True
-
-    def _plain_head(self) -> bytes:
-        first = b"%b %b HTTP/1.1" % (self._parser.get_method(), self._target)
-        kept = (each for each in self._headers.items() if each[0] not in (b"upgrade", b"connection"))
-        return b"\r\n".join([first, *(b"%b: %b" % each for each in kept)]) + b"\r\n\r\n"
-
-    def on_message_begin(self) -> None:
-        self._receiving = True
-        self._since = self._loop.time()
-        self._late = self._service.stopping
-        self._target = b""
-        self._headers: dict[bytes, bytes] = {}
-        self._header_count = 0
-        self._in_head = True
-        self._head_bytes = 0
-        self._body: Body = b""
-        self._filled = 0
-
-    def on_url(self, url: bytes) -> None:
-        self._target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.lower()] = value
-        self._header_count += 1
-
-    def on_headers_complete(self) -> None:
-        headers = self._headers
-        self._in_head = False
-        size = len(self._target) + sum(map(len, headers.values()))
-        if self._header_count > self._limits.max_headers or size > self._limits.max_header_bytes:
-            self._refuse_head()
-        length = headers.get(b"content-length")
-        if length is not None and b"transfer-encoding" not in headers:
-            size = int(length)
-            if size > self._limits.max_body_bytes:
-                self._refuse_body()
-                return
-            if size > _SAME_WRITE:
-                self._body = bytearray(size)
-        if headers.get(b"expect", b"").lower() == b"100-continue" and self._refused is None:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def on_body(self, body: bytes) -> None:
-        filled = self._filled
-        self._filled = filled + len(body)
-        if isinstance(self._body, bytearray) and self._filled <= len(self._body):
-            self._body[filled : self._filled] = body
-        elif not filled:
-            self._body = body
-        else:
-            # The length was not told: it grows with what comes.
-            self._body = bytearray(self._body) if isinstance(self._body, bytes) else self._body
-            self._body += body
-        if self._filled > self._limits.max_body_bytes:
-            self._refuse_body()
-
-    def on_message_complete(self) -> None:
-        if self._refused is not None or self._parser.should_upgrade():
-            return
-        self._receiving = False
-        exchange = Exchange(self._parser.get_method().decode("ascii"), self._target, self._headers, self._body)
-        self._body = b""
+    def _whole(self, exchange: Exchange) -> None:
         exchange.reply = self._reply
-        exchange.keep_alive = self._parser.should_keep_alive()
-        exchange.max_body_bytes = self._limits.max_body_bytes
-        exchange.request_id = self._service.request_id(self._headers.get(b"x-request-id", b""))
-        exchange.late = self._late
-        if self._current is not None:
-            self._waiting.append(exchange)
-            if len(self._waiting) >= _QUEUED:
-                self._pause()
+        if self._may_begin and self._current is None and not self._queue.waiting and not self._sender.paused:
+            self._may_begin = False
+            self._begin(exchange)
             return
+        self._queue.add(exchange)
+        if self._queue.full:
+            self._pause()
+
+    def _begin(self, exchange: Exchange) -> None:
         self._current = exchange
-        self._service.answer(exchange)
+        try:
+            self._service.answer(exchange)
+        except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer or the end
+            self._fail("answering", error)
 
-    def _refuse_head(self) -> None:
-        limits = self._limits
-        self._refuse(
-            431,
-            f"the request has more than {limits.max_headers} headers or {limits.max_header_bytes} bytes of them; "
-            "send fewer and shorter headers",
-        )
+    def _schedule(self) -> None:
+        """Begin the next of the requests that wait, when others had their turn."""
+        held = self._scheduled or self._closing or self._current is not None or self._sender.paused
+        if not held and (self._queue.waiting or self._queue.unread):
+            self._scheduled = True
+            self._service.turns.wait(self._next)
 
-    def _refuse_body(self) -> None:
-        error = too_large(self._limits.max_body_bytes)
-        self._refuse(413, f"{error.problem}; {error.mend}")
+    def _next(self) -> None:
+        self._scheduled = False
+        if self._closing or self._current is not None or self._sender.paused:
+            return
+        while (piece := self._queue.next_slice()) and not self._closing:
+            self._feed(piece)
+        if self._queue.waiting and not self._closing:
+            self._begin(self._queue.take())
+        self._resume()
+        self._count()
+        self._schedule()
 
-    def _refuse(self, status: int, problem: str) -> None:
-        """Answer what cannot be read any further, behind the answers that are owed, and close."""
+    def _count(self) -> None:
+        """Tell the service what is kept of requests that are not whole or wait; it may call `give_up`."""
+        kept = self._reader.kept_bytes + self._queue.size_bytes
+        more = kept - self._counted_bytes
+        if more < 0:
+            self._service.receiving.released(self)
+            self._counted_bytes, more = 0, kept
+        if more > LARGE:
+            self._counted_bytes = kept
+            self._service.receiving.grown(self, more)
+
+    def give_up(self) -> None:
+        """Refuse what waits and what is being received: the service has no memory for it."""
+        self._queue.clear()
+        answer = Refusal(503, "too much of unfinished requests is kept; send it again later, or send less").answer
+        answer.headers.append((b"retry-after", b"1"))
+        self._refuse(answer)
+
+    def _refuse(self, answer: Answer) -> None:
+        """Answer what is not read any further, behind the answers that are owed, and close."""
         if self._refused is not None or self._closing:
             return
-        self._refused = Answer(msgspec.json.encode({"error": problem}), status)
-        self._body = b""
+        self._refused = answer
+        self._end_reading()
         self._pause()
-        if self._current is None:
+        if self._current is None and not self._queue.waiting:
             self._write_refusal()
 
+    def _end_reading(self) -> bytes:
+        """What was not looked at."""
+        self._reader.end()
+        rest, self._queue.unread = self._queue.unread, b""
+        self._count()
+        return rest
+
     def _write_refusal(self) -> None:
-        if self._refused is not None:
-            self._write(self._refused, b"", False, False)
-            self.close()
+        if self._refused is None:
+            return
+        self._sender.answer(self._refused, b"", False)
+        self._closing = True
+        if self._ended:
+            self._sender.close()
+        else:
+            self._sender.linger()
+            self._transport.resume_reading()
 
     def _reply(self, answer: Answer) -> None:
         exchange = self._current
         if exchange is None or self._closing:
             return
-        keep_alive = exchange.keep_alive and not self._service.stopping
-        # What waits for the client to leave holds the exchange: together they would wait for the garbage collector.
+        try:
+            self._answer(exchange, answer)
+        except Exception as error:  # noqa: BLE001 - a client that waits for ever is worse than one that is cut off
+            self._fail("answering", error)
+
+    def _answer(self, exchange: Exchange, answer: Answer) -> None:
+        # Else the two hold each other, and wait for the garbage collector.
         exchange.on_gone = None
         accepted = exchange.headers.get(b"accept-encoding")
         if accepted is not None:
-            compressed(answer, accepted)
-        self._write(answer, exchange.request_id, keep_alive, exchange.method == "HEAD")
-        if answer.stream is None or exchange.method == "HEAD":
+            compress(answer, accepted)
+        keep_alive, head_only = exchange.keep_alive and not self._service.stopping, exchange.method == "HEAD"
+        self._sender.answer(answer, exchange.request_id, keep_alive, head_only, exchange.plain)
+        if answer.stream is None or head_only:
             self._answered(keep_alive)
             return
-        task = self._loop.create_task(self._send(answer.stream, keep_alive))
+        self._streaming = True
+        task = self._loop.create_task(self._stream(answer.stream, keep_alive, exchange.plain))
         exchange.on_gone = task.cancel
 
-    def _write(self, answer: Answer, request_id: bytes, keep_alive: bool, head_only: bool) -> None:
-        body, head = answer.body, rendered_head(answer, request_id, keep_alive)
-        if head_only or not body:
-            self._transport.write(head)
-        elif len(body) < _SAME_WRITE:
-            self._transport.write(head + body)
-        else:
-            self._transport.writelines([head, body])
+    async def _stream(self, parts: AsyncIterator[bytes], keep_alive: bool, plain: bool) -> None:
+        """Where one of the parts fails, the client sees that they are cut off."""
+        try:
+            await self._sender.stream(parts, plain)
+            self._streaming = False
+            self._answered(keep_alive)
+        except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer or the end
+            self._fail("streamed answer", error)
 
-    async def _send(self, stream: AsyncIterator[bytes], keep_alive: bool) -> None:
-        """Chunks as they come, no faster than the client reads."""
-        async for part in stream:
-            if part:
-                self._transport.write(b"%x\r\n%b\r\n" % (len(part), part))
-            if self._writing_paused:
-                self._writable = self._loop.create_future()
-                await self._writable
-        self._transport.write(b"0\r\n\r\n")
-        self._answered(keep_alive)
+    def _fail(self, part: str, error: Exception) -> None:
+        self._service.supervisor.failed(part, error)
+        self._closing = True
+        self._transport.abort()
 
     def _answered(self, keep_alive: bool) -> None:
         self._current = None
-        if not keep_alive:
-            self.close()
-        elif self._waiting:
-            # Not at once: the answers of many pipelined requests must not nest.
-            self._loop.call_soon(self._next)
-        elif self._refused is not None:
+        if keep_alive and (self._queue.waiting or self._queue.unread):
+            self._schedule()
+        elif self._refused is not None and keep_alive:
             self._write_refusal()
-        if not self._receiving:
-            self._since = self._loop.time()
+        elif self._ended or not keep_alive:
+            self.close()
+        self._since = self._loop.time()
+        if self._reader.receiving:
+            # Its time begins anew: nothing was read while answers were owed.
+            self._reader.since = self._since
+            self._pay_go_on()
 
-    def _next(self) -> None:
-        if self._closing or self._current is not None or not self._waiting:
-            return
-        self._current = self._waiting.popleft()
-        if self._paused and self._refused is None and not self._writing_paused:
-            self._paused = False
+    def _go_on(self) -> None:
+        """A client waits to be told to send its body: told so behind the answers that are owed."""
+        self._go_on_owed = True
+        self._pay_go_on()
+
+    def _pay_go_on(self) -> None:
+        if self._go_on_owed and self._current is None and not self._queue.waiting:
+            self._go_on_owed = False
+            self._sender.go_on()
+
+    def _hand_over(self, asked: Exchange, rest: bytes) -> bool:
+        """Let another protocol go on with this connection, where one is spoken at that place."""
+        if self._current is not None or self._queue.waiting or self._service.stopping:
+            return False
+        after = self._service.taken_over(asked)
+        if after is None:
+            return False
+        self._service.connections.discard(self)
+        self._closing = True
+        rest += self._end_reading()
+        self._transport.set_protocol(after)
+        after.connection_made(self._transport)
+        after.data_received(rest)
+        if self._paused:
             self._transport.resume_reading()
-        self._service.answer(self._current)
+        return True
 
     def _pause(self) -> None:
         if not self._paused:
             self._paused = True
             self._transport.pause_reading()
 
+    def _resume(self) -> None:
+        held = self._sender.paused or self._refused is not None or self._ended or self._closing or self._queue.full
+        if self._paused and not held:
+            self._paused = False
+            self._transport.resume_reading()
+
     def pause_writing(self) -> None:
-        """The client does not read its answers: nothing more is read from it."""
-        self._writing_paused = True
-        self._since = self._loop.time()
+        """The client does not read its answers: nothing more is read from it, nor begun for it."""
+        self._sender.pause()
         self._pause()
 
     def resume_writing(self) -> None:
-        self._writing_paused = False
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
-        if self._paused and self._refused is None and len(self._waiting) < _QUEUED:
-            self._paused = False
-            self._transport.resume_reading()
+        self._sender.resume()
+        self._resume()
+        self._schedule()
+
+    def eof_received(self) -> bool:
+        """The client sends nothing more, but may wait for what it asked for."""
+        self._ended = True
+        self._end_reading()
+        owed = self._current is not None or bool(self._queue.waiting) or self._refused is not None
+        # With TLS there is no half of a connection.
+        return owed and not self._sender.lingers and self._transport.can_write_eof()
 
     def close(self) -> None:
         """End the connection; what was written is still sent."""
         self._closing = True
-        self._transport.close()
+        self._sender.close()
 
     @property
     def owes(self) -> bool:
         """Whether a request that began before the service was told to stop has no answer yet."""
-        in_flight = self._current is not None or bool(self._waiting) or self._receiving
-        return in_flight and not self._late and not self._closing
+        in_flight = (
+            self._current is not None or bool(self._queue.waiting or self._queue.unread) or self._reader.receiving
+        )
+        return in_flight and not self._reader.late and not self._closing
 
     def expire(self, now: float) -> None:
         """Close when the client has been too slow for too long."""
-        waited = now - self._since
-        if self._writing_paused or (self._closing and waited > self._limits.receive_s):
-            if waited > self._limits.receive_s:
-                self._transport.abort()
-        elif self._current is None and self._receiving and waited > self._limits.receive_s:
-            self._refuse(408, f"the request did not arrive within {self._limits.receive_s:g} s; send it faster")
-        elif self._current is None and not self._receiving and waited > self._limits.idle_s:
+        limits, reader = self._limits, self._reader
+        if self._sender.paused or self._closing:
+            self._sender.expire(now)
+        elif self._current is not None:
+            # Who left altogether looks like who sends nothing more, until something is sent: clients read over this.
+            if self._ended and not self._streaming and not self._current.plain:
+                self._sender.go_on()
+        elif reader.receiving and now - reader.since > limits.receive_s:
+            self._refuse(
+                Refusal(408, f"the request did not arrive within {limits.receive_s:g} s; send it faster").answer
+            )
+        elif not (reader.receiving or self._queue.waiting or self._queue.unread) and now - self._since > limits.idle_s:
             self.close()

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from glassworks.errors import InputError
+
+
+class TooLarge(InputError):
+    """A body over the limit."""
+
+
+def too_large(limit: int) -> TooLarge:
+    """A body over the limit in bytes."""
+    return TooLarge(f"the body is larger than {limit} bytes", "send less, or raise the limit: --max-body-bytes")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from glassworks.errors import InputError, ServingError
 from glassworks.serving.http.connection import Connection
@@ -21,6 +21,14 @@ from glassworks.serving.http.service import Service
 from glassworks.serving.memory import keep_memory
 
 _BACKLOG = 2048
+_REASON = b'{"error":"too many connections are open; close some, or come back later"}'
+_TOO_MANY = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+    b"retry-after: 1\r\nconnection: close\r\n\r\n%b" % (len(_REASON), _REASON)
+)
+_WITHOUT_LIMIT = 65_536
+_OTHER_FILES = 256
+"""Beside connections: models, logs, the registry, gRPC's connections."""
 _SWEEP_S = 1.0
 _LOOK_S = 0.02
 _SWITCH_S = 0.00005
@@ -50,8 +58,23 @@ def run(
     gc.freeze()
     keep_memory()
     sys.setswitchinterval(_SWITCH_S)
+    service.max_connections = max(1, _files() - _OTHER_FILES)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(service, listening, companions, tls, ready, drain_s))
+
+
+def _files() -> int:
+    """How many files this process may have open: as many as the system lets it."""
+    if sys.platform == "win32":
+        return _WITHOUT_LIMIT
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _WITHOUT_LIMIT if hard == resource.RLIM_INFINITY else min(hard, _WITHOUT_LIMIT)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return _WITHOUT_LIMIT if soft == resource.RLIM_INFINITY else soft
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -82,7 +105,7 @@ async def _serve(
         loop.add_signal_handler(number, stop)
     for companion in companions:
         await companion.start()
-    server = await loop.create_server(lambda: Connection(service), sock=listening, ssl=tls, backlog=_BACKLOG)
+    server = await listen(service, listening, tls)
     ready()
     await _until(told, service)
     # New requests are told to come back later while those in flight end.
@@ -91,6 +114,27 @@ async def _serve(
     await _drain(service, ending, hurried, drain_s)
     server.close()
     await _close_all(service, ending)
+
+
+async def listen(service: Service, listening: socket.socket, tls: ssl.SSLContext | None) -> asyncio.Server:
+    """Take connections, as many as the service may have."""
+
+    def connected() -> asyncio.BaseProtocol:
+        return Connection(service) if len(service.connections) < service.max_connections else _Full()
+
+    # Until the end of its handshake a connection is not among those that the sweep looks at.
+    handshake_s = service.limits.receive_s if tls is not None else None
+    return await asyncio.get_running_loop().create_server(
+        connected, sock=listening, ssl=tls, backlog=_BACKLOG, ssl_handshake_timeout=handshake_s
+    )
+
+
+class _Full(asyncio.Protocol):
+    """The end of a connection beyond those that there may be."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.WriteTransport, transport).write(_TOO_MANY)
+        transport.close()
 
 
 async def _until(told: asyncio.Event, service: Service) -> None:

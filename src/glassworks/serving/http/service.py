@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
+import sys
+import time
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Protocol
 
 from glassworks.serving.access.masking import holds_key
-from glassworks.serving.http.exchange import Exchange
+from glassworks.serving.http.exchange import Answer, Exchange
 from glassworks.serving.http.limits import Limits
+from glassworks.serving.http.turns import Turns
 from glassworks.serving.receiving import Receiving
 from glassworks.serving.supervision import Supervisor
 
@@ -39,10 +43,17 @@ class Service:
     ) -> None:
         self.answer, self.limits, self.supervisor = answer, limits, supervisor or Supervisor()
         self.receiving = Receiving(limits.max_receiving_bytes)
+        self.turns = Turns(self.supervisor)
         self.connections: set[Tracked] = set()
+        self.max_connections = sys.maxsize
         self.taken_over: Callable[[Exchange], asyncio.Protocol | None] = lambda exchange: None
         """Who goes on with a connection whose request asks for another protocol; None: it is a plain request."""
+        self.refused: Callable[[Exchange], Answer | None] = lambda exchange: None
+        """Asked at the end of a head before which a body is read that is large, of unknown size, or waits to be asked
+        for: an answer is sent at once, and the connection closed."""
         self.stopping = False
+        self.date = b""
+        self._tell_time()
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
 
@@ -52,8 +63,12 @@ class Service:
             return given[:_REQUEST_ID]
         return b"%s-%x" % (self._prefix.encode(), next(self._numbers))
 
+    def _tell_time(self) -> None:
+        self.date = formatdate(time.time(), usegmt=True).encode()
+
     def sweep(self, now: float) -> None:
-        """Close the connections whose time is over."""
+        """Once a second: close the connections whose time is over."""
+        self._tell_time()
         for connection in list(self.connections):
             try:
                 connection.expire(now)
