@@ -246,13 +246,11 @@ def evaluate(
 
 
 def _require_method(family: Family, job: Job) -> None:
-    """Of what people write. What older bundles say of themselves is not asked: it may name what they never had."""
+    """Not asked of older bundles' own jobs: those may name what they never had."""
     method = job.explanation.method
-    if method is not None and method not in family.explainers:
-        raise ConfigError(
-            f"job '{job.name}': 'explanation.method' is '{method}', which {job.family} does not have",
-            f"write one of {', '.join(family.explainers)}" if family.explainers else "leave it out",
-        )
+    if method not in (None, *family.explainers):
+        given = f"job '{job.name}': 'explanation.method' is '{method}', which {job.family} does not have"
+        raise ConfigError(given, f"leave it out, or write one of: {', '.join(family.explainers) or 'none'}")
 
 
 def _prepare(family: Family, job: Job, progress: Progress) -> Dataset:

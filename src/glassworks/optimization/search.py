@@ -71,10 +71,7 @@ def optimize(trial: Trial, config: OptimizationConfig, progress: Progress) -> tu
     finally:
         for entry in entries:
             entry.session.close()
-    trained = {entry.name for entry in entries if entry.trained}
-    # What passes make is compared with what was trained; where no engine runs that, with the next best.
-    exact = [c for c in candidates if c.name in trained] or [c for c in candidates if c.precision == "fp32"]
-    reference = min(exact, key=_key(objective, candidates[0]))
+    reference = _reference(candidates, {entry.name for entry in entries if entry.trained}, objective)
     chosen, notes = _choose(candidates, reference, objective)
     report = OptimizationReport(
         minimize=config.minimize,
@@ -146,7 +143,8 @@ def _name(artifact: Artifact, runtime: Runtime, taken: set[str]) -> str:
 def _artifacts(trial: Trial, progress: Progress) -> tuple[list[Artifact], list[Candidate]]:
     """What was exported, and then what each pass makes of it, with the name of the pass."""
     artifacts, failures = [trial.opened.artifact], []
-    known = {trial.opened.artifact.file: (_digest(trial.opened.path), "the export")}
+    known: dict[Path, tuple[bytes, str]] = {}
+    _require_kept(trial.opened.path, "the export", known)
     for name in sorted(found(Pass), key=lambda name: _ORDER.index(found(Pass)[name].precision)):
         if trial.opened.artifact.format not in found(Pass)[name].accepts:
             continue  # it is for other kinds of models
@@ -158,19 +156,22 @@ def _artifacts(trial: Trial, progress: Progress) -> tuple[list[Artifact], list[C
             failures.append(Candidate(name=name, engine="", precision=precision, excluded=error.problem))
         else:
             artifacts.append(made.model_copy(update={"made_by": name}))
-            digest = _digest(trial.opened.folder / made.file)
-            before, maker = known.setdefault(made.file, (digest, name))
-            if digest != before:
-                raise Unsupported(
-                    f"the pass '{name}' wrote over {made.file}, which {maker} had made",
-                    "have each pass write a file of a name of its own",
-                )
+            _require_kept(trial.opened.folder / made.file, name, known)
     return artifacts, failures
 
 
-def _digest(path: Path) -> str:
+def _require_kept(path: Path, maker: str, known: dict[Path, tuple[bytes, str]]) -> None:
+    """Raise Unsupported where a pass has written over what another one had made: both would be measured as one."""
+    if not path.is_file():
+        return  # engines say so
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.file_digest(file, "sha256").digest()
+    before, first = known.setdefault(path, (digest, maker))
+    if digest != before:
+        raise Unsupported(
+            f"the pass '{maker}' wrote over {path.name}, which {first} had made",
+            "have each pass write a file of a name of its own",
+        )
 
 
 def _judge(trial: Trial, entries: list[_Entry], progress: Progress) -> tuple[_Metrics, list[Candidate]]:
@@ -232,6 +233,12 @@ def _size(artifact: Artifact, folder: Path) -> int:
 
 def _key(objective: Objective, reference: Candidate) -> Callable[[Candidate], float]:
     return lambda candidate: objective.minimize.of(candidate, reference)
+
+
+def _reference(candidates: list[Candidate], trained: set[str], objective: Objective) -> Candidate:
+    """What passes make is compared with what was trained; where no engine runs that, with the next best."""
+    exact = [c for c in candidates if c.name in trained] or [c for c in candidates if c.precision == "fp32"]
+    return min(exact, key=_key(objective, candidates[0]))
 
 
 def _choose(candidates: list[Candidate], reference: Candidate, objective: Objective) -> tuple[Candidate, list[str]]:
