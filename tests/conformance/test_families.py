@@ -312,6 +312,19 @@ def test_up_needs_no_more_keys_than_have_no_default(
         os.kill(said["serve"]["pid"], 0)
 
 
+def test_every_verb_that_shows_something_knows_the_family(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLASSWORKS_HOME", str(made.registry.home))
+    job, model = tmp_path / "fewest.toml", made.release.version.reference
+    job.write_text(fewest_keys(made), encoding="utf-8")
+    roles = [("inspect", model, "--role", each.role) for each in made.release.bundle.manifest.artifacts]
+    for command in (("data", "check", str(job), "--quick"), ("show", model), *roles):
+        shown = CliRunner().invoke(build(), list(command))
+        assert shown.exit_code == 0, (command, shown.exception, shown.output)
+        assert json.loads(CliRunner().invoke(build(), [*command, "--json"]).stdout), command
+
+
 def fewest_keys(made: Made) -> str:
     """The tiny job as a file with its data, and of the family's table only what has no default."""
     config = made.family.config

@@ -30,6 +30,17 @@ def show_data(dataset: Dataset, console: Console) -> None:
         console.print(f"  - {finding}")
 
 
+def data_json(dataset: Dataset) -> dict[str, Any]:
+    """The splits and what the checks found, as one object."""
+    return {
+        "fingerprint": dataset.fingerprint,
+        "examples": dataset.examples,
+        "classes": len(dataset.classes),
+        "splits": {name: len(split) for name, split in dataset.splits.items()},
+        "findings": list(dataset.findings),
+    }
+
+
 def show_training(model: Model, console: Console) -> None:
     """How training ended."""
     rows = [(name, measured(value), str(value.examples)) for name, value in model.metrics.items()]

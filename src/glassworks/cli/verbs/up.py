@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from glassworks.cli.question import Answered, Why
     from glassworks.cli.service import Service
-    from glassworks.contracts import Dataset
     from glassworks.flow import Release
 
 
@@ -123,11 +122,11 @@ def _show_why(why: Why, console: Console) -> None:
 
 def _summary(made: Release, service: Service, answered: Answered) -> dict[str, Any]:
     """One key a stage."""
-    from glassworks.cli.tables import report_json
+    from glassworks.cli.tables import data_json, report_json
 
     model, manifest = made.model, made.bundle.manifest
     return {
-        "data": _data(made.dataset),
+        "data": data_json(made.dataset),
         "train": {
             "run": model.run,
             "seconds": model.seconds,
@@ -147,16 +146,6 @@ def _summary(made: Release, service: Service, answered: Answered) -> dict[str, A
         },
         "explain": {**why.parameters, "drawn": str(why.drawn)} if (why := answered.why) else None,
         "serve": {"url": service.url, "grpc": service.grpc, "pid": service.pid},
-    }
-
-
-def _data(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "fingerprint": dataset.fingerprint,
-        "examples": dataset.examples,
-        "classes": len(dataset.classes),
-        "splits": {name: len(split) for name, split in dataset.splits.items()},
-        "findings": list(dataset.findings),
     }
 
 
