@@ -145,9 +145,7 @@ def _check_texts(data: DataConfig, quick: bool) -> TextReport:
 
 
 def _show(report: Any, source: str, console: Console) -> None:
-    from rich.markup import escape
-
-    table(source, ("class", "examples"), [(escape(k), f"{v:,}") for k, v in report.class_counts.items()], console)
+    table(source, ("class", "examples"), [(k, f"{v:,}") for k, v in report.class_counts.items()], console)
     console.print(f"{report.examples:,} examples, {report.distinct:,} distinct")
     for finding in report.findings:
         console.print(f"  - {finding}", markup=False)
@@ -165,8 +163,6 @@ def _show_interactions(report: InteractionsReport, source: str, console: Console
 
 
 def _show_texts(report: TextReport, source: str, console: Console) -> None:
-    from rich.markup import escape
-
     _show(report, source, console)
     table("lengths", ("quantile", "characters"), [(k, f"{v:,}") for k, v in report.lengths.items()], console)
     splits = (("the product's own", report.honest_split), ("random, with copies", report.random_split))
@@ -177,10 +173,7 @@ def _show_texts(report: TextReport, source: str, console: Console) -> None:
         title = f"the first of {len(report.candidates):,} labels that look wrong"
         head = ("where", "label", "perhaps", "probability", "text")
         first = report.candidates[:_FIRST]
-        found = [
-            (escape(c.name), escape(c.label), escape(c.suggested), f"{c.probability:.4f}", escape(c.text[:_SHOWN]))
-            for c in first
-        ]
+        found = [(c.name, c.label, c.suggested, f"{c.probability:.4f}", c.text[:_SHOWN]) for c in first]
         table(title, head, found, console)
 
 
