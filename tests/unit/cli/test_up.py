@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from glassworks.cli.app import build
-from glassworks.cli.service import require_free
+from glassworks.cli.service import _options, require_free
 from glassworks.config import ServingConfig
 from glassworks.errors import ConfigError, ServingError
 from glassworks.families.image_operators import ImageOperators
@@ -55,7 +57,7 @@ def test_a_model_that_explains_nothing_says_so(job: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(ImageOperators, "explainers", ())
     assert json.loads(run("up", job, "--check", "--json").stdout)["explain"] is None
     told = run("explain", "gray", job.parent / "pictures" / "0.png").exception
-    assert "without explanations" in str(told)
+    assert "no explanation method" in str(told)
 
 
 def test_what_cannot_be_explained_is_answered_all_the_same(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,3 +89,15 @@ def test_both_ports_are_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
     for config in (ServingConfig(port=80), ServingConfig(port=80, grpc=False), ServingConfig(port=0)):
         require_free(config)
     assert tried == [80, 81, 80, 0, 0]
+
+
+def test_every_setting_of_a_job_is_an_option_of_serve() -> None:
+    said: dict[str, Any] = {
+        name: [str(name)] if isinstance(value, tuple) else str(name) if value == "" else value
+        for name, value in ServingConfig(grpc_port=1, grpc=False, watch=True)
+    }
+    options = {each for each in _options(ServingConfig(**said)) if each.startswith("--")}
+    serve = get_command(build()).commands["serve"]  # type: ignore[attr-defined]
+    known = {each for parameter in serve.params for each in (*parameter.opts, *parameter.secondary_opts)}
+    assert options <= known
+    assert len(options) == len(ServingConfig.model_fields)

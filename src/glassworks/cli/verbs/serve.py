@@ -22,7 +22,9 @@ Traffic = Annotated[
 ]
 AllowedHosts = Annotated[
     list[str] | None,
-    typer.Option("--allowed-host", help="A name that it is known by, as behind a proxy. Not needed with keys."),
+    typer.Option(
+        "--allowed-host", "--allowed-hosts", help="A name that it is known by, as behind a proxy. Not needed with keys."
+    ),
 ]
 
 
