@@ -191,6 +191,6 @@ def test_python_tells_and_asks_as_a_service_does(tmp_path: Path, monkeypatch: py
     (after,) = glassworks.predict(model, b'{"user": "new", "k": 5}')
     assert after["basis"] == "history"
     explanation, _ = glassworks.explain(model, b"new", method="history_contributions")
-    assert [json.loads(name)["item"] for name in explanation.names] == [30]
+    assert [name["item"] for name in explanation.names] == [30]
     with pytest.raises(InputError):
         glassworks.feedback(model, [])
