@@ -22,7 +22,6 @@ from glassworks.serving.rpc.frames import (
     PREFACE,
     PRIORITY,
     Code,
-    HeaderReader,
     Kind,
     Setting,
     frame,
@@ -69,11 +68,12 @@ def test_compressed_messages_are_read(encoding: str) -> None:
         client = Client().greet()
         await client.send(client.headers(grpc_encoding=encoding), client.data(framed(pack(b"wide"), 1)))
         await client.send(client.headers(grpc_encoding="rot13"), client.data(framed(b"jvqr", 1)))
+        await client.send(client.headers(), client.data(framed(b"how?", 1)))
         return await client.send(client.headers(grpc_encoding=encoding), client.data(framed(b"no stream", 1)))
 
     client = run(main)
     assert client.answers()[1][0] == framed(b"<wide>")
-    assert [client.status(stream)[0] for stream in (3, 5)] == [12, 12]
+    assert [client.status(stream)[0] for stream in (3, 5, 7)] == [12, 13, 13]
 
 
 @pytest.mark.parametrize(

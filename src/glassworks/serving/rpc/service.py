@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from glassworks.serving.repository import Repository
 
 _VERB = "glassworks_verb"
+_FOR_EVERYBODY = ("ServerLive", "ServerReady", "ServerMetadata")
+_FOR_OPERATORS = ("RepositoryModelLoad", "RepositoryModelUnload")
 
 
 class InferenceService:
@@ -37,6 +39,13 @@ class InferenceService:
     def __init__(self, desk: Desk, repository: Repository | None, limits: TensorLimits) -> None:
         self._desk, self._engine, self._limits = desk, desk.engine, limits
         self._operations = Operations(desk, repository)
+
+    def permit(self, method: str) -> Callable[[Mapping[bytes, bytes]], None] | None:
+        """What looks at the metadata of a method's calls before a message is kept; None: everybody may call it."""
+        if method in _FOR_EVERYBODY or not self._desk.guarded:
+            return None
+        role = "admin" if method in _FOR_OPERATORS else "infer"
+        return lambda sent: self._desk.permit(_token(sent), role)
 
     async def ServerLive(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802 - the protocol's name
         return message("ServerLiveResponse")(live=True)
@@ -150,7 +159,7 @@ class InferenceService:
 
     async def ModelStreamInfer(  # noqa: N802
         self, requests: AsyncIterator[Any], sent: Mapping[bytes, bytes]
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         """Each request is answered in its turn; an error is an answer too, and the stream goes on."""
         async for request in requests:
             answer = message("ModelStreamInferResponse")()
