@@ -116,23 +116,19 @@ class Calls:
             self._run(stream, _stream(stream, method, method.streamed))
 
     def answer(self, stream: Stream, packed: int, message: bytes) -> None:
-        """Answer the only message of a call. Raises Ended."""
+        """Answer the only message of a call."""
         method = stream.method
         if method is None:
             return
-        if packed:
-            self._run(stream, self._unpacked(stream, packed, message))
-        elif method.direct is not None:
-            self._begin(stream, method, method.direct, _read(method, message))
-        elif method.unary is not None:
-            self._run(stream, _unary(stream, method, method.unary, _read(method, message)))
-
-    def _begin(self, stream: Stream, method: Method, direct: Direct, request: Any) -> None:
-        def answer(response: Any) -> None:
-            stream.answer(method.write(response))
-
         try:
-            stream.cancel = direct(request, stream.headers, answer, functools.partial(fail, stream))
+            if packed:
+                self._run(stream, self._unpacked(stream, packed, message))
+            elif method.direct is not None:
+                answer = functools.partial(_answer, stream, method)
+                request = _read(method, message)
+                stream.cancel = method.direct(request, stream.headers, answer, functools.partial(fail, stream))
+            elif method.unary is not None:
+                self._run(stream, _unary(stream, method, method.unary, _read(method, message)))
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets a status and a text
             fail(stream, error)
 
@@ -150,6 +146,10 @@ class Calls:
         # The loop itself holds tasks only weakly.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _answer(stream: Stream, method: Method, response: Any) -> None:
+    stream.answer(method.write(response))
 
 
 async def _stream(stream: Stream, method: Method, streamed: Streamed) -> None:

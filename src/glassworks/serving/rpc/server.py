@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from glassworks.serving.rpc.calls import Calls, Method, Sent
 from glassworks.serving.rpc.connection import Connection
+from glassworks.serving.rpc.fields import read_infer_request
 from glassworks.serving.rpc.messages import SERVICE, message, pool
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ class RpcServer:
 def _protocol(service: InferenceService) -> Mapping[str, Method]:
     methods = {}
     for described in pool().FindServiceByName(SERVICE).methods:
-        read = message(described.input_type.name).FromString
+        infer = described.input_type.name == "ModelInferRequest"
+        read = read_infer_request if infer else message(described.input_type.name).FromString
         write = message(described.output_type.name).SerializeToString
         handler, permit = getattr(service, described.name), service.permit(described.name)
         if described.name == "ModelInfer":

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from glassworks.serving.repository import Repository
 
 _VERB = "glassworks_verb"
+_MUCH_BYTES = 2**19
+"""Of typed contents, which are read number by number."""
 _FOR_EVERYBODY = ("ServerLive", "ServerReady", "ServerMetadata")
 _FOR_OPERATORS = ("RepositoryModelLoad", "RepositoryModelUnload")
 
@@ -93,8 +95,7 @@ class InferenceService:
         if verb == "explain":
             return await self._explain(call, model, request, parameters)
         names = wanted_outputs([output.name for output in request.outputs], model.outputs)
-        tensors = read_tensors(request, self._limits)
-        outputs = await self._desk.compute(call, model, tensors, parameters)
+        outputs = await self._desk.compute(call, model, await self._tensors(request), parameters)
         return _response(request, model, {name: outputs[name] for name in names}, {})
 
     def begin_infer(
@@ -106,7 +107,7 @@ class InferenceService:
     ) -> Callable[[], object] | None:
         """ModelInfer without a task of its own, which would cost a short answer more than its computation."""
         call, model, parameters, verb = self._asked(request, sent)
-        if verb == "infer":
+        if verb == "infer" and not _typed_much(request):
             try:
                 names = wanted_outputs([output.name for output in request.outputs], model.outputs)
                 ready = model.checked(read_tensors(request, self._limits))
@@ -173,15 +174,25 @@ class InferenceService:
                 answer.infer_response.id = request.id
             yield answer
 
+    async def _tensors(self, request: Any) -> Tensors:
+        """The inputs; numbers without end are read beside the event loop."""
+        if _typed_much(request):
+            return await asyncio.to_thread(read_tensors, request, self._limits)
+        return read_tensors(request, self._limits)
+
     async def _explain(self, call: Call, model: LoadedModel, request: Any, parameters: Mapping[str, Any]) -> Any:
         names = wanted_outputs([output.name for output in request.outputs], model.explained)
-        tensors = read_tensors(request, self._limits)
+        tensors = await self._tensors(request)
         explanations = await self._desk.explain(call, model, tensors, explain_options(parameters))
         outputs = explained(explanations, model.outputs)
         return _response(request, model, {name: outputs[name] for name in names}, explain_parameters(explanations))
 
     def _named(self, request: Any, sent: Mapping[bytes, bytes]) -> LoadedModel:
         return self._operations.model(_token(sent), request.name, request.version or None)
+
+
+def _typed_much(request: Any) -> bool:
+    return not request.raw_input_contents and request.ByteSize() > _MUCH_BYTES
 
 
 def _response(request: Any, model: LoadedModel, outputs: dict[str, Any], parameters: Mapping[str, Any]) -> Any:
