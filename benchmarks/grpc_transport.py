@@ -2,8 +2,9 @@
 
     python benchmarks/grpc_transport.py MODEL [--seconds 3] [--rounds 5] [--before SOURCE]
 
-Needs two cores, `taskset` and `h2load`. `--before` is the folder `src` of another state of this project, which is measured
-too. Rounds go through all servers in turn; figures are medians of rounds. CPU is the server's, user and system together.
+Needs two cores, `taskset` and `h2load`. `--before` is the folder `src` of another state of this project, which is
+measured too. Rounds go through all servers in turn; figures are medians of rounds. CPU is the server's, user and system
+together.
 """
 
 from __future__ import annotations

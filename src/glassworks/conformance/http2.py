@@ -128,18 +128,6 @@ class Seen:
 
     def told(self) -> str:
         """In words."""
-        names = [
-            "DATA",
-            "HEADERS",
-            "PRIORITY",
-            "RST_STREAM",
-            "SETTINGS",
-            "PUSH",
-            "PING",
-            "GOAWAY",
-            "WINDOW_UPDATE",
-            "CONTINUATION",
-        ]
         parts = [
             f"{_NAMES.get(kind, kind)}({stream}, {payload[:8].hex()})" for kind, _, stream, payload in self.frames[-5:]
         ]

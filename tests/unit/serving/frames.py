@@ -113,3 +113,13 @@ def run(main: Callable[[], Awaitable[_T]]) -> _T:
         return await main()
 
     return asyncio.run(whole())
+
+
+def resets(client: Client) -> list[tuple[int, int]]:
+    return [(stream, payload[3]) for kind, _, stream, payload in client.wire.frames() if kind == Kind.RST_STREAM]
+
+
+def goodbye(client: Client) -> tuple[int, str]:
+    """The code and the words of a GOAWAY."""
+    (payload,) = [payload for kind, _, _, payload in client.wire.frames() if kind == Kind.GOAWAY]
+    return int.from_bytes(payload[4:8], "big"), payload[8:].decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any
 
 import hpack
@@ -210,7 +210,7 @@ def test_while_stopping_what_is_in_flight_ends_and_what_is_new_is_refused() -> N
 
 
 def test_streams_answer_while_they_listen() -> None:
-    async def shout(requests: AsyncIterator[bytes], sent: Any) -> AsyncIterator[bytes]:
+    async def shout(requests: AsyncIterator[bytes], sent: Any) -> AsyncGenerator[bytes, None]:
         async for request in requests:
             yield request.upper()
 

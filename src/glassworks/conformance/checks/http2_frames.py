@@ -48,7 +48,6 @@ _HALF = headers(asked(STREAM), flags=END_HEADERS | END_STREAM)
 _CANCEL = frame(RESET, 0, 1, b"\0\0\0\x08")
 _BLOCK = block(asked())
 
-# 3.4: how a connection begins
 c40_wrong_preface = sends(
     b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", ends(PROTOCOL), "another preface ends the connection (3.4)", greeted=False
 )
@@ -61,7 +60,6 @@ c40_acknowledgement_comes_first = sends(
     "an acknowledgement is not the first frame (3.4)",
     greeted=False,
 )
-# 4: frames
 c40_unknown_frame = sends(frame(99, 0, 0, b"abc") + call(), goes_on(1), "frames of unknown types are ignored (4.1)")
 c40_unknown_flags = sends(
     frame(HEADERS, END_HEADERS | 0xC2, 1, _BLOCK) + data(flags=END_STREAM | 0xF4),
@@ -85,7 +83,6 @@ c40_broken_headers = sends(
     ends(COMPRESSION),
     "headers that cannot be decoded end the connection (4.3)",
 )
-# 5.1: states of streams
 c40_data_on_idle = sends(frame(DATA, 0, 1, b"x"), ends(PROTOCOL), "data of an idle stream end the connection (5.1)")
 c40_reset_on_idle = sends(_CANCEL, ends(PROTOCOL), "a reset of an idle stream ends the connection (5.1, 6.4)")
 c40_window_on_idle = sends(
@@ -129,7 +126,6 @@ c40_skipped_streams = sends(call(11), goes_on(11), "numbers of streams may be le
 c40_many_streams = sends(
     b"".join(call(number) for number in range(1, 61, 2)), goes_on(59), "thirty calls at once are answered (5.1.2)"
 )
-# 6.1 to 6.4
 c40_data_of_stream_0 = sends(frame(DATA, 0, 0, b"x"), ends(PROTOCOL), "DATA need a stream (6.1)")
 c40_data_padding = sends(
     _LIVE + frame(DATA, END_STREAM | PADDED, 1, b"\3" + bytes(5) + b"\0\0\0"), goes_on(1), "data may be padded (6.1)"
@@ -163,7 +159,6 @@ c40_priority_size = sends(_OPEN + frame(PRIORITY, 0, 1, bytes(4)), resets(SIZE),
 c40_reset_of_stream_0 = sends(frame(RESET, 0, 0, bytes(4)), ends(PROTOCOL), "RST_STREAM needs a stream (6.4)")
 c40_reset_size = sends(_OPEN + frame(RESET, 0, 1, bytes(3)), ends(SIZE), "RST_STREAM is four bytes (6.4)")
 c40_reset_cancels = sends(_OPEN + _CANCEL + call(3), goes_on(3), "a call may be cancelled (6.4)")
-# 6.5: settings
 c40_settings_of_a_stream = sends(frame(SETTINGS, 0, 1), ends(PROTOCOL), "SETTINGS are the connection's (6.5)")
 c40_settings_size = sends(frame(SETTINGS, 0, 0, b"12345"), ends(SIZE), "SETTINGS are entries of six bytes (6.5)")
 c40_acknowledgement_with_content = sends(
@@ -185,7 +180,6 @@ c40_small_frame_setting = sends(
 c40_large_frame_setting = sends(
     frame(SETTINGS, 0, 0, b"\0\5\1\0\0\0"), ends(PROTOCOL), "MAX_FRAME_SIZE is less than 2^24 (6.5.2)"
 )
-# 6.6 to 6.8
 c40_push = sends(frame(PUSH, END_HEADERS, 1, bytes(4) + _BLOCK), ends(PROTOCOL), "clients do not push (6.6)")
 c40_ping_of_a_stream = sends(frame(PING, 0, 1, bytes(8)), ends(PROTOCOL), "PING is the connection's (6.7)")
 c40_ping_of_six_bytes = sends(frame(PING, 0, 0, bytes(6)), ends(SIZE), "PING is eight bytes (6.7)")
@@ -193,7 +187,6 @@ c40_ping_answered_unasked = sends(
     frame(PING, ACK, 0, b"12345678") + call(), goes_on(1), "an acknowledgement of no ping is ignored (6.7)"
 )
 c40_goaway_of_a_stream = sends(frame(GOAWAY, 0, 1, bytes(8)), ends(PROTOCOL), "GOAWAY is the connection's (6.8)")
-# 6.9: windows
 c40_window_by_nothing = sends(
     frame(WINDOW, 0, 0, bytes(4)), ends(PROTOCOL), "the connection's window does not grow by nothing (6.9)"
 )
@@ -212,7 +205,6 @@ c40_settings_make_a_window_too_large = sends(
     ends(FLOW),
     "settings make no window larger than 2^31-1 (6.9.2)",
 )
-# 6.10
 c40_continued_headers = sends(
     frame(HEADERS, 0, 1, _BLOCK[:3])
     + frame(CONTINUATION, 0, 1, _BLOCK[3:4])

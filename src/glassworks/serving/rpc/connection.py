@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from glassworks.serving.rpc.frames import HEAD_BYTES, PREFACE, Broken, Code, Kind, frame, parse_head
 from glassworks.serving.rpc.intake import Intake
 from glassworks.serving.rpc.patience import Patience
-from glassworks.serving.rpc.session import FRAME_BYTES, Session
+from glassworks.serving.rpc.session import FRAME_BYTES, GREETING, Session
 from glassworks.serving.rpc.stream import Sender
 from glassworks.serving.rpc.streams import Streams
 
@@ -42,7 +42,7 @@ class Connection(asyncio.Protocol):
         self._streams = Streams(self._sender, self._intake, self._patience)
         self._session = Session(self._calls, self._streams, self._sender, self._intake, self._patience)
         self._calls.connections.add(self)
-        self._transport.write(self._session.greeting())
+        self._transport.write(GREETING)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True

@@ -1,4 +1,4 @@
-"""How many fields a message has, counted before it is read: an empty one of two bytes becomes some hundred in memory."""
+"""How many fields a message has, counted before it is read: one of two bytes becomes some hundred in memory."""
 
 from __future__ import annotations
 
@@ -52,8 +52,7 @@ def _check(content: bytes) -> None:
             if kind == 0:
                 _, place = _number(content, place)
             elif kind == 2:
-                size = content[place] if place < end else 0
-                size, place = (size, place + 1) if size < 0x80 else _number(content, place)
+                size, place = _number(content, place)
                 inner = schema.get(tag >> 3, False)
                 if inner and size and isinstance(inner, str):
                     parts.append((place, min(place + size, end), _schema(inner)))

@@ -170,3 +170,9 @@ class Intake:
         if not stream.streamed:
             return stream not in self._waiting
         return bool(stream.buffer) and stream.missing > 0 and stream not in self._waiting
+
+
+def is_one(content: bytes, limit: int) -> bool:
+    """Whether the bytes are one whole message."""
+    size = len(content) - PREFIX
+    return 0 <= size <= limit and int.from_bytes(content[1:PREFIX], "big") == size

@@ -26,7 +26,7 @@ from glassworks.serving.rpc.frames import (
     window_update,
 )
 from glassworks.serving.rpc.headers import BLOCK_BYTES, LIST_BYTES, HeaderReader, TooLarge
-from glassworks.serving.rpc.intake import PREFIX, Ended, Intake
+from glassworks.serving.rpc.intake import PREFIX, Ended, Intake, is_one
 from glassworks.serving.rpc.stream import Sender, Stream
 from glassworks.serving.rpc.streams import Streams
 
@@ -40,6 +40,14 @@ STREAMS = 100
 FRAME_BYTES = 2**16
 _WINDOW = 2**24
 """Of the connection, renewed as data arrive: what is kept of them is bounded by the windows of the streams."""
+GREETING = settings(
+    (
+        (Setting.MAX_CONCURRENT_STREAMS, STREAMS),
+        (Setting.MAX_FRAME_SIZE, FRAME_BYTES),
+        (Setting.MAX_HEADER_LIST_SIZE, LIST_BYTES),
+    )
+) + window_update(0, _WINDOW - FIRST_WINDOW)
+"""What the server sends first."""
 
 
 class Session:
@@ -53,16 +61,6 @@ class Session:
         self._gathering: tuple[int, int, bytearray] | None = None
         self._window = _WINDOW
         self._first_window = FIRST_WINDOW
-
-    @staticmethod
-    def greeting() -> bytes:
-        """What the server sends first."""
-        ours = (
-            (Setting.MAX_CONCURRENT_STREAMS, STREAMS),
-            (Setting.MAX_FRAME_SIZE, FRAME_BYTES),
-            (Setting.MAX_HEADER_LIST_SIZE, LIST_BYTES),
-        )
-        return settings(ours) + window_update(0, _WINDOW - FIRST_WINDOW)
 
     def handle(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         """Take one frame. Raises Broken."""
@@ -85,10 +83,7 @@ class Session:
         size = len(payload)
         self._window -= size
         if self._window < _WINDOW // 2:
-            if self._window < 0:
-                raise Broken(Code.FLOW_CONTROL_ERROR, "more was sent than the connection's window allows")
-            self._sender.control(window_update(0, _WINDOW - self._window))
-            self._window = _WINDOW
+            self._renew()
         content = unpadded(payload, flags) if flags & PADDED else payload
         stream = self._streams.live.get(number_)
         if stream is None:
@@ -113,8 +108,14 @@ class Session:
         if stream.last is None:
             self._intake.arrived(stream, content)
 
+    def _renew(self) -> None:
+        if self._window < 0:
+            raise Broken(Code.FLOW_CONTROL_ERROR, "more was sent than the connection's window allows")
+        self._sender.control(window_update(0, _WINDOW - self._window))
+        self._window = _WINDOW
+
     def _last_data(self, stream: Stream, content: bytes) -> None:
-        if not stream.streamed and stream.buffer is None and _is_one(content, self._intake.max_message_bytes):
+        if not stream.streamed and stream.buffer is None and is_one(content, self._intake.max_message_bytes):
             self._end(stream)  # nearly always a call is one message in one frame
             self._calls.answer(stream, content[0], content[PREFIX:])
             return
@@ -301,9 +302,3 @@ _HANDLERS: tuple[Callable[[Session, int, int, bytes], None], ...] = (
     Session._on_window,
     Session._on_continuation,
 )
-
-
-def _is_one(content: bytes, limit: int) -> bool:
-    """Whether the bytes are one whole message."""
-    size = len(content) - PREFIX
-    return 0 <= size <= limit and int.from_bytes(content[1:PREFIX], "big") == size

@@ -178,6 +178,7 @@ class Sender:
                 outgoing[0] = part[size:]
             else:
                 outgoing.popleft()
+                self._patience.renew()
             stream.window -= size
             self.window -= size
             self._transport.write(b"".join((begin, head(size, Kind.DATA, 0, stream.id), part[:size])))
