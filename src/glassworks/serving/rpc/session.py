@@ -54,8 +54,8 @@ class Session:
     """The streams of one connection. `calls` is told of each call that begins and of each message that is whole."""
 
     def __init__(self, calls: Calls, streams: Streams, sender: Sender, intake: Intake, patience: Patience) -> None:
-        self._calls, self._streams, self._sender, self._intake = calls, streams, sender, intake
-        self._patience = patience
+        self._calls, self._streams, self._patience = calls, streams, patience
+        self._sender, self._intake = sender, intake
         self.stopping = self._settled = False
         self._headers = HeaderReader()
         self._gathering: tuple[int, int, bytearray] | None = None
@@ -144,8 +144,6 @@ class Session:
         self._calls.answer(stream, *message)
 
     def _on_headers(self, number_: int, flags: int, payload: bytes) -> None:
-        if number_ == 0:
-            raise Broken(Code.PROTOCOL_ERROR, "headers of stream 0")
         content = unpadded(payload, flags) if flags & PADDED else payload
         if flags & PRIORITY:
             if len(content) < 5:
@@ -174,7 +172,7 @@ class Session:
         known = self._streams.live.get(number_)
         if known is not None:
             self._trailers(known, flags, content)
-        elif number_ > self._streams.last and number_ % 2:
+        elif number_ > self._streams.last and number_ % 2:  # those of clients are odd
             self._begin(number_, flags, content)
         else:
             self._headers.skip(content)
@@ -203,8 +201,7 @@ class Session:
                 self._streams.leave(number_)
             return
         stream = self._streams.live[number_] = Stream(number_, headers, self._first_window, self._sender, self._intake)
-        if (length := headers.get(b"content-length")) is not None:
-            stream.due = int(length)
+        stream.due = int(headers.get(b"content-length", b"-1"))
         if flags & END_STREAM:
             self._end(stream)
         if refused:
@@ -236,8 +233,8 @@ class Session:
             return
         self._settled = True
         found = parse_settings(payload)
-        first = found.get(Setting.INITIAL_WINDOW_SIZE, self._first_window)
-        more, self._first_window = first - self._first_window, first
+        more = found.get(Setting.INITIAL_WINDOW_SIZE, self._first_window) - self._first_window
+        self._first_window += more
         self._sender.frame_bytes = min(found.get(Setting.MAX_FRAME_SIZE, self._sender.frame_bytes), FRAME_BYTES)
         self._sender.control(frame(Kind.SETTINGS, ACK, 0))
         if more:
@@ -278,8 +275,7 @@ class Session:
             self._sender.flush_all()
             return
         self._streams.known(number_, "a window")
-        stream = self._streams.live.get(number_)
-        if stream is None:
+        if (stream := self._streams.live.get(number_)) is None:
             return
         stream.window += more
         if more == 0:
