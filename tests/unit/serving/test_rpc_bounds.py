@@ -362,10 +362,10 @@ def test_no_more_calls_at_once_than_was_said() -> None:
 
 
 def test_a_large_answer_is_not_copied_for_each_frame() -> None:
-    """Ten megabytes leave in frames of 16 KiB: copied each time, what is left of them would be three gigabytes."""
+    """Four megabytes leave in frames of 16 KiB: copied each time, what is left would be half a gigabyte."""
 
     async def large(request: bytes, sent: Any) -> bytes:
-        return bytes(10_000_000)
+        return bytes(4_000_000)
 
     async def main() -> Client:
         client = unary(large).greet((Setting.INITIAL_WINDOW_SIZE, 2**30))
@@ -374,4 +374,16 @@ def test_a_large_answer_is_not_copied_for_each_frame() -> None:
         return client
 
     client = run(main)
-    assert client.answers()[1][0] == framed(bytes(10_000_000))
+    assert client.answers()[1][0] == framed(bytes(4_000_000))
+
+
+def test_a_stream_that_is_ended_for_its_message_stops_working() -> None:
+    async def main() -> Client:
+        client = streaming().greet()
+        await client.send(client.headers())
+        await client.send(client.data(b"\0\xff\xff\xff\xff", 0))
+        return client
+
+    client = run(main)
+    assert client.status()[0] == 8
+    assert not client.calls._tasks

@@ -77,7 +77,7 @@ class Session:
             self._streams.reset(stream, broken.code)
         except Ended as ended:
             if (call := self._streams.live.get(stream)) is not None:
-                call.end(ended.status, ended.text, ended.more)
+                call.give_up(ended.status, ended.text)
 
     def _on_data(self, number_: int, flags: int, payload: bytes) -> None:
         size = len(payload)
