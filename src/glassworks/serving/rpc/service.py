@@ -25,6 +25,7 @@ from glassworks.serving.tensors import TensorLimits
 
 if TYPE_CHECKING:
     from glassworks.contracts import Tensors
+    from glassworks.serving.access.keys import Role
     from glassworks.serving.model import LoadedModel
     from glassworks.serving.repository import Repository
 
@@ -46,7 +47,7 @@ class InferenceService:
         """What looks at the metadata of a method's calls before a message is kept; None: everybody may call it."""
         if method in _FOR_EVERYBODY or not self._desk.guarded:
             return None
-        role = "admin" if method in _FOR_OPERATORS else "infer"
+        role: Role = "admin" if method in _FOR_OPERATORS else "infer"
         return lambda sent: self._desk.permit(_token(sent), role)
 
     async def ServerLive(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802 - the protocol's name
