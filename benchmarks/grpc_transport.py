@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import socket
 import statistics
 import subprocess
@@ -19,11 +20,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from peers.load import Server, h2load, write_requests
+from peers.load import Server, write_requests
 
 _HERE = Path(__file__).parent
 _START_S = 60.0
 _CONNECTIONS = (1, 16)
+_METHODS = {"ModelInfer": "request.grpc", "ServerLive": "empty.grpc"}
+"""With the model behind it, and the way there and back alone."""
+Figures = dict[tuple[str, int, str], list[tuple[float, float]]]
 
 
 def started(name: str, model: str, port: int, source: Path, log: Path) -> Server:
@@ -60,6 +64,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_requests(folder, "image", (1, 1, 28, 28), given.model)
+        (folder / "empty.grpc").write_bytes(bytes(5))
         servers = [
             started(kind, given.model, 9800 + 10 * place, source, folder / f"{kind}.log")
             for place, (kind, source) in enumerate(sources.items())
@@ -70,28 +75,43 @@ def main() -> None:
             for server in servers:
                 server.process.kill()
                 server.process.wait()
-    for (kind, connections), found in sorted(figures.items()):
+    for (method, connections, kind), found in sorted(figures.items()):
         rates, costs = zip(*found, strict=True)
         sys.stdout.write(
-            f"{kind} c={connections}: {statistics.median(rates):.0f} calls/s ({min(rates):.0f} to {max(rates):.0f}), "
-            f"{statistics.median(costs):.1f} us of CPU a call\n"
+            f"{method} c={connections} {kind}: {statistics.median(rates):.0f} calls/s "
+            f"({min(rates):.0f} to {max(rates):.0f}), {statistics.median(costs):.1f} us of CPU a call\n"
         )
 
 
-def measured(
-    servers: list[Server], seconds: float, rounds: int, folder: Path
-) -> dict[tuple[str, int], list[tuple[float, float]]]:
-    """Calls a second and CPU in microseconds a call, by server and connections."""
-    figures: dict[tuple[str, int], list[tuple[float, float]]] = {}
+def measured(servers: list[Server], seconds: float, rounds: int, folder: Path) -> Figures:
+    """Calls a second and CPU in microseconds a call, by method, connections and server."""
+    figures: Figures = {}
     for place in range(rounds):
         for connections in _CONNECTIONS:
-            for server in servers if place % 2 else servers[::-1]:
-                before = server.seconds()
-                load = h2load(server, connections, seconds, folder)
-                spent = server.seconds() - before
-                found = load.per_s, spent / (load.per_s * seconds) * 1e6
-                figures.setdefault((server.name, connections), []).append(found)
+            for method, body in _METHODS.items():
+                for server in servers if place % 2 else servers[::-1]:
+                    before = server.seconds()
+                    rate = called(server, method, folder / body, connections, seconds)
+                    spent = server.seconds() - before
+                    figures.setdefault((method, connections, server.name), []).append(
+                        (rate, spent / (rate * seconds) * 1e6)
+                    )
     return figures
+
+
+def called(server: Server, method: str, body: Path, connections: int, seconds: float) -> float:
+    """Calls a second."""
+    command = ["taskset", "-c", "1", "h2load", "-d", str(body), "-m", "1", f"-c{connections}", f"-D{seconds:g}"]
+    headers = ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+    url = f"http://127.0.0.1:{server.grpc}/inference.GRPCInferenceService/{method}"
+    done = subprocess.run([*command, *headers, url], capture_output=True, text=True, check=True)
+    rate, failed = (
+        re.search(r"finished in [\d.]+\w+, ([\d.]+) req/s", done.stdout),
+        re.search(r"(\d+) failed", done.stdout),
+    )
+    if rate is None or failed is None or int(failed[1]):
+        raise RuntimeError(done.stdout)
+    return float(rate[1])
 
 
 if __name__ == "__main__":

@@ -81,7 +81,10 @@ def test_requests_and_readers_have_their_time() -> None:
         await client.send(client.headers(), client.data(framed(b"unread"), 0))  # its answer waits for a window
         await client.send(client.headers(), client.data(framed(b"half")[:6], 0))
         await client.send(client.headers())  # a stream between its messages may wait for ever
-        Time(client).passes(12)
+        time = Time(client)
+        time.passes(6)
+        await client.send(client.data(framed(b"half")[6:7], 0, 3))  # another byte buys no time
+        time.passes(6)
         return client
 
     client = run(main)

@@ -64,7 +64,6 @@ class Intake:
         if stream.buffer is None:
             stream.buffer = bytearray()
         stream.buffer += content
-        stream.waits_since = None
         self.hold(stream, len(content))
         if stream.closed:
             return
@@ -81,6 +80,7 @@ class Intake:
             return None
         packed, message = stream.buffer[0], bytes(memoryview(stream.buffer)[PREFIX:size])
         del stream.buffer[:size]
+        stream.waits_since = None
         self.let_go(stream, size)
         if stream.streamed:
             self.returned(stream, size - stream.reserved)
