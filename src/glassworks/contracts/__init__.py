@@ -253,8 +253,7 @@ class Family(ABC):
         """The function from explainable input to scores, for `explanation.compile` to trace."""
 
     def explanations(self, model: Model, folder: Path) -> tuple[Artifact, ...]:
-        """Artifacts of explainers that the family writes into `folder` itself; without a `gradient` among them, the
-        compiler adds that of `differentiable`."""
+        """Artifacts of explainers that it writes into `folder` itself; a `gradient` may be left to `differentiable`."""
         return ()
 
     @abstractmethod
