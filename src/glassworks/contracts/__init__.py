@@ -1,8 +1,7 @@
 """The five abstractions (Task, Family, Pass, Runtime, Explainer) and the records that pass between them.
 
 No logic and no heavy import: listing what exists must not load numpy, torch or an engine.
-
-Shape letters: N examples, C channels, H height, W width, K classes.
+The letters of shapes are those of `records`.
 """
 
 from __future__ import annotations

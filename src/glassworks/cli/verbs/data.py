@@ -39,10 +39,7 @@ def list_samples(as_json: AsJson = False) -> None:
 
 @group.command("check")
 def check(
-    source: Annotated[
-        str,
-        typer.Argument(help="Such as sample:mnist-5k, folder:PATH, npz:PATH, csv:PATH, or a job file, JOB.toml."),
-    ],
+    source: Annotated[str, typer.Argument(help="Such as sample:mnist-5k, folder:PATH, csv:PATH, or JOB.toml, a job.")],
     text: Annotated[str, typer.Option(help="Texts: the column that holds the text.")] = "",
     label: Annotated[str, typer.Option(help="Texts: the column that holds the label.")] = "",
     separator: Annotated[str, typer.Option(help="Texts: what stands between several labels of one.")] = "",
