@@ -1,8 +1,7 @@
 """The five abstractions (Task, Family, Pass, Runtime, Explainer) and the records that pass between them.
 
 No logic and no heavy import: listing what exists must not load numpy, torch or an engine.
-
-Shape letters: N examples, C channels, H height, W width, K classes.
+The letters of shapes are those of `records`.
 """
 
 from __future__ import annotations
@@ -253,8 +252,7 @@ class Family(ABC):
         """The function from explainable input to scores, for `explanation.compile` to trace."""
 
     def explanations(self, model: Model, folder: Path) -> tuple[Artifact, ...]:
-        """Artifacts of explainers that the family writes into `folder` itself; without a `gradient` among them, the
-        compiler adds that of `differentiable`."""
+        """Artifacts of explainers that it writes into `folder` itself; a `gradient` may be left to `differentiable`."""
         return ()
 
     @abstractmethod

@@ -13,7 +13,7 @@ from glassworks.cli.output import AsJson, measured, stdout, table, write_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from glassworks.config import DataConfig, Job
+    from glassworks.config import DataConfig
     from glassworks.data.interactions.checks import InteractionsReport
     from glassworks.data.kinds import Kind
     from glassworks.data.text.checks import TextReport
@@ -39,10 +39,7 @@ def list_samples(as_json: AsJson = False) -> None:
 
 @group.command("check")
 def check(
-    source: Annotated[
-        str,
-        typer.Argument(help="Such as sample:mnist-5k, folder:PATH, npz:PATH, csv:PATH, or a job file, JOB.toml."),
-    ],
+    source: Annotated[str, typer.Argument(help="Such as sample:mnist-5k, folder:PATH, csv:PATH, or JOB.toml, a job.")],
     text: Annotated[str, typer.Option(help="Texts: the column that holds the text.")] = "",
     label: Annotated[str, typer.Option(help="Texts: the column that holds the label.")] = "",
     separator: Annotated[str, typer.Option(help="Texts: what stands between several labels of one.")] = "",
@@ -55,44 +52,40 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Report duplicates, contradictory labels, imbalance, unreadable files, tiny classes and sizes.
-
     For texts also what a leaking split would have pretended, and labels that look wrong: all of them with --json.
     With --user and --item a table is read as interactions.
     """
-    if (job := _unlabelled(source)) is not None:
-        _check_unlabelled(job, as_json)
+    if _check_unlabelled(source, as_json):
         return
     columns = {"text": text, "label": label, "separator": separator, "user": user, "item": item, "time": time}
-    given = {key: value for key, value in {**columns, "weight": weight}.items() if value}
+    given = {**columns, "weight": weight, "positive": positive}
     data, kind = _data(source, "interactions" if user or item else None)
-    data = data.model_copy(update=given if positive is None else {**given, "positive": positive})
+    data = data.model_copy(update={key: value for key, value in given.items() if value not in (None, "")})
     report: Any = _check_texts(data, quick) if kind == "texts" else _CHECKS[kind](data)
     if as_json:
         write_json(report.model_dump(mode="json"))
-        return
-    _SHOWN_AS[kind](report, source, stdout())
+    else:
+        _SHOWN_AS[kind](report, source, stdout())
 
 
-def _unlabelled(source: str) -> Job | None:
-    """The job of a file whose examples have no labels: what its family makes of them is all there is to check."""
+def _check_unlabelled(source: str, as_json: bool) -> bool:
+    """Of a job whose examples have no labels, what its family makes of them; whether it is one."""
+    from glassworks import flow
     from glassworks.catalog import found
+    from glassworks.cli.tables import data_json, show_data
     from glassworks.config import load_job
     from glassworks.contracts import Family, Task
 
     job = load_job(Path(source)) if source.endswith(".toml") else None
     family = found(Family).get(job.family) if job else None
-    return job if family is not None and not found(Task)[family.task].labelled else None
-
-
-def _check_unlabelled(job: Job, as_json: bool) -> None:
-    from glassworks import flow
-    from glassworks.cli.tables import data_json, show_data
-
+    if job is None or family is None or found(Task)[family.task].labelled:
+        return False
     dataset = flow.prepare(job)
     if as_json:
         write_json(data_json(dataset))
     else:
         show_data(dataset, stdout())
+    return True
 
 
 def _data(source: str, wanted: Kind | None) -> tuple[DataConfig, Kind]:

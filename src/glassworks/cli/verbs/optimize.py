@@ -18,10 +18,7 @@ def optimize(
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of one call.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure every candidate on this machine and publish the best one as a new version.
-
-    What is left out is as the model's job says.
-    """
+    """Measure every candidate on this machine and publish the best one; what is left out is as its job says."""
     receive_interrupts()
     from glassworks import flow
     from glassworks.cli.tables import report_json, show_report, show_warnings
