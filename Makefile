@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup up test check bench docs
+.PHONY: setup up test soak check bench docs
 
 setup: $(STAMP)
 
@@ -18,7 +18,12 @@ up: setup
 	$(BIN)/glassworks up examples/digits.toml
 
 test: setup
-	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder $(OPTIONS)
+
+# Every test TIMES times, each time in another order, beside busy processes.
+TIMES ?= 10
+soak: setup
+	$(BIN)/python tests/soak.py --times $(TIMES) --options "$(OPTIONS)"
 
 check: setup
 	$(BIN)/ruff check

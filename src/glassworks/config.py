@@ -123,8 +123,8 @@ class OptimizationConfig(Record):
 class ExplanationConfig(Record):
     """What is compiled into the bundle, and what `up` shows."""
 
-    method: str = "integrated_gradients"
-    """The explainer by its name in the catalog."""
+    method: str | None = None
+    """The explainer by its name in the catalog; left out, the family's first."""
     tolerance: float = Field(default=0.01, gt=0, lt=1)
     """Largest completeness gap at which integration stops."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import get
-from glassworks.config import ExplanationConfig, Job, OptimizationConfig, validate
+from glassworks.config import Job, OptimizationConfig, validate
 from glassworks.contracts import (
     Dataset,
     Explanation,
@@ -67,6 +67,7 @@ def release(
     """
     registry, progress = registry or Registry.open(), progress or Silent()
     job, family = family_of(job, registry)
+    _require_method(family, job)
     plain = _prepare(family, job, progress)
     job, dataset = taught_by_registry(job, plain, registry, progress)
     with open_run(registry.home, job, dataset.fingerprint, fresh=fresh) as run:
@@ -112,6 +113,7 @@ def train(
 def prepare(job: Job, progress: Progress | None = None, registry: Registry | None = None) -> Dataset:
     """Read, check and split the job's data."""
     job, family = family_of(job, registry or Registry.open())
+    _require_method(family, job)
     return _prepare(family, job, progress or Silent())
 
 
@@ -243,13 +245,15 @@ def evaluate(
     return len(split), metrics
 
 
-def _prepare(family: Family, job: Job, progress: Progress) -> Dataset:
+def _require_method(family: Family, job: Job) -> None:
+    """Not asked of older bundles' own jobs: those may name what they never had."""
     method = job.explanation.method
-    if method not in (*family.explainers, ExplanationConfig().method):
-        raise ConfigError(
-            f"job '{job.name}': 'explanation.method' is '{method}', which {job.family} does not have",
-            f"write one of {', '.join(family.explainers)}" if family.explainers else "leave it out",
-        )
+    if method not in (None, *family.explainers):
+        given = f"job '{job.name}': 'explanation.method' is '{method}', which {job.family} does not have"
+        raise ConfigError(given, f"leave it out, or write one of: {', '.join(family.explainers) or 'none'}")
+
+
+def _prepare(family: Family, job: Job, progress: Progress) -> Dataset:
     progress.start("data")
     dataset = family.prepare(job)
     kinds = f" of {len(dataset.classes)} classes" if dataset.classes else ""

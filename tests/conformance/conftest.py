@@ -40,7 +40,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder: Path = tmp_path_factory.mktemp(name)
     family = found(Family)[name]
     job = family.variant(variant, folder) if variant else family.tiny(folder)
-    quick = job.model_copy(update={"optimization": job.optimization.model_copy(update={"budget": 2.0})})
+    quick = job.model_copy(update={"optimization": job.optimization.model_copy(update={"budget": 0.1})})
     registry = Registry.open({"GLASSWORKS_HOME": str(folder / "home")})
     if below := family.foundation(folder):
         release(below, registry, Silent())

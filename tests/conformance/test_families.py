@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from tests.conformance.conftest import Made
 from tests.conformance.likeness import alike
 from tests.pages import job_files, page_of
+from typer.testing import CliRunner
 
 from glassworks.catalog import found, get
+from glassworks.cli.app import build
 from glassworks.config import load_job
 from glassworks.contracts import Explainer, Explanation, Model, Opened, Runtime, Session, Subject, Task
 from glassworks.errors import ConfigError, InputError, Tampered, Unsupported
@@ -280,11 +283,63 @@ def places_fit(explanation: Explanation, encoded: Tensors) -> None:
         return
     if explanation.names:
         assert len(explanation.names) == explanation.attribution.values.size
-        assert all(json.loads(name) for name in explanation.names)
+        assert all({"item", "title"} & name.keys() for name in explanation.names)
         return
     text = given[0].decode()
     assert len(explanation.spans) == explanation.attribution.values.size > 0
     assert "".join(text[begin:end] for begin, end in explanation.spans) == text
+
+
+def test_up_needs_no_more_keys_than_have_no_default(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole command line but its own process; budgets are set only to be done soon."""
+    monkeypatch.setattr("glassworks.cli.verbs.up.receive_interrupts", lambda: None)
+    monkeypatch.setenv("GLASSWORKS_HOME", str(made.registry.home))
+    job = tmp_path / "fewest.toml"
+    job.write_text(fewest_keys(made), encoding="utf-8")
+    quick = ("training.epochs=1", "training.budget=4s", "optimization.budget=0.1s", "optimization.batch_sizes=[1]")
+    done = CliRunner().invoke(
+        build(), ["up", str(job), "--check", "--json", *(part for each in quick for part in ("--set", each))]
+    )
+    assert done.exit_code == 0, (done.exception, done.output)
+    said = json.loads(done.stdout)
+    assert list(said) == ["data", "train", "optimize", "package", "explain", "serve"]
+    assert all(said.values())
+    assert said["explain"]["method"] == made.release.bundle.manifest.explainers[0]
+    assert Path(said["explain"]["drawn"]).is_file()
+    with pytest.raises(ProcessLookupError):
+        os.kill(said["serve"]["pid"], 0)
+
+
+def test_every_verb_that_shows_something_knows_the_family(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLASSWORKS_HOME", str(made.registry.home))
+    job, model = tmp_path / "fewest.toml", made.release.version.reference
+    job.write_text(fewest_keys(made), encoding="utf-8")
+    roles = [("inspect", model, "--role", each.role) for each in made.release.bundle.manifest.artifacts]
+    for command in (("data", "check", str(job), "--quick"), ("show", model), *roles):
+        shown = CliRunner().invoke(build(), list(command))
+        assert shown.exit_code == 0, (command, shown.exception, shown.output)
+        assert json.loads(CliRunner().invoke(build(), [*command, "--json"]).stdout), command
+
+
+def fewest_keys(made: Made) -> str:
+    """The tiny job as a file with its data, and of the family's table only what has no default."""
+    config = made.family.config
+    needed = {key: value for key, value in made.job.model.items() if config.model_fields[key].is_required()}
+    data = made.job.data.model_dump(exclude_defaults=True)
+    keys = {"name": f"fewest-{made.job.name}", "family": made.job.family, "data": data, "model": needed}
+    return "".join(f"{key} = {toml(value)}\n" for key, value in keys.items())
+
+
+def toml(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {toml(each)}' for key, each in value.items())} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml, value))}]"
+    return json.dumps(value)
 
 
 def test_unknown_keys_are_refused_with_their_path(made: Made) -> None:

@@ -74,6 +74,7 @@ def test_python_rest_and_grpc_give_the_same_answer(made: Made) -> None:
             for found in (rest, rpc):
                 assert np.allclose(found[name].ravel(), values, atol=1e-6 + 1e-4 * np.abs(values).max()), method
             if explanation.names:
-                assert rest[f"names:{explanation.input}"].ravel().tolist() == list(explanation.names)
+                told = rest[f"names:{explanation.input}"].ravel().tolist()
+                assert [json.loads(name) for name in told] == list(explanation.names)
             if explanation.spans:
                 assert rest[f"spans:{explanation.input}"].tolist() == [[list(span) for span in explanation.spans]]

@@ -39,6 +39,7 @@ def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 interrupted and resumable."""
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         _interrupted()
     except Exception as error:
@@ -60,8 +61,10 @@ def _tell(error: Exception) -> None:
             verb = error.ctx.command_path if error.ctx else "glassworks"
             _fail(error.format_message(), f"see '{verb} --help'", 2)
         case BrokenPipeError():
-            # The reader of stdout went away, as with `| head`.
-            sys.stderr.close()
+            # Whoever read what is printed went away, as `| head` does: what Python still holds for them goes nowhere.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            for stream in (1, 2):
+                os.dup2(nowhere, stream)
             sys.exit(1)
         case OSError():
             wrapped = StorageError(f"the system refused: {error}", "free the resource named there and try again")

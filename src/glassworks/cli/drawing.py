@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ def draw(
     spans: Sequence[Sequence[int]],
     label: str,
     method: str,
-    names: Sequence[str] = (),
+    names: Sequence[Mapping[str, Any]] = (),
 ) -> Drawn:
     """A stored example (without the batch) with the values of its explanation."""
     import numpy as np
@@ -51,7 +51,7 @@ def draw(
     return Drawn(rows=shaded_blocks(values), file=picture, suffix="png")
 
 
-def _draw_names(names: Sequence[str], values: NDArray[np.float32], label: str, method: str) -> Drawn:
+def _draw_names(names: Sequence[Mapping[str, Any]], values: NDArray[np.float32], label: str, method: str) -> Drawn:
     """The names one a line, what speaks most for the answer first, shaded like the words of a text."""
     import numpy as np
 
@@ -70,14 +70,10 @@ def _draw_names(names: Sequence[str], values: NDArray[np.float32], label: str, m
     return Drawn(rows=rows, file=page, suffix="html")
 
 
-def _called(name: str) -> str:
+def _called(name: Mapping[str, Any]) -> str:
     """A thing by its title and id, as people read it."""
-    import json
-
-    found = json.loads(name)
-    if not isinstance(found, dict):
-        return str(found)
-    return f"{found['title']} ({found['item']})" if found.get("title") else str(found.get("item", name))
+    told = [f"{value}" for value in (name.get("title"), name.get("item")) if value not in (None, "")]
+    return f"{told[0]} ({told[1]})" if len(told) > 1 else "".join(told)
 
 
 def as_file(example: Array | str) -> tuple[bytes, str, Any]:

@@ -49,15 +49,16 @@ def write_json(value: Mapping[str, Any]) -> None:
 
 
 def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]], console: Console) -> None:
-    """Print one table."""
+    """Print one table; cells are shown as they are: labels and names may hold brackets."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
-    sheet = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    sheet = Table(title=Text(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column, name in enumerate(header):
         sheet.add_column(name, justify="left" if column == 0 else "right", overflow="fold")
     for row in rows:
-        sheet.add_row(*row)
+        sheet.add_row(*map(Text, row))
     console.print(sheet)
 
 
@@ -132,7 +133,7 @@ class LiveProgress(Progress):
         heed_interrupts()
         seconds = time.monotonic() - self._begun
         self._stop()
-        self._console.print(f"{self._stage:<10} {message} [dim]({seconds:.1f} s)[/dim]")
+        self._console.print(f"{self._stage:<10} {message} ({seconds:.1f} s)", markup=False)
 
     def close(self) -> None:
         """Give the terminal back."""

@@ -1,37 +1,27 @@
-"""Starts the service as a process of its own, asks it over HTTP as any client would, and stops it."""
+"""Starts the service as a process of its own, and stops it."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import select
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from glassworks.cli.parent import let_stay
 from glassworks.config import ServingConfig
 from glassworks.errors import ServingError
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from glassworks.flow import Release
-
-_START_S = 30.0
+_START_S = 120.0
 _STOP_S = 15.0
 _LOOK_S = 0.5
-_ANSWER_S = 60.0
-_KEY_S = 600.0
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +31,7 @@ class Service:
     url: str
     grpc: str | None
     guarded: bool
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
 
     @property
     def pid(self) -> int:
@@ -52,6 +42,8 @@ class Service:
         """Stops the process when the block ends, unless it is to be left running and nothing failed."""
         try:
             yield
+            if after:
+                let_stay(self.process.stdin)
         except BaseException:
             self.stop()
             raise
@@ -59,9 +51,9 @@ class Service:
             self.stop()
 
     def wait(self) -> None:
-        """Until the server ends. Ctrl-C reaches it too; it stops gracefully by itself."""
+        """Until the server ends, Ctrl-C comes, or nobody can read any longer what this process prints."""
         with contextlib.suppress(KeyboardInterrupt):
-            while True:
+            while not _reader_is_gone():
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(_LOOK_S)
                     return
@@ -73,45 +65,44 @@ class Service:
             self.process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait()
+        with self.process:  # closes its pipes, and waits
+            pass
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answered:
-    """What the service said about one test example, and the files that show it.
-
-    `truth` is empty where nobody knows it; `said` is the answer in words, `label` what its explanation is about.
-    """
-
-    truth: str
-    label: str
-    said: str
-    explanation: Mapping[str, Any]
-    rows: Sequence[Sequence[tuple[str, str]]]
-    input: Path
-    drawn: Path
-    request: Path
+def _reader_is_gone() -> bool:
+    """Whether the other end of the standard output is closed: a pipe's, or a terminal's."""
+    looking = select.poll()
+    looking.register(1, 0)
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in looking.poll(0))
 
 
-def require_free(host: str, port: int) -> None:
-    """Raise ServingError now rather than after training, when the port is taken."""
-    if port == 0:
-        return
-    with socket.socket() as probe:
+def require_free(config: ServingConfig) -> None:
+    """Raise ServingError now rather than after training, when a port is taken."""
+    _require_free(config.host, config.port, "port")
+    following = config.port + 1 if 0 < config.port < _LAST_PORT else 0
+    if config.grpc:
+        _require_free(config.host, following if config.grpc_port is None else config.grpc_port, "grpc_port")
+
+
+def _require_free(host: str, port: int, key: str) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise ServingError(
-                f"cannot listen on {host}:{port}: {error.strerror}",
-                f"give another port: --set serving.port={port + 1}, or 0 for any free one",
-            ) from None
+            mend = f"give another port: --set serving.{key}=N, or 0 for any free one"
+            if error.errno != errno.EADDRINUSE:
+                mend = "give an address of this machine, serving.host, and a port above 1023 that this user may take"
+            raise ServingError(f"cannot listen on {host}:{port}: {error.strerror}", mend) from None
 
 
 def start_service(reference: str, config: ServingConfig) -> Service:
-    """`glassworks serve` in a process without any training library. Raises ServingError."""
-    command = [sys.executable, "-m", "glassworks", "serve", reference, "--json", *_options(config)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
+    """`glassworks serve` in a process without any training library, which ends with this one. Raises ServingError."""
+    command = [sys.executable, "-m", "glassworks", "serve", reference, "--json", "--end-with-stdin", *_options(config)]
+    # In a group of its own: Ctrl-C is told to this process alone, which stops the service once, and so gracefully.
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
+    )
     try:
         line = _first_line(process)
     except BaseException:
@@ -142,113 +133,12 @@ def _options(config: ServingConfig) -> list[str]:
     return options
 
 
-def _first_line(process: subprocess.Popen[str]) -> str:
+def _first_line(process: subprocess.Popen[bytes]) -> bytes:
     """What the server says when it is up; empty when it says nothing in time."""
     if process.stdout is None:
-        return ""
+        return b""
     end = time.monotonic() + _START_S
     while time.monotonic() < end:
         if select.select([process.stdout], [], [], _LOOK_S)[0]:
             return process.stdout.readline()
-    return ""
-
-
-@contextlib.contextmanager
-def passing_key(service: Service, home: Path) -> Iterator[str | None]:
-    """A key for a question or two where the service asks for keys; it is revoked afterwards."""
-    if not service.guarded:
-        yield None
-        return
-    from glassworks.serving.access.clock import Clock
-    from glassworks.serving.access.keys import KeyStore
-
-    store = KeyStore(home, Clock())
-    key, secret = store.create(f"up-{uuid.uuid4().hex[:8]}", expires_in_s=_KEY_S)
-    try:
-        yield secret
-    finally:
-        store.revoke(key.id)
-
-
-def ask(service: Service, made: Release, method: str, folder: Path, key: str | None = None) -> Answered:
-    """Send one example of the test split as a file; predict and explain over the public API."""
-    from glassworks.cli.drawing import as_file, draw
-
-    test, labels = made.dataset.splits["test"], made.dataset.classes
-    example = test.x[0]
-    file, suffix, value = as_file(example)
-    name = made.bundle.manifest.signature.inputs[0].name
-    body: dict[str, Any] = {"inputs": [{"name": name, "shape": [1], "datatype": "BYTES", "data": [value]}]}
-    model = f"{service.url}/v2/models/{made.version.name}"
-    said = _post(f"{model}/infer", body, key)
-    answer = _post(f"{model}/explain", {**body, "parameters": {"method": method}}, key)
-    values = _tensor(answer, f"attributions:{name}")[0]
-    spans = [_tensor(answer, each["name"])[0] for each in answer["outputs"] if each["name"] == f"spans:{name}"]
-    names = [_tensor(answer, each["name"])[0] for each in answer["outputs"] if each["name"] == f"names:{name}"]
-    label = str(answer["parameters"]["label"])
-    parts = (each[0].tolist() if each else () for each in (spans, names))
-    drawn = draw(example, values, next(parts), label, method, next(parts))
-    written = {f"input.{suffix}": file, f"why.{drawn.suffix}": drawn.file, "request.json": json.dumps(body).encode()}
-    files = list(_write(folder / made.version.reference, written).values())
-    return Answered(
-        truth=_truth(test.y[0], labels) if labels else "",
-        label=label,
-        said=_in_words(said, label),
-        explanation=answer["parameters"],
-        rows=drawn.rows,
-        input=files[0],
-        drawn=files[1],
-        request=files[2],
-    )
-
-
-def _in_words(answer: Mapping[str, Any], label: str) -> str:
-    """The label with its probability, the label alone of answers in words, or else the sizes of what came out."""
-    if any(output["name"] == "probabilities" for output in answer["outputs"]):
-        return f"{label} (probability {float(_tensor(answer, 'probabilities')[0].max()):.4f})"
-    if all(output["datatype"] == "BYTES" for output in answer["outputs"]):
-        return label
-    return ", ".join(
-        f"{each['name']} of {' x '.join(str(size) for size in each['shape'][1:])}" for each in answer["outputs"]
-    )
-
-
-def _truth(target: Any, labels: Sequence[str]) -> str:
-    """A label, or several."""
-    if getattr(target, "ndim", 0):
-        return ", ".join(label for label, there in zip(labels, target, strict=True) if there) or "none"
-    return labels[int(target)]
-
-
-def _write(stem: Path, contents: Mapping[str, bytes]) -> Mapping[str, Path]:
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    files = {kind: stem.with_name(f"{stem.name}-{kind}") for kind in contents}
-    for kind, content in contents.items():
-        files[kind].write_bytes(content)
-    return files
-
-
-def _post(url: str, body: Mapping[str, Any], key: str | None) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers)  # noqa: S310
-    # The service is our own process on this machine: its certificate is for those who come from elsewhere.
-    own = ssl._create_unverified_context()  # noqa: S323
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=own))
-    try:
-        with opener.open(request, timeout=_ANSWER_S) as response:
-            answer: dict[str, Any] = json.load(response)
-    except urllib.error.HTTPError as error:
-        raise ServingError(
-            f"{url} answered {error.code}: {error.read(500).decode()}", "see the service's log above"
-        ) from None
-    except OSError as error:
-        raise ServingError(f"{url} does not answer: {error}", "see the service's log above") from None
-    return answer
-
-
-def _tensor(answer: Mapping[str, Any], name: str) -> NDArray[Any]:
-    import numpy as np
-
-    found = next(output for output in answer["outputs"] if output["name"] == name)
-    kind = object if found["datatype"] == "BYTES" else np.float32
-    return np.asarray(found["data"], kind).reshape(found["shape"])
+    return b""

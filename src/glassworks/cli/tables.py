@@ -27,7 +27,18 @@ def show_data(dataset: Dataset, console: Console) -> None:
     rows = [(name, f"{len(split):,}") for name, split in dataset.splits.items()]
     table(f"data: {dataset.name}", ("split", "examples"), rows, console)
     for finding in dataset.findings:
-        console.print(f"  - {finding}")
+        console.print(f"  - {finding}", markup=False)
+
+
+def data_json(dataset: Dataset) -> dict[str, Any]:
+    """The splits and what the checks found, as one object."""
+    return {
+        "fingerprint": dataset.fingerprint,
+        "examples": dataset.examples,
+        "classes": len(dataset.classes),
+        "splits": {name: len(split) for name, split in dataset.splits.items()},
+        "findings": list(dataset.findings),
+    }
 
 
 def show_training(model: Model, console: Console) -> None:
@@ -91,11 +102,11 @@ def show_report(report: OptimizationReport, console: Console) -> None:
     table(f"optimize: minimize {report.minimize} within {', '.join(report.within)}", header, rows, console)
     for candidate in report.candidates:
         if candidate.excluded:
-            console.print(f"  - {candidate.name}: {candidate.excluded}")
+            console.print(f"  - {candidate.name}: {candidate.excluded}", markup=False)
         elif candidate.computes_fp32:
-            console.print(f"  - {candidate.name} computes in fp32: {', '.join(candidate.computes_fp32)}")
+            console.print(f"  - {candidate.name} computes in fp32: {', '.join(candidate.computes_fp32)}", markup=False)
     for note in report.notes:
-        console.print(f"  - {note}")
+        console.print(f"  - {note}", markup=False)
 
 
 def _metric(report: OptimizationReport) -> str:

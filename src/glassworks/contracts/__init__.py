@@ -57,6 +57,8 @@ class Task(ABC):
     """Whether people may give an input itself where a file is meant: a text."""
     parts: Literal["", "spans", "names"] = ""
     """What values of an explanation belong to where that is not the input's own shape: see `Explanation`."""
+    labelled: bool = True
+    """Whether its examples come with what is to be learned of them: labels, or interactions."""
     tables: bool = False
     """Whether `answer_table` is there."""
     pictures: bool = False

@@ -224,7 +224,8 @@ class Explanation:
     """An attribution with its grade and what it belongs to.
 
     `spans` are (start, end) characters of the text that the values belong to, one a value; together they are the text.
-    `names` (JSON, one a value) name the things that the values belong to, such as items of a history.
+    `names` (one a value, objects of JSON's types) name the things that the values belong to, such as items of a
+    history.
     """
 
     method: str
@@ -238,4 +239,4 @@ class Explanation:
     milliseconds: float
     quality: Mapping[str, float] = field(default_factory=dict)
     spans: tuple[tuple[int, int], ...] = ()
-    names: tuple[str, ...] = ()
+    names: tuple[Mapping[str, Any], ...] = ()

@@ -53,8 +53,9 @@ class Subject(ABC):
     outputs: Tensors
     """The predict artifact's own; the first one holds a probability a class."""
     spans: tuple[tuple[int, int], ...] = ()
-    names: tuple[str, ...] = ()
-    """What the values belong to, where they are things with names (JSON), such as the items of a history."""
+    names: tuple[Mapping[str, Any], ...] = ()
+    """What the values belong to, where they are things with names, such as the items of a history: each an `item`, of
+    JSON's types, with what else it is called."""
 
     @abstractmethod
     def view(self, role: str) -> View:

@@ -1,10 +1,11 @@
-"""Structure and parameters of a graph, layer by layer, read from the artifact that is served."""
+"""Structure and parameters of an artifact, layer by layer: a graph, a pipeline of operators, or arrays."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from glassworks.contracts import Record
+from glassworks.contracts import Opened, Record
+from glassworks.errors import Unsupported
 
 
 class Layer(Record):
@@ -15,6 +16,44 @@ class Layer(Record):
     shape: tuple[int | str, ...]
     parameters: int
     size_bytes: int
+
+
+def inspect_artifact(opened: Opened) -> tuple[Layer, ...]:
+    """The layers of an artifact of any format that is known. Raises Unsupported for another, MissingLibrary."""
+    match opened.artifact.format:
+        case "onnx":
+            return inspect_graph(opened.path)
+        case "arrays":
+            return tuple(_array(opened.folder / name) for name in opened.artifact.beside if name.endswith(".npy"))
+        case "operators":
+            return _operators(opened)
+        case other:
+            raise Unsupported(f"the layers of a file in the format '{other}' cannot be read", "inspect another role")
+
+
+def _array(path: Path) -> Layer:
+    import numpy as np
+
+    values = np.load(path, mmap_mode="r", allow_pickle=False)
+    return Layer(
+        name=path.stem, operator=path.stem, shape=values.shape, parameters=values.size, size_bytes=values.nbytes
+    )
+
+
+def _operators(opened: Opened) -> tuple[Layer, ...]:
+    """In the order of computation; pictures have any size."""
+    from glassworks.imaging.pipeline import from_json
+
+    return tuple(
+        Layer(
+            name=step.operator.name or step.operator.title,
+            operator=step.operator.title,
+            shape=("height", "width", step.kind.channels),
+            parameters=0,
+            size_bytes=0,
+        )
+        for step in from_json(opened.path.read_bytes(), opened.artifact.file).steps
+    )
 
 
 def inspect_graph(path: Path) -> tuple[Layer, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,9 +47,12 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class _Entry:
+    """`name` is that of no other candidate; `trained` says that no pass has changed the artifact."""
+
     name: str
     artifact: Artifact
     session: Session
+    trained: bool
 
 
 def optimize(trial: Trial, config: OptimizationConfig, progress: Progress) -> tuple[Artifact, OptimizationReport]:
@@ -66,7 +71,7 @@ def optimize(trial: Trial, config: OptimizationConfig, progress: Progress) -> tu
     finally:
         for entry in entries:
             entry.session.close()
-    reference = min((c for c in candidates if c.precision == "fp32"), key=_key(objective, candidates[0]))
+    reference = _reference(candidates, {entry.name for entry in entries if entry.trained}, objective)
     chosen, notes = _choose(candidates, reference, objective)
     report = OptimizationReport(
         minimize=config.minimize,
@@ -101,13 +106,14 @@ def _candidates(trial: Trial, config: OptimizationConfig, progress: Progress) ->
     """Every artifact in every runtime that takes it; and what was left out, with the reason."""
     entries: list[_Entry] = []
     excluded: list[Candidate] = []
+    names: set[str] = set()
     artifacts, failures = _artifacts(trial, progress)
     for artifact in artifacts:
         for runtime in found(Runtime).values():
             if artifact.format not in runtime.accepts:
                 continue
-            made = "fp32" if artifact.precision == "fp32" else artifact.made_by
-            name = f"{made} {runtime.name}"
+            name = _name(artifact, runtime, names)
+            names.add(name)
             chosen = artifact.model_copy(update={"runtime": runtime.name, "threads": config.threads})
             try:
                 if reason := runtime.precisions[artifact.precision]:
@@ -119,22 +125,53 @@ def _candidates(trial: Trial, config: OptimizationConfig, progress: Progress) ->
             except GlassworksError as error:
                 excluded.append(_excluded(name, chosen, error.problem))
             else:
-                entries.append(_Entry(name=name, artifact=chosen, session=session))
+                entries.append(_Entry(name=name, artifact=chosen, session=session, trained=artifact is artifacts[0]))
+    if not any(entry.artifact.precision == "fp32" for entry in entries):
+        reasons = "; ".join(f"{each.name}: {each.excluded}" for each in excluded if each.precision == "fp32")
+        raise Unsupported(f"no engine opens the model in fp32 ({reasons})", "see 'glassworks catalog' for engines")
     return entries, excluded + failures
 
 
+def _name(artifact: Artifact, runtime: Runtime, taken: set[str]) -> str:
+    """What people call a candidate, told from all others: its precision or its pass, and its engine."""
+    first = "fp32" if artifact.precision == "fp32" else artifact.made_by
+    further = (f"{artifact.made_by} {number}" for number in itertools.count(2))
+    words = itertools.chain((first, artifact.made_by), further)
+    return next(name for word in words if (name := f"{word} {runtime.name}") not in taken)
+
+
 def _artifacts(trial: Trial, progress: Progress) -> tuple[list[Artifact], list[Candidate]]:
+    """What was exported, and then what each pass makes of it, with the name of the pass."""
     artifacts, failures = [trial.opened.artifact], []
+    known: dict[Path, tuple[bytes, str]] = {}
+    _require_kept(trial.opened.path, "the export", known)
     for name in sorted(found(Pass), key=lambda name: _ORDER.index(found(Pass)[name].precision)):
         if trial.opened.artifact.format not in found(Pass)[name].accepts:
             continue  # it is for other kinds of models
         progress.start(f"optimize: {name}")
         try:
-            artifacts.append(get(Pass, name).apply(trial.opened, trial.calibration))
+            made = get(Pass, name).apply(trial.opened, trial.calibration)
         except GlassworksError as error:
             precision = found(Pass)[name].precision
             failures.append(Candidate(name=name, engine="", precision=precision, excluded=error.problem))
+        else:
+            artifacts.append(made.model_copy(update={"made_by": name}))
+            _require_kept(trial.opened.folder / made.file, name, known)
     return artifacts, failures
+
+
+def _require_kept(path: Path, maker: str, known: dict[Path, tuple[bytes, str]]) -> None:
+    """Raise Unsupported where a pass has written over what another one had made: both would be measured as one."""
+    if not path.is_file():
+        return  # engines say so
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+    before, first = known.setdefault(path, (digest, maker))
+    if digest != before:
+        raise Unsupported(
+            f"the pass '{maker}' wrote over {path.name}, which {first} had made",
+            "have each pass write a file of a name of its own",
+        )
 
 
 def _judge(trial: Trial, entries: list[_Entry], progress: Progress) -> tuple[_Metrics, list[Candidate]]:
@@ -196,6 +233,12 @@ def _size(artifact: Artifact, folder: Path) -> int:
 
 def _key(objective: Objective, reference: Candidate) -> Callable[[Candidate], float]:
     return lambda candidate: objective.minimize.of(candidate, reference)
+
+
+def _reference(candidates: list[Candidate], trained: set[str], objective: Objective) -> Candidate:
+    """What passes make is compared with what was trained; where no engine runs that, with the next best."""
+    exact = [c for c in candidates if c.name in trained] or [c for c in candidates if c.precision == "fp32"]
+    return min(exact, key=_key(objective, candidates[0]))
 
 
 def _choose(candidates: list[Candidate], reference: Candidate, objective: Objective) -> tuple[Candidate, list[str]]:

@@ -13,8 +13,8 @@ import ctypes
 import platform
 from typing import Any
 
-_SIZE, _MXCSR = 32, 28
-"""Of `fenv_t` on x86-64: 28 bytes for the x87, then the control word of SSE and AVX."""
+_SIZE, _MXCSR = 8, 4
+"""Of glibc's `femode_t` on x86-64: the control word of the x87, then that of SSE and AVX."""
 _FLUSH = 0x8040
 """Results that are subnormal become 0, and operands that are count as 0."""
 _CALL = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
@@ -23,7 +23,7 @@ _CALL = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 
 class Flushing:
     """A context in which the present thread, and threads that it starts, take subnormals as 0; as they are where that
-    cannot be set, elsewhere than on Linux on x86-64. Of one thread, and not to be entered within itself.
+    cannot be set, elsewhere than with glibc on x86-64. Of one thread, and not to be entered within itself.
     """
 
     __slots__ = ("_before", "_flushing", "_read", "_set", "_to_before", "_to_flushing")
@@ -46,11 +46,11 @@ class Flushing:
 
 
 def _functions() -> tuple[Any, Any]:
-    """C's `fegetenv` and `fesetenv`; such as do nothing where `fenv_t` is another one."""
+    """C's `fegetmode` and `fesetmode`; such as do nothing where `femode_t` is another one, or is not there."""
     library = ctypes.PyDLL(None)
-    if (platform.system(), platform.machine()) != ("Linux", "x86_64") or not hasattr(library, "fesetenv"):
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64") or not hasattr(library, "fesetmode"):
         return _nothing, _nothing
-    return _CALL(("fegetenv", library)), _CALL(("fesetenv", library))
+    return _CALL(("fegetmode", library)), _CALL(("fesetmode", library))
 
 
 def _nothing(environment: ctypes.c_void_p) -> int:

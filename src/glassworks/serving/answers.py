@@ -104,12 +104,13 @@ def explained(explanations: Sequence[Explanation], outputs: Sequence[str]) -> di
 
 
 def _named(explanations: Sequence[Explanation]) -> dict[str, Array]:
-    """Values with the names that they belong to; shorter rows are filled up with zeros and empty names."""
+    """Values with the names that they belong to, as JSON text, since tensors cannot hold objects; shorter rows are
+    filled up with zeros and empty names."""
     most, name = max(len(each.names) for each in explanations), explanations[0].input
     values, names = np.zeros((len(explanations), most), np.float32), np.full((len(explanations), most), b"", object)
     for row, each in enumerate(explanations):
         values[row, : len(each.names)] = each.attribution.values.ravel()
-        names[row, : len(each.names)] = [one.encode() for one in each.names]
+        names[row, : len(each.names)] = [msgspec.json.encode(one) for one in each.names]
     return {f"attributions:{name}": values, f"names:{name}": names}
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from glassworks.errors import InputError, Overloaded, StorageError, Unauthenticated
+from glassworks.errors import InputError, StorageError, Unauthenticated
 from glassworks.serving.access.ledger import Usage
-from glassworks.serving.batching import DEFAULT_LEVEL, LEVELS, Work
 from glassworks.serving.explaining.rows import ExplainOptions
+from glassworks.serving.json_data import LARGE_BYTES, json_object
 from glassworks.serving.model import LoadedModel
+from glassworks.serving.schedule import schedule
+from glassworks.serving.shadow import cast
+from glassworks.serving.work import Work
 
 if TYPE_CHECKING:
     from glassworks.contracts import Explanation, Tensors
@@ -26,10 +29,8 @@ if TYPE_CHECKING:
 
     Respond = Callable[[Tensors | None, Exception | None], None]
 
+_T = TypeVar("_T")
 _ANONYMOUS = "anonymous"
-_RESERVED = "triton_"
-_CLOSE = 1e-3
-"""Answers of a shadow that differ by less are the same."""
 _clock = time.perf_counter_ns
 
 
@@ -43,6 +44,10 @@ class Call:
     routing_key: str = ""
     trace: Mapping[str, str] = field(default_factory=dict)
     arrived_ns: int = field(default_factory=_clock)
+    key_id: str = field(default="", init=False)
+    """Who was let in, and counts for that many `rows` from then on; empty before."""
+    rows: int = field(default=0, init=False)
+    refused: bool = field(default=False, init=False)
 
 
 class Desk:
@@ -91,7 +96,8 @@ class Desk:
     ) -> Work:
         """Compute checked tensors; `respond` gets outputs or an error on the event loop. Raises what forbids it."""
         timeout_ns, level = schedule(parameters)
-        key_id = self._admit(call, len(next(iter(tensors.values()))))
+        if not call.key_id:
+            self.admit(call, len(next(iter(tensors.values()))))
         submitted = _clock()
 
         def done(work: Work) -> None:
@@ -101,20 +107,19 @@ class Desk:
                 model.statistics.dropped += 1
                 return
             if work.error is not None:
-                model.statistics.failed(type(work.error).__name__, _clock() - call.arrived_ns)
                 respond(None, work.error)
+                model.statistics.failed(type(work.error).__name__, _clock() - call.arrived_ns)
                 return
             respond(work.outputs, None)
-            model.statistics.answered(work.rows, *_times(call, submitted, work))
-            if self.spans is not None:
-                self.spans(call, model, work)
+            model.statistics.answered(work.rows, *work.times(call.arrived_ns, submitted))
+            self._trace(call, model, work)
 
-        work = model.submit(tensors, done, timeout_ns, level)
+        work = model.submit(tensors, done, timeout_ns, level, None if self._gate is None else call.key_id)
         if self._ledger is not None:
-            work.usage = (key_id, model.name, model.version)
+            work.usage = (call.key_id, model.name, model.version)
         shadow = self.engine.shadow(call.name) if call.version is None else None
         if shadow is not None and shadow is not model:
-            _cast(shadow, work)
+            self._cast(shadow, work)
         return work
 
     async def compute(self, call: Call, model: LoadedModel, tensors: Tensors, parameters: Mapping[str, Any]) -> Tensors:
@@ -129,13 +134,8 @@ class Desk:
             elif error is not None:
                 future.set_exception(error)
 
-        try:
-            checked = model.checked(tensors)
-            ready = checked if checked is not None else await model.decoded(tensors)
-            work = self.infer(call, model, ready, parameters, respond)
-        except Exception as error:
-            self.refuse(call, model, error)
-            raise
+        with self.counted(call, model):
+            work = self.infer(call, model, await self._ready(call, model, tensors, parameters), parameters, respond)
         try:
             return await future
         finally:
@@ -150,61 +150,91 @@ class Desk:
             given = np.empty(1, object)
             given[0] = file
             return await model.shown(file, await self.compute(call, model, {next(iter(model.inputs)): given}, {}), form)
+        begun, computed_ns, ok = _clock(), 0, False
         try:
-            key_id = self._admit(call, 1)
-            begun = _clock()
-            answer, computed_ns = await model.looked(file, form)
-        except Exception as error:
-            self.refuse(call, model, error)
-            raise
-        if self._ledger is not None:
-            self._record([Usage(key_id, model.name, model.version, 1, 1, 0, computed_ns // 1000, "infer", True)])
+            with self.counted(call, model), self._of_content(call):
+                self.admit(call, 1)
+                answer, computed_ns = await model.looked(file, form)
+            ok = True
+        finally:
+            self._record(call, model, "infer", computed_ns, ok)
         model.statistics.answered(1, begun - call.arrived_ns, 0, computed_ns, _clock() - begun - computed_ns)
-        if self.spans is not None:
-            self.spans(call, model, None)
+        self._trace(call, model)
         return answer
 
     async def explain(
         self, call: Call, model: LoadedModel, tensors: Tensors, options: ExplainOptions
     ) -> list[Explanation]:
         """Explain each row. Raises what forbids it, InputError and Overloaded."""
-        try:
-            checked = model.checked(tensors)
-            ready = checked if checked is not None else await model.decoded(tensors)
-            rows = len(next(iter(ready.values())))
-            key_id = self._admit(call, rows)
-        except Exception as error:
-            self.refuse(call, model, error)
-            raise
+        with self.counted(call, model):
+            ready = await self._ready(call, model, tensors, {})
+            if not call.key_id:
+                self.admit(call, len(next(iter(ready.values()))))
         start, ok = _clock(), False
         try:
-            found = await model.explain(ready, options)
+            found = await model.explain(ready, options, self._caller(call))
             ok = True
             return found
         finally:
-            if self._ledger is not None:
-                spent_us = (_clock() - start) // 1000
-                self._record([Usage(key_id, model.name, model.version, 1, rows, 0, spent_us, "explain", ok)])
-            if self.spans is not None:
-                self.spans(call, model, None)
+            self._record(call, model, "explain", _clock() - start, ok)
+            self._trace(call, model)
 
     async def learn(self, call: Call, model: LoadedModel, body: object) -> Mapping[str, int]:
         """Keep what people tell a model; in counts. Raises what forbids it, InputError and StorageError."""
-        supervisor = self.engine.supervisor
-        try:
-            self._admit(call, 1)
-            counts = await model.learn(body)
-        except Exception as error:
-            if isinstance(error, StorageError):
-                supervisor.suffers("feedback", error.problem)
-            self.refuse(call, model, error)
-            raise
-        supervisor.recovered("feedback")
+        with self.counted(call, model), self._of_content(call):
+            self.admit(call, 1)
+            try:
+                counts = await model.learn(body)
+            except StorageError as error:
+                self.engine.supervisor.suffers("feedback", error.problem)
+                raise
+        self.engine.supervisor.recovered("feedback")
         return counts
 
+    async def read(self, call: Call, content: bytes | bytearray, of: Callable[[dict[str, Any]], _T]) -> _T:
+        """Something of a JSON object; what is large is read on a thread, for who may ask now. Raises InputError."""
+        if len(content) <= LARGE_BYTES:
+            return of(json_object(content))
+        return await self.beside(call, lambda: of(json_object(content)))
+
+    async def beside(self, call: Call, work: Callable[[], _T]) -> _T:
+        """What reading a large request gives, on a thread. Raises what forbids it, InputError and Overloaded."""
+        if self._gate is not None:
+            self._gate.expect(call.token)
+        return await self.engine.threads.decoding.run(work)
+
+    async def decoded(self, call: Call, model: LoadedModel, tensors: Tensors, parameters: Mapping[str, Any]) -> Tensors:
+        """Tensors of files as the model takes them. Raises what forbids it, before one is decoded, and InputError."""
+        schedule(parameters)
+        with self._of_content(call):
+            self.admit(call, max(len(values) if values.ndim else 1 for values in tensors.values()))
+            return await model.decoded(tensors)
+
+    def _caller(self, call: Call) -> str | None:
+        """Whom queues are fair to; without keys nobody is known."""
+        return call.key_id if self._gate is not None else None
+
+    def admit(self, call: Call, rows: int) -> None:
+        """Count a request as used. Raises Unauthenticated, Forbidden and LimitExceeded."""
+        call.key_id = _ANONYMOUS if self._gate is None else self._gate.admit(call.token, call.name, rows).key_id
+        call.rows = rows
+
+    @contextlib.contextmanager
+    def counted(self, call: Call, model: LoadedModel) -> Iterator[None]:
+        """Count what ends before the engine has it: an error, or a client that left."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            model.statistics.dropped += 1
+            raise
+        except Exception as error:
+            self.refuse(call, model, error)
+            raise
+
     def refuse(self, call: Call, model: LoadedModel | None, error: Exception) -> None:
-        """Count a request that did not come as far as the engine."""
-        if model is not None:
+        """Count a request that did not come as far as the engine, once."""
+        if model is not None and not call.refused:
+            call.refused = True
             model.statistics.failed(type(error).__name__, _clock() - call.arrived_ns)
 
     def settle(self, works: Sequence[Work]) -> None:
@@ -218,77 +248,49 @@ class Desk:
                 ok = work.error is None and not work.dropped
                 entries.append(Usage(*work.usage, 1, work.rows, 0, spent_us, "infer", ok))
                 work.usage = None
-        self._record(entries)
+        self._keep(entries)
 
-    def _record(self, entries: list[Usage]) -> None:
-        if self._ledger is not None and entries:
-            # The ledger counts and logs what it cannot keep; the answers are right all the same.
-            with contextlib.suppress(StorageError):
-                self._ledger.record(entries)
+    def _record(self, call: Call, model: LoadedModel, verb: str, spent_ns: int, ok: bool) -> None:
+        if self._ledger is not None and call.rows:
+            usage = Usage(call.key_id, model.name, model.version, 1, call.rows, 0, spent_ns // 1000, verb, ok)
+            self._keep([usage])
 
-    def _admit(self, call: Call, rows: int) -> str:
-        return _ANONYMOUS if self._gate is None else self._gate.admit(call.token, call.name, rows).key_id
-
-
-def _times(call: Call, submitted_ns: int, work: Work) -> tuple[int, int, int, int]:
-    """How long a request was read, waited, was computed and written, in nanoseconds."""
-    return (
-        submitted_ns - call.arrived_ns,
-        work.started_ns - work.queued_ns,
-        work.computed_ns - work.started_ns,
-        _clock() - work.computed_ns,
-    )
-
-
-def schedule(parameters: Mapping[str, Any]) -> tuple[int, int]:
-    """Timeout in nanoseconds (0: none) and priority level of a request's parameters. Raises InputError."""
-    if not parameters:
-        return 0, DEFAULT_LEVEL
-    for name in parameters:
-        if name.startswith(_RESERVED):
-            raise InputError(f"the parameter '{name[:100]}' is reserved", f"do not begin a name with '{_RESERVED}'")
-    timeout_us, level = parameters.get("timeout", 0), parameters.get("priority", 0)
-    if isinstance(timeout_us, bool) or not isinstance(timeout_us, int) or not 0 <= timeout_us < 2**53:
-        raise InputError(f"timeout is {timeout_us!r}", "give microseconds, a whole number; 0 is without limit")
-    if isinstance(level, bool) or not isinstance(level, int) or not 0 <= level <= LEVELS:
-        raise InputError(f"priority is {level!r}", f"give 1 (first) to {LEVELS} (last); 0 is {DEFAULT_LEVEL}")
-    return timeout_us * 1000, level or DEFAULT_LEVEL
-
-
-def _cast(shadow: LoadedModel, work: Work) -> None:
-    """Let another version compute the same; its answer is compared, counted and thrown away."""
-
-    def done(other: Work) -> None:
-        statistics = shadow.statistics
-        if other.error is not None:
-            statistics.failed(type(other.error).__name__, _clock() - other.queued_ns)
+    def _keep(self, entries: list[Usage]) -> None:
+        """The ledger counts and logs what it cannot keep; the answers are right all the same."""
+        if self._ledger is None or not entries:
             return
-        spent = other.computed_ns - other.started_ns
-        statistics.answered(other.rows, 0, other.started_ns - other.queued_ns, spent, 0)
-        if work.error is None and not work.dropped and work.outputs:
-            statistics.shadow_compared += other.rows
-            statistics.shadow_differed += _differing(work.outputs, other.outputs)
+        try:
+            self._ledger.record(entries)
+        except StorageError:
+            return
+        except Exception as error:  # noqa: BLE001 - usage is not worth an answer
+            self.engine.supervisor.failed("usage ledger", error)
 
-    try:
-        # A copy: the request's own bytes may be gone when the shadow's turn comes.
-        shadow.submit({name: values.copy() for name, values in work.tensors.items()}, done, level=LEVELS)
-    except (Overloaded, InputError):
-        shadow.statistics.dropped += 1
+    async def _ready(self, call: Call, model: LoadedModel, tensors: Tensors, parameters: Mapping[str, Any]) -> Tensors:
+        checked = model.checked(tensors)
+        return checked if checked is not None else await self.decoded(call, model, tensors, parameters)
 
+    @contextlib.contextmanager
+    def _of_content(self, call: Call) -> Iterator[None]:
+        """What is refused for what it holds uses up nothing of a day; its caller's rate counts it all the same."""
+        try:
+            yield
+        except InputError:
+            if self._gate is not None and call.rows:
+                self._gate.give_back(call.token, call.rows)
+            call.rows = 0
+            raise
 
-def _differing(outputs: Tensors, others: Tensors) -> int:
-    """In how many rows some output differs."""
-    rows = len(next(iter(outputs.values())))
-    differs = np.zeros(rows, bool)
-    for name, values in outputs.items():
-        other = others.get(name)
-        if other is None or other.shape != values.shape or other.dtype != values.dtype:
-            return rows
-        if values.dtype.kind in "fV":
-            near = np.isclose(
-                values.astype(np.float64), other.astype(np.float64), atol=_CLOSE, rtol=_CLOSE, equal_nan=True
-            )
-        else:
-            near = values == other
-        differs |= ~near.reshape(rows, -1).all(axis=1)
-    return int(differs.sum())
+    def _cast(self, shadow: LoadedModel, work: Work) -> None:
+        try:
+            cast(shadow, work)
+        except Exception as error:  # noqa: BLE001 - the request itself is on its way
+            self.engine.supervisor.failed("shadow traffic", error)
+
+    def _trace(self, call: Call, model: LoadedModel, work: Work | None = None) -> None:
+        if self.spans is None:
+            return
+        try:
+            self.spans(call, model, work)
+        except Exception as error:  # noqa: BLE001 - the answer is there
+            self.engine.supervisor.failed("tracing", error)

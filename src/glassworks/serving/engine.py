@@ -15,7 +15,6 @@ from glassworks.errors import NotFound
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import memory_file
 from glassworks.packaging.promises import truthful
-from glassworks.serving.batching import Work
 from glassworks.serving.decoding import Decoding
 from glassworks.serving.explaining.apart import Apart
 from glassworks.serving.explaining.rows import Here, Rows
@@ -25,6 +24,7 @@ from glassworks.serving.model import Batching, LoadedModel
 from glassworks.serving.rehearsal import rehearse
 from glassworks.serving.supervision import Supervisor
 from glassworks.serving.traffic import Traffic
+from glassworks.serving.work import Work
 
 ExplainIn = Literal["process", "thread"]
 _MAX_WAITING = 64
@@ -90,7 +90,7 @@ class Engine:
         with truthful(bundle.manifest.name):
             memory = self._memory(bundle, name)
             model = LoadedModel(
-                bundle, name, version, self.threads, self.batching, lambda works: self.settle(works), memory
+                *(bundle, name, version, self.threads, self.batching, self._settled, memory, self.supervisor)
             )
             try:
                 rehearse(model.opened)
@@ -100,6 +100,10 @@ class Engine:
         for method, reason in model.opened.missing_explainers.items():
             _log.warning("%s@%s is served without the explanation method '%s': %s", name, version, method, reason)
         return model
+
+    def _settled(self, works: Sequence[Work]) -> None:
+        """By whoever is told of it then."""
+        self.settle(works)
 
     def _memory(self, bundle: Bundle, name: str) -> Memory | None:
         """What all versions of a model were told, where its task remembers and there is a home to keep it in."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -16,10 +16,20 @@ from glassworks.serving.values import tensor_of
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
-    from glassworks.serving.desk import Desk
+    from glassworks.serving.desk import Call, Desk
     from glassworks.serving.model import LoadedModel
 
 _EVENTS = b"text/event-stream; charset=utf-8"
+
+
+class _Asked(NamedTuple):
+    """A request that was read; `named` is its id, where it has one."""
+
+    call: Call
+    model: LoadedModel
+    tensors: Tensors
+    parameters: Mapping[str, Any]
+    named: Mapping[str, Any]
 
 
 class Generate:
@@ -30,31 +40,38 @@ class Generate:
 
     async def generate(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/generate"""
-        return json_answer(await self._answer(exchange))
+        return json_answer(await self._answer(await self._asked(exchange)))
 
     async def stream(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/generate_stream: server-sent events, one an answer."""
         # What forbids the request is an error of its own; what fails later is an event.
-        self._desk.model(call(exchange))
-        exchange.json()
+        asked = await self._asked(exchange)
         headers = [(b"cache-control", b"no-store")]
-        return Answer(b"", content_type=_EVENTS, headers=headers, stream=self._events(exchange))
+        return Answer(b"", content_type=_EVENTS, headers=headers, stream=self._events(asked))
 
-    async def _events(self, exchange: Exchange) -> AsyncIterator[bytes]:
+    async def _events(self, asked: _Asked) -> AsyncIterator[bytes]:
         try:
-            event = msgspec.json.encode(await self._answer(exchange))
+            event = msgspec.json.encode(await self._answer(asked))
         except Exception as error:  # noqa: BLE001 - the status is sent already: the stream tells it
             event = failure(error).body
         yield b"data: " + event + b"\n\n"
 
-    async def _answer(self, exchange: Exchange) -> dict[str, Any]:
-        asked, content = call(exchange), exchange.json()
+    async def _asked(self, exchange: Exchange) -> _Asked:
+        asked = call(exchange)
         model = self._desk.model(asked)
-        tensors, parameters = _split(content, model)
-        outputs = await self._desk.compute(asked, model, tensors, parameters)
-        answer: dict[str, Any] = {"model_name": model.name, "model_version": model.version}
-        if "id" in content:
-            answer["id"] = content["id"]
+
+        def read(content: dict[str, Any]) -> _Asked:
+            tensors, parameters = _split(content, model)
+            named = {"id": content["id"]} if "id" in content else {}
+            return _Asked(asked, model, tensors, parameters, named)
+
+        with self._desk.counted(asked, model):
+            return await self._desk.read(asked, exchange.content(), read)
+
+    async def _answer(self, asked: _Asked) -> dict[str, Any]:
+        model = asked.model
+        outputs = await self._desk.compute(asked.call, model, asked.tensors, asked.parameters)
+        answer: dict[str, Any] = {"model_name": model.name, "model_version": model.version, **asked.named}
         for name, values in outputs.items():
             row = to_json(values)
             answer[name] = row[0] if len(row) == 1 else row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,6 +48,16 @@ def texts(values: NDArray[np.generic]) -> Array:
     except UnicodeEncodeError:
         raise InputError("the request holds text that is not valid Unicode", "send UTF-8") from None
     return found.reshape(values.shape)
+
+
+def check_names(tensors: Tensors, inputs: Mapping[str, TensorSpec]) -> None:
+    """Raise InputError unless what is sent are the model's inputs, all of them."""
+    for name in tensors:
+        if name not in inputs:
+            raise InputError(f"the model has no input '{name}'", f"its inputs: {', '.join(inputs)}")
+    for name in inputs:
+        if name not in tensors:
+            raise InputError(f"the input '{name}' is missing", f"send all inputs: {', '.join(inputs)}")
 
 
 def check_rows(tensors: Tensors) -> None:

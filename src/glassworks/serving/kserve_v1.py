@@ -17,6 +17,7 @@ from glassworks.serving.values import tensor_of
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Explanation, Tensors
     from glassworks.serving.desk import Desk
+    from glassworks.serving.explaining.rows import ExplainOptions
     from glassworks.serving.model import LoadedModel
 
 
@@ -40,7 +41,9 @@ class KServeV1:
         """POST /v1/models/{model}:predict"""
         asked = call(exchange)
         model = self._desk.model(asked)
-        outputs = await self._desk.compute(asked, model, _instances(exchange.json(), model), {})
+        with self._desk.counted(asked, model):
+            tensors = await self._desk.read(asked, exchange.content(), lambda content: _instances(content, model))
+        outputs = await self._desk.compute(asked, model, tensors, {})
         rows = {name: _rows(values) for name, values in outputs.items()}
         if len(rows) == 1:
             return json_answer({"predictions": next(iter(rows.values()))})
@@ -49,10 +52,16 @@ class KServeV1:
 
     async def explain(self, exchange: Exchange) -> Answer:
         """POST /v1/models/{model}:explain; how to explain stands beside `instances`."""
-        asked, content = call(exchange), exchange.json()
+        asked = call(exchange)
         model = self._desk.model(asked)
-        options = explain_options({name: value for name, value in content.items() if name != "instances"})
-        found = await self._desk.explain(asked, model, _instances(content, model), options)
+
+        def read(content: dict[str, Any]) -> tuple[Tensors, ExplainOptions]:
+            options = explain_options({name: value for name, value in content.items() if name != "instances"})
+            return _instances(content, model), options
+
+        with self._desk.counted(asked, model):
+            tensors, options = await self._desk.read(asked, exchange.content(), read)
+        found = await self._desk.explain(asked, model, tensors, options)
         explanations = [
             {
                 "prediction": {name: _rows(each.outputs[name])[0] for name in model.outputs},

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from glassworks.errors import Overloaded
+from glassworks.serving.room import Room
 
 _T = TypeVar("_T")
 
@@ -19,35 +20,32 @@ class Lane:
     """Calls run one after the other; at most `limit` are here at a time. A call whose waiter left is not begun."""
 
     def __init__(self, name: str, limit: int, begin: Callable[[], None] = lambda: None) -> None:
-        self._thread, self._name, self._limit, self._calls = (
-            ThreadPoolExecutor(1, name, initializer=begin),
-            name,
-            limit,
-            0,
-        )
+        self._thread, self._name, self._room = ThreadPoolExecutor(1, name, initializer=begin), name, Room(limit)
 
     @property
     def idle(self) -> bool:
         """Whether a call would begin at once."""
-        return self._calls == 0
+        return self._room.taken == 0
 
-    async def run(self, call: Callable[[], _T]) -> _T:
+    async def run(self, call: Callable[[], _T], caller: str | None = None) -> _T:
         """What the call gives. Raises what it raises, or Overloaded."""
-        return (await self.each([call]))[0]
+        return (await self.each([call], caller))[0]
 
-    async def each(self, calls: Iterable[Callable[[], _T]]) -> list[_T]:
+    async def each(self, calls: Iterable[Callable[[], _T]], caller: str | None = None) -> list[_T]:
         """What the calls of one waiter give. Between two of them others have their turn, and a waiter can leave.
 
-        The next call is asked for, on the event loop, when the one before is done.
+        The next call is asked for, on the event loop, when the one before is done. `caller` is whom the lane is fair
+        to: see `Room`.
         """
-        if self._calls >= self._limit:
-            raise Overloaded(f"{self._calls} requests wait for '{self._name}', no more may", "try again later")
-        self._calls += 1
+        room = self._room
+        if not room.fits(caller, 1):
+            raise Overloaded(f"{room.taken} requests wait for '{self._name}', no more may", "try again later")
+        room.enter(caller, 1)
         try:
             loop = asyncio.get_running_loop()
             return [await loop.run_in_executor(self._thread, call) for call in calls]
         finally:
-            self._calls -= 1
+            room.leave(caller, 1)
 
     def close(self) -> None:
         """End the thread; a call that runs is finished, those that wait are dropped."""

@@ -73,7 +73,7 @@ def serve(
             _direct(engine, split)
         desk, folding = _desk(config, engine, registry.home)
         service = _service(config, desk, repository, log)
-        rpc = _rpc(config, desk, repository, int(listening.getsockname()[1])) if config.grpc else None
+        rpc = _rpc(config, desk, repository, service, int(listening.getsockname()[1])) if config.grpc else None
         companions: list[Companion] = [repository, *folding, *([rpc] if rpc is not None else [])]
         companions += _observers(desk, log, config)
 
@@ -138,7 +138,7 @@ def _observers(desk: Desk, log: AccessLog | None, config: ServingConfig) -> list
     return observers
 
 
-def _rpc(config: ServingConfig, desk: Desk, repository: Repository, port: int) -> RpcServer:
+def _rpc(config: ServingConfig, desk: Desk, repository: Repository, service: Service, port: int) -> RpcServer:
     from glassworks.serving.rpc.server import RpcServer
     from glassworks.serving.rpc.service import InferenceService
 
@@ -147,7 +147,7 @@ def _rpc(config: ServingConfig, desk: Desk, repository: Repository, port: int) -
     if chosen is None:
         chosen = 0 if config.port == 0 or port == _LAST_PORT else port + 1
     listening = bind(config.host, chosen, "--grpc-port")
-    return RpcServer(InferenceService(desk, repository, tensors), listening, config.max_body_bytes, _tls(config, "h2"))
+    return RpcServer(InferenceService(desk, repository, tensors), listening, service, _tls(config, "h2"))
 
 
 def _tls(config: ServingConfig, protocol: str) -> ssl.SSLContext | None:

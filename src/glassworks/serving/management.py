@@ -6,11 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from glassworks.errors import InputError
-from glassworks.serving.batching import LEVELS
 from glassworks.serving.http.exchange import Answer, Exchange, json_answer
 from glassworks.serving.open_inference import call, token
 from glassworks.serving.operations import Operations
 from glassworks.serving.traffic import Traffic, checked_traffic, parse_traffic
+from glassworks.serving.work import LEVELS
 
 if TYPE_CHECKING:
     from glassworks.contracts import TensorSpec

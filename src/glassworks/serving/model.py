@@ -13,18 +13,21 @@ import numpy as np
 
 from glassworks.catalog import get
 from glassworks.contracts import Explainer, Explanation, Memory, TensorSpec
-from glassworks.errors import InputError, Unsupported
+from glassworks.errors import Unsupported
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import OpenedBundle
-from glassworks.serving.batching import DEFAULT_LEVEL, Batcher, Work
+from glassworks.serving.batching import Batcher
 from glassworks.serving.decoding import pixels, require_one_size, tiny
 from glassworks.serving.explaining.rows import ExplainOptions
-from glassworks.serving.inputs import check, check_rows, files, texts
+from glassworks.serving.inputs import check, check_names, check_rows, files, texts
 from glassworks.serving.statistics import Statistics
+from glassworks.serving.supervision import Supervisor
 from glassworks.serving.tensors import DTYPES
+from glassworks.serving.work import DEFAULT_LEVEL, Work
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
+    from glassworks.serving.batching import Run
     from glassworks.serving.engine import Threads
 
 _ON_LOOP_S = 200e-6
@@ -58,6 +61,7 @@ class LoadedModel:
         batching: Batching,
         settle: Callable[[Sequence[Work]], None] = lambda works: None,
         memory: Memory | None = None,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self.opened, self.name, self.version, self._threads = OpenedBundle(bundle), name, version, threads
         self.manifest, self.batching = self.opened.manifest, batching
@@ -75,8 +79,7 @@ class LoadedModel:
             self.opened.remember(memory)
         self.call_s = self._warm_up()
         self._open_explainers()
-        executor = threads.engine if self.call_s > _ON_LOOP_S else None
-        self._batcher = Batcher(session.run, batching.max_rows, batching.max_queue, executor, self.statistics, settle)
+        self._batcher = self._new_batcher(session.run, settle, supervisor)
         self._users = 0
         self._retired: Callable[[], None] | None = None
 
@@ -86,25 +89,32 @@ class LoadedModel:
         return self._batcher.waiting_rows
 
     def submit(
-        self, tensors: Tensors, done: Callable[[Work], None], timeout_ns: int = 0, level: int = DEFAULT_LEVEL
+        self,
+        tensors: Tensors,
+        done: Callable[[Work], None],
+        timeout_ns: int = 0,
+        level: int = DEFAULT_LEVEL,
+        caller: str | None = None,
     ) -> Work:
         """Compute all outputs for checked inputs; `done` is called on the event loop. Raises Overloaded."""
 
         def finished(work: Work) -> None:
-            self._leave()
-            done(work)
+            try:
+                done(work)
+            finally:
+                self._leave()
 
-        work = Work(tensors, finished, timeout_ns, level)
+        work = Work(tensors, finished, timeout_ns, level, caller)
         self._batcher.submit(work)
         self._users += 1
         return work
 
-    async def explain(self, tensors: Tensors, options: ExplainOptions) -> list[Explanation]:
+    async def explain(self, tensors: Tensors, options: ExplainOptions, caller: str | None = None) -> list[Explanation]:
         """One explanation a row of checked inputs, beside the event loop: predictions do not wait behind it."""
         start = _clock()
         self._users += 1
         try:
-            found = await self._explained(tensors, options)
+            found = await self._explained(tensors, options, caller)
         except Exception as error:
             self.statistics.failed(type(error).__name__, _clock() - start)
             raise
@@ -113,7 +123,7 @@ class LoadedModel:
         self.statistics.explain.add(_clock() - start)
         return found
 
-    async def _explained(self, tensors: Tensors, options: ExplainOptions) -> list[Explanation]:
+    async def _explained(self, tensors: Tensors, options: ExplainOptions, caller: str | None) -> list[Explanation]:
         target = self.opened.task.target(options.target, self.manifest.labels)
         asked = replace(options, method=self._method(options.method), target=target)
 
@@ -122,7 +132,7 @@ class LoadedModel:
             return self._threads.rows.explain(self.opened, example, asked)
 
         rows = range(len(next(iter(tensors.values()))))
-        return await self._threads.explaining.each([functools.partial(one, row) for row in rows])
+        return await self._threads.explaining.each([functools.partial(one, row) for row in rows], caller)
 
     async def learn(self, body: object) -> Mapping[str, int]:
         """Keep what people tell; the next answers heed it. Raises InputError, StorageError, Unsupported, Overloaded."""
@@ -145,7 +155,7 @@ class LoadedModel:
             if spec is not None and values.dtype != object:
                 check(values, spec)
                 return tensors
-        self._check_names(tensors)
+        check_names(tensors, self.inputs)
         ready: dict[str, Array] = {}
         for name, spec in self.inputs.items():
             values = tensors[name]
@@ -162,7 +172,7 @@ class LoadedModel:
 
     async def decoded(self, tensors: Tensors) -> Tensors:
         """The same as `checked`, with files decoded on a thread. Raises InputError and Overloaded."""
-        self._check_names(tensors)
+        check_names(tensors, self.inputs)
         ready: dict[str, Array] = {}
         for name, spec in self.inputs.items():
             values = tensors[name]
@@ -238,6 +248,13 @@ class LoadedModel:
         if self._users == 0 and self._retired is not None:
             self._retired()
 
+    def _new_batcher(
+        self, run: Run, settle: Callable[[Sequence[Work]], None], supervisor: Supervisor | None
+    ) -> Batcher:
+        executor = self._threads.engine if self.call_s > _ON_LOOP_S else None
+        most = self.batching
+        return Batcher(run, most.max_rows, most.max_queue, executor, self.statistics, settle, supervisor)
+
     def _open_explainers(self) -> None:
         """Now, so that a graph that cannot be opened is known before anybody asks, and here nobody waits for it."""
         opening = self.opened.check if self._threads.rows.apart else self.opened.session
@@ -254,14 +271,6 @@ class LoadedModel:
             session.run(rows)
             times.append(time.perf_counter() - start)
         return min(times)
-
-    def _check_names(self, tensors: Tensors) -> None:
-        for name in tensors:
-            if name not in self.inputs:
-                raise InputError(f"the model has no input '{name}'", f"its inputs: {', '.join(self.inputs)}")
-        for name in self.inputs:
-            if name not in tensors:
-                raise InputError(f"the input '{name}' is missing", f"send all inputs: {', '.join(self.inputs)}")
 
     def _decode(self, files: Sequence[bytes]) -> Tensors:
         """Files through the model's task: what the training data went through."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import asyncio
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from glassworks.errors import InputError, ServingError
+from glassworks.errors import ServingError
 from glassworks.serving.access.gate import token_of
 from glassworks.serving.access.keys import id_of
 from glassworks.serving.answers import (
@@ -22,8 +20,10 @@ from glassworks.serving.answers import (
 )
 from glassworks.serving.desk import Call, Desk
 from glassworks.serving.http.exchange import Answer, Body, Exchange, json_answer
+from glassworks.serving.json_data import LARGE_BYTES
 from glassworks.serving.quick import QuickReader
-from glassworks.serving.tensors import DTYPES, AnyBody, TensorLimits, parse_request, render_response, to_bytes
+from glassworks.serving.raw_body import HEADER, header_length, is_long, raw_request
+from glassworks.serving.tensors import LARGE_SIZE, AnyBody, TensorLimits, parse_request, render_response, to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -36,10 +36,11 @@ EXTENSIONS = (
     "binary_tensor_data", "classification", "generate", "glassworks_explain", "model_configuration",
     "model_repository", "model_repository(unload_dependents)", "parameters", "schedule_policy", "statistics",
 )  # fmt: skip
-_HEADER = b"inference-header-content-length"
 _ROUTING = b"x-routing-key"
 _QUICK = b"application/octet-stream"
 _HEADS = 256
+_QUICK_BYTES = 2**22
+"""A larger body is read in pieces: the quick reader holds the interpreter until it is done."""
 
 
 class OpenInference:
@@ -47,7 +48,7 @@ class OpenInference:
 
     def __init__(self, desk: Desk, failure: Callable[[Exception], Answer], limits: TensorLimits) -> None:
         self._desk, self._engine, self._failure, self._limits = desk, desk.engine, failure, limits
-        self._quick = QuickReader(limits)
+        self._quick, self._quick_beside = QuickReader(limits), QuickReader(limits)
 
     def server(self, exchange: Exchange) -> Answer:
         """GET /v2"""
@@ -77,8 +78,12 @@ class OpenInference:
         asked, model = call(exchange), None
         try:
             model = self._desk.model(asked)
-            request, tensors = self._received(exchange, model)
-            wanted_outputs([output.name for output in request.outputs], model.outputs)
+            body = exchange.content()
+            if len(body) > LARGE_BYTES and is_long(exchange):
+                return self._infer_beside(exchange, asked, model)
+            request, tensors = self._received(exchange, body, model, self._quick)
+            if request.outputs:
+                wanted_outputs([output.name for output in request.outputs], model.outputs)
             ready = model.checked(tensors)
             if ready is None:
                 return self._infer_files(exchange, asked, model, request, tensors)
@@ -92,9 +97,10 @@ class OpenInference:
         """POST /v2/models/{model}[/versions/{version}]/explain"""
         asked = call(exchange)
         model = self._desk.model(asked)
-        request, tensors = self._received(exchange, model)
-        wanted = wanted_outputs([output.name for output in request.outputs], model.explained)
-        options = explain_options(request.parameters)
+        with self._desk.counted(asked, model):
+            request, tensors = await self._received_all(exchange, asked, model)
+            wanted = wanted_outputs([output.name for output in request.outputs], model.explained)
+            options = explain_options(request.parameters)
         explanations = await self._desk.explain(asked, model, tensors, options)
         outputs = explained(explanations, model.outputs)
         chosen = {name: outputs[name] for name in wanted}
@@ -103,16 +109,26 @@ class OpenInference:
     async def feedback(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/feedback: what people did; it changes the next answers."""
         asked = call(exchange)
-        return json_answer(dict(await self._desk.learn(asked, self._desk.model(asked), exchange.json())))
+        model = self._desk.model(asked)
+        with self._desk.counted(asked, model):
+            told = await self._desk.read(asked, exchange.content(), dict)
+        return json_answer(dict(await self._desk.learn(asked, model, told)))
+
+    async def _infer_beside(self, exchange: Exchange, asked: Call, model: LoadedModel) -> None:
+        with self._desk.counted(asked, model):
+            request, tensors = await self._received_all(exchange, asked, model)
+            wanted_outputs([output.name for output in request.outputs], model.outputs)
+            ready = model.checked(tensors)
+            if ready is None:
+                ready = await self._desk.decoded(asked, model, tensors, request.parameters)
+            self._submit(exchange, asked, model, request, ready)
 
     async def _infer_files(
         self, exchange: Exchange, asked: Call, model: LoadedModel, request: AnyBody, tensors: Tensors
     ) -> None:
-        try:
-            self._submit(exchange, asked, model, request, await model.decoded(tensors))
-        except Exception as error:
-            self._desk.refuse(asked, model, error)
-            raise
+        with self._desk.counted(asked, model):
+            ready = await self._desk.decoded(asked, model, tensors, request.parameters)
+            self._submit(exchange, asked, model, request, ready)
 
     def _submit(self, exchange: Exchange, asked: Call, model: LoadedModel, request: AnyBody, tensors: Tensors) -> None:
         def respond(outputs: Tensors | None, error: Exception | None) -> None:
@@ -120,7 +136,14 @@ class OpenInference:
                 if outputs is None:
                     raise error or ServingError("the engine gave no answer", "send the request again")
                 names = [output.name for output in request.outputs] or model.outputs
-                reply = answer(exchange, model, request, {name: outputs[name] for name in names})
+                wanted, size = {}, 0
+                for name in names:
+                    wanted[name] = values = outputs[name]
+                    size += values.size
+                if size > LARGE_SIZE:
+                    self._answer_beside(exchange, model, request, wanted)
+                    return
+                reply = answer(exchange, model, request, wanted)
             except Exception as failed:  # noqa: BLE001 - whatever happens, the client gets an answer
                 reply = self._failure(failed)
             exchange.reply(reply)
@@ -132,10 +155,35 @@ class OpenInference:
 
         exchange.on_gone = leave
 
-    def _received(self, exchange: Exchange, model: LoadedModel) -> tuple[AnyBody, dict[str, Array]]:
-        body, length = exchange.content(), _header_length(exchange)
+    def _answer_beside(
+        self, exchange: Exchange, model: LoadedModel, request: AnyBody, outputs: dict[str, Array]
+    ) -> None:
+        """Write a long answer on a thread."""
+
+        def written() -> Answer:
+            try:
+                return answer(exchange, model, request, outputs)
+            except Exception as failed:  # noqa: BLE001 - whatever happens, the client gets an answer
+                return self._failure(failed)
+
+        writing = asyncio.get_running_loop().run_in_executor(None, written)
+        writing.add_done_callback(lambda done: exchange.reply(done.result()))
+
+    async def _received_all(
+        self, exchange: Exchange, asked: Call, model: LoadedModel
+    ) -> tuple[AnyBody, dict[str, Array]]:
+        """The request and its tensors, read on a thread where that takes long."""
+        body = exchange.content()
+        if len(body) <= LARGE_BYTES or not is_long(exchange):
+            return self._received(exchange, body, model, self._quick)
+        return await self._desk.beside(asked, lambda: self._received(exchange, body, model, self._quick_beside))
+
+    def _received(
+        self, exchange: Exchange, body: Body, model: LoadedModel, reader: QuickReader
+    ) -> tuple[AnyBody, dict[str, Array]]:
+        length = header_length(exchange)
         if length is None:
-            quick = self._quick.read(body)
+            quick = reader.read(body) if len(body) <= _QUICK_BYTES else None
             if quick is not None:
                 return quick
         elif length == 0:
@@ -216,7 +264,7 @@ def answer(
     body, length = render_response(head, outputs, binary)
     if length is None:
         return Answer(body)
-    return Answer(body, content_type=_QUICK, headers=[(_HEADER, b"%d" % length)])
+    return Answer(body, content_type=_QUICK, headers=[(HEADER, b"%d" % length)])
 
 
 def _binary(model: LoadedModel, outputs: Mapping[str, Array]) -> Answer:
@@ -230,53 +278,4 @@ def _binary(model: LoadedModel, outputs: Mapping[str, Array]) -> Answer:
         if len(model.heads) < _HEADS and not any(values.dtype == object for values in outputs.values()):
             model.heads[shapes] = head
     body = b"".join([head, *map(to_bytes, outputs.values())])
-    return Answer(body, content_type=_QUICK, headers=[(_HEADER, b"%d" % len(head))])
-
-
-def raw_request(body: Body, model: LoadedModel, limits: TensorLimits) -> tuple[AnyBody, dict[str, Array]]:
-    """A body without JSON: the only input of the model, whose variable dimension follows from the size."""
-    specs = tuple(model.inputs.values())
-    if len(specs) == 1 and specs[0].datatype == "BYTES":
-        return _raw_text(body, specs[0].name, len(specs[0].shape), limits)
-    if len(specs) != 1 or specs[0].shape.count(-1) > 1 or specs[0].datatype not in DTYPES:
-        raise InputError(
-            "a raw request needs a model of one input of numbers with at most one variable dimension",
-            "send JSON before the tensors, and its length as Inference-Header-Content-Length",
-        )
-    fixed = math.prod(size for size in specs[0].shape if size != -1) * DTYPES[specs[0].datatype].itemsize
-    tensor = {
-        "name": specs[0].name,
-        "datatype": specs[0].datatype,
-        "shape": [len(body) // max(fixed, 1) if size == -1 else size for size in specs[0].shape],
-        "parameters": {"binary_data_size": len(body)},
-    }
-    return _behind(tensor, body, limits)
-
-
-def _raw_text(body: Body, name: str, dimensions: int, limits: TensorLimits) -> tuple[AnyBody, dict[str, Array]]:
-    """The whole body is the one element."""
-    content = len(body).to_bytes(4, "little") + body
-    tensor = {
-        "name": name,
-        "datatype": "BYTES",
-        "shape": [1] * dimensions,
-        "parameters": {"binary_data_size": len(content)},
-    }
-    return _behind(tensor, content, limits)
-
-
-def _behind(tensor: Mapping[str, Any], content: Body, limits: TensorLimits) -> tuple[AnyBody, dict[str, Array]]:
-    head = msgspec.json.encode({"inputs": [tensor], "parameters": {"binary_data_output": True}})
-    return parse_request(head + content, len(head), limits)
-
-
-def _header_length(exchange: Exchange) -> int | None:
-    value = exchange.headers.get(_HEADER)
-    if value is None:
-        return None
-    if not value.isdigit() or len(value) > 12:
-        raise InputError(
-            f"Inference-Header-Content-Length is {value[:40].decode('latin-1')!r}, not a number",
-            "give the length of the JSON",
-        )
-    return int(value)
+    return Answer(body, content_type=_QUICK, headers=[(HEADER, b"%d" % len(head))])

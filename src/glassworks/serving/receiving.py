@@ -32,6 +32,15 @@ class Receiving:
             largest.give_up()
             self.released(largest)
 
+    def shrunk(self, receiver: Receiver, size_bytes: int) -> None:
+        """So many bytes of what is kept for a receiver went on."""
+        held = self._held.get(receiver, 0) - size_bytes
+        if held > 0:
+            self._held[receiver] = held
+            self.total_bytes -= size_bytes
+        else:
+            self.released(receiver)
+
     def released(self, receiver: Receiver) -> None:
         """What was kept for a receiver went on, or was dropped."""
         self.total_bytes -= self._held.pop(receiver, 0)

@@ -18,10 +18,19 @@ import msgspec
 import numpy as np
 
 from glassworks.errors import InputError
+from glassworks.serving.json_data import (
+    LARGE_BYTES,
+    check_texts,
+    check_values,
+    count_error,
+    flat,
+    is_long_and_flat,
+    long_list,
+    numbers,
+    numbers_of,
+)
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from glassworks.contracts import Array
 
 Parameter = str | int | float | bool
@@ -37,6 +46,8 @@ DTYPES: Mapping[str, np.dtype[Any]] = MappingProxyType(
         **{f"UINT{bits}": np.dtype(f"<u{bits // 8}") for bits in (8, 16, 32, 64)},
     }
 )
+LARGE_SIZE = 2**17
+"""Elements of an answer; more are written on a thread."""
 FLOATS = frozenset({"BF16", "FP16", "FP32", "FP64"})
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
@@ -103,7 +114,11 @@ def parse_request(
             "give the length of the JSON at the beginning of the body",
         )
     try:
-        request = _decode(head)
+        if len(head) <= LARGE_BYTES:
+            request = _decode(head)
+        else:
+            check_values(head, "the request", numbers_too=False)
+            request = _decode_any(head)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"the request is not valid: {error}", "send the JSON of an inference request") from None
     return request, _tensors(request, rest, limits)
@@ -158,6 +173,8 @@ def elements(name: str, datatype: str, shape: Sequence[int], limits: TensorLimit
             f"give at most {limits.max_dimensions} sizes from 0 to {limits.max_elements}",
         )
     count = math.prod(shape)
+    if datatype == "BYTES":
+        check_texts(count, name)
     if count > limits.max_elements:
         raise InputError(
             f"the input '{name}' has {count} elements, at most {limits.max_elements} are allowed", "send fewer rows"
@@ -172,7 +189,7 @@ def _from_bytes(tensor: AnyTensor, count: int, data: memoryview) -> Array:
 def from_bytes(name: str, datatype: str, shape: Sequence[int], count: int, data: memoryview | bytes) -> Array:
     """A tensor of `count` elements as it is sent in bytes, little-endian; a view of `data` where it can be one."""
     if datatype == "BYTES":
-        return _strings(name, shape, _split(name, data), count)
+        return _strings(name, shape, _split(name, shape, data, count), count)
     dtype = DTYPES[datatype]
     if len(data) != count * dtype.itemsize:
         raise InputError(
@@ -185,7 +202,7 @@ def from_bytes(name: str, datatype: str, shape: Sequence[int], count: int, data:
     return np.frombuffer(data, dtype).reshape(shape)
 
 
-def _split(name: str, data: memoryview | bytes) -> list[bytes]:
+def _split(name: str, shape: Sequence[int], data: memoryview | bytes, count: int) -> list[bytes]:
     """Elements of four bytes of length (little-endian) and that many bytes."""
     found: list[bytes] = []
     place = 0
@@ -196,69 +213,35 @@ def _split(name: str, data: memoryview | bytes) -> list[bytes]:
             raise InputError(
                 f"the input '{name}' is cut off in its element {len(found)}", "send length and bytes of each element"
             )
+        if len(found) == count:
+            raise count_error(name, shape, count + 1, count)
         found.append(bytes(data[end : end + length]))
         place = end + length
     return found
 
 
 def _from_json(tensor: AnyTensor, count: int) -> Array:
-    if tensor.data is msgspec.UNSET:
-        raise InputError(f"the input '{tensor.name}' has no data", "send data, or binary_data_size and the bytes")
-    if tensor.datatype == "BYTES":
-        return _strings(tensor.name, tensor.shape, _flat(tensor, (str,)), count)
-    dtype = DTYPES[tensor.datatype]
-    values = tensor.data if isinstance(tensor.data, list) else _flat(tensor, _TYPES[dtype.kind])
-    if len(values) != count:
-        raise _count_error(tensor.name, tensor.shape, len(values), count)
-    try:
-        # JSON has no infinity; what would become one in a narrower type is refused.
-        with np.errstate(over="raise"):
-            array: NDArray[Any] = np.array(values, dtype)
-    except (OverflowError, FloatingPointError, ValueError):
-        raise _range_error(tensor) from None
-    return array.reshape(tensor.shape)
-
-
-def _flat(tensor: AnyTensor, kinds: tuple[type, ...]) -> list[Any]:
-    """Nested or flat data as one list. Raises InputError for another kind of element."""
-    try:
-        level: list[Any] = msgspec.json.decode(tensor.data, type=list)  # type: ignore[arg-type] # it is set
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"the data of '{tensor.name}' is not valid: {error}", "send a list") from None
-    for _ in tensor.shape:
-        if not any(isinstance(value, list) for value in level):
-            break
-        if not all(isinstance(value, list) for value in level):
-            raise InputError(f"the data of '{tensor.name}' is nested unevenly", "nest it as its shape, or not at all")
-        level = [value for part in level for value in part]
-    for value in level:
-        if type(value) not in kinds:
-            raise InputError(
-                f"the data of '{tensor.name}' holds {reprlib.repr(value)}, which is not {tensor.datatype}",
-                f"send {tensor.datatype} values, flat or nested as the shape",
-            )
-    return level
+    name, datatype, shape, data = tensor.name, tensor.datatype, tensor.shape, tensor.data
+    if data is msgspec.UNSET:
+        raise InputError(f"the input '{name}' has no data", "send data, or binary_data_size and the bytes")
+    if datatype == "BYTES":
+        return _strings(name, shape, flat(data, name, datatype, shape, (str,)), count)  # type: ignore[arg-type]
+    dtype = DTYPES[datatype]
+    if not isinstance(data, list):
+        if is_long_and_flat(data):
+            return numbers(data, name, datatype, dtype, shape, _TYPES[dtype.kind]).reshape(shape)
+        data = flat(data, name, datatype, shape, _TYPES[dtype.kind])
+    if len(data) != count:
+        raise count_error(name, shape, len(data), count)
+    return numbers_of(data, name, datatype, dtype).reshape(shape)
 
 
 def _strings(name: str, shape: Sequence[int], values: Sequence[bytes] | Sequence[str], count: int) -> Array:
     if len(values) != count:
-        raise _count_error(name, shape, len(values), count)
+        raise count_error(name, shape, len(values), count)
     array = np.empty(count, object)
     array[:] = values
     return array.reshape(shape)
-
-
-def _count_error(name: str, shape: Sequence[int], given: int, wanted: int) -> InputError:
-    return InputError(
-        f"the input '{name}' has {given} elements, its shape {list(shape)} needs {wanted}",
-        "make shape and data agree",
-    )
-
-
-def _range_error(tensor: AnyTensor) -> InputError:
-    return InputError(
-        f"the input '{tensor.name}' holds numbers that do not fit {tensor.datatype}", "send another datatype"
-    )
 
 
 def render_response(
@@ -273,7 +256,9 @@ def render_response(
             parts.append(to_bytes(values))
             tensor["parameters"] = {"binary_data_size": len(parts[-1])}
         else:
-            tensor["data"] = to_json(values)
+            tensor["data"] = (
+                to_json(values) if values.size <= LARGE_SIZE or values.dtype == object else long_list(values)
+            )
         described.append(tensor)
     text = msgspec.json.encode({**head, "outputs": described})
     return (text + b"".join(parts), len(text)) if parts else (text, None)

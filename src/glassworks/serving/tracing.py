@@ -13,9 +13,9 @@ from glassworks.errors import MissingLibrary
 from glassworks.serving.supervision import Supervisor
 
 if TYPE_CHECKING:
-    from glassworks.serving.batching import Work
     from glassworks.serving.desk import Call
     from glassworks.serving.model import LoadedModel
+    from glassworks.serving.work import Work
 
 _PART = "tracing"
 _LAST_S, _LOOK_S = 2.0, 0.02

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassworks.errors import InputError
+from glassworks.serving.json_data import check_texts
 from glassworks.serving.tensors import DTYPES
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, TensorSpec
 
+_PIECES = 64
+
 
 def tensor_of(values: Sequence[Any], spec: TensorSpec) -> Array:
     """One row a value. Texts, and `{"b64": ...}` of any bytes, make a tensor of BYTES. Raises InputError."""
     if all(isinstance(value, str) or _is_base64(value) for value in values):
+        check_texts(len(values), spec.name)
         array = np.empty(len(values), object)
         array[:] = [value if isinstance(value, str) else _decoded(value["b64"]) for value in values]
         return array
@@ -27,7 +31,7 @@ def tensor_of(values: Sequence[Any], spec: TensorSpec) -> Array:
         raise InputError(f"the input '{spec.name}' takes texts", "send one text a row")
     try:
         with np.errstate(over="raise"):
-            exact: Array = np.array(values)
+            exact = _array(values)
             if exact.dtype.kind not in "biuf" or (dtype.kind in "iu" and exact.dtype.kind == "f"):
                 raise ValueError(exact.dtype)
             array = exact.astype(dtype)
@@ -38,6 +42,12 @@ def tensor_of(values: Sequence[Any], spec: TensorSpec) -> Array:
     if dtype.kind in "iu" and not np.array_equal(array, exact):
         raise InputError(f"the input '{spec.name}' holds numbers that do not fit {spec.datatype}", "send smaller ones")
     return array
+
+
+def _array(values: Sequence[Any]) -> Array:
+    """Nested lists of one shape; a few rows at a time, between which others have the interpreter."""
+    step = len(values) // _PIECES + 1
+    return np.concatenate([np.array(values[begin : begin + step]) for begin in range(0, len(values), step)])
 
 
 def _is_base64(value: object) -> bool:

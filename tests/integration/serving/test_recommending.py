@@ -62,6 +62,11 @@ def test_rest_and_grpc_explain_by_the_names_of_items(tmp_path: Path) -> None:
         named = [json.loads(name)["item"] for name in outputs["names:request"]]
         assert dict(zip(named, outputs["attributions:request"], strict=True)) == pytest.approx(wanted, abs=1e-5)
         assert found["parameters"]["label"].startswith("Title ")
+        # Tensors hold JSON text, since they cannot hold objects; the first protocol's JSON holds the objects.
+        first = {"instances": ['{"user": 104, "k": 5}'], "method": "counterfactual"}
+        status, found = server.send("POST", "/v1/models/shop:explain", json.dumps(first).encode())
+        assert status == 200, found
+        assert [name["item"] for name in found["explanations"][0]["names"]["request"]] == named
         rpc = client.InferenceServerClient(server.grpc)
         given = client.InferInput("request", [1], "BYTES")
         given.set_data_from_numpy(np.array([b'{"user": 104, "k": 5}'], object))

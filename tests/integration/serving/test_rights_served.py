@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.integration.serving.running import WAIT_S, Server, request, serving
@@ -52,12 +53,10 @@ def test_a_full_disk_and_no_collector_are_told_by_health_and_stop_nothing(server
         response = connection.getresponse()
         assert response.status == 200
         response.read()
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
+    end, troubles = time.monotonic() + WAIT_S, dict[str, Any]()
+    while time.monotonic() < end and not troubles.get("access log", {}).get("suffers"):
         connection.request("GET", "/v2/health/ready")
         troubles = {each["part"]: each for each in json.loads(connection.getresponse().read())["troubles"]}
-        if troubles.get("access log", {}).get("suffers"):
-            break
     connection.close()
     assert troubles["access log"]["lasting"] == "it cannot be written: No space left on device"
     server.process.terminate()

@@ -51,7 +51,7 @@ def test_an_explanation_names_the_items_and_is_drawn(model: str, tmp_path: Path,
     assert record["label"] == "Title 3"
     values = np.ravel(record["values"])
     assert len(record["names"]) == len(values)
-    titles = [json.loads(name)["title"] for name, value in zip(record["names"], values, strict=True) if value]
+    titles = [name["title"] for name, value in zip(record["names"], values, strict=True) if value]
     assert titles
     for told in (page.read_text(encoding="utf-8"), done.output):
         assert all(f"{title} (" in told for title in titles)

@@ -68,7 +68,7 @@ class Running:
         service = Service(self._answer, Limits())
         self._app = Application(routes(desk, None, repository, Metrics(engine, lambda: service)))
         streams(desk, self._app, service)
-        rpc = RpcServer(InferenceService(desk, repository, TensorLimits()), self._grpc, 2**26)
+        rpc = RpcServer(InferenceService(desk, repository, TensorLimits()), self._grpc, service)
         await rpc.start()
         server = await self._loop.create_server(lambda: Connection(service), sock=self._http)
         self._up.set()
@@ -212,7 +212,10 @@ def test_a_planted_fault_is_found_by_its_check(name: str, server: Running) -> No
 
 
 def test_without_grpc_its_checks_are_not_offered(server: Running) -> None:
-    outcomes = [each for each in suite.run(Target(url=server.url, seconds=PATIENCE_S)) if each.area == "rpc"]
+    needing = {"rpc", "grpc_wire", "http2_frames", "http2_requests", "floods"}
+    checks = [each for each in suite.found() if each.area in needing]
+    outcomes = list(suite.run(Target(url=server.url, seconds=PATIENCE_S), checks))
+    assert {each.area for each in outcomes} == needing
     assert {each.result for each in outcomes} == {"not offered"}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +87,66 @@ def test_ranges_come_from_all_labels_of_a_source_in_order() -> None:
     assert np.bincount(found, minlength=4).min() > 50
     assert np.array_equal(found, calibrating(rows))
     assert np.array_equal(calibrating(rows[:7]), rows[:7])
+
+
+class Halved(Pass):
+    """In fp32 too, and not what was trained: a graph whose answers are those of other pictures."""
+
+    name, accepts, precision = "halved", frozenset({"onnx"}), "fp32"
+
+    def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
+        import onnx
+
+        graph = onnx.load(opened.path)
+        (image,) = graph.graph.input
+        nothing = onnx.helper.make_tensor("nothing", onnx.TensorProto.FLOAT, [], [0.0])
+        graph.graph.initializer.append(nothing)
+        for node in graph.graph.node:
+            node.input[:] = ["dark" if name == image.name else name for name in node.input]
+        graph.graph.node.insert(0, onnx.helper.make_node("Mul", [image.name, "nothing"], ["dark"]))
+        onnx.save(graph, opened.folder / "halved.onnx")
+        return opened.artifact.model_copy(update={"file": "halved.onnx"})
+
+
+class Overwriting(Halved):
+    """Does not keep to a file of its own."""
+
+    name = "overwriting"
+
+    def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
+        opened.path.write_bytes(opened.path.read_bytes() + b"\0")
+        return opened.artifact
+
+
+def with_passes(monkeypatch: pytest.MonkeyPatch, *more: Pass) -> None:
+    passes = {**found(Pass), **{each.name: each for each in more}}
+    monkeypatch.setattr("glassworks.optimization.search.found", lambda kind: passes if kind is Pass else found(kind))
+    monkeypatch.setattr("glassworks.optimization.search.get", lambda kind, name: passes[name])
+
+
+def test_a_further_pass_in_fp32_is_a_candidate_of_its_own(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured as what it is, and never what others are compared with."""
+    with_passes(monkeypatch, Halved())
+    artifact, report = optimize(trial, OptimizationConfig(budget=1.0, minimize="size"), Silent())
+    names = [each.name for each in report.candidates]
+    assert len(names) == len(set(names))
+    for runtime in ("onnxruntime", "openvino"):
+        trained, further = (report.candidate(f"{made} {runtime}") for made in ("fp32", "halved"))
+        assert trained.metrics["accuracy"].value == 1.0 > further.metrics["accuracy"].value
+        assert trained.size_bytes < further.size_bytes
+        assert trained.latency_p50_ms != further.latency_p50_ms
+    assert report.reference.startswith("fp32 ")
+    assert artifact.made_by != "halved"
+
+
+def test_a_pass_that_writes_over_a_file_is_refused(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copyfile(trial.opened.path, tmp_path / "predict.onnx")
+    own = dataclasses.replace(trial, opened=dataclasses.replace(trial.opened, folder=tmp_path))
+    with_passes(monkeypatch, Overwriting())
+    with pytest.raises(Unsupported, match=r"'overwriting' wrote over predict\.onnx, which the export had made"):
+        optimize(own, OptimizationConfig(budget=0.5), Silent())
 
 
 class Failing(Session):

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import hpack
 
+from glassworks.serving.http.limits import Limits
 from glassworks.serving.rpc.calls import Calls, Method
 from glassworks.serving.rpc.connection import Connection
 from glassworks.serving.rpc.frames import END_HEADERS, END_STREAM, PREFACE, Kind, Setting, frame, parse_head, settings
@@ -21,13 +22,22 @@ class Wire:
 
     def __init__(self) -> None:
         self.written = bytearray()
-        self.closed = False
+        self.closed = self.paused = self.aborted = False
 
     def write(self, data: bytes) -> None:
         self.written += data
 
     def close(self) -> None:
         self.closed = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
 
     def frames(self) -> list[tuple[int, int, int, bytes]]:
         """Kind, flags, stream and payload of each frame."""
@@ -42,8 +52,10 @@ class Wire:
 class Client:
     """A client of one connection, with its side of the header tables."""
 
-    def __init__(self, methods: dict[bytes, Method] | None = None) -> None:
-        self.calls = Calls(methods or {PATH: Method(read=bytes, write=bytes, unary=echo)}, LIMIT)
+    def __init__(self, methods: dict[bytes, Method] | None = None, limits: Limits | None = None) -> None:
+        self.calls = Calls(
+            methods or {PATH: Method(read=bytes, write=bytes, unary=echo)}, limits or Limits(max_body_bytes=LIMIT)
+        )
         self.wire, self.encoder, self.stream = Wire(), hpack.Encoder(), -1
         self.connection = Connection(self.calls)
         self.connection.connection_made(self.wire)  # type: ignore[arg-type]
@@ -101,3 +113,13 @@ def run(main: Callable[[], Awaitable[_T]]) -> _T:
         return await main()
 
     return asyncio.run(whole())
+
+
+def resets(client: Client) -> list[tuple[int, int]]:
+    return [(stream, payload[3]) for kind, _, stream, payload in client.wire.frames() if kind == Kind.RST_STREAM]
+
+
+def goodbye(client: Client) -> tuple[int, str]:
+    """The code and the words of a GOAWAY."""
+    (payload,) = [payload for kind, _, _, payload in client.wire.frames() if kind == Kind.GOAWAY]
+    return int.from_bytes(payload[4:8], "big"), payload[8:].decode()

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from glassworks.errors import InputError
 from glassworks.serving.rpc.convert import read_parameters, read_tensors, write_parameters, write_response
+from glassworks.serving.rpc.fields import read_infer_request
 from glassworks.serving.rpc.messages import message
 from glassworks.serving.tensors import DTYPES, TensorLimits
 
@@ -50,3 +52,21 @@ def test_the_compiled_description_is_that_of_the_protocol(tmp_path: Any) -> None
     arguments = ["protoc", f"-I{folder}", f"--descriptor_set_out={out}", "open_inference.proto"]
     assert protoc.main(arguments) == 0
     assert out.read_bytes() == folder.joinpath("open_inference.binpb").read_bytes()
+
+
+def test_messages_of_countless_fields_are_refused_before_they_are_read() -> None:
+    request = message("ModelInferRequest")(model_name="m", raw_input_contents=[bytes(200_000)])
+    request.inputs.add(name="x", datatype="FP32", shape=[1])
+    assert read_infer_request(request.SerializeToString()) == request
+    nested = message("ModelInferRequest")()
+    nested.inputs.add().contents.bytes_contents.extend([b""] * 40_000)
+    typed = inner(b"\x2a", inner(b"\x2a", inner(b"\x0a", bytes(2**24 + 1))))  # inputs, contents, bool_contents
+    for content in (b"*\0" * 40_000, nested.SerializeToString(), typed):
+        with pytest.raises(InputError, match="send raw_input_contents"):
+            read_infer_request(content)
+
+
+def inner(tag: bytes, content: bytes) -> bytes:
+    """A field of bytes with a length of 28 bits."""
+    size = len(content)
+    return tag + bytes([size & 127 | 128, size >> 7 & 127 | 128, size >> 14 & 127 | 128, size >> 21]) + content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
 from glassworks.errors import InputError
+from glassworks.serving.json_data import LARGE_BYTES, MAX_TEXTS, MAX_VALUES, json_object
 from glassworks.serving.tensors import DTYPES, datatype, parse_request, render_response
 
 Values = NDArray[Any]
@@ -253,3 +255,72 @@ def test_any_json_data_is_a_tensor_of_its_shape_or_refused(data: Any, shape: lis
         return
     assert list(found.shape) == shape
     assert datatype(found) == name
+
+
+@pytest.mark.parametrize(
+    ("datatype", "count"), [("FP32", 60_000), ("INT16", 60_000), ("FP64", 16_000), ("BOOL", 60_000)]
+)
+def test_long_flat_data_is_read_in_pieces_and_is_the_same(datatype: str, count: int) -> None:
+    values = np.random.default_rng(0).normal(0, 1000, count).astype(DTYPES[datatype])
+    sent = {"shape": [count // 10, 10], "datatype": datatype, "data": values.tolist()}
+    assert len(request(sent)[0]) > LARGE_BYTES
+    assert np.array_equal(read(sent), values.reshape(-1, 10))
+
+
+@pytest.mark.parametrize(
+    ("last", "datatype", "problem"),
+    [
+        ("1,", "FP32", "not valid"),
+        ('"a"', "FP32", "not valid|which is not FP32"),
+        ("1,2", "FP32", "200001 elements, its shape"),
+        ("1e39", "FP32", "do not fit FP32"),
+        ("1.5", "INT32", "holds 1.5, which is not INT32"),
+        ("", "FP32", "not valid"),
+    ],
+)
+def test_what_is_wrong_at_the_end_of_long_data_is_found(last: str, datatype: str, problem: str) -> None:
+    data = "[" + "1," * 199_999 + last + "]"
+    text = '{"inputs":[{"name":"x","datatype":"%s","shape":[200000],"data":%s}]}' % (datatype, data)  # noqa: UP031
+    assert re.search(problem, refused(text.encode()))
+
+
+@pytest.mark.parametrize("unit", ["[[0]]", "[]", '"ab"', '{"a":0}', "0"])
+def test_json_of_too_many_values_is_refused_before_it_becomes_objects(
+    unit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = "[" + ",".join([unit] * (MAX_VALUES + 1)) + "]" if unit == "0" else "[" + ",".join([unit] * 1_500_000) + "]"
+    monkeypatch.setattr("msgspec.json.decode", lambda *_, **__: pytest.fail("it became objects"))
+    with pytest.raises(InputError, match="JSON values, where a list counts as 8 and a text as 2"):
+        json_object(f'{{"instances":{many}}}'.encode())
+
+
+def test_nested_data_of_too_many_lists_is_refused() -> None:
+    data = "[" + ",".join(["[[0]]"] * 300_000) + "]"
+    text = f'{{"inputs":[{{"name":"x","datatype":"FP32","shape":[300000,1,1],"data":{data}}}]}}'
+    assert "JSON values" in refused(text.encode())
+
+
+@pytest.mark.parametrize("depth", [2_000, 200_000])
+def test_json_that_is_nested_too_deeply_is_an_error(depth: int) -> None:
+    with pytest.raises(InputError) as caught:
+        json_object(b'{"instances":' + b"[" * depth + b"]" * depth + b"}")
+    assert "nested too deeply" in caught.value.problem
+    assert "as deep as" in caught.value.mend
+
+
+def test_more_texts_than_a_request_may_hold_are_refused_before_they_are_split() -> None:
+    count = MAX_TEXTS + 1
+    assert "texts, at most" in malformed(
+        {"shape": [count], "datatype": "BYTES", "parameters": {"binary_data_size": 0}}, b""
+    )
+    body, length = request({"shape": [2], "datatype": "BYTES", "parameters": {"binary_data_size": 400}}, bytes(400))
+    assert "its shape [2] needs 2" in refused(body, length)
+
+
+def test_long_answers_are_written_in_pieces_and_are_the_same() -> None:
+    values = np.random.default_rng(0).random((30_000, 5), np.float32)
+    values[7, 3] = np.nan
+    body, _ = render_response({}, {"y": values}, {})
+    (output,) = json.loads(body)["outputs"]
+    assert output["data"][38] is None
+    assert np.array_equal(np.array(output["data"], float).astype("f4").reshape(output["shape"]), values, equal_nan=True)

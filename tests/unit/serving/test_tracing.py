@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from glassworks.packaging.bundle import Bundle
-from glassworks.serving.batching import Work
 from glassworks.serving.desk import Call
 from glassworks.serving.engine import Engine
 from glassworks.serving.supervision import Supervisor
+from glassworks.serving.work import Work
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 

@@ -13,7 +13,7 @@ from glassworks.cli.output import AsJson, measured, stdout, table, write_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from glassworks.config import DataConfig
+    from glassworks.config import DataConfig, Job
     from glassworks.data.interactions.checks import InteractionsReport
     from glassworks.data.kinds import Kind
     from glassworks.data.text.checks import TextReport
@@ -59,6 +59,9 @@ def check(
     For texts also what a leaking split would have pretended, and labels that look wrong: all of them with --json.
     With --user and --item a table is read as interactions.
     """
+    if (job := _unlabelled(source)) is not None:
+        _check_unlabelled(job, as_json)
+        return
     columns = {"text": text, "label": label, "separator": separator, "user": user, "item": item, "time": time}
     given = {key: value for key, value in {**columns, "weight": weight}.items() if value}
     data, kind = _data(source, "interactions" if user or item else None)
@@ -68,6 +71,28 @@ def check(
         write_json(report.model_dump(mode="json"))
         return
     _SHOWN_AS[kind](report, source, stdout())
+
+
+def _unlabelled(source: str) -> Job | None:
+    """The job of a file whose examples have no labels: what its family makes of them is all there is to check."""
+    from glassworks.catalog import found
+    from glassworks.config import load_job
+    from glassworks.contracts import Family, Task
+
+    job = load_job(Path(source)) if source.endswith(".toml") else None
+    family = found(Family).get(job.family) if job else None
+    return job if family is not None and not found(Task)[family.task].labelled else None
+
+
+def _check_unlabelled(job: Job, as_json: bool) -> None:
+    from glassworks import flow
+    from glassworks.cli.tables import data_json, show_data
+
+    dataset = flow.prepare(job)
+    if as_json:
+        write_json(data_json(dataset))
+    else:
+        show_data(dataset, stdout())
 
 
 def _data(source: str, wanted: Kind | None) -> tuple[DataConfig, Kind]:
@@ -120,9 +145,7 @@ def _check_texts(data: DataConfig, quick: bool) -> TextReport:
 
 
 def _show(report: Any, source: str, console: Console) -> None:
-    from rich.markup import escape
-
-    table(source, ("class", "examples"), [(escape(k), f"{v:,}") for k, v in report.class_counts.items()], console)
+    table(source, ("class", "examples"), [(k, f"{v:,}") for k, v in report.class_counts.items()], console)
     console.print(f"{report.examples:,} examples, {report.distinct:,} distinct")
     for finding in report.findings:
         console.print(f"  - {finding}", markup=False)
@@ -140,8 +163,6 @@ def _show_interactions(report: InteractionsReport, source: str, console: Console
 
 
 def _show_texts(report: TextReport, source: str, console: Console) -> None:
-    from rich.markup import escape
-
     _show(report, source, console)
     table("lengths", ("quantile", "characters"), [(k, f"{v:,}") for k, v in report.lengths.items()], console)
     splits = (("the product's own", report.honest_split), ("random, with copies", report.random_split))
@@ -152,10 +173,7 @@ def _show_texts(report: TextReport, source: str, console: Console) -> None:
         title = f"the first of {len(report.candidates):,} labels that look wrong"
         head = ("where", "label", "perhaps", "probability", "text")
         first = report.candidates[:_FIRST]
-        found = [
-            (escape(c.name), escape(c.label), escape(c.suggested), f"{c.probability:.4f}", escape(c.text[:_SHOWN]))
-            for c in first
-        ]
+        found = [(c.name, c.label, c.suggested, f"{c.probability:.4f}", c.text[:_SHOWN]) for c in first]
         table(title, head, found, console)
 
 

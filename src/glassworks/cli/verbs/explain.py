@@ -67,13 +67,15 @@ def explain(
 
 
 def _show(model: str, explanation: Explanation, drawn: Drawn, record: dict[str, Any], output: Path | None) -> None:
+    from rich.markup import escape
+
     from glassworks.catalog import get
     from glassworks.cli.tables import show_grade, show_shaded
     from glassworks.contracts import Explainer
 
     console = stdout()
     reasons = f"{get(Explainer, explanation.method).says} (red for, blue against; {explanation.method}):"
-    console.print(f"[bold]{model}: {explanation.label}[/bold], {reasons}")
+    console.print(f"[bold]{escape(f'{model}: {explanation.label}')}[/bold], {reasons}")
     show_shaded(drawn.rows, console)
     show_grade({**record, **record["quality"]}, console)
     if output:

@@ -15,11 +15,11 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Show the layers of the graph that is served, with their parameters."""
-    from glassworks.explanation.inspect import inspect_graph
+    from glassworks.explanation.inspect import inspect_artifact
     from glassworks.registry import Registry
 
     bundle = Registry.open().resolve(model).bundle
-    layers = inspect_graph(bundle.artifact(role).path)
+    layers = inspect_artifact(bundle.artifact(role))
     parameters, size = sum(layer.parameters for layer in layers), sum(layer.size_bytes for layer in layers)
     if as_json:
         rows = [layer.model_dump(mode="json") for layer in layers]

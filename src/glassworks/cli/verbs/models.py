@@ -38,22 +38,14 @@ def show(model: Reference, as_json: AsJson = False) -> None:
         return
     console = stdout()
     artifacts = [(a.role, a.precision, a.runtime, a.file) for a in manifest.artifacts]
-    table(
-        f"{manifest.name}: {manifest.task} ({manifest.family})",
-        ("role", "precision", "engine", "file"),
-        artifacts,
-        console,
-    )
+    title = f"{manifest.name}: {manifest.task} ({manifest.family})"
+    table(title, ("role", "precision", "engine", "file"), artifacts, console)
     metrics = [(name, measured(value), str(value.examples)) for name, value in manifest.metrics.items()]
     table("metrics on the test split", ("metric", "value [95 %]", "examples"), metrics, console)
     show_refit(manifest, console)
     show_warnings(manifest, console)
-    table(
-        "fidelity of explanations",
-        ("measure", "value"),
-        [(k, f"{v:.4f}") for k, v in manifest.fidelity.items()],
-        console,
-    )
+    fidelity = [(k, f"{v:.4f}") for k, v in manifest.fidelity.items()]
+    table("fidelity of explanations", ("measure", "value"), fidelity, console)
     missing = missing_explainers(manifest)
     kept = [name for name in manifest.explainers if name not in missing]
     console.print(f"explains with: {', '.join(kept) or 'nothing'}")

@@ -12,20 +12,24 @@ from glassworks.cli.output import AsJson, LiveProgress, Reference, stderr, stdou
 
 def optimize(
     model: Reference,
-    minimize: Annotated[str, typer.Option(help="latency_p50, latency_p99 (with @BATCH) or size.")] = "latency_p99",
+    minimize: Annotated[str | None, typer.Option(help="latency_p50, latency_p99 (with @BATCH) or size.")] = None,
     within: Annotated[list[str] | None, typer.Option(help="A constraint; give it again for more.")] = None,
-    budget: Annotated[str, typer.Option(help="Time for measuring, such as 30s or 5m.")] = "60s",
-    threads: Annotated[int, typer.Option(min=1, help="Threads of one call.")] = 1,
+    budget: Annotated[str | None, typer.Option(help="Time for measuring, such as 30s or 5m.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of one call.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure every candidate on this machine and publish the best one as a new version."""
+    """Measure every candidate on this machine and publish the best one as a new version.
+
+    What is left out is as the model's job says.
+    """
     receive_interrupts()
     from glassworks import flow
     from glassworks.cli.tables import report_json, show_report, show_warnings
     from glassworks.registry import Registry
 
     rules = tuple(within) if within else None
-    objective = {"minimize": minimize, "within": rules, "budget": budget, "threads": threads}
+    given = {"minimize": minimize, "within": rules, "budget": budget, "threads": threads}
+    objective = {key: value for key, value in given.items() if value is not None}
     registry, progress = Registry.open(), LiveProgress()
     try:
         report, version = flow.optimize(model, objective, registry, progress)

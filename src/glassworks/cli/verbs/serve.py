@@ -22,7 +22,9 @@ Traffic = Annotated[
 ]
 AllowedHosts = Annotated[
     list[str] | None,
-    typer.Option("--allowed-host", help="A name that it is known by, as behind a proxy. Not needed with keys."),
+    typer.Option(
+        "--allowed-host", "--allowed-hosts", help="A name that it is known by, as behind a proxy. Not needed with keys."
+    ),
 ]
 
 
@@ -50,11 +52,13 @@ def serve(
     receive_s: Annotated[float, typer.Option(help="Seconds in which a request must have arrived.")] = 30.0,
     idle_s: Annotated[float, typer.Option(help="Seconds until an unused connection is closed.")] = 75.0,
     drain_s: Annotated[float, typer.Option(help="Seconds that what is in flight may take at the end.")] = 10.0,
+    end_with_stdin: Annotated[bool, typer.Option("--end-with-stdin", hidden=True)] = False,
     as_json: AsJson = False,
 ) -> None:
     """Serve models over HTTP and gRPC: predictions and explanations. SIGTERM and Ctrl-C end it gracefully."""
-    given = {name: value for name, value in locals().items() if name not in ("models", "as_json")}
+    given = {name: value for name, value in locals().items() if name not in ("models", "end_with_stdin", "as_json")}
     from glassworks.cli.interrupts import release_interrupts
+    from glassworks.cli.parent import end_with_parent
     from glassworks.config import ServingConfig, validate
     from glassworks.registry import Registry
     from glassworks.serving import launch
@@ -62,6 +66,8 @@ def serve(
     release_interrupts()
     several = {"traffic": tuple(traffic or ()), "allowed_hosts": tuple(allowed_hosts or ())}
     config = validate(ServingConfig, {**given, **several}, where="glassworks serve")
+    if end_with_stdin:
+        end_with_parent(config.drain_s)
 
     def ready(running: Running) -> None:
         if as_json:

@@ -13,8 +13,8 @@ from glassworks.cli.verbs.train import Fresh, JobFile, Overrides
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from glassworks.cli.service import Answered, Service
-    from glassworks.contracts import Dataset
+    from glassworks.cli.question import Answered, Why
+    from glassworks.cli.service import Service
     from glassworks.flow import Release
 
 
@@ -29,7 +29,8 @@ def up(
     """Data, train, optimize, package, serve and explain; then serve until Ctrl-C."""
     receive_interrupts()
     from glassworks import flow
-    from glassworks.cli.service import ask, passing_key, require_free, start_service
+    from glassworks.cli.question import ask, passing_key
+    from glassworks.cli.service import require_free, start_service
     from glassworks.config import load_job
     from glassworks.registry import Registry
 
@@ -37,17 +38,17 @@ def up(
     # A check asks itself on any free ports of this machine.
     alone = {"host": "127.0.0.1", "port": 0, "grpc_port": None, "keys": "off"}
     serving = loaded.serving.model_copy(update=alone) if check else loaded.serving
-    require_free(serving.host, serving.port)
+    require_free(serving)
     console = stderr() if as_json else stdout()
     try:
         made = flow.release(loaded, registry, progress, fresh=not resume)
         _show(made, console)
         progress.start("serve")
         service = start_service(made.version.reference, serving)
-        progress.finish(service.url)
     finally:
         progress.close()
     with service.kept(detach):
+        progress.finish(service.url)
         with passing_key(service, registry.home) as key:
             answered = ask(service, made, loaded.explanation.method, registry.home / "explanations", key)
         if as_json:
@@ -83,34 +84,49 @@ def _show(made: Release, console: Console) -> None:
 
 
 def _show_answer(answered: Answered, made: Release, service: Service, console: Console) -> None:
-    from glassworks.cli.tables import show_grade, show_shaded
+    from rich.markup import escape
 
     of = f" of '{answered.truth}'" if answered.truth else ""
-    console.print(f"\n[bold]The service was sent a test example{of}.[/bold]")
-    console.print(f"It answers [bold]{answered.said}[/bold], because of")
-    show_shaded(answered.rows, console)
-    console.print(f"  red speaks for '{answered.label}', blue against it ({answered.explanation['method']})")
-    show_grade(answered.explanation, console)
-    console.print(f"  - drawn: {answered.drawn}")
-    name = made.version.name
+    console.print(f"\n[bold]The service was sent a test example{escape(of)}.[/bold]")
+    console.print(f"It answers [bold]{escape(answered.said)}[/bold]{', because of' if answered.why else ''}")
+    if answered.why:
+        _show_why(answered.why, console)
+    else:
+        console.print(f"  - not explained: {answered.unexplained}", markup=False)
+    name, reference = made.version.name, made.version.reference
     console.print("\n[bold]Next[/bold]")
-    for line in (
+    lines = [
         f"curl -s {service.url}/v2/models/{name}",
         f"curl -s {service.url}/v2/models/{name}/infer -d @{answered.request}",
         f"open {service.url}/docs in a browser: the API, and a form to try it",
-        f"glassworks explain {made.version.reference} {answered.input} --method {made.bundle.manifest.explainers[1]} "
-        f"-o why{answered.drawn.suffix}",
-    ):
-        console.print(f"  {line}", soft_wrap=True)
+    ]
+    if answered.why:
+        used = answered.why.parameters["method"]
+        others = [each for each in made.bundle.manifest.explainers if each != used]
+        method = f" --method {others[0]}" if others else ""
+        lines.append(f"glassworks explain {reference} {answered.input}{method} -o why{answered.why.drawn.suffix}")
+    for line in lines:
+        console.print(f"  {line}", soft_wrap=True, markup=False)
+
+
+def _show_why(why: Why, console: Console) -> None:
+    from glassworks.cli.tables import show_grade, show_shaded
+
+    show_shaded(why.rows, console)
+    console.print(
+        f"  red speaks for '{why.label}', blue against it ({why.parameters['method']})", markup=False, soft_wrap=True
+    )
+    show_grade(why.parameters, console)
+    console.print(f"  - drawn: {why.drawn}", markup=False)
 
 
 def _summary(made: Release, service: Service, answered: Answered) -> dict[str, Any]:
     """One key a stage."""
-    from glassworks.cli.tables import report_json
+    from glassworks.cli.tables import data_json, report_json
 
     model, manifest = made.model, made.bundle.manifest
     return {
-        "data": _data(made.dataset),
+        "data": data_json(made.dataset),
         "train": {
             "run": model.run,
             "seconds": model.seconds,
@@ -128,18 +144,8 @@ def _summary(made: Release, service: Service, answered: Answered) -> dict[str, A
             "warnings": list(manifest.warnings),
             "fidelity": dict(manifest.fidelity),
         },
-        "explain": {"label": answered.label, **answered.explanation, "drawn": str(answered.drawn)},
+        "explain": {**why.parameters, "drawn": str(why.drawn)} if (why := answered.why) else None,
         "serve": {"url": service.url, "grpc": service.grpc, "pid": service.pid},
-    }
-
-
-def _data(dataset: Dataset) -> dict[str, Any]:
-    return {
-        "fingerprint": dataset.fingerprint,
-        "examples": dataset.examples,
-        "classes": len(dataset.classes),
-        "splits": {name: len(split) for name, split in dataset.splits.items()},
-        "findings": list(dataset.findings),
     }
 
 

@@ -69,6 +69,19 @@ class Gate:
         holder.allowance.take(rows, now, wall)
         return holder.caller
 
+    def expect(self, token: bytes | None) -> None:
+        """Raise what `admit` would raise for a row more, and count nothing: before a large request is read."""
+        now, wall = self._monotonic(), self._wall()
+        holder = self._holder(token, now, wall)
+        if holder is not None:
+            holder.allowance.expect(1, now, wall)
+
+    def give_back(self, token: bytes | None, rows: int) -> None:
+        """Count a request that was admitted as none of its day: it was refused for what it holds."""
+        holder = self._holders.get(id_of(token)) if token is not None else None
+        if holder is not None:
+            holder.allowance.give_back(rows)
+
     def permit(self, token: bytes | None, role: Role | None, model: str | None = None) -> Caller:
         """Who asks for something that needs a role (None: any), and is about a model unless that is None.
 

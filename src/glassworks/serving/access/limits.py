@@ -32,6 +32,17 @@ class Allowance:
 
     def take(self, rows: int, monotonic_s: float, wall_s: float) -> None:
         """Admit one request of `rows` rows. Raises LimitExceeded with the time after which it would be admitted."""
+        self.expect(rows, monotonic_s, wall_s)
+        self._level -= 1.0
+        self.requests += 1
+        self.rows += rows
+
+    def give_back(self, rows: int) -> None:
+        """Count a request that was admitted as none of the day."""
+        self.requests, self.rows = max(0, self.requests - 1), max(0, self.rows - rows)
+
+    def expect(self, rows: int, monotonic_s: float, wall_s: float) -> None:
+        """Raise what `take` would raise, and count nothing."""
         rate = self._rate
         if rate is not None:
             # A clock that was read out of order must not empty the bucket.
@@ -49,9 +60,6 @@ class Allowance:
         if key.rows_per_day is not None and self.rows + rows > key.rows_per_day:
             wait_s = self._day.left_s(wall_s, monotonic_s)
             raise self._spent(wait_s, f"{key.rows_per_day} rows", self._fewer_rows(key.rows_per_day))
-        self._level -= 1.0
-        self.requests += 1
-        self.rows += rows
 
     def _too_fast(self, rate: float) -> LimitExceeded:
         wait_s = max(1, math.ceil((1.0 - self._level) / rate))

@@ -20,6 +20,8 @@ _CONTENTS = {
     **{f"INT{bits}": "int_contents" for bits in (8, 16, 32)},
     **{f"UINT{bits}": "uint_contents" for bits in (8, 16, 32)},
 }  # fmt: skip
+_AT_ONCE = 2**16
+"""Numbers that become an array in one go: nothing else runs in the process meanwhile."""
 _BINARY = ("binary_data", "binary_data_output", "binary_data_size")
 """Parameters of the binary extension of HTTP, which clients send here too and which mean nothing here."""
 
@@ -83,7 +85,11 @@ def _from_contents(tensor: Any, shape: Sequence[int], count: int) -> Array:
         array[:] = list(values)
         return array.reshape(shape)
     try:
-        return np.array(values, DTYPES[tensor.datatype]).reshape(shape)
+        dtype = DTYPES[tensor.datatype]
+        if count <= _AT_ONCE:
+            return np.array(values, dtype).reshape(shape)
+        parts = [np.array(values[begin : begin + _AT_ONCE], dtype) for begin in range(0, count, _AT_ONCE)]
+        return np.concatenate(parts).reshape(shape)
     except OverflowError:
         raise InputError(
             f"the input '{tensor.name}' holds numbers that do not fit {tensor.datatype}", "send another datatype"

@@ -1,14 +1,11 @@
-"""HTTP/2 frames (RFC 9113) and the header blocks (RFC 7541) that gRPC needs."""
+"""HTTP/2 frames (RFC 9113), and the header blocks (RFC 7541) that answers need."""
 
 from __future__ import annotations
 
 import enum
 import struct
-import zlib
 from collections.abc import Iterable
 from urllib.parse import quote
-
-import hpack
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEAD_BYTES = 9
@@ -16,8 +13,13 @@ END_STREAM, END_HEADERS, ACK, PADDED, PRIORITY = 0x1, 0x4, 0x1, 0x8, 0x20
 _HEAD = struct.Struct(">HBBBL")
 _SETTING = struct.Struct(">HL")
 _STREAM = 0x7FFFFFFF
-_KEPT = 256
-_WINDOWS = {b"gzip": 31, b"deflate": 15}
+LARGEST_WINDOW = 2**31 - 1
+FIRST_WINDOW = 65_535
+"""Of each stream and of the connection, until either side says otherwise."""
+SMALLEST_FRAME, LARGEST_FRAME = 2**14, 2**24 - 1
+"""What SETTINGS_MAX_FRAME_SIZE may be."""
+_ENTRIES = 64
+"""Entries of one SETTINGS frame; there are about ten settings."""
 _PLAIN = " !#$&'()*+,/:;=?@[]~\"<>{}|^`\\"
 """What may stand in a grpc-message beside letters and digits; all else is percent-encoded UTF-8."""
 
@@ -42,6 +44,7 @@ class Code(enum.IntEnum):
 
     NO_ERROR = 0
     PROTOCOL_ERROR = 1
+    INTERNAL_ERROR = 2
     FLOW_CONTROL_ERROR = 3
     STREAM_CLOSED = 5
     FRAME_SIZE_ERROR = 6
@@ -54,6 +57,7 @@ class Code(enum.IntEnum):
 class Setting(enum.IntEnum):
     """Settings of a connection."""
 
+    ENABLE_PUSH = 2
     MAX_CONCURRENT_STREAMS = 3
     INITIAL_WINDOW_SIZE = 4
     MAX_FRAME_SIZE = 5
@@ -62,6 +66,14 @@ class Setting(enum.IntEnum):
 
 class Broken(Exception):
     """The other side broke the protocol: the connection ends with this code."""
+
+    def __init__(self, code: Code, reason: str) -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
+
+
+class StreamBroken(Exception):
+    """The other side broke the protocol on one stream, which is reset with this code."""
 
     def __init__(self, code: Code, reason: str) -> None:
         super().__init__(reason)
@@ -89,11 +101,22 @@ def settings(values: Iterable[tuple[Setting, int]]) -> bytes:
     return frame(Kind.SETTINGS, 0, 0, b"".join(_SETTING.pack(*each) for each in values))
 
 
-def parse_settings(payload: bytes) -> list[tuple[int, int]]:
-    """Settings by their numbers. Raises Broken."""
+def parse_settings(payload: bytes) -> dict[int, int]:
+    """The last value of each setting, by its number. Raises Broken for values that may not be."""
     if len(payload) % _SETTING.size:
         raise Broken(Code.FRAME_SIZE_ERROR, "settings are cut off")
-    return list(_SETTING.iter_unpack(payload))
+    if len(payload) > _ENTRIES * _SETTING.size:
+        raise Broken(Code.ENHANCE_YOUR_CALM, f"settings have more than {_ENTRIES} entries")
+    found: dict[int, int] = {}
+    for name, value in _SETTING.iter_unpack(payload):
+        if name == Setting.ENABLE_PUSH and value > 1:
+            raise Broken(Code.PROTOCOL_ERROR, "ENABLE_PUSH is neither 0 nor 1")
+        if name == Setting.INITIAL_WINDOW_SIZE and value > LARGEST_WINDOW:
+            raise Broken(Code.FLOW_CONTROL_ERROR, "the first window is out of range")
+        if name == Setting.MAX_FRAME_SIZE and not SMALLEST_FRAME <= value <= LARGEST_FRAME:
+            raise Broken(Code.PROTOCOL_ERROR, "MAX_FRAME_SIZE is out of range")
+        found[name] = value
+    return found
 
 
 def number(payload: bytes) -> int:
@@ -112,9 +135,19 @@ def unpadded(payload: bytes, flags: int) -> bytes:
     return payload[1 : len(payload) - payload[0]]
 
 
+def window_update(stream: int, more: int) -> bytes:
+    """A WINDOW_UPDATE frame."""
+    return frame(Kind.WINDOW_UPDATE, 0, stream, more.to_bytes(4, "big"))
+
+
+def reset(stream: int, code: Code) -> bytes:
+    """A RST_STREAM frame."""
+    return frame(Kind.RST_STREAM, 0, stream, code.to_bytes(4, "big"))
+
+
 def block(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """A header block that uses no table, and so is the same for everybody; `:status` is 200."""
-    parts = [b"\x88"]
+    """A header block that uses no table, and so is the same for everybody."""
+    parts = []
     for name, value in headers:
         parts += [b"\x00", _text(name), _text(value)]
     return b"".join(parts)
@@ -122,16 +155,8 @@ def block(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 def trailers(status: int, message: str = "", more: Iterable[tuple[bytes, bytes]] = ()) -> bytes:
     """The header block that ends a call."""
-    parts = [b"\x00", _text(b"grpc-status"), _text(b"%d" % status)]
-    if message:
-        parts += [
-            b"\x00",
-            _text(b"grpc-message"),
-            _text(quote(message, safe=" !#$&'()*+,/:;=?@[]~\"<>{}|^`\\").encode()),
-        ]
-    for name, value in more:
-        parts += [b"\x00", _text(name), _text(value)]
-    return b"".join(parts)
+    told = [(b"grpc-message", quote(message, safe=_PLAIN).encode())] if message else []
+    return block([(b"grpc-status", b"%d" % status), *told, *more])
 
 
 def _text(value: bytes) -> bytes:
@@ -145,51 +170,3 @@ def _text(value: bytes) -> bytes:
         digits.append(size % 128 + 128)
         size //= 128
     return bytes([*digits, size]) + value
-
-
-class HeaderReader:
-    """Decodes the header blocks of a connection in their order.
-
-    Clients send the same headers again and again, mostly as references into the table that both sides keep. What a
-    block stands for is remembered until a block changes that table.
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self._decoder = hpack.Decoder(max_header_list_size=max_bytes)
-        self._known: dict[bytes, dict[bytes, bytes]] = {}
-
-    def read(self, content: bytes) -> dict[bytes, bytes]:
-        """The headers by name; where one is repeated, the last counts. Raises Broken."""
-        known = self._known.get(content)
-        if known is not None:
-            return known
-        size, front = self._table()
-        try:
-            headers = {bytes(name): bytes(value) for name, value in self._decoder.decode(content, raw=True)}
-        except hpack.HPACKError as error:
-            raise Broken(Code.COMPRESSION_ERROR, f"the headers cannot be read: {error}") from None
-        # Entries come in at the front; holding on to the old one keeps another from looking like it.
-        now, new_front = self._table()
-        if now != size or new_front is not front or len(self._known) >= _KEPT:
-            self._known.clear()
-        else:
-            self._known[content] = headers
-        return headers
-
-    def _table(self) -> tuple[tuple[int, int], object]:
-        """Its sizes, and the entry at its front."""
-        entries = self._decoder.header_table.dynamic_entries
-        return (len(entries), self._decoder.header_table_size), entries[0] if entries else None
-
-
-def inflated(message: bytes, encoding: bytes, limit: int) -> bytes | None:
-    """A compressed message; None when it cannot be read or is too large."""
-    window = _WINDOWS.get(encoding)
-    if window is None:
-        return None
-    inflater = zlib.decompressobj(window)
-    try:
-        plain = inflater.decompress(message, limit + 1)
-    except zlib.error:
-        return None
-    return plain if len(plain) <= limit and inflater.eof else None

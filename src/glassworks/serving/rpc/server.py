@@ -6,18 +6,22 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from glassworks.serving.rpc.calls import Calls, Method, Sent
 from glassworks.serving.rpc.connection import Connection
+from glassworks.serving.rpc.fields import read_infer_request
 from glassworks.serving.rpc.messages import SERVICE, message, pool
 
 if TYPE_CHECKING:
+    from glassworks.serving.http.service import Service
     from glassworks.serving.rpc.service import InferenceService
 
 _HEALTH = "grpc.health.v1.Health"
 _REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
+_BACKLOG = 2048
+_SWEEP_S = 1.0
 _LOOK_S = 0.02
 
 
@@ -26,22 +30,26 @@ class RpcServer:
 
     def __init__(
         self,
-        service: InferenceService,
+        inference: InferenceService,
         listening: socket.socket,
-        max_message_bytes: int,
+        service: Service,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        """`service` is the HTTP one beside it, whose limits are shared."""
         self._listening, self._tls = listening, tls
         self.port = int(listening.getsockname()[1])
         self._stopping = asyncio.Event()
-        methods = {**_protocol(service), **_health(self._stopping), **_reflection()}
-        self._calls = Calls({path.encode(): method for path, method in methods.items()}, max_message_bytes)
+        methods = {**_protocol(inference), **_health(self._stopping), **_reflection()}
+        by_path = {path.encode(): method for path, method in methods.items()}
+        self._calls = Calls(by_path, service.limits, service.receiving, service.supervisor)
         self._server: asyncio.Server | None = None
+        self._sweeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connection, sock=self._listening, ssl=self._tls)
+        self._server = await loop.create_server(self._connection, sock=self._listening, ssl=self._tls, backlog=_BACKLOG)
+        self._sweeping = self._calls.supervisor.keep("sweep of gRPC connections", self._sweep)
 
     async def stop(self, grace_s: float) -> None:
         """Tell health checks, refuse what is new, and let what is in flight end."""
@@ -56,23 +64,36 @@ class RpcServer:
                     await asyncio.sleep(_LOOK_S)
         for connection in list(self._calls.connections):
             connection.close()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
 
     def _connection(self) -> Connection:
         return Connection(self._calls)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            now = asyncio.get_running_loop().time()
+            for connection in list(self._calls.connections):
+                try:
+                    connection.expire(now)
+                except Exception as error:  # noqa: BLE001 - one must not keep the others from being looked at
+                    self._calls.supervisor.failed("sweep of gRPC connections", error)
 
 
 def _protocol(service: InferenceService) -> Mapping[str, Method]:
     methods = {}
     for described in pool().FindServiceByName(SERVICE).methods:
-        read = message(described.input_type.name).FromString
+        infer = described.input_type.name == "ModelInferRequest"
+        read = read_infer_request if infer else message(described.input_type.name).FromString
         write = message(described.output_type.name).SerializeToString
-        handler = getattr(service, described.name)
+        handler, permit = getattr(service, described.name), service.permit(described.name)
         if described.name == "ModelInfer":
-            method = Method(read=read, write=write, direct=service.begin_infer)
+            method = Method(read=read, write=write, permit=permit, direct=service.begin_infer)
         elif described.server_streaming:
-            method = Method(read=read, write=write, streamed=handler)
+            method = Method(read=read, write=write, permit=permit, streamed=handler)
         else:
-            method = Method(read=read, write=write, unary=handler)
+            method = Method(read=read, write=write, permit=permit, unary=handler)
         methods[f"/{SERVICE}/{described.name}"] = method
     return methods
 
@@ -96,7 +117,7 @@ def _health(stopping: asyncio.Event) -> Mapping[str, Method]:
             raise NotFound(f"there is no service '{request.service[:200]}'", f"there are: {', '.join(names[1:])}")
         return state(request.service)
 
-    async def watch(requests: AsyncIterator[Any], sent: Sent) -> AsyncIterator[Any]:
+    async def watch(requests: AsyncIterator[Any], sent: Sent) -> AsyncGenerator[Any, None]:
         async for request in requests:
             yield state(request.service)
             await stopping.wait()
@@ -119,7 +140,7 @@ def _reflection() -> Mapping[str, Method]:
         held.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
     described = reflection.ReflectionServicer((SERVICE, _HEALTH, _REFLECTION), pool=held)
 
-    async def info(requests: AsyncIterator[Any], sent: Sent) -> AsyncIterator[Any]:
+    async def info(requests: AsyncIterator[Any], sent: Sent) -> AsyncGenerator[Any, None]:
         async for request in requests:
             for response in described.ServerReflectionInfo(iter([request]), None):
                 yield response

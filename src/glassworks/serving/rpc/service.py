@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +25,15 @@ from glassworks.serving.tensors import TensorLimits
 
 if TYPE_CHECKING:
     from glassworks.contracts import Tensors
+    from glassworks.serving.access.keys import Role
     from glassworks.serving.model import LoadedModel
     from glassworks.serving.repository import Repository
 
 _VERB = "glassworks_verb"
+_MUCH_BYTES = 2**19
+"""Of typed contents, which are read number by number."""
+_FOR_EVERYBODY = ("ServerLive", "ServerReady", "ServerMetadata")
+_FOR_OPERATORS = ("RepositoryModelLoad", "RepositoryModelUnload")
 
 
 class InferenceService:
@@ -37,6 +42,13 @@ class InferenceService:
     def __init__(self, desk: Desk, repository: Repository | None, limits: TensorLimits) -> None:
         self._desk, self._engine, self._limits = desk, desk.engine, limits
         self._operations = Operations(desk, repository)
+
+    def permit(self, method: str) -> Callable[[Mapping[bytes, bytes]], None] | None:
+        """What looks at the metadata of a method's calls before a message is kept; None: everybody may call it."""
+        if method in _FOR_EVERYBODY or not self._desk.guarded:
+            return None
+        role: Role = "admin" if method in _FOR_OPERATORS else "infer"
+        return lambda sent: self._desk.permit(_token(sent), role)
 
     async def ServerLive(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802 - the protocol's name
         return message("ServerLiveResponse")(live=True)
@@ -84,8 +96,7 @@ class InferenceService:
         if verb == "explain":
             return await self._explain(call, model, request, parameters)
         names = wanted_outputs([output.name for output in request.outputs], model.outputs)
-        tensors = read_tensors(request, self._limits)
-        outputs = await self._desk.compute(call, model, tensors, parameters)
+        outputs = await self._desk.compute(call, model, await self._tensors(request), parameters)
         return _response(request, model, {name: outputs[name] for name in names}, {})
 
     def begin_infer(
@@ -97,7 +108,7 @@ class InferenceService:
     ) -> Callable[[], object] | None:
         """ModelInfer without a task of its own, which would cost a short answer more than its computation."""
         call, model, parameters, verb = self._asked(request, sent)
-        if verb == "infer":
+        if verb == "infer" and not _typed_much(request):
             try:
                 names = wanted_outputs([output.name for output in request.outputs], model.outputs)
                 ready = model.checked(read_tensors(request, self._limits))
@@ -150,7 +161,7 @@ class InferenceService:
 
     async def ModelStreamInfer(  # noqa: N802
         self, requests: AsyncIterator[Any], sent: Mapping[bytes, bytes]
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         """Each request is answered in its turn; an error is an answer too, and the stream goes on."""
         async for request in requests:
             answer = message("ModelStreamInferResponse")()
@@ -164,15 +175,25 @@ class InferenceService:
                 answer.infer_response.id = request.id
             yield answer
 
+    async def _tensors(self, request: Any) -> Tensors:
+        """The inputs; numbers without end are read beside the event loop."""
+        if _typed_much(request):
+            return await asyncio.to_thread(read_tensors, request, self._limits)
+        return read_tensors(request, self._limits)
+
     async def _explain(self, call: Call, model: LoadedModel, request: Any, parameters: Mapping[str, Any]) -> Any:
         names = wanted_outputs([output.name for output in request.outputs], model.explained)
-        tensors = read_tensors(request, self._limits)
+        tensors = await self._tensors(request)
         explanations = await self._desk.explain(call, model, tensors, explain_options(parameters))
         outputs = explained(explanations, model.outputs)
         return _response(request, model, {name: outputs[name] for name in names}, explain_parameters(explanations))
 
     def _named(self, request: Any, sent: Mapping[bytes, bytes]) -> LoadedModel:
         return self._operations.model(_token(sent), request.name, request.version or None)
+
+
+def _typed_much(request: Any) -> bool:
+    return not request.raw_input_contents and request.ByteSize() > _MUCH_BYTES
 
 
 def _response(request: Any, model: LoadedModel, outputs: dict[str, Any], parameters: Mapping[str, Any]) -> Any:

@@ -31,6 +31,7 @@ class ImageToImage(Task):
     """
 
     name: ClassVar[str] = "image-to-image"
+    labelled: bool = False
     metric: ClassVar[str] = "agreement"
 
     pictures = True

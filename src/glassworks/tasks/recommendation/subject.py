@@ -38,7 +38,7 @@ class RecommendationSubject(Subject):
         self._case = session.case(parse(tensors[INPUT].ravel()[0]))
         self.outputs = session.run({INPUT: tensors[INPUT]})
         items, places = session.items, self._case.history.indices.tolist()
-        self.names = tuple(json.dumps(items.name(place), ensure_ascii=False) for place in places) or ('"popularity"',)
+        self.names = tuple(map(items.name, places)) or ({"item": None, "title": "popularity"},)
         self._target = -1
 
     def aim(self, target: int | str | None, labels: Sequence[str]) -> tuple[int, str]:

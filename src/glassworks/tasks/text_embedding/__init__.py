@@ -25,6 +25,7 @@ class TextEmbedding(TextTask):
     """
 
     name: ClassVar[str] = "text-embedding"
+    labelled: bool = False
     metric: ClassVar[str] = "agreement"
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:

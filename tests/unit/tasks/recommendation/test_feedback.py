@@ -69,6 +69,51 @@ def test_the_latest_word_about_an_item_counts_whatever_the_order(tmp_path: Path)
     assert memory.of(104) == [(10, 0.5)]
 
 
+@pytest.mark.parametrize("others", [0, 3_000])
+def test_an_answer_reads_what_is_new_of_its_user_and_a_start_reads_nothing(others: int, tmp_path: Path) -> None:
+    file = tmp_path / "feedback.sqlite"
+    memory, steps = Feedback(file), list[int]()
+    for begin in range(0, 4_000, 2_000):
+        memory.learn({"events": [event(f"a{k}", k) for k in range(begin, begin + 2_000)]})
+    if others:
+        memory.learn({"events": [{"id": f"b{k}", "user": k, "item": k} for k in range(others)]})
+    again = Feedback(file)
+    assert not again._known
+    assert len(again.of(104)) == 4_000
+    memory.learn({"events": [event("last", 9_999)]})
+    again._reader.set_progress_handler(lambda: steps.append(1), 10)
+    assert len(again.of(104)) == 4_001
+    assert len(again.of(104)) == 4_001
+    assert len(steps) < 50
+
+
+def test_of_very_many_items_those_met_last_are_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glassworks.tasks.recommendation.feedback._MOST", 10)
+    monkeypatch.setattr("glassworks.tasks.recommendation.feedback._HELD", 25)
+    memory = Feedback(tmp_path / "feedback.sqlite")
+    for user in range(5):
+        for begin in range(0, 30, 10):
+            told = [{"id": f"{user}-{k}", "user": user, "item": k} for k in range(begin, begin + 10)]
+            memory.learn({"events": told})
+    for _ in range(2):
+        for user in range(5):
+            assert [item for item, _ in memory.of(user)] == list(range(20, 30))
+            assert memory._held == sum(len(told.items) for told in memory._known.values()) <= 25
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are of POSIX")
+def test_only_the_owner_reads_what_people_did(tmp_path: Path) -> None:
+    file = tmp_path / "feedback" / "shop.sqlite"
+    memory = Feedback(file)
+    memory.learn({"events": [event("e1", 10)]})
+    modes = {each.name: each.stat().st_mode & 0o777 for each in file.parent.iterdir()}
+    assert set(modes.values()) == {0o600}, modes
+    memory.close()
+    file.chmod(0o644)  # as older versions left it
+    Feedback(file).close()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_killed_process_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
     file = tmp_path / "feedback.sqlite"
     with subprocess.Popen([sys.executable, "-c", WRITER, str(file)], stdout=subprocess.PIPE, text=True) as process:
@@ -146,6 +191,6 @@ def test_python_tells_and_asks_as_a_service_does(tmp_path: Path, monkeypatch: py
     (after,) = glassworks.predict(model, b'{"user": "new", "k": 5}')
     assert after["basis"] == "history"
     explanation, _ = glassworks.explain(model, b"new", method="history_contributions")
-    assert [json.loads(name)["item"] for name in explanation.names] == [30]
+    assert [name["item"] for name in explanation.names] == [30]
     with pytest.raises(InputError):
         glassworks.feedback(model, [])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +175,7 @@ def test_explanations_name_items_and_hold(linear: RecommendSession, method: str)
     )
     (answer,) = ask(linear, {"user": 104, "k": 5, "reasons": 100})
     first = answer["items"][0]
-    names = [json.loads(name)["item"] for name in found.names]
+    names = [name["item"] for name in found.names]
     values = dict(zip(names, found.attribution.values.ravel().tolist(), strict=True))
     if method == "counterfactual":
         assert found.attribution.converged

@@ -1,0 +1,43 @@
+"""A service ends with the process that started it, whatever ends that: a pipe between the two says so."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from typing import IO
+
+_STAY = b"stay"
+_GRACE_S = 5.0
+_MOST_BYTES = 64
+
+
+def end_with_parent(drain_s: float) -> None:
+    """From now on this process is told to stop, as by SIGTERM, when its standard input ends; see `let_stay`.
+
+    Only the parent holds the other end of that pipe, so its end is seen whether the parent returns, fails or is killed.
+    """
+    threading.Thread(target=_wait, args=(drain_s + _GRACE_S,), name="parent", daemon=True).start()
+
+
+def let_stay(pipe: IO[bytes] | None) -> None:
+    """Tell a child, by the pipe to its standard input, to go on without its parent."""
+    if pipe is not None:
+        # One that has ended needs no word.
+        with contextlib.suppress(BrokenPipeError), pipe:
+            pipe.write(_STAY)
+
+
+def _wait(stopping_s: float) -> None:
+    said = b""
+    # Not by sys.stdin: whoever waits there holds a lock that Python wants when it ends.
+    while part := os.read(0, _MOST_BYTES):
+        said = (said + part)[:_MOST_BYTES]
+    if said == _STAY:
+        return
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(stopping_s)
+    # It could not stop by itself.
+    os._exit(1)

@@ -1,0 +1,42 @@
+"""Room for what waits: bounded, and nobody is shut out by somebody else."""
+
+from __future__ import annotations
+
+
+class Room:
+    """At most `size` is taken. Who would have no more than an equal share among those who wait is let in all the same.
+
+    So with n callers at most 1 + 1/2 + ... + 1/n times the size is taken. Nobody knows who comes without a name.
+    """
+
+    __slots__ = ("_held", "size", "taken")
+
+    def __init__(self, size: int) -> None:
+        self.size, self.taken = size, 0
+        self._held: dict[str, int] = {}
+
+    def fits(self, caller: str | None, load: int) -> bool:
+        """Whether somebody may come in; where nobody is, whatever it takes."""
+        if not self.taken or self.taken + load <= self.size:
+            return True
+        if caller is None:
+            return False
+        callers = len(self._held) + (caller not in self._held)
+        return (self._held.get(caller, 0) + load) * callers <= self.size
+
+    def enter(self, caller: str | None, load: int) -> None:
+        """Take so much of it."""
+        self.taken += load
+        if caller is not None:
+            self._held[caller] = self._held.get(caller, 0) + load
+
+    def leave(self, caller: str | None, load: int) -> None:
+        """Give back what was taken."""
+        self.taken -= load
+        if caller is None:
+            return
+        held = self._held[caller] - load
+        if held:
+            self._held[caller] = held
+        else:
+            del self._held[caller]
