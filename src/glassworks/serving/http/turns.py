@@ -69,9 +69,8 @@ class Queue:
 
     def allows(self, size: int) -> int:
         """How many of the bytes that came are read at once: many small requests cost more than their bytes."""
-        if self.unread:
-            return 0
-        return size if size <= _SLICE or self._turns.requests < _CROWD else _SLICE
+        heap = size > _SLICE and self._turns.requests >= _CROWD
+        return 0 if heap or self.unread else size
 
     def next_slice(self) -> bytes:
         """What is read next of it; nothing while a request waits already."""
