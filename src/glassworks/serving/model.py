@@ -13,7 +13,7 @@ import numpy as np
 
 from glassworks.catalog import get
 from glassworks.contracts import Explainer, Explanation, Memory, TensorSpec
-from glassworks.errors import InputError, Unsupported
+from glassworks.errors import Unsupported
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.serving.batching import Batcher
