@@ -142,6 +142,29 @@ def usearch_comes_after_onnxruntime(module: Module) -> Iterator[str]:
             yield f"line {line}: usearch is loaded, and not onnxruntime before it"
 
 
+WAITING = {
+    *("run", "communicate", "wait", "wait_for", "timeout", "join", "result", "acquire", "check_output", "check_call"),
+    *("urlopen", "create_connection", "settimeout", "HTTPConnection", "HTTPSConnection", "recv", "get", "post"),
+}
+
+
+def waits_with_patience(module: Module) -> Iterator[str]:
+    """Limits that only end a hang are the one in tests/patience.py: beside other work everything takes long.
+
+    Not where attacks are given their time.
+    """
+    if module.name.startswith("hostile"):
+        return
+    for call in _calls(module):
+        if ast.unparse(call.func).rpartition(".")[2] not in WAITING:
+            continue
+        limits = [keyword.value for keyword in call.keywords if keyword.arg == "timeout"]
+        limits += call.args if isinstance(call.func, ast.Attribute) and call.func.attr not in ("run", "get") else []
+        for limit in limits:
+            if isinstance(limit, ast.Constant) and isinstance(limit.value, int | float) and 1 < limit.value < 1000:
+                yield f"line {call.lineno}: waits for {limit.value} s, and not for PATIENCE_S"
+
+
 RULES: tuple[Checker, ...] = (
     imports_in_order,
     families_and_runtimes_apart,
@@ -153,6 +176,11 @@ RULES: tuple[Checker, ...] = (
     nothing_unfinished_or_asserted,
     usearch_comes_after_onnxruntime,
 )
+OUTSIDE: tuple[tuple[Checker, str], ...] = (
+    *((sizes_are_bounded, folder) for folder in ("tests", "benchmarks", "docs")),
+    (waits_with_patience, "tests"),
+)
+"""What holds outside the package."""
 
 PLANTED: tuple[tuple[Checker, str, str, str], ...] = (
     (imports_in_order, "data/x.py", "from glassworks.serving import engine", "'data' imports 'serving'"),
@@ -189,6 +217,8 @@ PLANTED: tuple[tuple[Checker, str, str, str], ...] = (
     (no_print, "data/x.py", "print(1)", "print"),
     (nothing_unfinished_or_asserted, "data/x.py", "assert x", "assert"),
     (nothing_unfinished_or_asserted, "data/x.py", "raise NotImplementedError", "NotImplementedError"),
+    (waits_with_patience, "test_x.py", "process.wait(20)", "waits for 20 s"),
+    (waits_with_patience, "test_x.py", "subprocess.run(['a'], timeout=60)", "waits for 60 s"),
     (usearch_comes_after_onnxruntime, "tasks/x.py", "from usearch.index import Index", "not onnxruntime before it"),
 )
 
@@ -198,6 +228,8 @@ ALLOWED: tuple[tuple[Checker, str, str], ...] = (
     (families_and_runtimes_apart, "families/a/f.py", "from glassworks.families.a.net import Net\nfrom . import net"),
     (nothing_runs_on_reading, "data/x.py", "torch.load(p, weights_only=True)\nnp.load(p, allow_pickle=False)"),
     (no_print, "cli/up.py", "print(1)"),
+    (waits_with_patience, "test_x.py", "process.wait(PATIENCE_S)\nprocess.wait(0.05)\nsocket.recv(1000)"),
+    (waits_with_patience, "hostile/x.py", "process.wait(20)"),
 )
 
 
@@ -206,9 +238,9 @@ def test_the_tree_keeps(rule: Checker) -> None:
     assert violations(rule, SOURCE) == []
 
 
-@pytest.mark.parametrize("folder", ["tests", "benchmarks", "docs"])
-def test_sizes_are_bounded_outside_the_package_too(folder: str) -> None:
-    assert violations(sizes_are_bounded, ROOT / folder) == []
+@pytest.mark.parametrize(("rule", "folder"), OUTSIDE)
+def test_outside_the_package_too_the_tree_keeps(rule: Checker, folder: str) -> None:
+    assert violations(rule, ROOT / folder) == []
 
 
 @pytest.mark.parametrize(("rule", "file", "text", "expected"), PLANTED)
@@ -226,7 +258,7 @@ def test_what_is_allowed_is_not_told(rule: Checker, file: str, text: str, tmp_pa
 
 
 def test_every_rule_was_seen_to_fail() -> None:
-    assert {rule for rule, *_ in PLANTED} == set(RULES)
+    assert {rule for rule, *_ in PLANTED} == {*RULES, *(rule for rule, _ in OUTSIDE)}
 
 
 def long_counts(root: Path) -> dict[str, int]:

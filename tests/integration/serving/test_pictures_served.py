@@ -164,18 +164,18 @@ def test_frames_are_answered_one_by_one(server: Server) -> None:
         for number in range(3):
             picture = photograph(seed=number)
             socket.send(write_png(picture))
-            told = json.loads(socket.recv(10))
+            told = json.loads(socket.recv(WAIT_S))
             assert (told["frame"], told["dropped"]) == (number, 0)
             assert told["answer"]["width"] == 130
-            assert np.array_equal(decoded(bytes(socket.recv(10))), edges(picture))  # type: ignore[arg-type]
+            assert np.array_equal(decoded(bytes(socket.recv(WAIT_S))), edges(picture))  # type: ignore[arg-type]
 
 
 def test_a_broken_frame_costs_only_itself(server: Server) -> None:
     with streaming(server, "?picture=none") as socket:
         socket.send(b"no picture")
-        assert "are not a picture" in json.loads(socket.recv(10))["error"]
+        assert "are not a picture" in json.loads(socket.recv(WAIT_S))["error"]
         socket.send(write_png(photograph()))
-        assert json.loads(socket.recv(10))["frame"] == 1
+        assert json.loads(socket.recv(WAIT_S))["frame"] == 1
 
 
 def test_frames_that_waited_too_long_are_dropped_and_counted(server: Server) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.patience import PATIENCE_S
 from torch import Tensor
 from typer.testing import CliRunner
 
@@ -149,7 +150,7 @@ def test_a_model_below_the_most_frequent_class_is_published_with_a_warning(
         encoding="utf-8",
     )
     command = [sys.executable, "-m", "glassworks", "train", str(job), "--json"]
-    trained = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    trained = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     warning = "the model is no better than one answer to everything (most frequent class): accuracy"
     assert trained.returncode == 0, trained.stderr
     assert f"WARNING: {warning}" in trained.stderr

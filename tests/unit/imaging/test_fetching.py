@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from glassworks.errors import InputError
 from glassworks.imaging.fetching import fetched
@@ -20,7 +21,7 @@ _HEAD = b"HTTP/1.1 200 OK\r\n"
 def host() -> Iterator[Host]:
     """Gives a name and a port of a host that answers with these bytes, and then says nothing."""
     listening, done = socket.create_server(("127.0.0.1", 0)), threading.Event()
-    listening.settimeout(20)
+    listening.settimeout(PATIENCE_S)
 
     def answering(parts: Sequence[bytes]) -> str:
         def answer() -> None:
@@ -29,7 +30,7 @@ def host() -> Iterator[Host]:
                 for part in parts:
                     connection.sendall(part)
                 if not parts or parts[-1] == b"":
-                    done.wait(30)
+                    done.wait(PATIENCE_S)
 
         thread = threading.Thread(target=answer)
         thread.start()

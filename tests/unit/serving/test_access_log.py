@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from glassworks.serving import access_log
 from glassworks.serving.access_log import AccessLog
@@ -50,7 +51,7 @@ def note(log: AccessLog, number: int, target: bytes = b"/v2/models/m/infer?q=1",
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.002)
 

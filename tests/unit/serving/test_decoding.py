@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
+from tests.patience import PATIENCE_S
 
 from glassworks.errors import InputError, Overloaded
 from glassworks.serving.decoding import MAX_REQUEST_PIXELS, Decoding, pixels, tiny
@@ -58,7 +59,7 @@ def run(main: Callable[[Decoding], Awaitable[None]], **more: int) -> None:
     async def whole() -> None:
         decoding = Decoding("decode", 64, **more)
         try:
-            await asyncio.wait_for(main(decoding), 60)
+            await asyncio.wait_for(main(decoding), PATIENCE_S)
         finally:
             decoding.close()
 

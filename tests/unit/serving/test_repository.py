@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from glassworks.errors import BundleError, GlassworksError, StorageError
 from glassworks.packaging.bundle import Bundle, write_bundle
@@ -168,7 +169,7 @@ def test_one_model_that_is_gone_does_not_keep_others_from_being_followed(
 
 async def _followed(served: Served, condition: Callable[[], bool]) -> None:
     await served.repository.start()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.005)
     await served.repository.stop(1)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from glassworks.serving.desk import Call
 from glassworks.serving.http.exchange import Exchange
@@ -121,7 +122,7 @@ def opened(
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
     async def whole() -> None:
-        await asyncio.wait_for(main(), 60)
+        await asyncio.wait_for(main(), PATIENCE_S)
 
     asyncio.run(whole())
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.patience import PATIENCE_S
 
 from glassworks.packaging.bundle import Bundle
 from glassworks.serving.desk import Call
@@ -90,7 +91,7 @@ def test_a_collector_that_never_answers_keeps_nobody(monkeypatch: pytest.MonkeyP
         shutdown()
 
     monkeypatch.setattr(tracing._provider, "shutdown", hangs)
-    asyncio.run(asyncio.wait_for(tracing.stop(0.05), 60))
+    asyncio.run(asyncio.wait_for(tracing.stop(0.05), PATIENCE_S))
     assert begun.is_set()
     assert not forever.is_set()
     forever.set()

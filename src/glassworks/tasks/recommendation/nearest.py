@@ -92,7 +92,7 @@ def _graph() -> type[Index]:
     usearch holds a C++ library of its own and exports it, the numbers of the locale's facets among them, which the
     dynamic linker then gives to every library that is loaded later (they are unique in a process). With numbers that
     are not the system's, ONNX Runtime calls a wrong function while it is loaded, and the process dies. Whoever is
-    loaded first binds them to the system's, for all.
+    loaded first binds them to the system's, for all (docs/decisions/0022).
     """
     import onnxruntime  # noqa: F401
     from usearch.index import Index
