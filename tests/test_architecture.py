@@ -159,7 +159,9 @@ def waits_with_patience(module: Module) -> Iterator[str]:
         if ast.unparse(call.func).rpartition(".")[2] not in WAITING:
             continue
         limits = [keyword.value for keyword in call.keywords if keyword.arg == "timeout"]
-        limits += call.args if isinstance(call.func, ast.Attribute) and call.func.attr not in ("run", "get") else []
+        limits += (
+            call.args if isinstance(call.func, ast.Attribute) and call.func.attr not in ("run", "get", "recv") else []
+        )
         for limit in limits:
             if isinstance(limit, ast.Constant) and isinstance(limit.value, int | float) and 1 < limit.value < 1000:
                 yield f"line {call.lineno}: waits for {limit.value} s, and not for PATIENCE_S"

@@ -66,7 +66,7 @@ class Home:
                 continue  # it has ended, or belongs to somebody else
         return found
 
-    def wait_for(self, count: int) -> None:
+    def until_there_are(self, count: int) -> None:
         end = time.monotonic() + WAIT_S
         while len(self.running()) != count:
             assert time.monotonic() < end, self.running()
@@ -108,10 +108,10 @@ ENDS: dict[str, Callable[[subprocess.Popen[str]], None]] = {
 def test_the_service_ends_with_up(home: Home, how: str) -> None:
     with home.start("up", "job.toml") as process:
         read_until(process, "until Ctrl-C")
-        home.wait_for(2)
+        home.until_there_are(2)
         ENDS[how](process)
         process.wait(WAIT_S)
-        home.wait_for(0)
+        home.until_there_are(0)
 
 
 def test_a_reader_that_leaves_before_the_service_is_up_leaves_nothing(home: Home) -> None:
@@ -120,7 +120,7 @@ def test_a_reader_that_leaves_before_the_service_is_up_leaves_nothing(home: Home
         read_until(process, "explanations, measured")
         close(process)
         assert process.wait(WAIT_S) == 1
-    home.wait_for(0)
+    home.until_there_are(0)
 
 
 def test_a_detached_service_stays_and_is_not_interrupted_with_its_terminal(home: Home) -> None:
@@ -130,7 +130,7 @@ def test_a_detached_service_stays_and_is_not_interrupted_with_its_terminal(home:
     (left,) = home.running()
     assert os.getpgid(left) != os.getpgid(0)
     os.kill(left, signal.SIGTERM)
-    home.wait_for(0)
+    home.until_there_are(0)
 
 
 @pytest.mark.parametrize("command", [("--help",), ("catalog",), ("data", "list", "--json")], ids=" ".join)

@@ -7,6 +7,7 @@ import threading
 import zlib
 
 import pytest
+from tests.patience import PATIENCE_S
 from tests.unit.serving.wire import ask
 
 from glassworks.errors import InputError
@@ -109,7 +110,7 @@ def test_a_large_body_is_inflated_beside_the_event_loop_and_only_once() -> None:
         answer = asyncio.get_running_loop().create_future()
         exchange.reply = answer.set_result
         application(exchange)
-        found: Answer = await asyncio.wait_for(answer, 60)
+        found: Answer = await asyncio.wait_for(answer, PATIENCE_S)
         return found
 
     for path in ("/a", "/b"):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.patience import PATIENCE_S
 
 from glassworks.errors import DeadlineExceeded, InputError, Overloaded, ServingError
 from glassworks.serving.batching import Batcher
@@ -184,7 +185,7 @@ def test_one_caller_that_fills_a_lane_does_not_shut_out_another() -> None:
 
 
 def _named(caller: str, go: threading.Event) -> str:
-    if not go.wait(10):
+    if not go.wait(PATIENCE_S):
         raise TimeoutError
     return caller
 
@@ -242,7 +243,7 @@ def test_what_ends_the_thread_of_an_engine_ends_no_waiting() -> None:
         with ThreadPoolExecutor(1) as threads:
             batcher = Batcher(run, 4, 100, threads)
             waiting = [batcher.compute({"x": np.zeros((1, 1), "f4")}) for _ in range(3)]
-            return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 10)
+            return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), PATIENCE_S)
 
     assert all(isinstance(each, ServingError) for each in asyncio.run(main()))
 
