@@ -23,7 +23,7 @@ test: setup
 # Every test TIMES times, each time in another order, beside busy processes.
 TIMES ?= 10
 soak: setup
-	$(BIN)/python tests/soak.py --times $(TIMES) --options "$(OPTIONS)"
+	$(BIN)/python tests/soak.py --times $(TIMES) --options="$(OPTIONS)"
 
 check: setup
 	$(BIN)/ruff check

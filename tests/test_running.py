@@ -60,3 +60,23 @@ def test_a_seed_gives_an_order() -> None:
     plain, shuffled = ([line for line in order if "::" in line] for order in orders)
     assert plain != shuffled
     assert sorted(plain) == sorted(shuffled)
+
+
+FLAKY = """#!/bin/sh
+echo "$3"
+test "$PYTHONHASHSEED" != 2
+"""
+
+
+def test_a_soak_counts_the_green_runs_and_shows_the_red_ones(tmp_path: Path) -> None:
+    (tmp_path / "make").write_text(FLAKY, encoding="ascii")
+    (tmp_path / "make").chmod(0o755)
+    environ = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, str(ROOT / "tests" / "soak.py"), "--times", "2", "--busy", "1", "--options=-x"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 1
+    first, shown, second = done.stdout.splitlines()
+    assert first.startswith("soak: run 1 of 2: green")
+    assert shown == "OPTIONS=--shuffle 2 -x"
+    assert second.startswith("soak: run 2 of 2: RED")
+    assert second.endswith("1 green so far")
