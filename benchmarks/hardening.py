@@ -36,7 +36,7 @@ from tests.hostile.watching import Seen, watching  # noqa: E402
 
 JOB = ROOT / "examples" / "digits.toml"
 SHAPE = (1, 28, 28)
-AFTER_S = 4.0
+AFTER_S = 12.0
 """For the memory of clients that left to go back."""
 Row = tuple[str, object, str]
 
