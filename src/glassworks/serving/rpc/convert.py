@@ -57,16 +57,17 @@ def read_tensors(request: Any, limits: TensorLimits) -> dict[str, Array]:
         raise InputError(f"{len(inputs)} inputs came with {len(raw)} raw contents", "send as many of both")
     tensors: dict[str, Array] = {}
     for place, tensor in enumerate(inputs):
-        if tensor.name in tensors:
-            raise InputError(f"the input '{tensor.name}' is given twice", "give each input once")
-        shape = list(tensor.shape)
-        count = elements(tensor.name, tensor.datatype, shape, limits)
+        # Each look at a field makes an object of it.
+        name, kind, shape = tensor.name, tensor.datatype, tensor.shape[:]
+        if name in tensors:
+            raise InputError(f"the input '{name}' is given twice", "give each input once")
+        count = elements(name, kind, shape, limits)
         if not raw:
-            tensors[tensor.name] = _from_contents(tensor, shape, count)
+            tensors[name] = _from_contents(tensor, shape, count)
             continue
         if tensor.HasField("contents"):
-            raise InputError(f"the input '{tensor.name}' has both raw and typed contents", "send one of them")
-        tensors[tensor.name] = from_bytes(tensor.name, tensor.datatype, shape, count, raw[place])
+            raise InputError(f"the input '{name}' has both raw and typed contents", "send one of them")
+        tensors[name] = from_bytes(name, kind, shape, count, raw[place])
     return tensors
 
 

@@ -201,7 +201,8 @@ class Session:
                 self._streams.leave(number_)
             return
         stream = self._streams.live[number_] = Stream(number_, headers, self._first_window, self._sender, self._intake)
-        stream.due = int(headers.get(b"content-length", b"-1"))
+        if (length := headers.get(b"content-length")) is not None:
+            stream.due = int(length)
         if flags & END_STREAM:
             self._end(stream)
         if refused:
