@@ -59,8 +59,7 @@ class Session:
         self.stopping = self._settled = False
         self._headers = HeaderReader()
         self._gathering: tuple[int, int, bytearray] | None = None
-        self._window = _WINDOW
-        self._first_window = FIRST_WINDOW
+        self._window, self._first_window = _WINDOW, FIRST_WINDOW
 
     def handle(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         """Take one frame. Raises Broken."""
