@@ -158,11 +158,11 @@ class Reader:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._fields.append((name.lower(), value.rstrip(_AROUND)))
+        self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         fields = self._fields
-        headers = self._headers = dict(fields)
+        headers = self._headers = {name.lower(): value.rstrip(_AROUND) for name, value in fields}
         self._method = self._parser.get_method().decode("ascii")
         self._count = len(fields)
         # A head that came in one or two small reads cannot be too large.
@@ -221,7 +221,7 @@ class Reader:
 
     def _joined(self) -> dict[bytes, bytes]:
         headers: dict[bytes, bytes] = {}
-        for name, value in self._fields:
+        for name, value in ((name.lower(), value.rstrip(_AROUND)) for name, value in self._fields):
             if name in headers and name in _ONCE:
                 raise Refusal(400, f"the request has two headers {name.decode()}; send one")
             headers[name] = headers[name] + b", " + value if name in headers else value
