@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import logging
 import re
 import uuid
@@ -96,7 +95,7 @@ class Application:
             return
         if isinstance(answer, Answer):
             exchange.reply(answer)
-        elif inspect.iscoroutine(answer):
+        elif answer is not None:
             self._begin(exchange, answer)
 
     async def _unpacked(self, exchange: Exchange, endpoint: Endpoint) -> Answer | None:

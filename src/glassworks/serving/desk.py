@@ -98,7 +98,6 @@ class Desk:
         timeout_ns, level = schedule(parameters)
         if not call.key_id:
             self.admit(call, len(next(iter(tensors.values()))))
-        submitted = _clock()
 
         def done(work: Work) -> None:
             if work.usage is not None:  # it came in parts, or was never computed
@@ -111,7 +110,7 @@ class Desk:
                 model.statistics.failed(type(work.error).__name__, _clock() - call.arrived_ns)
                 return
             respond(work.outputs, None)
-            model.statistics.answered(work.rows, *work.times(call.arrived_ns, submitted))
+            model.statistics.answered(work.rows, *work.times(call.arrived_ns))
             self._trace(call, model, work)
 
         work = model.submit(tensors, done, timeout_ns, level, None if self._gate is None else call.key_id)

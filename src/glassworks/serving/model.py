@@ -152,21 +152,21 @@ class LoadedModel:
         if len(tensors) == 1 == len(self.inputs):  # nearly always
             ((name, values),) = tensors.items()
             spec = self.inputs.get(name)
-            if spec is not None and values.dtype != object:
+            if spec is not None and not values.dtype.hasobject:
                 check(values, spec)
                 return tensors
         check_names(tensors, self.inputs)
         ready: dict[str, Array] = {}
         for name, spec in self.inputs.items():
             values = tensors[name]
-            if values.dtype == object and spec.datatype != "BYTES":
+            if values.dtype.hasobject and spec.datatype != "BYTES":
                 found = files(values)
                 if not tiny(found):
                     return None
                 ready |= self._decode(found)
             else:
                 check(values, spec)
-                ready[name] = texts(values) if values.dtype == object else values
+                ready[name] = texts(values) if values.dtype.hasobject else values
         check_rows(ready)
         return ready
 
@@ -176,12 +176,12 @@ class LoadedModel:
         ready: dict[str, Array] = {}
         for name, spec in self.inputs.items():
             values = tensors[name]
-            if values.dtype == object and spec.datatype != "BYTES":
+            if values.dtype.hasobject and spec.datatype != "BYTES":
                 cost = pixels if self.opened.task.pictures else len
                 ready |= await self._threads.decoding.files(files(values), self._decode_one, cost, self._encode)
             else:
                 check(values, spec)
-                ready[name] = texts(values) if values.dtype == object else values
+                ready[name] = texts(values) if values.dtype.hasobject else values
         check_rows(ready)
         return ready
 

@@ -275,7 +275,7 @@ def _binary(model: LoadedModel, outputs: Mapping[str, Array]) -> Answer:
         named: dict[str, Any] = {"model_name": model.name, "model_version": model.version}
         text, length = render_response(named, outputs, dict.fromkeys(outputs, True))
         head = text[:length]
-        if len(model.heads) < _HEADS and not any(values.dtype == object for values in outputs.values()):
+        if len(model.heads) < _HEADS and not any(values.dtype.hasobject for values in outputs.values()):
             model.heads[shapes] = head
     body = b"".join([head, *map(to_bytes, outputs.values())])
     return Answer(body, content_type=_QUICK, headers=[(HEADER, b"%d" % len(head))])

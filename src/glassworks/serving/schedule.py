@@ -13,11 +13,11 @@ _RESERVED = "triton_"
 
 def schedule(parameters: Mapping[str, Any]) -> tuple[int, int]:
     """Timeout in nanoseconds (0: none) and priority level of a request's parameters. Raises InputError."""
-    if not parameters:
-        return 0, DEFAULT_LEVEL
     for name in parameters:
         if name.startswith(_RESERVED):
             raise InputError(f"the parameter '{name[:100]}' is reserved", f"do not begin a name with '{_RESERVED}'")
+    if "timeout" not in parameters and "priority" not in parameters:
+        return 0, DEFAULT_LEVEL
     timeout_us, level = parameters.get("timeout", 0), parameters.get("priority", 0)
     if isinstance(timeout_us, bool) or not isinstance(timeout_us, int) or not 0 <= timeout_us < 2**53:
         raise InputError(f"timeout is {timeout_us!r}", "give microseconds, a whole number; 0 is without limit")

@@ -6,6 +6,7 @@ texts are texts or files in base64.
 
 from __future__ import annotations
 
+import functools
 import math
 import reprlib
 from collections.abc import Mapping, Sequence
@@ -49,10 +50,12 @@ DTYPES: Mapping[str, np.dtype[Any]] = MappingProxyType(
 LARGE_SIZE = 2**17
 """Elements of an answer; more are written on a thread."""
 FLOATS = frozenset({"BF16", "FP16", "FP32", "FP64"})
+_HEADS, _SHORT_BYTES = 256, 1024
+"""JSON that is remembered, and the longest that is."""
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class TensorLimits:
     """How large one tensor may be; data in JSON is nested at most as deep as it has dimensions."""
 
@@ -103,28 +106,38 @@ def parse_request(
     body: bytes | bytearray, header_length: int | None, limits: TensorLimits = _LIMITS
 ) -> tuple[AnyBody, dict[str, Array]]:
     """The request and its input tensors; binary ones are views of `body`. Raises InputError."""
-    view = memoryview(body)
     if header_length is None:
-        head, rest = view, view[len(body) :]
-    elif 0 < header_length <= len(body):
-        head, rest = view[:header_length], view[header_length:]
-    else:
+        request, counts = _read(body, limits)
+        return request, _tensors(request, counts, memoryview(b""))
+    if not 0 < header_length <= len(body):
         raise InputError(
             f"Inference-Header-Content-Length is {header_length}, the body has {len(body)} bytes",
             "give the length of the JSON at the beginning of the body",
         )
+    view = memoryview(body)
+    read = _read_again if header_length <= _SHORT_BYTES else _read
+    request, counts = read(bytes(view[:header_length]), limits)
+    return request, _tensors(request, counts, view[header_length:])
+
+
+def _read(head: bytes | bytearray, limits: TensorLimits) -> tuple[AnyBody, list[int]]:
+    """A request's JSON, and how many elements each of its inputs has."""
     try:
         if len(head) <= LARGE_BYTES:
             request = _decode(head)
         else:
-            check_values(head, "the request", numbers_too=False)
+            check_values(memoryview(head), "the request", numbers_too=False)
             request = _decode_any(head)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"the request is not valid: {error}", "send the JSON of an inference request") from None
-    return request, _tensors(request, rest, limits)
+    return request, [elements(each.name, each.datatype, each.shape, limits) for each in request.inputs]
 
 
-def _decode(head: memoryview) -> AnyBody:
+# The JSON before tensors in bytes is nearly always one that came before. Nobody changes what it was read as.
+_read_again = functools.lru_cache(_HEADS)(_read)
+
+
+def _decode(head: bytes | bytearray) -> AnyBody:
     try:
         request = _decode_floats(head)
     except msgspec.ValidationError:
@@ -134,12 +147,12 @@ def _decode(head: memoryview) -> AnyBody:
     return _decode_any(head)
 
 
-def _tensors(request: AnyBody, rest: memoryview, limits: TensorLimits) -> dict[str, Array]:
+def _tensors(request: AnyBody, counts: Sequence[int], rest: memoryview) -> dict[str, Array]:
     tensors: dict[str, Array] = {}
-    for tensor in request.inputs:
+    inputs: Sequence[AnyTensor] = request.inputs
+    for tensor, count in zip(inputs, counts, strict=True):
         if tensor.name in tensors:
             raise InputError(f"the input '{tensor.name}' is given twice", "give each input once")
-        count = elements(tensor.name, tensor.datatype, tensor.shape, limits)
         size = tensor.parameters.get("binary_data_size")
         if size is None:
             tensors[tensor.name] = _from_json(tensor, count)
@@ -257,7 +270,7 @@ def render_response(
             tensor["parameters"] = {"binary_data_size": len(parts[-1])}
         else:
             tensor["data"] = (
-                to_json(values) if values.size <= LARGE_SIZE or values.dtype == object else long_list(values)
+                to_json(values) if values.size <= LARGE_SIZE or values.dtype.hasobject else long_list(values)
             )
         described.append(tensor)
     text = msgspec.json.encode({**head, "outputs": described})
@@ -266,12 +279,12 @@ def render_response(
 
 def datatype(values: Array) -> str:
     """The protocol's name of an array's type."""
-    return "BYTES" if values.dtype == object else _NAMES[values.dtype]
+    return "BYTES" if values.dtype.hasobject else _NAMES[values.dtype]
 
 
 def to_bytes(values: Array) -> bytes:
     """A tensor as it is sent in bytes."""
-    if values.dtype == object:
+    if values.dtype.hasobject:
         elements: list[bytes] = values.ravel().tolist()
         return b"".join(len(element).to_bytes(4, "little") + element for element in elements)
     return values.tobytes()
@@ -280,4 +293,4 @@ def to_bytes(values: Array) -> bytes:
 def to_json(values: Array) -> list[Any]:
     """A tensor as one flat list; texts that are not UTF-8 lose what is not."""
     flat: list[Any] = values.ravel().tolist()
-    return [element.decode("utf-8", "replace") for element in flat] if values.dtype == object else flat
+    return [element.decode("utf-8", "replace") for element in flat] if values.dtype.hasobject else flat

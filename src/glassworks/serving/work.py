@@ -63,10 +63,10 @@ class Work:
             return True
         return self.deadline_ns != 0 and self.deadline_ns < now_ns
 
-    def times(self, arrived_ns: int, submitted_ns: int) -> tuple[int, int, int, int]:
+    def times(self, arrived_ns: int) -> tuple[int, int, int, int]:
         """How long it was read, waited, was computed and is being written until now, in nanoseconds."""
         spent_ns = self.computed_ns - self.started_ns
-        return submitted_ns - arrived_ns, self.started_ns - self.queued_ns, spent_ns, _clock() - self.computed_ns
+        return self.queued_ns - arrived_ns, self.started_ns - self.queued_ns, spent_ns, _clock() - self.computed_ns
 
 
 class Parts:

@@ -26,6 +26,7 @@ _THOUGHT = frozenset((b"transfer-encoding", b"expect", b"content-encoding"))
 _AUTHORITY = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]{0,5})?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(?:[/?].*)?", re.DOTALL | re.IGNORECASE)
 _AROUND = b" \t"
+_END = b"\r\n\r\n"
 _SLASH = 0x2F
 _LINE = 4
 """Bytes of a line of a head beside its name and value."""
@@ -33,6 +34,8 @@ _SMALL = 4096
 """Bytes of a part of a body that is put behind the one before."""
 _SHORT = 4
 """Digits of a content-length that needs no thought."""
+_KEPT = 2048
+"""Bytes of a head that is remembered, at most."""
 
 
 class Refusal(Exception):
@@ -65,31 +68,56 @@ class Reader:
         self._body: list[Body] = []
         self.kept_bytes = 0
         """What came of the body of a request that is not whole."""
-        self._target, self._host = b"", b"\0"
+        self._head = b""
+        """Of the last request, as it came; it is read in one glance where the next one has the same."""
+        self._method, self._target, self._host = "", b"", b"\0"
         self._fields: list[tuple[bytes, bytes]] = []
         self._headers: dict[bytes, bytes] = {}
-        self._idle_bytes = self._read_bytes = self._count = 0
+        self._idle_bytes = self._read_bytes = self._count = self._size = 0
         self._keep_alive = self._plain = self._upgrading = False
 
     def end(self) -> None:
         """Drop what came, and who is told; nothing more is fed."""
-        self._parser, self._body, self.kept_bytes, self.receiving = None, [], 0, False
+        self._parser, self._body, self._head, self.kept_bytes, self.receiving = None, [], b"", 0, False
         self._whole = self._go_on = self._taken_over = _nobody
 
     def feed(self, data: bytes | memoryview) -> None:
         """Go on with what arrived; nothing of it is referred to afterwards. Raises Refusal."""
-        fields, kept = self._fields, self.kept_bytes
+        if self._head and self._like_the_last(data):
+            return
+        fields, kept, begins = self._fields, self.kept_bytes, not self.receiving
         again = self._fed(data)
         while again:
             again = self._fed(again)
         if not self.receiving:
             self._idle_bytes = 0
+            if begins:
+                self._remember(data)
         else:
             # A head, a line of a chunk or a trailer without an end is kept by the parser.
             still = fields is self._fields and kept == self.kept_bytes
             self._idle_bytes = self._idle_bytes + len(data) if still else 0
             if self._idle_bytes > self._limits.max_header_bytes:
                 raise self._large_head()
+
+    def _like_the_last(self, data: bytes | memoryview) -> bool:
+        """Whether this is one whole request that differs from the one before by its body only, which begins then."""
+        size = len(self._head)
+        if len(data) != self._size or bytes(data[:size]) != self._head:
+            return False
+        self.late = self._service.stopping
+        self._whole(self._exchange(bytes(data[size:])))
+        return True
+
+    def _remember(self, data: bytes | memoryview) -> None:
+        """Keep the head of what was exactly one request whose body has no coding and waits for nothing."""
+        headers = self._headers
+        head = len(data) - int(headers.get(b"content-length", b"0"))
+        if head > _KEPT or not self._keep_alive or self._upgrading or not _THOUGHT.isdisjoint(headers):
+            return
+        # A second request, or an empty line behind a body, would make this the end of something else.
+        if (raw := bytes(data[: max(head, 0)])).find(_END) == head - len(_END):
+            self._head, self._size = raw, len(data)
 
     def _fed(self, data: bytes | memoryview) -> bytes:
         """Empty, or what is to be read again."""
@@ -108,15 +136,14 @@ class Reader:
 
     def _upgrade(self, rest: bytes) -> bytes:
         """Let another protocol go on, where one is spoken at that place; else it is the plain request it may be."""
-        method = self._parser.get_method()
         # HTTP/1.0 knows no upgrades.
-        asked = Exchange(method.decode("ascii"), self._target, self._headers, b"")
+        asked = Exchange(self._method, self._target, self._headers, b"")
         if not self._plain and self._taken_over(asked, rest):
             return b""
         # The parser would not read a body behind such a head: without its wish it is read again.
         kept = [each for each in self._headers.items() if each[0] not in (b"upgrade", b"connection")]
         kept += [] if self._keep_alive else [(b"connection", b"close")]
-        head = b"%b %b HTTP/1.%d\r\n" % (method, self._target, not self._plain)
+        head = b"%b %b HTTP/1.%d\r\n" % (self._method.encode(), self._target, not self._plain)
         self._parser = httptools.HttpRequestParser(self)
         return head + b"".join(b"%b: %b\r\n" % each for each in kept) + b"\r\n" + rest
 
@@ -124,18 +151,19 @@ class Reader:
         self.receiving = True
         self.since = self._loop.time()
         self.late = self._service.stopping
-        self._target = b""
+        self._target = self._head = b""
         self._fields = []
 
     def on_url(self, url: bytes) -> None:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._fields.append((name.lower(), value.rstrip(_AROUND)))
+        self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         fields = self._fields
-        headers = self._headers = dict(fields)
+        headers = self._headers = {name.lower(): value.rstrip(_AROUND) for name, value in fields}
+        self._method = self._parser.get_method().decode("ascii")
         self._count = len(fields)
         # A head that came in one or two small reads cannot be too large.
         limits = self._limits
@@ -172,14 +200,14 @@ class Reader:
 
     def _look_at_names(self) -> None:
         """Which host is asked for what, and what is said twice."""
-        if self._parser.get_method() == b"CONNECT":
+        if self._method == "CONNECT":
             raise Refusal(501, "this server is no proxy; ask it for what it has")
         headers = self._headers
         if len(headers) != self._count:
             headers = self._headers = self._joined()
         if b"host" not in headers and not self._plain:
             raise Refusal(400, "the request names no host; send one header host")
-        if self._target[0] != _SLASH and not (self._target == b"*" and self._parser.get_method() == b"OPTIONS"):
+        if self._target[0] != _SLASH and not (self._target == b"*" and self._method == "OPTIONS"):
             absolute = _ABSOLUTE.fullmatch(self._target)
             if absolute is None:
                 raise Refusal(400, "the target of the request is no path; send one that begins with /")
@@ -193,7 +221,7 @@ class Reader:
 
     def _joined(self) -> dict[bytes, bytes]:
         headers: dict[bytes, bytes] = {}
-        for name, value in self._fields:
+        for name, value in ((name.lower(), value.rstrip(_AROUND)) for name, value in self._fields):
             if name in headers and name in _ONCE:
                 raise Refusal(400, f"the request has two headers {name.decode()}; send one")
             headers[name] = headers[name] + b", " + value if name in headers else value
@@ -237,16 +265,16 @@ class Reader:
             # Trailers count with the head, and are dropped: no one may add to a head that was acted on.
             self._bound_head()
         self.receiving = False
-        exchange = self._exchange()
+        body: Body = b""
         if self._body:
             # Most bodies come in one piece, which is not copied.
-            exchange.body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
             self._body, self.kept_bytes = [], 0
-        self._whole(exchange)
+        self._whole(self._exchange(body))
 
-    def _exchange(self) -> Exchange:
+    def _exchange(self, body: Body = b"") -> Exchange:
         headers = self._headers
-        exchange = Exchange(self._parser.get_method().decode("ascii"), self._target, headers, b"")
+        exchange = Exchange(self._method, self._target, headers, body)
         exchange.keep_alive, exchange.plain, exchange.late = self._keep_alive, self._plain, self.late
         exchange.max_body_bytes = self._limits.max_body_bytes
         exchange.request_id = self._service.request_id(headers.get(b"x-request-id", b""))

@@ -54,14 +54,14 @@ class Service:
         self.stopping = False
         self.date = b""
         self._tell_time()
-        self._prefix = secrets.token_hex(4)
+        self._prefix = secrets.token_hex(4).encode()
         self._numbers = itertools.count(1)
 
     def request_id(self, given: bytes = b"") -> bytes:
         """The name that a request came with; a new one for one without, or with an access key in it."""
         if given and given.isascii() and not holds_key(given):
             return given[:_REQUEST_ID]
-        return b"%s-%x" % (self._prefix.encode(), next(self._numbers))
+        return b"%s-%x" % (self._prefix, next(self._numbers))
 
     def _tell_time(self) -> None:
         self.date = formatdate(time.time(), usegmt=True).encode()

@@ -95,7 +95,8 @@ class Calls:
         if headers.get(b":method") != b"POST":
             stream.refuse(405)
             return
-        if _CONTENT_TYPE.match(headers.get(b"content-type", b"")) is None:
+        sent = headers.get(b"content-type", b"")
+        if sent != b"application/grpc" and _CONTENT_TYPE.match(sent) is None:
             stream.refuse(415)
             return
         if method is None:

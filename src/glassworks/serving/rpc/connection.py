@@ -21,6 +21,7 @@ _TURN = 64
 _HEADERS_UNIT = 8
 """Bits of the bytes of headers that count as much as a frame."""
 _SWEEPS_RENEW = 10
+_DATA = int(Kind.DATA)
 
 
 class Connection(asyncio.Protocol):
@@ -96,7 +97,7 @@ class Connection(asyncio.Protocol):
             if len(content) < len(PREFACE):
                 return 0, False
             self._greeted, place = True, len(PREFACE)
-        size, left = len(content), _TURN
+        size, left, handle = len(content), _TURN, self._session.handle
         while size - place >= HEAD_BYTES:
             length, kind, flags, stream = parse_head(content, place)
             if length > FRAME_BYTES:
@@ -106,24 +107,24 @@ class Connection(asyncio.Protocol):
                 break
             if left <= 0:
                 return place, True
-            left -= 1 if kind == Kind.DATA else 1 + (length >> _HEADERS_UNIT)
-            self._handle(kind, flags, stream, bytes(content[place + HEAD_BYTES : end]))
+            left -= 1 if kind == _DATA else 1 + (length >> _HEADERS_UNIT)
+            try:
+                handle(kind, flags, stream, bytes(content[place + HEAD_BYTES : end]))
+            except Broken:
+                raise
+            except Exception as error:  # noqa: BLE001 - what fails for one call must not end the others
+                self._failed(stream, error)
             if self._closing:
                 break
             place = end
         return place, False
 
-    def _handle(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        try:
-            self._session.handle(kind, flags, stream, payload)
-        except Broken:
-            raise
-        except Exception as error:  # noqa: BLE001 - what fails for one call must not end the others
-            self._calls.supervisor.failed("gRPC connection", error)
-            call = self._streams.live.get(stream)
-            if call is None:
-                raise Broken(Code.INTERNAL_ERROR, "internal error") from None
-            call.give_up(13, "internal error; the server's log tells more")
+    def _failed(self, stream: int, error: Exception) -> None:
+        self._calls.supervisor.failed("gRPC connection", error)
+        call = self._streams.live.get(stream)
+        if call is None:
+            raise Broken(Code.INTERNAL_ERROR, "internal error") from None
+        call.give_up(13, "internal error; the server's log tells more")
 
     def pause_writing(self) -> None:
         self._waits_since = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ _CONTENTS = {
 }  # fmt: skip
 _AT_ONCE = 2**16
 """Numbers that become an array in one go: nothing else runs in the process meanwhile."""
+_LAYOUTS = 256
+"""Beginnings of answers that are remembered."""
 _BINARY = ("binary_data", "binary_data_output", "binary_data_size")
 """Parameters of the binary extension of HTTP, which clients send here too and which mean nothing here."""
 
@@ -57,16 +60,17 @@ def read_tensors(request: Any, limits: TensorLimits) -> dict[str, Array]:
         raise InputError(f"{len(inputs)} inputs came with {len(raw)} raw contents", "send as many of both")
     tensors: dict[str, Array] = {}
     for place, tensor in enumerate(inputs):
-        if tensor.name in tensors:
-            raise InputError(f"the input '{tensor.name}' is given twice", "give each input once")
-        shape = list(tensor.shape)
-        count = elements(tensor.name, tensor.datatype, shape, limits)
+        # Each look at a field makes an object of it.
+        name, kind, shape = tensor.name, tensor.datatype, tensor.shape[:]
+        if name in tensors:
+            raise InputError(f"the input '{name}' is given twice", "give each input once")
+        count = elements(name, kind, shape, limits)
         if not raw:
-            tensors[tensor.name] = _from_contents(tensor, shape, count)
+            tensors[name] = _from_contents(tensor, shape, count)
             continue
         if tensor.HasField("contents"):
-            raise InputError(f"the input '{tensor.name}' has both raw and typed contents", "send one of them")
-        tensors[tensor.name] = from_bytes(tensor.name, tensor.datatype, shape, count, raw[place])
+            raise InputError(f"the input '{name}' has both raw and typed contents", "send one of them")
+        tensors[name] = from_bytes(name, kind, shape, count, raw[place])
     return tensors
 
 
@@ -98,14 +102,25 @@ def _from_contents(tensor: Any, shape: Sequence[int], count: int) -> Array:
 
 def write_response(head: Mapping[str, str], outputs: Mapping[str, Array], raw: bool) -> Any:
     """A ModelInferResponse; contents are raw where the request's were."""
-    response = message("ModelInferResponse")(**head)
+    layout = tuple([(name, datatype(values), values.shape) for name, values in outputs.items()])
+    begin = _described(head["model_name"], head.get("model_version", ""), layout)
+    response = message("ModelInferResponse").FromString(begin)
+    response.id = head.get("id", "")
     # Datatypes without typed contents can only go raw, and then all must.
-    raw = raw or any(datatype(values) not in _CONTENTS for values in outputs.values())
-    for name, values in outputs.items():
-        output = response.outputs.add(name=name, datatype=datatype(values), shape=values.shape)
+    raw = raw or any(kind not in _CONTENTS for _, kind, _ in layout)
+    for place, values in enumerate(outputs.values()):
         if raw:
             response.raw_output_contents.append(to_bytes(values))
         else:
             contents: Iterable[Any] = values.ravel().tolist()
-            getattr(output.contents, _CONTENTS[output.datatype]).extend(contents)
+            getattr(response.outputs[place].contents, _CONTENTS[layout[place][1]]).extend(contents)
     return response
+
+
+@functools.lru_cache(_LAYOUTS)
+def _described(name: str, version: str, layout: tuple[tuple[str, str, tuple[int, ...]], ...]) -> bytes:
+    """The beginning of an answer, which is the same for all requests of the same shapes."""
+    response = message("ModelInferResponse")(model_name=name, model_version=version)
+    for output, kind, shape in layout:
+        response.outputs.add(name=output, datatype=kind, shape=shape)
+    return bytes(response.SerializeToString())

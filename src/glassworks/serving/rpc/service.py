@@ -95,7 +95,7 @@ class InferenceService:
         call, model, parameters, verb = self._asked(request, sent)
         if verb == "explain":
             return await self._explain(call, model, request, parameters)
-        names = wanted_outputs([output.name for output in request.outputs], model.outputs)
+        names = _wanted(request, model.outputs)
         outputs = await self._desk.compute(call, model, await self._tensors(request), parameters)
         return _response(request, model, {name: outputs[name] for name in names}, {})
 
@@ -110,7 +110,7 @@ class InferenceService:
         call, model, parameters, verb = self._asked(request, sent)
         if verb == "infer" and not _typed_much(request):
             try:
-                names = wanted_outputs([output.name for output in request.outputs], model.outputs)
+                names = _wanted(request, model.outputs)
                 ready = model.checked(read_tensors(request, self._limits))
                 if ready is not None:
                     return self._submit(call, model, request, (ready, parameters, names), answer, fail)
@@ -150,8 +150,10 @@ class InferenceService:
     def _asked(self, request: Any, sent: Mapping[bytes, bytes]) -> tuple[Call, LoadedModel, Mapping[str, Any], str]:
         """Who asks, which model answers, the parameters, and whether to infer or to explain."""
         key = _token(sent)
-        routing = sent.get(b"x-routing-key") or (id_of(key) if key else b"")
-        call = Call(request.model_name, request.model_version or None, key, routing.decode("latin-1"))
+        routing = sent.get(b"x-routing-key") or (id_of(key) if key else None)
+        call = Call(request.model_name, request.model_version or None, key)
+        if routing:
+            call.routing_key = routing.decode("latin-1")
         model = self._desk.model(call)
         parameters = read_parameters(request.parameters) if request.parameters else {}
         verb = parameters.pop(_VERB, "infer")
@@ -182,7 +184,7 @@ class InferenceService:
         return read_tensors(request, self._limits)
 
     async def _explain(self, call: Call, model: LoadedModel, request: Any, parameters: Mapping[str, Any]) -> Any:
-        names = wanted_outputs([output.name for output in request.outputs], model.explained)
+        names = _wanted(request, model.explained)
         tensors = await self._tensors(request)
         explanations = await self._desk.explain(call, model, tensors, explain_options(parameters))
         outputs = explained(explanations, model.outputs)
@@ -196,14 +198,20 @@ def _typed_much(request: Any) -> bool:
     return not request.raw_input_contents and request.ByteSize() > _MUCH_BYTES
 
 
+def _wanted(request: Any, outputs: Sequence[str]) -> Sequence[str]:
+    asked = request.outputs
+    return wanted_outputs([output.name for output in asked], outputs) if asked else outputs
+
+
 def _response(request: Any, model: LoadedModel, outputs: dict[str, Any], parameters: Mapping[str, Any]) -> Any:
-    for output in request.outputs:
+    for output in request.outputs or ():
         if "classification" in output.parameters:
             count = output.parameters["classification"].int64_param
             outputs[output.name] = classified(outputs[output.name], count, model.manifest.labels)
     head = {"model_name": model.name, "model_version": model.version, "id": request.id}
     response = write_response(head, outputs, bool(request.raw_input_contents))
-    write_parameters(response.parameters, parameters)
+    if parameters:
+        write_parameters(response.parameters, parameters)
     return response
 
 

@@ -59,8 +59,7 @@ class Session:
         self.stopping = self._settled = False
         self._headers = HeaderReader()
         self._gathering: tuple[int, int, bytearray] | None = None
-        self._window = _WINDOW
-        self._first_window = FIRST_WINDOW
+        self._window, self._first_window = _WINDOW, FIRST_WINDOW
 
     def handle(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         """Take one frame. Raises Broken."""
@@ -201,7 +200,8 @@ class Session:
                 self._streams.leave(number_)
             return
         stream = self._streams.live[number_] = Stream(number_, headers, self._first_window, self._sender, self._intake)
-        stream.due = int(headers.get(b"content-length", b"-1"))
+        if (length := headers.get(b"content-length")) is not None:
+            stream.due = int(length)
         if flags & END_STREAM:
             self._end(stream)
         if refused:

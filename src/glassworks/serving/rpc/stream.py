@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from glassworks.serving.rpc.patience import Patience
 
 _BEGIN = b"\x88" + block([(b"content-type", b"application/grpc")])
+_BEGIN_HEAD = head(len(_BEGIN), Kind.HEADERS, END_HEADERS, 0)[:-4]
+_DATA_HEAD = head(0, Kind.DATA, 0, 0)[3:-4]
 _DONE = trailers(0)
+_DONE_HEAD = head(len(_DONE), Kind.HEADERS, END_HEADERS | END_STREAM, 0)[:-4]
+"""Heads of frames, to which a size or a stream is added."""
 _UNREAD = 200
 """Frames that answer the client's own, written while it reads nothing."""
 _USEFUL_BYTES = 1024
@@ -128,17 +132,18 @@ class Sender:
         size = 5 + len(message)
         if stream.closed:
             return
-        if stream.begun or self.paused or size > min(stream.window, self.window, self.frame_bytes):
+        whole = size <= stream.window and size <= self.window and size <= self.frame_bytes
+        if stream.begun or self.paused or not whole:
             self.message(stream, message)
             self.end(stream, _DONE)
             return
         self.window -= size
-        number = stream.id
+        number = stream.id.to_bytes(4, "big")
         self._transport.write(
             b"".join((
-                head(len(_BEGIN), Kind.HEADERS, END_HEADERS, number), _BEGIN,
-                head(size, Kind.DATA, 0, number), b"\x00", len(message).to_bytes(4, "big"), message,
-                head(len(_DONE), Kind.HEADERS, END_HEADERS | END_STREAM, number), _DONE,
+                _BEGIN_HEAD, number, _BEGIN,
+                size.to_bytes(3, "big"), _DATA_HEAD, number, b"\x00", len(message).to_bytes(4, "big"), message,
+                _DONE_HEAD, number, _DONE,
             ))
         )  # fmt: skip
         self._finished(stream)
