@@ -14,7 +14,7 @@ from typing import Protocol
 from glassworks.serving.access.masking import holds_key
 from glassworks.serving.http.exchange import Answer, Exchange
 from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.turns import Turns
+from glassworks.serving.http.turns import Reading, Turns
 from glassworks.serving.receiving import Receiving
 from glassworks.serving.supervision import Supervisor
 
@@ -43,7 +43,7 @@ class Service:
     ) -> None:
         self.answer, self.limits, self.supervisor = answer, limits, supervisor or Supervisor()
         self.receiving = Receiving(limits.max_receiving_bytes)
-        self.turns = Turns(self.supervisor)
+        self.turns, self.reading = Turns(self.supervisor), Reading(self.supervisor)
         self.connections: set[Tracked] = set()
         self.max_connections = sys.maxsize
         self.taken_over: Callable[[Exchange], asyncio.Protocol | None] = lambda exchange: None

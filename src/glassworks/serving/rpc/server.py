@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from glassworks.serving.accepting import Accepting, accepting
 from glassworks.serving.rpc.calls import Calls, Method, Sent
 from glassworks.serving.rpc.connection import Connection
 from glassworks.serving.rpc.fields import read_infer_request
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 _HEALTH = "grpc.health.v1.Health"
 _REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
-_BACKLOG = 2048
 _SWEEP_S = 1.0
 _LOOK_S = 0.02
 
@@ -42,13 +42,12 @@ class RpcServer:
         methods = {**_protocol(inference), **_health(self._stopping), **_reflection()}
         by_path = {path.encode(): method for path, method in methods.items()}
         self._calls = Calls(by_path, service.limits, service.receiving, service.supervisor)
-        self._server: asyncio.Server | None = None
+        self._server: Accepting | None = None
         self._sweeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connection, sock=self._listening, ssl=self._tls, backlog=_BACKLOG)
+        self._server = await accepting(self._connection, self._listening, self._tls)
         self._sweeping = self._calls.supervisor.keep("sweep of gRPC connections", self._sweep)
 
     async def stop(self, grace_s: float) -> None:
