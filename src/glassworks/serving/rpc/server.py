@@ -41,7 +41,7 @@ class RpcServer:
         self._stopping = asyncio.Event()
         methods = {**_protocol(inference), **_health(self._stopping), **_reflection()}
         by_path = {path.encode(): method for path, method in methods.items()}
-        self._calls = Calls(by_path, service.limits, service.receiving, service.supervisor)
+        self._calls = Calls(by_path, service.limits, service.receiving, service.supervisor, service.reading)
         self._server: Accepting | None = None
         self._sweeping: asyncio.Task[None] | None = None
 
