@@ -279,9 +279,9 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def owes(self) -> bool:
-        """Whether a request that began before the service was told to stop has no answer yet."""
-        waits = self._current is not None or bool(self._queue.waiting or self._queue.unread)
-        return (waits or self._reader.receiving) and not self._reader.late and not self._closing
+        """Whether a request that began before the service was told to stop has no answer yet, or not all of it."""
+        waits = self._current is not None or self._reader.receiving or bool(self._queue.waiting or self._queue.unread)
+        return self._sender.unsent or (waits and not self._reader.late and not self._closing)
 
     def expire(self, now: float) -> None:
         """Close when the client has been too slow for too long."""
