@@ -120,7 +120,7 @@ async def listen(service: Service, listening: socket.socket, tls: ssl.SSLContext
     """Take connections, as many as the service may have."""
 
     def connected() -> asyncio.BaseProtocol:
-        return Connection(service) if len(service.connections) < service.max_connections else _Full()
+        return _Full() if service.full else Connection(service)
 
     # Until the end of its handshake a connection is not among those that the sweep looks at.
     handshake_s = service.limits.receive_s if tls is not None else None
