@@ -32,7 +32,8 @@ Endpoint = Callable[[Exchange], Answer | Coroutine[Any, Any, Answer | None] | No
 """Gives the answer, or a coroutine for it, or None when it replies by itself later."""
 _LONGEST = 1000
 """Characters of a problem; it may quote what was sent."""
-_PATHS = 1024
+_PATHS, _KNOWN_PATH = 1024, 256
+"""Paths that are known by heart, and the longest of them: clients could fill memory with others."""
 _INFLATED_AT_ONCE = 2**20
 """Bytes: some 3 ms of the event loop; what is larger is inflated on a thread."""
 _STATUS: Sequence[tuple[type[GlassworksError], int]] = (
@@ -126,7 +127,9 @@ class Application:
                 parameters = {name: unquote(text) for name, text in match.groupdict().items() if text is not None}
                 if len(self._found) >= _PATHS:
                     self._found.clear()
-                found = self._found[target] = (endpoints, parameters)
+                found = (endpoints, parameters)
+                if len(target) <= _KNOWN_PATH:
+                    self._found[target] = found
                 return found
         return _NOTHING
 

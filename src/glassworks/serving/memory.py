@@ -21,6 +21,8 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _KEPT = 64 * 2**20
 _GROWN = 8 * 2**20
 """Less than that is not worth giving back."""
+_AGAIN = 24
+"""Looks after a peak; connections may keep what came for longer than one of them."""
 _LARGEST = 32 * 2**20
 """Pieces beyond it come from the system each time, and go back; the library allows no larger number."""
 
@@ -65,7 +67,7 @@ class GivingBack:
     def __init__(self, supervisor: Supervisor, every_s: float = 5.0) -> None:
         self._supervisor, self._every_s = supervisor, every_s
         self._task: asyncio.Task[None] | None = None
-        self._least = 0
+        self._least, self._again = 0, _AGAIN
 
     async def start(self) -> None:
         """Begin to look."""
@@ -83,4 +85,10 @@ class GivingBack:
             await asyncio.sleep(self._every_s)
             if (resident_bytes() or 0) > self._least + _GROWN:
                 await asyncio.to_thread(give_back)
-                self._least = resident_bytes() or 0
+                self._told(resident_bytes() or 0)
+
+    def _told(self, left: int) -> None:
+        """What is left may be in use still, and be freed without growing: it is asked for again, but not for ever."""
+        self._again -= 1
+        if left <= self._least + _GROWN or self._again <= 0:
+            self._least, self._again = left, _AGAIN

@@ -240,3 +240,19 @@ def test_requests_of_one_kind_leave_no_cycles_behind() -> None:
             gc.enable()
 
     assert run(main) == 0
+
+
+@pytest.mark.parametrize("more", ["", "connection: close\r\n"])
+def test_an_answer_is_owed_until_the_client_has_taken_it(more: str) -> None:
+    """A service that is told to stop would cut it off."""
+
+    async def main() -> tuple[bool, bool, bool]:
+        service, connection, wire = connect(Echo())
+        connection.receive(f"GET / HTTP/1.1\r\nhost: x\r\n{more}\r\n".encode())
+        await turns()
+        service.stopping, wire.unsent = True, 100_000
+        unsent = connection.owes
+        wire.unsent = 0
+        return bool(wire.replies()), unsent, connection.owes
+
+    assert run(main) == (True, True, False)

@@ -14,6 +14,8 @@ from glassworks.serving.http.limits import Limits
 from glassworks.serving.http.service import Service
 
 LARGE = 300_000
+CLIENTS = 200
+LARGEST = Limits(max_body_bytes=2**20, max_receiving_bytes=2**28)
 MANY = Limits(max_body_bytes=LARGE, max_receiving_bytes=2 * LARGE, receive_s=2, idle_s=5)
 
 
@@ -287,3 +289,32 @@ def test_who_leaves_a_crowd_is_not_counted_any_more() -> None:
         return service.turns.requests
 
     assert run(main) == 0
+
+
+def test_what_a_thousand_clients_send_at_once_is_not_read_in_one_turn() -> None:
+    """Each has as much as there is to send, as the loop would read it: until the connection says to stop."""
+
+    async def main() -> tuple[list[int], list[bytes]]:
+        service, limits = Service(Echo(), LARGEST), LARGEST.max_body_bytes
+        wires, left = [Wire() for _ in range(CLIENTS)], [limits - 1] * CLIENTS
+        connections = [Connection(service) for _ in wires]
+        for connection, wire in zip(connections, wires, strict=True):
+            connection.connection_made(wire)  # type: ignore[arg-type]
+            connection.receive(head(limits) + bytes(1))
+        read = []
+        while any(left):
+            before = sum(left)
+            for place, connection in enumerate(connections):
+                while left[place] and not wires[place].paused:
+                    size = min(left[place], len(connection.get_buffer(-1)))
+                    connection.buffer_updated(size)
+                    left[place] -= size
+            read.append(before - sum(left))
+            await asyncio.sleep(0)
+        await turns()
+        return read, [bytes(wire.written[:12]) for wire in wires]
+
+    read, answers = run(main)
+    assert max(read) <= 2 * 2**20 + CLIENTS * 16_384
+    assert max(read[1:]) <= 2 * 2**20
+    assert answers == [b"HTTP/1.1 200"] * CLIENTS

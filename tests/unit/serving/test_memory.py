@@ -28,11 +28,11 @@ def test_freed_memory_goes_back() -> None:
     assert last
 
 
-def test_it_asks_only_where_the_process_has_grown(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = [100, 101, 150, 120, 121, 122]
+def asked(monkeypatch: pytest.MonkeyPatch, sizes: list[int]) -> list[int]:
+    """The sizes, in MiB, at which it asked: each is told once, the last one again and again."""
     given: list[int] = []
-    monkeypatch.setattr(memory, "resident_bytes", lambda: sizes.pop(0) * MIB if len(sizes) > 1 else sizes[0] * MIB)
-    monkeypatch.setattr(memory, "give_back", lambda: given.append(1))
+    monkeypatch.setattr(memory, "resident_bytes", lambda: (sizes.pop(0) if len(sizes) > 1 else sizes[0]) * MIB)
+    monkeypatch.setattr(memory, "give_back", lambda: given.append(sizes[0]))
 
     async def main() -> None:
         giving = GivingBack(Supervisor(), every_s=0.0)
@@ -42,4 +42,16 @@ def test_it_asks_only_where_the_process_has_grown(monkeypatch: pytest.MonkeyPatc
         await giving.stop(0.0)
 
     asyncio.run(main())
-    assert given == [1]  # at 150, and not again for what is left after that
+    return given
+
+
+def test_it_asks_only_where_the_process_has_grown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked(monkeypatch, [100, 101, 150, 104, 105, 106]) == [104]  # at 150, and not again for what is left
+
+
+def test_what_was_in_use_at_the_peak_is_given_back_when_it_is_freed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked(monkeypatch, [100, 150, 150, 150, 104, 104, 104]) == [150, 104]
+
+
+def test_what_stays_in_use_is_not_asked_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(asked(monkeypatch, [100] + [150] * 200)) == memory._AGAIN

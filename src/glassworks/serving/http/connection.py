@@ -52,7 +52,7 @@ class Connection(asyncio.BufferedProtocol):
             self._service.supervisor.guard("work for a client that left", left.leave)()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return _READ if self._reader.kept_bytes or self._closing else _READ_HEADS
+        return _READ if self._closing or (self._reader.kept_bytes and not self._service.reading.over) else _READ_HEADS
 
     def buffer_updated(self, nbytes: int) -> None:
         size = nbytes if self._reader.kept_bytes else self._queue.allows(nbytes)
@@ -60,6 +60,8 @@ class Connection(asyncio.BufferedProtocol):
             self._queue.unread += bytes(_READ[size:nbytes])
             self._pause()
         self.receive(_READ[:size])
+        if self._reader.kept_bytes and self._service.reading.took(nbytes, self._resume):
+            self._pause()
 
     def receive(self, data: bytes | memoryview) -> None:
         """Go on with what arrived; nothing of it is referred to afterwards."""
@@ -277,11 +279,9 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def owes(self) -> bool:
-        """Whether a request that began before the service was told to stop has no answer yet."""
-        in_flight = (
-            self._current is not None or bool(self._queue.waiting or self._queue.unread) or self._reader.receiving
-        )
-        return in_flight and not self._reader.late and not self._closing
+        """Whether a request that began before the service was told to stop has no answer yet, or not all of it."""
+        waits = self._current is not None or self._reader.receiving or bool(self._queue.waiting or self._queue.unread)
+        return self._sender.unsent or (waits and not self._reader.late and not self._closing)
 
     def expire(self, now: float) -> None:
         """Close when the client has been too slow for too long."""

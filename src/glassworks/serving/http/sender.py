@@ -30,6 +30,11 @@ class Sender:
         self._unsent_bytes = 0
         self._writable: asyncio.Future[None] | None = None
 
+    @property
+    def unsent(self) -> bool:
+        """Whether the client has not taken all that was written."""
+        return self._transport.get_write_buffer_size() > 0
+
     def answer(
         self, answer: Answer, request_id: bytes, keep_alive: bool, head_only: bool = False, plain: bool = False
     ) -> None:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from glassworks.errors import InputError, ServingError
+from glassworks.serving.accepting import BACKLOG, Accepting, accepting
 from glassworks.serving.http.connection import Connection
 from glassworks.serving.http.service import Service
 from glassworks.serving.memory import keep_memory
 
-_BACKLOG = 2048
 _REASON = b'{"error":"too many connections are open; close some, or come back later"}'
 _TOO_MANY = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
@@ -116,17 +116,15 @@ async def _serve(
     await _close_all(service, ending)
 
 
-async def listen(service: Service, listening: socket.socket, tls: ssl.SSLContext | None) -> asyncio.Server:
+async def listen(service: Service, listening: socket.socket, tls: ssl.SSLContext | None) -> Accepting:
     """Take connections, as many as the service may have."""
 
     def connected() -> asyncio.BaseProtocol:
-        return Connection(service) if len(service.connections) < service.max_connections else _Full()
+        return _Full() if service.full else Connection(service)
 
     # Until the end of its handshake a connection is not among those that the sweep looks at.
     handshake_s = service.limits.receive_s if tls is not None else None
-    return await asyncio.get_running_loop().create_server(
-        connected, sock=listening, ssl=tls, backlog=_BACKLOG, ssl_handshake_timeout=handshake_s
-    )
+    return await accepting(connected, listening, tls, handshake_s)
 
 
 class _Full(asyncio.Protocol):
@@ -175,7 +173,7 @@ def bind(host: str, port: int, option: str = "--port") -> socket.socket:
     """A bound socket. Raises ServingError with the next free port as its mend."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
         reason, mend = str(error), "give an address of this machine, such as 127.0.0.1, and a port above 1023"
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:

@@ -7,14 +7,14 @@ import itertools
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from email.utils import formatdate
 from typing import Protocol
 
 from glassworks.serving.access.masking import holds_key
 from glassworks.serving.http.exchange import Answer, Exchange
 from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.turns import Turns
+from glassworks.serving.http.turns import Reading, Turns
 from glassworks.serving.receiving import Receiving
 from glassworks.serving.supervision import Supervisor
 
@@ -43,8 +43,10 @@ class Service:
     ) -> None:
         self.answer, self.limits, self.supervisor = answer, limits, supervisor or Supervisor()
         self.receiving = Receiving(limits.max_receiving_bytes)
-        self.turns = Turns(self.supervisor)
+        self.turns, self.reading = Turns(self.supervisor), Reading(self.supervisor)
         self.connections: set[Tracked] = set()
+        self.crowds: list[Sized] = [self.connections]
+        """The open connections of this service, and of those beside it on other ports."""
         self.max_connections = sys.maxsize
         self.taken_over: Callable[[Exchange], asyncio.Protocol | None] = lambda exchange: None
         """Who goes on with a connection whose request asks for another protocol; None: it is a plain request."""
@@ -56,6 +58,11 @@ class Service:
         self._tell_time()
         self._prefix = secrets.token_hex(4).encode()
         self._numbers = itertools.count(1)
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many connections as there may be: the files of the process are shared by all."""
+        return sum(map(len, self.crowds)) >= self.max_connections
 
     def request_id(self, given: bytes = b"") -> bytes:
         """The name that a request came with; a new one for one without, or with an access key in it."""

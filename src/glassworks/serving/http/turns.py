@@ -17,6 +17,10 @@ _QUEUED = 16
 """Pipelined requests that are read ahead of their turn."""
 _EXCHANGE = 1024
 """Bytes that a waiting request takes beside its body, about."""
+_READ = 2**20
+"""Bytes of bodies that are not whole, of all clients, that are read in a turn of the loop."""
+_READERS = 8
+"""Clients that are read from again in a turn."""
 _CROWD = 256
 """Requests of all clients that wait, beyond which what comes in a heap is not looked at before its turn."""
 
@@ -46,6 +50,41 @@ class Turns:
                 break
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._turn)
+
+
+class Reading:
+    """Bodies are read a few at a time: what a thousand clients send at once is not taken in one turn of the loop."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._left = _READ
+        self._scheduled = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more of a body should be read in this turn."""
+        return self._left <= 0
+
+    def took(self, size: int, go_on: Callable[[], object]) -> bool:
+        """So many bytes of a body were read. True: others have their turn first, and `go_on` is called after that."""
+        self._left -= size
+        self._schedule()
+        if self.over:
+            self._waiting.append(self._supervisor.guard("turns of reading", go_on))
+        return self.over
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled, self._left = False, _READ
+        for _ in range(min(_READERS, len(self._waiting))):
+            self._waiting.popleft()()
+        if self._waiting:
+            self._schedule()
 
 
 class Queue:

@@ -25,6 +25,7 @@ from glassworks.errors import (
 )
 from glassworks.serving.app import text_of, unexpected
 from glassworks.serving.http.limits import Limits
+from glassworks.serving.http.turns import Reading
 from glassworks.serving.receiving import Receiving
 from glassworks.serving.rpc.intake import Ended
 from glassworks.serving.rpc.packing import unpacked
@@ -74,11 +75,13 @@ class Calls:
         limits: Limits,
         receiving: Receiving | None = None,
         supervisor: Supervisor | None = None,
+        reading: Reading | None = None,
     ) -> None:
-        """`receiving` bounds what all connections keep, over other transports too."""
+        """`receiving` bounds what all connections keep, and `reading` their turns, over other transports too."""
         self._methods, self.limits = methods, limits
         self.receiving = receiving or Receiving(limits.max_receiving_bytes)
         self.supervisor = supervisor or Supervisor()
+        self.reading = reading or Reading(self.supervisor)
         self.connections: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -20,6 +20,8 @@ _TURN = 64
 """Frames that are handled before others have their turn; headers count by their size, too."""
 _HEADERS_UNIT = 8
 """Bits of the bytes of headers that count as much as a frame."""
+_LARGE = 16_384
+"""Bytes that came at once and are counted: parts of large messages."""
 _SWEEPS_RENEW = 10
 _DATA = int(Kind.DATA)
 
@@ -61,6 +63,12 @@ class Connection(asyncio.Protocol):
                 self._work(self._rest)
         else:
             self._work(data)
+        if len(data) >= _LARGE and self._calls.reading.took(len(data), self._read_on):
+            self._transport.pause_reading()
+
+    def _read_on(self) -> None:
+        if not self._busy and not self._closing:
+            self._transport.resume_reading()
 
     def _work(self, content: bytes | bytearray) -> None:
         """Handle whole frames, as many as one turn may have; others go on before the rest."""

@@ -7,12 +7,15 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from glassworks.serving.accepting import Accepting, accepting
 from glassworks.serving.rpc.calls import Calls, Method, Sent
 from glassworks.serving.rpc.connection import Connection
 from glassworks.serving.rpc.fields import read_infer_request
+from glassworks.serving.rpc.frames import Code, Kind, frame
 from glassworks.serving.rpc.messages import SERVICE, message, pool
+from glassworks.serving.rpc.session import GREETING
 
 if TYPE_CHECKING:
     from glassworks.serving.http.service import Service
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
 
 _HEALTH = "grpc.health.v1.Health"
 _REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
-_BACKLOG = 2048
+_TOO_MANY = GREETING + frame(
+    Kind.GOAWAY, 0, 0, bytes(4) + Code.ENHANCE_YOUR_CALM.to_bytes(4, "big") + b"too many connections are open"
+)
 _SWEEP_S = 1.0
 _LOOK_S = 0.02
 
@@ -41,14 +46,15 @@ class RpcServer:
         self._stopping = asyncio.Event()
         methods = {**_protocol(inference), **_health(self._stopping), **_reflection()}
         by_path = {path.encode(): method for path, method in methods.items()}
-        self._calls = Calls(by_path, service.limits, service.receiving, service.supervisor)
-        self._server: asyncio.Server | None = None
+        self._calls = Calls(by_path, service.limits, service.receiving, service.supervisor, service.reading)
+        self._service = service
+        service.crowds.append(self._calls.connections)
+        self._server: Accepting | None = None
         self._sweeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connection, sock=self._listening, ssl=self._tls, backlog=_BACKLOG)
+        self._server = await accepting(self._connection, self._listening, self._tls)
         self._sweeping = self._calls.supervisor.keep("sweep of gRPC connections", self._sweep)
 
     async def stop(self, grace_s: float) -> None:
@@ -67,8 +73,8 @@ class RpcServer:
         if self._sweeping is not None:
             self._sweeping.cancel()
 
-    def _connection(self) -> Connection:
-        return Connection(self._calls)
+    def _connection(self) -> asyncio.Protocol:
+        return _Full() if self._service.full else Connection(self._calls)
 
     async def _sweep(self) -> None:
         while True:
@@ -79,6 +85,14 @@ class RpcServer:
                     connection.expire(now)
                 except Exception as error:  # noqa: BLE001 - one must not keep the others from being looked at
                     self._calls.supervisor.failed("sweep of gRPC connections", error)
+
+
+class _Full(asyncio.Protocol):
+    """The end of a connection beyond those that there may be; clients try again."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.WriteTransport, transport).write(_TOO_MANY)
+        transport.close()
 
 
 def _protocol(service: InferenceService) -> Mapping[str, Method]:
