@@ -16,6 +16,7 @@ from tests.hostile import http2
 from tests.hostile.fuzzing import changed_bytes
 from tests.hostile.place import HOST, Place
 
+from glassworks.conformance.http2 import PREFACE, frame, message as framed
 from glassworks.serving.rpc.messages import message
 
 EXAMPLES = 64
@@ -151,8 +152,8 @@ def _hostile_bytes(load: _Load, chance: random.Random) -> tuple[int, bytes]:
     place = load.place
     if chance.random() < 0.3:
         block = http2.head(chance.choice((b"ModelInfer", b"ServerLive", b"Nothing")))
-        data = http2.PREFACE + http2.frame(4, 0, 0) + http2.frame(1, 4, 1, block)
-        return place.grpc, data + changed_bytes(http2.frame(0, 1, 1, http2.message(chance.randbytes(50))), chance)
+        data = PREFACE + frame(4, 0, 0) + frame(1, 4, 1, block)
+        return place.grpc, data + changed_bytes(frame(0, 1, 1, framed(chance.randbytes(50))), chance)
     whole = chance.choice((_json_request, _binary_request))(load, chance.randrange(EXAMPLES))
     return place.http, changed_bytes(whole, chance)[: chance.choice((10**9, 10**9, 500))]
 

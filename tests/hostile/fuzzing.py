@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from glassworks.conformance.http2 import PREFACE, frame, message
 from tests.hostile import files, http2, websockets
 from tests.hostile.place import HOST, Place
 
@@ -167,29 +168,29 @@ def _http(place: Place, chance: random.Random) -> Callable[[], None]:
 
 def _frames(place: Place, chance: random.Random) -> Callable[[], None]:
     """Some frames of every kind behind a good beginning."""
-    data = http2.PREFACE + http2.frame(4, 0, 0)
+    data = PREFACE + frame(4, 0, 0)
     for _ in range(chance.randrange(1, 12)):
         payload = chance.choice(
             (b"", bytes(4), bytes(8), b"\0\4\xff\xff\xff\xff", chance.randbytes(20), http2.head(b"ServerLive"),
-             http2.message(), b"\0\0\0\1", http2.head(b"ModelInfer", (b"grpc-timeout", chance.randbytes(4))))
+             message(), b"\0\0\0\1", http2.head(b"ModelInfer", (b"grpc-timeout", chance.randbytes(4))))
         )  # fmt: skip
         kind = chance.choice(_KINDS)
-        data += http2.frame(kind, chance.choice((0, 1, 4, 5, 8, 32, 255)), chance.choice((0, 1, 1, 3, 2, 5)), payload)
+        data += frame(kind, chance.choice((0, 1, 4, 5, 8, 32, 255)), chance.choice((0, 1, 1, 3, 2, 5)), payload)
     return _over(place, changed_bytes(data, chance) if chance.random() < 0.5 else data, chance, place.grpc)
 
 
 def _messages(place: Place, chance: random.Random) -> Callable[[], None]:
     """A good call whose message is not."""
-    from glassworks.serving.rpc.messages import message
+    from glassworks.serving.rpc.messages import message as kind_of
 
-    request = message("ModelInferRequest")(model_name=place.model)
+    request = kind_of("ModelInferRequest")(model_name=place.model)
     request.inputs.add(name=place.source, datatype="FP32", shape=[1, *place.shape])
     request.raw_input_contents.append(bytes(4 * math.prod(place.shape)))
     content = changed_bytes(request.SerializeToString(), chance)
     methods = (b"ModelInfer", b"ModelStreamInfer", b"ModelMetadata", b"RepositoryIndex", b"ModelStatistics")
-    data = http2.PREFACE + http2.frame(4, 0, 0) + http2.frame(1, 4, 1, http2.head(chance.choice(methods)))
-    framed = http2.message(content, compressed=chance.random() < 0.1)
-    return _over(place, data + http2.frame(0, 1, 1, framed), chance, place.grpc)
+    data = PREFACE + frame(4, 0, 0) + frame(1, 4, 1, http2.head(chance.choice(methods)))
+    framed = message(content, packed=chance.random() < 0.1)
+    return _over(place, data + frame(0, 1, 1, framed), chance, place.grpc)
 
 
 def _file(place: Place, chance: random.Random) -> Callable[[], None]:

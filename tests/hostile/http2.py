@@ -7,40 +7,34 @@ import socket
 import time
 import zlib
 
+from glassworks.conformance.http2 import (
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PING,
+    PREFACE,
+    RESET,
+    SETTINGS,
+    WINDOW,
+    asked,
+    block,
+    frame,
+    message,
+)
 from tests.hostile.place import Place, connections, hold, pour
-
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_DATA, _HEADERS, _RESET, _SETTINGS, _PING, _WINDOW, _CONTINUATION = 0, 1, 3, 4, 6, 8, 9
-_END_STREAM, _END_HEADERS = 1, 4
-
-
-def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    """RFC 9113, section 4.1."""
-    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
-
-
-def _text(value: bytes) -> bytes:
-    size = len(value)
-    return (bytes([size]) if size < 127 else bytes([127, size - 127])) + value
 
 
 def head(method: bytes, *more: tuple[bytes, bytes]) -> bytes:
-    """A block of literal headers without indexing (RFC 7541, section 6.2.2)."""
-    path = b"/inference.GRPCInferenceService/" + method
-    fields = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", path), (b":authority", b"127.0.0.1")]
-    fields += [(b"content-type", b"application/grpc"), (b"te", b"trailers"), *more]
-    return b"".join(b"\0" + _text(name) + _text(value) for name, value in fields)
-
-
-def message(content: bytes = b"", compressed: bool = False) -> bytes:
-    """A gRPC message with its prefix."""
-    return bytes([compressed]) + len(content).to_bytes(4, "big") + content
+    """The block of a call's headers."""
+    return block(asked(b"/inference.GRPCInferenceService/" + method, *more))
 
 
 def opened(place: Place, settings: bytes = b"", receive_bytes: int | None = None) -> socket.socket:
     """A connection that has said hello."""
     client = place.connect(place.grpc, receive_bytes)
-    client.sendall(PREFACE + frame(_SETTINGS, 0, 0, settings))
+    client.sendall(PREFACE + frame(SETTINGS, 0, 0, settings))
     return client
 
 
@@ -51,12 +45,12 @@ def attack_silent(place: Place, seconds: float) -> None:
 
 def attack_unread_pings(place: Place, seconds: float) -> None:
     with opened(place, receive_bytes=4096) as client:
-        pour(client, frame(_PING, 0, 0, b"x" * 8) * 4000, seconds)
+        pour(client, frame(PING, 0, 0, b"x" * 8) * 4000, seconds)
 
 
 def attack_unread_settings(place: Place, seconds: float) -> None:
     with opened(place, receive_bytes=4096) as client:
-        pour(client, frame(_SETTINGS, 0, 0) * 4000, seconds)
+        pour(client, frame(SETTINGS, 0, 0) * 4000, seconds)
 
 
 def attack_many_unread_answers(place: Place, seconds: float) -> None:
@@ -64,48 +58,48 @@ def attack_many_unread_answers(place: Place, seconds: float) -> None:
     with opened(place, b"\0\4\0\0\0\0") as client:
         for call in range(1, 20_001, 2):
             with contextlib.suppress(OSError):
-                client.sendall(frame(_HEADERS, _END_HEADERS, call, head(b"ServerMetadata")))
-                client.sendall(frame(_DATA, _END_STREAM, call, message()))
+                client.sendall(frame(HEADERS, END_HEADERS, call, head(b"ServerMetadata")))
+                client.sendall(frame(DATA, END_STREAM, call, message()))
         time.sleep(seconds)
 
 
 def _with_streams(place: Place, count: int = 1000) -> socket.socket:
     client = opened(place)
     block = head(b"ModelStreamInfer")
-    client.sendall(b"".join(frame(_HEADERS, _END_HEADERS, 2 * each + 1, block) for each in range(count)))
+    client.sendall(b"".join(frame(HEADERS, END_HEADERS, 2 * each + 1, block) for each in range(count)))
     time.sleep(0.3)
     return client
 
 
 def attack_settings_by_the_thousand(place: Place, seconds: float) -> None:
     with _with_streams(place) as client:
-        pour(client, frame(_SETTINGS, 0, 0, b"\0\4\0\0\xff\xff" * 20_000), seconds)
+        pour(client, frame(SETTINGS, 0, 0, b"\0\4\0\0\xff\xff" * 20_000), seconds)
 
 
 def attack_empty_settings(place: Place, seconds: float) -> None:
     with _with_streams(place) as client:
-        pour(client, frame(_SETTINGS, 0, 0) * 7000, seconds)
+        pour(client, frame(SETTINGS, 0, 0) * 7000, seconds)
 
 
 def attack_window_updates(place: Place, seconds: float) -> None:
     with _with_streams(place) as client:
-        pour(client, frame(_WINDOW, 0, 0, b"\0\0\0\1") * 20_000, seconds)
+        pour(client, frame(WINDOW, 0, 0, b"\0\0\0\1") * 20_000, seconds)
 
 
 def attack_table_sizes(place: Place, seconds: float) -> None:
     with opened(place) as client:
-        pour(client, frame(_HEADERS, _END_HEADERS, 1, b"\x20" * 1_000_000 + head(b"ServerLive")), seconds)
+        pour(client, frame(HEADERS, END_HEADERS, 1, b"\x20" * 1_000_000 + head(b"ServerLive")), seconds)
 
 
 def attack_empty_continuations(place: Place, seconds: float) -> None:
     with opened(place) as client:
-        client.sendall(frame(_HEADERS, 0, 1, b""))
-        pour(client, frame(_CONTINUATION, 0, 1) * 7000, seconds)
+        client.sendall(frame(HEADERS, 0, 1, b""))
+        pour(client, frame(CONTINUATION, 0, 1) * 7000, seconds)
 
 
 def attack_empty_data(place: Place, seconds: float) -> None:
     with _with_streams(place, 10) as client:
-        pour(client, frame(_DATA, 0, 1) * 7000, seconds)
+        pour(client, frame(DATA, 0, 1) * 7000, seconds)
 
 
 def attack_rapid_resets(place: Place, seconds: float) -> None:
@@ -115,22 +109,22 @@ def attack_rapid_resets(place: Place, seconds: float) -> None:
             while time.monotonic() < end:
                 burst = b""
                 for _ in range(500):
-                    burst += frame(_HEADERS, _END_HEADERS, call, block) + frame(_RESET, 0, call, b"\0\0\0\x08")
+                    burst += frame(HEADERS, END_HEADERS, call, block) + frame(RESET, 0, call, b"\0\0\0\x08")
                     call += 2
                 client.sendall(burst)
 
 
 def attack_endless_unary(place: Place, seconds: float) -> None:
     with opened(place) as client:
-        client.sendall(frame(_HEADERS, _END_HEADERS, 1, head(b"ModelInfer")))
-        pour(client, frame(_DATA, 0, 1, message(b"x" * 16_000)), seconds)
+        client.sendall(frame(HEADERS, END_HEADERS, 1, head(b"ModelInfer")))
+        pour(client, frame(DATA, 0, 1, message(b"x" * 16_000)), seconds)
 
 
 def attack_endless_stream(place: Place, seconds: float) -> None:
     """Requests of a stream, sent faster than they are answered, for a client that reads nothing."""
     with opened(place, b"\0\4\0\0\0\0") as client:
-        client.sendall(frame(_HEADERS, _END_HEADERS, 1, head(b"ModelStreamInfer")))
-        pour(client, frame(_DATA, 0, 1, message(b"\n\6nobody" + b":\x80\x70" + bytes(14_336))) * 10, seconds)
+        client.sendall(frame(HEADERS, END_HEADERS, 1, head(b"ModelStreamInfer")))
+        pour(client, frame(DATA, 0, 1, message(b"\n\6nobody" + b":\x80\x70" + bytes(14_336))) * 10, seconds)
 
 
 def attack_half_messages(place: Place, seconds: float) -> None:
@@ -139,19 +133,19 @@ def attack_half_messages(place: Place, seconds: float) -> None:
         for each in range(1000):
             with contextlib.suppress(OSError):
                 client.settimeout(1.0)
-                client.sendall(frame(_DATA, 0, 2 * each + 1, b"\0\1\0\0\0" + bytes(16_000)))
+                client.sendall(frame(DATA, 0, 2 * each + 1, b"\0\1\0\0\0" + bytes(16_000)))
         time.sleep(seconds)
 
 
 def attack_deflated_zeros(place: Place, seconds: float) -> None:
     zeros = zlib.compress(bytes(64 << 20), 9)
     with opened(place) as client:
-        client.sendall(frame(_HEADERS, _END_HEADERS, 1, head(b"ModelInfer", (b"grpc-encoding", b"deflate"))))
-        content = message(zeros, compressed=True)
+        client.sendall(frame(HEADERS, END_HEADERS, 1, head(b"ModelInfer", (b"grpc-encoding", b"deflate"))))
+        content = message(zeros, packed=1)
         with contextlib.suppress(OSError):
             for _ in range(20):
                 for begin in range(0, len(content), 16_000):
-                    client.sendall(frame(_DATA, 0, 1, content[begin : begin + 16_000]))
+                    client.sendall(frame(DATA, 0, 1, content[begin : begin + 16_000]))
         time.sleep(seconds)
 
 
@@ -159,12 +153,12 @@ def attack_deflated_fields(place: Place, seconds: float) -> None:
     """A small message that decodes to millions of empty fields."""
     fields = zlib.compress(b"\n\6digits" + b"*\0" * (8 << 20), 9)
     with opened(place) as client:
-        client.sendall(frame(_HEADERS, _END_HEADERS, 1, head(b"ModelInfer", (b"grpc-encoding", b"deflate"))))
-        content = message(fields, compressed=True)
+        client.sendall(frame(HEADERS, END_HEADERS, 1, head(b"ModelInfer", (b"grpc-encoding", b"deflate"))))
+        content = message(fields, packed=1)
         with contextlib.suppress(OSError):
             for begin in range(0, len(content), 16_000):
                 last = begin + 16_000 >= len(content)
-                client.sendall(frame(_DATA, _END_STREAM if last else 0, 1, content[begin : begin + 16_000]))
+                client.sendall(frame(DATA, END_STREAM if last else 0, 1, content[begin : begin + 16_000]))
         time.sleep(seconds)
 
 
@@ -176,7 +170,7 @@ def attack_long_deadlines(place: Place, seconds: float) -> None:
         client.setblocking(False)
         while call < 40_001 and time.monotonic() < end:
             burst = b"".join(
-                frame(_HEADERS, _END_HEADERS, number, block) + frame(_DATA, _END_STREAM, number, message())
+                frame(HEADERS, END_HEADERS, number, block) + frame(DATA, END_STREAM, number, message())
                 for number in range(call, call + 200, 2)
             )
             call += 200

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from glassworks.conformance.http2 import frame, message
 from tests.hostile import http2
 from tests.hostile.place import Place
 
@@ -83,9 +84,9 @@ def _grpc(place: Place) -> bool:
     """`ServerLive` answers with `live: true`."""
     with http2.opened(place) as client:
         client.settimeout(_WAIT_S)
-        client.sendall(http2.frame(1, 4, 1, http2.head(b"ServerLive")) + http2.frame(0, 1, 1, http2.message()))
+        client.sendall(frame(1, 4, 1, http2.head(b"ServerLive")) + frame(0, 1, 1, message()))
         received = b""
-        while http2.message(b"\x08\x01") not in received:
+        while message(b"\x08\x01") not in received:
             part = client.recv(4096)
             if not part:
                 return False

@@ -6,11 +6,11 @@ import base64
 import contextlib
 import hashlib
 import socket
-import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
+from glassworks.conformance.raw import connected
 from glassworks.conformance.target import Failed, NotOffered, Target
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -30,7 +30,7 @@ _LARGEST = 2**24
 
 def shaken(target: Target, headers: Mapping[str, str], first: str) -> tuple[str, dict[str, str]]:
     """The status that answers a handshake, empty where none does, and the headers of the answer."""
-    with _connected(target) as wire:
+    with connected(target) as wire:
         return _Reader(wire, target.seconds).head(_head(target, headers, first))
 
 
@@ -46,7 +46,7 @@ def answered(target: Target, parts: Sequence[bytes]) -> str:
 
     `silent` stands at the end where it neither answers nor ends. Raises NotOffered where no WebSocket opens.
     """
-    with _connected(target) as wire:
+    with connected(target) as wire:
         reader = _Reader(wire, target.seconds)
         status, headers = reader.head(_head(target, HEADERS, "GET {path} HTTP/1.1"))
         if status != "101":
@@ -68,21 +68,6 @@ def _head(target: Target, headers: Mapping[str, str], first: str) -> bytes:
     if target.key:
         lines.append(f"Authorization: Bearer {target.key}")
     return "\r\n".join([*lines, "", ""]).encode()
-
-
-@contextlib.contextmanager
-def _connected(target: Target) -> Iterator[socket.socket]:
-    parts = urlsplit(target.url)
-    try:
-        plain = socket.create_connection((parts.hostname or "", parts.port or 80), target.seconds)
-    except OSError as error:
-        raise Failed(f"no connection: {error}") from None
-    with plain:
-        if parts.scheme == "http":
-            yield plain
-            return
-        with ssl.create_default_context().wrap_socket(plain, server_hostname=parts.hostname) as secure:
-            yield secure
 
 
 class _Reader:
