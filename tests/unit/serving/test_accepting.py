@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from typing import cast
 
 import pytest
 from tests.patience import PATIENCE_S
@@ -26,11 +27,12 @@ CLIENTS = 160
 
 def test_those_who_wait_are_taken_in_few_turns_of_the_loop() -> None:
     async def main() -> int:
-        loop, taken, turns = asyncio.get_running_loop(), [], 0
+        taken: list[asyncio.Transport] = []
+        turns = 0
 
         class Taken(asyncio.Protocol):
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
-                taken.append(transport)
+                taken.append(cast(asyncio.Transport, transport))
 
         with bind("127.0.0.1", 0) as listening, contextlib.ExitStack() as clients:
             address = listening.getsockname()
@@ -41,7 +43,6 @@ def test_those_who_wait_are_taken_in_few_turns_of_the_loop() -> None:
                 await asyncio.sleep(0)
                 turns += 1
             held.close()
-            await loop.run_in_executor(None, lambda: None)
             for each in taken:
                 each.abort()
         with pytest.raises(ConnectionRefusedError):
@@ -63,7 +64,8 @@ def test_connections_of_both_ports_are_counted_together() -> None:
         rpc = RpcServer(InferenceService(Desk(engine), None, TensorLimits()), grpc, service)
         await rpc.start()
         held = await listen(service, http, None)
-        told, clients = [], []
+        told: list[bytes] = []
+        clients = []
         for listening, words in ((grpc, PREFACE), (grpc, PREFACE), (http, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")) * 2:
             reader, writer = await asyncio.open_connection(*listening.getsockname())
             writer.write(words)

@@ -402,7 +402,8 @@ def test_what_many_clients_send_at_once_is_not_read_in_one_turn() -> None:
             connection.connection_made(wire)  # type: ignore[arg-type]
             connection.data_received(PREFACE + settings(()) + begun + frame(Kind.DATA, 0, 1, promised))
         part = frame(Kind.DATA, 0, 1, bytes(16_380))
-        left, read = [3] * len(connections), []
+        left = [3] * len(connections)
+        read: list[int] = []
         while any(left) and len(read) < 1000:
             before = sum(left)
             for place, connection in enumerate(connections):
