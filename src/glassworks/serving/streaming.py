@@ -65,7 +65,7 @@ class FrameStream(asyncio.Protocol):
         self._count = self.dropped = 0
         self._writable = asyncio.Event()
         self._writable.set()
-        self._ended = self._ending = self._reading_paused = self._scheduled = False
+        self._ended = self._ending = self._reading_paused = self._scheduled = self._turn_over = False
         self._since = self._loop.time()
         self._begun: float | None = None
         """Since when a message has been arriving."""
@@ -87,6 +87,9 @@ class FrameStream(asyncio.Protocol):
             self._since = self._loop.time()
             self._unread += data
             self._read()
+            if self._service.reading.took(len(data), self._read):
+                self._turn_over = True
+                self._read_on()
 
     def eof_received(self) -> None:
         """Nobody is there any longer who would read an answer: the transport closes."""
@@ -140,7 +143,7 @@ class FrameStream(asyncio.Protocol):
 
     def _read(self) -> None:
         """Work off some of what arrived, and the rest in a later turn of the loop."""
-        frames, self._scheduled = 0, False
+        frames, self._scheduled, self._turn_over = 0, False, False
         try:
             while self._unread and frames < _FRAMES_A_TURN and self._writable.is_set():
                 data = bytes(self._unread[:_SLICE])
@@ -192,7 +195,7 @@ class FrameStream(asyncio.Protocol):
 
     def _read_on(self) -> None:
         """Read from the socket or not, as things are."""
-        pause = bool(self._unread) or not self._writable.is_set()
+        pause = self._turn_over or bool(self._unread) or not self._writable.is_set()
         if pause == self._reading_paused or self._ended or self._transport.is_closing():
             return
         self._reading_paused = pause

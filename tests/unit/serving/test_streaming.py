@@ -307,3 +307,27 @@ def test_a_client_that_leaves_takes_its_frame_with_it() -> None:
         assert socket.frames() == []
 
     run(main)
+
+
+def test_what_many_streams_send_at_once_is_not_read_in_one_turn() -> None:
+    """Each has a message of which as much is sent as the connection takes."""
+    part, streams = frame(BINARY, bytes(60_000), fin=False), 100
+    more = frame(0, bytes(60_000), fin=False)
+
+    async def main() -> None:
+        service = Service(lambda exchange: None, Limits())
+        sockets = [opened(service)[1] for _ in range(streams)]
+        left = [[part, more, more] for _ in sockets]
+        read: list[int] = []
+        while any(left) and len(read) < 10_000:
+            before = sum(map(len, left))
+            for socket, parts in zip(sockets, left, strict=True):
+                while parts and socket.reads:
+                    socket.stream.data_received(parts.pop(0))
+            read.append(before - sum(map(len, left)))
+            await asyncio.sleep(0)
+        assert not any(left)
+        assert max(read) <= streams + 2**20 // 60_000 + 1
+        assert max(read[2:]) <= 2**20 // 60_000 + 8
+
+    run(main)
