@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from glassworks.data.pictures import MAX_PIXELS, is_tiny_png, picture_size
 from glassworks.errors import InputError, Overloaded
 from glassworks.serving.lane import Lane
+from glassworks.serving.room import Room
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array
@@ -19,6 +20,8 @@ _TINY_FILES, _TINY_BYTES, _TINY_PIXELS = 2, 4096, 1024
 _PIECE_FILES, _PIECE_PIXELS = 64, 4 * 2**20
 """What one call decodes at most, a larger picture aside: about a quarter of a second."""
 _PIECE_HEADS = 256
+_WAITING_BYTES = 192 * 2**20
+"""Of bodies that have arrived whole and are not read; as much as may be kept of those that have not."""
 MAX_REQUEST_PIXELS = 3 * MAX_PIXELS
 """Of all pictures of a request: a dozen photographs of 12 megapixels."""
 _HELD_BYTES = 2**30
@@ -43,9 +46,22 @@ def pixels(file: bytes) -> int:
 class Decoding(Lane):
     """The lane on which files are decoded. Many files never keep it for themselves, nor all the memory."""
 
-    def __init__(self, name: str, limit: int, held_bytes: int = _HELD_BYTES) -> None:
+    def __init__(
+        self, name: str, limit: int, held_bytes: int = _HELD_BYTES, waiting_bytes: int = _WAITING_BYTES
+    ) -> None:
         super().__init__(name, limit)
         self._limit_bytes, self._held_bytes = held_bytes, 0
+        self._bodies = Room(waiting_bytes)
+
+    async def read(self, size_bytes: int, call: Callable[[], _T], caller: str | None = None) -> _T:
+        """What the call makes of a large body, which is kept while it waits. Raises what it raises, and Overloaded."""
+        if not self._bodies.fits(caller, size_bytes):
+            raise Overloaded("too many large requests wait to be read", "try again later, or send less at once")
+        self._bodies.enter(caller, size_bytes)
+        try:
+            return await self.run(call)
+        finally:
+            self._bodies.leave(caller, size_bytes)
 
     async def files(
         self,

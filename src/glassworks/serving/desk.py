@@ -194,13 +194,13 @@ class Desk:
         """Something of a JSON object; what is large is read on a thread, for who may ask now. Raises InputError."""
         if len(content) <= LARGE_BYTES:
             return of(json_object(content))
-        return await self.beside(call, lambda: of(json_object(content)))
+        return await self.beside(call, len(content), lambda: of(json_object(content)))
 
-    async def beside(self, call: Call, work: Callable[[], _T]) -> _T:
+    async def beside(self, call: Call, size_bytes: int, work: Callable[[], _T]) -> _T:
         """What reading a large request gives, on a thread. Raises what forbids it, InputError and Overloaded."""
         if self._gate is not None:
             self._gate.expect(call.token)
-        return await self.engine.threads.decoding.run(work)
+        return await self.engine.threads.decoding.read(size_bytes, work, self._caller(call))
 
     async def decoded(self, call: Call, model: LoadedModel, tensors: Tensors, parameters: Mapping[str, Any]) -> Tensors:
         """Tensors of files as the model takes them. Raises what forbids it, before one is decoded, and InputError."""

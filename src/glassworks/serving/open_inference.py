@@ -176,7 +176,8 @@ class OpenInference:
         body = exchange.content()
         if len(body) <= LARGE_BYTES or not is_long(exchange):
             return self._received(exchange, body, model, self._quick)
-        return await self._desk.beside(asked, lambda: self._received(exchange, body, model, self._quick_beside))
+        reader = self._quick_beside
+        return await self._desk.beside(asked, len(body), lambda: self._received(exchange, body, model, reader))
 
     def _received(
         self, exchange: Exchange, body: Body, model: LoadedModel, reader: QuickReader

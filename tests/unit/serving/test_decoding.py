@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -124,3 +125,23 @@ def test_what_is_decoded_for_requests_that_are_not_whole_is_bounded() -> None:
         assert (await decoding.files([bytes(500)] * 100, one, len, all_of)).shape == (100, 500)
 
     run(main, held_bytes=60_000)
+
+
+def test_bodies_that_wait_to_be_read_are_bounded_by_their_bytes() -> None:
+    async def main(decoding: Decoding) -> None:
+        go_on, kept = threading.Event(), 400_000
+        try:
+            reading = [asyncio.ensure_future(decoding.read(kept, lambda: go_on.wait(PATIENCE_S))) for _ in range(2)]
+            await asyncio.sleep(0)
+            with pytest.raises(Overloaded, match="too many large requests"):
+                await decoding.read(kept, lambda: 1)
+            small = asyncio.ensure_future(decoding.read(1_000, lambda: 2))
+            named = asyncio.ensure_future(decoding.read(kept, lambda: 3, "somebody"))
+            await asyncio.sleep(0)
+            reading[1].cancel()  # its client left
+        finally:
+            go_on.set()
+        assert (await reading[0], await small, await named) == (True, 2, 3)
+        assert await decoding.read(2**30, lambda: 4) == 4  # where nothing waits, whatever it takes
+
+    run(main, waiting_bytes=1_000_000)
