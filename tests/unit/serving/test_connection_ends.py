@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import weakref
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -11,6 +13,7 @@ from tests.unit.serving.test_connection import LIMITS, ONE, Echo, connect, run, 
 from tests.unit.serving.test_hostile_connection import CHUNKED, MANY, head
 from tests.unit.serving.wire import Wire, request_bytes
 
+from glassworks.serving.app import Application, Route
 from glassworks.serving.http.connection import Connection
 from glassworks.serving.http.exchange import Answer, Exchange, json_answer
 from glassworks.serving.http.service import Service
@@ -256,3 +259,32 @@ def test_an_answer_is_owed_until_the_client_has_taken_it(more: str) -> None:
         return bool(wire.replies()), unsent, connection.owes
 
     assert run(main) == (True, True, False)
+
+
+class Kept(bytearray):
+    """A body of which it can be told whether it is still kept."""
+
+
+def test_a_body_is_freed_with_its_client_and_does_not_wait_for_the_garbage_collector() -> None:
+    async def main() -> bool:
+        async def work(exchange: Exchange) -> None:
+            await asyncio.sleep(1000)
+            exchange.reply(json_answer({}))
+
+        application = Application([Route("/", {"POST": work})])
+        exchange = Exchange("POST", b"/", {}, b"")
+        exchange.body = Kept(1000)
+        body = weakref.ref(exchange.body)
+        exchange.reply = lambda answer: None
+        application(exchange)
+        await asyncio.sleep(0)
+        exchange.leave()
+        await turns()
+        del exchange
+        return body() is None
+
+    gc.disable()
+    try:
+        assert run(main)
+    finally:
+        gc.enable()

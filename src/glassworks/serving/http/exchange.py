@@ -92,8 +92,10 @@ class Exchange:
     def leave(self) -> None:
         """The client went away; nobody waits for the answer."""
         self.gone = True
-        if self.on_gone is not None:
-            self.on_gone()
+        # Else a task and its request hold each other, with its body, and wait for the garbage collector.
+        on_gone, self.on_gone = self.on_gone, None
+        if on_gone is not None:
+            on_gone()
 
 
 def rendered_head(answer: Answer, request_id: bytes, date: bytes, keep_alive: bool, plain: bool = False) -> bytes:
