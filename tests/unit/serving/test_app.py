@@ -20,10 +20,9 @@ from tests.unit.serving.wire import LIMIT, Reply, ask, service
 
 from glassworks.errors import Overloaded
 from glassworks.packaging.bundle import Bundle
-from glassworks.serving.app import Application, failure
+from glassworks.serving.app import failure
 from glassworks.serving.desk import Desk
 from glassworks.serving.engine import Engine
-from glassworks.serving.http.exchange import Answer, Exchange
 from glassworks.serving.http.service import Service
 from glassworks.serving.openapi import openapi_document
 from glassworks.serving.routes import routes
@@ -396,14 +395,3 @@ def test_nobody_is_answered_who_left(app: Service) -> None:
     content = json.dumps(body()).encode()
     assert asyncio.run(ask(app, "POST", EXPLAIN, content, leave=True)) is None
     assert post(app, EXPLAIN, body()).status == 200
-
-
-def test_long_paths_of_clients_are_not_remembered(engine: Engine) -> None:
-    application = Application(routes(Desk(engine)))
-    for number in range(50):
-        exchange = Exchange("GET", b"/v2/health/live?%d" % number + b"x" * 20_000, {}, b"")
-        told: list[Answer] = []
-        exchange.reply = told.append
-        application(exchange)
-        assert told[0].status == 200
-    assert sum(map(len, application._found)) < 50 * 256

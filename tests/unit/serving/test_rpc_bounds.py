@@ -10,17 +10,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, cast
 
 import pytest
-from tests.unit.serving.frames import LIMIT, PATH, Client, Wire, framed, goodbye, resets, run
+from tests.unit.serving.frames import LIMIT, PATH, Client, framed, goodbye, resets, run
 
 from glassworks.errors import Unauthenticated
 from glassworks.serving.http.limits import Limits
 from glassworks.serving.rpc import packing
 from glassworks.serving.rpc.calls import Method
-from glassworks.serving.rpc.connection import Connection
 from glassworks.serving.rpc.frames import (
     END_STREAM,
     FIRST_WINDOW,
-    PREFACE,
     Code,
     Kind,
     Setting,
@@ -389,32 +387,3 @@ def test_a_stream_that_is_ended_for_its_message_stops_working() -> None:
     client = run(main)
     assert client.status()[0] == 8
     assert not client.calls._tasks
-
-
-def test_what_many_clients_send_at_once_is_not_read_in_one_turn() -> None:
-    """Each sends a quarter of a message on each of its streams until the connection says to stop."""
-
-    async def main() -> tuple[list[int], int]:
-        first, promised = unary(never), b"\0" + (500_000).to_bytes(4, "big")
-        connections = [Connection(first.calls) for _ in range(200)]
-        wires, begun = [Wire() for _ in connections], first.headers()
-        for connection, wire in zip(connections, wires, strict=True):
-            connection.connection_made(wire)  # type: ignore[arg-type]
-            connection.data_received(PREFACE + settings(()) + begun + frame(Kind.DATA, 0, 1, promised))
-        part = frame(Kind.DATA, 0, 1, bytes(16_380))
-        left = [3] * len(connections)
-        read: list[int] = []
-        while any(left) and len(read) < 1000:
-            before = sum(left)
-            for place, connection in enumerate(connections):
-                while left[place] and not wires[place].paused:
-                    connection.data_received(part)
-                    left[place] -= 1
-            read.append(before - sum(left))
-            await asyncio.sleep(0)
-        return read, sum(wire.paused for wire in wires)
-
-    read, paused = run(main)
-    assert max(read) <= 2**20 // 16_384 + 200  # who finds that it is over has read a part by then
-    assert max(read[2:]) <= 2**20 // 16_384 + 8
-    assert not paused
