@@ -26,6 +26,7 @@ from glassworks.errors import (
 from glassworks.serving.access.masking import masked
 from glassworks.serving.http.exchange import Answer, Exchange, json_answer
 from glassworks.serving.http.limits import TooLarge
+from glassworks.serving.room import Room
 
 Admit = Callable[[str, Mapping[bytes, bytes]], None]
 Endpoint = Callable[[Exchange], Answer | Coroutine[Any, Any, Answer | None] | None]
@@ -40,6 +41,8 @@ _STATUS: Sequence[tuple[type[GlassworksError], int]] = (
     (NotFound, 404), (TooLarge, 413), (Unauthenticated, 401), (Forbidden, 403), (InputError, 400),
     (LimitExceeded, 429), (Overloaded, 503), (DeadlineExceeded, 504),
 )  # fmt: skip
+_PACKED_BYTES = 64 * 2**20
+"""Of compressed bodies that wait to be inflated, one after the other."""
 _NOTHING: tuple[Mapping[str, Endpoint], Mapping[str, str]] = ({}, {})
 _log = logging.getLogger("glassworks.serving")
 
@@ -66,7 +69,7 @@ class Application:
         self._found: dict[bytes, tuple[Mapping[str, Endpoint], Mapping[str, str]]] = {}
         self.told, self.admit = told, admit
         self._tasks: set[asyncio.Task[Answer | None]] = set()
-        self._unpacking = asyncio.Lock()
+        self._unpacking, self._packed = asyncio.Lock(), Room(_PACKED_BYTES)
 
     def __call__(self, exchange: Exchange) -> None:
         """Answer it, now or later."""
@@ -101,8 +104,15 @@ class Application:
 
     async def _unpacked(self, exchange: Exchange, endpoint: Endpoint) -> Answer | None:
         """One large body at a time: each may take all that a body is allowed to."""
-        async with self._unpacking:
-            await asyncio.to_thread(exchange.unpack)
+        size_bytes = len(exchange.body)
+        if not self._packed.fits(None, size_bytes):
+            raise Overloaded("too many compressed requests wait to be read", "try again later, or send less at once")
+        self._packed.enter(None, size_bytes)
+        try:
+            async with self._unpacking:
+                await asyncio.to_thread(exchange.unpack)
+        finally:
+            self._packed.leave(None, size_bytes)
         answer = endpoint(exchange)
         return answer if answer is None or isinstance(answer, Answer) else await answer
 

@@ -119,6 +119,20 @@ def test_a_large_body_is_inflated_beside_the_event_loop_and_only_once() -> None:
         assert where[0] == threading.get_ident() != where[1]
 
 
+def test_no_more_compressed_bodies_wait_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = packed(bytes(range(256)) * 2**13)
+    monkeypatch.setattr("glassworks.serving.app._PACKED_BYTES", 2 * len(content))
+
+    async def main() -> list[int]:
+        service = Service(Application([Route("/", {"POST": lambda exchange: Answer(b"")})]), Limits())
+        sent = [ask(service, "POST", "/", content, {"content-encoding": "gzip"}) for _ in range(5)]
+        again = [await asyncio.gather(*sent), [await ask(service, "POST", "/", content, {"content-encoding": "gzip"})]]
+        return [reply.status for replies in again for reply in replies if reply is not None]
+
+    # Whoever is let in holds its room until its body is read; then there is room again.
+    assert asyncio.run(main()) == [200, 200, 503, 503, 503, 200]
+
+
 def test_what_is_wrong_with_a_large_body_is_told() -> None:
     service = Service(Application([Route("/", {"POST": lambda exchange: Answer(b"")})]), Limits())
     content = packed(bytes(3 * 2**20))[:-8]
