@@ -30,6 +30,7 @@ from hostile_mix import Mixed, mixed  # noqa: E402
 from peers.load import Load, h2load, ours, running, write_requests, wrk  # noqa: E402
 from report import publish  # noqa: E402
 from tests.hostile import attacks  # noqa: E402
+from tests.hostile.files import png  # noqa: E402
 from tests.hostile.fuzzing import fuzz  # noqa: E402
 from tests.hostile.place import Place  # noqa: E402
 from tests.hostile.watching import Seen, watching  # noqa: E402
@@ -72,9 +73,9 @@ def served(home: Path, *more: str) -> Iterator[Place]:
             up = json.loads(process.stdout.readline() if process.stdout else "")
             http, grpc = (int(up[name].rpartition(":")[2].rstrip("/")) for name in ("url", "grpc"))
             place = Place(http=http, grpc=grpc, pid=process.pid, model="digits", shape=SHAPE)
-            for _ in range(20):  # what the first requests load stays
-                with place.connect() as client:
-                    client.sendall(place.post("infer", place.infer_body()))
+            for verb, body in (("infer", place.infer_body()), ("picture", png(28, 28))) * 10:
+                with place.connect() as client:  # what the first requests load stays
+                    client.sendall(place.post(verb, body))
                     client.recv(65_536)
             yield place
         finally:
