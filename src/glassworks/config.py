@@ -109,7 +109,7 @@ class OptimizationConfig(Record):
     """What to make small among the candidates that keep `within`."""
     within: tuple[str, ...] | None = None
     """Constraints that every chosen candidate keeps, on validation data; left out, the task's metric may fall by half
-    a point, such as `accuracy_drop <= 0.5%`."""
+    a point, such as `accuracy_drop <= 0.5%`; with balanced classes it is balanced accuracy."""
     budget: Seconds = 60.0
     """Wall-clock limit of the whole stage."""
     batch_sizes: tuple[int, ...] = Field(default=(1, 32), min_length=1)

@@ -78,7 +78,7 @@ def release(
         exported, compiled = export(family, model, built, progress)
         served, report = first_runtime(exported, job.optimization.threads), None
         if job.optimization.enabled:
-            trial = _trial(task, Opened(artifact=exported, folder=built), dataset, model.preprocessing)
+            trial = _trial(task, Opened(artifact=exported, folder=built), dataset, model.preprocessing, job)
             served, report = search(trial, job.optimization, progress)
         parts = Parts(
             job=job,
@@ -142,7 +142,7 @@ def optimize(
         for name in files_of(manifest.artifacts):
             shutil.copyfile(folder / name, work / name)
         task = get(Task, family.task)
-        trial = _trial(task, Opened(artifact=exported, folder=work), dataset, manifest.preprocessing)
+        trial = _trial(task, Opened(artifact=exported, folder=work), dataset, manifest.preprocessing, job)
         served, report = search(trial, job.optimization, progress)
         if manifest.refitted:
             report = report.model_copy(update={"notes": (*report.notes, _KNOWN)})
@@ -270,7 +270,7 @@ def _baseline(task: Task, dataset: Dataset, progress: Progress) -> dict[str, Mea
     return found
 
 
-def _trial(task: Task, exported: Opened, dataset: Dataset, preprocessing: Mapping[str, Any]) -> Trial:
+def _trial(task: Task, exported: Opened, dataset: Dataset, preprocessing: Mapping[str, Any], job: Job) -> Trial:
     """What the search needs: calibration rows of the training split and the whole validation split."""
     validation = dataset.splits["validation"]
     return Trial(
@@ -280,6 +280,7 @@ def _trial(task: Task, exported: Opened, dataset: Dataset, preprocessing: Mappin
         calibration=task.calibration(calibrating(dataset.splits["train"].x), exported, preprocessing),
         validation=task.encode(validation.x, preprocessing),
         targets=validation.y,
+        balanced=job.training.class_weights == "balanced" and bool(dataset.classes),
     )
 
 

@@ -43,6 +43,13 @@ class Trial:
     calibration: Sequence[Tensors]
     validation: Tensors
     targets: NDArray[np.int64]
+    balanced: bool = False
+    """Whether training counted classes alike: then no candidate may give up a rare one."""
+
+    @property
+    def guard(self) -> str:
+        """The metric that a search shall not lose where nothing is said."""
+        return "balanced_accuracy" if self.balanced else self.task.guard(self.targets)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +68,7 @@ def optimize(trial: Trial, config: OptimizationConfig, progress: Progress) -> tu
     fp32 always takes part. A candidate that cannot be made, opened or run is in the report with its reason.
     Raises Unsupported when no candidate keeps the constraints, naming the nearest one.
     """
-    within = (f"{trial.task.guard(trial.targets)}_drop <= 0.5%",) if config.within is None else config.within
+    within = (f"{trial.guard}_drop <= 0.5%",) if config.within is None else config.within
     objective = parse_objective(config.minimize, within)
     start = time.perf_counter()
     entries, excluded = _candidates(trial, config, progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,14 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
         validation={"image": images},
         targets=targets,
     )
+
+
+def test_a_model_that_counts_classes_alike_is_guarded_so(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glassworks.optimization.search.found", lambda kind: {} if kind is Pass else found(kind))
+    nothing_said = OptimizationConfig(budget=0.1)
+    for balanced, metric in ((False, "accuracy"), (True, "balanced_accuracy")):
+        _, report = optimize(replace(trial, balanced=balanced), nothing_said, Silent())
+        assert report.within == (f"{metric}_drop <= 0.5%",)
 
 
 def test_every_pass_in_every_runtime_is_measured_or_has_a_reason(trial: Trial) -> None:
