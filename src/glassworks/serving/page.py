@@ -65,6 +65,7 @@ class Pages:
             "labels": list(manifest.labels[:1000]),
             "explainers": list(manifest.explainers),
             "metrics": {key: value.model_dump(mode="json") for key, value in manifest.metrics.items()},
+            "warnings": list(manifest.warnings),
         }
 
 
