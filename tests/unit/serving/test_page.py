@@ -14,7 +14,7 @@ from glassworks.serving.engine import Engine
 
 def test_the_page_holds_no_code_but_its_own(tiny_bundle: Bundle) -> None:
     labels = ("</script><script>alert(1)</script>", "$DATA", *tiny_bundle.manifest.labels[2:])
-    manifest = tiny_bundle.manifest.model_copy(update={"labels": labels})
+    manifest = tiny_bundle.manifest.model_copy(update={"labels": labels, "warnings": labels[:1]})
     hostile = Engine()
     hostile.load(Bundle(folder=tiny_bundle.folder, manifest=manifest, sha256=tiny_bundle.sha256), "m", "1")
     reply = send(service(hostile), "GET", "/docs")
@@ -23,6 +23,7 @@ def test_the_page_holds_no_code_but_its_own(tiny_bundle: Bundle) -> None:
     assert text.count("</script>") == 2
     data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[0])
     assert data["models"][0]["labels"] == list(labels)
+    assert data["models"][0]["warnings"] == [labels[0]]
     policy = reply.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
