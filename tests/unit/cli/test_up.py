@@ -51,6 +51,9 @@ def test_a_family_may_have_no_explainer_or_one(
     suggested = shown.output.partition("Next")[2]
     assert ("glassworks explain" in suggested) is bool(explainers)
     assert "--method" not in suggested
+    # It has been stopped: nothing is there to be asked.
+    assert "glassworks serve gray@" in suggested
+    assert "http://" not in suggested
 
 
 def test_a_model_that_explains_nothing_says_so(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
