@@ -80,6 +80,14 @@ def test_a_method_that_the_family_does_not_have_is_refused_first(job: Path, tmp_
     assert not (tmp_path / "home" / "runs").exists()
 
 
+def test_an_objective_that_nothing_can_keep_to_is_refused_first(job: Path, tmp_path: Path) -> None:
+    for wrong, told in (("minimize=speed", "cannot minimize 'speed'"), ('within=["psnr < 1"]', "is not a constraint")):
+        refused = run("up", job, "--check", "--set", f"optimization.{wrong}").exception
+        assert isinstance(refused, ConfigError)
+        assert told in refused.problem
+    assert not (tmp_path / "home" / "runs").exists()
+
+
 def test_both_ports_are_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
