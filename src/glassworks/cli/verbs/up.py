@@ -88,9 +88,12 @@ def _show(made: Release, console: Console) -> None:
 def _show_answer(answered: Answered, console: Console) -> None:
     from rich.markup import escape
 
+    from glassworks.cli.tables import found_nothing
+
+    because = ", because of" if answered.why and not found_nothing(answered.why.parameters) else ""
     of = f" of '{answered.truth}'" if answered.truth else ""
     console.print(f"\n[bold]The service was sent a test example{escape(of)}.[/bold]")
-    console.print(f"It answers [bold]{escape(answered.said)}[/bold]{', because of' if answered.why else ''}")
+    console.print(f"It answers [bold]{escape(answered.said)}[/bold]{because}")
     if answered.why:
         _show_why(answered.why, console)
     else:
