@@ -18,8 +18,8 @@ RATCHET = Path(__file__).with_name("ratchet.json")
 
 # A part imports only from itself and from the parts before it; "" is glassworks/__init__.py, the public verbs.
 ORDER = (
-    *("errors", "durations", "printable", "sqlite", "contracts", "catalog", "config", "data", "imaging", "tasks"),
-    *("training", "families", "runtimes", "optimization", "explanation", "packaging", "registry", "serving"),
+    *("errors", "durations", "printable", "sqlite", "wrong_keys", "contracts", "catalog", "config", "data", "imaging"),
+    *("tasks", "training", "families", "runtimes", "optimization", "explanation", "packaging", "registry", "serving"),
     *("conformance", "flow", "", "cli", "__main__", "console"),
 )
 TYPING_ONLY = {("contracts", "config")}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from glassworks.contracts import Record
 from glassworks.durations import Seconds
 from glassworks.errors import ConfigError
+from glassworks.wrong_keys import config_error
 
 Protocol = Literal["auto", "temporal", "leave_last_out", "strong_generalization", "strict_temporal"]
 _NO_PATHS = ("sample", "package", "hf_hub", "hf-hub")
@@ -217,38 +216,7 @@ def validate(record: type[_R], table: Mapping[str, Any], *, where: str, prefix: 
     try:
         return record.model_validate(table)
     except ValidationError as error:
-        raise _config_error(record, error.errors()[0], where, prefix) from None
-
-
-def _config_error(record: type[BaseModel], fault: ErrorDetails, where: str, prefix: str) -> ConfigError:
-    key = prefix + ".".join(path := [str(part) for part in fault["loc"]])
-    if fault["type"] == "extra_forbidden":
-        allowed = sorted(_fields(record, path[:-1]))
-        near = difflib.get_close_matches(path[-1], allowed, n=1)
-        mend = f"allowed here: {', '.join(allowed) or 'nothing'}"
-        mend = f"did you mean '{key.removesuffix(path[-1])}{near[0]}'?" if near else mend
-        return ConfigError(f"{where}: unknown key '{key}'", mend)
-    if fault["type"] == "missing":
-        return ConfigError(f"{where}: the key '{key}' is missing", f"add it to the job file: {key} = ...")
-    given = f"{fault['input']!r}"[:80]
-    if (key, fault["type"]) == ("name", "string_pattern_mismatch"):
-        return ConfigError(f"{where}: '{key}' is {given}", "use small letters, digits, '.', '_' and '-': my-model")
-    return ConfigError(f"{where}: '{key}' is {given}: {_plain(fault['msg'])}", f"set {key} to an allowed value")
-
-
-def _plain(message: str) -> str:
-    plain = message.removeprefix("Value error, ").removeprefix("Input should be ").strip()
-    return plain.replace("Input should", "it should")
-
-
-def _fields(record: type[BaseModel], path: Sequence[str]) -> set[str]:
-    for part in path:
-        field = record.model_fields.get(part)
-        annotation = field.annotation if field else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return set()
-        record = annotation
-    return set(record.model_fields)
+        raise config_error(record, error.errors()[0], where, prefix) from None
 
 
 def _override(table: dict[str, Any], override: str) -> None:

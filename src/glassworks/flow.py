@@ -14,18 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import get
 from glassworks.config import Job, OptimizationConfig, validate
-from glassworks.contracts import (
-    Dataset,
-    Explanation,
-    Family,
-    Lineage,
-    Measurement,
-    Model,
-    Opened,
-    Progress,
-    Task,
-)
+from glassworks.contracts import Dataset, Explanation, Family, Lineage, Measurement, Model, Opened, Progress, Task
 from glassworks.errors import ConfigError, Unsupported
+from glassworks.optimization.objective import require_objective
 from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import Trial, calibrating, first_runtime, optimize as search
 from glassworks.packaging.assemble import Measured, Parts, assemble, files_of
@@ -67,11 +58,13 @@ def release(
     """
     registry, progress = registry or Registry.open(), progress or Silent()
     job, family = family_of(job, registry)
-    _require_method(family, job)
+    _require_possible(family, job)
     plain = _prepare(family, job, progress)
     job, dataset = taught_by_registry(job, plain, registry, progress)
     with open_run(registry.home, job, dataset.fingerprint, fresh=fresh) as run:
         task = get(Task, family.task)
+        constant = task.constant(plain)
+        require_objective(job.optimization, next(iter(constant.values()), ()))
         baseline = _baseline(task, plain, progress)
         model = family.train(dataset, job, run, progress)
         built = _empty(run / "build")
@@ -91,7 +84,7 @@ def release(
             preprocessing=model.preprocessing,
             report=report,
             baseline=baseline,
-            comparison={**task.constant(plain), **model.comparison},
+            comparison={**constant, **model.comparison},
             lineage=Lineage(
                 run=model.run, data=job.data.source, passes=passes_of(served), weights_sha256=model.weights_sha256
             ),
@@ -113,7 +106,7 @@ def train(
 def prepare(job: Job, progress: Progress | None = None, registry: Registry | None = None) -> Dataset:
     """Read, check and split the job's data."""
     job, family = family_of(job, registry or Registry.open())
-    _require_method(family, job)
+    _require_possible(family, job)
     return _prepare(family, job, progress or Silent())
 
 
@@ -133,6 +126,7 @@ def optimize(
     job = Job.model_validate(manifest.job)
     table = {**job.optimization.model_dump(), **objective, "enabled": True}
     job = job.model_copy(update={"optimization": validate(OptimizationConfig, table, where="optimize")})
+    require_objective(job.optimization, manifest.metrics)
     job, family = family_of(job, registry)
     dataset = _prepare(family, job, progress)
     roles = {artifact.role: artifact for artifact in manifest.artifacts}
@@ -245,8 +239,9 @@ def evaluate(
     return len(split), metrics
 
 
-def _require_method(family: Family, job: Job) -> None:
+def _require_possible(family: Family, job: Job) -> None:
     """Not asked of older bundles' own jobs: those may name what they never had."""
+    require_objective(job.optimization)
     method = job.explanation.method
     if method not in (None, *family.explainers):
         given = f"job '{job.name}': 'explanation.method' is '{method}', which {job.family} does not have"

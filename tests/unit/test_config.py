@@ -54,6 +54,8 @@ def test_three_keys_are_enough(tmp_path: Path) -> None:
         ("[training]\nbudget = true", "a duration is a number of seconds", "set training.budget"),
         ("[training]\nbudget = 0", "greater than 0", "set training.budget"),
         ("[optimization]\nwithin = [3]", "'optimization.within.0' is 3: ", "set optimization.within.0"),
+        ("[training]\nepochs = '3x'", "'training.epochs' is '3x': a whole number", "set training.epochs"),
+        ("[optimization]\nwithin = 'a <= 1'", "is 'a <= 1': a list", 'write optimization.within = ["a <= 1"]'),
         ("training = 3", "unknown key 'data.training'", "allowed here: categories, descriptions, hosts,"),
     ],
 )  # fmt: skip
@@ -148,6 +150,23 @@ def test_a_local_data_set_is_found_from_the_job_file_and_a_name_on_the_hub_stays
     for source, wanted in (("hf:local", f"hf:{tmp_path / 'local'}"), ("hf:owner/name", "hf:owner/name")):
         job = load_job(written(tmp_path, MINIMAL), [f"data.source={source}"])
         assert job.data.source == wanted
+
+
+@pytest.mark.parametrize(
+    ("source", "mend"),
+    [
+        ("../photos", "write folder:../photos"),
+        ("films.csv", "write csv:films.csv"),
+        ("../a/Films.Parquet", "write parquet:../a/Films.Parquet"),
+        ("digits.npz", "write npz:digits.npz"),
+        ("mnist-5k", "write for example folder:PATH"),
+        ("", "write for example folder:PATH"),
+    ],
+)
+def test_a_source_without_a_scheme_is_told_what_to_write(source: str, mend: str, tmp_path: Path) -> None:
+    error = refused(written(tmp_path, MINIMAL.replace("sample:mnist-5k", source)))
+    assert "not SCHEME:WHAT" in error.problem
+    assert error.mend.startswith(mend)
 
 
 @pytest.mark.parametrize("source", ["sample:mnist-5k", "hf:owner/name", "package:name/file", "folder:/absolute"])

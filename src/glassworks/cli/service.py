@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
 import select
 import signal
 import socket
@@ -13,10 +14,13 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 from glassworks.cli.parent import let_stay
 from glassworks.config import ServingConfig
 from glassworks.errors import ServingError
+from glassworks.training.checkpoint import storage_errors
 
 _START_S = 120.0
 _STOP_S = 15.0
@@ -32,6 +36,8 @@ class Service:
     grpc: str | None
     guarded: bool
     process: subprocess.Popen[bytes]
+    log: Path | None = None
+    """Where its standard error goes, when not to that of this process."""
 
     @property
     def pid(self) -> int:
@@ -96,13 +102,17 @@ def _require_free(host: str, port: int, key: str) -> None:
             raise ServingError(f"cannot listen on {host}:{port}: {error.strerror}", mend) from None
 
 
-def start_service(reference: str, config: ServingConfig) -> Service:
-    """`glassworks serve` in a process without any training library, which ends with this one. Raises ServingError."""
+def start_service(reference: str, config: ServingConfig, log: Path | None = None) -> Service:
+    """`glassworks serve` in a process without any training library, which ends with this one. Raises ServingError.
+
+    With `log` its standard error goes to that file: what outlives this process may hold nothing that a caller reads.
+    """
     command = [sys.executable, "-m", "glassworks", "serve", reference, "--json", "--end-with-stdin", *_options(config)]
     # In a group of its own: Ctrl-C is told to this process alone, which stops the service once, and so gracefully.
-    process = subprocess.Popen(  # noqa: S603 - our own program
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
-    )
+    with _log(log) as errors:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, process_group=0
+        )
     try:
         line = _first_line(process)
     except BaseException:
@@ -113,9 +123,23 @@ def start_service(reference: str, config: ServingConfig) -> Service:
     if not line:
         process.kill()
         process.wait()
-        raise ServingError("the service did not start", f"see why: glassworks serve {reference} --port {config.port}")
+        why = f"read {log}" if log else f"glassworks serve {reference} --port {config.port}"
+        raise ServingError("the service did not start", f"see why: {why}")
     up = json.loads(line)
-    return Service(url=up["url"], grpc=up["grpc"], guarded=up["keys"], process=process)
+    return Service(url=up["url"], grpc=up["grpc"], guarded=up["keys"], process=process, log=log)
+
+
+@contextlib.contextmanager
+def _log(path: Path | None) -> Iterator[IO[bytes] | None]:
+    """A file that only its owner may read, as an access log may be in it."""
+    if path is None:
+        yield None
+        return
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    with file:
+        yield file
 
 
 def _options(config: ServingConfig) -> list[str]:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from glassworks.optimization.report import OptimizationReport
     from glassworks.packaging.manifest import Manifest
 
+_BEYOND_CHANCE = 2.0
+"""Standard deviations from which on an explanation is told apart from chance."""
 _QUALITY = {
-    "faithfulness_z": "deletion beats random orders by {:.1f} standard deviations",
     "deletion_auc": "deletion area {:.3f} (low is good)",
     "insertion_auc": "insertion area {:.3f} (high is good)",
 }
@@ -169,14 +170,28 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
     }
 
 
+def found_nothing(values: Mapping[str, Any]) -> bool:
+    """Whether a method that looks for something, and promises no sum, says that it did not find it."""
+    return values.get("completeness_gap") is None and not values["converged"]
+
+
+def _against_chance(z: float) -> str:
+    if z >= _BEYOND_CHANCE:
+        return f"deletion beats random orders by {z:.1f} standard deviations"
+    said = "does not beat random orders" if z < 0 else "is not told apart from random orders"
+    return f"deletion {said} ({z:.1f} standard deviations): do not rely on this explanation"
+
+
 def show_grade(values: Mapping[str, Any], console: Console) -> None:
     """How far an explanation can be trusted, in words."""
     gap = values.get("completeness_gap")
     if gap is not None:
         kept = "kept" if values["converged"] else "NOT kept: trust it less"
         console.print(f"  - the values add up to the score within {gap:.2%} (promise {kept})")
-    elif not values["converged"]:
+    elif found_nothing(values):
         console.print("  - nothing was found within what may be tried: the values say nothing")
+    if values.get("faithfulness_z") is not None:
+        console.print(f"  - {_against_chance(values['faithfulness_z'])}")
     for name, form in _QUALITY.items():
         if values.get(name) is not None:
             console.print(f"  - {form.format(values[name])}")

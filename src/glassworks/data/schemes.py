@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from glassworks.errors import DataError
+from glassworks.wrong_keys import named_source
 
 
 def parts_of(source: str, known: Iterable[str], example: str = "csv:PATH") -> tuple[str, str]:
@@ -13,7 +14,8 @@ def parts_of(source: str, known: Iterable[str], example: str = "csv:PATH") -> tu
     scheme, separator, rest = source.partition(":")
     if not separator or not rest:
         raise DataError(
-            f"the source '{source}' is not SCHEME:WHAT", f"write for example {example}; schemes: {', '.join(known)}"
+            f"the source '{source}' is not SCHEME:WHAT",
+            f"write for example {named_source(source) or example}; schemes: {', '.join(known)}",
         )
     try:
         Path(rest).expanduser().exists()

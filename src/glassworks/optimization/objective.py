@@ -9,10 +9,11 @@ A drop is measured against the fp32 artifact on the same validation examples.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from glassworks.config import OptimizationConfig
 from glassworks.contracts import Candidate
 from glassworks.errors import ConfigError
 
@@ -42,16 +43,10 @@ class Quantity:
             latencies = candidate.latency_p50_ms if self.name == "latency_p50" else candidate.latency_p99_ms
             batch = self.batch or min(latencies)
             if batch not in latencies:
-                sizes = ", ".join(map(str, latencies))
-                raise ConfigError(
-                    f"'{self.name}@{batch}': latency was measured at batch {sizes}",
-                    "add it to optimization.batch_sizes",
-                )
+                raise _unmeasured_batch(self.name, batch, latencies)
             return latencies[batch]
         if self.name not in candidate.metrics:
-            raise ConfigError(
-                f"'{self.name}' is not measured", f"name one of {_ALLOWED}: {', '.join(candidate.metrics)}"
-            )
+            raise _unmeasured(self.name, candidate.metrics)
         value = candidate.metrics[self.name].value
         if not self.drop:
             return value
@@ -91,6 +86,25 @@ def parse_objective(minimize: str, within: Sequence[str]) -> Objective:
         )
     quantity = Quantity(name=match[1], batch=int(match[2]) if match[2] else None)
     return Objective(minimize=quantity, within=tuple(_constraint(text) for text in within))
+
+
+def require_objective(config: OptimizationConfig, metrics: Collection[str] = ()) -> None:
+    """Raise ConfigError for an objective that no search can heed; `metrics` are those of the task, where known."""
+    objective = parse_objective(config.minimize, config.within or ())
+    for quantity in (objective.minimize, *(each.quantity for each in objective.within)):
+        if quantity.name not in _UNITS and metrics and quantity.name not in metrics:
+            raise _unmeasured(quantity.name, metrics)
+        if quantity.batch and quantity.batch not in config.batch_sizes:
+            raise _unmeasured_batch(quantity.name, quantity.batch, config.batch_sizes)
+
+
+def _unmeasured(name: str, metrics: Collection[str]) -> ConfigError:
+    return ConfigError(f"'{name}' is not measured", f"name one of {_ALLOWED}: {', '.join(metrics)}")
+
+
+def _unmeasured_batch(name: str, batch: int, measured: Collection[int]) -> ConfigError:
+    sizes = ", ".join(map(str, measured))
+    return ConfigError(f"'{name}@{batch}': latency is measured at batch {sizes}", "add it to optimization.batch_sizes")
 
 
 def _constraint(text: str) -> Constraint:

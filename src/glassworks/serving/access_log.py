@@ -122,7 +122,7 @@ class _Sink:
         self._left, self._inside = b"", False
         self.done_bytes = 0
         """Of all that was to be written, how much the system has taken, or is lost; other threads may ask."""
-        with storage_errors(Path(place)):
+        with storage_errors(Path(place), "name another file for the access log"):
             self._file = _STDERR if self._place is None else _opened(self._place)
 
     def write(self, more: bytes) -> int:

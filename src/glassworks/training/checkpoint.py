@@ -88,18 +88,16 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Tells a full or read-only disk in two lines."""
+def storage_errors(path: Path, elsewhere: str = "set GLASSWORKS_HOME") -> Iterator[None]:
+    """Tells a full or read-only disk, or a folder that is not there; `elsewhere` is how to write to another one."""
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        what = "the disk is full" if full else (error.strerror or str(error))
-        mend = (
-            "free some space and give the same command again"
-            if full
-            else "make the folder writable, or set GLASSWORKS_HOME"
-        )
+        what, mend = error.strerror or str(error), f"make the folder writable, or {elsewhere}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            what, mend = "the disk is full", "free some space and give the same command again"
+        elif error.errno in (errno.ENOENT, errno.ENOTDIR) and not path.parent.is_dir():
+            what, mend = f"there is no folder {path.parent}", f"make that folder, or {elsewhere}"
         raise StorageError(f"cannot write {path}: {what}", mend) from error
 
 

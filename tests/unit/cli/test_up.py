@@ -51,6 +51,9 @@ def test_a_family_may_have_no_explainer_or_one(
     suggested = shown.output.partition("Next")[2]
     assert ("glassworks explain" in suggested) is bool(explainers)
     assert "--method" not in suggested
+    # It has been stopped: nothing is there to be asked.
+    assert "glassworks serve gray@" in suggested
+    assert "http://" not in suggested
 
 
 def test_a_model_that_explains_nothing_says_so(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +77,14 @@ def test_a_method_that_the_family_does_not_have_is_refused_first(job: Path, tmp_
     assert isinstance(refused, ConfigError)
     assert "'explanation.method' is 'grad_cam', which image_operators does not have" in refused.problem
     assert refused.mend.startswith("leave it out, or write one of: input_x_gradient,")
+    assert not (tmp_path / "home" / "runs").exists()
+
+
+def test_an_objective_that_nothing_can_keep_to_is_refused_first(job: Path, tmp_path: Path) -> None:
+    for wrong, told in (("minimize=speed", "cannot minimize 'speed'"), ('within=["psnr < 1"]', "is not a constraint")):
+        refused = run("up", job, "--check", "--set", f"optimization.{wrong}").exception
+        assert isinstance(refused, ConfigError)
+        assert told in refused.problem
     assert not (tmp_path / "home" / "runs").exists()
 
 

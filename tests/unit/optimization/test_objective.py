@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from glassworks.config import OptimizationConfig
 from glassworks.contracts import Candidate, Measurement
 from glassworks.errors import ConfigError
-from glassworks.optimization.objective import parse_objective
+from glassworks.optimization.objective import parse_objective, require_objective
 
 
 def candidate(accuracy: float, p99_ms: float = 1.0, size_bytes: int = 1000, loss: float = 0.5) -> Candidate:
@@ -75,6 +76,18 @@ def test_a_wrong_objective_is_told(minimize: str, within: list[str], told: str) 
         parse_objective(minimize, within)
     assert told in error.value.problem
     assert error.value.mend
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("recall >= 0.9", "'recall' is not measured"), ("latency_p99@8 <= 1ms", "measured at batch 1, 32")],
+)
+def test_what_nobody_will_measure_is_told_before(text: str, told: str) -> None:
+    config = OptimizationConfig(minimize="size", within=(text,))
+    with pytest.raises(ConfigError, match=told):
+        require_objective(config, REFERENCE.metrics)
+    require_objective(config.model_copy(update={"within": ("recall >= 0.9", "latency_p99@32 <= 1ms")}))
+    require_objective(OptimizationConfig(within=("accuracy_drop <= 1%",)), REFERENCE.metrics)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.patience import PATIENCE_S
 
+from glassworks.errors import StorageError
 from glassworks.serving import access_log
 from glassworks.serving.access_log import AccessLog
 from glassworks.serving.http.exchange import Answer, Exchange
@@ -139,6 +140,13 @@ def test_a_file_that_goes_away_is_begun_again(
     assert numbers(path) == [2]
     lost = supervisor.troubles[PART].lost if PART in supervisor.troubles else 0
     assert lost == inside
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="there is no folder") as told:
+        AccessLog(str(tmp_path / "nodir" / "acc.log"), Supervisor())
+    assert "GLASSWORKS_HOME" not in told.value.mend
+    assert "make that folder" in told.value.mend
 
 
 def test_a_disk_that_never_answers_keeps_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

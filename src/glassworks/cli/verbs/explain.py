@@ -70,11 +70,13 @@ def _show(model: str, explanation: Explanation, drawn: Drawn, record: dict[str, 
     from rich.markup import escape
 
     from glassworks.catalog import get
-    from glassworks.cli.tables import show_grade, show_shaded
+    from glassworks.cli.tables import found_nothing, show_grade, show_shaded
     from glassworks.contracts import Explainer
 
     console = stdout()
     reasons = f"{get(Explainer, explanation.method).says} (red for, blue against; {explanation.method}):"
+    if found_nothing(record):
+        reasons = f"nothing was found that explains it ({explanation.method}):"
     console.print(f"[bold]{escape(f'{model}: {explanation.label}')}[/bold], {reasons}")
     show_shaded(drawn.rows, console)
     show_grade({**record, **record["quality"]}, console)

@@ -44,7 +44,8 @@ def up(
         made = flow.release(loaded, registry, progress, fresh=not resume)
         _show(made, console)
         progress.start("serve")
-        service = start_service(made.version.reference, serving)
+        log = registry.home / "logs" / f"serve-{made.version.reference}.log" if detach else None
+        service = start_service(made.version.reference, serving, log)
     finally:
         progress.close()
     with service.kept(detach):
@@ -54,7 +55,8 @@ def up(
         if as_json:
             write_json(_summary(made, service, answered))
         else:
-            _show_answer(answered, made, service, console)
+            _show_answer(answered, console)
+            _show_next(answered, made, service if detach or not check else None, console)
         if not (check or detach):
             console.print("\nThe service runs until Ctrl-C.")
             service.wait()
@@ -83,28 +85,39 @@ def _show(made: Release, console: Console) -> None:
     show_warnings(manifest, stderr())
 
 
-def _show_answer(answered: Answered, made: Release, service: Service, console: Console) -> None:
+def _show_answer(answered: Answered, console: Console) -> None:
     from rich.markup import escape
 
+    from glassworks.cli.tables import found_nothing
+
+    because = ", because of" if answered.why and not found_nothing(answered.why.parameters) else ""
     of = f" of '{answered.truth}'" if answered.truth else ""
     console.print(f"\n[bold]The service was sent a test example{escape(of)}.[/bold]")
-    console.print(f"It answers [bold]{escape(answered.said)}[/bold]{', because of' if answered.why else ''}")
+    console.print(f"It answers [bold]{escape(answered.said)}[/bold]{because}")
     if answered.why:
         _show_why(answered.why, console)
     else:
         console.print(f"  - not explained: {answered.unexplained}", markup=False)
+
+
+def _show_next(answered: Answered, made: Release, service: Service | None, console: Console) -> None:
+    """What to type now; without `service`, which has been stopped or will be, how to start one."""
     name, reference = made.version.name, made.version.reference
-    console.print("\n[bold]Next[/bold]")
-    lines = [
-        f"curl -s {service.url}/v2/models/{name}",
-        f"curl -s {service.url}/v2/models/{name}/infer -d @{answered.request}",
-        f"open {service.url}/docs in a browser: the API, and a form to try it",
-    ]
+    lines = [f"glassworks serve {reference}"]
+    if service:
+        lines = [
+            f"curl -s {service.url}/v2/models/{name}",
+            f"curl -s {service.url}/v2/models/{name}/infer -d @{answered.request}",
+            f"open {service.url}/docs in a browser: the API, and a form to try it",
+        ]
     if answered.why:
         used = answered.why.parameters["method"]
         others = [each for each in made.bundle.manifest.explainers if each != used]
         method = f" --method {others[0]}" if others else ""
         lines.append(f"glassworks explain {reference} {answered.input}{method} -o why{answered.why.drawn.suffix}")
+    if service and service.log:
+        lines += [f"kill {service.pid}   # ends the service", f"cat {service.log}   # what it says"]
+    console.print("\n[bold]Next[/bold]")
     for line in lines:
         console.print(f"  {line}", soft_wrap=True, markup=False)
 
@@ -125,6 +138,7 @@ def _summary(made: Release, service: Service, answered: Answered) -> dict[str, A
     from glassworks.cli.tables import data_json, report_json
 
     model, manifest = made.model, made.bundle.manifest
+    log = {"log": str(service.log)} if service.log else {}
     return {
         "data": data_json(made.dataset),
         "train": {
@@ -145,7 +159,7 @@ def _summary(made: Release, service: Service, answered: Answered) -> dict[str, A
             "fidelity": dict(manifest.fidelity),
         },
         "explain": {**why.parameters, "drawn": str(why.drawn)} if (why := answered.why) else None,
-        "serve": {"url": service.url, "grpc": service.grpc, "pid": service.pid},
+        "serve": {"url": service.url, "grpc": service.grpc, "pid": service.pid, **log},
     }
 
 

@@ -1,0 +1,75 @@
+"""What is wrong with a table's keys, in the words of whoever writes a job file."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from glassworks.errors import ConfigError
+
+_TABLES = ("csv", "jsonl", "parquet", "npz")
+_WORDS = {
+    "Input should": "it should",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid boolean": "true or false",
+    "a valid string": "a text in quotes",
+    "a valid tuple": "a list",
+}
+"""What pydantic says of Python's types, as a job file has them."""
+
+
+def config_error(record: type[BaseModel], fault: ErrorDetails, where: str, prefix: str) -> ConfigError:
+    """A fault that pydantic found in a table, told with its key path, what was given and what is allowed."""
+    key = prefix + ".".join(path := [str(part) for part in fault["loc"]])
+    if fault["type"] == "extra_forbidden":
+        allowed = sorted(_fields(record, path[:-1]))
+        near = difflib.get_close_matches(path[-1], allowed, n=1)
+        mend = f"allowed here: {', '.join(allowed) or 'nothing'}"
+        mend = f"did you mean '{key.removesuffix(path[-1])}{near[0]}'?" if near else mend
+        return ConfigError(f"{where}: unknown key '{key}'", mend)
+    if fault["type"] == "missing":
+        return ConfigError(f"{where}: the key '{key}' is missing", f"add it to the job file: {key} = ...")
+    given = f"{fault['input']!r}"[:80]
+    if (key, fault["type"]) == ("name", "string_pattern_mismatch"):
+        return ConfigError(f"{where}: '{key}' is {given}", "use small letters, digits, '.', '_' and '-': my-model")
+    if (key, fault["type"]) == ("data.source", "string_pattern_mismatch"):
+        source = named_source(fault["input"]) or "for example folder:PATH, csv:PATH or sample:NAME"
+        return ConfigError(f"{where}: '{key}' is {given}, not SCHEME:WHAT", f"write {source}")
+    mend = f"set {key} to an allowed value"
+    if fault["type"] == "tuple_type":
+        mend = f"write {key} = {json.dumps([fault['input']], default=str, ensure_ascii=False)}"
+    return ConfigError(f"{where}: '{key}' is {given}: {_plain(fault['msg'])}", mend)
+
+
+def named_source(path: str) -> str:
+    """What to write for a path without a scheme, by its suffix or as a folder; empty where it looks like neither."""
+    suffix = Path(path).suffix.lower().removeprefix(".")
+    if suffix in _TABLES:
+        return f"{suffix}:{path}"
+    # Path.is_dir raises for a name that is too long.
+    is_folder = "/" in path or path == ".." or os.path.isdir(path)  # noqa: PTH112
+    return f"folder:{path}" if is_folder else ""
+
+
+def _plain(message: str) -> str:
+    plain = message.removeprefix("Value error, ").removeprefix("Input should be ").strip()
+    for python, words in _WORDS.items():
+        plain = plain.replace(python, words)
+    return plain.partition(", unable to ")[0]
+
+
+def _fields(record: type[BaseModel], path: Sequence[str]) -> set[str]:
+    for part in path:
+        field = record.model_fields.get(part)
+        annotation = field.annotation if field else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return set()
+        record = annotation
+    return set(record.model_fields)
