@@ -12,8 +12,9 @@ from typing import Any, Literal
 from xml.etree import ElementTree
 
 from glassworks.conformance import checks
+from glassworks.conformance.http2 import SETTINGS, Link
 from glassworks.conformance.target import Failed, NotOffered, Target
-from glassworks.errors import GlassworksError
+from glassworks.errors import GlassworksError, InputError, ServingError, Unauthenticated
 
 _NAME = re.compile(r"c(\d+)_(\w+)")
 Result = Literal["passed", "failed", "not offered"]
@@ -45,6 +46,39 @@ def found() -> list[Check]:
     """All checks, in the order of their numbers."""
     listed = [each for module in pkgutil.iter_modules(checks.__path__) for each in _of(module.name)]
     return sorted(listed, key=lambda check: (int(check.id.partition(".")[0][1:]), check.area))
+
+
+def reach(target: Target) -> None:
+    """Look whether the checks can be asked at all: HTTP and gRPC answer, and the key, where one is needed, is taken.
+
+    Raises ServingError, Unauthenticated and InputError.
+    """
+    try:
+        target.send("GET", "/v2")
+        asked = target.send("GET", target.path) if target.name else target.send("POST", "/v2/repository/index", b"")
+    except Failed as failed:
+        raise ServingError(f"{target.url} does not answer: {failed}", "start the server, and give its URL") from None
+    if asked.status == 401:
+        if target.key:
+            raise Unauthenticated("the server does not take the key", "give one that it knows: --key KEY")
+        raise Unauthenticated("the server asks for a key", "give one: --key KEY, or GLASSWORKS_KEY")
+    if target.grpc is not None:
+        _reach_grpc(target, target.grpc)
+
+
+def _reach_grpc(target: Target, address: str) -> None:
+    if not address.rpartition(":")[2].isdecimal():
+        raise InputError(f"'{address[:200]}' is no address of gRPC", "give one such as 127.0.0.1:8081")
+    try:
+        with Link(target) as link:
+            seen = link.greet().until(lambda seen: bool(seen.frames))
+    except Failed as failed:
+        told = str(failed)
+    else:
+        if seen.frames and seen.frames[0][0] == SETTINGS:
+            return
+        told = "what is there does not speak HTTP/2 without TLS"
+    raise ServingError(f"nothing answers gRPC at {address}: {told}", "give HOST:PORT of the server's gRPC: --grpc")
 
 
 def run(target: Target, selected: Sequence[Check] | None = None) -> Iterator[Outcome]:

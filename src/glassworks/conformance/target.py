@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.errors import InputError, ServingError
+from glassworks.errors import InputError
 from glassworks.serving.tensors import DTYPES, to_bytes
 
 HEADER = "Inference-Header-Content-Length"
@@ -198,14 +198,6 @@ class Target:
             return http.client.HTTPConnection(parts.hostname, parts.port, timeout=self.seconds)
         context = ssl.create_default_context()
         return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=self.seconds, context=context)
-
-
-def reach(target: Target) -> None:
-    """Raise ServingError unless something speaks HTTP there."""
-    try:
-        target.send("GET", "/v2")
-    except Failed as failed:
-        raise ServingError(f"{target.url} does not answer: {failed}", "start the server, and give its URL") from None
 
 
 def described(name: str, values: NDArray[Any]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def test_each_call_in_frames_has_the_key() -> None:
         PREFACE[:10],
         b"GET / HTTP/1.1\r\n\r\n",
         frame(HEADERS, 4, 1, b"\xff\xff"),
-        frame(HEADERS, 0, 1, block(asked()))[:-1],
+        headers(asked())[:-1],
     ],
 )
 def test_what_is_no_whole_call_stays_as_it_is(content: bytes) -> None:

@@ -24,9 +24,9 @@ def conformance(
 ) -> None:
     """Check what the protocol asks for, one rule after the other; exit code 1 when one does not hold."""
     from glassworks.conformance import suite
-    from glassworks.conformance.target import Target, reach
+    from glassworks.conformance.target import Target
 
-    reach(target := Target(url=url, grpc=grpc, name=model, key=key, seconds=seconds, patience=patience))
+    suite.reach(target := Target(url=url, grpc=grpc, name=model, key=key, seconds=seconds, patience=patience))
     outcomes = list(suite.run(target))
     summary = suite.summary(target, outcomes)
     if report is not None:
