@@ -108,7 +108,7 @@ def summary(target: Target, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {
         "url": target.url,
         "grpc": target.grpc,
-        "model": target.name,
+        "model": target.asked,
         "checks": [vars(outcome) for outcome in outcomes],
         "totals": totals(outcomes),
     }
@@ -117,6 +117,33 @@ def summary(target: Target, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 def totals(outcomes: Sequence[Outcome]) -> Mapping[str, int]:
     """How many checks came out how."""
     return {result: sum(each.result == result for each in outcomes) for result in ("passed", "failed", "not offered")}
+
+
+def told(target: Target, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """For people: a line a group, then what failed, and what is not offered by its reason; last how many in all."""
+    yield f"conformance of {target.url}, model {target.asked or 'none'}"
+    for group, members in _grouped(outcomes, lambda each: each.id.partition(".")[0]).items():
+        yield f"  {group:<4} {_counted(members)}"
+    failed = [each for each in outcomes if each.result == "failed"]
+    yield from ["failed"] if failed else []
+    for each in failed:
+        yield from (f"  {each.id}", f"    expected: {each.expects}", f"    seen: {_printable(each.seen)}")
+    missing = _grouped([each for each in outcomes if each.result == "not offered"], lambda each: each.seen)
+    yield from ["not offered"] if missing else []
+    for reason, members in missing.items():
+        yield from (f"  {_printable(reason)}", f"    {', '.join(each.id for each in members)}")
+    yield ", ".join(f"{count} {result}" for result, count in totals(outcomes).items())
+
+
+def _grouped(outcomes: Sequence[Outcome], key: Callable[[Outcome], str]) -> dict[str, list[Outcome]]:
+    found: dict[str, list[Outcome]] = {}
+    for each in outcomes:
+        found.setdefault(key(each), []).append(each)
+    return found
+
+
+def _counted(outcomes: Sequence[Outcome]) -> str:
+    return ", ".join(f"{count} {result}" for result, count in totals(outcomes).items() if count)
 
 
 def junit(outcomes: Sequence[Outcome]) -> bytes:

@@ -145,6 +145,11 @@ class Target:
         return str(self._state["model"])
 
     @property
+    def asked(self) -> str | None:
+        """The name of the model, if one was asked so far."""
+        return self.name or self._state.get("model")
+
+    @property
     def path(self) -> str:
         """The path of the model."""
         return f"/v2/models/{quote(self.model)}"

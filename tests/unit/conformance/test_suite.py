@@ -229,10 +229,26 @@ def test_the_command_line_writes_reports(server: Running, tmp_path: Path) -> Non
     value = json.loads(done.stdout)
     assert value == json.loads(report.read_text(encoding="utf-8"))
     assert value["totals"]["failed"] == 1
+    assert value["model"] == "bars"
     suite_ = ElementTree.fromstring(junit.read_bytes())
     assert (suite_.get("failures"), suite_.get("tests")) == ("1", str(len(value["checks"])))
     (failed,) = suite_.iter("failure")
     assert "Prometheus" in str(failed.text)
+
+
+def test_people_read_a_line_a_group_and_in_full_what_failed(server: Running) -> None:
+    arguments = ["conformance", server.url, "--seconds", str(PATIENCE_S)]
+    with planted(server, on("/metrics", lambda e, a: Answer(b"{}"))):
+        lines = CliRunner().invoke(build(), arguments).stdout.splitlines()
+    assert lines[0] == f"conformance of {server.url}, model bars"
+    assert "  C1   3 passed" in lines
+    assert "  C18  1 failed" in lines
+    failed = lines.index("failed")
+    assert lines[failed + 1] == "  C18.metrics"
+    assert [each.partition(":")[0] for each in lines[failed + 2 : failed + 4]] == ["    expected", "    seen"]
+    missing = lines[lines.index("  no gRPC address was given: --grpc HOST:PORT") + 1].strip().split(", ")
+    assert {"C11.raw_contents", "C40.ping_is_answered"} <= set(missing)
+    assert len(lines) < 50
 
 
 def test_what_is_no_server_is_told() -> None:
