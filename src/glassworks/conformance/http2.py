@@ -18,11 +18,8 @@ PROTOCOL, INTERNAL, FLOW, CLOSED, SIZE, REFUSED, CANCEL, COMPRESSION, CALM = 1, 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 LIVE = b"/inference.GRPCInferenceService/ServerLive"
 STREAM = b"/inference.GRPCInferenceService/ModelStreamInfer"
-_NAMES = dict(
-    enumerate(
-        ("DATA", "HEADERS", "PRIORITY", "RST_STREAM", "SETTINGS", "PUSH_PROMISE", "PING", "GOAWAY", "WINDOW_UPDATE")
-    )
-)
+_KINDS = "DATA HEADERS PRIORITY RST_STREAM SETTINGS PUSH_PROMISE PING GOAWAY WINDOW_UPDATE"
+_NAMES = dict(enumerate(_KINDS.split()))
 _ASKED = b"complete"
 _LATE_S = 0.5
 """For a reset that comes behind the answer to a later ping."""
@@ -58,9 +55,10 @@ def asked(path: bytes | None = LIVE, *more: tuple[bytes, bytes], **changed: byte
         "method": (b":method", b"POST"),
         "scheme": (b":scheme", b"http"),
         "path": (b":path", path),
+        "authority": (b":authority", b"test"),
+        "type": (b"content-type", b"application/grpc"),
+        "te": (b"te", b"trailers"),
     }
-    usual |= {"authority": (b":authority", b"test"), "type": (b"content-type", b"application/grpc")}
-    usual |= {"te": (b"te", b"trailers")}
     found = []
     for key, (name, value) in usual.items():
         given = changed.get(key, value)
@@ -87,6 +85,19 @@ def data(content: bytes = b"\0\0\0\0\0", stream: int = 1, flags: int = END_STREA
 def call(stream: int = 1, path: bytes = LIVE, *more: tuple[bytes, bytes]) -> bytes:
     """A whole call with an empty message."""
     return headers(asked(path, *more), stream) + data(stream=stream)
+
+
+def keyed(content: bytes, key: str) -> bytes:
+    """The same frames; behind the usual headers of each call comes the key. What is no whole frame stays as it is."""
+    place = len(PREFACE) if content.startswith(PREFACE) else 0
+    usual, parts = block([(b"te", b"trailers")]), [content[:place]]
+    more = usual + block([(b"authorization", b"Bearer " + key.encode())])
+    while (end := place + 9 + int.from_bytes(content[place : place + 3], "big")) <= len(content):
+        part, place = content[place:end], end
+        if part[3] == HEADERS and usual in part:
+            part = frame(HEADERS, part[4], int.from_bytes(part[5:9], "big"), part[9:].replace(usual, more, 1))
+        parts.append(part)
+    return b"".join([*parts, content[place:]])
 
 
 @dataclass
@@ -142,7 +153,7 @@ class Link:
         if target.grpc is None:
             raise NotOffered("no gRPC address was given: --grpc HOST:PORT")
         host, _, port = target.grpc.rpartition(":")
-        self._seconds = target.seconds
+        self._seconds, self._key = target.seconds, target.key
         try:
             self._socket = socket.create_connection((host.strip("[]"), int(port)), timeout=target.seconds)
         except OSError as error:
@@ -163,16 +174,13 @@ class Link:
     def send(self, content: bytes) -> Link:
         """Send bytes; a server that has closed is seen later."""
         with contextlib.suppress(OSError):
-            self._socket.sendall(content)
+            self._socket.sendall(keyed(content, self._key) if self._key else content)
         return self
 
     def until(self, enough: Callable[[Seen], bool], seconds: float | None = None) -> Seen:
         """Read frames until they are enough, the server closes, or time is over; all that came since the beginning."""
         end = time.monotonic() + (self._seconds if seconds is None else seconds)
-        while not enough(self.seen) and not self.seen.closed:
-            left = end - time.monotonic()
-            if left <= 0:
-                break
+        while not enough(self.seen) and not self.seen.closed and (left := end - time.monotonic()) > 0:
             self._socket.settimeout(left)
             try:
                 content = self._socket.recv(65_536)
@@ -180,8 +188,7 @@ class Link:
                 break
             except OSError:
                 content = b""
-            if not content:
-                self.seen.closed = True
+            self.seen.closed = not content
             self.seen.frames += self._whole(content)
         return self.seen
 

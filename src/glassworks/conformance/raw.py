@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import time
@@ -13,11 +14,19 @@ from glassworks.conformance.target import Failed, NotOffered, Target
 
 _LARGEST = 2**20
 _SILENT = "silent"
+_HOST_LINE = re.compile(rb"( HTTP/1\.[01]\r\nHost: \{host\}\r\n)")
 
 
 def authority(target: Target) -> str:
     """What a request to the server names as its host."""
     return urlsplit(target.url).netloc.rpartition("@")[2]
+
+
+def addressed(target: Target, content: bytes) -> bytes:
+    """Requests for this server: with its host, and behind it the key where there is one."""
+    if target.key:
+        content = _HOST_LINE.sub(lambda found: found[1] + f"Authorization: Bearer {target.key}\r\n".encode(), content)
+    return content.replace(b"{host}", authority(target).encode())
 
 
 def outcome(target: Target, parts: Sequence[bytes], *, bodiless: bool = False, half_close: bool = False) -> str:

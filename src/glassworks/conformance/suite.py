@@ -12,8 +12,9 @@ from typing import Any, Literal
 from xml.etree import ElementTree
 
 from glassworks.conformance import checks
+from glassworks.conformance.http2 import SETTINGS, Link
 from glassworks.conformance.target import Failed, NotOffered, Target
-from glassworks.errors import GlassworksError
+from glassworks.errors import GlassworksError, InputError, ServingError, Unauthenticated
 
 _NAME = re.compile(r"c(\d+)_(\w+)")
 Result = Literal["passed", "failed", "not offered"]
@@ -47,6 +48,39 @@ def found() -> list[Check]:
     return sorted(listed, key=lambda check: (int(check.id.partition(".")[0][1:]), check.area))
 
 
+def reach(target: Target) -> None:
+    """Look whether the checks can be asked at all: HTTP and gRPC answer, and the key, where one is needed, is taken.
+
+    Raises ServingError, Unauthenticated and InputError.
+    """
+    try:
+        target.send("GET", "/v2")
+        asked = target.send("GET", target.path) if target.name else target.send("POST", "/v2/repository/index", b"")
+    except Failed as failed:
+        raise ServingError(f"{target.url} does not answer: {failed}", "start the server, and give its URL") from None
+    if asked.status == 401:
+        if target.key:
+            raise Unauthenticated("the server does not take the key", "give one that it knows: --key KEY")
+        raise Unauthenticated("the server asks for a key", "give one: --key KEY, or GLASSWORKS_KEY")
+    if target.grpc is not None:
+        _reach_grpc(target, target.grpc)
+
+
+def _reach_grpc(target: Target, address: str) -> None:
+    if not address.rpartition(":")[2].isdecimal():
+        raise InputError(f"'{address[:200]}' is no address of gRPC", "give one such as 127.0.0.1:8081")
+    try:
+        with Link(target) as link:
+            seen = link.greet().until(lambda seen: bool(seen.frames))
+    except Failed as failed:
+        told = str(failed)
+    else:
+        if seen.frames and seen.frames[0][0] == SETTINGS:
+            return
+        told = "what is there does not speak HTTP/2 without TLS"
+    raise ServingError(f"nothing answers gRPC at {address}: {told}", "give HOST:PORT of the server's gRPC: --grpc")
+
+
 def run(target: Target, selected: Sequence[Check] | None = None) -> Iterator[Outcome]:
     """Run the checks, all without a selection, in turn; one that fails in an unforeseen way has failed."""
     for check in found() if selected is None else selected:
@@ -74,7 +108,7 @@ def summary(target: Target, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {
         "url": target.url,
         "grpc": target.grpc,
-        "model": target.name,
+        "model": target.asked,
         "checks": [vars(outcome) for outcome in outcomes],
         "totals": totals(outcomes),
     }
@@ -83,6 +117,33 @@ def summary(target: Target, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 def totals(outcomes: Sequence[Outcome]) -> Mapping[str, int]:
     """How many checks came out how."""
     return {result: sum(each.result == result for each in outcomes) for result in ("passed", "failed", "not offered")}
+
+
+def told(target: Target, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """For people: a line a group, then what failed, and what is not offered by its reason; last how many in all."""
+    yield f"conformance of {target.url}, model {target.asked or 'none'}"
+    for group, members in _grouped(outcomes, lambda each: each.id.partition(".")[0]).items():
+        yield f"  {group:<4} {_counted(members)}"
+    failed = [each for each in outcomes if each.result == "failed"]
+    yield from ["failed"] if failed else []
+    for each in failed:
+        yield from (f"  {each.id}", f"    expected: {each.expects}", f"    seen: {_printable(each.seen)}")
+    missing = _grouped([each for each in outcomes if each.result == "not offered"], lambda each: each.seen)
+    yield from ["not offered"] if missing else []
+    for reason, members in missing.items():
+        yield from (f"  {_printable(reason)}", f"    {', '.join(each.id for each in members)}")
+    yield ", ".join(f"{count} {result}" for result, count in totals(outcomes).items())
+
+
+def _grouped(outcomes: Sequence[Outcome], key: Callable[[Outcome], str]) -> dict[str, list[Outcome]]:
+    found: dict[str, list[Outcome]] = {}
+    for each in outcomes:
+        found.setdefault(key(each), []).append(each)
+    return found
+
+
+def _counted(outcomes: Sequence[Outcome]) -> str:
+    return ", ".join(f"{count} {result}" for result, count in totals(outcomes).items() if count)
 
 
 def junit(outcomes: Sequence[Outcome]) -> bytes:

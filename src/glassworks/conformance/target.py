@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.errors import InputError, ServingError
+from glassworks.errors import InputError
 from glassworks.serving.tensors import DTYPES, to_bytes
 
 HEADER = "Inference-Header-Content-Length"
@@ -59,7 +59,7 @@ class Reply:
         return self
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """The outputs of an inference, from JSON or from the bytes behind it. Raises Failed."""
+        """The outputs of an inference, from JSON or from the bytes behind it; texts are bytes. Raises Failed."""
         place = int(self.headers.get(HEADER.lower(), 0))
         found: dict[str, NDArray[Any]] = {}
         for output in self.json["outputs"]:
@@ -69,7 +69,8 @@ class Reply:
                 content, place = self.body[place : place + size], place + size
                 found[output["name"]] = _array(content, dtype, output["shape"])
             else:
-                found[output["name"]] = np.asarray(output["data"], dtype or object).reshape(output["shape"])
+                values = np.asarray(output["data"], dtype or object).reshape(output["shape"])
+                found[output["name"]] = values if dtype else _encoded(values)
         return found
 
 
@@ -144,6 +145,11 @@ class Target:
         return str(self._state["model"])
 
     @property
+    def asked(self) -> str | None:
+        """The name of the model, if one was asked so far."""
+        return self.name or self._state.get("model")
+
+    @property
     def path(self) -> str:
         """The path of the model."""
         return f"/v2/models/{quote(self.model)}"
@@ -199,20 +205,17 @@ class Target:
         return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=self.seconds, context=context)
 
 
-def reach(target: Target) -> None:
-    """Raise ServingError unless something speaks HTTP there."""
-    try:
-        target.send("GET", "/v2")
-    except Failed as failed:
-        raise ServingError(f"{target.url} does not answer: {failed}", "start the server, and give its URL") from None
-
-
 def described(name: str, values: NDArray[Any]) -> dict[str, Any]:
     """A tensor in JSON, flat."""
-    flat: Sequence[Any] = values.ravel().tolist()
     datatype = next((each for each, dtype in DTYPES.items() if dtype == values.dtype), "BYTES")
-    data = [each.decode() for each in flat] if datatype == "BYTES" else list(flat)
-    return {"name": name, "datatype": datatype, "shape": list(values.shape), "data": data}
+    return {"name": name, "datatype": datatype, "shape": list(values.shape), "data": plain(values.ravel())}
+
+
+def plain(values: NDArray[Any]) -> list[Any]:
+    """Values as JSON has them: lists in lists, bytes as texts."""
+    if values.dtype != object:
+        return list(values.tolist())
+    return [plain(each) if isinstance(each, np.ndarray) else each.decode() for each in values]
 
 
 def _random(generator: np.random.Generator, spec: Mapping[str, Any], rows: int) -> NDArray[Any]:
@@ -228,6 +231,12 @@ def _random(generator: np.random.Generator, spec: Mapping[str, Any], rows: int) 
     if dtype.kind in "fV":
         return generator.random(shape).round(3).astype(dtype)
     return generator.integers(0, 2, shape).astype(dtype)
+
+
+def _encoded(values: NDArray[Any]) -> NDArray[Any]:
+    found = np.empty(values.shape, object)
+    found.ravel()[:] = [each.encode() if isinstance(each, str) else each for each in values.ravel()]
+    return found
 
 
 def _array(content: bytes, dtype: np.dtype[Any] | None, shape: Sequence[int]) -> NDArray[Any]:

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from glassworks.cli.app import build
 from glassworks.conformance import suite
-from glassworks.conformance.target import HEADER, Target, reach
-from glassworks.errors import InputError, ServingError
+from glassworks.conformance.target import HEADER, Target
+from glassworks.errors import InputError, ServingError, Unauthenticated
 from glassworks.packaging.bundle import Bundle
 from glassworks.registry import Registry
 from glassworks.serving.app import Application
@@ -229,16 +229,53 @@ def test_the_command_line_writes_reports(server: Running, tmp_path: Path) -> Non
     value = json.loads(done.stdout)
     assert value == json.loads(report.read_text(encoding="utf-8"))
     assert value["totals"]["failed"] == 1
+    assert value["model"] == "bars"
     suite_ = ElementTree.fromstring(junit.read_bytes())
     assert (suite_.get("failures"), suite_.get("tests")) == ("1", str(len(value["checks"])))
     (failed,) = suite_.iter("failure")
     assert "Prometheus" in str(failed.text)
 
 
+def test_people_read_a_line_a_group_and_in_full_what_failed(server: Running) -> None:
+    arguments = ["conformance", server.url, "--seconds", str(PATIENCE_S)]
+    with planted(server, on("/metrics", lambda e, a: Answer(b"{}"))):
+        lines = CliRunner().invoke(build(), arguments).stdout.splitlines()
+    assert lines[0] == f"conformance of {server.url}, model bars"
+    assert "  C1   3 passed" in lines
+    assert "  C18  1 failed" in lines
+    failed = lines.index("failed")
+    assert lines[failed + 1] == "  C18.metrics"
+    assert [each.partition(":")[0] for each in lines[failed + 2 : failed + 4]] == ["    expected", "    seen"]
+    missing = lines[lines.index("  no gRPC address was given: --grpc HOST:PORT") + 1].strip().split(", ")
+    assert {"C11.raw_contents", "C40.ping_is_answered"} <= set(missing)
+    assert len(lines) < 50
+
+
 def test_what_is_no_server_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(ServingError, match="does not answer"):
-        reach(Target(url=f"http://127.0.0.1:{port}", seconds=1))
+        suite.reach(Target(url=f"http://127.0.0.1:{port}", seconds=1))
     with pytest.raises(InputError, match="is no address of a server"):
-        reach(Target(url="nonsense"))
+        suite.reach(Target(url="nonsense"))
+
+
+def test_what_is_no_grpc_is_one_error(server: Running) -> None:
+    suite.reach(Target(url=server.url, grpc=server.grpc, seconds=PATIENCE_S))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for address in (f"127.0.0.1:{port}", server.url.removeprefix("http://")):
+        with pytest.raises(ServingError, match=f"nothing answers gRPC at {address}"):
+            suite.reach(Target(url=server.url, grpc=address, seconds=PATIENCE_S))
+    with pytest.raises(InputError, match="is no address of gRPC"):
+        suite.reach(Target(url=server.url, grpc="127.0.0.1"))
+
+
+@pytest.mark.parametrize("name", [None, "bars"])
+def test_a_key_that_is_missing_or_wrong_is_one_error(name: str | None, server: Running) -> None:
+    asks = on("bars" if name else "/index", lambda e, a: Answer(b'{"error": "no key"}', 401))
+    with planted(server, asks):
+        with pytest.raises(Unauthenticated, match="the server asks for a key"):
+            suite.reach(Target(url=server.url, name=name, seconds=PATIENCE_S))
+        with pytest.raises(Unauthenticated, match="does not take the key"):
+            suite.reach(Target(url=server.url, name=name, key="wrong", seconds=PATIENCE_S))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from glassworks.cli.output import AsJson, stdout, table, write_json
+from glassworks.cli.output import AsJson, stdout, write_json
 
 
 def conformance(
@@ -24,9 +24,9 @@ def conformance(
 ) -> None:
     """Check what the protocol asks for, one rule after the other; exit code 1 when one does not hold."""
     from glassworks.conformance import suite
-    from glassworks.conformance.target import Target, reach
+    from glassworks.conformance.target import Target
 
-    reach(target := Target(url=url, grpc=grpc, name=model, key=key, seconds=seconds, patience=patience))
+    suite.reach(target := Target(url=url, grpc=grpc, name=model, key=key, seconds=seconds, patience=patience))
     outcomes = list(suite.run(target))
     summary = suite.summary(target, outcomes)
     if report is not None:
@@ -36,9 +36,8 @@ def conformance(
     if as_json:
         write_json(summary)
     else:
-        rows = [(each.id, each.expects, each.result, each.seen) for each in outcomes]
-        table(f"conformance of {url}", ("check", "what is expected", "result", "what was seen"), rows, stdout())
-        stdout().print(", ".join(f"{count} {result}" for result, count in summary["totals"].items()))
+        # Lines are not wrapped, so that names of checks stay whole and can be searched for.
+        stdout().print("\n".join(suite.told(target, outcomes)), markup=False, soft_wrap=True)
     if summary["totals"]["failed"]:
         raise typer.Exit(1)
 

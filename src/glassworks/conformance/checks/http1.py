@@ -10,7 +10,7 @@ import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from glassworks.conformance.raw import authority, connected, ends_within, outcome
+from glassworks.conformance.raw import addressed, connected, ends_within, outcome
 from glassworks.conformance.target import Failed, NotOffered, Target
 
 PATH = b"/v2/health/live"
@@ -39,8 +39,7 @@ class Case:
 
     def __call__(self, target: Target) -> None:
         """Raise Failed unless it holds."""
-        host = authority(target).encode()
-        parts = [part.replace(b"{host}", host) for part in self.sends]
+        parts = [addressed(target, part) for part in self.sends]
         seen = outcome(target, parts, bodiless=self.bodiless, half_close=self.half_close)
         if not re.fullmatch(self.accepts, seen):
             raise Failed(f"statuses {seen or 'none'!r} until it closed; RFC {self.section}")
@@ -224,12 +223,11 @@ def c19_slow_and_silent(target: Target) -> None:
     """Who sends nothing, half a head or half a body is given up within --patience (RFC 9112 9.5)."""
     if target.patience is None:
         raise NotOffered("no time was given for clients that are silent: --patience SECONDS")
-    host = authority(target).encode()
     halves = {"nothing": b"", "half a head": get()[:-2], "half a body": post(b"Content-Length: 50")}
     with ExitStack() as open_ones:
         wires = {name: open_ones.enter_context(connected(target)) for name in halves}
         for name, half in halves.items():
-            wires[name].sendall(half.replace(b"{host}", host))
+            wires[name].sendall(addressed(target, half))
         kept = [name for name, wire in wires.items() if not ends_within(wire, target.patience)]
     if kept:
         raise Failed(f"still open after {target.patience:g} s: who sent {' and '.join(kept)}")

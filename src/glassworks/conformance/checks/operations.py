@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from glassworks.conformance.target import Failed, NotOffered, Target
+from glassworks.conformance.target import Failed, NotOffered, Target, plain
 
 
 def _statistics(target: Target) -> dict[str, Any]:
@@ -162,10 +162,7 @@ def c15_classification_that_is_none(target: Target) -> None:
 
 def _fields(target: Target) -> dict[str, Any]:
     target.require("generate")
-    fields = {}
-    for name, values in target.inputs().items():
-        fields[name] = values[0].decode() if values.dtype == object and values.ndim == 1 else values[0].tolist()
-    return fields
+    return {name: plain(values)[0] for name, values in target.inputs().items()}
 
 
 def c16_generate(target: Target) -> None:
@@ -200,12 +197,18 @@ def _explain(target: Target, **parameters: Any) -> Any:
 
 
 def c17_explain(target: Target) -> None:
-    """explain gives the prediction and attributions of the input's shape."""
-    reply = _explain(target).expect(200)
+    """explain gives the prediction, and attributions of the input's shape, or as many a row as spans or names."""
+    found = _explain(target).expect(200).tensors()
     first = target.metadata["inputs"][0]["name"]
-    found = reply.tensors()
-    if found[f"attributions:{first}"].shape != target.inputs()[first].shape:
-        raise Failed(f"shape {found[f'attributions:{first}'].shape}")
+    shape = found[f"attributions:{first}"].shape
+    spans, names = found.get(f"spans:{first}"), found.get(f"names:{first}")
+    expected = target.inputs()[first].shape
+    if spans is not None:
+        expected = (*expected[:1], *spans.shape[1:-1])
+    elif names is not None:
+        expected = (*expected[:1], *names.shape[1:])
+    if shape != expected or (spans is not None and spans.shape != (*shape, 2)):
+        raise Failed(f"attributions of the shape {shape} instead of {expected}")
 
 
 def c17_explain_is_deterministic(target: Target) -> None:
@@ -227,7 +230,7 @@ def c17_v1_predict(target: Target) -> None:
     values = target.inputs(2 if target.batched() else 1)
     if len(values) != 1:
         raise NotOffered("the model has several inputs")
-    instances = next(iter(values.values())).tolist()
+    instances = plain(next(iter(values.values())))
     reply = target.post(f"/v1/models/{target.model}:predict", {"instances": instances}).expect(200)
     if len(reply.json["predictions"]) != len(instances):
         raise Failed(f"{len(reply.json['predictions'])} predictions for {len(instances)} instances")
