@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glassworks.catalog import get
-from glassworks.config import OptimizationConfig
+from glassworks.config import Job, OptimizationConfig
 from glassworks.contracts import Family, Opened, Task
 from glassworks.flow import Release, _trial, release
 from glassworks.optimization.report import OptimizationReport
@@ -32,7 +32,8 @@ def report(made: Release) -> OptimizationReport:
     for path in [opened.folder, *opened.folder.iterdir()]:
         path.chmod(0o755)
     task = get(Task, "text-classification")
-    trial = _trial(task, exported, made.dataset, made.bundle.manifest.preprocessing)
+    manifest = made.bundle.manifest
+    trial = _trial(task, exported, made.dataset, manifest.preprocessing, Job.model_validate(manifest.job))
     config = OptimizationConfig(budget=1.0, minimize="size", within=("accuracy_drop <= 2%",))
     return optimize(trial, config, Silent())[1]
 
