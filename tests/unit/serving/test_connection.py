@@ -231,7 +231,7 @@ def test_who_leaves_is_told_to_those_that_work_for_him() -> None:
 
 @pytest.mark.parametrize(
     ("sent", "seconds", "status"),
-    [(b"", 4, 0), (b"", 6, None), (ONE[:60], 1, 0), (ONE[:60], 3, 408), (ONE[:-5], 3, 408)],
+    [(b"", 1, 0), (b"", 3, None), (ONE[:60], 1, 0), (ONE[:60], 3, 408), (ONE[:-5], 3, 408)],
 )
 def test_slow_clients_are_given_up(sent: bytes, seconds: float, status: int | None) -> None:
     """None: closed without an answer; 0: still open."""
@@ -256,6 +256,19 @@ def test_a_client_that_does_not_read_is_cut_off() -> None:
         return paused, wire.closed
 
     assert run(main) == (True, True)
+
+
+def test_who_asked_before_may_be_silent_for_longer() -> None:
+    async def main() -> list[bool]:
+        service, connection, wire = connect(Echo())
+        connection.receive(request_bytes("GET", "/", b"", {}))
+        now, closed = asyncio.get_running_loop().time(), []
+        for waited_s in (LIMITS.idle_s - 0.5, LIMITS.idle_s + 0.5):
+            service.sweep(now + waited_s)
+            closed.append(wire.closed)
+        return closed
+
+    assert run(main) == [False, True]
 
 
 def test_thousands_of_idle_connections_leave_nothing_behind() -> None:

@@ -296,5 +296,5 @@ class Connection(asyncio.BufferedProtocol):
             self._refuse(
                 Refusal(408, f"the request did not arrive within {limits.receive_s:g} s; send it faster").answer
             )
-        elif not (reader.receiving or self._queue.waiting or self._queue.unread) and now - self._since > limits.idle_s:
+        elif not (reader.receiving or self._queue.waiting or self._queue.unread) and now - self._since > reader.idle_s:
             self.close()

@@ -76,6 +76,11 @@ class Reader:
         self._idle_bytes = self._read_bytes = self._count = self._size = 0
         self._keep_alive = self._plain = self._upgrading = False
 
+    @property
+    def idle_s(self) -> float:
+        """How long nothing may come: who never asked anything has no more time than for a whole request."""
+        return self._limits.idle_s if self._method else min(self._limits.idle_s, self._limits.receive_s)
+
     def end(self) -> None:
         """Drop what came, and who is told; nothing more is fed."""
         self._parser, self._body, self._head, self.kept_bytes, self.receiving = None, [], b"", 0, False
@@ -281,12 +286,8 @@ class Reader:
         return exchange
 
     def _large_head(self) -> Refusal:
-        limits = self._limits
-        return Refusal(
-            431,
-            f"the request has more than {limits.max_headers} headers or {limits.max_header_bytes} bytes of them; "
-            "send fewer and shorter headers",
-        )
+        most = f"{self._limits.max_headers} headers or {self._limits.max_header_bytes} bytes of them"
+        return Refusal(431, f"the request has more than {most}; send fewer and shorter headers")
 
     def _large_body(self) -> Refusal:
         error = too_large(self._limits.max_body_bytes)
