@@ -1,6 +1,6 @@
 """Calls a second, and CPU a call, of our gRPC connection beside grpcio's server with the same service behind it.
 
-    python benchmarks/grpc_transport.py MODEL [--seconds 3] [--rounds 5] [--before SOURCE]
+    python benchmarks/grpc_transport.py [MODEL] [--seconds 3] [--rounds 5] [--before SOURCE]
 
 Needs two cores, `taskset` and `h2load`. `--before` is the folder `src` of another state of this project, which is
 measured too. Rounds go through all servers in turn; figures are medians of rounds. CPU is the server's, user and system
@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from hardening import trained
 from peers.load import Server, write_requests
 
 _HERE = Path(__file__).parent
@@ -53,7 +54,7 @@ def started(name: str, model: str, port: int, source: Path, log: Path) -> Server
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("model")
+    options.add_argument("model", nargs="?", help="of this home; without it the digits are trained shortly")
     options.add_argument("--seconds", type=float, default=3)
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--before", type=Path)
@@ -62,11 +63,13 @@ def main() -> None:
     if given.before:
         sources["before"] = given.before
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_requests(folder, "image", (1, 1, 28, 28), given.model)
+        folder, model = Path(name), given.model or "digits"
+        if given.model is None:
+            os.environ["GLASSWORKS_HOME"] = str(trained(folder))
+        write_requests(folder, "image", (1, 1, 28, 28), model)
         (folder / "empty.grpc").write_bytes(bytes(5))
         servers = [
-            started(kind, given.model, 9800 + 10 * place, source, folder / f"{kind}.log")
+            started(kind, model, 9800 + 10 * place, source, folder / f"{kind}.log")
             for place, (kind, source) in enumerate(sources.items())
         ]
         try:

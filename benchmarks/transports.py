@@ -17,6 +17,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+from hardening import trained
 from peers.load import running, write_requests, wrk
 
 from glassworks.conformance import suite
@@ -32,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--home", required=True)
+    parser.add_argument("--home", help="where the model is; without it the digits are trained shortly")
     parser.add_argument("--model", default="digits")
     options = parser.parse_args()
     rates: dict[str, list[float]] = defaultdict(list)
@@ -40,7 +41,8 @@ def main() -> None:
     found: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as started:
         folder = Path(name)
-        body, env = write_requests(folder, "image", (1, 1, 28, 28)), {"GLASSWORKS_HOME": options.home}
+        body = write_requests(folder, "image", (1, 1, 28, 28))
+        env = {"GLASSWORKS_HOME": options.home or str(trained(folder))}
         servers = {
             which: started.enter_context(
                 running(
