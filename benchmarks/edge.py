@@ -30,8 +30,8 @@ from glassworks.config import load_job
 from glassworks.contracts import Exporter
 from glassworks.flow import Release, release
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 JOB = Path(__file__).parents[1] / "examples" / "digits.toml"
 STARTS = 15

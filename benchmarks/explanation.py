@@ -22,8 +22,8 @@ from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Attribution, Budget, Explainer, Session
 from glassworks.flow import Release, release
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 PICTURES, ROUNDS, CAPTUM_STEPS = 100, 5, 50
 

@@ -17,7 +17,7 @@ from tests.hostile.fuzzing import changed_bytes
 from tests.hostile.place import HOST, Place
 
 from glassworks.conformance.http2 import PREFACE, frame, message as framed
-from glassworks.serving.rpc.messages import message
+from glassworks.serving.transports.grpc.messages import message
 
 EXAMPLES = 64
 CLIENTS = {"json": 10, "binary": 10, "grpc": 8}

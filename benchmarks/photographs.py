@@ -33,7 +33,7 @@ from glassworks.contracts import Dataset
 from glassworks.families.convnet import ConvNet
 from glassworks.families.convnet.deciding import averaged, decide, view_scores
 from glassworks.families.convnet.told import resident
-from glassworks.training.progress import Silent
+from glassworks.progress import Silent
 
 CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 SIDE = 28

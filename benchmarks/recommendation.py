@@ -33,17 +33,17 @@ from glassworks.data.interactions.collection import Interactions
 from glassworks.data.interactions.dataset import InteractionsDataset, folds
 from glassworks.data.interactions.protocols import Cut
 from glassworks.data.interactions.reading import read_interactions
-from glassworks.tasks.recommendation.baselines import popular, textbook
-from glassworks.tasks.recommendation.evaluation import Ranked, evaluate
-from glassworks.tasks.recommendation.metrics import mean_measured, paired_difference
-from glassworks.training.progress import Silent
-from glassworks.training.recommendation.algorithms import Means
-from glassworks.training.recommendation.ease import fit_dual, fit_primal
-from glassworks.training.recommendation.factorization import fit_factors
-from glassworks.training.recommendation.fitting import likes_of
-from glassworks.training.recommendation.hybrid import fit_hybrid
-from glassworks.training.recommendation.neighbors import fit_item_neighbors
-from glassworks.training.recommendation.settings import HybridConfig
+from glassworks.families._recommendation.algorithms import Means
+from glassworks.families._recommendation.ease import fit_dual, fit_primal
+from glassworks.families._recommendation.factorization import fit_factors
+from glassworks.families._recommendation.fitting import likes_of
+from glassworks.families._recommendation.hybrid import fit_hybrid
+from glassworks.families._recommendation.neighbors import fit_item_neighbors
+from glassworks.families._recommendation.settings import HybridConfig
+from glassworks.progress import Silent
+from glassworks.recommendation.baselines import popular, textbook
+from glassworks.recommendation.evaluation import Ranked, evaluate
+from glassworks.recommendation.metrics import mean_measured, paired_difference
 
 SEED, FOLDS, ROUNDS = 42, 5, 5
 METRICS = ("ndcg_at_10", "recall_at_20")

@@ -31,12 +31,12 @@ def fit(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     from glassworks.config import DataConfig
     from glassworks.data.interactions.dataset import prepare_interactions
     from glassworks.data.interactions.reading import read_interactions
-    from glassworks.tasks.recommendation import nearest
-    from glassworks.tasks.recommendation.artifact import write_arrays
-    from glassworks.training.progress import Silent
-    from glassworks.training.recommendation.algorithms import Means
-    from glassworks.training.recommendation.fitting import fit_collaborative
-    from glassworks.training.recommendation.settings import CollaborativeConfig
+    from glassworks.families._recommendation.algorithms import Means
+    from glassworks.families._recommendation.fitting import fit_collaborative
+    from glassworks.families._recommendation.settings import CollaborativeConfig
+    from glassworks.progress import Silent
+    from glassworks.recommendation import nearest
+    from glassworks.recommendation.artifact import write_arrays
 
     clock: dict[str, float] = {}
     data = DataConfig(source=f"parquet:{folder / 'events.parquet'}", time="time")
@@ -59,7 +59,7 @@ def graph(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     """As packaging builds and checks it; each width of the search, though packaging stops at the first that will do."""
     from scipy.sparse import csr_array
 
-    from glassworks.tasks.recommendation import nearest
+    from glassworks.recommendation import nearest
 
     session = opened(folder)
     scorer, rows, clock = session.scorer, session._rows, {}
@@ -80,7 +80,7 @@ def graph(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
 
 def answers(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Ten items with three reasons, in the process: by the scan, and by the graph at each width that was checked."""
-    from glassworks.tasks.recommendation import nearest
+    from glassworks.recommendation import nearest
 
     exact, checks = opened(folder), json.loads(Path(folder / "graph.json").read_text())["recall_by_expansion"]
     users = [exact._users[place] for place in np.random.default_rng(1).choice(len(exact._users), ASKED, replace=False)]
@@ -113,9 +113,9 @@ def items_of(session: Any, user: Any) -> set[Any]:
 def opened(folder: Path, index: Any = None) -> Any:
     """A session on the arrays in the folder, by its own index file or by another one."""
     from glassworks.contracts import Artifact, Opened
+    from glassworks.recommendation.session import RecommendSession
     from glassworks.runtimes import open_session
     from glassworks.tasks.recommendation import Recommendation
-    from glassworks.tasks.recommendation.session import RecommendSession
 
     artifact = Artifact.model_validate_json((folder / "artifact.json").read_text(encoding="utf-8"))
     artifact = artifact.model_copy(update={"runtime": "arrays", "role": "other" if index else "predict"})

@@ -14,14 +14,14 @@ from report import publish
 
 from glassworks.config import DataConfig, Job, OptimizationConfig
 from glassworks.data.interactions.dataset import InteractionsDataset
+from glassworks.families._recommendation.algorithms import Means
+from glassworks.families._recommendation.family import RecommenderFamily
 from glassworks.flow import train
+from glassworks.progress import Silent
+from glassworks.recommendation.evaluation import Ranked, difference, evaluate
+from glassworks.recommendation.metrics import mean_measured
+from glassworks.references import family_of
 from glassworks.registry import Registry
-from glassworks.registry.foundation import family_of
-from glassworks.tasks.recommendation.evaluation import Ranked, difference, evaluate
-from glassworks.tasks.recommendation.metrics import mean_measured
-from glassworks.training.progress import Silent
-from glassworks.training.recommendation.algorithms import Means
-from glassworks.training.recommendation.family import RecommenderFamily
 
 PROTOCOLS = ("temporal", "strong_generalization")
 FAMILIES = ("content_based", "hybrid_recommender")

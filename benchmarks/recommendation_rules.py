@@ -22,11 +22,11 @@ from report import publish
 
 from glassworks.contracts import Opened
 from glassworks.data.interactions.collection import Interactions, ItemColumns, sparse_rows
+from glassworks.families._recommendation.algorithms import ALGORITHMS, Means
+from glassworks.recommendation.artifact import write_arrays
+from glassworks.recommendation.session import RecommendSession
 from glassworks.runtimes import open_session
 from glassworks.tasks.recommendation import Recommendation
-from glassworks.tasks.recommendation.artifact import write_arrays
-from glassworks.tasks.recommendation.session import RecommendSession
-from glassworks.training.recommendation.algorithms import ALGORITHMS, Means
 
 PAIRS, OTHERS, USERS = 40, 120, 800
 ITEMS = 2 * PAIRS + OTHERS

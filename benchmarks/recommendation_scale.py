@@ -63,15 +63,15 @@ def run(path: Path, memory_gb: float, threads: int) -> dict[str, Any]:
     from glassworks.contracts import Opened
     from glassworks.data.interactions.dataset import prepare_interactions
     from glassworks.data.interactions.reading import read_interactions
+    from glassworks.families._recommendation.algorithms import Means
+    from glassworks.families._recommendation.fitting import fit_collaborative
+    from glassworks.families._recommendation.settings import CollaborativeConfig
+    from glassworks.progress import Silent
+    from glassworks.recommendation.artifact import write_arrays
+    from glassworks.recommendation.baselines import popular
+    from glassworks.recommendation.evaluation import difference, evaluate
     from glassworks.runtimes import open_session
     from glassworks.tasks.recommendation import Recommendation
-    from glassworks.tasks.recommendation.artifact import write_arrays
-    from glassworks.tasks.recommendation.baselines import popular
-    from glassworks.tasks.recommendation.evaluation import difference, evaluate
-    from glassworks.training.progress import Silent
-    from glassworks.training.recommendation.algorithms import Means
-    from glassworks.training.recommendation.fitting import fit_collaborative
-    from glassworks.training.recommendation.settings import CollaborativeConfig
 
     clock: dict[str, float] = {}
     data = DataConfig(source=f"parquet:{path}", time="time")

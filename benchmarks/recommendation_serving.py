@@ -28,9 +28,9 @@ from glassworks.packaging.bundle import read_bundle, write_bundle
 from glassworks.packaging.manifest import Manifest
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.packaging.verified import Verified
-from glassworks.tasks.recommendation.artifact import write_arrays
-from glassworks.tasks.recommendation.scoring.factors import Factors
-from glassworks.tasks.recommendation.session import SIGNATURE
+from glassworks.recommendation.artifact import write_arrays
+from glassworks.recommendation.scoring.factors import Factors
+from glassworks.recommendation.session import SIGNATURE
 
 USERS, EACH, FACTORS = 2000, 30, 64
 WARM_UP = 200

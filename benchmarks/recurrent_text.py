@@ -23,10 +23,10 @@ from report import publish
 from glassworks.config import load_job
 from glassworks.flow import Release, release
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.tasks.text_classification.front import Window
-from glassworks.tasks.text_classification.session import TextSession
-from glassworks.training.progress import Silent
+from glassworks.text.session import TextSession
+from glassworks.text.tokenization import Window
 
 JOB = Path(__file__).parents[1] / "examples" / "reviews.toml"
 OWN = (

@@ -27,8 +27,8 @@ from glassworks.contracts import Dataset, Family, Opened, Split, Task
 from glassworks.data.text.baseline import baseline_probabilities
 from glassworks.optimization.measure import predict_all
 from glassworks.optimization.search import first_runtime
+from glassworks.progress import Silent
 from glassworks.runtimes import open_session
-from glassworks.training.progress import Silent
 
 SOURCE, UNLABELED = "sample:zh-reviews", "sample:zh-news"
 ADDED: Mapping[str, tuple[Mapping[str, str], Mapping[str, float]]] = {

@@ -23,8 +23,8 @@ from report import publish
 from glassworks.catalog import get
 from glassworks.contracts import Family
 from glassworks.flow import release
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 ROUNDS = 9
 

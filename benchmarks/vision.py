@@ -36,9 +36,9 @@ from glassworks.imaging.video import VideoReader, VideoWriter
 from glassworks.packaging.frames import Watcher
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.packaging.video import watch
+from glassworks.progress import Silent
 from glassworks.registry import Registry
 from glassworks.runtimes import open_session
-from glassworks.training.progress import Silent
 
 JOB = Path(__file__).parents[1] / "examples" / "edges.toml"
 WIDTH, HEIGHT = 1920, 1080

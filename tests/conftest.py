@@ -75,8 +75,8 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     from glassworks.catalog import get
     from glassworks.contracts import Family
     from glassworks.flow import train
+    from glassworks.progress import Silent
     from glassworks.registry import Registry
-    from glassworks.training.progress import Silent
 
     folder = tmp_path_factory.mktemp("tiny-bundle")
     job = get(Family, "convnet").tiny(folder)

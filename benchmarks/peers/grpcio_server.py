@@ -10,11 +10,11 @@ import grpc
 import uvloop
 
 from glassworks.registry import Registry
-from glassworks.serving.desk import Desk
-from glassworks.serving.engine import Engine
-from glassworks.serving.rpc.messages import SERVICE, message, pool
-from glassworks.serving.rpc.service import InferenceService
-from glassworks.serving.tensors import TensorLimits
+from glassworks.serving.codec.tensors import TensorLimits
+from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.engine import Engine
+from glassworks.serving.transports.grpc.messages import SERVICE, message, pool
+from glassworks.serving.transports.grpc.service import InferenceService
 
 
 def handler(service: InferenceService, described: Any) -> grpc.RpcMethodHandler:

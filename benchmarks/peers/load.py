@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glassworks.serving.rpc.messages import message
+from glassworks.serving.transports.grpc.messages import message
 
 START_S = 90.0
 _UNITS_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}

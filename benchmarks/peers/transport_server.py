@@ -15,14 +15,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from glassworks.registry import Registry
 from glassworks.serving.app import Application
-from glassworks.serving.desk import Desk
-from glassworks.serving.engine import Engine
-from glassworks.serving.http.connection import Connection
-from glassworks.serving.http.exchange import Answer, Exchange, rendered_head
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.service import Service
-from glassworks.serving.memory import keep_memory
+from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.memory import keep_memory
 from glassworks.serving.routes import routes
+from glassworks.serving.transports.http.connection import Connection
+from glassworks.serving.transports.http.exchange import Answer, Exchange, rendered_head
+from glassworks.serving.transports.http.limits import Limits
+from glassworks.serving.transports.http.service import Service
 
 PATIENCE_S = 2
 

@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from glassworks.contracts import Record
 from glassworks.durations import Seconds
 from glassworks.errors import ConfigError
+from glassworks.record import Record
 from glassworks.wrong_keys import config_error
 
 Protocol = Literal["auto", "temporal", "leave_last_out", "strong_generalization", "strict_temporal"]

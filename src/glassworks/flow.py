@@ -23,11 +23,10 @@ from glassworks.packaging.assemble import Measured, Parts, assemble, files_of
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.exported import export, passes_of, refitted, with_reference
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
+from glassworks.references import family_of, taught_by_registry
 from glassworks.registry import Registry, Version
-from glassworks.registry.foundation import family_of
 from glassworks.registry.opening import open_model, tell
-from glassworks.registry.teacher import taught_by_registry
-from glassworks.training.progress import Silent
 from glassworks.training.runs import forget_run, open_run
 
 if TYPE_CHECKING:

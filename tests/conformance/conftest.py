@@ -11,9 +11,9 @@ from glassworks.catalog import found
 from glassworks.config import Job
 from glassworks.contracts import Family
 from glassworks.flow import Release, release
+from glassworks.progress import Silent
+from glassworks.references import family_of
 from glassworks.registry import Registry
-from glassworks.registry.foundation import family_of
-from glassworks.training.progress import Silent
 
 FAMILIES: list[str] = sorted(
     name

@@ -23,9 +23,9 @@ from glassworks.errors import ConfigError, InputError, Tampered, Unsupported
 from glassworks.packaging.archive import pack_bundle, unpack_bundle
 from glassworks.packaging.bundle import read_bundle
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.runtimes import open_session
 from glassworks.training.loop import STATE
-from glassworks.training.progress import Silent
 from glassworks.training.runs import open_run
 
 PARITY = 1e-4
@@ -239,7 +239,7 @@ def test_the_bundle_survives_packing_and_one_flipped_byte_does_not(made: Made, t
 
 
 def test_the_sample_requests_get_their_answers_again(made: Made) -> None:
-    from glassworks.serving.tensors import datatype, parse_request
+    from glassworks.serving.codec.tensors import datatype, parse_request
 
     bundle = made.release.bundle
     session = OpenedBundle(bundle).session("predict")

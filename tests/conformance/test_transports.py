@@ -14,7 +14,7 @@ from tests.conformance.likeness import alike
 from tests.integration.serving.running import Server, serving
 
 from glassworks.packaging.opened import OpenedBundle
-from glassworks.serving.tensors import datatype
+from glassworks.serving.codec.tensors import datatype
 
 Tensors = Mapping[str, NDArray[np.generic]]
 ROWS = 3

@@ -14,11 +14,11 @@ from glassworks.data.interactions import protocols
 from glassworks.data.interactions.collection import Interactions
 from glassworks.data.interactions.protocols import Cut
 from glassworks.data.interactions.reading import read_interactions
-from glassworks.tasks.recommendation.baselines import popular, textbook
-from glassworks.tasks.recommendation.evaluation import Ranked, evaluate
-from glassworks.training.recommendation.ease import fit_dual
-from glassworks.training.recommendation.factorization import fit_factors
-from glassworks.training.recommendation.neighbors import fit_item_neighbors
+from glassworks.families._recommendation.ease import fit_dual
+from glassworks.families._recommendation.factorization import fit_factors
+from glassworks.families._recommendation.neighbors import fit_item_neighbors
+from glassworks.recommendation.baselines import popular, textbook
+from glassworks.recommendation.evaluation import Ranked, evaluate
 
 NEAR = 0.001
 

@@ -181,7 +181,7 @@ def _frames(place: Place, chance: random.Random) -> Callable[[], None]:
 
 def _messages(place: Place, chance: random.Random) -> Callable[[], None]:
     """A good call whose message is not."""
-    from glassworks.serving.rpc.messages import message as kind_of
+    from glassworks.serving.transports.grpc.messages import message as kind_of
 
     request = kind_of("ModelInferRequest")(model_name=place.model)
     request.inputs.add(name=place.source, datatype="FP32", shape=[1, *place.shape])

@@ -14,7 +14,8 @@ from tests.pages import fenced, page_of
 from glassworks.catalog import found, get
 from glassworks.cli.app import app
 from glassworks.config import Job, load_job, validate
-from glassworks.contracts import Family, Record
+from glassworks.contracts import Family
+from glassworks.record import Record
 
 ROOT = Path(__file__).parents[2]
 TEXTS = "docs/guides/texts.md"

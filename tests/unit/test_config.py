@@ -10,9 +10,9 @@ from hypothesis import given, strategies as st
 from pydantic import TypeAdapter
 
 from glassworks.config import Job, load_job, validate
-from glassworks.contracts import Record
 from glassworks.durations import Seconds, parse_duration
 from glassworks.errors import ConfigError
+from glassworks.record import Record
 
 ROOT = Path(__file__).parents[2]
 MINIMAL = 'name = "m"\nfamily = "convnet"\n[data]\nsource = "sample:mnist-5k"\n'

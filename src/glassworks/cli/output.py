@@ -98,7 +98,7 @@ def _looks_like_a_path(text: str) -> bool:
 
 def write_output(path: Path, content: bytes) -> None:
     """Write a result file, all or nothing."""
-    from glassworks.training.checkpoint import write_atomically
+    from glassworks.storage import write_atomically
 
     if not path.parent.is_dir():
         raise InputError(f"there is no folder {path.parent}", "make it first, or give another path")

@@ -20,7 +20,7 @@ from typing import IO
 from glassworks.cli.parent import let_stay
 from glassworks.config import ServingConfig
 from glassworks.errors import ServingError
-from glassworks.training.checkpoint import storage_errors
+from glassworks.storage import storage_errors
 
 _START_S = 120.0
 _STOP_S = 15.0

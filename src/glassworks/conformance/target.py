@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.errors import InputError
-from glassworks.serving.tensors import DTYPES, to_bytes
+from glassworks.serving.codec.tensors import DTYPES, to_bytes
 
 HEADER = "Inference-Header-Content-Length"
 

@@ -28,13 +28,13 @@ from glassworks.contracts.records import (
     Model as Model,
     Opened as Opened,
     Precision as Precision,
-    Record as Record,
     Signature as Signature,
     Split as Split,
     TensorSpec as TensorSpec,
 )
 from glassworks.contracts.subjects import Memory as Memory, Subject as Subject, View as View
 from glassworks.errors import InputError, Unsupported
+from glassworks.record import Record as Record
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from glassworks.record import Record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,12 +25,6 @@ Datatype = Literal[
 ]  # fmt: skip
 Precision = Literal["fp32", "bf16", "int8"]
 Device = Literal["cpu", "cuda"]
-
-
-class Record(BaseModel):
-    """A frozen, typed value that can be written as JSON; unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class TensorSpec(Record):

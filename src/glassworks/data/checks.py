@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Record
 from glassworks.data.collection import Pictures
 from glassworks.data.duplicates import Duplicates, find_duplicates
+from glassworks.record import Record
 
 _TINY = 10
 _IMBALANCED = 3.0

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.contracts import Artifact, Differentiable
-from glassworks.training.onnx_export import write_onnx
+from glassworks.onnx_graphs.export import write_onnx
 
 if TYPE_CHECKING:
     import torch

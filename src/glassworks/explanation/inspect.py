@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from glassworks.contracts import Opened, Record
+from glassworks.contracts import Opened
 from glassworks.errors import Unsupported
+from glassworks.record import Record
 
 
 class Layer(Record):

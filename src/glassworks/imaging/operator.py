@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from glassworks.contracts import Record
 from glassworks.errors import ConfigError, Unsupported
+from glassworks.record import Record
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from glassworks.optimization.rewriting import CONTRIB, Floats, Rewriter, quantized_rows
-from glassworks.training.onnx_builder import FLOAT, INT64, Builder
+from glassworks.onnx_graphs.builder import FLOAT, INT64, Builder
+from glassworks.onnx_graphs.rewriting import CONTRIB, Floats, Rewriter, quantized_rows
 
 _LEAST_WEIGHTS = 4096
 """Smaller layers gain nothing."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from glassworks.contracts import Candidate, Record
+from glassworks.contracts import Candidate
+from glassworks.record import Record
 
 
 class OptimizationReport(Record):

@@ -17,7 +17,7 @@ from pathlib import Path
 from glassworks.errors import BundleError, InputError, NotFound, Tampered, UnsafePath
 from glassworks.packaging.bundle import Bundle, read_bundle, reading, tampered
 from glassworks.packaging.manifest import MANIFEST_FILE, check_path
-from glassworks.training.checkpoint import storage_errors
+from glassworks.storage import storage_errors
 
 _CHUNK_BYTES = 2**20
 _EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -15,7 +15,7 @@ from glassworks.contracts import Artifact, Opened
 from glassworks.errors import BundleError, NotFound, StorageError, Tampered, UnsafePath, Unsupported
 from glassworks.packaging.manifest import MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, check_path, from_json, to_json
 from glassworks.packaging.verified import LARGE_BYTES, Verified
-from glassworks.training.checkpoint import write_atomically
+from glassworks.storage import write_atomically
 
 _UNTRUSTED = "do not use it: fetch the bundle again from where it came, or package the model again"
 

@@ -12,8 +12,9 @@ from typing import Any
 import pydantic_core
 from pydantic import JsonValue, ValidationError
 
-from glassworks.contracts import Artifact, Lineage, Measurement, Record, Signature
+from glassworks.contracts import Artifact, Lineage, Measurement, Signature
 from glassworks.errors import BundleError, NewerFormat, Tampered, UnsafePath
+from glassworks.record import Record
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "manifest.json"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from glassworks.errors import StorageError
-from glassworks.training.checkpoint import write_atomically
+from glassworks.storage import write_atomically
 
 LARGE_BYTES = 64 * 2**20
 SETTLED_NS = 2 * 10**9

@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateTable
 
 from glassworks.errors import GlassworksError, InputError, MissingLibrary, RegistryError, StorageError
 from glassworks.registry.records import Alias, Version
-from glassworks.sqlite import write_ahead
+from glassworks.storage import write_ahead
 
 _BUSY_S = 60.0
 _ATTEMPTS = 100

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from glassworks.contracts import Record
 from glassworks.errors import InputError
 from glassworks.packaging.bundle import Bundle
+from glassworks.record import Record
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
 _ALIAS = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)

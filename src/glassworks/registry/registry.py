@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from glassworks.contracts import Record
 from glassworks.errors import NotFound, RegistryError, Tampered
 from glassworks.packaging.archive import unpack_bundle
 from glassworks.packaging.bundle import Bundle, read_bundle, reading
 from glassworks.packaging.manifest import MANIFEST_FILE, Manifest
 from glassworks.packaging.verified import Verified
+from glassworks.record import Record
 from glassworks.registry.records import Alias, Resolved, Version, check_alias, check_name, split_reference
 from glassworks.registry.store import BlobStore
-from glassworks.training.checkpoint import storage_errors
+from glassworks.storage import storage_errors
 
 if TYPE_CHECKING:
     from glassworks.registry.database import Database

@@ -13,7 +13,7 @@ from typing import IO, Any
 from glassworks.errors import InputError, MissingLibrary, RegistryError, Tampered
 from glassworks.packaging.bundle import Bundle, reading, tampered
 from glassworks.packaging.manifest import MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, from_json
-from glassworks.training.checkpoint import storage_errors
+from glassworks.storage import storage_errors
 
 _CHUNK_BYTES = 2**20
 _DAMAGED = "publish the bundle again: its damaged blobs are then written anew"

@@ -24,9 +24,9 @@ from glassworks.errors import (
     Unsupported,
 )
 from glassworks.serving.access.masking import masked
-from glassworks.serving.http.exchange import Answer, Exchange, json_answer
-from glassworks.serving.http.limits import TooLarge
-from glassworks.serving.room import Room
+from glassworks.serving.core.room import Room
+from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
+from glassworks.serving.transports.http.limits import TooLarge
 
 Admit = Callable[[str, Mapping[bytes, bytes]], None]
 Endpoint = Callable[[Exchange], Answer | Coroutine[Any, Any, Answer | None] | None]

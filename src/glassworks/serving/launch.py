@@ -17,27 +17,27 @@ from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.gate import Gate
 from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.access.ledger import Ledger
-from glassworks.serving.access_log import AccessLog
+from glassworks.serving.access.origins import Origins
 from glassworks.serving.app import Application
-from glassworks.serving.desk import Desk
-from glassworks.serving.engine import Engine
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.server import Companion, bind, run, secure_context, url
-from glassworks.serving.http.service import Service
-from glassworks.serving.logs import discreet
-from glassworks.serving.memory import GivingBack
-from glassworks.serving.metrics import Metrics
-from glassworks.serving.model import Batching
-from glassworks.serving.origins import Origins
-from glassworks.serving.repository import Repository
+from glassworks.serving.codec.tensors import TensorLimits
+from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.memory import GivingBack
+from glassworks.serving.core.model import Batching
+from glassworks.serving.core.repository import Repository
+from glassworks.serving.core.traffic import parse_traffic
+from glassworks.serving.observability.access_log import AccessLog
+from glassworks.serving.observability.logs import discreet
+from glassworks.serving.observability.metrics import Metrics
 from glassworks.serving.routes import doorkeeper, routes, streams
 from glassworks.serving.supervision import Supervisor
-from glassworks.serving.tensors import TensorLimits
-from glassworks.serving.traffic import parse_traffic
+from glassworks.serving.transports.http.limits import Limits
+from glassworks.serving.transports.http.server import Companion, bind, run, secure_context, url
+from glassworks.serving.transports.http.service import Service
 
 if TYPE_CHECKING:
     from glassworks.registry import Registry
-    from glassworks.serving.rpc.server import RpcServer
+    from glassworks.serving.transports.grpc.server import RpcServer
 
 _FOLD_S = 60.0
 _FOLDING = "folding of the ledger"
@@ -130,7 +130,7 @@ def _observers(desk: Desk, log: AccessLog | None, config: ServingConfig) -> list
     supervisor = desk.engine.supervisor
     observers: list[Companion] = [GivingBack(supervisor), *([log] if log is not None else [])]
     if config.traces:
-        from glassworks.serving.tracing import Tracing
+        from glassworks.serving.observability.tracing import Tracing
 
         tracing = Tracing(config.traces, supervisor)
         desk.spans = supervisor.guard("tracing", tracing)
@@ -139,8 +139,8 @@ def _observers(desk: Desk, log: AccessLog | None, config: ServingConfig) -> list
 
 
 def _rpc(config: ServingConfig, desk: Desk, repository: Repository, service: Service, port: int) -> RpcServer:
-    from glassworks.serving.rpc.server import RpcServer
-    from glassworks.serving.rpc.service import InferenceService
+    from glassworks.serving.transports.grpc.server import RpcServer
+    from glassworks.serving.transports.grpc.service import InferenceService
 
     tensors = TensorLimits(max_elements=config.max_elements, max_dimensions=config.max_dimensions)
     chosen = config.grpc_port

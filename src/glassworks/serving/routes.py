@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 from glassworks.errors import GlassworksError
 from glassworks.serving.app import Application, Route, failure
-from glassworks.serving.desk import Desk
-from glassworks.serving.generate import Generate
-from glassworks.serving.http.exchange import Answer, Exchange
-from glassworks.serving.kserve_v1 import KServeV1
-from glassworks.serving.management import Management
-from glassworks.serving.open_inference import OpenInference, token
-from glassworks.serving.page import Pages
-from glassworks.serving.picture_answers import PictureAnswers
-from glassworks.serving.streaming import FrameStream
-from glassworks.serving.tensors import TensorLimits
+from glassworks.serving.codec.tensors import TensorLimits
+from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.protocols.frames import FrameStream
+from glassworks.serving.protocols.generate import Generate
+from glassworks.serving.protocols.kserve_v1 import KServeV1
+from glassworks.serving.protocols.management import Management
+from glassworks.serving.protocols.open_inference import OpenInference, token
+from glassworks.serving.protocols.page import Pages
+from glassworks.serving.protocols.pictures import PictureAnswers
+from glassworks.serving.transports.http.exchange import Answer, Exchange
 
 if TYPE_CHECKING:
-    from glassworks.serving.http.service import Service
-    from glassworks.serving.metrics import Metrics
-    from glassworks.serving.repository import Repository
+    from glassworks.serving.core.repository import Repository
+    from glassworks.serving.observability.metrics import Metrics
+    from glassworks.serving.transports.http.service import Service
 
 _MODEL = r"/v2/models/(?P<model>[^/]+)"
 _VERSION = _MODEL + r"(?:/versions/(?P<version>[^/]+))?"

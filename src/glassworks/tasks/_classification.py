@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Measurement
 from glassworks.data.intervals import Z, wilson
-from glassworks.errors import InputError
 
 if TYPE_CHECKING:
-    from glassworks.contracts import Array
+    pass
 
 OUTPUT = "probabilities"
 _TOP = 5
@@ -28,20 +27,6 @@ def top_labels(row: NDArray[np.float64], labels: Sequence[str]) -> dict[str, Any
     best = np.argsort(-row, kind="stable")[:_TOP]
     top = [[labels[index], float(row[index])] for index in best]
     return {"label": top[0][0], "probability": top[0][1], "top": top}
-
-
-def spread(baseline: float | Array | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """A baseline (0 when None) in the shape of an example. Raises InputError."""
-    values = np.asarray(0.0 if baseline is None else baseline, np.float32)
-    if not np.isfinite(values).all():
-        raise InputError("the baseline holds values that are not finite", "give a finite number, such as 0")
-    try:
-        return np.ascontiguousarray(np.broadcast_to(values, shape))
-    except ValueError:
-        raise InputError(
-            f"the baseline has the shape {list(values.shape)}, the input {list(shape)}",
-            "give one number, or a tensor of the input's shape",
-        ) from None
 
 
 def accuracy(predicted: NDArray[np.int64], targets: NDArray[np.int64]) -> Measurement:

@@ -9,11 +9,11 @@ import numpy as np
 
 from glassworks.contracts import Session, Task
 from glassworks.errors import InputError
+from glassworks.text.session import INPUT as INPUT
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Opened, Tensors
 
-INPUT = "text"
 _ANY = 2**30
 _SMALL = 200
 """Characters of a sample request: no more than any request may have."""
@@ -53,7 +53,7 @@ class TextTask(Task):
         return found
 
     def calibration(self, x: Array, opened: Opened, preprocessing: Mapping[str, Any]) -> list[Tensors]:
-        from glassworks.tasks.text_classification.front import TextFront
+        from glassworks.text.tokenization import TextFront
 
         front = TextFront(opened.folder, self.unlimited(preprocessing))
         return [front.tensors([window]) for text in x.tolist() for window in front.windows(text)[:1]]

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Dataset, Measurement, Session, Subject, Task, View
+from glassworks.contracts import Dataset, Measurement, Session, Task
 from glassworks.data.pictures import decode_picture, fit_picture
-from glassworks.errors import DataError, InputError
+from glassworks.errors import DataError
+from glassworks.imaging.subject import PictureSubject
 from glassworks.tasks._classification import (
     OUTPUT,
     accuracy,
     balanced_accuracy,
     log_loss,
     macro_f1,
-    spread,
     top_labels,
 )
 from glassworks.tasks._constant import CONSTANTS, constant_answer
@@ -119,20 +119,3 @@ class ImageClassification(Task):
     ) -> PictureSubject:
         """The pixels themselves. Raises InputError for pixels or a baseline that are not finite."""
         return PictureSubject(tensors, sessions, baseline)
-
-
-class PictureSubject(Subject):
-    """Pixels (1 C H W); the same for all explainers."""
-
-    def __init__(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> None:
-        self.input, values = next(iter(tensors.items()))
-        self._example = np.ascontiguousarray(values, np.float32)
-        if not np.isfinite(self._example).all():
-            raise InputError(
-                f"the input '{self.input}' holds values that are not finite", "send finite numbers to explain"
-            )
-        self._baseline, self._sessions = spread(baseline, self._example.shape), sessions
-        self.outputs = sessions("predict").run({self.input: self._example})
-
-    def view(self, role: str) -> View:
-        return View(session=self._sessions(role), example=self._example, baseline=self._baseline)

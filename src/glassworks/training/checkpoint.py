@@ -6,16 +6,14 @@ It is written beside its place, synced and renamed, so that a kill at any moment
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glassworks.errors import StorageError, TrainingError
+from glassworks.errors import TrainingError
+from glassworks.storage import write_atomically
 
 if TYPE_CHECKING:
     import torch
@@ -71,34 +69,6 @@ def unpack_optimizers(
         states[int(place)].setdefault(int(index), {})[name] = value
     for optimizer, state in zip(optimizers, states, strict=True):
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace `path` by `content`, synced to disk; on failure the old file stays. Raises StorageError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with storage_errors(path):
-        try:
-            with beside.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def storage_errors(path: Path, elsewhere: str = "set GLASSWORKS_HOME") -> Iterator[None]:
-    """Tells a full or read-only disk, or a folder that is not there; `elsewhere` is how to write to another one."""
-    try:
-        yield
-    except OSError as error:
-        what, mend = error.strerror or str(error), f"make the folder writable, or {elsewhere}"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            what, mend = "the disk is full", "free some space and give the same command again"
-        elif error.errno in (errno.ENOENT, errno.ENOTDIR) and not path.parent.is_dir():
-            what, mend = f"there is no folder {path.parent}", f"make that folder, or {elsewhere}"
-        raise StorageError(f"cannot write {path}: {what}", mend) from error
 
 
 def weights_sha256(network: torch.nn.Module) -> str:

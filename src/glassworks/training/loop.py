@@ -20,14 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from glassworks.contracts import Progress
 from glassworks.errors import TrainingError
+from glassworks.storage import write_atomically
 from glassworks.training.averaging import TailAverage
-from glassworks.training.checkpoint import (
-    load_checkpoint,
-    pack_optimizers,
-    save_checkpoint,
-    unpack_optimizers,
-    write_atomically,
-)
+from glassworks.training.checkpoint import load_checkpoint, pack_optimizers, save_checkpoint, unpack_optimizers
 from glassworks.training.schedules import Schedule
 
 if TYPE_CHECKING:

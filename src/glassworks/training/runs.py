@@ -12,7 +12,7 @@ from pathlib import Path
 
 from glassworks.config import Job
 from glassworks.errors import TrainingError
-from glassworks.training.checkpoint import storage_errors
+from glassworks.storage import storage_errors
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ from tests.patience import PATIENCE_S, until
 from glassworks.packaging.bundle import Bundle
 from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.keys import KeyStore
-from glassworks.serving.rpc.messages import message
+from glassworks.serving.transports.grpc.messages import message
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "behind-a-proxy.md"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")

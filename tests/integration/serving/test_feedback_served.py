@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.integration.serving.running import WAIT_S, serving
 from tests.integration.serving.test_recommending import asked, recommended, told
-from tests.unit.tasks.recommendation.shops import ITEMS, bundle
+from tests.unit.recommendation.shops import ITEMS, bundle
 
 
 def test_feedback_is_counted_in_metrics_and_listed_in_the_document(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_tls_covers_both_protocols(tiny_bundle: Bundle, tmp_path: Path, pair: tu
 
     import grpc
 
-    from glassworks.serving.rpc.messages import message
+    from glassworks.serving.transports.grpc.messages import message
 
     certificate, key = pair
     options = ("--tls-certificate", str(certificate), "--tls-key", str(key))

@@ -11,10 +11,10 @@ from typing import Any
 import grpc
 import pytest
 
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.receiving import Receiving
-from glassworks.serving.rpc.calls import Calls, Method
-from glassworks.serving.rpc.connection import Connection
+from glassworks.serving.transports.grpc.calls import Calls, Method
+from glassworks.serving.transports.grpc.connection import Connection
+from glassworks.serving.transports.http.limits import Limits
+from glassworks.serving.transports.receiving import Receiving
 
 MIB = 2**20
 WAIT_S = 60

@@ -19,10 +19,10 @@ from glassworks.conformance import suite
 from glassworks.conformance.checks.http1 import CASES
 from glassworks.conformance.target import Target
 from glassworks.packaging.bundle import Bundle
-from glassworks.serving.http.exchange import json_answer
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.server import bind, listen
-from glassworks.serving.http.service import Service
+from glassworks.serving.transports.http.exchange import json_answer
+from glassworks.serving.transports.http.limits import Limits
+from glassworks.serving.transports.http.server import bind, listen
+from glassworks.serving.transports.http.service import Service
 
 ROOT = Path(__file__).parents[3]
 

@@ -16,8 +16,8 @@ from tests.integration.serving.running import Server, serving
 from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.families.convnet.planted import Box, write_shapes
 from glassworks.flow import train
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 
 @pytest.fixture(scope="module")

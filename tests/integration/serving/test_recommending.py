@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.integration.serving.running import Server, serving
-from tests.unit.tasks.recommendation.shops import bundle
+from tests.unit.recommendation.shops import bundle
 
 
 def recommended(server: Server, **request: Any) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from tests.integration.serving.running import serving
 
 from glassworks.config import load_job
 from glassworks.flow import train
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 SENTENCE = "这是一个关于人工智能的文章"
 JOB = Path(__file__).parents[3] / "examples" / "reviews.toml"

@@ -24,8 +24,8 @@ TEXTS = ["the wonderful book arrived", "这本书很糟糕", "", "👍🏽 e\u03
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     from glassworks.families.recurrent_text import RecurrentText
     from glassworks.flow import train
+    from glassworks.progress import Silent
     from glassworks.registry import Registry
-    from glassworks.training.progress import Silent
 
     folder = tmp_path_factory.mktemp("texts")
     job = RecurrentText().tiny(folder)

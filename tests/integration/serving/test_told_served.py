@@ -15,8 +15,8 @@ from glassworks.config import Job
 from glassworks.contracts import Family
 from glassworks.flow import Release, train
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 Arrays = Mapping[str, NDArray[np.float32]]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.unit.tasks.recommendation.shops import bundle
+from tests.unit.recommendation.shops import bundle
 from typer.testing import CliRunner, Result
 
 from glassworks.cli.app import build

@@ -14,8 +14,8 @@ from glassworks.config import OptimizationConfig
 from glassworks.errors import GlassworksError, InputError
 from glassworks.families.recurrent_text import RecurrentText
 from glassworks.flow import release
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 
 @pytest.fixture(scope="module")

@@ -22,19 +22,19 @@ from glassworks.errors import InputError, ServingError, Unauthenticated
 from glassworks.packaging.bundle import Bundle
 from glassworks.registry import Registry
 from glassworks.serving.app import Application
-from glassworks.serving.desk import Desk
-from glassworks.serving.engine import Engine
-from glassworks.serving.http.connection import Connection
-from glassworks.serving.http.exchange import Answer, Exchange
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.server import bind
-from glassworks.serving.http.service import Service
-from glassworks.serving.metrics import Metrics
-from glassworks.serving.repository import Repository
+from glassworks.serving.codec.tensors import TensorLimits
+from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.repository import Repository
+from glassworks.serving.observability.metrics import Metrics
 from glassworks.serving.routes import routes, streams
-from glassworks.serving.rpc.server import RpcServer
-from glassworks.serving.rpc.service import InferenceService
-from glassworks.serving.tensors import TensorLimits
+from glassworks.serving.transports.grpc.server import RpcServer
+from glassworks.serving.transports.grpc.service import InferenceService
+from glassworks.serving.transports.http.connection import Connection
+from glassworks.serving.transports.http.exchange import Answer, Exchange
+from glassworks.serving.transports.http.limits import Limits
+from glassworks.serving.transports.http.server import bind
+from glassworks.serving.transports.http.service import Service
 
 Fault = Callable[[Exchange, Answer], Answer]
 

@@ -13,7 +13,7 @@ from PIL import Image
 from glassworks.explanation.inspect import inspect_graph
 from glassworks.explanation.render import heat_map_png, normalized, shaded_blocks
 from glassworks.families.convnet.networks import Classic
-from glassworks.training.onnx_export import write_onnx
+from glassworks.onnx_graphs.export import write_onnx
 
 
 @pytest.mark.parametrize(("height", "width", "channels"), [(28, 28, 1), (300, 200, 3), (8, 40, 3)])

@@ -13,7 +13,7 @@ from glassworks.cli.drawing import as_file, draw
 from glassworks.cli.tables import show_shaded
 from glassworks.explanation.render_text import shaded_html, shaded_words, strengths, strongest
 from glassworks.printable import printable
-from glassworks.tasks.text_classification.subject import words
+from glassworks.text.subject import words
 
 EVIL = '<script>alert("1")</script> & 很好 </p>\x1b[31m\x00'
 

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from glassworks.cli.app import build
 from glassworks.config import DataConfig, Job, OptimizationConfig, TrainingConfig
+from glassworks.families._text.windows import Read
 from glassworks.families.convnet.planted import write_bars
 from glassworks.families.convnet.recipes import RECIPES
 from glassworks.families.convnet.setting import Setting
@@ -25,7 +26,6 @@ from glassworks.families.transformer_text import fine_tuning as transformer
 from glassworks.flow import Release, train
 from glassworks.registry import Registry
 from glassworks.training.classification import weights_for
-from glassworks.training.text_windows import Read
 
 JOB = Job(
     name="rare",

@@ -18,9 +18,9 @@ from glassworks.families.convnet.networks import deployable
 from glassworks.flow import Release, release
 from glassworks.packaging.embedding import PackagedEmbedder
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
 from glassworks.runtimes import open_session
-from glassworks.training.progress import Silent
 
 
 @pytest.fixture(scope="module")

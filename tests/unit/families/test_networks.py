@@ -20,8 +20,8 @@ from glassworks.families.convnet.planted import write_shapes
 from glassworks.families.convnet.recipes import RECIPES, Shape
 from glassworks.flow import release
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_an_unknown_recipe_is_told_with_those_there_are() -> None:
     family = get(Family, "convnet")
     from pathlib import Path
 
-    from glassworks.training.progress import Silent
+    from glassworks.progress import Silent
 
     with pytest.raises(ConfigError, match=r"'training\.recipe' is 'clasic'") as told:
         family.train(family.prepare(job), wrong, Path(), Silent())

@@ -22,8 +22,8 @@ from glassworks.families.convnet import settings
 from glassworks.families.convnet.novelty import Novelty, thresholds
 from glassworks.flow import Release, predict, release
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 COVERAGE = 0.9
 

@@ -15,8 +15,8 @@ from glassworks.contracts import Family
 from glassworks.errors import ConfigError
 from glassworks.families.convnet.networks import Classic, Default
 from glassworks.families.convnet.resizing import Resizing, require_any_size
+from glassworks.progress import Silent
 from glassworks.training.loop import Learner, Plan, fit
-from glassworks.training.progress import Silent
 from glassworks.training.schedules import constant
 
 

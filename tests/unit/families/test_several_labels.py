@@ -23,8 +23,8 @@ from glassworks.families.few_shot import FewShot
 from glassworks.flow import Release, evaluate, release
 from glassworks.packaging.frames import Watcher
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 SIDE = 32
 Boxes = dict[str, dict[str, Box]]

@@ -13,7 +13,7 @@ from onnx import numpy_helper
 
 from glassworks.catalog import get
 from glassworks.contracts import Artifact, Opened, Pass, Runtime
-from glassworks.training.onnx_builder import FLOAT, Builder
+from glassworks.onnx_graphs.builder import FLOAT, Builder
 
 Floats = NDArray[np.float32]
 SIDE, CHANNELS, VALUES = 12, 24, 64

@@ -16,9 +16,9 @@ from glassworks.contracts import Artifact, Opened, Pass, Runtime
 from glassworks.errors import Unsupported
 from glassworks.families.recurrent_text.graphs import Weights, write_predict
 from glassworks.families.recurrent_text.network import Cell, RecurrentText
+from glassworks.onnx_graphs.builder import FLOAT, INT32, INT64, Builder
+from glassworks.onnx_graphs.rewriting import Rewriter, fp32_layers
 from glassworks.optimization.integer_layers import gather, gru, lstm, product
-from glassworks.optimization.rewriting import Rewriter, fp32_layers
-from glassworks.training.onnx_builder import FLOAT, INT32, INT64, Builder
 
 Floats = NDArray[np.float32]
 T, N, D, H = 9, 3, 8, 40

@@ -11,8 +11,8 @@ from glassworks.contracts import Family, Opened, Task
 from glassworks.flow import Release, _trial, release
 from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import optimize
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 
 @pytest.fixture(scope="module")

@@ -18,12 +18,12 @@ from glassworks.config import OptimizationConfig
 from glassworks.contracts import Artifact, Candidate, Measurement, Opened, Pass, Runtime, Session, Task
 from glassworks.errors import Unsupported
 from glassworks.families.convnet.networks import Default, deployable
+from glassworks.onnx_graphs.export import write_onnx
 from glassworks.optimization.measure import measure_latencies, predict_all
 from glassworks.optimization.objective import parse_objective
 from glassworks.optimization.search import Trial, _choose, calibrating, optimize
+from glassworks.progress import Silent
 from glassworks.runtimes import open_session
-from glassworks.training.onnx_export import write_onnx
-from glassworks.training.progress import Silent
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors

@@ -24,8 +24,8 @@ from glassworks.data.pictures import decode_picture, fit_picture
 from glassworks.errors import InputError, Unsupported
 from glassworks.flow import Release, release
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +203,7 @@ def test_an_export_over_itself_is_fine_and_over_others_not(made: Release, folder
 
 
 def test_a_model_that_takes_no_pictures_is_refused(tmp_path: Path) -> None:
-    from tests.unit.tasks.recommendation.shops import bundle
+    from tests.unit.recommendation.shops import bundle
 
     with pytest.raises(Unsupported, match=r"label one picture; 'shop' takes .*, has 0 labels"):
         get(Exporter, "edge").export(bundle(tmp_path / "shop"), tmp_path / "out")

@@ -21,8 +21,8 @@ from glassworks.errors import MissingLibrary
 from glassworks.flow import Release, release
 from glassworks.packaging.exporters.web import _BINARY, _PROGRAM, RUNTIME
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 PICTURES = 20
 CHROMIUM = shutil.which("chromium")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.unit.tasks.recommendation.shops import bundle
+from tests.unit.recommendation.shops import bundle
 
 from glassworks.errors import Tampered
 from glassworks.packaging import bundle as reading, verified

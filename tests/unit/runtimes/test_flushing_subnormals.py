@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from glassworks.catalog import get
 from glassworks.contracts import Artifact, Opened, Runtime, Session
+from glassworks.onnx_graphs.builder import FLOAT, Builder
 from glassworks.runtimes._flushing import Flushing
-from glassworks.training.onnx_builder import FLOAT, Builder
 
 TINY = np.float32(1e-39)
 HERE = (platform.system(), platform.machine()) == ("Linux", "x86_64")

@@ -8,10 +8,19 @@ from typing import Any, TypeVar
 
 import hpack
 
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.rpc.calls import Calls, Method
-from glassworks.serving.rpc.connection import Connection
-from glassworks.serving.rpc.frames import END_HEADERS, END_STREAM, PREFACE, Kind, Setting, frame, parse_head, settings
+from glassworks.serving.transports.grpc.calls import Calls, Method
+from glassworks.serving.transports.grpc.connection import Connection
+from glassworks.serving.transports.grpc.frames import (
+    END_HEADERS,
+    END_STREAM,
+    PREFACE,
+    Kind,
+    Setting,
+    frame,
+    parse_head,
+    settings,
+)
+from glassworks.serving.transports.http.limits import Limits
 
 _T = TypeVar("_T")
 PATH, LIMIT = b"/test/Echo", 100_000

@@ -10,17 +10,17 @@ from typing import cast
 import pytest
 from tests.patience import PATIENCE_S
 
-from glassworks.serving.accepting import accepting
-from glassworks.serving.desk import Desk
-from glassworks.serving.engine import Engine
-from glassworks.serving.http.exchange import json_answer
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.server import bind, listen
-from glassworks.serving.http.service import Service
-from glassworks.serving.rpc.frames import PREFACE
-from glassworks.serving.rpc.server import RpcServer
-from glassworks.serving.rpc.service import InferenceService
-from glassworks.serving.tensors import TensorLimits
+from glassworks.serving.codec.tensors import TensorLimits
+from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.engine import Engine
+from glassworks.serving.transports.accepting import accepting
+from glassworks.serving.transports.grpc.frames import PREFACE
+from glassworks.serving.transports.grpc.server import RpcServer
+from glassworks.serving.transports.grpc.service import InferenceService
+from glassworks.serving.transports.http.exchange import json_answer
+from glassworks.serving.transports.http.limits import Limits
+from glassworks.serving.transports.http.server import bind, listen
+from glassworks.serving.transports.http.service import Service
 
 CLIENTS = 160
 

@@ -14,10 +14,10 @@ import pytest
 from tests.patience import PATIENCE_S
 
 from glassworks.errors import StorageError
-from glassworks.serving import access_log
-from glassworks.serving.access_log import AccessLog
-from glassworks.serving.http.exchange import Answer, Exchange
+from glassworks.serving.observability import access_log
+from glassworks.serving.observability.access_log import AccessLog
 from glassworks.serving.supervision import Supervisor
+from glassworks.serving.transports.http.exchange import Answer, Exchange
 
 PART = "access log"
 KEY = "gw_0123abcd_" + "s" * 43

@@ -21,12 +21,12 @@ from glassworks.serving.access.gate import Gate
 from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.access.ledger import Ledger
 from glassworks.serving.app import Application
-from glassworks.serving.desk import Desk
-from glassworks.serving.engine import Engine
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.service import Service
+from glassworks.serving.codec.tensors import render_response
+from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.engine import Engine
 from glassworks.serving.routes import routes
-from glassworks.serving.tensors import render_response
+from glassworks.serving.transports.http.limits import Limits
+from glassworks.serving.transports.http.service import Service
 
 GENERATE, PREDICT, PICTURE = "/v2/models/bars/generate", "/v1/models/bars:predict", "/v2/models/bars/picture"
 FEEDBACK = "/v2/models/bars/feedback"
@@ -156,7 +156,7 @@ def test_a_large_request_is_read_on_a_thread_and_only_for_who_may_ask_now(
             return original(*given)
 
         monkeypatch.setattr(whole, noting)
-    monkeypatch.setattr("glassworks.serving.open_inference._QUICK_BYTES", 0)
+    monkeypatch.setattr("glassworks.serving.protocols.open_inference._QUICK_BYTES", 0)
     spent, rich = shop.key("spent", requests_per_day=1), shop.key("rich")
     served = shop.served()
     assert shop.send(served, INFER, spent, body()).status == 200
@@ -202,9 +202,9 @@ def test_a_long_answer_is_written_on_a_thread(shop: Shop, monkeypatch: pytest.Mo
         written.append(threading.current_thread().name)
         return original(*given)
 
-    monkeypatch.setattr("glassworks.serving.open_inference.render_response", noting)
+    monkeypatch.setattr("glassworks.serving.protocols.open_inference.render_response", noting)
     short = shop.send(served, INFER, key, body(3))
-    monkeypatch.setattr("glassworks.serving.open_inference.LARGE_SIZE", 8)
+    monkeypatch.setattr("glassworks.serving.protocols.open_inference.LARGE_SIZE", 8)
     long = shop.send(served, INFER, key, body(3))
     assert short.body == long.body
     assert written[0] == threading.main_thread().name != written[1]
@@ -226,7 +226,7 @@ def test_whatever_raises_beside_an_answer_the_answer_comes(
         desk.spans = fails
     else:
         monkeypatch.setattr(engine, "shadow", lambda name: object())
-        monkeypatch.setattr("glassworks.serving.desk.cast", fails)
+        monkeypatch.setattr("glassworks.serving.core.dispatcher.cast", fails)
     before = dict(engine.supervisor.troubles)
     for content in (body(), body(70)):
         assert shop.send(served, INFER, key, content).status == 200

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from tests.patience import PATIENCE_S
 
 from glassworks.errors import DeadlineExceeded, InputError, Overloaded, ServingError
-from glassworks.serving.batching import Batcher
-from glassworks.serving.lane import Lane
-from glassworks.serving.work import Work
+from glassworks.serving.core.batching import Batcher
+from glassworks.serving.core.work import Work
+from glassworks.serving.core.worker import Lane
 
 Tensors = Mapping[str, NDArray[Any]]
 

@@ -12,10 +12,10 @@ from tests.unit.serving.wire import ask
 
 from glassworks.errors import InputError
 from glassworks.serving.app import Application, Route
-from glassworks.serving.http.compression import Inflation, deflated
-from glassworks.serving.http.exchange import Answer, Exchange
-from glassworks.serving.http.limits import Limits, TooLarge
-from glassworks.serving.http.service import Service
+from glassworks.serving.transports.http.compression import Inflation, deflated
+from glassworks.serving.transports.http.exchange import Answer, Exchange
+from glassworks.serving.transports.http.limits import Limits, TooLarge
+from glassworks.serving.transports.http.service import Service
 
 
 def packed(content: bytes) -> bytes:

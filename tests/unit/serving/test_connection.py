@@ -10,10 +10,10 @@ from typing import TypeVar
 import pytest
 from tests.unit.serving.wire import Wire, request_bytes
 
-from glassworks.serving.http.connection import Connection
-from glassworks.serving.http.exchange import Answer, Exchange, json_answer
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.service import Service
+from glassworks.serving.transports.http.connection import Connection
+from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
+from glassworks.serving.transports.http.limits import Limits
+from glassworks.serving.transports.http.service import Service
 
 _T = TypeVar("_T")
 LIMITS = Limits(max_body_bytes=200_000, max_header_bytes=2000, max_headers=20, idle_s=5, receive_s=2)

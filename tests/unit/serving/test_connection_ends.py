@@ -14,9 +14,9 @@ from tests.unit.serving.test_hostile_connection import CHUNKED, MANY, head
 from tests.unit.serving.wire import Wire, request_bytes
 
 from glassworks.serving.app import Application, Route
-from glassworks.serving.http.connection import Connection
-from glassworks.serving.http.exchange import Answer, Exchange, json_answer
-from glassworks.serving.http.service import Service
+from glassworks.serving.transports.http.connection import Connection
+from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
+from glassworks.serving.transports.http.service import Service
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from tests.unit.serving.test_connection import Echo, run, turns
 from tests.unit.serving.wire import Wire
 
 from glassworks.conformance.checks.http1 import CASES
-from glassworks.serving.http.connection import Connection
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.service import Service
+from glassworks.serving.transports.http.connection import Connection
+from glassworks.serving.transports.http.limits import Limits
+from glassworks.serving.transports.http.service import Service
 
 LIMITS = Limits(max_body_bytes=5000, max_header_bytes=2000, max_headers=20, max_receiving_bytes=100_000)
 SENT = [b"".join(case.sends).replace(b"{host}", b"x:80") for case in CASES if not case.bodiless]

@@ -16,7 +16,7 @@ from PIL import Image, PngImagePlugin
 from tests.patience import PATIENCE_S
 
 from glassworks.errors import InputError, Overloaded
-from glassworks.serving.decoding import MAX_REQUEST_PIXELS, Decoding, pixels, tiny
+from glassworks.serving.core.decoding import MAX_REQUEST_PIXELS, Decoding, pixels, tiny
 
 Array = NDArray[Any]
 

@@ -24,12 +24,12 @@ from glassworks.contracts import Attribution, Explanation
 from glassworks.errors import InputError, NotFound, Overloaded, Tampered
 from glassworks.packaging.bundle import Bundle, read_bundle, write_bundle
 from glassworks.packaging.opened import OpenedBundle
-from glassworks.serving.engine import Engine
-from glassworks.serving.explaining import messages
-from glassworks.serving.explaining.apart import Apart
-from glassworks.serving.explaining.rows import ExplainOptions, Here
-from glassworks.serving.explaining.worker import Bundles
-from glassworks.serving.tensors import DTYPES
+from glassworks.serving.codec.tensors import DTYPES
+from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.explaining import messages
+from glassworks.serving.core.explaining.process import Apart
+from glassworks.serving.core.explaining.rows import ExplainOptions, Here
+from glassworks.serving.core.explaining.worker import Bundles
 
 if TYPE_CHECKING:
     from glassworks.contracts import Tensors
@@ -130,14 +130,14 @@ def test_a_killed_process_costs_a_row_and_the_next_one_has_another(apart: Apart,
 
 
 def test_a_process_that_ends_by_itself_says_its_code(opened: OpenedBundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, code in (("glassworks.serving.explaining.rows", 0), ("no_such_module", 1)):
-        monkeypatch.setattr("glassworks.serving.explaining.apart._WORKER", module)
+    for module, code in (("glassworks.serving.core.explaining.rows", 0), ("no_such_module", 1)):
+        monkeypatch.setattr("glassworks.serving.core.explaining.process._WORKER", module)
         with pytest.raises(Overloaded, match=f"the process that explains ended with the code {code}"):
             Apart().explain(opened, example(), ExplainOptions())
 
 
 def test_a_process_that_writes_something_else_is_ended(opened: OpenedBundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glassworks.serving.explaining.apart._WORKER", "this")
+    monkeypatch.setattr("glassworks.serving.core.explaining.process._WORKER", "this")
     with pytest.raises(Overloaded, match="the process that explains ended with the code"):
         Apart().explain(opened, example(), ExplainOptions())
 

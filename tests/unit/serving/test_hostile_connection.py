@@ -8,10 +8,10 @@ import pytest
 from tests.unit.serving.test_connection import LIMITS, ONE, Echo, connect, run, turns
 from tests.unit.serving.wire import Wire, request_bytes
 
-from glassworks.serving.http.connection import Connection
-from glassworks.serving.http.exchange import Exchange, json_answer
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.service import Service
+from glassworks.serving.transports.http.connection import Connection
+from glassworks.serving.transports.http.exchange import Exchange, json_answer
+from glassworks.serving.transports.http.limits import Limits
+from glassworks.serving.transports.http.service import Service
 
 LARGE = 300_000
 CLIENTS = 200

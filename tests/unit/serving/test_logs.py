@@ -10,7 +10,7 @@ import pytest
 
 from glassworks.serving.access.masking import masked
 from glassworks.serving.app import unexpected
-from glassworks.serving.logs import Discreet, discreet
+from glassworks.serving.observability.logs import Discreet, discreet
 
 KEY = "gw_0123abcd_" + "Secret-" * 6 + "x"
 

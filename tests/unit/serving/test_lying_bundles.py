@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from glassworks.contracts import Artifact, Record, Signature, TensorSpec
+from glassworks.contracts import Artifact, Signature, TensorSpec
 from glassworks.errors import BundleError
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.manifest import Manifest
-from glassworks.serving.engine import Engine
+from glassworks.record import Record
+from glassworks.serving.core.engine import Engine
 
 Change = Callable[[Manifest], dict[str, Any]]
 

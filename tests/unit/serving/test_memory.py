@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from glassworks.serving import memory
-from glassworks.serving.memory import GivingBack, give_back, resident_bytes
+from glassworks.serving.core import memory
+from glassworks.serving.core.memory import GivingBack, give_back, resident_bytes
 from glassworks.serving.supervision import Supervisor
 
 MIB = 2**20

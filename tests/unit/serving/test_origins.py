@@ -10,13 +10,13 @@ from tests.unit.serving.wire import ask
 
 from glassworks.errors import Forbidden
 from glassworks.packaging.bundle import Bundle
+from glassworks.serving.access.origins import Origins
 from glassworks.serving.app import Application
-from glassworks.serving.desk import Desk
-from glassworks.serving.engine import Engine
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.service import Service
-from glassworks.serving.origins import Origins
+from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.engine import Engine
 from glassworks.serving.routes import routes, streams
+from glassworks.serving.transports.http.limits import Limits
+from glassworks.serving.transports.http.service import Service
 
 OWN = "127.0.0.1:8080"
 

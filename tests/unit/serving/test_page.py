@@ -9,7 +9,7 @@ from tests.unit.serving.test_app import send
 from tests.unit.serving.wire import service
 
 from glassworks.packaging.bundle import Bundle
-from glassworks.serving.engine import Engine
+from glassworks.serving.core.engine import Engine
 
 
 def test_the_page_holds_no_code_but_its_own(tiny_bundle: Bundle) -> None:

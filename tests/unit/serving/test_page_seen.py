@@ -12,16 +12,16 @@ from typing import Any
 import msgspec
 import pytest
 from tests.patience import PATIENCE_S
+from tests.unit.recommendation import shops
 from tests.unit.serving.wire import ask, service
-from tests.unit.tasks.recommendation import shops
 
 from glassworks.catalog import get
 from glassworks.contracts import Family
 from glassworks.flow import train
 from glassworks.packaging.bundle import Bundle, read_bundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.serving.engine import Engine
-from glassworks.training.progress import Silent
+from glassworks.serving.core.engine import Engine
 
 CHROMIUM = shutil.which("chromium")
 ADDRESS = "http://glassworks.test"

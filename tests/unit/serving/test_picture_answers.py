@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from glassworks.serving.picture_answers import _one_line
+from glassworks.serving.protocols.pictures import _one_line
 
 
 @pytest.mark.parametrize("label", ["cat", "鸟", "\U0001f600", "two\nlines\r\nSet-Cookie: x"])

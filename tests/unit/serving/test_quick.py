@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from glassworks.errors import InputError
-from glassworks.serving.quick import QuickReader
-from glassworks.serving.tensors import TensorLimits, parse_request
+from glassworks.serving.codec.quick import QuickReader
+from glassworks.serving.codec.tensors import TensorLimits, parse_request
 
 READER = QuickReader(TensorLimits(max_elements=1000))
 TENSOR = {"name": "x", "shape": [2, 2], "datatype": "FP32", "data": [1, 2.5, -3e-3, 4]}

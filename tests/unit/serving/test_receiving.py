@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glassworks.serving.receiving import Receiving
+from glassworks.serving.transports.receiving import Receiving
 
 
 class Connection:

@@ -14,8 +14,8 @@ from tests.patience import PATIENCE_S
 from glassworks.errors import BundleError, GlassworksError, StorageError
 from glassworks.packaging.bundle import Bundle, write_bundle
 from glassworks.registry import Registry
-from glassworks.serving.engine import Engine
-from glassworks.serving.repository import Repository
+from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.repository import Repository
 
 PART = "registry watcher"
 
@@ -176,7 +176,7 @@ async def _followed(served: Served, condition: Callable[[], bool]) -> None:
 
 
 def test_the_watcher_itself_outlives_what_it_meets(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glassworks.serving.repository._LOOK_S", 0.01)
+    monkeypatch.setattr("glassworks.serving.core.repository._LOOK_S", 0.01)
     follow, calls = served.repository.follow_once, []
 
     async def fails_first() -> None:

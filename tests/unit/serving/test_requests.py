@@ -19,9 +19,9 @@ from tests.unit.serving.wire import ask, service
 
 from glassworks.contracts import TensorSpec
 from glassworks.packaging.bundle import Bundle
-from glassworks.serving.batching import Batcher
-from glassworks.serving.engine import Engine
-from glassworks.serving.http.service import Service
+from glassworks.serving.core.batching import Batcher
+from glassworks.serving.core.engine import Engine
+from glassworks.serving.transports.http.service import Service
 
 
 @pytest.fixture(scope="module")

@@ -20,17 +20,17 @@ from glassworks.serving.access.gate import Gate
 from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.access.ledger import Ledger
 from glassworks.serving.app import Application, status
-from glassworks.serving.desk import Desk
-from glassworks.serving.engine import Engine
-from glassworks.serving.http.exchange import Exchange
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.service import Service
-from glassworks.serving.metrics import Metrics
-from glassworks.serving.repository import Repository
+from glassworks.serving.codec.tensors import TensorLimits
+from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.repository import Repository
+from glassworks.serving.observability.metrics import Metrics
 from glassworks.serving.routes import doorkeeper, routes
-from glassworks.serving.rpc.messages import message
-from glassworks.serving.rpc.service import InferenceService
-from glassworks.serving.tensors import TensorLimits
+from glassworks.serving.transports.grpc.messages import message
+from glassworks.serving.transports.grpc.service import InferenceService
+from glassworks.serving.transports.http.exchange import Exchange
+from glassworks.serving.transports.http.limits import Limits
+from glassworks.serving.transports.http.service import Service
 
 NOBODY, WRONG, ONE, ALL, ADMIN = "nobody", "wrong", "one", "all", "admin"
 

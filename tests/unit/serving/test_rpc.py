@@ -13,8 +13,8 @@ from hypothesis import given, strategies as st
 from tests.unit.serving.frames import LIMIT, PATH, Client, framed, run
 
 from glassworks.errors import InputError, NotFound, Overloaded
-from glassworks.serving.rpc.calls import Method
-from glassworks.serving.rpc.frames import (
+from glassworks.serving.transports.grpc.calls import Method
+from glassworks.serving.transports.grpc.frames import (
     END_HEADERS,
     END_STREAM,
     PADDED,
@@ -26,7 +26,7 @@ from glassworks.serving.rpc.frames import (
     frame,
     settings,
 )
-from glassworks.serving.rpc.headers import HeaderReader
+from glassworks.serving.transports.grpc.headers import HeaderReader
 
 
 @pytest.mark.parametrize("size", [1, 3, 9, 10, 100, 10_000])

@@ -13,10 +13,10 @@ import pytest
 from tests.unit.serving.frames import LIMIT, PATH, Client, framed, goodbye, resets, run
 
 from glassworks.errors import Unauthenticated
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.rpc import packing
-from glassworks.serving.rpc.calls import Method
-from glassworks.serving.rpc.frames import (
+from glassworks.serving.supervision import Supervisor
+from glassworks.serving.transports.grpc import packing
+from glassworks.serving.transports.grpc.calls import Method
+from glassworks.serving.transports.grpc.frames import (
     END_STREAM,
     FIRST_WINDOW,
     Code,
@@ -26,7 +26,7 @@ from glassworks.serving.rpc.frames import (
     settings,
     window_update,
 )
-from glassworks.serving.supervision import Supervisor
+from glassworks.serving.transports.http.limits import Limits
 
 LIMITS = Limits(max_body_bytes=1_000_000, receive_s=10, idle_s=20)
 Handler = Callable[[AsyncIterator[bytes], Any], AsyncGenerator[bytes, None]]
@@ -285,7 +285,7 @@ def test_without_a_right_no_message_is_kept_or_unpacked(monkeypatch: pytest.Monk
         pytest.fail("it was unpacked")
 
     monkeypatch.setattr(packing, "unpacked", unpacked)
-    monkeypatch.setattr("glassworks.serving.rpc.calls.unpacked", unpacked)
+    monkeypatch.setattr("glassworks.serving.transports.grpc.calls.unpacked", unpacked)
 
     async def main() -> Client:
         client = unary(never, permit=forbid).greet()

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from glassworks.errors import InputError
-from glassworks.serving.rpc.convert import read_parameters, read_tensors, write_parameters, write_response
-from glassworks.serving.rpc.fields import read_infer_request
-from glassworks.serving.rpc.messages import message
-from glassworks.serving.tensors import DTYPES, TensorLimits
+from glassworks.serving.codec.tensors import DTYPES, TensorLimits
+from glassworks.serving.transports.grpc.convert import read_parameters, read_tensors, write_parameters, write_response
+from glassworks.serving.transports.grpc.fields import read_infer_request
+from glassworks.serving.transports.grpc.messages import message
 
 
 @pytest.mark.parametrize("name", [*DTYPES, "BYTES"])
@@ -47,7 +47,7 @@ def test_the_compiled_description_is_that_of_the_protocol(tmp_path: Any) -> None
     from importlib.resources import files
 
     protoc = pytest.importorskip("grpc_tools.protoc")
-    folder = files("glassworks.serving.rpc")
+    folder = files("glassworks.serving.transports.grpc")
     out = tmp_path / "compiled"
     arguments = ["protoc", f"-I{folder}", f"--descriptor_set_out={out}", "open_inference.proto"]
     assert protoc.main(arguments) == 0

@@ -8,9 +8,9 @@ import pytest
 from tests.unit.serving.test_connection import Echo, connect, run, turns
 from tests.unit.serving.wire import request_bytes
 
-from glassworks.serving.http.connection import Connection
-from glassworks.serving.http.exchange import Exchange
-from glassworks.serving.http.service import Service
+from glassworks.serving.transports.http.connection import Connection
+from glassworks.serving.transports.http.exchange import Exchange
+from glassworks.serving.transports.http.service import Service
 
 
 class Keep(Echo):

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from tests.patience import PATIENCE_S
 
-from glassworks.serving.desk import Call
-from glassworks.serving.http.exchange import Exchange
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.service import Service
-from glassworks.serving.statistics import Statistics
-from glassworks.serving.streaming import FrameStream
+from glassworks.serving.core.dispatcher import Call
+from glassworks.serving.core.statistics import Statistics
+from glassworks.serving.protocols.frames import FrameStream
+from glassworks.serving.transports.http.exchange import Exchange
+from glassworks.serving.transports.http.limits import Limits
+from glassworks.serving.transports.http.service import Service
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 HANDSHAKE = {

@@ -14,8 +14,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
 from glassworks.errors import InputError
-from glassworks.serving.json_data import LARGE_BYTES, MAX_TEXTS, MAX_VALUES, json_object
-from glassworks.serving.tensors import DTYPES, datatype, parse_request, render_response
+from glassworks.serving.codec.json_data import LARGE_BYTES, MAX_TEXTS, MAX_VALUES, json_object
+from glassworks.serving.codec.tensors import DTYPES, datatype, parse_request, render_response
 
 Values = NDArray[Any]
 NAMES = sorted(DTYPES)

@@ -13,10 +13,10 @@ import pytest
 from tests.patience import PATIENCE_S
 
 from glassworks.packaging.bundle import Bundle
-from glassworks.serving.desk import Call
-from glassworks.serving.engine import Engine
+from glassworks.serving.core.dispatcher import Call
+from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.work import Work
 from glassworks.serving.supervision import Supervisor
-from glassworks.serving.work import Work
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -48,7 +48,7 @@ def test_a_request_is_a_span_with_its_parts(collector: tuple[str, list[bytes]], 
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-    from glassworks.serving.tracing import Tracing
+    from glassworks.serving.observability.tracing import Tracing
 
     url, bodies = collector
     engine = Engine()
@@ -80,7 +80,7 @@ def test_a_request_is_a_span_with_its_parts(collector: tuple[str, list[bytes]], 
 
 def test_a_collector_that_never_answers_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
-    from glassworks.serving.tracing import Tracing
+    from glassworks.serving.observability.tracing import Tracing
 
     tracing, forever, begun = Tracing("http://127.0.0.1:1/v1/traces"), threading.Event(), threading.Event()
     shutdown = tracing._provider.shutdown
@@ -101,7 +101,7 @@ def test_spans_that_no_collector_takes_are_counted() -> None:
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
     from opentelemetry.sdk.trace.export import SpanExportResult
 
-    from glassworks.serving import tracing as module
+    from glassworks.serving.observability import tracing as module
 
     results = [SpanExportResult.FAILURE, SpanExportResult.SUCCESS]
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from tests.patience import PATIENCE_S
 
 from glassworks.serving.app import Application
-from glassworks.serving.desk import Desk
-from glassworks.serving.engine import Engine
-from glassworks.serving.http.connection import Connection
-from glassworks.serving.http.limits import Limits
-from glassworks.serving.http.service import Service
+from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.engine import Engine
 from glassworks.serving.routes import routes
+from glassworks.serving.transports.http.connection import Connection
+from glassworks.serving.transports.http.limits import Limits
+from glassworks.serving.transports.http.service import Service
 
 LIMIT = 100_000
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from glassworks.training.pieces import (
+from glassworks.families._text.ngrams import (
     Bags,
     WithPieces,
     best_share,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glassworks.data.text.planted import planted_text
-from glassworks.training.vocabulary import PADDING, UNKNOWN, Kind, first_vectors, learn_tokenizer
+from glassworks.families._text.vocabulary import PADDING, UNKNOWN, Kind, first_vectors, learn_tokenizer
 
 
 def planted(count: int = 300) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from glassworks.errors import ConfigError, DataError
-from glassworks.training.word_vectors import read_word_vectors
+from glassworks.families._text.word_vectors import read_word_vectors
 
 WORDS = {"book": (1.0, 2.0, 3.0), "书": (-1.0, 0.5, 0.25), "好": (3.0, 1.5, 0.75)}
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from glassworks.conformance.target import Failed, NotOffered, Target
-from glassworks.serving.tensors import FLOATS
+from glassworks.serving.codec.tensors import FLOATS
 
 
 def c5_answers(target: Target) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassworks.conformance.target import Failed, NotOffered, Target
-from glassworks.serving.rpc.convert import read_tensors
-from glassworks.serving.rpc.messages import SERVICE, message
-from glassworks.serving.tensors import TensorLimits, datatype, to_bytes
+from glassworks.serving.codec.tensors import TensorLimits, datatype, to_bytes
+from glassworks.serving.transports.grpc.convert import read_tensors
+from glassworks.serving.transports.grpc.messages import SERVICE, message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

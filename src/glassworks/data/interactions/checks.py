@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Record
 from glassworks.data.interactions.collection import Interactions
+from glassworks.record import Record
 
 _FEW_USERS, _FEW_LIKES, _HEAVY = 200, 5, 0.5
 _QUANTILES = {"smallest": 0.0, "median": 0.5, "p95": 0.95, "largest": 1.0}

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Measurement, Record
+from glassworks.contracts import Measurement
 from glassworks.data.text.collection import Texts
 from glassworks.data.text.duplicates import Copies, find_copies
+from glassworks.record import Record
 
 _TINY, _IMBALANCED, _NAMED, _SHOWN = 10, 3.0, 20, 60
 

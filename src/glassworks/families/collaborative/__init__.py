@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from glassworks.contracts import Progress, Record
-from glassworks.training.recommendation.family import RecommenderFamily
-from glassworks.training.recommendation.settings import CollaborativeConfig
+from glassworks.contracts import Progress
+from glassworks.families._recommendation.family import RecommenderFamily
+from glassworks.families._recommendation.settings import CollaborativeConfig
+from glassworks.record import Record
 
 if TYPE_CHECKING:
     from glassworks.data.interactions.dataset import InteractionsDataset
-    from glassworks.training.recommendation.algorithms import Means
-    from glassworks.training.recommendation.fitting import Fitted
+    from glassworks.families._recommendation.algorithms import Means
+    from glassworks.families._recommendation.fitting import Fitted
 
 
 class Collaborative(RecommenderFamily[CollaborativeConfig]):
@@ -31,6 +32,6 @@ class Collaborative(RecommenderFamily[CollaborativeConfig]):
         budget_s: float | None,
         progress: Progress,
     ) -> Fitted:
-        from glassworks.training.recommendation.fitting import fit_collaborative
+        from glassworks.families._recommendation.fitting import fit_collaborative
 
         return fit_collaborative(dataset, config, means, budget_s, progress)

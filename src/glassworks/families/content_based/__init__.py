@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from glassworks.contracts import Progress, Record
-from glassworks.training.recommendation.family import RecommenderFamily
-from glassworks.training.recommendation.settings import ContentConfig
+from glassworks.contracts import Progress
+from glassworks.families._recommendation.family import RecommenderFamily
+from glassworks.families._recommendation.settings import ContentConfig
+from glassworks.record import Record
 
 if TYPE_CHECKING:
     from glassworks.data.interactions.dataset import InteractionsDataset
-    from glassworks.training.recommendation.algorithms import Means
-    from glassworks.training.recommendation.fitting import Fitted
+    from glassworks.families._recommendation.algorithms import Means
+    from glassworks.families._recommendation.fitting import Fitted
 
 
 class ContentBased(RecommenderFamily[ContentConfig]):
@@ -31,6 +32,6 @@ class ContentBased(RecommenderFamily[ContentConfig]):
         budget_s: float | None,
         progress: Progress,
     ) -> Fitted:
-        from glassworks.training.recommendation.hybrid import fit_content
+        from glassworks.families._recommendation.hybrid import fit_content
 
         return fit_content(dataset, config, means, budget_s, progress, self.meaning)

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from glassworks.config import DataConfig, Job, TrainingConfig, validate
-from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Record, Split
+from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Split
+from glassworks.record import Record
 
 
 class ConvNetConfig(Record):

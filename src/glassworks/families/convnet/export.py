@@ -9,8 +9,8 @@ import torch
 from glassworks.contracts import EMBEDDING, Artifact, Differentiable, Model, Signature, TensorSpec
 from glassworks.families.convnet.networks import Network, deployable
 from glassworks.families.convnet.told import Told
+from glassworks.onnx_graphs.export import write_onnx
 from glassworks.tasks.image_classification import LABEL_SET
-from glassworks.training.onnx_export import write_onnx
 
 NOVELTY = TensorSpec(name="novelty", datatype="FP32", shape=(-1, 2))
 

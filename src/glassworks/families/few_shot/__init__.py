@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from glassworks.config import DataConfig, Job, OptimizationConfig, validate
-from glassworks.contracts import Artifact, Dataset, Differentiable, Embedder, Family, Model, Progress, Record, Split
+from glassworks.contracts import Artifact, Dataset, Differentiable, Embedder, Family, Model, Progress, Split
 from glassworks.errors import ConfigError, Unsupported
+from glassworks.record import Record
 
 
 class FewShotConfig(Record):

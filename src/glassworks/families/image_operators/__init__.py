@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from glassworks.config import DataConfig, Job, OptimizationConfig, validate
-from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Record, Split
+from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Split
 from glassworks.errors import Unsupported
 from glassworks.imaging.operator import Kind
 from glassworks.imaging.pipeline import AnyOperator, Pipeline, connect, signature_of
+from glassworks.record import Record
 
 if TYPE_CHECKING:
     from glassworks.imaging.samples import Samples

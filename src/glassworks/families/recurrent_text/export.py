@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from glassworks.contracts import Artifact, Model
+from glassworks.families._text.ngrams import PIECES
 from glassworks.families.recurrent_text.graphs import Weights, write_embed, write_gradient, write_predict
-from glassworks.training.pieces import PIECES
 
 TOKENIZER = "tokenizer.json"
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.families.recurrent_text.network import RecurrentText
-from glassworks.training.onnx_builder import FLOAT, INT32, INT64, Builder
+from glassworks.onnx_graphs.builder import FLOAT, INT32, INT64, Builder
 
 Floats = NDArray[np.float32]
 _NOTHING = -1e9

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from glassworks.training.pieces import WithPieces
+from glassworks.families._text.ngrams import WithPieces
 
 Cell = Literal["gru", "lstm"]
 _ATTENTION = 64

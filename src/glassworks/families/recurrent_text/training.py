@@ -12,23 +12,23 @@ import torch
 from glassworks.config import Job
 from glassworks.contracts import Dataset, Model, Progress
 from glassworks.data.text.dataset import further_texts
+from glassworks.families._text.ngrams import ORDERS, PIECES, best_share, linear_scores
+from glassworks.families._text.preparation import tokenizer_of
+from glassworks.families._text.stage import FINAL, TextStage, answers
+from glassworks.families._text.vocabulary import PADDING, UNKNOWN, first_vectors
+from glassworks.families._text.windows import LEARNED_WINDOWS, Read, read
+from glassworks.families._text.word_vectors import WordVectors, read_word_vectors
 from glassworks.families.recurrent_text import RecurrentTextConfig
 from glassworks.families.recurrent_text.export import TOKENIZER
 from glassworks.families.recurrent_text.learning import learner, plan, scores_of
 from glassworks.families.recurrent_text.network import RecurrentText
-from glassworks.tasks.text_classification.front import MOST_WINDOWS
-from glassworks.tasks.text_classification.pieces import save_pieces
+from glassworks.text.ngrams import save_pieces
+from glassworks.text.tokenization import MOST_WINDOWS
 from glassworks.training.checkpoint import load_checkpoint
 from glassworks.training.classification import held_weights, weights_for
 from glassworks.training.loop import fit
 from glassworks.training.machine import choose_device, usable_cpus
-from glassworks.training.pieces import ORDERS, PIECES, best_share, linear_scores
 from glassworks.training.runs import forget_run
-from glassworks.training.text import tokenizer_of
-from glassworks.training.text_stage import FINAL, TextStage, answers
-from glassworks.training.text_windows import LEARNED_WINDOWS, Read, read
-from glassworks.training.vocabulary import PADDING, UNKNOWN, first_vectors
-from glassworks.training.word_vectors import WordVectors, read_word_vectors
 
 VECTORS = "vectors.sha256"
 _OVERLAP = 16

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from glassworks.config import DataConfig, Job, validate
-from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Record, Split
+from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Split
 from glassworks.errors import Unsupported
+from glassworks.record import Record
 
 
 class TextEncoderConfig(Record):

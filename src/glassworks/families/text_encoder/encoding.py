@@ -28,11 +28,11 @@ from glassworks.contracts import (
 )
 from glassworks.data.text.sources import read_lines
 from glassworks.errors import DataError
-from glassworks.tasks.text_classification.front import TextFront
-from glassworks.tasks.text_embedding.session import VectorSession, signature
+from glassworks.families._text.encoder import TOKENIZER, Backbone, find_backbone, load_encoder, pooled, reading
+from glassworks.onnx_graphs.export import write_onnx
+from glassworks.text.embedding_session import VectorSession, signature
+from glassworks.text.tokenization import TextFront
 from glassworks.training.checkpoint import weights_sha256
-from glassworks.training.encoder import TOKENIZER, Backbone, find_backbone, load_encoder, pooled, reading
-from glassworks.training.onnx_export import write_onnx
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors

@@ -9,9 +9,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from glassworks.config import DataConfig, Job, TrainingConfig
-from glassworks.contracts import Artifact, Dataset, Differentiable, Model, Progress, Record
+from glassworks.contracts import Artifact, Dataset, Differentiable, Model, Progress
 from glassworks.errors import ConfigError
-from glassworks.training.text_family import TextFamily
+from glassworks.families._text.family import TextFamily
+from glassworks.record import Record
 
 
 class TransformerTextConfig(Record):

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from glassworks.contracts import Artifact, Differentiable, Model
+from glassworks.families._text.encoder import TOKENIZER
+from glassworks.families._text.ngrams import PIECES, WORDS
 from glassworks.families.transformer_text.network import Embedding, FromVectors, TransformerText
-from glassworks.training.encoder import TOKENIZER
-from glassworks.training.onnx_export import write_onnx
-from glassworks.training.pieces import PIECES, WORDS
+from glassworks.onnx_graphs.export import write_onnx
 
 _EXAMPLE = (2, 7)
 

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from glassworks.config import Job
+from glassworks.families._text.preparation import like_length
+from glassworks.families._text.windows import Read
 from glassworks.families.transformer_text.network import TransformerText
 from glassworks.training.calibration import calibrated_loss
 from glassworks.training.classification import accuracies, classification_loss, held_weights
 from glassworks.training.loop import Learner, Plan
 from glassworks.training.machine import choose_precision
 from glassworks.training.schedules import cosine
-from glassworks.training.text import like_length
-from glassworks.training.text_windows import Read
 
 _LAYER = re.compile(r"\.layers?\.(\d+)\.")
 _EVALUATED_ROWS = 64

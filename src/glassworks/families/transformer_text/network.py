@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from glassworks.training.encoder import pooled
-from glassworks.training.pieces import WithPieces
+from glassworks.families._text.encoder import pooled
+from glassworks.families._text.ngrams import WithPieces
 
 
 class TransformerText(WithPieces):

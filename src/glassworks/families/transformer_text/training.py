@@ -16,16 +16,7 @@ from torch import Tensor
 from glassworks.config import Job
 from glassworks.contracts import Dataset, Model, Progress
 from glassworks.data.text.dataset import further_texts
-from glassworks.families.transformer_text import TransformerTextConfig
-from glassworks.families.transformer_text.fine_tuning import Course, chosen_precision, learner, plan, scores_of
-from glassworks.families.transformer_text.head import fit_head
-from glassworks.families.transformer_text.narrowing import narrow
-from glassworks.families.transformer_text.network import TransformerText, merged, small_encoder, with_lora
-from glassworks.tasks.text_classification.front import MOST_WINDOWS
-from glassworks.tasks.text_classification.pieces import save_pieces
-from glassworks.training.checkpoint import load_checkpoint, write_atomically
-from glassworks.training.classification import classification_loss, held_weights, weights_for
-from glassworks.training.encoder import (
+from glassworks.families._text.encoder import (
     TOKENIZER,
     Backbone,
     find_backbone,
@@ -33,9 +24,7 @@ from glassworks.training.encoder import (
     own_reading,
     reading,
 )
-from glassworks.training.loop import fit
-from glassworks.training.machine import choose_device, usable_cpus
-from glassworks.training.pieces import (
+from glassworks.families._text.ngrams import (
     ORDERS,
     PIECES,
     WORDS,
@@ -44,10 +33,22 @@ from glassworks.training.pieces import (
     clearly_better_share,
     linear_scores,
 )
-from glassworks.training.text import tokenizer_of
-from glassworks.training.text_stage import FINAL, TextStage, answers
-from glassworks.training.text_windows import LEARNED_WINDOWS, Read, read
-from glassworks.training.vocabulary import PADDING, first_vectors
+from glassworks.families._text.preparation import tokenizer_of
+from glassworks.families._text.stage import FINAL, TextStage, answers
+from glassworks.families._text.vocabulary import PADDING, first_vectors
+from glassworks.families._text.windows import LEARNED_WINDOWS, Read, read
+from glassworks.families.transformer_text import TransformerTextConfig
+from glassworks.families.transformer_text.fine_tuning import Course, chosen_precision, learner, plan, scores_of
+from glassworks.families.transformer_text.head import fit_head
+from glassworks.families.transformer_text.narrowing import narrow
+from glassworks.families.transformer_text.network import TransformerText, merged, small_encoder, with_lora
+from glassworks.storage import write_atomically
+from glassworks.text.ngrams import save_pieces
+from glassworks.text.tokenization import MOST_WINDOWS
+from glassworks.training.checkpoint import load_checkpoint
+from glassworks.training.classification import classification_loss, held_weights, weights_for
+from glassworks.training.loop import fit
+from glassworks.training.machine import choose_device, usable_cpus
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -29,7 +29,7 @@ class StaticInt8(Pass):
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
         import onnx
 
-        from glassworks.optimization.rewriting import RECURRENT, beside_the_first_output, fp32_layers
+        from glassworks.onnx_graphs.rewriting import RECURRENT, beside_the_first_output, fp32_layers
 
         model = onnx.load(opened.path)
         if any(node.op_type in RECURRENT for node in model.graph.node):

@@ -27,8 +27,8 @@ class RecurrentInt8(Pass):
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
         import onnx
 
+        from glassworks.onnx_graphs.rewriting import RECURRENT, Rewriter, fp32_layers
         from glassworks.optimization.integer_layers import gather, gru, lstm, product
-        from glassworks.optimization.rewriting import RECURRENT, Rewriter, fp32_layers
 
         model = onnx.load(opened.path)
         if not any(node.op_type in RECURRENT for node in model.graph.node):

@@ -23,9 +23,9 @@ class Int8Weights(Pass):
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
         import onnx
 
+        from glassworks.onnx_graphs.rewriting import RECURRENT, Rewriter, fp32_layers
+        from glassworks.onnx_graphs.stored_weights import store
         from glassworks.optimization.integer_layers import gather
-        from glassworks.optimization.rewriting import RECURRENT, Rewriter, fp32_layers
-        from glassworks.optimization.stored_weights import store
 
         model = onnx.load(opened.path)
         if not any(node.op_type in RECURRENT for node in model.graph.node):

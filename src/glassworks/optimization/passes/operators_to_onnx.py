@@ -25,7 +25,7 @@ class OperatorsToOnnx(Pass):
         """Raises Unsupported for an operator that ONNX cannot express."""
         from glassworks.imaging.pipeline import from_json
         from glassworks.imaging.stencils import ONNX_TYPES
-        from glassworks.training.onnx_builder import Builder
+        from glassworks.onnx_graphs.builder import Builder
 
         pipeline = from_json(opened.path.read_bytes(), opened.artifact.file)
         graph = Builder("operators")

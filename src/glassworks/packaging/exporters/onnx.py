@@ -13,8 +13,8 @@ from glassworks.contracts import Exporter
 from glassworks.packaging.bundle import Bundle, read_bundle
 from glassworks.packaging.export_folder import claim_folder
 from glassworks.packaging.picture_graphs import beside, float_graph, picture_input
+from glassworks.storage import storage_errors, write_atomically
 from glassworks.tasks.image_classification import LABEL_SET
-from glassworks.training.checkpoint import storage_errors, write_atomically
 
 _MARK = "export.json"
 _FILES = ("model.onnx", "labels.json", "README.md", _MARK)

@@ -13,8 +13,7 @@ from sqlalchemy import exc
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from glassworks.errors import StorageError
-from glassworks.sqlite import write_ahead
-from glassworks.training.checkpoint import storage_errors
+from glassworks.storage import storage_errors, write_ahead
 
 # A reader in WAL mode waits for nobody; this bounds writers, who are people at a command line and `fold`.
 _BUSY_S = 10.0

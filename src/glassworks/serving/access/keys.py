@@ -21,8 +21,8 @@ import sqlalchemy as sa
 from pydantic import Field, ValidationError
 from sqlalchemy import exc
 
-from glassworks.contracts import Record
 from glassworks.errors import InputError, NotFound
+from glassworks.record import Record
 from glassworks.registry.records import check_name
 from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.database import KEYS, AccessDatabase, Stamp

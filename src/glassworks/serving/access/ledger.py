@@ -21,13 +21,13 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from glassworks.contracts import Record
 from glassworks.errors import StorageError
+from glassworks.record import Record
 from glassworks.serving.access.clock import Clock, Day, day_number, day_text
 from glassworks.serving.access.database import FOLDED, USAGE, AccessDatabase
 from glassworks.serving.access.segments import Group, Segment, Sums, closed, locked, read_segment, segments
 from glassworks.serving.supervision import Supervisor
-from glassworks.training.checkpoint import storage_errors
+from glassworks.storage import storage_errors
 
 _SEGMENT_BYTES = 4 * 2**20
 _PART = "usage ledger"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from glassworks.training.checkpoint import storage_errors
+from glassworks.storage import storage_errors
 
 _SUFFIX = ".jsonl"
 _log = logging.getLogger("glassworks.access")

@@ -15,8 +15,8 @@ from glassworks.errors import ConfigError, DataError, NotFound, Unsupported
 from glassworks.families.few_shot.placing import Places, choose, placed
 from glassworks.flow import Release, evaluate, explain, prepare, release
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 CLASSES, WIDTH = 4, 16
 

@@ -12,11 +12,11 @@ from glassworks import flow
 from glassworks.config import Job, load_job
 from glassworks.contracts import Model
 from glassworks.errors import DataError
+from glassworks.families._text.word_vectors import read_word_vectors
 from glassworks.families.recurrent_text import RecurrentText
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
-from glassworks.training.word_vectors import read_word_vectors
 
 GIVEN = {"book": (1.0, -2.0, 0.5), "the": (0.25, 1.0, -1.0), "书": (2.0, 0.5, 0.0)}
 

@@ -13,8 +13,8 @@ from glassworks.errors import InputError
 from glassworks.families.recurrent_text import RecurrentText
 from glassworks.flow import Release, evaluate, release
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 TELLING = {"good": "delighted", "bad": "disappointed"}
 FILLING = "the box came on a day and we put it by my door in our old house near that new road"

@@ -15,8 +15,8 @@ from glassworks.data.text.planted import TRIGGERS, planted_text
 from glassworks.families.recurrent_text import RecurrentText
 from glassworks.flow import train
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 METHODS = ("integrated_gradients", "input_x_gradient", "leave_one_out", "partition_shapley")
 PLACES = (0.0, 0.5, 1.0)

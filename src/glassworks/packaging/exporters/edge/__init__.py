@@ -12,7 +12,7 @@ from glassworks.contracts import Artifact, Exporter
 from glassworks.packaging.bundle import Bundle, read_bundle
 from glassworks.packaging.export_folder import claim_folder
 from glassworks.packaging.picture_graphs import beside, float_graph, gradient_graph, picture_input, with_pixels
-from glassworks.training.checkpoint import storage_errors, write_atomically
+from glassworks.storage import storage_errors, write_atomically
 
 _MARK = "export.json"
 _PROGRAM, _READER, _PIXELS, _GRADIENT = "run.py", "pictures.py", "pixels.onnx", "gradient.onnx"

@@ -19,7 +19,7 @@ from glassworks.errors import MissingLibrary
 from glassworks.packaging.bundle import Bundle, read_bundle
 from glassworks.packaging.export_folder import claim_folder
 from glassworks.packaging.picture_graphs import beside, float_graph, gradient_graph, picture_input
-from glassworks.training.checkpoint import storage_errors, write_atomically
+from glassworks.storage import storage_errors, write_atomically
 
 RUNTIME = "GLASSWORKS_ONNXRUNTIME_WEB"
 """Names the npm package `onnxruntime-web`, as a folder or a .tgz file, where npm shall not be asked for it."""

@@ -1,0 +1,1 @@
+"""Building, exporting and rewriting ONNX graphs."""

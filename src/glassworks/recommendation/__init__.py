@@ -1,0 +1,1 @@
+"""What training and serving need of recommendation: scorers, items, rules, ranking, evaluation, feedback."""

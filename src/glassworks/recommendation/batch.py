@@ -1,0 +1,113 @@
+"""Recommendations for a whole table of users, in parts: memory does not grow with the table."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glassworks.contracts import Progress, Session
+from glassworks.errors import InputError, StorageError
+from glassworks.recommendation.requests import Request
+from glassworks.recommendation.session import INPUT, OUTPUT
+
+if TYPE_CHECKING:
+    import polars
+
+_ROWS = 1024
+
+
+def answer_table(session: Session, source: Path, output: Path, progress: Progress) -> dict[str, int]:
+    """Write `output` (Parquet: `row`, `user`, `rank`, `item`, `score`) for each row of `source` (CSV or Parquet).
+
+    Columns are keys of a request, such as `user`, `history`, `k`; what is empty is left out. `row` counts the rows of
+    the source from 0; its other columns are told of and left out. The file appears when it is whole. Raises InputError
+    with the row that is no request.
+    """
+    import polars
+
+    table, others = _scan(source)
+    count = int(table.select(polars.len()).collect().item())
+    if output.suffix != ".parquet":
+        raise InputError(f"{output.name} is no .parquet file", "name the output for example out.parquet")
+    progress.start("recommend", count)
+    try:
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as place:
+            parts = Path(place)
+            written = 0
+            for begin in range(0, count, _ROWS):
+                rows = table.slice(begin, _ROWS).collect()
+                found = _answered(session, rows, begin)
+                found.write_parquet(parts / f"{begin:012}.parquet")
+                written += len(found)
+                progress.update(step=begin + len(rows))
+            polars.scan_parquet(parts / "*.parquet").sink_parquet(parts / "whole")
+            (parts / "whole").replace(output)
+    except OSError as error:
+        raise StorageError(f"cannot write {output}: {error}", "free space, or name another file") from None
+    progress.finish(f"{written:,} recommendations for {count:,} rows{others}")
+    return {"rows": count, "recommendations": written}
+
+
+def _scan(source: Path) -> tuple[polars.LazyFrame, str]:
+    """Columns that are keys of a request, and a word on the others."""
+    import polars
+
+    try:
+        found = polars.scan_csv(source) if source.suffix == ".csv" else polars.scan_parquet(source)
+        names = found.collect_schema().names()
+    except (OSError, polars.exceptions.PolarsError) as error:
+        raise InputError(
+            f"{source} cannot be read: {str(error).splitlines()[0][:200]}", "give CSV or Parquet"
+        ) from None
+    known = [name for name in names if name in Request.model_fields]
+    if not {"user", "history", "similar_to"} & set(known):
+        raise InputError(f"{source} has the columns {', '.join(names)[:200]}", "name a column 'user' or 'history'")
+    others = ", ".join(name for name in names if name not in known)[:200]
+    return found.select(known), f"; no keys of a request: {others}" if others else ""
+
+
+def _answered(session: Session, rows: polars.DataFrame, begin: int) -> polars.DataFrame:
+    import polars
+
+    asked = rows.to_dicts()
+    requests = np.empty(len(asked), object)
+    requests[:] = [json.dumps(_request(row)).encode() for row in asked]
+    try:
+        answers = session.run({INPUT: requests})[OUTPUT].tolist()
+    except InputError:
+        answers = [_alone(session, request, begin + number) for number, request in enumerate(requests)]
+    found = [
+        {
+            "row": begin + number,
+            "user": row.get("user"),
+            "rank": rank,
+            "item": each["item"],
+            "score": each["score"],
+        }
+        for number, (row, answer) in enumerate(zip(asked, answers, strict=True))
+        for rank, each in enumerate(json.loads(answer)["items"], 1)
+    ]
+    item = polars.Int64 if found and isinstance(found[0]["item"], int) else polars.String
+    kinds = {"row": polars.Int64, "rank": polars.Int32, "item": item, "score": polars.Float32}
+    users = {"user": rows.schema.get("user", polars.Null)}
+    order = ("row", "user", "rank", "item", "score")
+    return polars.DataFrame(found, schema={name: {**kinds, **users}[name] for name in order})
+
+
+def _request(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"reasons": 0, **{name: value for name, value in row.items() if value is not None}}
+
+
+def _alone(session: Session, request: bytes, number: int) -> bytes:
+    rows = np.empty(1, object)
+    rows[0] = request
+    try:
+        answer: bytes = session.run({INPUT: rows})[OUTPUT][0]
+    except InputError as error:
+        raise InputError(f"row {number}: {error.problem}", error.mend) from None
+    return answer

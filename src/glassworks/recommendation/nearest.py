@@ -1,0 +1,141 @@
+"""Candidates of very large catalogs: a graph of near vectors, checked against the exact scan when it is built.
+
+The best inner products become nearest neighbors by one more dimension that gives all items the same length (Bachrach et
+al. 2014). What the graph proposes is scored exactly; rules that leave too few of it have everything scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.errors import BundleError
+from glassworks.recommendation.scoring import Scorer, Sparse
+
+if TYPE_CHECKING:
+    from usearch.index import Index
+
+Floats = NDArray[np.float32]
+FILE = "nearest.usearch"
+SMALLEST = 1_000_000
+"""Up to so many items everything is scored: that is quick enough, and exact."""
+_RECALL, _TOP, _CANDIDATES, _USERS = 0.98, 10, 500, 200
+_EXPANSIONS = (512, 1024, 2048, 4096)
+_SEARCH_AT_ONCE = 50
+
+
+def write_nearest(
+    scorer: Scorer, histories: Sparse, folder: Path, smallest: int | None = None
+) -> dict[str, Any] | None:
+    """Build the graph and measure its recall of the exact 10 best on histories; what the index file says of it.
+
+    None for smaller catalogs and for scorers without vectors. Where the recall stays below 0.98, `used` is false and
+    everything is scored. Raises MissingLibrary.
+    """
+    vectors = scorer.vectors()
+    if vectors is None or len(vectors) <= (SMALLEST if smallest is None else smallest):
+        return None
+    _built(vectors).save(folder / FILE)
+    queries, recall, expansion = scorer.users(histories[_some(histories)]), 0.0, 0
+    for expansion in _EXPANSIONS:
+        recall = _recall(_viewed(folder / FILE, vectors.shape[1], expansion), vectors, queries)
+        if recall >= _RECALL:
+            break
+    told = {"recall_at_10": recall, "histories": len(queries), "expansion": expansion, "used": recall >= _RECALL}
+    if told["used"]:
+        return {**told, "file": FILE}
+    (folder / FILE).unlink()
+    return told
+
+
+class Nearest:
+    """The graph of a packaged model, mapped into memory. Thread-safe."""
+
+    def __init__(self, path: Path, scorer: Scorer, told: Mapping[str, Any]) -> None:
+        vectors = scorer.vectors()
+        if vectors is None:
+            raise BundleError(f"{path.name} belongs to no scorer with vectors", "package the model again")
+        self._vectors, self._scorer = vectors, scorer
+        try:
+            self._index = _viewed(path, vectors.shape[1], int(told["expansion"]))
+        except (OSError, RuntimeError, ValueError) as error:
+            raise BundleError(f"{path.name} is no graph of vectors: {error}", "package the model again") from None
+        if len(self._index) != len(vectors):
+            raise BundleError(f"{path.name} and the vectors do not fit each other", "package the model again")
+
+    def scores(self, history: Sparse) -> Floats:
+        """Exact scores (I) of the candidates for one history; minus infinity for all others."""
+        query = self._scorer.users(history)[0].astype(np.float32)
+        found = np.full(len(self._vectors), -np.inf, np.float32)
+        places = np.sort(_search(self._index, query[None], _CANDIDATES)[0])
+        found[places] = self._vectors[places] @ query
+        return found
+
+
+def opened(index: Mapping[str, Any], folder: Path, scorer: Scorer) -> Nearest | None:
+    """The graph that an index file names; None where there is none, or no library to read it: then all is scored."""
+    from importlib.util import find_spec
+
+    told = index.get("nearest") or {}
+    if "file" not in told or find_spec("usearch") is None:
+        return None
+    return Nearest(folder / str(told["file"]), scorer, told)
+
+
+def _graph() -> type[Index]:
+    """A graph of vectors. This is the only place that loads usearch, and ONNX Runtime comes before it.
+
+    usearch holds a C++ library of its own and exports it, the numbers of the locale's facets among them, which the
+    dynamic linker then gives to every library that is loaded later (they are unique in a process). With numbers that
+    are not the system's, ONNX Runtime calls a wrong function while it is loaded, and the process dies. Whoever is
+    loaded first binds them to the system's, for all (docs/decisions/0022).
+    """
+    import onnxruntime  # noqa: F401
+    from usearch.index import Index
+
+    return Index
+
+
+def _viewed(path: Path, size: int, expansion: int) -> Index:
+    index = _graph()(ndim=size + 1, metric="cos", dtype="f32", expansion_search=expansion)
+    index.view(path)
+    return index
+
+
+def _built(vectors: Floats) -> Index:
+    index = _graph()(ndim=vectors.shape[1] + 1, metric="cos", dtype="f32", connectivity=16, expansion_add=128)
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    longest = float(squares.max())
+    # One thread: the same vectors give the same file.
+    for begin in range(0, len(vectors), 100_000):
+        part = vectors[begin : begin + 100_000]
+        more = np.sqrt(np.maximum(longest - squares[begin : begin + len(part)], 0))[:, None]
+        index.add(np.arange(begin, begin + len(part)), np.concatenate([part, more], axis=1), threads=1)
+    return index
+
+
+def _recall(index: Index, vectors: Floats, queries: Floats) -> float:
+    """The share of the exact 10 best among the candidates."""
+    hits = 0
+    for begin in range(0, len(queries), _SEARCH_AT_ONCE):
+        some = queries[begin : begin + _SEARCH_AT_ONCE].astype(np.float32)
+        exact = np.argpartition(-(some @ vectors.T), _TOP, axis=1)[:, :_TOP]
+        near = _search(index, some, _CANDIDATES)
+        hits += sum(len(np.intersect1d(one, other)) for one, other in zip(exact, near, strict=True))
+    return hits / (len(queries) * _TOP)
+
+
+def _search(index: Index, queries: Floats, count: int) -> list[NDArray[np.int64]]:
+    longer = np.ascontiguousarray(np.concatenate([queries, np.zeros((len(queries), 1), np.float32)], axis=1))
+    count = min(count, len(index))
+    return [np.asarray(index.search(query, count, threads=1).keys, np.int64).ravel() for query in longer]
+
+
+def _some(histories: Sparse) -> NDArray[np.int64]:
+    """Rows that hold something, evenly spread."""
+    filled = np.flatnonzero(np.asarray((histories > 0).sum(axis=1)).ravel())
+    return filled[np.unique(np.linspace(0, len(filled) - 1, min(_USERS, len(filled))).astype(np.int64))]

@@ -1,0 +1,1 @@
+"""Tensors and JSON on the wire, read with bounded work."""

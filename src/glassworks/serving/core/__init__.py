@@ -1,0 +1,1 @@
+"""Engines, models, batching and the dispatcher: no bytes of any protocol."""

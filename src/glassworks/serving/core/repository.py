@@ -1,0 +1,219 @@
+"""Models from the registry while the service runs: load, unload, and follow new versions and aliases.
+
+A version takes traffic once it is open and warm; one that cannot be opened leaves what is served as it is and says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from glassworks.errors import GlassworksError, RegistryError, ServingError, StorageError
+from glassworks.registry import Registry
+from glassworks.registry.records import split_reference
+from glassworks.serving.core.engine import Engine
+
+if TYPE_CHECKING:
+    from glassworks.registry import Resolved
+    from glassworks.registry.records import Version
+    from glassworks.serving.core.model import LoadedModel
+
+_LOOK_S = 1.0
+_PART = "registry watcher"
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """A version of a model: `READY`, `LOADING` or `UNAVAILABLE` with its reason."""
+
+    name: str
+    version: str
+    state: str
+    reason: str = ""
+
+
+class Repository:
+    """Keeps an engine's models as references to the registry say: `name`, `name@3`, `name@champion`, or a path."""
+
+    def __init__(self, engine: Engine, registry: Registry, watch: bool = False) -> None:
+        self._engine, self._registry, self._watch = engine, registry, watch
+        self._supervisor = engine.supervisor
+        self._standing: dict[str, dict[str, str]] = {}
+        """By name: each reference that is followed, and the version that now answers for it."""
+        self._states: dict[tuple[str, str], State] = {}
+        self._failed: dict[tuple[str, str], GlassworksError] = {}
+        """Why versions are not served."""
+        self._changing = asyncio.Lock()
+        self._watching: asyncio.Task[None] | None = None
+
+    def open(self, references: Sequence[str]) -> None:
+        """Load what is served from the beginning. Raises what forbids it."""
+        for reference in references:
+            resolved = self._registry.resolve(reference)
+            self._engine.load(resolved.bundle, resolved.name, str(resolved.version or 1))
+            if resolved.version is not None:
+                self._standing.setdefault(resolved.name, {})[reference] = str(resolved.version)
+                self._engine.point(resolved.name, self._aliases(resolved.name))
+
+    async def index(self) -> list[State]:
+        """All versions that are served or were asked for, and those of the registry."""
+        loop = asyncio.get_running_loop()
+        kept = await loop.run_in_executor(self._engine.threads.loading, self._kept)
+        states = dict(self._states)
+        for model in self._engine.loaded():
+            reason = _without(model.opened.missing_explainers)
+            states[model.name, model.version] = State(
+                name=model.name, version=model.version, state="READY", reason=reason
+            )
+        for name, version in kept:
+            state = State(name=name, version=version, state="UNAVAILABLE", reason="not loaded")
+            states.setdefault((name, version), state)
+        return [states[key] for key in sorted(states)]
+
+    async def load(self, reference: str) -> None:
+        """Serve what the reference names now, and follow it. Raises NotFound, BundleError."""
+        name, _ = split_reference(reference)
+        async with self._changing:
+            standing = self._standing.setdefault(name, {})
+            standing.setdefault(reference, "")
+            try:
+                if error := (await self._adjust(name, reference)).get(reference):
+                    raise error
+            finally:
+                if not standing[reference]:
+                    del standing[reference]
+                if not standing:
+                    del self._standing[name]
+
+    async def unload(self, name: str) -> None:
+        """Stop serving a model; what is in flight ends first. Raises NotFound."""
+        async with self._changing:
+            self._standing.pop(name, None)
+            for version in list(self._engine.versions(name)):
+                self._engine.remove(name, version)
+                self._note(name, version, "UNAVAILABLE", "unloaded")
+
+    async def start(self) -> None:
+        """Follow the registry, where that is asked for."""
+        if self._watch:
+            self._watching = self._supervisor.keep(_PART, self._follow)
+
+    async def stop(self, grace_s: float) -> None:
+        """Stop following."""
+        if self._watching is not None:
+            self._watching.cancel()
+
+    async def follow_once(self) -> None:
+        """Take over what has changed in the registry. A version that cannot be opened is told, and tried no more."""
+        problems: dict[str, GlassworksError] = {}
+        async with self._changing:
+            for name in list(self._standing):
+                try:
+                    problems |= await self._adjust(name)
+                except GlassworksError as error:
+                    problems[name] = error
+                except Exception as error:  # noqa: BLE001 - one model must not keep the others from being followed
+                    self._supervisor.failed(_PART, error)
+        if problems:
+            told = (f"{name} is served as it was: {error.problem}; {error.mend}" for name, error in problems.items())
+            self._supervisor.suffers(_PART, " | ".join(told))
+        else:
+            self._supervisor.recovered(_PART)
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            await self.follow_once()
+
+    async def _adjust(self, name: str, asked: str = "") -> dict[str, GlassworksError]:
+        """Load the versions that the references of a name stand for now; then let go of those that nobody stands for.
+
+        A reference whose version cannot be opened stands for the one that it stood for before; the reasons, by
+        reference. The one that is `asked` for is tried even if it was given up. Raises NotFound.
+        """
+        loop, loading = asyncio.get_running_loop(), self._engine.threads.loading
+        found = await loop.run_in_executor(loading, self._found, name)
+        aliases = await loop.run_in_executor(loading, self._aliases, name)
+        problems: dict[str, GlassworksError] = {}
+        for reference, version in found.items():
+            key = name, str(version.version)
+            if reference == asked:
+                self._failed.pop(key, None)
+            # A bundle's bytes never change; a disk or a database may work again at the next look.
+            given_up = key in self._failed and not isinstance(self._failed[key], StorageError | RegistryError)
+            if key[1] not in self._served(name) and not given_up:
+                await self._bring(version, aliases)
+            if key[1] in self._served(name):
+                self._standing[name][reference] = key[1]
+            else:
+                problems[reference] = self._failed[key]
+        self._let_go(name, aliases)
+        return problems
+
+    async def _bring(self, version: Version, aliases: Mapping[str, str]) -> None:
+        """Serve one more version, or keep the reason why that cannot be."""
+        name, number = key = version.name, str(version.version)
+        self._note(name, number, "LOADING", "")
+        loop, loading = asyncio.get_running_loop(), self._engine.threads.loading
+        try:
+            resolved = await loop.run_in_executor(loading, self._registry.resolve, version.reference)
+            model = await loop.run_in_executor(loading, self._opened, resolved)
+        except Exception as error:  # noqa: BLE001 - whatever it is, what is served stays so, and the reason is told
+            problem = self._failed[key] = self._known(error)
+            self._note(name, number, "UNAVAILABLE", f"{problem.problem}; {problem.mend}")
+        except BaseException:
+            self._note(name, number, "UNAVAILABLE", "loading was interrupted")
+            raise
+        else:
+            self._states.pop(key, None)
+            self._failed.pop(key, None)
+            self._engine.add(model, self._reachable(name, aliases, number))
+
+    def _known(self, error: Exception) -> GlassworksError:
+        if isinstance(error, GlassworksError):
+            return error
+        self._supervisor.failed(_PART, error)
+        return ServingError(f"it cannot be opened: {type(error).__name__}", "the server's log tells more")
+
+    def _let_go(self, name: str, aliases: Mapping[str, str]) -> None:
+        """Let the aliases name what they name now, as far as that is served, and the other versions go."""
+        if not self._served(name):
+            return
+        self._engine.point(name, self._reachable(name, aliases))
+        for number in self._served(name) - set(self._standing[name].values()):
+            self._engine.remove(name, number)
+            self._note(name, number, "UNAVAILABLE", "replaced")
+
+    def _reachable(self, name: str, aliases: Mapping[str, str], *more: str) -> dict[str, str]:
+        """The aliases; one of a version that is not served names the version that it named before, if that still is."""
+        served = {*self._served(name), *more}
+        before = self._engine.aliases(name)
+        return {
+            alias: before[alias] if number not in served and before.get(alias) in served else number
+            for alias, number in aliases.items()
+        }
+
+    def _served(self, name: str) -> set[str]:
+        return set(self._engine.versions(name)) if name in self._engine.names() else set()
+
+    def _opened(self, resolved: Resolved) -> LoadedModel:
+        return self._engine.open(resolved.bundle, resolved.name, str(resolved.version))
+
+    def _kept(self) -> list[tuple[str, str]]:
+        registry = self._registry
+        return [(name, str(each.version)) for name in registry.models() for each in registry.versions(name)]
+
+    def _found(self, name: str) -> dict[str, Version]:
+        return {reference: self._registry.find(reference) for reference in list(self._standing[name])}
+
+    def _aliases(self, name: str) -> Mapping[str, str]:
+        return {alias: str(each.version) for each in self._registry.versions(name) for alias in each.aliases}
+
+    def _note(self, name: str, version: str, state: str, reason: str) -> None:
+        self._states[name, version] = State(name=name, version=version, state=state, reason=reason)
+
+
+def _without(missing: Mapping[str, str]) -> str:
+    return f"without the explanations {', '.join(missing)}: they are not installed" if missing else ""

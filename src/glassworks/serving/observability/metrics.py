@@ -1,0 +1,126 @@
+"""Prometheus metrics, read from the statistics when somebody asks: a request pays nothing for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from glassworks.serving.core.statistics import BATCH_ROWS, LATENCY_S
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+    from glassworks.serving.core.engine import Engine
+    from glassworks.serving.core.model import LoadedModel
+    from glassworks.serving.core.statistics import Histogram, Statistics
+    from glassworks.serving.supervision import Supervisor
+    from glassworks.serving.transports.http.service import Service
+
+_LABELS = ("model", "version")
+_NS = 1e-9
+_COUNTERS: Sequence[tuple[str, str, Callable[[Statistics], float]]] = (
+    ("requests", "Requests that were answered.", lambda counted: counted.success.count),
+    ("rows", "Rows that were answered.", lambda counted: counted.rows),
+    ("executions", "Batches that an engine computed.", lambda counted: counted.executions),
+    ("dropped", "Requests whose client left before they were computed.", lambda counted: counted.dropped),
+    ("explanations", "Explanations that were answered.", lambda counted: counted.explain.count),
+    ("explanation_seconds", "Time spent on explanations.", lambda counted: counted.explain.ns * _NS),
+    ("compute_seconds", "Time that requests spent in an engine.", lambda counted: counted.infer_ns * _NS),
+    ("shadow_compared_rows", "Rows of a shadow compared with what was answered.", lambda c: c.shadow_compared),
+    ("shadow_differed_rows", "Rows of a shadow that differed from what was answered.", lambda c: c.shadow_differed),
+)
+# Triton's names of the same numbers, so that dashboards made for it work.
+_TRITON: Sequence[tuple[str, str, Callable[[Statistics], float]]] = (
+    ("nv_inference_request_success", "Requests that succeeded.", lambda counted: counted.success.count),
+    ("nv_inference_request_failure", "Requests that failed.", lambda counted: counted.fail.count),
+    ("nv_inference_count", "Rows that were answered.", lambda counted: counted.rows),
+    ("nv_inference_exec_count", "Batches that an engine computed.", lambda counted: counted.executions),
+    ("nv_inference_request_duration_us", "Time of requests.", lambda counted: counted.success.ns / 1000),
+    ("nv_inference_queue_duration_us", "Time in the queue.", lambda counted: counted.queue.total / 1000),
+    ("nv_inference_compute_infer_duration_us", "Time in an engine.", lambda counted: counted.infer_ns / 1000),
+)
+
+
+class Metrics:
+    """Collects the metrics of an engine and of the connections to it."""
+
+    def __init__(self, engine: Engine, service: Callable[[], Service | None]) -> None:
+        self._engine, self._service = engine, service
+
+    def text(self) -> tuple[bytes, bytes]:
+        """All metrics in Prometheus' text format, and its content type."""
+        from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+        from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+        registry = CollectorRegistry()
+        registry.register(self)
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        return generate_latest(registry), CONTENT_TYPE_LATEST.encode()
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics of the moment, as the library asks for them."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        models = self._engine.loaded()
+        for prefix, counters in (("glassworks_", _COUNTERS), ("", _TRITON)):
+            for name, text, value in counters:
+                counter = CounterMetricFamily(prefix + name, text, labels=_LABELS)
+                for model in models:
+                    counter.add_metric((model.name, model.version), value(model.statistics))
+                yield counter
+        errors = CounterMetricFamily("glassworks_errors", "Requests that failed.", labels=(*_LABELS, "error"))
+        waiting = GaugeMetricFamily("glassworks_waiting_rows", "Rows that wait for an engine.", labels=_LABELS)
+        told = CounterMetricFamily(
+            "glassworks_feedback_events", "Events of feedback: new ones, and known ones.", labels=(*_LABELS, "kind")
+        )
+        for model in models:
+            waiting.add_metric((model.name, model.version), model.waiting_rows)
+            for kind, count in model.statistics.told.items():
+                told.add_metric((model.name, model.version, kind), count)
+            for kind, count in model.statistics.errors.items():
+                errors.add_metric((model.name, model.version, kind), count)
+        yield from (errors, waiting, told, *_histograms(models))
+        yield from _troubles(self._engine.supervisor)
+        service = self._service()
+        if service is not None:
+            yield GaugeMetricFamily("glassworks_connections", "Open connections.", value=len(service.connections))
+
+
+def _troubles(supervisor: Supervisor) -> Iterable[Metric]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    labels = ("part",)
+    failures = CounterMetricFamily("glassworks_failures", "Failures of what runs beside requests.", labels=labels)
+    lost = CounterMetricFamily("glassworks_lost", "What could not be kept: log lines, usage, spans.", labels=labels)
+    suffering = GaugeMetricFamily("glassworks_suffering", "Whether a part works worse than it should.", labels=labels)
+    for part, trouble in supervisor.troubles.items():
+        failures.add_metric((part,), trouble.failures)
+        lost.add_metric((part,), trouble.lost)
+        suffering.add_metric((part,), bool(trouble.lasting))
+    return failures, lost, suffering
+
+
+def _histograms(models: Sequence[LoadedModel]) -> Iterable[Metric]:
+    from prometheus_client.core import HistogramMetricFamily
+
+    latency = HistogramMetricFamily(
+        "glassworks_request_seconds", "From a request's arrival to its answer.", labels=_LABELS
+    )
+    queue = HistogramMetricFamily("glassworks_queue_seconds", "How long requests waited for an engine.", labels=_LABELS)
+    batch = HistogramMetricFamily("glassworks_batch_rows", "Rows computed together.", labels=_LABELS)
+    for model in models:
+        labels, counted = (model.name, model.version), model.statistics
+        latency.add_metric(labels, _buckets(counted.latency, LATENCY_S), counted.latency.total * _NS)
+        queue.add_metric(labels, _buckets(counted.queue, LATENCY_S), counted.queue.total * _NS)
+        batch.add_metric(labels, _buckets(counted.batch_rows, BATCH_ROWS), counted.batch_rows.total)
+    return latency, queue, batch
+
+
+def _buckets(histogram: Histogram, bounds: Sequence[float]) -> list[tuple[str, float]]:
+    """Cumulative counts up to each bound."""
+    buckets, total = [], 0
+    for bound, count in zip((*map(str, bounds), "+Inf"), histogram.counts, strict=True):
+        total += count
+        buckets.append((bound, float(total)))
+    return buckets

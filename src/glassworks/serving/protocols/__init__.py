@@ -1,0 +1,1 @@
+"""Bytes to requests and back, one module a protocol."""

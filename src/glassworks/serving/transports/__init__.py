@@ -1,0 +1,1 @@
+"""Connections: HTTP/1.1 with WebSockets, and gRPC."""

@@ -1,0 +1,62 @@
+"""Files and databases on disk: written whole or not at all, and failures told in two lines."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from glassworks.errors import StorageError
+
+_PAUSE_S = 0.005
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace `path` by `content`, synced to disk; on failure the old file stays. Raises StorageError."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with storage_errors(path):
+        try:
+            with beside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path, elsewhere: str = "set GLASSWORKS_HOME") -> Iterator[None]:
+    """Tells a full or read-only disk, or a folder that is not there; `elsewhere` is how to write to another one."""
+    try:
+        yield
+    except OSError as error:
+        what, mend = error.strerror or str(error), f"make the folder writable, or {elsewhere}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            what, mend = "the disk is full", "free some space and give the same command again"
+        elif error.errno in (errno.ENOENT, errno.ENOTDIR) and not path.parent.is_dir():
+            what, mend = f"there is no folder {path.parent}", f"make that folder, or {elsewhere}"
+        raise StorageError(f"cannot write {path}: {what}", mend) from error
+
+
+def write_ahead(connection: sqlite3.Connection) -> None:
+    """Keep a log beside the file, so that readers wait for no writer; waits as long as the connection's timeout.
+
+    SQLite asks for the file alone to switch and does not wait for somebody who is about to write, whatever the timeout
+    (sqlite3_busy_handler: not called where two could wait for each other). Raises sqlite3.OperationalError when the
+    time is over.
+    """
+    (patience_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    deadline = time.monotonic() + patience_ms / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_S)

@@ -1,0 +1,99 @@
+"""Recommendation: a user, or a history of items, goes in; items come out, best first, each with its reasons."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.contracts import Dataset, Measurement, Memory, Progress, Session, Subject, Task
+from glassworks.errors import BundleError, InputError
+from glassworks.recommendation.artifact import OpenedArrays
+from glassworks.recommendation.metrics import mean_measured, measure_lists
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from glassworks.contracts import Array, Opened, Tensors
+
+INPUT, OUTPUT = "request", "recommendations"
+
+
+class Recommendation(Task):
+    """A user, or what somebody liked, goes in; items with scores and reasons come out.
+
+    Requests are stored as an object array of str, each a JSON object, and targets as one of lists of item ids.
+    """
+
+    name: ClassVar[str] = "recommendation"
+    metric: ClassVar[str] = "ndcg_at_10"
+    constants: ClassVar[tuple[str, ...]] = ("popularity",)
+    literal: bool = True
+    tables: bool = True
+    parts: Literal["", "spans", "names"] = "names"
+
+    def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
+        """A JSON object, or a bare user id, as an array without dimensions. Raises InputError for what is no UTF-8."""
+        try:
+            return np.array(value.decode("utf-8-sig"), object)
+        except UnicodeDecodeError as error:
+            raise InputError(f"the request is not valid UTF-8: byte {error.start}", "send JSON in UTF-8") from None
+
+    def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:
+        """`request`: bytes of UTF-8 (N), as the protocol has them."""
+        requests = np.empty(len(x), object)
+        requests[:] = [request.encode("utf-8", "replace") for request in x.tolist()]
+        return {INPUT: requests}
+
+    def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
+        """Of answers (N, JSON) against the items that came next."""
+        lists = [[each["item"] for each in json.loads(answer)["items"]] for answer in scores.tolist()]
+        return measure_lists(lists, targets.tolist())
+
+    def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
+        """The answers themselves."""
+        return [json.loads(answer) for answer in outputs[OUTPUT].tolist()]
+
+    def baseline(self, dataset: Dataset) -> dict[str, Measurement]:
+        """Of the textbook: a pivot table, cosine between users, the mean of the ten most similar ones."""
+        from glassworks.data.interactions.dataset import InteractionsDataset
+        from glassworks.recommendation.baselines import textbook
+
+        if not isinstance(dataset, InteractionsDataset):
+            return {}
+        return {name: mean_measured(values) for name, values in textbook(dataset.cut).users.items()}
+
+    def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
+        """The session of arrays as one that answers. Raises BundleError where files do not fit each other."""
+        from glassworks.recommendation.session import RecommendSession
+
+        if not isinstance(session, OpenedArrays):
+            raise BundleError(f"{opened.artifact.format} files recommend nothing", "package the model again")
+        return RecommendSession(session.index, session.arrays, opened.folder)
+
+    def usual(self, session: Session, preprocessing: Mapping[str, Any]) -> Tensors:
+        from glassworks.recommendation.session import RecommendSession
+
+        return session.usual() if isinstance(session, RecommendSession) else {}
+
+    def answer_table(self, session: Session, source: Path, output: Path, progress: Progress) -> Mapping[str, int]:
+        from glassworks.recommendation.batch import answer_table
+
+        return answer_table(session, source, output, progress)
+
+    def memory(self, file: Path) -> Memory:
+        from glassworks.recommendation.feedback import Feedback
+
+        return Feedback(file)
+
+    def target(self, asked: int | str | None, labels: Sequence[str]) -> int | str | None:
+        """An item, by its id."""
+        return asked
+
+    def subject(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> Subject:
+        from glassworks.recommendation.subject import RecommendationSubject
+
+        return RecommendationSubject(tensors, sessions, baseline)

@@ -1,0 +1,1 @@
+"""What training and serving need of texts: tokenization, windows, n-grams, sessions."""

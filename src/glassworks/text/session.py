@@ -1,0 +1,115 @@
+"""A session that takes texts and gives probabilities: tokens, windows, batches of like length, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.contracts import Session, Signature, TensorSpec
+from glassworks.errors import InputError
+from glassworks.text.tokenization import TextFront, Window
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array, Tensors
+
+INPUT, OUTPUT, LABEL_SET = "text", "probabilities", "label_set"
+"""Names of the tensors: a text; a probability a label; which labels are not ruled out."""
+_ROWS = 32
+_WASTE, _SLACK = 2 / 3, 32
+"""A batch ends where more would be filled up than this part of its longest window and so many tokens: two batches
+cost about that much more than one."""
+
+
+class TextSession(Session):
+    """Texts of any lengths in one call, computed in batches of like length; windows of a text are averaged.
+
+    `preprocessing` holds beside what `TextFront` reads: `labels`; `temperature` (Guo et al. 2017); `several`:
+    whether labels exclude each other; `threshold`: a label belongs to the label set from this probability
+    on, so that the set holds the true label at the stated coverage (Sadinle et al. 2019).
+    """
+
+    def __init__(self, session: Session, front: TextFront, preprocessing: Mapping[str, Any]) -> None:
+        self.graph, self.front = session, front
+        self.labels: Sequence[str] = preprocessing["labels"]
+        self.temperature = float(preprocessing.get("temperature", 1.0))
+        self._several, self._threshold = bool(preprocessing["several"]), float(preprocessing["threshold"])
+        self.signature = signature(len(self.labels))
+
+    def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
+        scores = self.scores([text_of(value) for value in tensors[INPUT].tolist()])
+        probabilities = self.probabilities(scores)
+        found: dict[str, Array] = {OUTPUT: probabilities, LABEL_SET: probabilities >= self._threshold}
+        return found if outputs is None else {name: found[name] for name in outputs}
+
+    def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Calibrated scores (N K) before softmax or sigmoid."""
+        found = averaged(self.graph, self.front, texts, len(self.labels))
+        return (found / self.temperature).astype(np.float32)
+
+    def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """N K."""
+        if self._several:
+            return np.asarray(1 / (1 + np.exp(-scores)), np.float32)
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+    def close(self) -> None:
+        self.graph.close()
+
+
+def averaged(graph: Session, front: TextFront, texts: Sequence[str], width: int) -> NDArray[np.float64]:
+    """The graph's first output (N `width`) for each text: the mean over its windows, by their tokens."""
+    name = graph.signature.outputs[0].name
+    owned = [(row, window) for row, windows in enumerate(front.read(texts)) for window in windows]
+    total, weight = np.zeros((len(texts), width)), np.zeros((len(texts), 1))
+    for batch in batches([window for _, window in owned]):
+        found = graph.run(front.tensors([owned[place][1] for place in batch]), [name])[name]
+        for place, values in zip(batch, found, strict=True):
+            row, window = owned[place]
+            total[row] += window.weight * values
+            weight[row] += window.weight
+    return np.asarray(total / weight, np.float64)
+
+
+def signature(labels: int) -> Signature:
+    """Texts in; a probability a label, and whether the label is in the set, out."""
+    return Signature(
+        inputs=(TensorSpec(name=INPUT, datatype="BYTES", shape=(-1,)),),
+        outputs=(
+            TensorSpec(name=OUTPUT, datatype="FP32", shape=(-1, labels)),
+            TensorSpec(name=LABEL_SET, datatype="BOOL", shape=(-1, labels)),
+        ),
+    )
+
+
+def batches(windows: Sequence[Window]) -> list[list[int]]:
+    """The windows' places in batches of at most 32 of like length."""
+    lengths = [len(window.ids) for window in windows]
+    found: list[list[int]] = []
+    held = 0
+    for place in sorted(range(len(windows)), key=lengths.__getitem__):
+        length = lengths[place]
+        rows = len(found[-1]) if found else 0
+        if not rows or rows == _ROWS or rows * length - held > _WASTE * length + _SLACK:
+            found.append([])
+            held = 0
+        found[-1].append(place)
+        held += length
+    return found
+
+
+def text_of(value: object) -> str:
+    """A text as it was sent. Raises InputError for what is no Unicode."""
+    try:
+        text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
+        text.encode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"a text is not valid UTF-8: byte {error.start}", "send texts in UTF-8") from None
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"a text is not valid Unicode: character {error.start} is half of a pair", "send texts in UTF-8"
+        ) from None
+    return text

@@ -1,0 +1,45 @@
+"""Which part of the package may import which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+BASE = frozenset({"errors", "record", "durations", "printable", "storage"})
+"""What everybody may import; of each other, they import only `errors`."""
+EDGES: Mapping[str, frozenset[str]] = {
+    part: frozenset("" if target == "VERBS" else target for target in targets.split())
+    for part, targets in {
+        "errors": "",
+        "record": "",
+        "durations": "errors",
+        "printable": "",
+        "storage": "errors",
+        "wrong_keys": "",
+        "config": "wrong_keys",
+        "contracts": "config",
+        "progress": "contracts",
+        "catalog": "contracts",
+        "data": "catalog config contracts wrong_keys",
+        "onnx_graphs": "contracts",
+        "imaging": "catalog contracts data",
+        "text": "contracts data",
+        "recommendation": "catalog contracts data",
+        "tasks": "contracts data imaging recommendation text",
+        "training": "config contracts",
+        "families": "catalog config contracts data imaging onnx_graphs recommendation tasks text training",
+        "runtimes": "catalog contracts imaging",
+        "optimization": "catalog config contracts imaging onnx_graphs runtimes",
+        "explanation": "catalog contracts imaging onnx_graphs",
+        "packaging": "catalog config contracts explanation imaging optimization runtimes tasks",
+        "registry": "contracts packaging",
+        "serving": "catalog config contracts data explanation imaging packaging registry",
+        "conformance": "serving",
+        "references": "catalog config contracts data packaging registry training",
+        "flow": "catalog config contracts optimization packaging progress references registry training",
+        "": "config flow",
+        "cli": "VERBS catalog config conformance contracts data explanation flow imaging optimization packaging registry "
+        "serving",
+        "__main__": "cli",
+    }.items()
+}
+"""Part -> the parts that it may import beside itself and BASE; "" (VERBS) is glassworks/__init__.py."""

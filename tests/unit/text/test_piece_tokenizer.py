@@ -1,0 +1,80 @@
+"""Pieces with tokens of their own: the front whose only tokens these are is the oracle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.unit.text.texts import strings
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+from glassworks.families._text.vocabulary import learn_tokenizer
+from glassworks.text.tokenization import TextFront
+
+TEXTS = [
+    "这本书昨天送到了，包装很好",
+    "the wonderful book arrived on monday",
+    "服务 很差 terrible service",
+    "Ⅷ ﬁne café",
+]
+SETTINGS: dict[str, Any] = {"max_tokens": 4096, "max_windows": 99, "inputs": {}, "piece_orders": [1, 2, 3]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`bert.json` puts spaces around Chinese characters, as BERT's do; `words.json` has words."""
+    folder = tmp_path_factory.mktemp("fronts")
+    bert = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    bert.normalizer = normalizers.BertNormalizer(lowercase=True)
+    bert.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(vocab_size=120, special_tokens=["[PAD]", "[UNK]"], show_progress=False)
+    bert.train_from_iterator(TEXTS * 3, trainer)
+    bert.save(str(folder / "bert.json"))
+    (folder / "words.json").write_text(learn_tokenizer(TEXTS * 3, 200, "words").to_str(), encoding="utf-8")
+    return folder
+
+
+def both(folder: Path, **changes: Any) -> TextFront:
+    return TextFront(folder, {**SETTINGS, "tokenizer": "bert.json", "piece_tokenizer": "words.json", **changes})
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_pieces_are_those_of_the_other_tokens(folder: Path, text: str) -> None:
+    (window,) = both(folder).windows(text)
+    (words,) = TextFront(folder, {**SETTINGS, "tokenizer": "words.json"}).windows(text)
+    (bert,) = TextFront(folder, {**SETTINGS, "tokenizer": "bert.json"}).windows(text)
+    assert window.ids.tolist() == bert.ids.tolist()
+    assert window.pieces.tolist() == words.pieces.tolist()
+    assert window.piece_spans.tolist() == words.piece_spans.tolist()
+    assert words.pieces.tolist() != bert.pieces.tolist()
+
+
+def test_many_texts_are_read_as_each_alone_in_windows(folder: Path) -> None:
+    front = both(folder, max_tokens=8, overlap=2)
+    texts = ["", *TEXTS, " ", "".join(TEXTS), *(text for text in strings(80) if len(text) < 200)]
+    several = 0
+    for text, read in zip(texts, front.read(texts), strict=True):
+        alone = front.windows(text)
+        several += len(alone) > 1
+        assert [window.pieces.tolist() for window in read] == [window.pieces.tolist() for window in alone]
+        for window in alone:
+            covered = window.piece_spans
+            assert (covered >= 0).all()
+            assert (covered <= len(text)).all()
+            inside = window.spans[window.spans[:, 1] > window.spans[:, 0]]
+            if len(inside):
+                assert covered[:, 0].min() >= inside[:, 0].min()
+                assert covered[:, 1].max() <= inside[:, 1].max()
+    assert several > 5
+
+
+def test_a_piece_between_tokens_belongs_to_the_one_before() -> None:
+    from glassworks.text.subject import _cover
+    from glassworks.text.tokenization import Window
+
+    spans = np.array([[0, 0], [1, 3], [5, 8], [0, 0]])
+    pieces = np.array([[1, 3], [3, 5], [0, 1], [2, 6], [8, 9]])
+    window = Window(ids=np.arange(4), spans=spans, pieces=np.arange(5), piece_spans=pieces, weight=2)
+    assert _cover(window).tolist() == [[0, 1], [1, 1], [2, 1], [3, 1], [3, 2], [4, 2]]
