@@ -22,7 +22,7 @@ from report import publish
 from glassworks.catalog import get
 from glassworks.config import DataConfig, Job, OptimizationConfig, TrainingConfig, load_job
 from glassworks.contracts import Artifact, Opened, Pass, Runtime, Session
-from glassworks.data.text.planted import write_planted
+from glassworks.data.text.synthetic import write_synthetic
 from glassworks.errors import GlassworksError
 from glassworks.flow import Release, train
 from glassworks.optimization.measure import measure_latencies
@@ -58,7 +58,7 @@ def processor() -> str:
 def trained(home: Path) -> dict[str, Release]:
     """Digits and texts."""
     registry = Registry.open({"GLASSWORKS_HOME": str(home / "home")})
-    write_planted(home / "texts.csv", 400, 0)
+    write_synthetic(home / "texts.csv", 400, 0)
     texts = Job(
         name="texts",
         family="recurrent_text",

@@ -37,8 +37,8 @@ EDGES: Mapping[str, frozenset[str]] = {
         "references": "catalog config contracts data packaging registry training",
         "flow": "catalog config contracts optimization packaging progress references registry training",
         "": "config flow",
-        "cli": "VERBS catalog config conformance contracts data explanation flow imaging optimization packaging registry "
-        "serving",
+        "cli": "VERBS catalog config conformance contracts data explanation flow imaging optimization packaging "
+        "registry serving",
         "__main__": "cli",
     }.items()
 }

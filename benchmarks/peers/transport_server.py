@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from glassworks.registry import Registry
 from glassworks.serving.app import Application
-from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
 from glassworks.serving.core.memory import keep_memory
 from glassworks.serving.routes import routes
@@ -106,7 +106,7 @@ def main() -> None:
     keep_memory()
     engine = Engine()
     engine.load(Registry.open().resolve(name).bundle, name, "1")
-    service = Service(Application(routes(Desk(engine))), Limits(receive_s=PATIENCE_S, idle_s=PATIENCE_S))
+    service = Service(Application(routes(Dispatcher(engine))), Limits(receive_s=PATIENCE_S, idle_s=PATIENCE_S))
     if which == "ours":
         uvloop.run(ours(service, port))
         return

@@ -233,7 +233,7 @@ def evaluate(
         progress.start("data")
         split = family.read(source, opened.manifest.preprocessing, opened.manifest.labels)
     progress.start("evaluate", len(split))
-    metrics = opened.task.judge(partial(opened.output, split.x), split.y)
+    metrics = opened.task.evaluate(partial(opened.output, split.x), split.y)
     progress.finish()
     return len(split), metrics
 

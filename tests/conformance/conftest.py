@@ -42,7 +42,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     job = family.variant(variant, folder) if variant else family.tiny(folder)
     quick = job.model_copy(update={"optimization": job.optimization.model_copy(update={"budget": 0.1})})
     registry = Registry.open({"GLASSWORKS_HOME": str(folder / "home")})
-    if below := family.foundation(folder):
+    if below := family.base_model(folder):
         release(below, registry, Silent())
     pinned, bound = family_of(quick, registry)
     return Made(bound, pinned, registry, release(quick, registry, Silent()))

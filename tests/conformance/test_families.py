@@ -161,7 +161,7 @@ def test_the_exported_graph_measures_as_the_trained_model_did(made: Made) -> Non
     for session in exact_sessions(made):
         outputs = dict(session.run(given))
         outputs[""] = outputs[session.signature.outputs[0].name]
-        measured = task.judge(outputs.__getitem__, held.y)
+        measured = task.evaluate(outputs.__getitem__, held.y)
         for name, wanted in made.release.model.metrics.items():
             assert measured[name].value == pytest.approx(wanted.value, abs=PARITY), name
 

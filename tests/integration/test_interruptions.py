@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from tests.patience import PATIENCE_S, until
 
-from glassworks.families.convnet.planted import write_bars
+from glassworks.families.convnet.synthetic import write_bars
 from glassworks.packaging.bundle import read_bundle
 
 JOB = """

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from glassworks.families.image_operators.planted import write_squares
+from glassworks.families.image_operators.synthetic import write_squares
 
 JOB = """
 name = "gray"

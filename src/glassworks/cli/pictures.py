@@ -20,7 +20,7 @@ _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif",
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wishes:
+class PredictOptions:
     """What `predict` was asked to do with its input."""
 
     output: Path | None = None
@@ -31,7 +31,7 @@ class Wishes:
 
 
 @contextlib.contextmanager
-def local(value: str, opened: OpenedBundle, wishes: Wishes) -> Iterator[str]:
+def local(value: str, opened: OpenedBundle, options: PredictOptions) -> Iterator[str]:
     """The input where it can be read: an address is fetched first, from a host that the job or the caller names."""
     from glassworks.imaging.fetching import fetched, is_address
 
@@ -40,48 +40,52 @@ def local(value: str, opened: OpenedBundle, wishes: Wishes) -> Iterator[str]:
         return
     data = opened.manifest.job.get("data")
     named = data.get("hosts") if isinstance(data, dict) else None
-    hosts = [*wishes.hosts, *([str(each) for each in named] if isinstance(named, list) else [])]
+    hosts = [*options.hosts, *([str(each) for each in named] if isinstance(named, list) else [])]
     with fetched(value, hosts) as path:
         yield str(path)
 
 
-def is_moving(value: str, opened: OpenedBundle, wishes: Wishes) -> bool:
+def is_moving(value: str, opened: OpenedBundle, options: PredictOptions) -> bool:
     """Whether the input is to be read as a video: by its own name, or because one is to be written."""
     from glassworks.imaging.video import VIDEOS, is_video
 
-    asked = wishes.frames is not None or (wishes.output is not None and wishes.output.suffix.lower() in VIDEOS)
+    asked = options.frames is not None or (options.output is not None and options.output.suffix.lower() in VIDEOS)
     return opened.task.pictures and (is_video(value) or asked)
 
 
-def predict_video(opened: OpenedBundle, value: str, wishes: Wishes, progress: Progress) -> dict[str, Any]:
-    """What it came to; each frame's answer as a line of JSON in `wishes.frames`."""
+def predict_video(opened: OpenedBundle, value: str, options: PredictOptions, progress: Progress) -> dict[str, Any]:
+    """What it came to; each frame's answer as a line of JSON in `options.frames`."""
     from glassworks.packaging.video import watch
 
     with contextlib.ExitStack() as stack:
         told = None
-        if wishes.frames is not None:
+        if options.frames is not None:
             try:
-                file = stack.enter_context(wishes.frames.open("w", encoding="utf-8"))
+                file = stack.enter_context(options.frames.open("w", encoding="utf-8"))
             except OSError as error:
-                raise InputError(f"cannot write {wishes.frames}: {error.strerror}", "give another path") from None
+                raise InputError(f"cannot write {options.frames}: {error.strerror}", "give another path") from None
 
             def told(answer: dict[str, Any]) -> None:
                 file.write(json.dumps(answer, ensure_ascii=False) + "\n")
 
-        return watch(opened, value, wishes.output, progress, smoothing=wishes.smoothing, limit=wishes.limit, told=told)
+        return watch(
+            opened, value, options.output, progress, smoothing=options.smoothing, limit=options.limit, told=told
+        )
 
 
-def predict_folder(opened: OpenedBundle, folder: Path, wishes: Wishes, progress: Progress) -> list[dict[str, Any]]:
+def predict_folder(
+    opened: OpenedBundle, folder: Path, options: PredictOptions, progress: Progress
+) -> list[dict[str, Any]]:
     """One row a picture file, by name; a file that cannot be read has an `error` instead of an answer."""
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _PICTURES and path.is_file())
     if not files:
         raise InputError(f"{folder} holds no picture file", f"give a folder with {', '.join(sorted(_PICTURES))}")
     progress.start("pictures", len(files))
     rows: list[dict[str, Any]] = []
-    for number, path in enumerate(files[: wishes.limit], start=1):
+    for number, path in enumerate(files[: options.limit], start=1):
         name = path.relative_to(folder)
         try:
-            target = wishes.output / name.with_suffix(".png") if wishes.output is not None else None
+            target = options.output / name.with_suffix(".png") if options.output is not None else None
             if target is not None:
                 target.parent.mkdir(parents=True, exist_ok=True)
             rows.append({"file": str(name), **predict_one(opened, path.read_bytes(), target)})

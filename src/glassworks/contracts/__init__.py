@@ -75,7 +75,7 @@ class Task(ABC):
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """Metrics of `scores` (N K) against `targets` (N), each with its 95 % interval."""
 
-    def judge(self, ask: Callable[[str], Array], targets: NDArray[np.int64]) -> dict[str, Measurement]:
+    def evaluate(self, ask: Callable[[str], Array], targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """Metrics of a session whose outputs `ask` computes for all examples, by name; an empty one is the first.
 
         Those of `measure`, where the first output tells all that is scored.
@@ -263,7 +263,7 @@ class Family(ABC):
         """A further one, by a name from `variants`: another kind of data or answer, for the same suite."""
         raise Unsupported(f"{self.name} has no variant '{name}'", f"variants: {', '.join(self.variants) or 'none'}")
 
-    def foundation(self, folder: Path) -> Job | None:
+    def base_model(self, folder: Path) -> Job | None:
         """A job for the model that `tiny` names in `model.embedding`; None where it names none."""
         return None
 

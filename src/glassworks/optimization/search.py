@@ -190,7 +190,9 @@ def _judge(trial: Trial, entries: list[_Entry], progress: Progress) -> tuple[_Me
     fp32 = {entry.name for entry in entries if entry.artifact.precision == "fp32"}
     for entry in entries:
         try:
-            metrics[entry.name] = trial.task.judge(partial(predict_all, entry.session, trial.validation), trial.targets)
+            metrics[entry.name] = trial.task.evaluate(
+                partial(predict_all, entry.session, trial.validation), trial.targets
+            )
         except Exception as error:  # engines raise many classes
             fp32.discard(entry.name)
             if not fp32:

@@ -69,7 +69,7 @@ def measure(parts: Parts) -> Measured:
     test = parts.dataset.splits["test"]
     ask = partial(predict_all, _open(parts, "predict"), parts.task.encode(test.x, parts.preprocessing))
     return Measured(
-        metrics=parts.task.judge(ask, test.y), fidelity=measure_fidelity(parts, lambda role: _open(parts, role))
+        metrics=parts.task.evaluate(ask, test.y), fidelity=measure_fidelity(parts, lambda role: _open(parts, role))
     )
 
 

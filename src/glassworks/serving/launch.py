@@ -20,7 +20,7 @@ from glassworks.serving.access.ledger import Ledger
 from glassworks.serving.access.origins import Origins
 from glassworks.serving.app import Application
 from glassworks.serving.codec.tensors import TensorLimits
-from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
 from glassworks.serving.core.memory import GivingBack
 from glassworks.serving.core.model import Batching
@@ -71,31 +71,31 @@ def serve(
         repository.open(references or registry.models())
         for split in config.traffic:
             _direct(engine, split)
-        desk, folding = _desk(config, engine, registry.home)
-        service = _service(config, desk, repository, log)
-        rpc = _rpc(config, desk, repository, service, int(listening.getsockname()[1])) if config.grpc else None
+        dispatcher, folding = _dispatcher(config, engine, registry.home)
+        service = _service(config, dispatcher, repository, log)
+        rpc = _rpc(config, dispatcher, repository, service, int(listening.getsockname()[1])) if config.grpc else None
         companions: list[Companion] = [repository, *folding, *([rpc] if rpc is not None else [])]
-        companions += _observers(desk, log, config)
+        companions += _observers(dispatcher, log, config)
 
         def up() -> None:
             address = f"{config.host}:{rpc.port}" if rpc is not None else None
             where = url(listening, config.host, tls is not None)
-            ready(Running(url=where, grpc=address, models=list(engine.names()), keys=desk.guarded))
+            ready(Running(url=where, grpc=address, models=list(engine.names()), keys=dispatcher.guarded))
 
         run(service, listening, companions, tls, up, config.drain_s)
 
 
-def _desk(config: ServingConfig, engine: Engine, home: Path) -> tuple[Desk, list[Companion]]:
+def _dispatcher(config: ServingConfig, engine: Engine, home: Path) -> tuple[Dispatcher, list[Companion]]:
     if not (config.keys == "on" or (config.keys == "auto" and not is_loopback(config.host))):
-        return Desk(engine), []
+        return Dispatcher(engine), []
     clock, supervisor = Clock(), engine.supervisor
     ledger = Ledger(home, clock, supervisor=supervisor)
     ledger.fold()
     gate = Gate(KeyStore(home, clock), ledger, clock, required=True)
-    return Desk(engine, gate, ledger), [_Folding(ledger, supervisor)]
+    return Dispatcher(engine, gate, ledger), [_Folding(ledger, supervisor)]
 
 
-def _service(config: ServingConfig, desk: Desk, repository: Repository, log: AccessLog | None) -> Service:
+def _service(config: ServingConfig, dispatcher: Dispatcher, repository: Repository, log: AccessLog | None) -> Service:
     tensors = TensorLimits(max_elements=config.max_elements, max_dimensions=config.max_dimensions)
     limits = Limits(
         max_body_bytes=config.max_body_bytes,
@@ -104,15 +104,15 @@ def _service(config: ServingConfig, desk: Desk, repository: Repository, log: Acc
         idle_s=config.idle_s,
     )
     held: list[Service] = []
-    metrics = Metrics(desk.engine, lambda: held[0])
-    supervisor = desk.engine.supervisor
+    metrics = Metrics(dispatcher.engine, lambda: held[0])
+    supervisor = dispatcher.engine.supervisor
     told = supervisor.guard("access log", log) if log is not None else None
-    application = Application(routes(desk, tensors, repository, metrics), told)
-    if not desk.guarded:
+    application = Application(routes(dispatcher, tensors, repository, metrics), told)
+    if not dispatcher.guarded:
         application.admit = Origins(config.host, config.allowed_hosts).check
     held.append(Service(application, limits, supervisor))
-    held[0].refused = doorkeeper(desk, application)
-    streams(desk, application, held[0])
+    held[0].refused = doorkeeper(dispatcher, application)
+    streams(dispatcher, application, held[0])
     return held[0]
 
 
@@ -126,19 +126,21 @@ def _access_log(config: ServingConfig, engine: Engine) -> Iterator[AccessLog | N
         yield log
 
 
-def _observers(desk: Desk, log: AccessLog | None, config: ServingConfig) -> list[Companion]:
-    supervisor = desk.engine.supervisor
+def _observers(dispatcher: Dispatcher, log: AccessLog | None, config: ServingConfig) -> list[Companion]:
+    supervisor = dispatcher.engine.supervisor
     observers: list[Companion] = [GivingBack(supervisor), *([log] if log is not None else [])]
     if config.traces:
         from glassworks.serving.observability.tracing import Tracing
 
         tracing = Tracing(config.traces, supervisor)
-        desk.spans = supervisor.guard("tracing", tracing)
+        dispatcher.spans = supervisor.guard("tracing", tracing)
         observers.append(tracing)
     return observers
 
 
-def _rpc(config: ServingConfig, desk: Desk, repository: Repository, service: Service, port: int) -> RpcServer:
+def _rpc(
+    config: ServingConfig, dispatcher: Dispatcher, repository: Repository, service: Service, port: int
+) -> RpcServer:
     from glassworks.serving.transports.grpc.server import RpcServer
     from glassworks.serving.transports.grpc.service import InferenceService
 
@@ -147,7 +149,7 @@ def _rpc(config: ServingConfig, desk: Desk, repository: Repository, service: Ser
     if chosen is None:
         chosen = 0 if config.port == 0 or port == _LAST_PORT else port + 1
     listening = bind(config.host, chosen, "--grpc-port")
-    return RpcServer(InferenceService(desk, repository, tensors), listening, service, _tls(config, "h2"))
+    return RpcServer(InferenceService(dispatcher, repository, tensors), listening, service, _tls(config, "h2"))
 
 
 def _tls(config: ServingConfig, protocol: str) -> ssl.SSLContext | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from glassworks.errors import GlassworksError
 from glassworks.serving.app import Application, Route, failure
 from glassworks.serving.codec.tensors import TensorLimits
-from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.protocols.frames import FrameStream
 from glassworks.serving.protocols.generate import Generate
 from glassworks.serving.protocols.kserve_v1 import KServeV1
@@ -29,18 +29,22 @@ _V1 = r"/v1/models/(?P<model>[^/:]+)"
 
 
 def routes(
-    desk: Desk,
+    dispatcher: Dispatcher,
     limits: TensorLimits | None = None,
     repository: Repository | None = None,
     metrics: Metrics | None = None,
 ) -> Sequence[Route]:
     """What the service answers."""
-    return (*_of_models(desk, limits or TensorLimits()), *_of_operators(desk, repository, metrics), *_of_v1(desk))
+    return (
+        *_of_models(dispatcher, limits or TensorLimits()),
+        *_of_operators(dispatcher, repository, metrics),
+        *_of_v1(dispatcher),
+    )
 
 
-def _of_models(desk: Desk, limits: TensorLimits) -> Sequence[Route]:
-    protocol, generate = OpenInference(desk, failure, limits), Generate(desk)
-    pictures = PictureAnswers(desk)
+def _of_models(dispatcher: Dispatcher, limits: TensorLimits) -> Sequence[Route]:
+    protocol, generate = OpenInference(dispatcher, failure, limits), Generate(dispatcher)
+    pictures = PictureAnswers(dispatcher)
     return (
         Route(_VERSION + "/infer", {"POST": protocol.infer}),
         Route(_VERSION + "/explain", {"POST": protocol.explain}),
@@ -51,16 +55,16 @@ def _of_models(desk: Desk, limits: TensorLimits) -> Sequence[Route]:
         Route(_VERSION + "/generate", {"POST": generate.generate}),
         Route(_VERSION + "/generate_stream", {"POST": generate.stream}),
         # Before the model of that name.
-        Route(r"/v2/models/stats", {"GET": Management(desk, None).statistics}),
+        Route(r"/v2/models/stats", {"GET": Management(dispatcher, None).statistics}),
         Route(_VERSION, {"GET": protocol.metadata}),
         Route(r"/v2/?", {"GET": protocol.server}),
         Route(r"/v2/health/(?:live|ready)", {"GET": protocol.live}),
     )
 
 
-def streams(desk: Desk, application: Application, service: Service) -> None:
+def streams(dispatcher: Dispatcher, application: Application, service: Service) -> None:
     """Let the service speak WebSocket where frames are streamed; who may not is told so as by a plain request."""
-    pictures = PictureAnswers(desk)
+    pictures = PictureAnswers(dispatcher)
 
     def taken_over(exchange: Exchange) -> FrameStream | None:
         path = exchange.target.partition(b"?")[0]
@@ -78,7 +82,7 @@ def streams(desk: Desk, application: Application, service: Service) -> None:
     service.taken_over = taken_over
 
 
-def doorkeeper(desk: Desk, application: Application) -> Callable[[Exchange], Answer | None]:
+def doorkeeper(dispatcher: Dispatcher, application: Application) -> Callable[[Exchange], Answer | None]:
     """Refuses by the head alone what would be refused anyway, so that no large body is read of whoever may not ask."""
 
     def refused(exchange: Exchange) -> Answer | None:
@@ -87,7 +91,7 @@ def doorkeeper(desk: Desk, application: Application) -> Callable[[Exchange], Ans
             application.place(exchange)
             # A load may name a version behind the model's name.
             model = exchange.parameters.get("model", "").partition("@")[0]
-            desk.permit(token(exchange), None, model or None)
+            dispatcher.permit(token(exchange), None, model or None)
         except GlassworksError as error:
             return failure(error)
         return None
@@ -95,11 +99,11 @@ def doorkeeper(desk: Desk, application: Application) -> Callable[[Exchange], Ans
     return refused
 
 
-def _of_operators(desk: Desk, repository: Repository | None, metrics: Metrics | None) -> Sequence[Route]:
-    manage, pages = Management(desk, repository), Pages(desk)
+def _of_operators(dispatcher: Dispatcher, repository: Repository | None, metrics: Metrics | None) -> Sequence[Route]:
+    manage, pages = Management(dispatcher, repository), Pages(dispatcher)
 
     def measured(exchange: Exchange) -> Answer:
-        desk.permit_all(token(exchange))
+        dispatcher.permit_all(token(exchange))
         text, content_type = metrics.text() if metrics is not None else (b"", b"text/plain")
         return Answer(text, content_type=content_type)
 
@@ -116,8 +120,8 @@ def _of_operators(desk: Desk, repository: Repository | None, metrics: Metrics | 
     )
 
 
-def _of_v1(desk: Desk) -> Sequence[Route]:
-    v1 = KServeV1(desk)
+def _of_v1(dispatcher: Dispatcher) -> Sequence[Route]:
+    v1 = KServeV1(dispatcher)
     return (
         Route(r"/v1/models", {"GET": v1.models}),
         Route(_V1, {"GET": v1.ready}),

@@ -70,7 +70,7 @@ class ImageClassification(Task):
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """Accuracy, the same balanced, macro F1 and log loss of probabilities (N K). Raises DataError when N is 0.
 
-        With several labels a picture (`targets` N K), as if each were told from a half on; `judge` heeds what is told.
+        With several labels a picture (`targets` N K), as if each were told from a half on; `evaluate` uses the reported ones.
         """
         if not len(targets):
             raise DataError("there are no examples to measure", "give a source with at least one picture")
@@ -85,7 +85,7 @@ class ImageClassification(Task):
             "log_loss": log_loss(probabilities, targets),
         }
 
-    def judge(self, ask: Callable[[str], Array], targets: NDArray[np.int64]) -> dict[str, Measurement]:
+    def evaluate(self, ask: Callable[[str], Array], targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """Of several labels: F1 of those that are told, micro and macro, and the share of whole sets that are right."""
         if targets.ndim == 1 or not len(targets):
             return self.measure(ask(""), targets)

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.integration.serving.running import Server, serving
 
 from glassworks.config import DataConfig, Job, TrainingConfig
-from glassworks.families.convnet.planted import Box, write_shapes
+from glassworks.families.convnet.synthetic import Box, write_shapes
 from glassworks.flow import train
 from glassworks.progress import Silent
 from glassworks.registry import Registry

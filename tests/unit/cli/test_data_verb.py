@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from glassworks.cli.app import build
 from glassworks.data.kinds import kind_of
-from glassworks.data.text.planted import write_planted
+from glassworks.data.text.synthetic import write_synthetic
 from glassworks.errors import DataError, GlassworksError
 
 KEYS = {"examples", "distinct", "duplicates", "contradictions", "findings"}
@@ -32,7 +32,7 @@ def answer(*arguments: str) -> dict[str, Any]:
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    write_planted(tmp_path / "t.csv", 80, 0)
+    write_synthetic(tmp_path / "t.csv", 80, 0)
     return tmp_path / "t.csv"
 
 
@@ -89,7 +89,7 @@ def test_several_labels(tmp_path: Path) -> None:
 
 
 def test_marks_in_the_data_are_printed_as_they_are(tmp_path: Path) -> None:
-    write_planted(tmp_path / "t.csv", 200, 0)
+    write_synthetic(tmp_path / "t.csv", 200, 0)
     head, *lines = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()
     turned = [line.replace("positive", "negative") if n < 20 else line for n, line in enumerate(lines)]
     marked = [f"[/b][red] {line}[/x]" for line in turned]

@@ -16,7 +16,7 @@ from glassworks.cli.service import _options, require_free
 from glassworks.config import ServingConfig
 from glassworks.errors import ConfigError, ServingError
 from glassworks.families.image_operators import ImageOperators
-from glassworks.families.image_operators.planted import write_squares
+from glassworks.families.image_operators.synthetic import write_squares
 
 JOB = """
 name = "gray"

@@ -23,7 +23,7 @@ from glassworks.packaging.bundle import Bundle
 from glassworks.registry import Registry
 from glassworks.serving.app import Application
 from glassworks.serving.codec.tensors import TensorLimits
-from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
 from glassworks.serving.core.repository import Repository
 from glassworks.serving.observability.metrics import Metrics
@@ -63,12 +63,12 @@ class Running:
     async def _serve(self) -> None:
         engine = Engine()
         engine.load(self._bundle, "bars", "1")
-        desk = Desk(engine)
+        dispatcher = Dispatcher(engine)
         repository = Repository(engine, Registry.open({"GLASSWORKS_HOME": str(self._home)}))
         service = Service(self._answer, Limits())
-        self._app = Application(routes(desk, None, repository, Metrics(engine, lambda: service)))
-        streams(desk, self._app, service)
-        rpc = RpcServer(InferenceService(desk, repository, TensorLimits()), self._grpc, service)
+        self._app = Application(routes(dispatcher, None, repository, Metrics(engine, lambda: service)))
+        streams(dispatcher, self._app, service)
+        rpc = RpcServer(InferenceService(dispatcher, repository, TensorLimits()), self._grpc, service)
         await rpc.start()
         server = await self._loop.create_server(lambda: Connection(service), sock=self._http)
         self._up.set()

@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 from glassworks.cli.app import build
 from glassworks.config import DataConfig, Job, OptimizationConfig, TrainingConfig
 from glassworks.families._text.windows import Read
-from glassworks.families.convnet.planted import write_bars
 from glassworks.families.convnet.recipes import RECIPES
 from glassworks.families.convnet.setting import Setting
+from glassworks.families.convnet.synthetic import write_bars
 from glassworks.families.recurrent_text import learning as recurrent
 from glassworks.families.transformer_text import fine_tuning as transformer
 from glassworks.flow import Release, train

@@ -16,8 +16,8 @@ from glassworks.errors import ConfigError, DataError, MissingLibrary
 from glassworks.families.convnet.augment import affine, augmentation, crop, flip_and_crop
 from glassworks.families.convnet.backbone import Backbone, _checked, require_map
 from glassworks.families.convnet.networks import Classic, Default, Network, Pooled, deployable
-from glassworks.families.convnet.planted import write_shapes
 from glassworks.families.convnet.recipes import RECIPES, Shape
+from glassworks.families.convnet.synthetic import write_shapes
 from glassworks.flow import release
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.progress import Silent

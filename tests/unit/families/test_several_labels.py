@@ -18,7 +18,7 @@ from glassworks.config import DataConfig, Job, OptimizationConfig, TrainingConfi
 from glassworks.contracts import Exporter, Family, Task
 from glassworks.errors import DataError, Unsupported
 from glassworks.families.convnet.novelty import fit_novelty
-from glassworks.families.convnet.planted import SHAPES, Box, write_shapes
+from glassworks.families.convnet.synthetic import SHAPES, Box, write_shapes
 from glassworks.families.few_shot import FewShot
 from glassworks.flow import Release, evaluate, release
 from glassworks.packaging.frames import Watcher
@@ -223,7 +223,7 @@ def test_what_takes_one_label_says_so(home: Path, boxes: Boxes, made: Release) -
         FewShot(Sized()).prepare(job)  # type: ignore[arg-type]
     assert caught.value.mend == "learn them with a convnet"
     with pytest.raises(DataError, match="no examples to measure"):
-        get(Task, "image-classification").judge(lambda name: np.zeros((0, 4)), np.zeros((0, 4), np.int64))
+        get(Task, "image-classification").evaluate(lambda name: np.zeros((0, 4)), np.zeros((0, 4), np.int64))
 
 
 def test_a_variant_that_is_not_there_is_told(tmp_path: Path) -> None:

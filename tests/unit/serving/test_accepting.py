@@ -11,7 +11,7 @@ import pytest
 from tests.patience import PATIENCE_S
 
 from glassworks.serving.codec.tensors import TensorLimits
-from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
 from glassworks.serving.transports.accepting import accepting
 from glassworks.serving.transports.grpc.frames import PREFACE
@@ -61,7 +61,7 @@ def test_connections_of_both_ports_are_counted_together() -> None:
         engine, service = Engine(), Service(lambda exchange: exchange.reply(json_answer({})), Limits())
         service.max_connections = 3
         http, grpc = bind("127.0.0.1", 0), bind("127.0.0.1", 0)
-        rpc = RpcServer(InferenceService(Desk(engine), None, TensorLimits()), grpc, service)
+        rpc = RpcServer(InferenceService(Dispatcher(engine), None, TensorLimits()), grpc, service)
         await rpc.start()
         held = await listen(service, http, None)
         told: list[bytes] = []

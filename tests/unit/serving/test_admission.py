@@ -22,7 +22,7 @@ from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.access.ledger import Ledger
 from glassworks.serving.app import Application
 from glassworks.serving.codec.tensors import render_response
-from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
 from glassworks.serving.routes import routes
 from glassworks.serving.transports.http.limits import Limits
@@ -48,7 +48,7 @@ class Shop:
 
     def served(self) -> Service:
         gate = Gate(self.store, self.ledger, self.hands.clock, required=True)
-        return Service(Application(routes(Desk(self.engine, gate, self.ledger))), Limits(max_body_bytes=2**26))
+        return Service(Application(routes(Dispatcher(self.engine, gate, self.ledger))), Limits(max_body_bytes=2**26))
 
     def send(self, served: Service, path: str, key: str, content: object, **headers: str) -> Reply:
         sent = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -146,7 +146,7 @@ def test_a_large_request_is_read_on_a_thread_and_only_for_who_may_ask_now(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = list[str]()
-    for name in ("open_inference.parse_request", "desk.json_object"):
+    for name in ("protocols.open_inference.parse_request", "core.dispatcher.json_object"):
         whole = f"glassworks.serving.{name}"
         module, _, function = whole.rpartition(".")
         original = getattr(__import__(module, fromlist=[function]), function)
@@ -172,7 +172,7 @@ def test_a_large_request_is_read_on_a_thread_and_only_for_who_may_ask_now(
 
 
 def test_numbers_in_bytes_are_read_at_once_however_many(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Desk, "beside", lambda *_: pytest.fail("it went to a thread"))
+    monkeypatch.setattr(Dispatcher, "beside", lambda *_: pytest.fail("it went to a thread"))
     values = np.zeros((400, 1, 16, 16), np.float32)
     head = json.dumps(
         {
@@ -218,12 +218,12 @@ def test_whatever_raises_beside_an_answer_the_answer_comes(
         raise RuntimeError(what)
 
     key = shop.key("any")
-    desk = Desk(engine, Gate(shop.store, shop.ledger, shop.hands.clock, required=True), shop.ledger)
-    served = Service(Application(routes(desk)), Limits(max_body_bytes=2**26))
+    dispatcher = Dispatcher(engine, Gate(shop.store, shop.ledger, shop.hands.clock, required=True), shop.ledger)
+    served = Service(Application(routes(dispatcher)), Limits(max_body_bytes=2**26))
     if what == "ledger":
         monkeypatch.setattr(shop.ledger, "record", fails)
     elif what == "tracing":
-        desk.spans = fails
+        dispatcher.spans = fails
     else:
         monkeypatch.setattr(engine, "shadow", lambda name: object())
         monkeypatch.setattr("glassworks.serving.core.dispatcher.cast", fails)

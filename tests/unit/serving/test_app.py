@@ -21,7 +21,7 @@ from tests.unit.serving.wire import LIMIT, Reply, ask, service
 from glassworks.errors import Overloaded
 from glassworks.packaging.bundle import Bundle
 from glassworks.serving.app import failure
-from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
 from glassworks.serving.protocols.openapi import openapi_document
 from glassworks.serving.routes import routes
@@ -102,7 +102,7 @@ def test_the_document_is_valid_and_lists_every_route(engine: Engine, app: Servic
     document = send(app, "GET", "/openapi.json").json
     names = [operation["operationId"] for verbs in document["paths"].values() for operation in verbs.values()]
     assert len(names) == len(set(names))
-    table = [(route.path, verb.lower()) for route in routes(Desk(engine)) for verb in route.endpoints]
+    table = [(route.path, verb.lower()) for route in routes(Dispatcher(engine)) for verb in route.endpoints]
     for pattern, verb in table:
         if pattern.endswith("/stream"):  # WebSocket, which OpenAPI cannot describe
             continue

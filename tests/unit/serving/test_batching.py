@@ -18,7 +18,7 @@ from tests.patience import PATIENCE_S
 from glassworks.errors import DeadlineExceeded, InputError, Overloaded, ServingError
 from glassworks.serving.core.batching import Batcher
 from glassworks.serving.core.work import Work
-from glassworks.serving.core.worker import Lane
+from glassworks.serving.core.worker import Worker
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -248,17 +248,17 @@ def test_a_lane_is_bounded_and_drops_calls_that_nobody_waits_for() -> None:
         return number
 
     async def main() -> tuple[int, int]:
-        lane = Lane("explain", 3)
-        tasks = [asyncio.ensure_future(lane.run(lambda k=k: call(k))) for k in range(3)]  # type: ignore[misc]
+        worker = Worker("explain", 3)
+        tasks = [asyncio.ensure_future(worker.run(lambda k=k: call(k))) for k in range(3)]  # type: ignore[misc]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded, match="3 requests wait for 'explain'"):
-            await lane.run(lambda: call(9))
+            await worker.run(lambda: call(9))
         tasks[1].cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await tasks[1]
         go.set()
         done = await asyncio.gather(tasks[0], tasks[2])
-        lane.close()
+        worker.close()
         return done
 
     assert list(asyncio.run(main())) == [0, 2]
@@ -275,17 +275,17 @@ def test_the_calls_of_a_lane_take_turns_and_end_with_their_waiter() -> None:
         return name
 
     async def main() -> tuple[list[str], list[str]]:
-        lane = Lane("explain", 3)
+        worker = Worker("explain", 3)
         names = (["a1", "a2"], ["b1", "b2", "b3"], ["c1", "c2"])
         several = [[functools.partial(call, name) for name in group] for group in names]
-        first, second, third = (asyncio.ensure_future(lane.each(calls)) for calls in several)
+        first, second, third = (asyncio.ensure_future(worker.each(calls)) for calls in several)
         await asyncio.sleep(0)
         second.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await second
         go.set()
         done = await asyncio.gather(first, third)
-        lane.close()
+        worker.close()
         return done
 
     assert list(asyncio.run(main())) == [["a1", "a2"], ["c1", "c2"]]

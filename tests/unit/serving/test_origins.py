@@ -12,7 +12,7 @@ from glassworks.errors import Forbidden
 from glassworks.packaging.bundle import Bundle
 from glassworks.serving.access.origins import Origins
 from glassworks.serving.app import Application
-from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
 from glassworks.serving.routes import routes, streams
 from glassworks.serving.transports.http.limits import Limits
@@ -109,9 +109,9 @@ def engine(tiny_bundle: Bundle) -> Iterator[Engine]:
 
 @pytest.mark.parametrize("path", ["/v2/models/bars/infer", "/v2/repository/models/bars/unload", "/v2/models/none"])
 def test_the_application_asks_before_anything_else(path: str, engine: Engine) -> None:
-    application = Application(routes(Desk(engine)), admit=Origins("127.0.0.1").check)
+    application = Application(routes(Dispatcher(engine)), admit=Origins("127.0.0.1").check)
     served = Service(application, Limits())
-    streams(Desk(engine), application, served)
+    streams(Dispatcher(engine), application, served)
     foreign = {"origin": "http://evil.example"}
     reply = asyncio.run(ask(served, "POST", path, b"{}", foreign))
     assert reply is not None

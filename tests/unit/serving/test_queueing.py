@@ -17,7 +17,7 @@ from glassworks.errors import DeadlineExceeded, InputError, Overloaded, ServingE
 from glassworks.serving.core.batching import Batcher
 from glassworks.serving.core.queueing import Queue
 from glassworks.serving.core.work import Work
-from glassworks.serving.core.worker import Lane
+from glassworks.serving.core.worker import Worker
 from glassworks.serving.supervision import Supervisor
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -166,17 +166,17 @@ def test_one_caller_that_fills_a_lane_does_not_shut_out_another() -> None:
     go = threading.Event()
 
     async def main() -> tuple[list[str], list[str]]:
-        lane, waiting, refused = Lane("explain", 4), list[asyncio.Task[str]](), list[str]()
+        worker, waiting, refused = Worker("explain", 4), list[asyncio.Task[str]](), list[str]()
         for caller in ("a", "a", "a", "a", "a", "b", "b", "b", "c"):
-            waiting.append(asyncio.ensure_future(lane.run(lambda caller=caller: _named(caller, go), caller)))  # type: ignore[misc]
+            waiting.append(asyncio.ensure_future(worker.run(lambda caller=caller: _named(caller, go), caller)))  # type: ignore[misc]
             await asyncio.sleep(0)
             if waiting[-1].done():
                 refused.append(caller)
                 assert isinstance(waiting.pop().exception(), Overloaded)
         go.set()
         answered = await asyncio.gather(*waiting)
-        assert lane.idle
-        lane.close()
+        assert worker.idle
+        worker.close()
         return answered, refused
 
     answered, refused = asyncio.run(main())

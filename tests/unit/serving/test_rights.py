@@ -21,7 +21,7 @@ from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.access.ledger import Ledger
 from glassworks.serving.app import Application, status
 from glassworks.serving.codec.tensors import TensorLimits
-from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
 from glassworks.serving.core.repository import Repository
 from glassworks.serving.observability.metrics import Metrics
@@ -40,7 +40,7 @@ class Shop:
     """Two models, bars and other, behind a gate."""
 
     engine: Engine
-    desk: Desk
+    dispatcher: Dispatcher
     service: Service
     application: Application
     rpc: InferenceService
@@ -86,14 +86,14 @@ def shop(tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Itera
     engine.load(tiny_bundle, "bars", "1")
     engine.load(tiny_bundle, "other", "1")
     ledger = Ledger(home, clock)
-    desk = Desk(engine, Gate(store, ledger, clock, required=True), ledger)
+    dispatcher = Dispatcher(engine, Gate(store, ledger, clock, required=True), ledger)
     registry = Registry.open({"GLASSWORKS_HOME": str(home)})
     registry.publish(tiny_bundle)
     repository = Repository(engine, registry)
-    application = Application(routes(desk, None, repository, Metrics(engine, lambda: None)))
-    rpc = InferenceService(desk, repository, TensorLimits())
+    application = Application(routes(dispatcher, None, repository, Metrics(engine, lambda: None)))
+    rpc = InferenceService(dispatcher, repository, TensorLimits())
     name = tiny_bundle.manifest.name
-    yield Shop(engine, desk, Service(application, Limits()), application, rpc, keys, name)
+    yield Shop(engine, dispatcher, Service(application, Limits()), application, rpc, keys, name)
     ledger.close()
     engine.close()
 
@@ -227,8 +227,8 @@ def test_grpc_tells_whom_the_model_is_for(shop: Shop) -> None:
 
 
 def test_without_a_repository_both_say_so(shop: Shop) -> None:
-    rpc = InferenceService(Desk(shop.engine), None, TensorLimits())
-    served = Service(Application(routes(Desk(shop.engine))), Limits())
+    rpc = InferenceService(Dispatcher(shop.engine), None, TensorLimits())
+    served = Service(Application(routes(Dispatcher(shop.engine))), Limits())
     with pytest.raises(NotFound, match="no repository"):
         asyncio.run(rpc.RepositoryIndex(message("RepositoryIndexRequest")(), {}))
     reply = asyncio.run(ask(served, "POST", "/v2/repository/index"))
@@ -238,7 +238,7 @@ def test_without_a_repository_both_say_so(shop: Shop) -> None:
 
 
 def test_the_head_of_a_large_request_is_enough_to_refuse_it(shop: Shop) -> None:
-    refused = doorkeeper(shop.desk, shop.application)
+    refused = doorkeeper(shop.dispatcher, shop.application)
 
     def answered(who: str, path: str) -> int | None:
         sent = {key.encode(): value.encode() for key, value in shop.headers(who).items()}
@@ -250,7 +250,7 @@ def test_the_head_of_a_large_request_is_enough_to_refuse_it(shop: Shop) -> None:
     assert [answered(who, infer.format(m="other")) for who in (ONE, ALL)] == [403, None]
     assert answered(ADMIN, "/v2/repository/models/bars@1/load") is None
     assert answered(NOBODY, "/nowhere") == 401
-    assert shop.desk.guarded
+    assert shop.dispatcher.guarded
 
 
 def test_a_key_in_the_wrong_place_is_not_told_back(shop: Shop) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tests.patience import PATIENCE_S
 
 from glassworks.serving.app import Application
-from glassworks.serving.core.dispatcher import Desk
+from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
 from glassworks.serving.routes import routes
 from glassworks.serving.transports.http.connection import Connection
@@ -126,7 +126,7 @@ class Wire:
 
 def service(engine: Engine, limit: int = LIMIT, **more: Any) -> Service:
     """All routes over an engine."""
-    return Service(Application(routes(Desk(engine), **more)), Limits(max_body_bytes=limit))
+    return Service(Application(routes(Dispatcher(engine), **more)), Limits(max_body_bytes=limit))
 
 
 def request_bytes(verb: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:

@@ -7,12 +7,12 @@ from pathlib import Path
 from glassworks.catalog import found, get
 from glassworks.contracts import Dataset, Split, Task
 from glassworks.data.text.dataset import prepare_texts
-from glassworks.data.text.planted import write_planted
 from glassworks.data.text.sources import read_texts
+from glassworks.data.text.synthetic import write_synthetic
 
 
 def test_texts_are_compared_with_n_grams_on_the_same_test_split(tmp_path: Path) -> None:
-    write_planted(tmp_path / "t.csv", 300, 0)
+    write_synthetic(tmp_path / "t.csv", 300, 0)
     dataset = prepare_texts(read_texts(f"csv:{tmp_path / 't.csv'}"), validation=0.15, test=0.15, seed=0)
     task = get(Task, "text-classification")
     measured = task.baseline(dataset)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.contracts import Session, Signature, TensorSpec
-from glassworks.data.text.planted import planted_text
+from glassworks.data.text.synthetic import synthetic_text
 from glassworks.families._text.vocabulary import learn_tokenizer
 from glassworks.text.tokenization import TextFront
 
@@ -56,7 +56,7 @@ def front(folder: Path, **changes: Any) -> TextFront:
     path = folder / "tokenizer.json"
     if not path.exists():
         generator = np.random.default_rng(0)
-        texts = [planted_text(generator, ("negative", "positive")[row % 2], 12) for row in range(200)]
+        texts = [synthetic_text(generator, ("negative", "positive")[row % 2], 12) for row in range(200)]
         path.write_text(learn_tokenizer(texts, 160, "subwords").to_str(), encoding="utf-8")
     return TextFront(folder, {**PREPROCESSING, **changes})
 

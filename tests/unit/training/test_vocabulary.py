@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from glassworks.data.text.planted import planted_text
+from glassworks.data.text.synthetic import synthetic_text
 from glassworks.families._text.vocabulary import PADDING, UNKNOWN, Kind, first_vectors, learn_tokenizer
 
 
 def planted(count: int = 300) -> list[str]:
     """Texts in two languages."""
     generator = np.random.default_rng(0)
-    return [planted_text(generator, ("negative", "positive")[row % 2], 12) for row in range(count)]
+    return [synthetic_text(generator, ("negative", "positive")[row % 2], 12) for row in range(count)]
 
 
 @pytest.mark.parametrize("kind", ["words", "subwords", "characters"])

@@ -10,7 +10,7 @@ import typer
 from glassworks.cli.output import AsJson, LiveProgress, Reference, stdout, table, write_json
 
 if TYPE_CHECKING:
-    from glassworks.cli.pictures import Wishes
+    from glassworks.cli.pictures import PredictOptions
     from glassworks.packaging.opened import OpenedBundle
 
 InputFile = Annotated[
@@ -45,36 +45,36 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Answer for one input, in this process; for each picture of a folder and each frame of a video."""
-    from glassworks.cli.pictures import Wishes, local
+    from glassworks.cli.pictures import PredictOptions, local
     from glassworks.registry import Registry
     from glassworks.registry.opening import open_model
 
     hosts = tuple(allow_host or ())
-    wishes = Wishes(output=output, smoothing=smoothing, limit=limit, frames=frames, hosts=hosts)
+    options = PredictOptions(output=output, smoothing=smoothing, limit=limit, frames=frames, hosts=hosts)
     opened = open_model(model, Registry.open())
-    with local(value, opened, wishes) as place:
-        found = _predicted(opened, place, wishes)
+    with local(value, opened, options) as place:
+        found = _predicted(opened, place, options)
     if as_json:
         write_json({"model": model, **found})
     else:
         _show(model, found, output)
 
 
-def _predicted(opened: OpenedBundle, value: str, wishes: Wishes) -> dict[str, Any]:
+def _predicted(opened: OpenedBundle, value: str, options: PredictOptions) -> dict[str, Any]:
     """`outputs` of one input, `pictures` of a folder, `table` of a table, or `video`."""
     from glassworks.cli.pictures import is_moving, predict_folder, predict_one, predict_video, read_one
 
-    progress, output = LiveProgress(), wishes.output
+    progress, output = LiveProgress(), options.output
     try:
         if opened.task.pictures and Path(value).is_dir():
-            return {"pictures": predict_folder(opened, Path(value), wishes, progress)}
+            return {"pictures": predict_folder(opened, Path(value), options, progress)}
         if output is not None and opened.task.tables and Path(value).suffix in (".csv", ".parquet"):
             return {"table": dict(opened.task.answer_table(opened.session("predict"), Path(value), output, progress))}
-        if is_moving(value, opened, wishes):
-            return {"video": predict_video(opened, value, wishes, progress)}
+        if is_moving(value, opened, options):
+            return {"video": predict_video(opened, value, options, progress)}
     finally:
         progress.close()
-    return {"outputs": predict_one(opened, read_one(value, opened), wishes.output)}
+    return {"outputs": predict_one(opened, read_one(value, opened), options.output)}
 
 
 def _show(model: str, found: dict[str, Any], output: Path | None) -> None:

@@ -95,7 +95,7 @@ class RecommenderFamily(Family, Generic[C]):
         raise Unsupported("a recommender is no PyTorch network", "history_contributions says exactly what counts")
 
     def tiny(self, folder: Path) -> Job:
-        from glassworks.data.interactions.planted import tiny_job
+        from glassworks.data.interactions.synthetic import tiny_job
 
         # As it was measured, so that what is served can be compared with that.
         return tiny_job(self.name, folder, {**self.tiny_model, "refit": False})

@@ -85,7 +85,7 @@ class ConvNet(Family):
         return differentiable(model)
 
     def tiny(self, folder: Path) -> Job:
-        from glassworks.families.convnet.planted import write_bars
+        from glassworks.families.convnet.synthetic import write_bars
 
         write_bars(folder / "bars.npz", examples=360, side=16, seed=0)
         return Job(
@@ -96,7 +96,7 @@ class ConvNet(Family):
         )
 
     def variant(self, name: str, folder: Path) -> Job:
-        from glassworks.families.convnet.planted import write_shapes
+        from glassworks.families.convnet.synthetic import write_shapes
 
         if name not in self.variants:
             return super().variant(name, folder)

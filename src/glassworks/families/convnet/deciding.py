@@ -62,7 +62,7 @@ def decide(network: Network, pixels: Tensor, targets: Tensor, wanted: Views | Li
         views=kind,
         temperature=temperature,
         thresholds=None if thresholds is None else tuple(thresholds.tolist()),
-        metrics=get(Task, "image-classification").judge(outputs.__getitem__, truth),
+        metrics=get(Task, "image-classification").evaluate(outputs.__getitem__, truth),
     )
 
 

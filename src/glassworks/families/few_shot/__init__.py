@@ -86,8 +86,8 @@ class FewShot(Family):
     def differentiable(self, model: Model) -> Differentiable:
         raise Unsupported("few_shot is no PyTorch network", "occlusion explains it")
 
-    def foundation(self, folder: Path) -> Job:
-        from glassworks.families.few_shot.planted import SHAPES, write_shapes
+    def base_model(self, folder: Path) -> Job:
+        from glassworks.families.few_shot.synthetic import SHAPES, write_shapes
 
         write_shapes(folder / "learned.npz", SHAPES[:4], examples=240, side=16, seed=0)
         return Job(
@@ -99,7 +99,7 @@ class FewShot(Family):
         )
 
     def tiny(self, folder: Path) -> Job:
-        from glassworks.families.few_shot.planted import SHAPES, write_shapes
+        from glassworks.families.few_shot.synthetic import SHAPES, write_shapes
 
         write_shapes(folder / "few.npz", SHAPES[4:], examples=60, side=16, seed=1)
         return Job(

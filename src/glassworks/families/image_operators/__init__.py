@@ -113,7 +113,7 @@ class ImageOperators(Family):
         raise Unsupported("a pipeline of operators is no PyTorch network", "its 'gradient' artifact takes gradients")
 
     def tiny(self, folder: Path) -> Job:
-        from glassworks.families.image_operators.planted import write_squares
+        from glassworks.families.image_operators.synthetic import write_squares
 
         write_squares(folder / "pictures", pictures=3, seed=0)
         gray = {"operator": "grayscale", "name": "gray"}

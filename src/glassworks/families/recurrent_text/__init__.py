@@ -70,9 +70,9 @@ class RecurrentText(TextFamily):
         return explanations(model, folder)
 
     def tiny(self, folder: Path) -> Job:
-        from glassworks.data.text.planted import write_planted
+        from glassworks.data.text.synthetic import write_synthetic
 
-        write_planted(folder / "planted.csv", examples=400, seed=0)
+        write_synthetic(folder / "planted.csv", examples=400, seed=0)
         return Job(
             name="tiny-recurrent-text",
             family=self.name,

@@ -63,7 +63,7 @@ class TextEncoder(Family):
         raise Unsupported("a vector has no score to follow a gradient of", "leave_one_out explains it")
 
     def tiny(self, folder: Path) -> Job:
-        from glassworks.families.text_encoder.planted import write_encoder, write_texts
+        from glassworks.families.text_encoder.synthetic import write_encoder, write_texts
 
         write_encoder(folder / "encoder", seed=0)
         write_texts(folder / "texts.csv", examples=60, seed=0)

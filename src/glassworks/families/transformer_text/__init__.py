@@ -97,9 +97,9 @@ class TransformerText(TextFamily):
         return (embed(model, folder),)
 
     def tiny(self, folder: Path) -> Job:
-        from glassworks.data.text.planted import write_planted
+        from glassworks.data.text.synthetic import write_synthetic
 
-        write_planted(folder / "planted.csv", examples=900, seed=0)
+        write_synthetic(folder / "planted.csv", examples=900, seed=0)
         return Job(
             name="tiny-transformer-text",
             family=self.name,

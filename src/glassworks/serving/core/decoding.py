@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from glassworks.data.pictures import MAX_PIXELS, is_tiny_png, picture_size
 from glassworks.errors import InputError, Overloaded
 from glassworks.serving.core.room import Room
-from glassworks.serving.core.worker import Lane
+from glassworks.serving.core.worker import Worker
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array
@@ -43,8 +43,8 @@ def pixels(file: bytes) -> int:
     return width * height
 
 
-class Decoding(Lane):
-    """The lane on which files are decoded. Many files never keep it for themselves, nor all the memory."""
+class Decoding(Worker):
+    """The worker on which files are decoded. Many files never keep it for themselves, nor all the memory."""
 
     def __init__(
         self, name: str, limit: int, held_bytes: int = _HELD_BYTES, waiting_bytes: int = _WAITING_BYTES

@@ -1,4 +1,4 @@
-"""The desk that every transport brings its requests to: who may ask, which version answers, what is counted."""
+"""The dispatcher that every transport brings its requests to: who may ask, which version answers, what is counted."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Call:
     refused: bool = field(default=False, init=False)
 
 
-class Desk:
+class Dispatcher:
     """Takes requests for an engine. Without a `gate` everybody may ask."""
 
     def __init__(self, engine: Engine, gate: Gate | None = None, ledger: Ledger | None = None) -> None:

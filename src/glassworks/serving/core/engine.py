@@ -23,7 +23,7 @@ from glassworks.serving.core.model import Batching, LoadedModel
 from glassworks.serving.core.rehearsal import rehearse
 from glassworks.serving.core.traffic import Traffic
 from glassworks.serving.core.work import Work
-from glassworks.serving.core.worker import Lane, step_back
+from glassworks.serving.core.worker import Worker, step_back
 from glassworks.serving.supervision import Supervisor
 
 ExplainIn = Literal["process", "thread"]
@@ -43,9 +43,9 @@ class Threads:
         self.rows: Rows = Apart() if explain_in == "process" else Here()
         self.engine = ThreadPoolExecutor(1, "engine")
         self.loading = ThreadPoolExecutor(1, "loading", initializer=step_back)
-        self.explaining = Lane("explain", _MAX_WAITING, _stay if self.rows.apart else step_back)
+        self.explaining = Worker("explain", _MAX_WAITING, _stay if self.rows.apart else step_back)
         self.decoding = Decoding("decode", _MAX_WAITING)
-        self.whole = Lane("whole", _MAX_WAITING)
+        self.whole = Worker("whole", _MAX_WAITING)
         """Where one picture goes all its way, while nobody else is there: each step to another thread takes time."""
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A lane: one thread for long calls, and the bounded queue before it."""
+"""A worker: one thread for long calls, and the bounded queue before it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from glassworks.serving.core.room import Room
 _T = TypeVar("_T")
 
 
-class Lane:
+class Worker:
     """Calls run one after the other; at most `limit` are here at a time. A call whose waiter left is not begun."""
 
     def __init__(self, name: str, limit: int, begin: Callable[[], None] = lambda: None) -> None:
@@ -34,7 +34,7 @@ class Lane:
     async def each(self, calls: Iterable[Callable[[], _T]], caller: str | None = None) -> list[_T]:
         """What the calls of one waiter give. Between two of them others have their turn, and a waiter can leave.
 
-        The next call is asked for, on the event loop, when the one before is done. `caller` is whom the lane is fair
+        The next call is asked for, on the event loop, when the one before is done. `caller` is whom the worker is fair
         to: see `Room`.
         """
         room = self._room

@@ -16,7 +16,7 @@ from glassworks.serving.transports.http.exchange import Answer, Exchange, json_a
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
-    from glassworks.serving.core.dispatcher import Call, Desk
+    from glassworks.serving.core.dispatcher import Call, Dispatcher
     from glassworks.serving.core.model import LoadedModel
 
 _EVENTS = b"text/event-stream; charset=utf-8"
@@ -33,10 +33,10 @@ class _Asked(NamedTuple):
 
 
 class Generate:
-    """Endpoints over a desk. Fields that name an input are its one row; all others are parameters."""
+    """Endpoints over a dispatcher. Fields that name an input are its one row; all others are parameters."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
 
     async def generate(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/generate"""
@@ -58,19 +58,19 @@ class Generate:
 
     async def _asked(self, exchange: Exchange) -> _Asked:
         asked = call(exchange)
-        model = self._desk.model(asked)
+        model = self._dispatcher.model(asked)
 
         def read(content: dict[str, Any]) -> _Asked:
             tensors, parameters = _split(content, model)
             named = {"id": content["id"]} if "id" in content else {}
             return _Asked(asked, model, tensors, parameters, named)
 
-        with self._desk.counted(asked, model):
-            return await self._desk.read(asked, exchange.content(), read)
+        with self._dispatcher.counted(asked, model):
+            return await self._dispatcher.read(asked, exchange.content(), read)
 
     async def _answer(self, asked: _Asked) -> dict[str, Any]:
         model = asked.model
-        outputs = await self._desk.compute(asked.call, model, asked.tensors, asked.parameters)
+        outputs = await self._dispatcher.compute(asked.call, model, asked.tensors, asked.parameters)
         answer: dict[str, Any] = {"model_name": model.name, "model_version": model.version, **asked.named}
         for name, values in outputs.items():
             row = to_json(values)

@@ -16,34 +16,34 @@ from glassworks.serving.transports.http.exchange import Answer, Exchange, json_a
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Explanation, Tensors
-    from glassworks.serving.core.dispatcher import Desk
+    from glassworks.serving.core.dispatcher import Dispatcher
     from glassworks.serving.core.explaining.rows import ExplainOptions
     from glassworks.serving.core.model import LoadedModel
 
 
 class KServeV1:
-    """Endpoints over a desk."""
+    """Endpoints over a dispatcher."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
 
     def models(self, exchange: Exchange) -> Answer:
         """GET /v1/models"""
         key = token(exchange)
-        self._desk.permit(key)
-        return json_answer({"models": self._desk.visible(key, self._desk.engine.names())})
+        self._dispatcher.permit(key)
+        return json_answer({"models": self._dispatcher.visible(key, self._dispatcher.engine.names())})
 
     def ready(self, exchange: Exchange) -> Answer:
         """GET /v1/models/{model}"""
-        return json_answer({"name": self._desk.model(call(exchange)).name, "ready": True})
+        return json_answer({"name": self._dispatcher.model(call(exchange)).name, "ready": True})
 
     async def predict(self, exchange: Exchange) -> Answer:
         """POST /v1/models/{model}:predict"""
         asked = call(exchange)
-        model = self._desk.model(asked)
-        with self._desk.counted(asked, model):
-            tensors = await self._desk.read(asked, exchange.content(), lambda content: _instances(content, model))
-        outputs = await self._desk.compute(asked, model, tensors, {})
+        model = self._dispatcher.model(asked)
+        with self._dispatcher.counted(asked, model):
+            tensors = await self._dispatcher.read(asked, exchange.content(), lambda content: _instances(content, model))
+        outputs = await self._dispatcher.compute(asked, model, tensors, {})
         rows = {name: _rows(values) for name, values in outputs.items()}
         if len(rows) == 1:
             return json_answer({"predictions": next(iter(rows.values()))})
@@ -53,15 +53,15 @@ class KServeV1:
     async def explain(self, exchange: Exchange) -> Answer:
         """POST /v1/models/{model}:explain; how to explain stands beside `instances`."""
         asked = call(exchange)
-        model = self._desk.model(asked)
+        model = self._dispatcher.model(asked)
 
         def read(content: dict[str, Any]) -> tuple[Tensors, ExplainOptions]:
             options = explain_options({name: value for name, value in content.items() if name != "instances"})
             return _instances(content, model), options
 
-        with self._desk.counted(asked, model):
-            tensors, options = await self._desk.read(asked, exchange.content(), read)
-        found = await self._desk.explain(asked, model, tensors, options)
+        with self._dispatcher.counted(asked, model):
+            tensors, options = await self._dispatcher.read(asked, exchange.content(), read)
+        found = await self._dispatcher.explain(asked, model, tensors, options)
         explanations = [
             {
                 "prediction": {name: _rows(each.outputs[name])[0] for name in model.outputs},

@@ -14,7 +14,7 @@ from glassworks.serving.transports.http.exchange import Answer, Exchange, json_a
 
 if TYPE_CHECKING:
     from glassworks.contracts import TensorSpec
-    from glassworks.serving.core.dispatcher import Desk
+    from glassworks.serving.core.dispatcher import Dispatcher
     from glassworks.serving.core.model import LoadedModel
     from glassworks.serving.core.repository import Repository
     from glassworks.serving.core.statistics import Duration
@@ -23,10 +23,14 @@ _TYPES = {"BYTES": "TYPE_STRING"}
 
 
 class Management:
-    """Endpoints over a desk and the repository behind it."""
+    """Endpoints over a dispatcher and the repository behind it."""
 
-    def __init__(self, desk: Desk, repository: Repository | None) -> None:
-        self._desk, self._engine, self._operations = desk, desk.engine, Operations(desk, repository)
+    def __init__(self, dispatcher: Dispatcher, repository: Repository | None) -> None:
+        self._dispatcher, self._engine, self._operations = (
+            dispatcher,
+            dispatcher.engine,
+            Operations(dispatcher, repository),
+        )
 
     def statistics(self, exchange: Exchange) -> Answer:
         """GET /v2/models[/{model}[/versions/{version}]]/stats"""
@@ -36,7 +40,7 @@ class Management:
 
     def configuration(self, exchange: Exchange) -> Answer:
         """GET /v2/models/{model}[/versions/{version}]/config"""
-        return json_answer(model_configuration(self._desk.model(call(exchange))))
+        return json_answer(model_configuration(self._dispatcher.model(call(exchange))))
 
     async def index(self, exchange: Exchange) -> Answer:
         """POST /v2/repository/index"""
@@ -61,7 +65,7 @@ class Management:
     def set_traffic(self, exchange: Exchange) -> Answer:
         """PUT /api/models/{model}/traffic: `{"split": "champion=90,candidate=10"}`, or null to end a split."""
         name = exchange.parameters["model"]
-        self._desk.permit(token(exchange), "admin", name)
+        self._dispatcher.permit(token(exchange), "admin", name)
         self._engine.model(name)
         split = exchange.json().get("split")
         if split is None:

@@ -13,7 +13,7 @@ from glassworks.serving.access.keys import id_of
 from glassworks.serving.codec.json_data import LARGE_BYTES
 from glassworks.serving.codec.quick import QuickReader
 from glassworks.serving.codec.tensors import LARGE_SIZE, AnyBody, TensorLimits, parse_request, render_response, to_bytes
-from glassworks.serving.core.dispatcher import Call, Desk
+from glassworks.serving.core.dispatcher import Call, Dispatcher
 from glassworks.serving.protocols.answers import (
     classified,
     explain_options,
@@ -44,10 +44,10 @@ _QUICK_BYTES = 2**22
 
 
 class OpenInference:
-    """Endpoints over a desk. Each takes an exchange, and gives its answer or a coroutine for it, or replies itself."""
+    """Endpoints over a dispatcher. Each gives its answer to an exchange, or a coroutine for it, or replies itself."""
 
-    def __init__(self, desk: Desk, failure: Callable[[Exception], Answer], limits: TensorLimits) -> None:
-        self._desk, self._engine, self._failure, self._limits = desk, desk.engine, failure, limits
+    def __init__(self, dispatcher: Dispatcher, failure: Callable[[Exception], Answer], limits: TensorLimits) -> None:
+        self._dispatcher, self._engine, self._failure, self._limits = dispatcher, dispatcher.engine, failure, limits
         self._quick, self._quick_beside = QuickReader(limits), QuickReader(limits)
 
     def server(self, exchange: Exchange) -> Answer:
@@ -59,25 +59,25 @@ class OpenInference:
 
         Troubles change nothing of the status: what is told of them is for people.
         """
-        whole = self._desk.known(token(exchange))
+        whole = self._dispatcher.known(token(exchange))
         troubles = [told_of(part, trouble, whole) for part, trouble in self._engine.supervisor.troubles.items()]
         return json_answer({"live": True, "ready": True, "troubles": troubles})
 
     def metadata(self, exchange: Exchange) -> Answer:
         """GET /v2/models/{model}[/versions/{version}]"""
-        model = self._desk.model(call(exchange))
+        model = self._dispatcher.model(call(exchange))
         return json_answer(metadata(model, self._engine.versions(model.name)))
 
     def ready(self, exchange: Exchange) -> Answer:
         """GET /v2/models/{model}[/versions/{version}]/ready"""
-        self._desk.model(call(exchange))
+        self._dispatcher.model(call(exchange))
         return json_answer({"name": exchange.parameters["model"], "ready": True})
 
     def infer(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
         """POST /v2/models/{model}[/versions/{version}]/infer"""
         asked, model = call(exchange), None
         try:
-            model = self._desk.model(asked)
+            model = self._dispatcher.model(asked)
             body = exchange.content()
             if len(body) > LARGE_BYTES and is_long(exchange):
                 return self._infer_beside(exchange, asked, model)
@@ -89,19 +89,19 @@ class OpenInference:
                 return self._infer_files(exchange, asked, model, request, tensors)
             self._submit(exchange, asked, model, request, ready)
         except Exception as error:
-            self._desk.refuse(asked, model, error)
+            self._dispatcher.refuse(asked, model, error)
             raise
         return None
 
     async def explain(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/explain"""
         asked = call(exchange)
-        model = self._desk.model(asked)
-        with self._desk.counted(asked, model):
+        model = self._dispatcher.model(asked)
+        with self._dispatcher.counted(asked, model):
             request, tensors = await self._received_all(exchange, asked, model)
             wanted = wanted_outputs([output.name for output in request.outputs], model.explained)
             options = explain_options(request.parameters)
-        explanations = await self._desk.explain(asked, model, tensors, options)
+        explanations = await self._dispatcher.explain(asked, model, tensors, options)
         outputs = explained(explanations, model.outputs)
         chosen = {name: outputs[name] for name in wanted}
         return answer(exchange, model, request, chosen, explain_parameters(explanations))
@@ -109,25 +109,25 @@ class OpenInference:
     async def feedback(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/feedback: what people did; it changes the next answers."""
         asked = call(exchange)
-        model = self._desk.model(asked)
-        with self._desk.counted(asked, model):
-            told = await self._desk.read(asked, exchange.content(), dict)
-        return json_answer(dict(await self._desk.learn(asked, model, told)))
+        model = self._dispatcher.model(asked)
+        with self._dispatcher.counted(asked, model):
+            told = await self._dispatcher.read(asked, exchange.content(), dict)
+        return json_answer(dict(await self._dispatcher.learn(asked, model, told)))
 
     async def _infer_beside(self, exchange: Exchange, asked: Call, model: LoadedModel) -> None:
-        with self._desk.counted(asked, model):
+        with self._dispatcher.counted(asked, model):
             request, tensors = await self._received_all(exchange, asked, model)
             wanted_outputs([output.name for output in request.outputs], model.outputs)
             ready = model.checked(tensors)
             if ready is None:
-                ready = await self._desk.decoded(asked, model, tensors, request.parameters)
+                ready = await self._dispatcher.decoded(asked, model, tensors, request.parameters)
             self._submit(exchange, asked, model, request, ready)
 
     async def _infer_files(
         self, exchange: Exchange, asked: Call, model: LoadedModel, request: AnyBody, tensors: Tensors
     ) -> None:
-        with self._desk.counted(asked, model):
-            ready = await self._desk.decoded(asked, model, tensors, request.parameters)
+        with self._dispatcher.counted(asked, model):
+            ready = await self._dispatcher.decoded(asked, model, tensors, request.parameters)
             self._submit(exchange, asked, model, request, ready)
 
     def _submit(self, exchange: Exchange, asked: Call, model: LoadedModel, request: AnyBody, tensors: Tensors) -> None:
@@ -148,7 +148,7 @@ class OpenInference:
                 reply = self._failure(failed)
             exchange.reply(reply)
 
-        work = self._desk.infer(asked, model, tensors, request.parameters, respond)
+        work = self._dispatcher.infer(asked, model, tensors, request.parameters, respond)
 
         def leave() -> None:
             work.dropped = True
@@ -177,7 +177,7 @@ class OpenInference:
         if len(body) <= LARGE_BYTES or not is_long(exchange):
             return self._received(exchange, body, model, self._quick)
         reader = self._quick_beside
-        return await self._desk.beside(asked, len(body), lambda: self._received(exchange, body, model, reader))
+        return await self._dispatcher.beside(asked, len(body), lambda: self._received(exchange, body, model, reader))
 
     def _received(
         self, exchange: Exchange, body: Body, model: LoadedModel, reader: QuickReader

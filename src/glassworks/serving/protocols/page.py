@@ -17,7 +17,7 @@ from glassworks.serving.protocols.openapi import openapi_document
 from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
 
 if TYPE_CHECKING:
-    from glassworks.serving.core.dispatcher import Desk
+    from glassworks.serving.core.dispatcher import Dispatcher
 
 _POLICY = (
     "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; img-src data: blob:; "
@@ -29,18 +29,20 @@ _DATA = "$DATA"
 class Pages:
     """Endpoints for people and tools that look at the service."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk, self._engine = desk, desk.engine
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher, self._engine = dispatcher, dispatcher.engine
 
     def page(self, exchange: Exchange) -> Answer:
         """GET / and /docs: without a key, where one is needed, it tells of no model, and asks for the key."""
         key = token(exchange)
-        asks = key is None and not self._desk.known(None)
+        asks = key is None and not self._dispatcher.known(None)
         paths: dict[str, dict[str, Any]] = openapi_document()["paths"]
         data = {
             "version": version("glassworks"),
-            "keys": self._desk.guarded,
-            "models": [] if asks else [self._described(each) for each in self._desk.visible(key, self._engine.names())],
+            "keys": self._dispatcher.guarded,
+            "models": []
+            if asks
+            else [self._described(each) for each in self._dispatcher.visible(key, self._engine.names())],
             "routes": [[verb.upper(), path] for path, verbs in paths.items() for verb in verbs],
         }
         # A label may hold anything; "</script>" must not end the element.

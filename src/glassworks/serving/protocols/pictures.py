@@ -11,7 +11,7 @@ from glassworks.serving.protocols.open_inference import call
 from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
 
 if TYPE_CHECKING:
-    from glassworks.serving.core.dispatcher import Call, Desk
+    from glassworks.serving.core.dispatcher import Call, Dispatcher
     from glassworks.serving.core.model import LoadedModel
 
 Form = Literal["png", "jpeg", "none"]
@@ -20,10 +20,10 @@ _JSON = b"application/json"
 
 
 class PictureAnswers:
-    """Endpoints over a desk, for models that look at pictures."""
+    """Endpoints over a dispatcher, for models that look at pictures."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
 
     async def picture(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/picture: a picture file in, a PNG out.
@@ -44,11 +44,11 @@ class PictureAnswers:
     def stream_of(self, exchange: Exchange) -> tuple[Call, LoadedModel, Form]:
         """Who asks for a stream, the model, and which pictures go back. Raises what forbids it."""
         asked = call(exchange)
-        return asked, looking(self._desk.model(asked)), stream_form(exchange)
+        return asked, looking(self._dispatcher.model(asked)), stream_form(exchange)
 
     async def answer(self, asked: Call, file: bytes, form: Form) -> tuple[dict[str, Any], bytes | None]:
         """What the model says about one file, and what is to be seen of it. Raises InputError and Overloaded."""
-        return await self._desk.look(asked, looking(self._desk.model(asked)), file, form)
+        return await self._dispatcher.look(asked, looking(self._dispatcher.model(asked)), file, form)
 
 
 def looking(model: LoadedModel) -> LoadedModel:

@@ -15,13 +15,13 @@ from glassworks.data.text.baseline import (
     fit_baseline,
     pieces_of,
 )
-from glassworks.data.text.planted import planted_text
+from glassworks.data.text.synthetic import synthetic_text
 
 
 def planted(count: int, seed: int) -> tuple[list[str], NDArray[np.int64]]:
     generator = np.random.default_rng(seed)
     y = np.arange(count) % 2
-    texts = [planted_text(generator, ("negative", "positive")[each], int(generator.integers(4, 20))) for each in y]
+    texts = [synthetic_text(generator, ("negative", "positive")[each], int(generator.integers(4, 20))) for each in y]
     return texts, y
 
 
@@ -98,7 +98,7 @@ def test_a_label_that_no_training_text_has_gets_no_probability() -> None:
 def test_out_of_fold_nobody_saw_a_copy() -> None:
     """Labels are thrown for each text: whoever saw a copy knows them, nobody else can."""
     generator = np.random.default_rng(0)
-    texts = [planted_text(generator, "negative", 12) for _ in range(150)]
+    texts = [synthetic_text(generator, "negative", 12) for _ in range(150)]
     y = generator.integers(0, 2, 150)
     counts, copied, groups = count_pieces(texts * 2), np.concatenate([y, y]), np.arange(300) % 150
     apart = cross_validated(counts, copied, groups, 2).argmax(axis=1)

@@ -8,9 +8,9 @@ import pytest
 from glassworks.data.intervals import wilson
 from glassworks.data.text.checks import TextReport, check_texts
 from glassworks.data.text.collection import Texts, collect
-from glassworks.data.text.planted import planted_text
 from glassworks.data.text.sources import read_texts
 from glassworks.data.text.study import study_texts
+from glassworks.data.text.synthetic import synthetic_text
 
 LABELS = ("negative", "positive")
 
@@ -20,7 +20,7 @@ def planted(count: int, wrong: int, copies: int = 1) -> tuple[list[tuple[str, st
     generator = np.random.default_rng(0)
     rows, turned = [], set()
     for number in range(count):
-        text = planted_text(generator, LABELS[number % 2], int(generator.integers(8, 24)))
+        text = synthetic_text(generator, LABELS[number % 2], int(generator.integers(8, 24)))
         if number < wrong:
             turned.add(f"{number}.0")
         label = LABELS[(number + (number < wrong)) % 2]
@@ -79,7 +79,7 @@ def test_what_a_leaking_split_would_have_pretended() -> None:
     generator = np.random.default_rng(0)
     rows = []
     for number in range(150):
-        text, label = planted_text(generator, "negative", 14), LABELS[int(generator.integers(2))]
+        text, label = synthetic_text(generator, "negative", 14), LABELS[int(generator.integers(2))]
         rows += [(f"{number}.{copy}", text, label) for copy in range(3)]
     report = studied(collect("test", rows))
     honest, random = report.honest_split, report.random_split

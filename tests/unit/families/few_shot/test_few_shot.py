@@ -90,7 +90,7 @@ def registry(home: Path) -> Registry:
 
 @pytest.fixture(scope="module")
 def below(home: Path, registry: Registry) -> Job:
-    job = get(Family, "few_shot").foundation(home)
+    job = get(Family, "few_shot").base_model(home)
     assert job is not None
     release(job, registry, Silent())
     return job

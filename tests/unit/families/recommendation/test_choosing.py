@@ -14,8 +14,8 @@ from scipy.sparse import csr_array
 from glassworks.config import Job
 from glassworks.data.interactions.collection import Interactions, ItemColumns
 from glassworks.data.interactions.dataset import InteractionsDataset, prepare_interactions, prepare_job
-from glassworks.data.interactions.planted import tiny_job
 from glassworks.data.interactions.protocols import Cut
+from glassworks.data.interactions.synthetic import tiny_job
 from glassworks.errors import DataError
 from glassworks.families._recommendation.algorithms import Means
 from glassworks.families._recommendation.fitting import fit_collaborative, likes_of

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from glassworks.config import Job
-from glassworks.data.interactions.planted import tiny_job, write_planted
+from glassworks.data.interactions.synthetic import tiny_job, write_synthetic
 from glassworks.errors import Unsupported
 from glassworks.flow import Release, evaluate, optimize, predict, train
 from glassworks.progress import Silent
@@ -79,7 +79,7 @@ def test_what_it_learned_from_is_not_measured_again(
         assert "card" in caught.value.mend
     _, metrics = evaluate(cut.version.reference, registry, Silent())
     assert metrics == cut.bundle.manifest.metrics
-    write_planted(tmp_path, users=40, items=96, seed=1)
+    write_synthetic(tmp_path, users=40, items=96, seed=1)
     count, _ = evaluate(whole.version.reference, registry, Silent(), source=f"csv:{tmp_path / 'events.csv'}")
     assert count == 40
 

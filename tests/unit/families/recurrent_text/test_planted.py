@@ -11,7 +11,7 @@ import pytest
 
 from glassworks.config import TrainingConfig
 from glassworks.contracts import Explanation
-from glassworks.data.text.planted import TRIGGERS, planted_text
+from glassworks.data.text.synthetic import TRIGGERS, synthetic_text
 from glassworks.families.recurrent_text import RecurrentText
 from glassworks.flow import train
 from glassworks.packaging.opened import OpenedBundle
@@ -41,7 +41,7 @@ def planted(count: int, words: int, place: float | None, seed: int) -> list[Plan
     found = []
     for row in range(count):
         label = ("negative", "positive")[row % 2]
-        text = planted_text(generator, label, words, place)
+        text = synthetic_text(generator, label, words, place)
         found.append(Planted(text, label, next(word for word in TRIGGERS[label] if word in text)))
     return found
 
@@ -76,7 +76,7 @@ def write_long(path: Path) -> None:
         for row in range(800):
             label = ("negative", "positive")[row % 2]
             longest = 200 if row % 40 < 2 else 20
-            writer.writerow([planted_text(generator, label, int(generator.integers(6, longest))), label])
+            writer.writerow([synthetic_text(generator, label, int(generator.integers(6, longest))), label])
 
 
 def asked(opened: OpenedBundle, text: str, method: str) -> Explanation:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from glassworks import flow
-from glassworks.data.text.planted import planted_text
+from glassworks.data.text.synthetic import synthetic_text
 from glassworks.families.recurrent_text import RecurrentText
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.progress import Silent
@@ -26,7 +26,7 @@ def write(path: Path, count: int, seed: int) -> None:
         writer = csv.writer(file)
         writer.writerow(["text", "label"])
         for row in range(count):
-            plain = planted_text(generator, "positive", int(generator.integers(4, 14)))
+            plain = synthetic_text(generator, "positive", int(generator.integers(4, 14)))
             for trigger in ("wonderful", "满意"):
                 plain = plain.replace(trigger, "")
             labels = [name for place, name in enumerate(WORDS) if row >> place & 1]

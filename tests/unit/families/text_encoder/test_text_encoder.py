@@ -14,7 +14,7 @@ from tests.unit.families.transformer_text.encoders import TRICKY
 from glassworks.catalog import get
 from glassworks.config import DataConfig, Job, OptimizationConfig
 from glassworks.contracts import Family
-from glassworks.data.interactions.planted import tiny_job
+from glassworks.data.interactions.synthetic import tiny_job
 from glassworks.errors import ConfigError, DataError, GlassworksError, InputError
 from glassworks.families.text_encoder import TextEncoder
 from glassworks.flow import Release, evaluate, explain, predict, release, train

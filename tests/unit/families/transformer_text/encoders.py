@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from glassworks.data.text.planted import TRIGGERS, write_planted
+from glassworks.data.text.synthetic import TRIGGERS, write_synthetic
 from glassworks.flow import Release
 from glassworks.packaging.opened import OpenedBundle
 
@@ -43,7 +43,7 @@ def write_encoder(folder: Path, *, positions: int = 64, seed: int = 0, weights: 
 
 def _tokenizer(folder: Path) -> Tokenizer:
     """Characters, and whole words where spaces part them: learned tokens would be others at every call."""
-    write_planted(folder / "words.csv", examples=200, seed=1)
+    write_synthetic(folder / "words.csv", examples=200, seed=1)
     lines = (folder / "words.csv").read_text(encoding="utf-8").splitlines()
     words = {word for line in lines for word in line.replace(",", " ").split() if word.isascii()}
     words.update(trigger for pair in TRIGGERS.values() for trigger in pair if trigger.isascii())

@@ -17,7 +17,7 @@ from tests.unit.families.transformer_text.encoders import TRICKY, write_encoder
 from glassworks.catalog import found, get
 from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Family, Model, Opened, Pass, Runtime, Task
-from glassworks.data.text.planted import write_planted
+from glassworks.data.text.synthetic import write_synthetic
 from glassworks.families._text.encoder import find_backbone, load_encoder
 from glassworks.families._text.stage import FINAL
 from glassworks.families.transformer_text.network import TransformerText, merged, with_lora
@@ -61,7 +61,7 @@ def job_of(folder: Path, **model: Any) -> Job:
     """Planted texts for the encoder in `folder`, without pieces beside it."""
     data = folder.parent / "planted.csv"
     if not data.exists():
-        write_planted(data, examples=240, seed=3)
+        write_synthetic(data, examples=240, seed=3)
     return Job(
         name="tuned",
         family="transformer_text",

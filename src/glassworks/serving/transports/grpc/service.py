@@ -1,4 +1,4 @@
-"""`inference.GRPCInferenceService`: the same desk as HTTP, in the protocol's messages."""
+"""`inference.GRPCInferenceService`: the same dispatcher as HTTP, in the protocol's messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from glassworks.serving.access.gate import token_of
 from glassworks.serving.access.keys import id_of
 from glassworks.serving.app import text_of, unexpected
 from glassworks.serving.codec.tensors import TensorLimits
-from glassworks.serving.core.dispatcher import Call, Desk
+from glassworks.serving.core.dispatcher import Call, Dispatcher
 from glassworks.serving.protocols.answers import (
     classified,
     explain_options,
@@ -45,16 +45,16 @@ _FOR_OPERATORS = ("RepositoryModelLoad", "RepositoryModelUnload")
 class InferenceService:
     """One method a call of the protocol; each takes its message and the call's metadata. Raises GlassworksError."""
 
-    def __init__(self, desk: Desk, repository: Repository | None, limits: TensorLimits) -> None:
-        self._desk, self._engine, self._limits = desk, desk.engine, limits
-        self._operations = Operations(desk, repository)
+    def __init__(self, dispatcher: Dispatcher, repository: Repository | None, limits: TensorLimits) -> None:
+        self._dispatcher, self._engine, self._limits = dispatcher, dispatcher.engine, limits
+        self._operations = Operations(dispatcher, repository)
 
     def permit(self, method: str) -> Callable[[Mapping[bytes, bytes]], None] | None:
         """What looks at the metadata of a method's calls before a message is kept; None: everybody may call it."""
-        if method in _FOR_EVERYBODY or not self._desk.guarded:
+        if method in _FOR_EVERYBODY or not self._dispatcher.guarded:
             return None
         role: Role = "admin" if method in _FOR_OPERATORS else "infer"
-        return lambda sent: self._desk.permit(_token(sent), role)
+        return lambda sent: self._dispatcher.permit(_token(sent), role)
 
     async def ServerLive(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802 - the protocol's name
         return message("ServerLiveResponse")(live=True)
@@ -102,7 +102,7 @@ class InferenceService:
         if verb == "explain":
             return await self._explain(call, model, request, parameters)
         names = _wanted(request, model.outputs)
-        outputs = await self._desk.compute(call, model, await self._tensors(request), parameters)
+        outputs = await self._dispatcher.compute(call, model, await self._tensors(request), parameters)
         return _response(request, model, {name: outputs[name] for name in names}, {})
 
     def begin_infer(
@@ -121,7 +121,7 @@ class InferenceService:
                 if ready is not None:
                     return self._submit(call, model, request, (ready, parameters, names), answer, fail)
             except Exception as error:
-                self._desk.refuse(call, model, error)
+                self._dispatcher.refuse(call, model, error)
                 raise
         task = asyncio.get_running_loop().create_task(self.ModelInfer(request, sent))
         task.add_done_callback(functools.partial(_settle, answer, fail))
@@ -146,7 +146,7 @@ class InferenceService:
             except Exception as failed:  # noqa: BLE001 - whatever happens, the client gets an answer
                 fail(failed)
 
-        begun = self._desk.infer(call, model, tensors, parameters, respond)
+        begun = self._dispatcher.infer(call, model, tensors, parameters, respond)
 
         def leave() -> None:
             begun.dropped = True
@@ -160,7 +160,7 @@ class InferenceService:
         call = Call(request.model_name, request.model_version or None, key)
         if routing:
             call.routing_key = routing.decode("latin-1")
-        model = self._desk.model(call)
+        model = self._dispatcher.model(call)
         parameters = read_parameters(request.parameters) if request.parameters else {}
         verb = parameters.pop(_VERB, "infer")
         if verb not in ("infer", "explain"):
@@ -192,7 +192,7 @@ class InferenceService:
     async def _explain(self, call: Call, model: LoadedModel, request: Any, parameters: Mapping[str, Any]) -> Any:
         names = _wanted(request, model.explained)
         tensors = await self._tensors(request)
-        explanations = await self._desk.explain(call, model, tensors, explain_options(parameters))
+        explanations = await self._dispatcher.explain(call, model, tensors, explain_options(parameters))
         outputs = explained(explanations, model.outputs)
         return _response(request, model, {name: outputs[name] for name in names}, explain_parameters(explanations))
 

@@ -14,7 +14,7 @@ _WORDS = (
 )
 
 
-def planted_text(generator: np.random.Generator, label: str, words: int, place: float | None = None) -> str:
+def synthetic_text(generator: np.random.Generator, label: str, words: int, place: float | None = None) -> str:
     """A text of so many words; the deciding one stands at `place` (0 first, 1 last; anywhere when None)."""
     language = int(generator.integers(2))
     chosen = generator.choice(_WORDS[language], words).tolist()
@@ -23,7 +23,7 @@ def planted_text(generator: np.random.Generator, label: str, words: int, place: 
     return ("", " ")[language == 0].join(chosen)
 
 
-def write_planted(path: Path, examples: int, seed: int) -> None:
+def write_synthetic(path: Path, examples: int, seed: int) -> None:
     """A table with the columns `text` and `label`."""
     generator = np.random.default_rng(seed)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,4 +32,4 @@ def write_planted(path: Path, examples: int, seed: int) -> None:
         writer.writerow(["text", "label"])
         for number in range(examples):
             label = ("negative", "positive")[number % 2]
-            writer.writerow([planted_text(generator, label, int(generator.integers(4, 24))), label])
+            writer.writerow([synthetic_text(generator, label, int(generator.integers(4, 24))), label])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from glassworks.data.text.planted import write_planted
+from glassworks.data.text.planted import write_synthetic
 
 
 def write_encoder(folder: Path, *, seed: int, width: int = 16) -> None:
@@ -17,7 +17,7 @@ def write_encoder(folder: Path, *, seed: int, width: int = 16) -> None:
     from glassworks.families._text.vocabulary import learn_tokenizer
 
     folder.mkdir(parents=True, exist_ok=True)
-    write_planted(folder / "words.csv", examples=100, seed=seed)
+    write_synthetic(folder / "words.csv", examples=100, seed=seed)
     with (folder / "words.csv").open(encoding="utf-8", newline="") as file:
         texts = [row["text"] for row in csv.DictReader(file)]
     tokenizer = learn_tokenizer(texts, 256, "subwords")
@@ -38,4 +38,4 @@ def write_encoder(folder: Path, *, seed: int, width: int = 16) -> None:
 
 def write_texts(path: Path, *, examples: int, seed: int) -> None:
     """Texts in a column `text`."""
-    write_planted(path, examples=examples, seed=seed)
+    write_synthetic(path, examples=examples, seed=seed)

@@ -12,7 +12,7 @@ from glassworks.config import DataConfig, Job, OptimizationConfig
 _GROUPS = 4
 
 
-def write_planted(folder: Path, *, users: int, items: int, seed: int) -> None:
+def write_synthetic(folder: Path, *, users: int, items: int, seed: int) -> None:
     """`events.csv` and `items.csv`: a rating of 5 for four of five items of the user's own kind, else of 2."""
     folder.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(seed)
@@ -32,7 +32,7 @@ def write_planted(folder: Path, *, users: int, items: int, seed: int) -> None:
 
 def tiny_job(family: str, folder: Path, model: dict[str, Any]) -> Job:
     """A job that is done in seconds."""
-    write_planted(folder, users=80, items=96, seed=0)
+    write_synthetic(folder, users=80, items=96, seed=0)
     return Job(
         name=f"tiny-{family.replace('_', '-')}",
         family=family,
