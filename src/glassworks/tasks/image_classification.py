@@ -70,7 +70,7 @@ class ImageClassification(Task):
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """Accuracy, the same balanced, macro F1 and log loss of probabilities (N K). Raises DataError when N is 0.
 
-        With several labels a picture (`targets` N K), as if each were told from a half on; `evaluate` uses the reported ones.
+        With several labels a picture (`targets` N K), as if each were told from a half on; see `evaluate`.
         """
         if not len(targets):
             raise DataError("there are no examples to measure", "give a source with at least one picture")

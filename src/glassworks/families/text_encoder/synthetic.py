@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from glassworks.data.text.planted import write_synthetic
+from glassworks.data.text.synthetic import write_synthetic
 
 
 def write_encoder(folder: Path, *, seed: int, width: int = 16) -> None:
