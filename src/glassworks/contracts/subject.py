@@ -1,4 +1,4 @@
-"""One example as explainers see it, and what a served model is told."""
+"""One example as explainers see it."""
 
 from __future__ import annotations
 
@@ -10,30 +10,11 @@ from typing import TYPE_CHECKING, Any
 from glassworks.errors import InputError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
 
-    from glassworks.contracts import Session
     from glassworks.contracts.records import Tensors
-
-
-class Memory(ABC):
-    """What people told a served model, kept durably; its sessions look there for each answer. Thread-safe.
-
-    What another process writes into `file` is heeded too.
-    """
-
-    file: Path
-
-    @abstractmethod
-    def learn(self, body: Any) -> Mapping[str, int]:
-        """Keep what was told (a JSON value), all or nothing; in counts. Raises InputError and StorageError."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Close the file."""
+    from glassworks.contracts.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,83 @@
+"""A kind of model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from glassworks.errors import Unsupported
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from glassworks.config import Job
+    from glassworks.contracts.embedding import Embedder
+    from glassworks.contracts.progress import Progress
+    from glassworks.contracts.records import Artifact, Dataset, Differentiable, Model, Split
+    from glassworks.record import Record
+
+
+class Family(ABC):
+    """A kind of model, through every stage of the flow."""
+
+    name: ClassVar[str]
+    task: ClassVar[str]
+    config: ClassVar[type[Record]]
+    """Validates the job's `[model]` table."""
+    explainers: ClassVar[tuple[str, ...]]
+    unsupported: ClassVar[Mapping[str, str]] = {}
+    """Stage -> a reason that users can read, for stages this family cannot do. `learn`: its `train` returns what the
+    job declares, so no loss falls and no seed matters; `distill`: it takes no teacher."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    variants: ClassVar[tuple[str, ...]] = ()
+    """Names of jobs that the conformance suite tries beside the plain one."""
+
+    def upon(self, embedder: Embedder) -> Family:
+        """This family for a job that names a registered model in `model.embedding`: every family whose `config` has
+        that key. Raises ConfigError for a model that it cannot build upon.
+        """
+        raise Unsupported(f"the family '{self.name}' builds upon no other model", "leave model.embedding out")
+
+    @abstractmethod
+    def prepare(self, job: Job) -> Dataset:
+        """Read, check and split the job's data."""
+
+    @abstractmethod
+    def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
+        """All examples of another source, stored as `preprocessing` says, with targets counted in `labels`."""
+
+    @abstractmethod
+    def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
+        """Train on `train`, choose on `validation`; checkpoints and metrics go to `folder`."""
+
+    def refit(self, model: Model, dataset: Dataset, job: Job, progress: Progress) -> Model | None:
+        """The model fitted once more as it is, on everything, what it was measured on too; None where that is not done.
+
+        It is asked for after all measuring, and what it returns is served.
+        """
+        return None
+
+    @abstractmethod
+    def export(self, model: Model, folder: Path) -> Artifact:
+        """Write the fp32 `predict` artifact into `folder`."""
+
+    @abstractmethod
+    def differentiable(self, model: Model) -> Differentiable:
+        """The function from explainable input to scores, for `explanation.compile` to trace."""
+
+    def explanations(self, model: Model, folder: Path) -> tuple[Artifact, ...]:
+        """Artifacts of explainers that it writes into `folder` itself; a `gradient` may be left to `differentiable`."""
+        return ()
+
+    @abstractmethod
+    def tiny(self, folder: Path) -> Job:
+        """A job that trains in seconds on data written to `folder`; feeds the conformance suite."""
+
+    def variant(self, name: str, folder: Path) -> Job:
+        """A further one, by a name from `variants`: another kind of data or answer, for the same suite."""
+        raise Unsupported(f"{self.name} has no variant '{name}'", f"variants: {', '.join(self.variants) or 'none'}")
+
+    def base_model(self, folder: Path) -> Job | None:
+        """A job for the model that `tiny` names in `model.embedding`; None where it names none."""
+        return None

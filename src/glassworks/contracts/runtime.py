@@ -1,0 +1,26 @@
+"""An engine that opens artifacts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from glassworks.contracts.records import Device, Opened, Precision
+    from glassworks.contracts.session import Session
+
+
+class Runtime(ABC):
+    """Opens artifacts of the formats it accepts and runs them."""
+
+    name: ClassVar[str]
+    accepts: ClassVar[frozenset[str]]
+    precisions: ClassVar[Mapping[Precision, str]]
+    """Precision -> empty, or the reason why this runtime does not compute in it."""
+    devices: ClassVar[tuple[Device, ...]] = ("cpu",)
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def open(self, opened: Opened, device: Device = "cpu") -> Session:
+        """Open an artifact. Raises BundleError when the file is not what it says."""
