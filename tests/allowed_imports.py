@@ -35,7 +35,7 @@ EDGES: Mapping[str, frozenset[str]] = {
         "serving": "catalog config contracts data explanation imaging packaging registry",
         "conformance": "serving",
         "references": "catalog config contracts data packaging registry training",
-        "flow": "catalog config contracts optimization packaging progress references registry training",
+        "flow": "catalog config contracts explanation optimization packaging progress references registry training",
         "": "config flow",
         "cli": "VERBS catalog config conformance contracts data explanation flow imaging optimization packaging "
         "registry serving",

@@ -16,13 +16,15 @@ from glassworks.catalog import get
 from glassworks.config import Job, OptimizationConfig, validate
 from glassworks.contracts import Dataset, Explanation, Family, Lineage, Measurement, Model, Opened, Progress, Task
 from glassworks.errors import ConfigError, Unsupported
+from glassworks.explanation.selection import explainers_of
 from glassworks.optimization.objective import require_objective
 from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import Trial, calibrating, first_runtime, optimize as search
-from glassworks.packaging.assemble import Measured, Parts, assemble, files_of
+from glassworks.packaging.assemble import assemble, files_of
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.exported import export, passes_of, refitted, with_reference
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.packaging.parts import Measured, Parts
 from glassworks.progress import Silent
 from glassworks.references import family_of, taught_by_registry
 from glassworks.registry import Registry, Version
@@ -185,7 +187,7 @@ def watch(
 ) -> dict[str, Any]:
     """Answer every frame of a video or a camera, and write what is to be seen as a video; what it came to.
 
-    `options` are those of `packaging.video.watch`: smoothing, limit, told.
+    `options` are those of `packaging.video.watch`: smoothing, limit, on_answer.
     """
     from glassworks.packaging.video import watch as watched
 
@@ -241,10 +243,10 @@ def evaluate(
 def _require_possible(family: Family, job: Job) -> None:
     """Not asked of older bundles' own jobs: those may name what they never had."""
     require_objective(job.optimization)
-    method = job.explanation.method
-    if method not in (None, *family.explainers):
+    method, methods = job.explanation.method, explainers_of(family)
+    if method not in (None, *methods):
         given = f"job '{job.name}': 'explanation.method' is '{method}', which {job.family} does not have"
-        raise ConfigError(given, f"leave it out, or write one of: {', '.join(family.explainers) or 'none'}")
+        raise ConfigError(given, f"leave it out, or write one of: {', '.join(methods) or 'none'}")
 
 
 def _prepare(family: Family, job: Job, progress: Progress) -> Dataset:

@@ -20,6 +20,7 @@ from glassworks.cli.app import build
 from glassworks.config import load_job
 from glassworks.contracts import Explainer, Explanation, Model, Opened, Runtime, Session, Subject, Task
 from glassworks.errors import ConfigError, InputError, Tampered, Unsupported
+from glassworks.explanation.selection import explainers_of
 from glassworks.packaging.archive import pack_bundle, unpack_bundle
 from glassworks.packaging.bundle import read_bundle
 from glassworks.packaging.opened import OpenedBundle
@@ -141,7 +142,7 @@ def exact_sessions(made: Made) -> list[Session]:
 
 def gradient_roles(made: Made) -> list[str]:
     """Roles of explainers that ask for gradients of the input."""
-    roles = {get(Explainer, name).role for name in made.family.explainers}
+    roles = {get(Explainer, name).role for name in explainers_of(made.family)}
     return sorted(roles & {"gradient"})
 
 
@@ -260,8 +261,9 @@ def test_explanations_fit_repeat_and_change_nothing(made: Made) -> None:
     before = {name: np.asarray(values).copy() for name, values in opened.predict(x).items()}
     encoded = opened.task.encode(x, opened.manifest.preprocessing)
     subject = opened.subject(encoded)
-    shape = subject.told(subject.view("predict").example).shape
-    assert set(opened.manifest.explainers) == set(made.family.explainers)
+    assert subject.kind == get(Task, made.family.task).subject_kind
+    shape = subject.reported(subject.view("predict").example).shape
+    assert set(opened.manifest.explainers) == set(explainers_of(made.family))
     for method in opened.manifest.explainers:
         one, two = (opened.explain(x, method=method, seed=5) for _ in range(2))
         assert one.attribution.values.shape == shape

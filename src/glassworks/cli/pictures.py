@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.cli.output import read_input, write_output
+from glassworks.contracts import Pictures
 from glassworks.errors import GlassworksError, InputError
 
 if TYPE_CHECKING:
-    from glassworks.contracts import Progress
+    from glassworks.contracts import Array, Progress
     from glassworks.packaging.opened import OpenedBundle
 
 _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
@@ -35,7 +36,7 @@ def local(value: str, opened: OpenedBundle, options: PredictOptions) -> Iterator
     """The input where it can be read: an address is fetched first, from a host that the job or the caller names."""
     from glassworks.imaging.fetching import fetched, is_address
 
-    if not (opened.task.pictures and is_address(value)):
+    if not (isinstance(opened.task, Pictures) and is_address(value)):
         yield value
         return
     data = opened.manifest.job.get("data")
@@ -50,26 +51,32 @@ def is_moving(value: str, opened: OpenedBundle, options: PredictOptions) -> bool
     from glassworks.imaging.video import VIDEOS, is_video
 
     asked = options.frames is not None or (options.output is not None and options.output.suffix.lower() in VIDEOS)
-    return opened.task.pictures and (is_video(value) or asked)
+    return isinstance(opened.task, Pictures) and (is_video(value) or asked)
 
 
 def predict_video(opened: OpenedBundle, value: str, options: PredictOptions, progress: Progress) -> dict[str, Any]:
-    """What it came to; each frame's answer as a line of JSON in `options.frames`."""
+    """The counts and the whole answer; each frame's answer as a line of JSON in `options.frames`."""
     from glassworks.packaging.video import watch
 
     with contextlib.ExitStack() as stack:
-        told = None
+        on_answer = None
         if options.frames is not None:
             try:
                 file = stack.enter_context(options.frames.open("w", encoding="utf-8"))
             except OSError as error:
                 raise InputError(f"cannot write {options.frames}: {error.strerror}", "give another path") from None
 
-            def told(answer: dict[str, Any]) -> None:
+            def on_answer(answer: dict[str, Any]) -> None:
                 file.write(json.dumps(answer, ensure_ascii=False) + "\n")
 
         return watch(
-            opened, value, options.output, progress, smoothing=options.smoothing, limit=options.limit, told=told
+            opened,
+            value,
+            options.output,
+            progress,
+            smoothing=options.smoothing,
+            limit=options.limit,
+            on_answer=on_answer,
         )
 
 
@@ -104,16 +111,21 @@ def predict_folder(
 
 def predict_one(opened: OpenedBundle, value: bytes, output: Path | None) -> dict[str, Any]:
     """The answer for one input; with `output` what is to be seen of it is written there."""
-    if output is not None and not opened.task.pictures:
+    task = opened.task
+    if output is not None and not isinstance(task, Pictures):
         raise InputError(
-            f"a model for {opened.task.name} draws nothing to write to {output}",
-            "leave -o out; --json prints the answer",
+            f"a model for {task.name} draws nothing to write to {output}", "leave -o out; --json prints the answer"
         )
     example = opened.read(value)
     outputs = opened.predict(example)
-    answer = opened.task.answer(outputs, opened.manifest.labels)[0]
-    if output is not None:
-        write_output(output, _picture(opened, value, outputs, answer, output.suffix.lower()))
+    answer = task.answer(outputs, opened.manifest.labels)[0]
+    if output is not None and isinstance(task, Pictures):
+        from glassworks.imaging.files import read_picture
+
+        first = outputs[opened.manifest.signature.outputs[0].name][0]
+        write_output(
+            output, _picture(first, lambda: task.show(read_picture(value, 3), outputs, answer), output.suffix.lower())
+        )
     return answer
 
 
@@ -122,39 +134,14 @@ def read_one(value: str, opened: OpenedBundle) -> bytes:
     return read_input(value, literal=opened.task.literal)
 
 
-def _picture(opened: OpenedBundle, value: bytes, outputs: Any, answer: dict[str, Any], suffix: str) -> bytes:
-    """As a file of that kind: PNG, JPEG, or `.npy` with the numbers themselves."""
-    import numpy as np
+def _picture(first: Array, shown: Callable[[], Array], suffix: str) -> bytes:
+    """As a file of that kind: PNG, JPEG, or `.npy` with the numbers of the `first` output themselves."""
+    from glassworks.imaging.files import write_jpeg, write_npy, write_png
 
-    from glassworks.imaging.files import read_picture, write_jpeg, write_npy, write_png
-
-    first = np.asarray(outputs[opened.manifest.signature.outputs[0].name])[0]
     if suffix == ".npy":
         return write_npy(first)
     if suffix not in (".png", ".jpg", ".jpeg"):
         raise InputError(f"a picture cannot be written as '{suffix}'", "use .png, .jpg or .npy")
-    if suffix == ".png" and first.ndim == 3:
-        return write_png(first)
-    shown = opened.task.show(read_picture(value, 3), outputs, answer)
-    return write_png(shown) if suffix == ".png" else write_jpeg(shown)
-
-
-def shown_rows(rows: Sequence[dict[str, Any]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """A header and rows for a table; several labels of a picture stand in one column."""
-    rows = [_with_labels(row) if "labels" in row else row for row in rows]
-    keys = list(dict.fromkeys(key for row in rows for key in row if key not in ("top", "label_set")))
-    return tuple(keys), [tuple(_text(row.get(key, "")) for key in keys) for row in rows]
-
-
-def labels_told(answer: dict[str, Any]) -> str:
-    """The labels that a picture has, for people."""
-    return ", ".join(f"{label} {probability:.0%}" for label, probability in answer["labels"]) or "none"
-
-
-def _with_labels(row: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in row.items() if key not in ("label", "probability")}
-    return {**kept, "labels": labels_told(row)}
-
-
-def _text(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if suffix == ".png":
+        return write_png(first if first.ndim == 3 else shown())
+    return write_jpeg(shown())

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glassworks.catalog import get
+from glassworks.contracts import Task
 from glassworks.errors import ServingError
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ _TRIED = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Why:
-    """An explanation of the service, as it told it: what it is about, its parameters, and how it looks."""
+    """An explanation that the service gave: what it is of, its parameters, and how it looks."""
 
     label: str
     parameters: Mapping[str, Any]
@@ -44,8 +46,8 @@ class Why:
 class Answered:
     """What the service said about one test example, and the files that show it.
 
-    `truth` is empty where nobody knows it; `said` is the answer in words. Without `why` there is none, for the reason
-    in `unexplained`.
+    `truth` is empty where nobody knows it; `said` is the answer in words. Without `why` there is no explanation, for
+    the reason in `unexplained`.
     """
 
     truth: str
@@ -84,16 +86,16 @@ def ask(service: Service, made: Release, method: str | None, folder: Path, key: 
     none, the first that is answered.
     """
     method = method or next(iter(made.bundle.manifest.explainers), None)
-    told = ServingError("the model explains nothing", "its family names no explainer")
+    failure: ServingError = ServingError("the model explains nothing", "its family names no explainer")
     for wanted in dict.fromkeys((method, None)):
         for row in range(min(_TRIED, len(made.dataset.splits["test"]))):
             try:
                 answered = _asked(service, made, row, wanted, folder, key)
             except _Refused as error:
-                told = error
+                failure = error
             else:
-                return answered if wanted else replace(answered, unexplained=told.problem)
-    raise told
+                return answered if wanted else replace(answered, unexplained=failure.problem)
+    raise failure
 
 
 def _asked(
@@ -107,7 +109,7 @@ def _asked(
     name = made.bundle.manifest.signature.inputs[0].name
     body: dict[str, Any] = {"inputs": [{"name": name, "shape": [1], "datatype": "BYTES", "data": [value]}]}
     model = f"{service.url}/v2/models/{made.version.name}"
-    said = _post(f"{model}/infer", body, key)
+    answered = _post(f"{model}/infer", body, key)
     files = folder / made.version.reference
     why = None
     if method is not None:
@@ -118,7 +120,7 @@ def _asked(
         why = Why(label=str(parameters["label"]), parameters=parameters, rows=drawn.rows, drawn=drawn_to)
     return Answered(
         truth=_truth(test.y[row], labels) if labels else "",
-        said=_in_words(said, why.label if why else None, labels),
+        said=_in_words(made, answered),
         input=_write(files.with_name(f"{files.name}-input.{suffix}"), file),
         request=_write(files.with_name(f"{files.name}-request.json"), json.dumps(body).encode()),
         why=why,
@@ -138,17 +140,11 @@ def _drawn(example: Array, answer: Mapping[str, Any], name: str) -> Drawn:
     )
 
 
-def _in_words(answer: Mapping[str, Any], label: str | None, labels: Sequence[str]) -> str:
-    """The label with its probability, the label alone of answers in words, or else the sizes of what came out."""
-    if any(output["name"] == "probabilities" for output in answer["outputs"]):
-        probabilities = _tensor(answer, "probabilities")[0]
-        said = labels[int(probabilities.argmax())] if label is None else label
-        return f"{said} (probability {float(probabilities.max()):.4f})"
-    if label is not None and all(output["datatype"] == "BYTES" for output in answer["outputs"]):
-        return label
-    return ", ".join(
-        f"{each['name']} of {' x '.join(str(size) for size in each['shape'][1:]) or 1}" for each in answer["outputs"]
-    )
+def _in_words(made: Release, answer: Mapping[str, Any]) -> str:
+    manifest = made.bundle.manifest
+    task = get(Task, manifest.task)
+    outputs = {output["name"]: _tensor(answer, output["name"]) for output in answer["outputs"]}
+    return task.present(task.answer(outputs, manifest.labels)[0]).headline
 
 
 def _truth(target: Any, labels: Sequence[str]) -> str:

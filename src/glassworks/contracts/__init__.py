@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from glassworks.contracts.capabilities import Feedback as Feedback, Pictures as Pictures, Tables as Tables
 from glassworks.contracts.embedding import EMBEDDING as EMBEDDING, Embedder as Embedder
 from glassworks.contracts.explainer import Explainer as Explainer
 from glassworks.contracts.exporter import Exporter as Exporter
 from glassworks.contracts.family import Family as Family
 from glassworks.contracts.memory import Memory as Memory
 from glassworks.contracts.optimization_pass import Pass as Pass
+from glassworks.contracts.presentation import Presentation as Presentation
 from glassworks.contracts.progress import Progress as Progress
 from glassworks.contracts.records import (
     Artifact as Artifact,

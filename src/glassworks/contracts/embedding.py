@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from glassworks.contracts.records import Array, Opened
 
 EMBEDDING = "embedding"
-"""The output by which a model tells vectors, FP32 N D."""
+"""The output that holds the vectors of a model that embeds, FP32 N D."""
 
 
 class Embedder(ABC):
-    """Turns what its task takes into vectors of length 1: what is alike lies close."""
+    """Turns what its task takes into vectors of length 1: similar inputs lie close."""
 
     reference: str
     """NAME@VERSION."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -19,8 +20,11 @@ class Explainer(ABC):
     name: ClassVar[str]
     role: ClassVar[str]
     """The artifact's role that `session` must have."""
+    subjects: ClassVar[Mapping[str, int]]
+    """Kinds of subjects (`Subject.kind`) that it explains, each with its rank among the methods there: the method of
+    the lowest rank is a family's default."""
     says: ClassVar[str] = "because of"
-    """What stands between the answer and the parts with values, as people read it."""
+    """The words between the answer and the parts with values."""
 
     @abstractmethod
     def explain(

@@ -25,10 +25,10 @@ class Family(ABC):
     task: ClassVar[str]
     config: ClassVar[type[Record]]
     """Validates the job's `[model]` table."""
-    explainers: ClassVar[tuple[str, ...]]
     unsupported: ClassVar[Mapping[str, str]] = {}
     """Stage -> a reason that users can read, for stages this family cannot do. `learn`: its `train` returns what the
-    job declares, so no loss falls and no seed matters; `distill`: it takes no teacher."""
+    job declares, so no loss falls and no seed matters; `distill`: it takes no teacher; `gradient`: its models have no
+    gradient graph, so only explainers that need predictions alone fit."""
     needs: ClassVar[tuple[str, ...]] = ()
     variants: ClassVar[tuple[str, ...]] = ()
     """Names of jobs that the conformance suite tries beside the plain one."""

@@ -1,4 +1,4 @@
-"""What a served model keeps of the feedback it receives."""
+"""Where the feedback on a model is kept."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 class Memory(ABC):
-    """What people told a served model, kept durably; its sessions look there for each answer. Thread-safe.
+    """Feedback on a model, kept durably; its sessions read it for each answer. Thread-safe.
 
-    What another process writes into `file` is heeded too.
+    What another process writes into `file` counts at once.
     """
 
     file: Path
 
     @abstractmethod
     def learn(self, body: Any) -> Mapping[str, int]:
-        """Keep what was told (a JSON value), all or nothing; in counts. Raises InputError and StorageError."""
+        """Keep the events of a JSON body, all or none; counts. Raises InputError and StorageError."""
 
     @abstractmethod
     def close(self) -> None:

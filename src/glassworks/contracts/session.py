@@ -20,8 +20,8 @@ class Session(ABC):
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
         """Compute `outputs` (all when None) from the input tensors, keyed by name."""
 
-    def remember(self, memory: Memory) -> None:  # noqa: B027 - most models are told nothing
-        """Heed from now on what people tell."""
+    def remember(self, memory: Memory) -> None:  # noqa: B027 - most models take no feedback
+        """Use this feedback for every answer from now on."""
 
     def close(self) -> None:  # noqa: B027 - most engines free themselves
         """Give the engine's memory back."""

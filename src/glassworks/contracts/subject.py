@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from glassworks.errors import InputError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What explainers of a role work on: `session` takes rows like `example` and `baseline` (1 ...)."""
+    """What explainers of a role get: `session` takes rows like `example` and `baseline` (1 ...)."""
 
     session: Session
     example: NDArray[np.float32]
@@ -29,28 +29,31 @@ class View:
 class Subject(ABC):
     """One example as explainers and graders see it."""
 
+    kind: ClassVar[str]
+    """What is explained: `pictures` (pixels, for a class), `regions` (pixels, for a region of the answer), `texts`
+    (words), `histories` (items of a history), or a kind that another task adds."""
     input: str
     """The input that is explained."""
     outputs: Tensors
     """The predict artifact's own; the first one holds a probability a class."""
     spans: tuple[tuple[int, int], ...] = ()
     names: tuple[Mapping[str, Any], ...] = ()
-    """What the values belong to, where they are things with names, such as the items of a history: each an `item`, of
-    JSON's types, with what else it is called."""
+    """What the values belong to, where that has names, such as the items of a history: each an `item`, of JSON's types,
+    and its other names."""
 
     @abstractmethod
     def view(self, role: str) -> View:
-        """What explainers of the role work on. The session of `predict` gives probabilities (N K)."""
+        """What explainers of the role get. The session of `predict` gives probabilities (N K)."""
 
-    def place(self, role: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """An explainer's values, of the shape of its view's example, at the places of `predict`'s example."""
+    def align(self, role: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """An explainer's values, in the shape of its view's example, in the shape of `predict`'s example."""
         return values
 
     def aim(self, target: int | str | None, labels: Sequence[str]) -> tuple[int, str]:
         """The column of the scores that is explained, and what people call it.
 
-        Here a class, for None the predicted one. What the views compute may depend on it, so it is called first.
-        Raises InputError for what is not there.
+        Here a class, for None the predicted one. Views may depend on it, so call it first. Raises InputError for a
+        target that does not exist.
         """
         scores = next(iter(self.outputs.values()))
         classes = scores.shape[1]
@@ -61,6 +64,6 @@ class Subject(ABC):
             )
         return chosen, labels[chosen] if chosen < len(labels) else str(chosen)
 
-    def told(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Values at the places of `predict`'s example in the shape of the input, as they are told to people."""
+    def reported(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values in the shape of `predict`'s example as they are reported: in the shape of the input."""
         return values

@@ -6,39 +6,37 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from glassworks.errors import InputError, Unsupported
+from glassworks.contracts.presentation import Presentation
+from glassworks.errors import InputError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
 
-    from glassworks.contracts.memory import Memory
-    from glassworks.contracts.progress import Progress
     from glassworks.contracts.records import Array, Dataset, Measurement, Opened, Tensors
     from glassworks.contracts.session import Session
     from glassworks.contracts.subject import Subject
 
 
 class Task(ABC):
-    """What goes in, what comes out, how people send it and how it is scored."""
+    """What goes in, what comes out, how people send it and how it is scored.
+
+    What only some tasks do is a capability beside it: `Pictures`, `Tables`, `Feedback`.
+    """
 
     name: ClassVar[str]
     metric: ClassVar[str]
     """The metric that validation, early stopping and the objective look at."""
+    subject_kind: ClassVar[str]
+    """The kind of its subjects, which explainers name in `Explainer.subjects`: see `Subject.kind`."""
     constants: ClassVar[tuple[str, ...]] = ()
-    """Names, in a bundle's `comparison`, of the best answers that heed no input: what has learned beats them."""
-    literal: bool = False
+    """Names, in a bundle's `comparison`, of the best answers that ignore the input: a model must beat them."""
+    literal: ClassVar[bool] = False
     """Whether people may give an input itself where a file is meant: a text."""
-    parts: Literal["", "spans", "names"] = ""
+    parts: ClassVar[Literal["", "spans", "names"]] = ""
     """What values of an explanation belong to where that is not the input's own shape: see `Explanation`."""
-    labelled: bool = True
+    labelled: ClassVar[bool] = True
     """Whether its examples come with what is to be learned of them: labels, or interactions."""
-    tables: bool = False
-    """Whether `answer_table` is there."""
-    pictures: bool = False
-    """Whether it looks at pictures: then `fit` and `show` are there, and so are videos."""
 
     @abstractmethod
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
@@ -53,26 +51,30 @@ class Task(ABC):
         """Metrics of `scores` (N K) against `targets` (N), each with its 95 % interval."""
 
     def evaluate(self, ask: Callable[[str], Array], targets: NDArray[np.int64]) -> dict[str, Measurement]:
-        """Metrics of a session whose outputs `ask` computes for all examples, by name; an empty one is the first.
+        """Metrics of a session; `ask` computes one of its outputs for all examples, by name ("" is the first).
 
-        Those of `measure`, where the first output tells all that is scored.
+        Here those of `measure`, as the first output is all that is scored.
         """
         return self.measure(ask(""), targets)
 
     def guard(self, targets: NDArray[np.int64]) -> str:
-        """The metric that a search shall not lose, and early stopping looks at, for targets of that kind."""
+        """The metric that a search must not worsen and early stopping looks at, for targets of that shape."""
         return self.metric
 
     @abstractmethod
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
-        """Outputs as people read them: one object a row."""
+        """Outputs in JSON's types: one object a row."""
+
+    def present(self, answer: Mapping[str, Any]) -> Presentation:
+        """One object of `answer` as people see it."""
+        return Presentation(headline=", ".join(map(str, answer.values())), row=answer)
 
     def baseline(self, dataset: Dataset) -> dict[str, Measurement]:
         """Metrics on the test split of something simple, chosen on the validation split, that every model must beat."""
         return {}
 
     def constant(self, dataset: Dataset) -> dict[str, dict[str, Measurement]]:
-        """Metrics on the test split of `constants`, but those that the training compares with itself."""
+        """Metrics on the test split of `constants`, except of those that training adds to `Model.comparison` itself."""
         return {}
 
     def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
@@ -80,32 +82,16 @@ class Task(ABC):
         return session
 
     def unlimited(self, preprocessing: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The preprocessing without what bounds a request: examples are measured however long they are."""
+        """The preprocessing without the limits on a request: measuring takes examples of any length."""
         return preprocessing
 
     def usual(self, session: Session, preprocessing: Mapping[str, Any]) -> Tensors:
-        """A row as people usually send it, to warm up with and to see how long one takes; empty where zeros will do."""
+        """A typical row, to warm up with and to time; empty where zeros will do."""
         return {}
 
-    def memory(self, file: Path) -> Memory | None:
-        """What models of this task remember of what they are told while they serve, in `file`; None for nothing."""
-        return None
-
-    def answer_table(self, session: Session, source: Path, output: Path, progress: Progress) -> Mapping[str, int]:
-        """Answers for every row of a table, as a table; counts. Raises Unsupported, InputError, StorageError."""
-        raise Unsupported(f"a model for {self.name} takes no tables", "give it one input")
-
-    def fit(self, pixels: Array, preprocessing: Mapping[str, Any]) -> Array:
-        """A picture in color (uint8 H W 3), such as a frame of a video, as one stored example. Raises Unsupported."""
-        raise Unsupported(f"a model for {self.name} looks at no pictures", "give it what it takes")
-
-    def show(self, pixels: Array, outputs: Tensors, answer: Mapping[str, Any]) -> Array:
-        """The answer for one picture (its row of `outputs`, and in words) as a picture to look at, uint8 H W C."""
-        raise Unsupported(f"a model for {self.name} shows no pictures", "read its answer")
-
     def target(self, asked: int | str | None, labels: Sequence[str]) -> int | str | None:
-        """What shall be explained, as people name it, checked as far as the model alone tells: here a class by its
-        label or number. None leaves the choice to the answer. Raises InputError.
+        """The target of an explanation as people name it, checked: here a class by its label or number. None leaves
+        the choice to the answer. Raises InputError.
         """
         if not isinstance(asked, str):
             return asked
@@ -117,7 +103,7 @@ class Task(ABC):
         raise InputError(f"the model has no class '{asked[:200]}'", f"give a class number or one of: {shown}")
 
     def small(self, x: Array) -> Array:
-        """Stored examples cut to fit into a sample request; where that would change them, they stay as they are."""
+        """Stored examples cut down to fit into a sample request; here unchanged."""
         return x
 
     def calibration(self, x: Array, opened: Opened, preprocessing: Mapping[str, Any]) -> list[Tensors]:
@@ -129,5 +115,5 @@ class Task(ABC):
     def subject(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> Subject:
         """One example (input tensors of one row) as explainers see it; `sessions` opens an artifact by its role.
 
-        `baseline` is what counts as nothing there. Raises InputError for one that does not fit.
+        `baseline` stands for an absent input. Raises InputError for one that does not fit.
         """

@@ -38,7 +38,7 @@ def explain(
     chosen, label = subject.aim(target, labels)
     view = subject.view(explainer.role)
     found = explainer.explain(view.session, view.example, chosen, view.baseline, budget, seed)
-    attribution = replace(found, values=subject.place(explainer.role, found.values))
+    attribution = replace(found, values=subject.align(explainer.role, found.values))
     quality: dict[str, float] = {}
     if grade and (budget.milliseconds is None or 1e3 * (time.perf_counter() - start) < budget.milliseconds):
         from glassworks.explanation.quality import grade as graded
@@ -55,7 +55,7 @@ def explain(
         target=chosen,
         label=label,
         input=subject.input,
-        attribution=replace(attribution, values=subject.told(attribution.values)),
+        attribution=replace(attribution, values=subject.reported(attribution.values)),
         outputs=subject.outputs,
         seed=seed,
         artifact_sha256=artifact_sha256,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ INPUT, OUTPUT = "image", "picture"
 class PictureSubject(Subject):
     """Pixels (1 C H W); the same for all explainers."""
 
+    kind: ClassVar[str] = "pictures"
+
     def __init__(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> None:
         self.input, values = next(iter(tensors.items()))
         self._example = np.ascontiguousarray(values, np.float32)
@@ -44,6 +46,8 @@ class PictureSubject(Subject):
 class RegionSubject(Subject):
     """The input N H W C becomes planes 1 C H W, as explainers and graders take pictures."""
 
+    kind: ClassVar[str] = "regions"
+
     def __init__(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> None:
         self.input, values = next(iter(tensors.items()))
         self._depth = values.dtype
@@ -54,7 +58,7 @@ class RegionSubject(Subject):
         self._region: Region | None = None
 
     def aim(self, target: int | str | None, labels: Sequence[str]) -> tuple[int, str]:
-        """Column 0: the mean of a region. For None the brightest pixel of the answer, of several the middlemost."""
+        """Column 0: the mean of a region. For None the brightest pixel of the answer, the middlemost of equals."""
         from glassworks.imaging.differentiation import Region
 
         picture = np.asarray(self.outputs[OUTPUT])[0]
@@ -80,8 +84,8 @@ class RegionSubject(Subject):
         session = kind(self._sessions(role), self._region, self.input, self._depth)
         return View(session=session, example=self._example, baseline=self._baseline)
 
-    def told(self, values: Floats) -> Floats:
-        """As the input lies: 1 H W C."""
+    def reported(self, values: Floats) -> Floats:
+        """In the input's layout: 1 H W C."""
         return np.ascontiguousarray(np.moveaxis(values, 1, 3))
 
 
@@ -127,7 +131,7 @@ def _planes(values: Array) -> Floats:
 
 
 def _brightest(picture: Array) -> tuple[int, int]:
-    """Its place (x, y); of several that are as bright the one nearest to the middle."""
+    """Its x and y; of equally bright ones, those of the one nearest to the middle."""
     light = np.asarray(picture, np.float32).sum(axis=2)
     rows, columns = np.nonzero(light == light.max())
     middle = (light.shape[0] - 1) / 2, (light.shape[1] - 1) / 2

@@ -5,63 +5,30 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import get
-from glassworks.config import Job
-from glassworks.contracts import Artifact, Dataset, Family, Lineage, Measurement, Opened, Session, Task
+from glassworks.contracts import Artifact, Explainer, Opened, Session
 from glassworks.errors import InputError
+from glassworks.explanation.selection import explainers_of
 from glassworks.optimization.measure import predict_all
-from glassworks.optimization.report import OptimizationReport
 from glassworks.packaging.bundle import Bundle, write_bundle
 from glassworks.packaging.card import write_card
 from glassworks.packaging.comparison import judged_by, warnings_of
 from glassworks.packaging.fidelity import measure_fidelity
 from glassworks.packaging.machine import instruction_set
 from glassworks.packaging.manifest import Manifest
+from glassworks.packaging.parts import Measured, Parts
 from glassworks.runtimes import open_session
 
 if TYPE_CHECKING:
-    from glassworks.contracts import Array, Signature, Tensors
+    from glassworks.contracts import Array, Tensors
 
 _SAMPLES = 3
 _LIBRARIES = ("glassworks", "numpy", "opencv-python-headless", "onnxruntime", "openvino", "torch", "onnx", "nncf")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """The served artifact on the test split, and how far its explanations agree with those of the fp32 one."""
-
-    metrics: Mapping[str, Measurement]
-    fidelity: Mapping[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parts:
-    """What a bundle is made of. `folder` holds the files of all `artifacts`.
-
-    `artifacts` are `predict` as it is served, `reference` where that is another file, and those of explainers.
-    `measured` is what is known already; `refitted` says that they learned from the test split after that.
-    """
-
-    job: Job
-    family: Family
-    task: Task
-    dataset: Dataset
-    folder: Path
-    artifacts: tuple[Artifact, ...]
-    signature: Signature
-    preprocessing: Mapping[str, Any]
-    report: OptimizationReport | None
-    lineage: Lineage
-    baseline: Mapping[str, Measurement]
-    comparison: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
-    measured: Measured | None = None
-    refitted: bool = False
 
 
 def measure(parts: Parts) -> Measured:
@@ -125,10 +92,8 @@ def files_of(artifacts: Sequence[Artifact]) -> tuple[str, ...]:
 
 def _explainers(parts: Parts) -> tuple[str, ...]:
     """The family's methods whose artifact is in the bundle."""
-    from glassworks.contracts import Explainer
-
     roles = {artifact.role for artifact in parts.artifacts}
-    return tuple(name for name in parts.family.explainers if get(Explainer, name).role in roles)
+    return tuple(name for name in explainers_of(parts.family) if get(Explainer, name).role in roles)
 
 
 def _samples(parts: Parts, session: Session) -> list[dict[str, Any]]:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from glassworks.catalog import get
 from glassworks.contracts import Artifact, Explainer, Family, Model, Progress
+from glassworks.explanation.selection import explainers_of
 from glassworks.optimization.search import first_runtime
-from glassworks.packaging.assemble import Parts, measure
+from glassworks.packaging.assemble import measure
+from glassworks.packaging.parts import Parts
 
 
 def export(family: Family, model: Model, folder: Path, progress: Progress) -> tuple[Artifact, tuple[Artifact, ...]]:
@@ -18,7 +20,7 @@ def export(family: Family, model: Model, folder: Path, progress: Progress) -> tu
     progress.start("export")
     exported = family.export(model, folder)
     compiled = family.explanations(model, folder)
-    asked = {get(Explainer, name).role for name in family.explainers}
+    asked = {get(Explainer, name).role for name in explainers_of(family)}
     if asked - {"predict"} and not any(artifact.role == "gradient" for artifact in compiled):
         compiled = (*compiled, *compile_explanations(family.differentiable(model), folder))
     progress.finish(f"{', '.join(artifact.role for artifact in (exported, *compiled))} graphs")

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from glassworks.catalog import get
 from glassworks.contracts import Budget, Explainer, Explanation, Session
 from glassworks.errors import InputError
+from glassworks.explanation.selection import explainers_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glassworks.contracts import Array, Tensors
-    from glassworks.packaging.assemble import Parts
+    from glassworks.packaging.parts import Parts
 
 _EXAMPLES = 16
 _GRADED = "integrated_gradients"
@@ -30,7 +31,7 @@ def measure_fidelity(parts: Parts, sessions: Callable[[str], Session]) -> dict[s
     `NAME_spearman` and `NAME_top_tenth_iou`: mean agreement of both graphs' attributions over the first 16
     examples that can be explained, by the
     family's first method that needs predictions only. `faithfulness_z`, `completeness_gap`: medians over
-    the same examples, of float gradients judged by the served graph's own answers; without gradients, of that method.
+    the same examples, of float gradients graded by the served graph's own answers; without gradients, of that method.
     """
     import numpy as np
 
@@ -104,13 +105,14 @@ def _compare(
         )
 
     measured: dict[str, float] = {}
-    anywhere = next((name for name in parts.family.explainers if get(Explainer, name).role == "predict"), None)
+    methods = explainers_of(parts.family)
+    anywhere = next((name for name in methods if get(Explainer, name).role == "predict"), None)
     if anywhere is not None:
         maps = [ask(sessions, anywhere, False).attribution.values for sessions in (served, floating)]
         measured |= {f"{anywhere}_{key}": value for key, value in agreement(maps[0], maps[1]).items()}
-    judged = _GRADED if _GRADED in parts.family.explainers else anywhere
-    if judged is not None:
-        graded = ask(served, judged, True)
+    method = _GRADED if _GRADED in methods else anywhere
+    if method is not None:
+        graded = ask(served, method, True)
         measured |= {
             "faithfulness_z": graded.quality["faithfulness_z"],
             "completeness_gap": graded.attribution.gap or 0.0,

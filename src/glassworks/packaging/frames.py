@@ -1,4 +1,4 @@
-"""A model that looks at a video: each frame is answered, shown, and taken together with the others."""
+"""A model on a video: each frame is answered and shown, smoothed over those before it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glassworks.contracts import Pictures
 from glassworks.errors import Unsupported
 from glassworks.packaging.opened import OpenedBundle
 
@@ -28,14 +29,14 @@ class Watcher:
     """Answers frames one after the other.
 
     Probabilities are smoothed over time: a frame's are `smoothing` times those before it and the rest its own
-    (exponential smoothing, Brown 1956); 0 looks at each frame alone. `clip` is the mean of all, not smoothed. So are
-    the labels that a picture may have several of: one is told where most of the frames have it.
+    (exponential smoothing, Brown 1956); 0 takes each frame alone. `clip` is the mean of all, not smoothed. Where a
+    picture may have several labels the same goes for them: the clip has those that most frames have.
     """
 
     def __init__(self, opened: OpenedBundle, smoothing: float = 0.0) -> None:
-        if not opened.task.pictures:
+        if not isinstance(opened.task, Pictures):
             raise Unsupported(f"a model for {opened.task.name} looks at no pictures", "give it what it takes")
-        self._opened, self._smoothing = opened, smoothing
+        self._task, self._manifest, self._smoothing = opened.task, opened.manifest, smoothing
         self._session = opened.session("predict")
         self._smooth: dict[str, Pixels] = {}
         self._sum: dict[str, Pixels] = {}
@@ -43,7 +44,7 @@ class Watcher:
 
     def see(self, pixels: Pixels) -> Seen:
         """Answer one frame (uint8 H W 3)."""
-        task, manifest = self._opened.task, self._opened.manifest
+        task, manifest = self._task, self._manifest
         tensors = task.encode(task.fit(pixels, manifest.preprocessing)[None], manifest.preprocessing)
         outputs = dict(self._session.run(tensors))
         if manifest.labels:
@@ -58,12 +59,12 @@ class Watcher:
         if not self._sum:
             return None
         means = {name: each / self._frames for name, each in self._sum.items()}
-        return self._opened.task.answer(means, self._opened.manifest.labels)[0]
+        return self._task.answer(means, self._manifest.labels)[0]
 
-    def _smoothed(self, told: dict[str, Pixels]) -> dict[str, Pixels]:
-        """What is told of each label, after what was told before."""
+    def _smoothed(self, scores: dict[str, Pixels]) -> dict[str, Pixels]:
+        """Values of each label, averaged over this frame and those before."""
         self._frames += 1
-        for name, values in told.items():
+        for name, values in scores.items():
             now = np.asarray(values, np.float32)
             self._sum[name] = now + self._sum.get(name, 0)
             before = self._smooth.get(name, now)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from glassworks.catalog import get
-from glassworks.contracts import Budget, Device, Explanation, Memory, Session, Subject, Task
+from glassworks.contracts import Budget, Device, Explanation, Feedback, Memory, Session, Subject, Task
 from glassworks.errors import Unsupported
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.promises import check_declared, check_kept, missing_explainers, truthful
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def memory_file(home: Path, name: str) -> Path:
-    """Where what a model was told lies; a name from elsewhere leads nowhere else."""
+    """Where the feedback on a model lies; whatever its name, a file in that folder."""
     return home / "feedback" / f"{quote(name, safe='')}.sqlite"
 
 
@@ -51,13 +51,13 @@ class OpenedBundle:
             return self._sessions[role]
 
     def recall(self, home: Path, name: str) -> None:
-        """Heed what was told to the model of that name, if anything was."""
+        """Use the feedback on the model of that name, if there is any."""
         file = memory_file(home, name)
-        if self.memory is None and file.exists() and (memory := self.task.memory(file)) is not None:
-            self.remember(memory)
+        if self.memory is None and isinstance(self.task, Feedback) and file.exists():
+            self.remember(self.task.memory(file))
 
     def remember(self, memory: Memory) -> None:
-        """Heed from now on what people tell; whoever opened it closes it."""
+        """Use this feedback for every answer from now on; whoever opened it closes it."""
         self.memory = memory
         self.session("predict").remember(memory)
 

@@ -15,8 +15,8 @@ from glassworks.imaging.video import Frame, VideoReader, VideoWriter
 from glassworks.packaging.frames import Seen, Watcher
 from glassworks.packaging.opened import OpenedBundle
 
-Told = Callable[[dict[str, Any]], None]
-_TELL_EVERY = 10
+OnAnswer = Callable[[dict[str, Any]], None]
+_REPORT_EVERY = 10
 
 
 def watch(
@@ -27,11 +27,11 @@ def watch(
     *,
     smoothing: float = 0.0,
     limit: int | None = None,
-    told: Told | None = None,
+    on_answer: OnAnswer | None = None,
 ) -> dict[str, Any]:
     """`frames`, `broken`, `seconds` of computing and `frames_per_s`; of a classifier `clip`, its answer for all.
 
-    At most `limit` frames. `told` hears each answer with its `frame` and `time_s`. What is shown goes to `output`,
+    At most `limit` frames. `on_answer` gets each answer with its `frame` and `time_s`. What is shown goes to `output`,
     which appears whole or not at all. Raises InputError and Unsupported.
     """
     watcher = Watcher(opened, smoothing)
@@ -39,39 +39,41 @@ def watch(
         known = [each for each in (reader.frames, limit) if each]
         progress.start("video", min(known) if known else None)
         writer = VideoWriter(output, reader.time_base, reader.rate) if output else None
-        taken = _Taken(reader, writer, told, progress)
+        sink = _Sink(reader, writer, on_answer, progress)
         try:
-            run_stages(islice(iter(reader), limit), lambda frame: (frame, watcher.see(frame.pixels)), taken)
+            run_stages(islice(iter(reader), limit), lambda frame: (frame, watcher.see(frame.pixels)), sink)
         except BaseException:
             if writer is not None:
                 writer.give_up()
             raise
         if writer is not None:
             writer.finish()
-    return taken.summary(watcher.clip)
+    return sink.summary(watcher.clip)
 
 
-class _Taken:
-    """Takes what was seen, frame by frame: writes it, tells of it, counts it."""
+class _Sink:
+    """Takes each answered frame: writes it, passes its answer on, counts it."""
 
-    def __init__(self, reader: VideoReader, writer: VideoWriter | None, told: Told | None, progress: Progress) -> None:
-        self._reader, self._writer, self._told, self._progress = reader, writer, told, progress
+    def __init__(
+        self, reader: VideoReader, writer: VideoWriter | None, on_answer: OnAnswer | None, progress: Progress
+    ) -> None:
+        self._reader, self._writer, self._on_answer, self._progress = reader, writer, on_answer, progress
         self._begun, self._count = time.monotonic(), 0
 
     def __call__(self, pair: tuple[Frame, Seen]) -> None:
         frame, seen = pair
         if self._writer is not None:
             self._writer.write(seen.shown, frame.time)
-        if self._told is not None:
+        if self._on_answer is not None:
             when = round(float(frame.time * self._reader.time_base), 6)
-            self._told({"frame": self._count, "time_s": when, **seen.answer})
+            self._on_answer({"frame": self._count, "time_s": when, **seen.answer})
         self._count += 1
-        if self._count % _TELL_EVERY == 0:
+        if self._count % _REPORT_EVERY == 0:
             rate = self._count / (time.monotonic() - self._begun)
             self._progress.update(step=self._count, examples_per_s=rate)
 
     def summary(self, clip: dict[str, Any] | None) -> dict[str, Any]:
-        """What it came to."""
+        """The counts, the speed, and the answer for the whole clip."""
         seconds = time.monotonic() - self._begun
         count, broken, rate = self._count, self._reader.broken, round(self._count / seconds, 2)
         self._progress.finish(f"{count:,} frames, {broken} broken, {rate} frames/s")

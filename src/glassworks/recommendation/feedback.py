@@ -1,4 +1,4 @@
-"""What people did after the model was packaged: kept durably, counted once, and known to the next answer."""
+"""Feedback on a recommender: kept durably, each event counted once, used from the next answer on."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from glassworks.record import Record
 from glassworks.storage import write_ahead
 
 _MOST = 10_000
-"""Events at once, and items of a user that are heeded."""
+"""Events at once, and items of a user that count."""
 _NEWS = """
 SELECT * FROM (
     SELECT number, item, weight, time FROM events WHERE user = ? AND number > ? ORDER BY number DESC LIMIT ?
 ) ORDER BY number
 """
-_HELD = 2**18
-"""Items at hand of all users together."""
+_CACHED = 2**18
+"""Items in memory, of all users together."""
 _FORM = 'send {"events": [{"id": "e1", "user": 7, "item": 42, "weight": 1.0, "time": 1700000000}]}'
 _TABLE = """
 CREATE TABLE IF NOT EXISTS events (
@@ -47,8 +47,8 @@ class Event(Record):
     """Seconds since 1970; the order of a user's events where it is given, else the order in which they came."""
 
 
-class _Told:
-    """Of one user the latest event of each item: time, number and weight; and the number of the last event read."""
+class _History:
+    """A user's latest event of each item: time, number and weight; and the number of the last event read."""
 
     __slots__ = ("items", "last", "seen")
 
@@ -57,17 +57,17 @@ class _Told:
         self.last, self.seen = 0, -1
 
 
-class Feedback(Memory):
-    """Events in a SQLite file: written and synced before they are acknowledged; a killed process loses none of those.
+class FeedbackMemory(Memory):
+    """Events in a SQLite file: synced before they are acknowledged, so a killed process loses none.
 
     A user's number and the same number as text are the same user. Of each user the events since the last answer are
-    read; what was read stays at hand for those who asked last.
+    read; what was read stays in memory for the users who asked last.
     """
 
     def __init__(self, file: Path) -> None:
         self.file, self._lock, self._reading = file, threading.Lock(), threading.Lock()
-        self._known: OrderedDict[str, _Told] = OrderedDict()
-        self._held = 0
+        self._known: OrderedDict[str, _History] = OrderedDict()
+        self._cached = 0
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             _make_private(file)
@@ -108,10 +108,10 @@ class Feedback(Memory):
         name = str(user)
         with self._reading:
             try:
-                told = self._read(name)
+                history = self._read(name)
             except sqlite3.Error as error:
                 raise StorageError(f"the feedback cannot be read: {error}", "mend or move its file") from None
-            return [(item, weight) for item, (_, _, weight) in told.items.items()]
+            return [(item, weight) for item, (_, _, weight) in history.items.items()]
 
     def close(self) -> None:
         """Close the file."""
@@ -126,33 +126,33 @@ class Feedback(Memory):
         )
         return done.rowcount
 
-    def _read(self, user: str) -> _Told:
+    def _read(self, user: str) -> _History:
         """What is known of a user, with what was written since, here or by another process."""
-        told = self._known.pop(user, None) or _Told()
-        self._known[user] = told
+        history = self._known.pop(user, None) or _History()
+        self._known[user] = history
         # SQLite counts the changes by other connections.
         (changes,) = self._reader.execute("PRAGMA data_version").fetchone()
-        if changes == told.seen:
-            return told
-        before = len(told.items)
-        rows = self._reader.execute(_NEWS, (user, told.last, 2 * _MOST)).fetchall()
+        if changes == history.seen:
+            return history
+        before = len(history.items)
+        rows = self._reader.execute(_NEWS, (user, history.last, 2 * _MOST)).fetchall()
         for number, item, weight, time in rows:
             when = float("inf") if time is None else float(time)
-            known = told.items.get(item)
+            known = history.items.get(item)
             if known is None or known[0] <= when:
-                told.items[item] = (when, number, float(weight))
-            told.last = number
-        _forget_oldest(told.items)
-        told.seen = changes
-        self._held += len(told.items) - before
-        while self._held > _HELD and len(self._known) > 1:
+                history.items[item] = (when, number, float(weight))
+            history.last = number
+        _forget_oldest(history.items)
+        history.seen = changes
+        self._cached += len(history.items) - before
+        while self._cached > _CACHED and len(self._known) > 1:
             _, dropped = self._known.popitem(last=False)
-            self._held -= len(dropped.items)
-        return told
+            self._cached -= len(dropped.items)
+        return history
 
 
 def _forget_oldest(items: dict[Id, tuple[float, int, float]]) -> None:
-    """Keep as many as are heeded: those met last."""
+    """Keep as many as count: those met last."""
     if len(items) > _MOST:
         for item in sorted(items, key=items.__getitem__)[: len(items) - _MOST]:
             del items[item]

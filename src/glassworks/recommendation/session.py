@@ -24,7 +24,7 @@ from glassworks.recommendation.scoring import Scorer, Sparse
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
-    from glassworks.recommendation.feedback import Feedback
+    from glassworks.recommendation.feedback import FeedbackMemory
 
 INPUT, OUTPUT = "request", "recommendations"
 SIGNATURE = Signature(
@@ -73,7 +73,7 @@ class RecommendSession(Session):
         self._rows = tuple(arrays[f"histories.{name}"] for name in ("indptr", "indices", "weights"))
         self._popular = self.items.popularity
         self._nearest = nearest.opened(index, folder, self.scorer)
-        self.feedback: Feedback | None = None
+        self.feedback: FeedbackMemory | None = None
         if self.scorer.items != len(self.items) or len(self._rows[0]) != len(self._users) + 1:
             raise BundleError("the tables and the arrays do not fit each other", "package the model again")
 
@@ -144,10 +144,10 @@ class RecommendSession(Session):
         if place is not None:
             begin, end = int(self._rows[0][place]), int(self._rows[0][place + 1])
             met.update(zip(self._rows[1][begin:end].tolist(), self._rows[2][begin:end].tolist(), strict=True))
-        told = self.feedback.of(user) if self.feedback is not None else ()
-        for item, weight in told:
+        reported = self.feedback.of(user) if self.feedback is not None else ()
+        for item, weight in reported:
             self._add(item, weight, met, unknown)
-        return place is not None or bool(told)
+        return place is not None or bool(reported)
 
     def _add(self, item: Id, weight: float, met: dict[int, float], unknown: list[Id]) -> None:
         place = self.items.ids.place(item)

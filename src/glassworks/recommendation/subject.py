@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,10 @@ CONTRIBUTIONS, KEPT = "contributions", "kept"
 class RecommendationSubject(Subject):
     """The history (1 1 H): 1 is there, 0 is taken out. The target is an item; left out, the first recommended one.
 
-    Without a history the one part that is named is popularity.
+    Without a history the only part is popularity.
     """
+
+    kind: ClassVar[str] = "histories"
 
     def __init__(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> None:
         if baseline is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from glassworks.contracts import Feedback
 from glassworks.errors import Unsupported
 from glassworks.packaging.opened import OpenedBundle, memory_file
 from glassworks.registry.registry import Registry
@@ -25,9 +26,9 @@ def tell(reference: str, events: Sequence[Mapping[str, Any]], registry: Registry
     """
     resolved = registry.resolve(reference)
     task = OpenedBundle(resolved.bundle).task
-    memory = task.memory(memory_file(registry.home, resolved.name))
-    if memory is None:
+    if not isinstance(task, Feedback):
         raise Unsupported(f"a model for {task.name} takes no feedback", "send it to a model that does")
+    memory = task.memory(memory_file(registry.home, resolved.name))
     try:
         return memory.learn({"events": list(events)})
     finally:

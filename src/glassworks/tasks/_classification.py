@@ -1,23 +1,21 @@
-"""What classification of pictures and of texts have in common: metrics with intervals, answers, baselines."""
+"""What classification of pictures and of texts shares: metrics with intervals, answers, their presentation."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Measurement
+from glassworks.contracts import Measurement, Presentation
 from glassworks.data.intervals import Z, wilson
-
-if TYPE_CHECKING:
-    pass
 
 OUTPUT = "probabilities"
 _TOP = 5
 _RESAMPLES = 200
+_BINS = 15
 _SMALLEST = 1e-12
 """A probability of 0 for what happened would cost infinitely much; float32 softmax can give it."""
 
@@ -27,6 +25,27 @@ def top_labels(row: NDArray[np.float64], labels: Sequence[str]) -> dict[str, Any
     best = np.argsort(-row, kind="stable")[:_TOP]
     top = [[labels[index], float(row[index])] for index in best]
     return {"label": top[0][0], "probability": top[0][1], "top": top}
+
+
+def present_labels(answer: Mapping[str, Any]) -> Presentation:
+    """An answer of `top_labels`, with `labels` or a `label_set` where the task adds them."""
+    row = {key: value for key, value in answer.items() if key not in ("top", "label_set")}
+    title = str(answer["label"])
+    notes: tuple[str, ...] = ()
+    if "labels" in answer:
+        title = ", ".join(f"{label} {probability:.0%}" for label, probability in answer["labels"]) or "none"
+        row = {**{key: value for key, value in row.items() if key not in ("label", "probability")}, "labels": title}
+    elif "label_set" in answer:
+        kept = ", ".join(map(str, answer["label_set"]))
+        notes = (f"not ruled out: {kept or 'no label; the input is unlike what was learned from'}",)
+    return Presentation(
+        headline=f"{answer['label']} (probability {answer['probability']:.4f})",
+        row=row,
+        title=title,
+        columns=("label", "probability"),
+        rows=tuple((str(label), f"{probability:.4f}") for label, probability in answer.get("top", ())),
+        notes=notes,
+    )
 
 
 def accuracy(predicted: NDArray[np.int64], targets: NDArray[np.int64]) -> Measurement:
@@ -104,6 +123,3 @@ def expected_calibration_error(probabilities: NDArray[np.float64], targets: NDAr
     resampled = [error(np.bincount(generator.integers(0, n, n), minlength=n)) for _ in range(_RESAMPLES)]
     low, high = (float(each) for each in np.quantile(resampled, (0.025, 0.975)))
     return Measurement(value=value, interval=(min(low, value), max(high, value)), examples=n, higher_is_better=False)
-
-
-_BINS = 15

@@ -1,4 +1,4 @@
-"""What a classifier must beat: the best answer that heeds no input, by what is frequent in the training split."""
+"""What a classifier must beat: the best answer that ignores the input, by what is frequent in the training split."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.contracts import Dataset, Measurement
-from glassworks.tasks._several import measure_sets
+from glassworks.tasks._label_sets import measure_sets
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array
@@ -23,7 +23,8 @@ CONSTANTS = (CLASS, LABELS)
 def constant_answer(dataset: Dataset, measure: Measure) -> dict[str, dict[str, Measurement]]:
     """Metrics by the answer's name; none where there is nothing to measure.
 
-    Of several labels each metric is that of its own best answer: F1 is best with more labels than accuracy.
+    With several labels an example, each metric is that of its own best answer: F1 is best with more labels than
+    accuracy.
     """
     learned, truth = dataset.splits["train"].y, dataset.splits["test"].y
     if not len(learned) or not len(truth):
@@ -34,8 +35,8 @@ def constant_answer(dataset: Dataset, measure: Measure) -> dict[str, dict[str, M
     shares = np.asarray(learned.mean(axis=0), np.float64)
     probabilities = _everywhere(shares, truth)
     usual = measure_sets(probabilities, _everywhere(shares, truth) >= 0.5, truth)
-    told = measure_sets(probabilities, _everywhere(_of_best_f1(shares), truth) > 0, truth)
-    return {LABELS: {**usual, "micro_f1": told["micro_f1"]}}
+    frequent = measure_sets(probabilities, _everywhere(_of_best_f1(shares), truth) > 0, truth)
+    return {LABELS: {**usual, "micro_f1": frequent["micro_f1"]}}
 
 
 def _everywhere(row: NDArray[np.float64], truth: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,9 +1,9 @@
-"""What tasks over texts have in common: how a text is stored, sent and read."""
+"""What tasks on texts share: how a text is stored, sent and read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -23,8 +23,9 @@ _USUAL = b"a text of common length, to warm up and to see how long one takes " *
 class TextTask(Task):
     """`preprocessing` is what `TextFront` reads; texts are stored as an object array of str."""
 
-    literal: bool = True
-    parts: Literal["", "spans", "names"] = "spans"
+    subject_kind: ClassVar[str] = "texts"
+    literal: ClassVar[bool] = True
+    parts: ClassVar[Literal["", "spans", "names"]] = "spans"
 
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
         """A UTF-8 text as an array without dimensions. Raises InputError when it is none."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Dataset, Measurement, Session, Task
+from glassworks.contracts import Dataset, Measurement, Pictures, Presentation, Session, Task
 from glassworks.data.pictures import decode_picture, fit_picture
 from glassworks.errors import DataError
 from glassworks.imaging.subject import PictureSubject
@@ -18,10 +18,11 @@ from glassworks.tasks._classification import (
     balanced_accuracy,
     log_loss,
     macro_f1,
+    present_labels,
     top_labels,
 )
 from glassworks.tasks._constant import CONSTANTS, constant_answer
-from glassworks.tasks._several import measure_sets
+from glassworks.tasks._label_sets import measure_sets
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
@@ -29,21 +30,20 @@ if TYPE_CHECKING:
 INPUT = "image"
 NOVELTY = "novelty"
 LABEL_SET = "label_set"
-"""The output of models with several labels a picture: which are told (N K)."""
+"""The output of models with several labels a picture: which of them it has (N K)."""
 _HALF = 0.5
 
 
-class ImageClassification(Task):
+class ImageClassification(Task, Pictures):
     """`preprocessing` holds `height`, `width` and `channels`; pictures are stored as uint8 N H W C.
 
-    Of models with several labels a picture it also holds `thresholds` (K), the probability from which a label is told.
+    Of models with several labels a picture it also holds `thresholds` (K): from which probability on it has each.
     """
 
     name: ClassVar[str] = "image-classification"
     metric: ClassVar[str] = "accuracy"
+    subject_kind: ClassVar[str] = PictureSubject.kind
     constants: ClassVar[tuple[str, ...]] = CONSTANTS
-
-    pictures = True
 
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> NDArray[np.uint8]:
         """A picture file as uint8 H W C. Raises InputError when it is none."""
@@ -57,10 +57,10 @@ class ImageClassification(Task):
 
     def show(self, pixels: Array, outputs: Tensors, answer: Mapping[str, Any]) -> Array:
         """The picture with a bar on top: the label and its probability; of several labels a bar each."""
-        from glassworks.tasks._overlay import captioned
+        from glassworks.imaging.captions import captioned
 
-        told = answer.get("labels", [[answer["label"], answer["probability"]]])
-        return captioned(np.asarray(pixels, np.uint8), [(str(label), float(share)) for label, share in told])
+        labels = answer.get("labels", [[answer["label"], answer["probability"]]])
+        return captioned(np.asarray(pixels, np.uint8), [(str(label), float(share)) for label, share in labels])
 
     def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:
         """`image`: float32 N C H W in [0, 1]."""
@@ -70,7 +70,7 @@ class ImageClassification(Task):
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """Accuracy, the same balanced, macro F1 and log loss of probabilities (N K). Raises DataError when N is 0.
 
-        With several labels a picture (`targets` N K), as if each were told from a half on; see `evaluate`.
+        With several labels a picture (`targets` N K), a label counts from a half on; see `evaluate`.
         """
         if not len(targets):
             raise DataError("there are no examples to measure", "give a source with at least one picture")
@@ -86,7 +86,7 @@ class ImageClassification(Task):
         }
 
     def evaluate(self, ask: Callable[[str], Array], targets: NDArray[np.int64]) -> dict[str, Measurement]:
-        """Of several labels: F1 of those that are told, micro and macro, and the share of whole sets that are right."""
+        """With several labels a picture: metrics of the labels that the model itself chose, by its thresholds."""
         if targets.ndim == 1 or not len(targets):
             return self.measure(ask(""), targets)
         return measure_sets(ask("").astype(np.float64), ask(LABEL_SET).astype(np.float32) > _HALF, targets)
@@ -100,19 +100,23 @@ class ImageClassification(Task):
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """One object a row: `label`, `probability`, and `top`: up to five (label, probability) pairs.
 
-        Of models with several labels also `labels`: all that are told, perhaps none, the most probable first.
-        Of models that tell it also `familiar`, and `novelty` by `energy` and `distance`; above 0 is unlike the learned.
+        Of models with several labels a picture also `labels`: all that it has, perhaps none, the most probable first.
+        Of models that detect novelty also `familiar`, and `novelty` by `energy` and `distance`, above 0 where the
+        picture is unlike the training data.
         """
         answers = [top_labels(row, labels) for row in outputs[OUTPUT].astype(np.float64)]
         if LABEL_SET in outputs:
-            for answer, row, told in zip(answers, outputs[OUTPUT].astype(float), outputs[LABEL_SET], strict=True):
-                chosen = sorted(np.flatnonzero(told > _HALF).tolist(), key=lambda label: -row[label])
-                answer["labels"] = [[labels[label], float(row[label])] for label in chosen]
+            for answer, row, chosen in zip(answers, outputs[OUTPUT].astype(float), outputs[LABEL_SET], strict=True):
+                order = sorted(np.flatnonzero(chosen > _HALF).tolist(), key=lambda label: -row[label])
+                answer["labels"] = [[labels[label], float(row[label])] for label in order]
         if NOVELTY in outputs:
             for answer, (energy, distance) in zip(answers, outputs[NOVELTY].astype(float), strict=True):
                 answer["familiar"] = bool(max(energy, distance) <= 0)
                 answer["novelty"] = {"energy": float(energy), "distance": float(distance)}
         return answers
+
+    def present(self, answer: Mapping[str, Any]) -> Presentation:
+        return present_labels(answer)
 
     def subject(
         self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None

@@ -1,4 +1,4 @@
-"""Image to image: a picture goes in, a picture comes out; nothing is known of what it should be."""
+"""Image to image: a picture goes in, a picture comes out; there is no right answer to learn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Measurement, Session, Subject, Task
+from glassworks.contracts import Measurement, Pictures, Presentation, Session, Subject, Task
 from glassworks.errors import DataError, InputError
 from glassworks.imaging.files import of_8_bits, read_picture, with_kind
 from glassworks.imaging.subject import INPUT, OUTPUT, RegionSubject, is_region
@@ -21,7 +21,7 @@ _CLOSE = 1e-4
 """Fractions that differ by less, for their size, are the same."""
 
 
-class ImageToImage(Task):
+class ImageToImage(Task, Pictures):
     """A picture goes in, a picture comes out.
 
     `preprocessing` holds `channels`, `depth` and `usual_shape` (H W C). Pictures are stored as N H W C, and are sent
@@ -29,10 +29,9 @@ class ImageToImage(Task):
     """
 
     name: ClassVar[str] = "image-to-image"
-    labelled: bool = False
+    labelled: ClassVar[bool] = False
     metric: ClassVar[str] = "agreement"
-
-    pictures = True
+    subject_kind: ClassVar[str] = RegionSubject.kind
 
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
         """A picture file as H W C of its own size. Raises InputError when it is none."""
@@ -47,11 +46,11 @@ class ImageToImage(Task):
         return {INPUT: np.zeros((1, *preprocessing["usual_shape"]), preprocessing["depth"])}
 
     def measure(self, scores: Array, targets: NDArray[Any]) -> dict[str, Measurement]:
-        """How far answers are those of the reference engine, OpenCV itself: there are no labels to be right about.
+        """How far answers agree with the reference engine, OpenCV itself: there are no labels.
 
         `agreement` is the share of values that are equal (whole numbers exactly, others to 1e-4), `largest_difference`
-        the largest of all. These pictures are compared as a whole, not sampled: the interval is from the picture
-        that agrees least to the one that agrees most. Raises DataError when N is 0.
+        the largest of all. Whole pictures are compared, not a sample: the interval spans them, from the least to the
+        largest value. Raises DataError when N is 0.
         """
         if not len(targets):
             raise DataError("there are no pictures to measure", "give a source with at least one picture")
@@ -61,10 +60,10 @@ class ImageToImage(Task):
                 "package the model again",
             )
         found, wanted = scores.astype(np.float64), targets.astype(np.float64)
-        apart = np.abs(found - wanted).reshape(len(wanted), -1)
+        difference = np.abs(found - wanted).reshape(len(wanted), -1)
         allowed = _CLOSE * (1 + np.abs(wanted)) if targets.dtype.kind == "f" else np.zeros_like(wanted)
-        shares = (apart <= allowed.reshape(len(wanted), -1)).mean(axis=1)
-        largest = apart.max(axis=1)
+        shares = (difference <= allowed.reshape(len(wanted), -1)).mean(axis=1)
+        largest = difference.max(axis=1)
         return {
             "agreement": _spread(shares, float(shares.mean()), higher_is_better=True),
             "largest_difference": _spread(largest, float(largest.max()), higher_is_better=False),
@@ -72,7 +71,11 @@ class ImageToImage(Task):
 
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """One object a row: size, type and range of the picture, which itself is a file or a tensor."""
-        return [_in_words(picture) for picture in np.asarray(outputs[OUTPUT])]
+        return [_described(picture) for picture in np.asarray(outputs[OUTPUT])]
+
+    def present(self, answer: Mapping[str, Any]) -> Presentation:
+        size = " x ".join(str(answer[key]) for key in ("height", "width", "channels"))
+        return Presentation(headline=f"picture of {size}", row=answer)
 
     def fit(self, pixels: Array, preprocessing: Mapping[str, Any]) -> Array:
         """In the channels and the depth that the pipeline takes."""
@@ -96,11 +99,10 @@ class ImageToImage(Task):
 
     def subject(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> Subject:
         """The pixels themselves, in their own numbers."""
-
         return RegionSubject(tensors, sessions, baseline)
 
 
-def _in_words(picture: NDArray[Any]) -> dict[str, Any]:
+def _described(picture: NDArray[Any]) -> dict[str, Any]:
     import cv2
 
     height, width, channels = picture.shape

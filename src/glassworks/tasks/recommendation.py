@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Dataset, Measurement, Memory, Progress, Session, Subject, Task
+from glassworks.contracts import (
+    Dataset,
+    Feedback,
+    Measurement,
+    Memory,
+    Presentation,
+    Progress,
+    Session,
+    Subject,
+    Tables,
+    Task,
+)
 from glassworks.errors import BundleError, InputError
 from glassworks.recommendation.artifact import OpenedArrays
 from glassworks.recommendation.metrics import mean_measured, measure_lists
@@ -22,7 +33,7 @@ if TYPE_CHECKING:
 INPUT, OUTPUT = "request", "recommendations"
 
 
-class Recommendation(Task):
+class Recommendation(Task, Tables, Feedback):
     """A user, or what somebody liked, goes in; items with scores and reasons come out.
 
     Requests are stored as an object array of str, each a JSON object, and targets as one of lists of item ids.
@@ -31,9 +42,9 @@ class Recommendation(Task):
     name: ClassVar[str] = "recommendation"
     metric: ClassVar[str] = "ndcg_at_10"
     constants: ClassVar[tuple[str, ...]] = ("popularity",)
-    literal: bool = True
-    tables: bool = True
-    parts: Literal["", "spans", "names"] = "names"
+    subject_kind: ClassVar[str] = "histories"
+    literal: ClassVar[bool] = True
+    parts: ClassVar[Literal["", "spans", "names"]] = "names"
 
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
         """A JSON object, or a bare user id, as an array without dimensions. Raises InputError for what is no UTF-8."""
@@ -56,6 +67,21 @@ class Recommendation(Task):
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """The answers themselves."""
         return [json.loads(answer) for answer in outputs[OUTPUT].tolist()]
+
+    def present(self, answer: Mapping[str, Any]) -> Presentation:
+        """Items, each with what speaks most for it."""
+        rows = [_row(item) for item in answer["items"]]
+        unknown, shortage = answer["unknown_items"], answer["shortage"]
+        notes = [f"not known: {', '.join(map(str, unknown))}"] if unknown else []
+        notes += [f"only {shortage['found']}: {shortage['reason']}"] if shortage else []
+        return Presentation(
+            headline=next((title or item for item, title, *_ in rows), "nothing"),
+            row=answer,
+            title=f"by {answer['basis']}",
+            columns=("item", "title", "score", "because you liked"),
+            rows=tuple(rows),
+            notes=tuple(notes),
+        )
 
     def baseline(self, dataset: Dataset) -> dict[str, Measurement]:
         """Of the textbook: a pivot table, cosine between users, the mean of the ten most similar ones."""
@@ -85,9 +111,9 @@ class Recommendation(Task):
         return answer_table(session, source, output, progress)
 
     def memory(self, file: Path) -> Memory:
-        from glassworks.recommendation.feedback import Feedback
+        from glassworks.recommendation.feedback import FeedbackMemory
 
-        return Feedback(file)
+        return FeedbackMemory(file)
 
     def target(self, asked: int | str | None, labels: Sequence[str]) -> int | str | None:
         """An item, by its id."""
@@ -97,3 +123,9 @@ class Recommendation(Task):
         from glassworks.recommendation.subject import RecommendationSubject
 
         return RecommendationSubject(tensors, sessions, baseline)
+
+
+def _row(item: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Id, title, score, and the items of the history that contribute most."""
+    because = [f"{each.get('title') or each['item']} ({each['contribution']:+.3f})" for each in item.get("because", ())]
+    return str(item["item"]), str(item.get("title", "")), f"{item['score']:.4g}", ", ".join(because)

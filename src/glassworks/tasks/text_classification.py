@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Dataset, Measurement, Session, Subject
+from glassworks.contracts import Dataset, Measurement, Presentation, Session, Subject
 from glassworks.errors import DataError
 from glassworks.tasks._classification import (
     accuracy,
@@ -16,10 +16,11 @@ from glassworks.tasks._classification import (
     expected_calibration_error,
     log_loss,
     macro_f1,
+    present_labels,
     top_labels,
 )
 from glassworks.tasks._constant import CONSTANTS, constant_answer
-from glassworks.tasks._several import measure_sets
+from glassworks.tasks._label_sets import measure_sets
 from glassworks.tasks._texts import TextTask
 from glassworks.text.session import INPUT as INPUT, LABEL_SET as LABEL_SET, OUTPUT as OUTPUT
 
@@ -72,6 +73,9 @@ class TextClassification(TextTask):
             {**top_labels(row, labels), LABEL_SET: [labels[index] for index in np.flatnonzero(chosen).tolist()]}
             for row, chosen in zip(rows, sets, strict=True)
         ]
+
+    def present(self, answer: Mapping[str, Any]) -> Presentation:
+        return present_labels(answer)
 
     def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
         from glassworks.text.session import TextSession

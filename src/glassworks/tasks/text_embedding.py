@@ -1,4 +1,4 @@
-"""Text embedding: a text goes in, a vector comes out; texts that mean alike lie close."""
+"""Text embedding: a text goes in, a vector comes out; texts of like meaning lie close."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import EMBEDDING, Measurement, Session, Subject
+from glassworks.contracts import EMBEDDING, Measurement, Presentation, Session, Subject
 from glassworks.data.intervals import Z, wilson
 from glassworks.errors import DataError
 from glassworks.tasks._texts import TextTask
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 class TextEmbedding(TextTask):
     """A text goes in, a vector of length 1 comes out.
 
-    Targets (N D) are the vectors of the reference: an encoder is not right or wrong, a graph of it is.
+    Targets (N D) are the vectors of the reference: what is measured is a graph of the encoder, not the encoder.
     """
 
     name: ClassVar[str] = "text-embedding"
-    labelled: bool = False
+    labelled: ClassVar[bool] = False
     metric: ClassVar[str] = "agreement"
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
@@ -45,6 +45,9 @@ class TextEmbedding(TextTask):
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """One object a row: `embedding`."""
         return [{EMBEDDING: [float(value) for value in row]} for row in outputs[EMBEDDING]]
+
+    def present(self, answer: Mapping[str, Any]) -> Presentation:
+        return Presentation(headline=f"{EMBEDDING} of {len(answer[EMBEDDING])}", row=answer)
 
     def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
         from glassworks.text.embedding_session import VectorSession

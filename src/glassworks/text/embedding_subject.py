@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 class PlaceSubject(Subject):
     """Words (1 1 U) of a text; the score is the cosine between what is left of it and the whole."""
+
+    kind: ClassVar[str] = "texts"
 
     def __init__(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> None:
         if baseline is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ class TextSubject(Subject):
     of all windows (1 T D), against those of padding; special tokens stay as they are.
     """
 
+    kind: ClassVar[str] = "texts"
+
     def __init__(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> None:
         if baseline is not None:
             raise InputError("a text has no baseline", "leave it out: words are taken out, tokens become nothing")
@@ -54,7 +56,7 @@ class TextSubject(Subject):
     def _probabilities(self, texts: Sequence[str]) -> Floats:
         return self._predictor.probabilities(self._predictor.scores(texts))
 
-    def place(self, role: str, values: Floats) -> Floats:
+    def align(self, role: str, values: Floats) -> Floats:
         if role == "predict":
             return values
         # A token's value is shared out among its characters, whose sums are the words': nothing is lost.

@@ -11,11 +11,12 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
+from glassworks.catalog import found
 from glassworks.cli.app import build
 from glassworks.cli.service import _options, require_free
 from glassworks.config import ServingConfig
+from glassworks.contracts import Explainer
 from glassworks.errors import ConfigError, ServingError
-from glassworks.families.image_operators import ImageOperators
 from glassworks.families.image_operators.synthetic import write_squares
 
 JOB = """
@@ -36,6 +37,12 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "job.toml"
 
 
+def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Regions of pictures are explained by these methods alone."""
+    for name, explainer in found(Explainer).items():
+        monkeypatch.setattr(type(explainer), "subjects", {"regions": 0} if name in names else {})
+
+
 def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(build(), [str(each) for each in arguments])
 
@@ -44,7 +51,7 @@ def run(*arguments: str | Path) -> Result:
 def test_a_family_may_have_no_explainer_or_one(
     job: Path, monkeypatch: pytest.MonkeyPatch, explainers: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(ImageOperators, "explainers", explainers)
+    only(monkeypatch, *explainers)
     shown = run("up", job, "--check")
     assert shown.exit_code == 0, (shown.exception, shown.output)
     assert ("not explained: the model explains nothing" in shown.output) is not bool(explainers)
@@ -57,7 +64,7 @@ def test_a_family_may_have_no_explainer_or_one(
 
 
 def test_a_model_that_explains_nothing_says_so(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ImageOperators, "explainers", ())
+    only(monkeypatch)
     assert json.loads(run("up", job, "--check", "--json").stdout)["explain"] is None
     told = run("explain", "gray", job.parent / "pictures" / "0.png").exception
     assert "no explanation method" in str(told)
@@ -65,7 +72,7 @@ def test_a_model_that_explains_nothing_says_so(job: Path, monkeypatch: pytest.Mo
 
 def test_what_cannot_be_explained_is_answered_all_the_same(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As of a text that is too long: the next example is tried, and at last none is explained, with the reason."""
-    monkeypatch.setattr(ImageOperators, "explainers", ("grad_cam",))
+    only(monkeypatch, "grad_cam")
     monkeypatch.setattr("glassworks.packaging.assemble._explainers", lambda parts: ("occlusion",))
     said = run("up", job, "--check", "--set", "explanation.method=grad_cam")
     assert said.exit_code == 0, (said.exception, said.output)

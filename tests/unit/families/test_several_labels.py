@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from glassworks.catalog import get
-from glassworks.cli.pictures import labels_told, shown_rows
+from glassworks.cli.answers import file_row
 from glassworks.config import DataConfig, Job, OptimizationConfig, TrainingConfig
-from glassworks.contracts import Exporter, Family, Task
+from glassworks.contracts import Exporter, Family, Pictures, Task
 from glassworks.errors import DataError, Unsupported
 from glassworks.families.convnet.novelty import fit_novelty
 from glassworks.families.convnet.synthetic import SHAPES, Box, write_shapes
@@ -171,6 +171,7 @@ def test_clips_are_told_the_labels_that_most_frames_have(opened: OpenedBundle, h
 
 def test_a_picture_shows_a_band_for_each_label(opened: OpenedBundle) -> None:
     pixels = np.full((96, 128, 3), 200, np.uint8)
+    assert isinstance(opened.task, Pictures)
     for count in range(4):
         labels = [[name, 0.9] for name in list(SHAPES)[:count]]
         shown = opened.task.show(pixels, {}, {"label": "disk", "probability": 0.4, "labels": labels})
@@ -180,8 +181,9 @@ def test_a_picture_shows_a_band_for_each_label(opened: OpenedBundle) -> None:
 
 def test_tables_show_all_labels_in_one_column() -> None:
     answer = {"label": "disk", "probability": 0.9, "top": [], "labels": [["disk", 0.9], ["ring", 0.754]]}
-    assert shown_rows([{"file": "a.png", **answer}]) == (("file", "labels"), [("a.png", "disk 90%, ring 75%")])
-    assert labels_told({"labels": []}) == "none"
+    task = get(Task, "image-classification")
+    assert file_row(task, {"file": "a.png", **answer}) == {"file": "a.png", "labels": "disk 90%, ring 75%"}
+    assert task.present({**answer, "labels": []}).title == "none"
 
 
 def test_the_edge_folder_tells_the_same_labels(made: Release, opened: OpenedBundle, home: Path, tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from PIL import Image
 
 from glassworks.data.pictures import decode_picture
 from glassworks.errors import InputError
+from glassworks.imaging.captions import captioned
 from glassworks.imaging.files import of_8_bits, read_picture, write_jpeg, write_npy, write_png
-from glassworks.tasks._overlay import captioned
 
 Pixels = NDArray[Any]
 

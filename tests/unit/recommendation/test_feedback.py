@@ -1,4 +1,4 @@
-"""Feedback: durable, once by event id, and known to the next answer; also when the process is killed."""
+"""FeedbackMemory: durable, once by event id, and known to the next answer; also when the process is killed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.unit.recommendation.shops import ask, bundle, opened, shop, weights
 
 import glassworks
 from glassworks.errors import InputError, StorageError
-from glassworks.recommendation.feedback import Feedback
+from glassworks.recommendation.feedback import FeedbackMemory
 
 WRITER = """
 import sys
 from pathlib import Path
-from glassworks.recommendation.feedback import Feedback
-memory = Feedback(Path(sys.argv[1]))
+from glassworks.recommendation.feedback import FeedbackMemory
+memory = FeedbackMemory(Path(sys.argv[1]))
 for number in range(100000):
     memory.learn({"events": [{"id": f"{number}-{part}", "user": 1, "item": number} for part in "ab"]})
     print(number, flush=True)
@@ -34,7 +34,7 @@ def event(name: str, item: int, **more: Any) -> dict[str, Any]:
 
 def test_the_next_answer_heeds_it_and_an_event_counts_once(tmp_path: Path) -> None:
     session = opened(weights(), shop(), tmp_path)
-    memory = Feedback(tmp_path / "feedback.sqlite")
+    memory = FeedbackMemory(tmp_path / "feedback.sqlite")
     session.remember(memory)
     (before,) = ask(session, {"user": 104, "k": 5})
     first = before["items"][0]["item"]
@@ -48,13 +48,13 @@ def test_the_next_answer_heeds_it_and_an_event_counts_once(tmp_path: Path) -> No
     assert last["unknown_items"] == [9999]
     memory.close()
     again = opened(weights(), shop(), tmp_path)
-    again.remember(Feedback(tmp_path / "feedback.sqlite"))
+    again.remember(FeedbackMemory(tmp_path / "feedback.sqlite"))
     assert ask(again, {"user": 104, "k": 5}) == [last]
 
 
 def test_who_was_not_known_is_known_by_what_was_told(tmp_path: Path) -> None:
     session = opened(weights(), shop(), tmp_path)
-    session.remember(memory := Feedback(tmp_path / "feedback.sqlite"))
+    session.remember(memory := FeedbackMemory(tmp_path / "feedback.sqlite"))
     memory.learn({"events": [{"id": "n1", "user": "new", "item": 30}]})
     told, given = ask(session, {"user": "new", "k": 4}, {"history": [30], "k": 4})
     assert told["basis"] == "history"
@@ -62,7 +62,7 @@ def test_who_was_not_known_is_known_by_what_was_told(tmp_path: Path) -> None:
 
 
 def test_the_latest_word_about_an_item_counts_whatever_the_order(tmp_path: Path) -> None:
-    memory = Feedback(tmp_path / "feedback.sqlite")
+    memory = FeedbackMemory(tmp_path / "feedback.sqlite")
     memory.learn({"events": [event("late", 10, weight=0, time=200), event("early", 10, weight=1, time=100)]})
     assert memory.of(104) == [(10, 0.0)] == memory.of("104")
     memory.learn({"events": [event("later", 10, weight=0.5, time=300)]})
@@ -72,12 +72,12 @@ def test_the_latest_word_about_an_item_counts_whatever_the_order(tmp_path: Path)
 @pytest.mark.parametrize("others", [0, 3_000])
 def test_an_answer_reads_what_is_new_of_its_user_and_a_start_reads_nothing(others: int, tmp_path: Path) -> None:
     file = tmp_path / "feedback.sqlite"
-    memory, steps = Feedback(file), list[int]()
+    memory, steps = FeedbackMemory(file), list[int]()
     for begin in range(0, 4_000, 2_000):
         memory.learn({"events": [event(f"a{k}", k) for k in range(begin, begin + 2_000)]})
     if others:
         memory.learn({"events": [{"id": f"b{k}", "user": k, "item": k} for k in range(others)]})
-    again = Feedback(file)
+    again = FeedbackMemory(file)
     assert not again._known
     assert len(again.of(104)) == 4_000
     memory.learn({"events": [event("last", 9_999)]})
@@ -89,8 +89,8 @@ def test_an_answer_reads_what_is_new_of_its_user_and_a_start_reads_nothing(other
 
 def test_of_very_many_items_those_met_last_are_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("glassworks.recommendation.feedback._MOST", 10)
-    monkeypatch.setattr("glassworks.recommendation.feedback._HELD", 25)
-    memory = Feedback(tmp_path / "feedback.sqlite")
+    monkeypatch.setattr("glassworks.recommendation.feedback._CACHED", 25)
+    memory = FeedbackMemory(tmp_path / "feedback.sqlite")
     for user in range(5):
         for begin in range(0, 30, 10):
             told = [{"id": f"{user}-{k}", "user": user, "item": k} for k in range(begin, begin + 10)]
@@ -98,19 +98,19 @@ def test_of_very_many_items_those_met_last_are_heeded(tmp_path: Path, monkeypatc
     for _ in range(2):
         for user in range(5):
             assert [item for item, _ in memory.of(user)] == list(range(20, 30))
-            assert memory._held == sum(len(told.items) for told in memory._known.values()) <= 25
+            assert memory._cached == sum(len(told.items) for told in memory._known.values()) <= 25
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of files are of POSIX")
 def test_only_the_owner_reads_what_people_did(tmp_path: Path) -> None:
     file = tmp_path / "feedback" / "shop.sqlite"
-    memory = Feedback(file)
+    memory = FeedbackMemory(file)
     memory.learn({"events": [event("e1", 10)]})
     modes = {each.name: each.stat().st_mode & 0o777 for each in file.parent.iterdir()}
     assert set(modes.values()) == {0o600}, modes
     memory.close()
     file.chmod(0o644)  # as older versions left it
-    Feedback(file).close()
+    FeedbackMemory(file).close()
     assert file.stat().st_mode & 0o777 == 0o600
 
 
@@ -121,7 +121,7 @@ def test_a_killed_process_loses_nothing_that_it_acknowledged(tmp_path: Path) -> 
         os.kill(process.pid, signal.SIGKILL)
         rest = process.stdout.read() if process.stdout else ""
     acknowledged = int((rest.split() or lines)[-1])
-    memory = Feedback(file)
+    memory = FeedbackMemory(file)
     kept = [item for item, _ in memory.of(1)]
     assert kept[: acknowledged + 1] == list(range(acknowledged + 1))
     # An acknowledged event is known; what was not acknowledged is kept whole or not at all.
@@ -145,7 +145,7 @@ def test_a_killed_process_loses_nothing_that_it_acknowledged(tmp_path: Path) -> 
     ],
 )
 def test_what_is_no_event_is_refused_and_nothing_of_it_kept(tmp_path: Path, body: dict[str, Any]) -> None:
-    memory = Feedback(tmp_path / "feedback.sqlite")
+    memory = FeedbackMemory(tmp_path / "feedback.sqlite")
     with pytest.raises(InputError) as caught:
         memory.learn(json.loads(json.dumps(body)))
     assert caught.value.mend.startswith("send ")
@@ -156,9 +156,9 @@ def test_what_is_no_event_is_refused_and_nothing_of_it_kept(tmp_path: Path, body
 def test_an_event_that_cannot_be_written_leaves_the_next_ones_a_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    memory = Feedback(tmp_path / "feedback.sqlite")
+    memory = FeedbackMemory(tmp_path / "feedback.sqlite")
     with monkeypatch.context() as broken, pytest.raises(OverflowError):
-        broken.setattr(Feedback, "_insert", lambda self, event: (10**30).to_bytes(1))
+        broken.setattr(FeedbackMemory, "_insert", lambda self, event: (10**30).to_bytes(1))
         memory.learn({"events": [event("e1", 10)]})
     assert memory.learn({"events": [event("e1", 10)]}) == {"accepted": 1, "repeated": 0}
 
@@ -167,12 +167,12 @@ def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "feedback.sqlite"
     file.write_bytes(b"no database at all " * 100)
     with pytest.raises(StorageError, match="cannot open the feedback"):
-        Feedback(file)
+        FeedbackMemory(file)
 
 
 def test_another_process_is_heard_and_none_waits_for_the_other(tmp_path: Path) -> None:
     file = tmp_path / "feedback.sqlite"
-    one, other = Feedback(file), Feedback(file)
+    one, other = FeedbackMemory(file), FeedbackMemory(file)
     assert not other.of(104)
     one.learn({"events": [event("e1", 10)]})
     assert other.of(104) == [(10, 1.0)] == one.of(104)

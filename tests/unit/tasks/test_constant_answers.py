@@ -12,7 +12,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 from glassworks.catalog import get
 from glassworks.contracts import Dataset, Split, Task
 from glassworks.tasks._classification import balanced_accuracy
-from glassworks.tasks._several import measure_sets
+from glassworks.tasks._label_sets import measure_sets
 
 TASKS = ("image-classification", "text-classification")
 

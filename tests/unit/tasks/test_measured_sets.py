@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from glassworks.tasks._several import measure_sets
+from glassworks.tasks._label_sets import measure_sets
 from glassworks.training.calibration import fit_label_thresholds
 
 

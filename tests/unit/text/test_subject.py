@@ -97,7 +97,7 @@ def test_the_sum_over_words_is_the_sum_over_tokens(pieces: bool, folder: Path) -
         values = generator.normal(size=view.example.shape).astype(np.float32)
         special = view.example == view.baseline
         values[special] = 0
-        placed = one.place("gradient", values)
+        placed = one.align("gradient", values)
         assert placed.shape == (1, 1, len(one.spans))
         assert float(placed.sum(dtype=np.float64)) == pytest.approx(float(values.sum(dtype=np.float64)), abs=1e-4)
 
@@ -113,7 +113,7 @@ def test_a_token_over_several_words_is_shared_by_characters(folder: Path) -> Non
     one.view("gradient")
     window = one._windows[0]
     object.__setattr__(window, "spans", np.array([[0, 4]]))
-    assert np.allclose(one.place("gradient", np.full((1, 1, 2), 4.0, np.float32)), [[[2.0, 6.0]]])
+    assert np.allclose(one.align("gradient", np.full((1, 1, 2), 4.0, np.float32)), [[[2.0, 6.0]]])
 
 
 def test_special_tokens_and_padding_have_no_value(folder: Path) -> None:
@@ -123,9 +123,9 @@ def test_special_tokens_and_padding_have_no_value(folder: Path) -> None:
     assert (view.baseline[0, 1:-1] == [0, 1, 2]).all(), "everything else becomes the token that fills up"
     values = np.zeros_like(view.example)
     values[0, [0, -1]] = 100
-    assert not one.place("gradient", values).any()
+    assert not one.align("gradient", values).any()
     empty = subject(folder, "")
-    assert empty.place("gradient", np.ones_like(empty.view("gradient").example)).tolist() == [[[0.0]]]
+    assert empty.align("gradient", np.ones_like(empty.view("gradient").example)).tolist() == [[[0.0]]]
 
 
 def test_nothing_is_filled_up_while_explaining(folder: Path) -> None:
@@ -172,7 +172,7 @@ def test_words_are_taken_out_of_the_text(folder: Path) -> None:
 
 def test_values_of_words_stay_where_they_are(folder: Path) -> None:
     values = np.array([[[1.0, 2.0]]], np.float32)
-    assert subject(folder, "a b").place("predict", values) is values
+    assert subject(folder, "a b").align("predict", values) is values
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from glassworks.contracts import Attribution, Budget, Explainer, Session
@@ -20,6 +21,7 @@ class Counterfactual(Explainer):
 
     name: ClassVar[str] = "counterfactual"
     role: ClassVar[str] = "predict"
+    subjects: ClassVar[Mapping[str, int]] = {"histories": 20}
     says: ClassVar[str] = "would not be among the best without those of 1"
 
     def explain(

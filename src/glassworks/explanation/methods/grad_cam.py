@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from glassworks.contracts import Attribution, Budget, Explainer, Session
@@ -16,6 +17,7 @@ class GradCam(Explainer):
 
     name: ClassVar[str] = "grad_cam"
     role: ClassVar[str] = "cam"
+    subjects: ClassVar[Mapping[str, int]] = {"pictures": 20}
 
     def explain(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from glassworks.contracts import Attribution, Budget, Explainer, Session
@@ -17,6 +18,7 @@ class HistoryContributions(Explainer):
 
     name: ClassVar[str] = "history_contributions"
     role: ClassVar[str] = "predict"
+    subjects: ClassVar[Mapping[str, int]] = {"histories": 10}
 
     def explain(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from glassworks.contracts import Attribution, Budget, Explainer, Session
@@ -26,6 +27,7 @@ class IntegratedGradients(Explainer):
 
     name: ClassVar[str] = "integrated_gradients"
     role: ClassVar[str] = "gradient"
+    subjects: ClassVar[Mapping[str, int]] = {"pictures": 10, "regions": 30, "texts": 10}
 
     def explain(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from glassworks.contracts import Attribution, Budget, Explainer, Session
@@ -20,6 +21,7 @@ class LeaveOneOut(Explainer):
 
     name: ClassVar[str] = "leave_one_out"
     role: ClassVar[str] = "predict"
+    subjects: ClassVar[Mapping[str, int]] = {"texts": 30, "histories": 30}
 
     def explain(
         self,

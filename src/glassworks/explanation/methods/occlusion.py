@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from glassworks.contracts import Attribution, Budget, Explainer, Session
@@ -21,6 +22,7 @@ class Occlusion(Explainer):
 
     name: ClassVar[str] = "occlusion"
     role: ClassVar[str] = "predict"
+    subjects: ClassVar[Mapping[str, int]] = {"pictures": 50, "regions": 50}
 
     def explain(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from glassworks.contracts import Attribution, Budget, Explainer, Session
@@ -23,6 +24,7 @@ class PartitionShapley(Explainer):
 
     name: ClassVar[str] = "partition_shapley"
     role: ClassVar[str] = "predict"
+    subjects: ClassVar[Mapping[str, int]] = {"texts": 40}
 
     def explain(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from glassworks.contracts import Attribution, Budget, Explainer, Session
@@ -16,6 +17,7 @@ class ReceptiveField(Explainer):
 
     name: ClassVar[str] = "receptive_field"
     role: ClassVar[str] = "gradient"
+    subjects: ClassVar[Mapping[str, int]] = {"regions": 20}
 
     def explain(
         self,

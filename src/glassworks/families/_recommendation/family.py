@@ -28,10 +28,10 @@ class RecommenderFamily(Family, Generic[C]):
     """Everything but `fit`, `name`, `config`, `needs` and the settings of a tiny job."""
 
     task: ClassVar[str] = "recommendation"
-    explainers: ClassVar[tuple[str, ...]] = ("history_contributions", "counterfactual", "leave_one_out")
     unsupported: ClassVar[Mapping[str, str]] = {
         "learn": "weights are solved for at once: no loss falls from step to step, and no seed matters",
         "distill": "recommenders are not learned from a teacher",
+        "gradient": "what each item of a history contributes is known exactly, so no gradient is needed",
     }
     extra: ClassVar[str] = "recommend"
     tiny_model: ClassVar[Mapping[str, Any]]

@@ -14,12 +14,6 @@ class TextFamily(Family):
     """Everything but `name`, `config`, `needs`, training and export."""
 
     task: ClassVar[str] = "text-classification"
-    explainers: ClassVar[tuple[str, ...]] = (
-        "integrated_gradients",
-        "input_x_gradient",
-        "leave_one_out",
-        "partition_shapley",
-    )
     unsupported: ClassVar[Mapping[str, str]] = {}
 
     def settings(self, job: Job) -> Any:

@@ -41,13 +41,6 @@ class ConvNet(Family):
     name: ClassVar[str] = "convnet"
     task: ClassVar[str] = "image-classification"
     config: ClassVar[type[Record]] = ConvNetConfig
-    explainers: ClassVar[tuple[str, ...]] = (
-        "integrated_gradients",
-        "grad_cam",
-        "saliency",
-        "input_x_gradient",
-        "occlusion",
-    )
     unsupported: ClassVar[Mapping[str, str]] = {"distill": "pictures are not learned from a teacher"}
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     variants: ClassVar[tuple[str, ...]] = ("several_labels",)

@@ -29,10 +29,10 @@ class FewShot(Family):
     name: ClassVar[str] = "few_shot"
     task: ClassVar[str] = "image-classification"
     config: ClassVar[type[Record]] = FewShotConfig
-    explainers: ClassVar[tuple[str, ...]] = ("occlusion",)
     unsupported: ClassVar[Mapping[str, str]] = {
         "learn": "classes are placed in an embedding that is there already, so no loss falls and no seed matters",
         "distill": "few pictures are not learned from a teacher",
+        "gradient": "its embedding is only run, so there is no graph of gradients",
     }
     needs: ClassVar[tuple[str, ...]] = ("onnx", "scipy")
 

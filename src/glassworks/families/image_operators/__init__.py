@@ -38,13 +38,6 @@ class ImageOperators(Family):
     name: ClassVar[str] = "image_operators"
     task: ClassVar[str] = "image-to-image"
     config: ClassVar[type[Record]] = ImageOperatorsConfig
-    explainers: ClassVar[tuple[str, ...]] = (
-        "input_x_gradient",
-        "receptive_field",
-        "integrated_gradients",
-        "saliency",
-        "occlusion",
-    )
     unsupported: ClassVar[Mapping[str, str]] = {
         "learn": "classical operators are declared, nothing is learned",
         "distill": "classical operators are declared, nothing is learned from a teacher",

@@ -31,10 +31,10 @@ class TextEncoder(Family):
     name: ClassVar[str] = "text_encoder"
     task: ClassVar[str] = "text-embedding"
     config: ClassVar[type[Record]] = TextEncoderConfig
-    explainers: ClassVar[tuple[str, ...]] = ("leave_one_out", "partition_shapley")
     unsupported: ClassVar[Mapping[str, str]] = {
         "learn": "the encoder is taken as it is, nothing is learned",
         "distill": "the encoder is taken as it is, nothing is learned from a teacher",
+        "gradient": "a vector has no score to follow the gradient of",
     }
     needs: ClassVar[tuple[str, ...]] = ("torch", "tokenizers", "transformers")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from glassworks.catalog import get
-from glassworks.contracts import Memory, Task
+from glassworks.contracts import Feedback, Memory, Task
 from glassworks.errors import NotFound
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import memory_file
@@ -109,9 +109,9 @@ class Engine:
         """What all versions of a model were told, where its task remembers and there is a home to keep it in."""
         key = name, bundle.manifest.task
         if key not in self._memories and self._home is not None:
-            memory = get(Task, key[1]).memory(memory_file(self._home, name))
-            if memory is not None:
-                self._memories[key] = memory
+            task = get(Task, key[1])
+            if isinstance(task, Feedback):
+                self._memories[key] = task.memory(memory_file(self._home, name))
         return self._memories.get(key)
 
     def add(self, model: LoadedModel, aliases: Mapping[str, str] | None = None) -> None:

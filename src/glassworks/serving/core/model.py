@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassworks.catalog import get
-from glassworks.contracts import Explainer, Explanation, Memory, TensorSpec
+from glassworks.contracts import Explainer, Explanation, Memory, Pictures, TensorSpec
 from glassworks.errors import Unsupported
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.opened import OpenedBundle
@@ -177,7 +177,7 @@ class LoadedModel:
         for name, spec in self.inputs.items():
             values = tensors[name]
             if values.dtype.hasobject and spec.datatype != "BYTES":
-                cost = pixels if self.opened.task.pictures else len
+                cost = pixels if isinstance(self.opened.task, Pictures) else len
                 ready |= await self._threads.decoding.files(files(values), self._decode_one, cost, self._encode)
             else:
                 check(values, spec)
@@ -216,7 +216,7 @@ class LoadedModel:
         task = self.opened.task
         words = task.answer(outputs, self.manifest.labels)[0]
         first = np.asarray(next(iter(outputs.values())))
-        if form == "none":
+        if form == "none" or not isinstance(task, Pictures):
             return words, None
         if first.ndim == 4 and form == "png":  # a picture came out: it goes as it is
             return words, write_png(first[0])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glassworks.contracts import Pictures
 from glassworks.errors import BundleError
 from glassworks.serving.codec.tensors import DTYPES, datatype
 
@@ -37,7 +38,7 @@ def rehearse(opened: OpenedBundle) -> None:
 def _example(opened: OpenedBundle) -> Tensors:
     """What is usually sent: for a model that looks at pictures, one that went through its preprocessing."""
     task, preprocessing = opened.task, opened.manifest.preprocessing
-    if task.pictures:
+    if isinstance(task, Pictures):
         picture = np.zeros((_SIDE, _SIDE, 3), np.uint8)
         tensors: Tensors = task.encode(task.fit(picture, preprocessing)[None], preprocessing)
     else:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs
 
+from glassworks.contracts import Pictures
 from glassworks.errors import InputError, Unsupported
 from glassworks.serving.protocols.open_inference import call
 from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
@@ -53,7 +54,7 @@ class PictureAnswers:
 
 def looking(model: LoadedModel) -> LoadedModel:
     """The model, if it looks at pictures. Raises Unsupported."""
-    if not model.opened.task.pictures:
+    if not isinstance(model.opened.task, Pictures):
         raise Unsupported(f"a model for {model.manifest.task} looks at no pictures", "use its infer endpoint")
     return model
 

@@ -207,7 +207,7 @@ def test_explanations_equal_captums_on_the_same_weights(tuned: Tuned, method: st
     assert isinstance(session, TextSession)
     subject = opened.subject({"text": np.array([text.encode()], object)})
     subject.view("gradient")
-    placed = subject.place("gradient", (tokens / session.temperature)[None, :, None].astype(np.float32))
+    placed = subject.align("gradient", (tokens / session.temperature)[None, :, None].astype(np.float32))
     assert np.abs(placed).max() > 1e-4
     assert np.abs(found_here.attribution.values - placed).max() <= 1e-2 * np.abs(placed).max()
 

@@ -123,7 +123,7 @@ def test_what_pieces_say_is_explained(mixed: Tuned, method: str) -> None:
     width = mixed.network.head.in_features
     rows = np.zeros((1, len(window.ids), width), np.float32)
     rows[0, :, 0] = deep
-    placed = subject.place("gradient", rows)[0, 0]
+    placed = subject.align("gradient", rows)[0, 0]
     placed = (placed + np.add.reduceat(said, [begin for begin, _ in subject.spans])) / session.temperature
     assert np.abs(said).max() > 1e-3
     assert np.abs(answer.attribution.values[0, 0] - placed).max() <= 1e-2 * np.abs(placed).max()

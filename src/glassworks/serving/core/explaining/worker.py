@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 from typing import IO
 
+from glassworks.contracts import Feedback
 from glassworks.errors import GlassworksError, Tampered
 from glassworks.packaging.bundle import read_bundle
 from glassworks.packaging.opened import OpenedBundle
@@ -55,9 +56,8 @@ class Bundles:
 
 
 def _remember(opened: OpenedBundle, file: str) -> None:
-    memory = opened.task.memory(Path(file)) if file else None
-    if memory is not None:
-        opened.remember(memory)
+    if file and isinstance(opened.task, Feedback):
+        opened.remember(opened.task.memory(Path(file)))
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Metrics of examples with several labels, or none; for intervals of F1 whole examples are drawn again."""
+"""Metrics of examples with any number of labels; intervals of F1 resample whole examples."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def measure_sets(
 ) -> dict[str, Measurement]:
     """Of probabilities (N K) and of the labels that were chosen (N K) against `targets` (0 and 1, N K).
 
-    `accuracy`, log loss and calibration error are of all pairs of example and label; `balanced_accuracy` is the mean
-    over labels of how often those with it are told it and those without it are not; F1 is that of all pairs (`micro`)
-    or the mean of the labels' own (`macro`, over those that occur or are chosen); `exact_match` is the share of
-    examples with the very set of labels. The intervals of log loss and calibration error take pairs as independent.
+    `accuracy`, log loss and calibration error are over all pairs of example and label; `balanced_accuracy` is the mean
+    over labels of sensitivity and specificity; F1 is over all pairs (`micro`) or the mean over labels (`macro`, those
+    that occur or are chosen); `exact_match` is the share of examples whose whole set of labels is right. The intervals
+    of log loss and calibration error take pairs as independent.
     """
     truth, n = targets > 0, len(targets)
     hits = (chosen & truth).astype(np.float64)

@@ -1,0 +1,43 @@
+"""What only some tasks can do: a task inherits from each that it has, and `isinstance` asks for it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from glassworks.contracts.memory import Memory
+    from glassworks.contracts.progress import Progress
+    from glassworks.contracts.records import Array, Tensors
+    from glassworks.contracts.session import Session
+
+
+class Pictures(ABC):
+    """Takes pictures, and so the frames of a video."""
+
+    @abstractmethod
+    def fit(self, pixels: Array, preprocessing: Mapping[str, Any]) -> Array:
+        """A picture in color (uint8 H W 3), such as a frame of a video, as one stored example."""
+
+    @abstractmethod
+    def show(self, pixels: Array, outputs: Tensors, answer: Mapping[str, Any]) -> Array:
+        """The answer for one picture (its row of `outputs`, and of `Task.answer`) drawn as uint8 H W C."""
+
+
+class Tables(ABC):
+    """Answers every row of a table."""
+
+    @abstractmethod
+    def answer_table(self, session: Session, source: Path, output: Path, progress: Progress) -> Mapping[str, int]:
+        """Write the answers to `source` as the table `output`; counts. Raises InputError and StorageError."""
+
+
+class Feedback(ABC):
+    """Its models take feedback while they serve."""
+
+    @abstractmethod
+    def memory(self, file: Path) -> Memory:
+        """What keeps it, in `file`."""
