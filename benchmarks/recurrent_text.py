@@ -26,7 +26,7 @@ from glassworks.packaging.opened import OpenedBundle
 from glassworks.progress import Silent
 from glassworks.registry import Registry
 from glassworks.text.session import TextSession
-from glassworks.text.tokenization import Window
+from glassworks.text.windows import Window
 
 JOB = Path(__file__).parents[1] / "examples" / "reviews.toml"
 OWN = (
@@ -52,7 +52,7 @@ def latencies_ms(texts: Sequence[str], call: Callable[[str], object]) -> dict[st
 def texts_of(session: TextSession, lengths: NDArray[np.int64], source: Sequence[str]) -> list[str]:
     """Texts of about so many tokens, cut from real ones."""
     pool = "".join(source)
-    spans = session.front.windows(pool[:4000])[0].spans
+    spans = session.tokenization.windows(pool[:4000])[0].spans
     width = float(spans.max()) / len(spans)  # the last token may be a special one, which covers nothing
     places = np.random.default_rng(1).integers(0, len(pool) - int(LONGEST * width) - 1, len(lengths))
     return [pool[place : place + max(1, round(length * width))] for place, length in zip(places, lengths, strict=True)]
@@ -60,7 +60,7 @@ def texts_of(session: TextSession, lengths: NDArray[np.int64], source: Sequence[
 
 def padded_scores(session: TextSession, texts: Sequence[str]) -> None:
     """Batches as the texts come, each as long as the longest window of all."""
-    windows = [window for each in session.front.read(texts) for window in each]
+    windows = [window for each in session.tokenization.read(texts) for window in each]
     longest = max(len(window.ids) for window in windows)
     for begin in range(0, len(windows), ROWS):
         session.graph.run(padded_batch(session, windows[begin : begin + ROWS], longest))
@@ -68,8 +68,8 @@ def padded_scores(session: TextSession, texts: Sequence[str]) -> None:
 
 def padded_batch(session: TextSession, windows: Sequence[Window], longest: int) -> dict[str, NDArray[np.generic]]:
     """The graph's inputs of windows (N), padded to `longest`."""
-    tensors = session.front.tensors(windows)
-    for name, fill in (("ids", session.front.pad), ("mask", 0)):
+    tensors = session.tokenization.tensors(windows)
+    for name, fill in (("ids", session.tokenization.pad), ("mask", 0)):
         if name in tensors:
             whole = np.full((len(windows), longest), fill, np.int64)
             whole[:, : tensors[name].shape[1]] = tensors[name]
@@ -119,7 +119,7 @@ def measure(done: Release) -> dict[str, object]:
         "accuracy_lost_points": 100 * (reference.metrics["accuracy"].value - chosen.metrics["accuracy"].value),
         "examples": len(source),
         "latency_ms": latencies_ms(source, lambda text: session.scores([text])),
-        "front_ms": latencies_ms(source, lambda text: session.front.read([text])),
+        "front_ms": latencies_ms(source, lambda text: session.tokenization.read([text])),
         "throughput_skewed": throughput(session, skewed, source),
         "throughput_uniform": throughput(session, uniform, source),
     }

@@ -65,13 +65,13 @@ def chosen(opened: OpenedBundle, texts: Sequence[str]) -> list[Text]:
     session = _session(opened)
     found: list[Text] = []
     for place in np.random.default_rng(0).permutation(len(texts)):
-        windows = session.front.windows(texts[place])
+        windows = session.tokenization.windows(texts[place])
         if len(windows) == 1 and len(windows[0].ids) >= LEAST_TOKENS and len(found) < TEXTS:
             tensors = {"text": np.array([texts[place].encode()], object)}
             ids = torch.from_numpy(windows[0].ids)[None]
-            covers = torch.from_numpy(windows[0].spans[:, 1] > windows[0].spans[:, 0])[None]
+            covers = torch.from_numpy(windows[0].offsets[:, 1] > windows[0].offsets[:, 0])[None]
             target = int(session.scores([texts[place]]).argmax())
-            found.append(Text(tensors, ids, torch.where(covers, session.front.pad, ids), target))
+            found.append(Text(tensors, ids, torch.where(covers, session.tokenization.pad, ids), target))
     return found
 
 

@@ -21,7 +21,7 @@ _USUAL = b"a text of common length, to warm up and to see how long one takes " *
 
 
 class TextTask(Task):
-    """`preprocessing` is what `TextFront` reads; texts are stored as an object array of str."""
+    """`preprocessing` is what `Tokenization` reads; texts are stored as an object array of str."""
 
     subject_kind: ClassVar[str] = "texts"
     literal: ClassVar[bool] = True
@@ -54,7 +54,7 @@ class TextTask(Task):
         return found
 
     def calibration(self, x: Array, opened: Opened, preprocessing: Mapping[str, Any]) -> list[Tensors]:
-        from glassworks.text.tokenization import TextFront
+        from glassworks.text.tokenization import Tokenization
 
-        front = TextFront(opened.folder, self.unlimited(preprocessing))
-        return [front.tensors([window]) for text in x.tolist() for window in front.windows(text)[:1]]
+        tokenization = Tokenization(opened.folder, self.unlimited(preprocessing))
+        return [tokenization.tensors([window]) for text in x.tolist() for window in tokenization.windows(text)[:1]]

@@ -79,9 +79,9 @@ class TextClassification(TextTask):
 
     def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
         from glassworks.text.session import TextSession
-        from glassworks.text.tokenization import TextFront
+        from glassworks.text.tokenization import Tokenization
 
-        return TextSession(session, TextFront(opened.folder, preprocessing), preprocessing)
+        return TextSession(session, Tokenization(opened.folder, preprocessing), preprocessing)
 
     def subject(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> Subject:
         from glassworks.text.subject import TextSubject

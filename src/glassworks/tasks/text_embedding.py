@@ -51,14 +51,14 @@ class TextEmbedding(TextTask):
 
     def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
         from glassworks.text.embedding_session import VectorSession
-        from glassworks.text.tokenization import TextFront
+        from glassworks.text.tokenization import Tokenization
 
-        return VectorSession(session, TextFront(opened.folder, preprocessing))
+        return VectorSession(session, Tokenization(opened.folder, preprocessing))
 
     def subject(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> Subject:
-        from glassworks.text.embedding_subject import PlaceSubject
+        from glassworks.text.embedding_subject import VectorSubject
 
-        return PlaceSubject(tensors, sessions, baseline)
+        return VectorSubject(tensors, sessions, baseline)
 
 
 def _unit(vectors: Array) -> NDArray[np.float64]:

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import EMBEDDING, Session, Signature, TensorSpec
 from glassworks.text.session import INPUT, averaged, text_of
-from glassworks.text.tokenization import TextFront
+from glassworks.text.tokenization import Tokenization
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
 
 
 class VectorSession(Session):
-    """Texts of any lengths in one call; the vector of a long one points where the mean of its windows' does."""
+    """Texts of any lengths in one call; the vector of a long one is the normalized mean of its windows' vectors."""
 
-    def __init__(self, session: Session, front: TextFront) -> None:
-        self._graph, self._front = session, front
+    def __init__(self, session: Session, tokenization: Tokenization) -> None:
+        self._graph, self._tokenization = session, tokenization
         self._width = session.signature.outputs[0].shape[-1]
         self.signature = signature(self._width)
 
@@ -29,7 +29,7 @@ class VectorSession(Session):
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """N D."""
-        found = averaged(self._graph, self._front, texts, self._width)
+        found = averaged(self._graph, self._tokenization, texts, self._width)
         return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12), np.float32)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Why a text lies where it does: how far it moves without each of its words."""
+"""A text with a vector as explainers see it: how far the vector moves without each word."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
 
 
-class PlaceSubject(Subject):
+class VectorSubject(Subject):
     """Words (1 1 U) of a text; the score is the cosine between what is left of it and the whole."""
 
     kind: ClassVar[str] = "texts"
@@ -35,7 +35,7 @@ class PlaceSubject(Subject):
         self.outputs = predictor.run({INPUT: np.array([tensors[INPUT][0]], object)})
 
     def aim(self, target: int | str | None, labels: Sequence[str]) -> tuple[int, str]:
-        """There is one thing to explain: the place of the text. Raises InputError for a target."""
+        """There is one thing to explain: the vector itself. Raises InputError for a target."""
         if target not in (None, 0):
             raise InputError(f"the target is {str(target)[:40]!r}, but a vector has no classes", "leave the target out")
         return 0, "its place"

@@ -1,4 +1,4 @@
-"""Pieces of texts: runs of characters and pairs of tokens, known by hashes of 40 bits."""
+"""N-grams of texts, of characters and of two tokens, as hashes of 40 bits."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
-def hashed_pieces(points: NDArray[np.uint32], orders: Sequence[int]) -> NDArray[np.int64]:
-    """Hashes (40 bits) of all runs of `orders` characters.
+def hashed_ngrams(points: NDArray[np.uint32], orders: Sequence[int]) -> NDArray[np.int64]:
+    """Hashes (40 bits) of all n-grams of characters, n in `orders`.
 
     The hash is multiplicative (Knuth, volume 3, section 6.4) over code points.
     """
@@ -40,14 +40,14 @@ def hashed_pieces(points: NDArray[np.uint32], orders: Sequence[int]) -> NDArray[
     return _finished(hashes)
 
 
-def pieces_of_parts(
+def ngrams_of_parts(
     points: Sequence[NDArray[np.uint32]], tokens: Sequence[NDArray[np.int64]], orders: Sequence[int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Hashes of the runs of characters and pairs of tokens of all parts, and in which part each begins and ends.
+    """Hashes of the n-grams of all parts joined, and the parts in which each begins and ends.
 
-    Those that end in another part than they begin in are no pieces.
+    Those that end in another part than they begin in do not count.
     """
-    hashes = np.concatenate([hashed_pieces(np.concatenate(points), orders), hashed_pairs(np.concatenate(tokens))])
+    hashes = np.concatenate([hashed_ngrams(np.concatenate(points), orders), hashed_pairs(np.concatenate(tokens))])
     characters, words = (np.arange(len(parts)).repeat([len(part) for part in parts]) for parts in (points, tokens))
     lengths = [*((characters, order) for order in orders), (words, 2)]
     first = np.concatenate([owners[: max(0, len(owners) - length + 1)] for owners, length in lengths])
@@ -55,30 +55,32 @@ def pieces_of_parts(
     return hashes, first, last
 
 
-def piece_spans(places: NDArray[np.int64], orders: Sequence[int]) -> NDArray[np.int64]:
-    """What each of these runs covers (M 2), where each character stands in `places`."""
-    length = len(places)
+def ngram_offsets(positions: NDArray[np.int64], orders: Sequence[int]) -> NDArray[np.int64]:
+    """Offsets (M 2) of the n-grams of characters that lie at `positions`."""
+    length = len(positions)
     parts = [
-        np.stack([places[: length - order + 1], places[order - 1 :] + 1], axis=1) for order in orders if order <= length
+        np.stack([positions[: length - order + 1], positions[order - 1 :] + 1], axis=1)
+        for order in orders
+        if order <= length
     ]
     return np.concatenate([np.zeros((0, 2), np.int64), *parts])
 
 
 def hashed_pairs(ids: NDArray[Any]) -> NDArray[np.int64]:
-    """The same of pairs of neighboring tokens (T)."""
+    """Hashes of pairs of neighboring tokens (T)."""
     tokens = ids.astype(np.uint64)
     return _finished(((np.uint64(_PAIR) * _STEP) ^ tokens[:-1]) * _STEP ^ tokens[1:])
 
 
-def pair_spans(covered: NDArray[Any]) -> NDArray[np.int64]:
-    """What each pair covers (T - 1, 2), where each token covers `covered` (T 2)."""
+def pair_offsets(covered: NDArray[Any]) -> NDArray[np.int64]:
+    """Offsets (T - 1, 2) of pairs of tokens with the offsets `covered` (T 2)."""
     return np.stack([covered[:-1, 0], covered[1:, 1]], axis=1).astype(np.int64)
 
 
-class KnownPieces:
-    """Looks up hashes quickly: their first bits say where in the ascending list each may stand.
+class KnownNgrams:
+    """A fast lookup of hashes: their first bits say where in the ascending list each may stand.
 
-    Most hashes are not known, and most of those begin as no known one does.
+    Most hashes are unknown, and most of those share their first bits with no known one.
     """
 
     def __init__(self, known: NDArray[np.int64]) -> None:
@@ -89,41 +91,41 @@ class KnownPieces:
         self._known = np.concatenate([known, np.full(self._most, -1)])
 
     def find(self, hashes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Places of those that are known, counted from 1, and where they stood in `hashes`."""
+        """Ranks of the known ones, counted from 1, and their indices in `hashes`."""
         first = self._first[hashes >> _REST]
         likely = (first >= 0).nonzero()[0]
-        wanted, place = hashes[likely], first[likely].astype(np.int64)
+        wanted, rank = hashes[likely], first[likely].astype(np.int64)
         found = np.zeros(len(likely), np.int64)
         for _ in range(self._most):
-            hit = self._known[place] == wanted
-            place += 1
-            found += place * hit
+            hit = self._known[rank] == wanted
+            rank += 1
+            found += rank * hit
         there = found.nonzero()[0]
         return found[there], likely[there]
 
 
-def known_pieces(hashes: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Places in `known` (ascending), counted from 1; 0 for what is not there."""
-    place = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-    found: NDArray[np.int64] = np.where(known[place] == hashes, place + 1, 0).astype(np.int64)
+def known_ngrams(hashes: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Ranks in `known` (ascending), counted from 1; 0 for unknown ones."""
+    rank = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    found: NDArray[np.int64] = np.where(known[rank] == hashes, rank + 1, 0).astype(np.int64)
     return found
 
 
 def _finished(mixed: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Changes what it is given."""
+    """Mixes the bits, in place."""
     mixed ^= mixed >> np.uint64(29)
     mixed *= _MIX
     mixed >>= np.uint64(64 - BITS)
     return mixed.view(np.int64)
 
 
-def save_pieces(path: Path, hashes: NDArray[np.int64]) -> None:
+def save_ngrams(path: Path, hashes: NDArray[np.int64]) -> None:
     """Write ascending hashes, five bytes each."""
     np.save(path, hashes.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 8 - _BYTES :])
 
 
-def load_pieces(path: Path) -> NDArray[np.int64]:
-    """What `save_pieces` wrote. Raises BundleError."""
+def load_ngrams(path: Path) -> NDArray[np.int64]:
+    """What `save_ngrams` wrote. Raises BundleError."""
     try:
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:

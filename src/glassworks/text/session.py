@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Session, Signature, TensorSpec
 from glassworks.errors import InputError
-from glassworks.text.tokenization import TextFront, Window
+from glassworks.text.tokenization import Tokenization
+from glassworks.text.windows import Window
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
@@ -19,23 +20,23 @@ INPUT, OUTPUT, LABEL_SET = "text", "probabilities", "label_set"
 """Names of the tensors: a text; a probability a label; which labels are not ruled out."""
 _ROWS = 32
 _WASTE, _SLACK = 2 / 3, 32
-"""A batch ends where more would be filled up than this part of its longest window and so many tokens: two batches
-cost about that much more than one."""
+"""A batch ends where padding would exceed this share of its longest window and so many tokens: about the cost of
+another batch."""
 
 
 class TextSession(Session):
     """Texts of any lengths in one call, computed in batches of like length; windows of a text are averaged.
 
-    `preprocessing` holds beside what `TextFront` reads: `labels`; `temperature` (Guo et al. 2017); `several`:
-    whether labels exclude each other; `threshold`: a label belongs to the label set from this probability
+    `preprocessing` holds beside what `Tokenization` reads: `labels`; `temperature` (Guo et al. 2017); `several`:
+    whether a text may have several labels; `threshold`: a label belongs to the label set from this probability
     on, so that the set holds the true label at the stated coverage (Sadinle et al. 2019).
     """
 
-    def __init__(self, session: Session, front: TextFront, preprocessing: Mapping[str, Any]) -> None:
-        self.graph, self.front = session, front
+    def __init__(self, session: Session, tokenization: Tokenization, preprocessing: Mapping[str, Any]) -> None:
+        self.graph, self.tokenization = session, tokenization
         self.labels: Sequence[str] = preprocessing["labels"]
         self.temperature = float(preprocessing.get("temperature", 1.0))
-        self._several, self._threshold = bool(preprocessing["several"]), float(preprocessing["threshold"])
+        self._multi_label, self._threshold = bool(preprocessing["several"]), float(preprocessing["threshold"])
         self.signature = signature(len(self.labels))
 
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
@@ -46,12 +47,12 @@ class TextSession(Session):
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated scores (N K) before softmax or sigmoid."""
-        found = averaged(self.graph, self.front, texts, len(self.labels))
+        found = averaged(self.graph, self.tokenization, texts, len(self.labels))
         return (found / self.temperature).astype(np.float32)
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """N K."""
-        if self._several:
+        if self._multi_label:
             return np.asarray(1 / (1 + np.exp(-scores)), np.float32)
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
@@ -60,15 +61,15 @@ class TextSession(Session):
         self.graph.close()
 
 
-def averaged(graph: Session, front: TextFront, texts: Sequence[str], width: int) -> NDArray[np.float64]:
+def averaged(graph: Session, tokenization: Tokenization, texts: Sequence[str], width: int) -> NDArray[np.float64]:
     """The graph's first output (N `width`) for each text: the mean over its windows, by their tokens."""
     name = graph.signature.outputs[0].name
-    owned = [(row, window) for row, windows in enumerate(front.read(texts)) for window in windows]
+    owned = [(row, window) for row, windows in enumerate(tokenization.read(texts)) for window in windows]
     total, weight = np.zeros((len(texts), width)), np.zeros((len(texts), 1))
     for batch in batches([window for _, window in owned]):
-        found = graph.run(front.tensors([owned[place][1] for place in batch]), [name])[name]
-        for place, values in zip(batch, found, strict=True):
-            row, window = owned[place]
+        found = graph.run(tokenization.tensors([owned[index][1] for index in batch]), [name])[name]
+        for index, values in zip(batch, found, strict=True):
+            row, window = owned[index]
             total[row] += window.weight * values
             weight[row] += window.weight
     return np.asarray(total / weight, np.float64)
@@ -86,23 +87,23 @@ def signature(labels: int) -> Signature:
 
 
 def batches(windows: Sequence[Window]) -> list[list[int]]:
-    """The windows' places in batches of at most 32 of like length."""
+    """Indices of the windows, in batches of at most 32 of like length."""
     lengths = [len(window.ids) for window in windows]
     found: list[list[int]] = []
-    held = 0
-    for place in sorted(range(len(windows)), key=lengths.__getitem__):
-        length = lengths[place]
+    filled = 0
+    for index in sorted(range(len(windows)), key=lengths.__getitem__):
+        length = lengths[index]
         rows = len(found[-1]) if found else 0
-        if not rows or rows == _ROWS or rows * length - held > _WASTE * length + _SLACK:
+        if not rows or rows == _ROWS or rows * length - filled > _WASTE * length + _SLACK:
             found.append([])
-            held = 0
-        found[-1].append(place)
-        held += length
+            filled = 0
+        found[-1].append(index)
+        filled += length
     return found
 
 
 def text_of(value: object) -> str:
-    """A text as it was sent. Raises InputError for what is no Unicode."""
+    """A text as it was sent. Raises InputError unless it is Unicode."""
     try:
         text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
         text.encode("utf-8")

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from glassworks.contracts import Session, Signature, Subject, TensorSpec, View
 from glassworks.errors import InputError
 from glassworks.text.session import INPUT, TextSession, text_of
-from glassworks.text.tokenization import TextFront, Window
+from glassworks.text.tokenization import Tokenization
+from glassworks.text.windows import Window
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
@@ -59,9 +60,9 @@ class TextSubject(Subject):
     def align(self, role: str, values: Floats) -> Floats:
         if role == "predict":
             return values
-        # A token's value is shared out among its characters, whose sums are the words': nothing is lost.
+        # A token's value is split among its characters and summed by word, which keeps the total.
         characters = np.zeros(len(self.text) + 1, np.float64)
-        spans = np.concatenate([window.spans for window in self._windows])
+        spans = np.concatenate([window.offsets for window in self._windows])
         for amount, (begin, end) in zip(values[0].sum(axis=1, dtype=np.float64), spans.tolist(), strict=True):
             if end > begin:
                 characters[begin:end] += amount / (end - begin)
@@ -69,13 +70,13 @@ class TextSubject(Subject):
         return words.astype(np.float32).reshape(1, 1, -1)
 
     def _vectors(self) -> View:
-        front, embed = self._predictor.front, self._sessions("embed")
-        self._windows = front.windows(self.text)
-        parts = [_embedded(front, embed, window) for window in self._windows]
+        tokenization, embed = self._predictor.tokenization, self._sessions("embed")
+        self._windows = tokenization.windows(self.text)
+        parts = [_embedded(tokenization, embed, window) for window in self._windows]
         example = np.concatenate(parts)[None]
-        special = np.concatenate([window.spans[:, 0] == window.spans[:, 1] for window in self._windows])
-        # The id of padding, and 0, which is no piece.
-        fills = zip(embed.signature.inputs, (front.pad, 0), strict=False)
+        special = np.concatenate([window.offsets[:, 0] == window.offsets[:, 1] for window in self._windows])
+        # The id of padding, and 0, which is no n-gram.
+        fills = zip(embed.signature.inputs, (tokenization.pad, 0), strict=False)
         nothing = embed.run({spec.name: np.full((1, 1), fill, np.int64) for spec, fill in fills})
         blank = np.zeros(example.shape[2], np.float32)
         vector = nothing[embed.signature.outputs[0].name][0, 0]
@@ -103,14 +104,14 @@ def words(text: str) -> list[tuple[int, int]]:
     import rjieba
 
     spans: list[tuple[int, int]] = []
-    place = 0
+    begin = 0
     for word in rjieba.cut(text):
-        end = place + len(word)
-        if spans and (word.isspace() or _modifies(word[0]) or text[place - 1] == _JOINER):
+        end = begin + len(word)
+        if spans and (word.isspace() or _modifies(word[0]) or text[begin - 1] == _JOINER):
             spans[-1] = (spans[-1][0], end)
         else:
-            spans.append((place, end))
-        place = end
+            spans.append((begin, end))
+        begin = end
     return spans or [(0, len(text))]
 
 
@@ -118,16 +119,16 @@ def _modifies(character: str) -> bool:
     return unicodedata.category(character).startswith("M") or character == _JOINER or character in _TONES
 
 
-def _embedded(front: TextFront, embed: Session, window: Window) -> Floats:
-    """Vectors of a window's tokens (T D); where the model has pieces, what each says is added to its tokens (T D + K).
+def _embedded(tokenization: Tokenization, embed: Session, window: Window) -> Floats:
+    """Vectors of a window's tokens (T D); where the model has n-grams, their scores stand beside (T D + K).
 
-    A piece's scores are shared out among the characters that it covers.
+    The scores of an n-gram are split among the tokens that it overlaps.
     """
     names = [spec.name for spec in embed.signature.inputs]
     tensors = {names[0]: window.ids[None]}
     if len(names) == 1:
         return np.asarray(embed.run(tensors)[embed.signature.outputs[0].name][0], np.float32)
-    found = embed.run({**tensors, names[1]: window.pieces[None]})
+    found = embed.run({**tensors, names[1]: window.ngrams[None]})
     vectors, says = (np.asarray(found[spec.name][0], np.float32) for spec in embed.signature.outputs)
     said = np.zeros((len(window.ids), says.shape[1]), np.float32)
     covers = _cover(window)
@@ -138,20 +139,20 @@ def _embedded(front: TextFront, embed: Session, window: Window) -> Floats:
 
 
 def _cover(window: Window) -> NDArray[np.int64]:
-    """(piece, token) pairs: the tokens that each piece touches; where there is none, the last one before it."""
-    begins, ends = window.spans[:, 0], window.spans[:, 1]
+    """Pairs (n-gram, token): the tokens that each n-gram overlaps; where there is none, the last one before it."""
+    begins, ends = window.offsets[:, 0], window.offsets[:, 1]
     real = np.flatnonzero(ends > begins)
     pairs = []
-    for piece, (begin, end) in enumerate(window.piece_spans.tolist()):
+    for ngram, (begin, end) in enumerate(window.ngram_offsets.tolist()):
         touched = np.flatnonzero((begins < end) & (ends > begin))
         if not len(touched):
             touched = np.append(real[:1], real[ends[real] <= begin])[-1:]
-        pairs += [(piece, int(token)) for token in touched] or [(piece, 0)]
+        pairs += [(ngram, int(token)) for token in touched] or [(ngram, 0)]
     return np.array(pairs, np.int64)
 
 
 class WithoutWords(Session):
-    """Rows (N 1 U) say which words stay; what `scores` gives (N K) for what is left of the text."""
+    """Rows (N 1 U) say which words stay; the `scores` (N K) are of the text that remains."""
 
     def __init__(self, scores: Callable[[Sequence[str]], Floats], text: str, spans: Sequence[tuple[int, int]]) -> None:
         self._scores, self._words = scores, [text[begin:end] for begin, end in spans]
@@ -164,9 +165,9 @@ class WithoutWords(Session):
         rows = np.asarray(tensors["words"], np.float32)[:, 0] > _KEEP
         texts = ["".join(word for word, kept in zip(self._words, row, strict=True) if kept) for row in rows]
         distinct = list(dict.fromkeys(texts))
-        number = {text: place for place, text in enumerate(distinct)}
+        rows_of = {text: row for row, text in enumerate(distinct)}
         scores = self._scores(distinct)
-        return {self.signature.outputs[0].name: scores[[number[text] for text in texts]]}
+        return {self.signature.outputs[0].name: scores[[rows_of[text] for text in texts]]}
 
 
 class _Windowed(Session):
@@ -179,14 +180,14 @@ class _Windowed(Session):
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
         name = self.signature.inputs[0].name
         total = sum(weight for _, weight in self._windows) * self._temperature
-        scores, gradients, place = np.zeros(1, np.float32), list["Array"](), 0
+        scores, gradients, begin = np.zeros(1, np.float32), list["Array"](), 0
         for length, weight in self._windows:
             part: Mapping[str, Array] = {
-                name: np.ascontiguousarray(tensors[name][:, place : place + length]),
+                name: np.ascontiguousarray(tensors[name][:, begin : begin + length]),
                 "target": tensors["target"],
             }
             found = self._graph.run(part)
             scores = scores + np.asarray(found["scores"], np.float32) * (weight / total)
             gradients.append(np.asarray(found["gradient"], np.float32) * (weight / total))
-            place += length
+            begin += length
         return {"scores": np.asarray(scores, np.float32), "gradient": np.concatenate(gradients, axis=1)}

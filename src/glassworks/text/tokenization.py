@@ -1,106 +1,88 @@
-"""Text becomes what a graph takes: tokens in windows, and hashed pieces; only data of the bundle decides how."""
+"""Tokenization: a text becomes tokens in windows, and hashed n-grams, as a bundle's preprocessing says."""
 
 from __future__ import annotations
 
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.errors import BundleError, InputError
+from glassworks.errors import InputError
 from glassworks.text.ngrams import (
     BITS,
-    KnownPieces,
-    code_points,
+    KnownNgrams,
+    hashed_ngrams,
     hashed_pairs,
-    hashed_pieces,
-    load_pieces,
-    pair_spans,
-    piece_spans,
-    pieces_of_parts,
+    load_ngrams,
+    ngram_offsets,
+    ngrams_of_parts,
+    pair_offsets,
 )
+from glassworks.text.normalization import Normalizer, load_tokenizer
+from glassworks.text.windows import Window, padded
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-    from tokenizers.pre_tokenizers import PreTokenizer
 
     from glassworks.contracts import Array
 
 MOST_WINDOWS = 64
-"""Of a text in one request, and of a text that a model is judged by."""
-_CHARACTERS = 65_536
+"""Of a text in one request, and of a text that a model is evaluated on."""
 _NOWHERE = np.zeros((1, 2), np.int64)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Window:
-    """A part of a text as a graph takes it: tokens (T), hashed pieces (M).
-
-    `spans` (T x 2) are the characters of the original text that each token stands for, empty for special tokens;
-    `piece_spans` (M x 2) those of each piece. `weight` is the number of tokens that are not special.
-    """
-
-    ids: NDArray[np.int64]
-    spans: NDArray[np.int64]
-    pieces: NDArray[np.int64]
-    piece_spans: NDArray[np.int64]
-    weight: int
-
-
 class _Tokens:
-    """Tokens of a text (T). What each covers (T 2) is asked for only where it is told: that takes as long as half of
-    the tokenizing."""
+    """Tokens of a text (T). Their offsets (T 2) take half as long as tokenizing, so they are computed on demand."""
 
     def __init__(self, tokenizer: Tokenizer, text: str) -> None:
         self._encoding = tokenizer.encode(text, add_special_tokens=False)
         self.ids = np.array(self._encoding.ids, np.int64)
 
     @functools.cached_property
-    def spans(self) -> NDArray[np.int64]:
+    def offsets(self) -> NDArray[np.int64]:
         flat = itertools.chain.from_iterable(self._encoding.offsets)
         return np.fromiter(flat, np.int64, 2 * len(self.ids)).reshape(-1, 2)
 
-    def span(self, place: int) -> tuple[int, int]:
-        """What one token covers."""
-        return self._encoding.token_to_chars(place) or (0, 0)
+    def offset(self, index: int) -> tuple[int, int]:
+        """Start and end of one token."""
+        return self._encoding.token_to_chars(index) or (0, 0)
 
 
 class _Part:
-    """A part of a text: so many tokens from `start` on, and from where to where in the text they reach."""
+    """A part of a text: `length` tokens from `start` on, and the characters `begin` to `end` that they cover."""
 
     def __init__(self, text: str, tokens: _Tokens, start: int, length: int) -> None:
-        self.text, self._tokens, self._place = text, tokens, slice(start, start + length)
-        self.ids = tokens.ids[self._place]
+        self.text, self._tokens, self._rows = text, tokens, slice(start, start + length)
+        self.ids = tokens.ids[self._rows]
         some = len(self.ids) > 0
-        self.begin = tokens.span(start)[0] if some else 0
-        self.end = tokens.span(start + len(self.ids) - 1)[1] if some else 0
+        self.begin = tokens.offset(start)[0] if some else 0
+        self.end = tokens.offset(start + len(self.ids) - 1)[1] if some else 0
 
     @property
-    def spans(self) -> NDArray[np.int64]:
-        return self._tokens.spans[self._place]
+    def offsets(self) -> NDArray[np.int64]:
+        return self._tokens.offsets[self._rows]
 
 
-class TextFront:
-    """Reads `preprocessing`:
+class Tokenization:
+    """Reads these keys of `preprocessing`:
 
     `tokenizer`: a file of the library tokenizers. `max_tokens`, `overlap`, `max_windows`: longer texts are read in
-    windows that overlap by so many tokens; of more than `windows`, only the first and the last. `prefix`, `suffix`:
-    ids around each window. `inputs`: what the graph takes, by kind: `ids`, `lengths`, `mask`, `pieces`. `pad`: the id
-    that fills up.
-    `piece_orders`: pieces are so many neighboring characters of the normalized text, and pairs of tokens.
-    `piece_tokenizer`: the file whose normalizer and tokens pieces have, where that is another one.
-    `pieces`: a file with the hashes of those that count, ascending; without it, all do, by their hashes.
+    windows that overlap by `overlap` tokens; of more than `windows`, only the first and the last ones. `prefix`,
+    `suffix`: ids around each window. `inputs`: the graph's inputs by kind: `ids`, `lengths`, `mask`, `pieces` (the
+    n-grams). `pad`: the id of padding.
+    `piece_orders`: lengths of the n-grams of characters (of the normalized text); n-grams of tokens are pairs.
+    `piece_tokenizer`: a tokenizer file for n-grams alone, where they do not use the one of `tokenizer`.
+    `pieces`: a file with the ascending hashes of the n-grams that count; without it all do, by their hashes.
     """
 
     def __init__(self, folder: Path, preprocessing: Mapping[str, Any]) -> None:
-        self._tokenizer = _load(folder / str(preprocessing["tokenizer"]))
+        self._tokenizer = load_tokenizer(folder / str(preprocessing["tokenizer"]))
         other = preprocessing.get("piece_tokenizer")
-        self._words = _load(folder / str(other)) if other else None
+        self._words = load_tokenizer(folder / str(other)) if other else None
         self._normalized = Normalizer(self._words or self._tokenizer)
         self._inputs: Mapping[str, str] = preprocessing["inputs"]
         self._prefix = np.array(preprocessing.get("prefix", ()), np.int64)
@@ -109,18 +91,18 @@ class TextFront:
         self._max_windows, self.pad = int(preprocessing["max_windows"]), int(preprocessing.get("pad", 0))
         self._read = int(preprocessing.get("windows", self._max_windows))
         self._orders: Sequence[int] = preprocessing.get("piece_orders", ())
-        pieces = preprocessing.get("pieces")
-        self._known = KnownPieces(load_pieces(folder / str(pieces))) if pieces else None
+        ngrams = preprocessing.get("pieces")
+        self._known = KnownNgrams(load_ngrams(folder / str(ngrams))) if ngrams else None
 
     def windows(self, text: str) -> list[Window]:
         """At least one window. Raises InputError for a text that is too long."""
-        return [self._window(part, part.spans, *self._pieces(part)) for part in self._parts(text)]
+        return [self._window(part, part.offsets, *self._ngrams(part)) for part in self._parts(text)]
 
     def read(self, texts: Sequence[str]) -> list[list[Window]]:
-        """The same windows of many texts, quicker; they do not say what tokens and pieces cover. Raises InputError."""
+        """The same windows of many texts, faster, without any offsets. Raises InputError."""
         parts = [self._parts(text) for text in texts]
-        pieces = iter(self._pieces_of([part for each in parts for part in each]))
-        return [[self._window(part, _NOWHERE, next(pieces), _NOWHERE) for part in each] for each in parts]
+        ngrams = iter(self._ngrams_of([part for each in parts for part in each]))
+        return [[self._window(part, _NOWHERE, next(ngrams), _NOWHERE) for part in each] for each in parts]
 
     def _parts(self, text: str) -> list[_Part]:
         tokens = _Tokens(self._tokenizer, text)
@@ -138,48 +120,50 @@ class TextFront:
         return [_Part(text, tokens, start, room) for start in starts]
 
     def _window(
-        self, part: _Part, spans: NDArray[np.int64], pieces: NDArray[np.int64], covered: NDArray[np.int64]
+        self, part: _Part, offsets: NDArray[np.int64], ngrams: NDArray[np.int64], covered: NDArray[np.int64]
     ) -> Window:
         ids = part.ids
         before, behind = len(self._prefix), len(self._suffix)
         if not len(ids) and not before:
-            ids, spans = np.array([self.pad], np.int64), _NOWHERE  # an empty text still has an answer
+            ids, offsets = np.array([self.pad], np.int64), _NOWHERE  # an empty text still has an answer
         if before or behind:
             ids = np.concatenate([self._prefix, ids, self._suffix])
-            spans = np.concatenate([_NOWHERE.repeat(before, 0), spans, _NOWHERE.repeat(behind, 0)])
-        return Window(ids=ids, spans=spans, pieces=pieces, piece_spans=covered, weight=max(1, len(part.ids)))
+            offsets = np.concatenate([_NOWHERE.repeat(before, 0), offsets, _NOWHERE.repeat(behind, 0)])
+        return Window(ids=ids, offsets=offsets, ngrams=ngrams, ngram_offsets=covered, weight=max(1, len(part.ids)))
 
-    def _pieces(self, part: _Part) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Each distinct piece of the window once, and the characters of its first occurrence; 0 where there is none."""
+    def _ngrams(self, part: _Part) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Each distinct n-gram of the window, and the characters of its first occurrence; 0 where there is none."""
         if not self._orders or part.end == 0:
             return np.zeros(1, np.int64), _NOWHERE
         points, origins = self._normalized(part.text[part.begin : part.end])
         paired, offset = self._paired(part)
-        found, there = np.concatenate([hashed_pieces(points, self._orders), hashed_pairs(paired.ids)]), None
+        found, there = np.concatenate([hashed_ngrams(points, self._orders), hashed_pairs(paired.ids)]), None
         if self._known is not None:
             found, there = self._known.find(found)
         if not len(found):
             return np.zeros(1, np.int64), _NOWHERE
         found, one = np.unique(found, return_index=True)
-        spans = np.concatenate([piece_spans(origins + part.begin, self._orders), pair_spans(paired.spans + offset)])
-        return found, spans[one if there is None else there[one]]
+        offsets = np.concatenate(
+            [ngram_offsets(origins + part.begin, self._orders), pair_offsets(paired.offsets + offset)]
+        )
+        return found, offsets[one if there is None else there[one]]
 
     def _paired(self, part: _Part) -> tuple[_Part | _Tokens, int]:
-        """The tokens whose pairs are pieces, and where in the text what they cover is counted from."""
+        """The tokens whose pairs are n-grams, and the position in the text that their offsets start from."""
         if self._words is None:
             return part, 0
         return _Tokens(self._words, part.text[part.begin : part.end]), part.begin
 
-    def _pieces_of(self, parts: Sequence[_Part]) -> list[NDArray[np.int64]]:
-        """The distinct pieces of each window, all windows at once: runs that reach into the next one are left out."""
+    def _ngrams_of(self, parts: Sequence[_Part]) -> list[NDArray[np.int64]]:
+        """The distinct n-grams of each window, all windows at once; those that cross windows are left out."""
         if not self._orders or not parts:
             return [np.zeros(1, np.int64) for _ in parts]
         points = [self._normalized.points(part.text[part.begin : part.end]) for part in parts]
         tokens = [self._paired(part)[0].ids if part.end else part.ids[:0] for part in parts]
         if len(parts) == 1:
-            found = np.concatenate([hashed_pieces(points[0], self._orders), hashed_pairs(tokens[0])])
+            found = np.concatenate([hashed_ngrams(points[0], self._orders), hashed_pairs(tokens[0])])
             return [_or_nothing(_distinct(found if self._known is None else self._known.find(found)[0]))]
-        found, first, last = pieces_of_parts(points, tokens, self._orders)
+        found, first, last = ngrams_of_parts(points, tokens, self._orders)
         if self._known is not None:
             found, there = self._known.find(found)
             first, last = first[there], last[there]
@@ -195,7 +179,7 @@ class TextFront:
             if kind == "ids":
                 found[name] = padded([window.ids for window in windows], self.pad)
             elif kind == "pieces":
-                found[name] = padded([window.pieces for window in windows], 0)
+                found[name] = padded([window.ngrams for window in windows], 0)
             elif kind == "mask":
                 found[name] = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
             elif kind == "lengths":
@@ -204,77 +188,10 @@ class TextFront:
 
 
 def _distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Each value once, ascending; quicker than NumPy's `unique`."""
+    """Each value once, ascending; faster than NumPy's `unique`."""
     ordered = np.sort(values)
     return np.concatenate([ordered[:1], ordered[1:][ordered[1:] != ordered[:-1]]])
 
 
-def _or_nothing(pieces: NDArray[np.int64]) -> NDArray[np.int64]:
-    return pieces if len(pieces) else np.zeros(1, np.int64)
-
-
-def padded(rows: Sequence[NDArray[np.int64]], fill: int) -> NDArray[np.int64]:
-    """Rows of different lengths as one array, filled up at their ends."""
-    found = np.full((len(rows), max(map(len, rows))), fill, np.int64)
-    for place, row in zip(found, rows, strict=True):
-        place[: len(row)] = row
-    return found
-
-
-class Normalizer:
-    """Gives characters as the tokenizer's normalizer leaves them; what becomes of one character is remembered."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._normalizer = tokenizer.normalizer
-        if self._normalizer is not None:
-            self._one = functools.lru_cache(maxsize=_CHARACTERS)(self._normalizer.normalize_str)
-
-    def points(self, text: str) -> NDArray[np.uint32]:
-        """Code points alone: quick also where one character becomes several, or several one."""
-        return code_points(self._normal(text))
-
-    def __call__(self, text: str) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        """Code points, and the place in `text` of the character that each comes from."""
-        from tokenizers import PreTokenizedString
-
-        before, normal = code_points(text), self._normal(text)
-        after = code_points(normal)
-        if len(normal) == len(text):
-            changed = (before != after).nonzero()[0].tolist()
-            # Each character became one: nearly always so, and then all is quick.
-            if all(self._one(text[place]) == normal[place] for place in changed):
-                return after, np.arange(len(text))
-        parts = PreTokenizedString(text)
-        parts.normalize(self._normalizer.normalize)
-        _single_characters().pre_tokenize(parts)
-        splits = parts.get_splits(offset_referential="original", offset_type="char")
-        return after, np.array([place for _, (place, _), _ in splits], np.int64)
-
-    def _normal(self, text: str) -> str:
-        return text if self._normalizer is None else str(self._normalizer.normalize_str(text))
-
-
-@functools.cache
-def _single_characters() -> PreTokenizer:
-    from tokenizers import Regex, pre_tokenizers
-
-    return pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
-
-
-@functools.lru_cache(maxsize=64)
-def _loaded(path: Path, changed_ns: int) -> Tokenizer:
-    from tokenizers import Tokenizer
-
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # noqa: BLE001
-        # The library raises plain Exception for whatever is wrong with the file.
-        raise BundleError(f"{path.name} is not a tokenizer: {error}", "package the model again") from None
-
-
-def _load(path: Path) -> Tokenizer:
-    try:
-        changed_ns = path.stat().st_mtime_ns
-    except OSError:
-        raise BundleError(f"{path.name} is missing", "package the model again") from None
-    return _loaded(path, changed_ns)
+def _or_nothing(ngrams: NDArray[np.int64]) -> NDArray[np.int64]:
+    return ngrams if len(ngrams) else np.zeros(1, np.int64)

@@ -75,5 +75,5 @@ def test_capabilities_are_asked_for_by_their_class() -> None:
         "image-classification",
         "image-to-image",
     }
-    for capability in (Tables, Feedback):
-        assert [name for name, task in tasks.items() if isinstance(task, capability)] == ["recommendation"]
+    assert [name for name, task in tasks.items() if isinstance(task, Tables)] == ["recommendation"]
+    assert [name for name, task in tasks.items() if isinstance(task, Feedback)] == ["recommendation"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.unit.text.texts import PREPROCESSING, Counting, front, strings
+from tests.unit.text.texts import PREPROCESSING, Counting, strings, tokenization
 
 from glassworks.errors import DataError, InputError
 from glassworks.tasks.text_classification import TextClassification
@@ -21,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def session(folder: Path, graph: Counting, **changes: Any) -> TextSession:
-    return TextSession(graph, front(folder, **changes), {**PREPROCESSING, **changes})
+    return TextSession(graph, tokenization(folder, **changes), {**PREPROCESSING, **changes})
 
 
 def asked(one: TextSession, texts: list[Any]) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def test_texts_of_like_length_are_computed_together(folder: Path) -> None:
 
 
 def test_every_window_is_in_one_batch(folder: Path) -> None:
-    windows = [front(folder, max_tokens=400).windows("龘" * length)[0] for length in [3, 200, 4, 3, 190, 7] * 20]
+    windows = [tokenization(folder, max_tokens=400).windows("龘" * length)[0] for length in [3, 200, 4, 3, 190, 7] * 20]
     found = batches(windows)
     assert sorted(place for batch in found for place in batch) == list(range(120))
     assert batches([]) == []
@@ -65,7 +65,7 @@ def test_every_window_is_in_one_batch(folder: Path) -> None:
 def test_windows_are_averaged_by_their_tokens(folder: Path) -> None:
     one = session(folder, Counting())
     text = "龘" * 16 + "the book arrived on monday "
-    windows = one.front.windows(text)
+    windows = one.tokenization.windows(text)
     assert len(windows) > 1
     weights = np.array([window.weight for window in windows])
     means = np.array([window.ids.mean() / 100 for window in windows])

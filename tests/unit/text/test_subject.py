@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.unit.text.texts import PREPROCESSING, Counting, front, strings
+from tests.unit.text.texts import PREPROCESSING, Counting, strings, tokenization
 
 from glassworks.contracts import Session, Signature, TensorSpec
 from glassworks.errors import InputError
@@ -25,19 +25,19 @@ def spec(name: str) -> TensorSpec:
 
 
 class Embed(Session):
-    """Token id t becomes (t, 1, 2), the token that fills up included; a piece says its number for both labels."""
+    """Token id t becomes (t, 1, 2), the token that fills up included; an n-gram says its number for both labels."""
 
-    def __init__(self, pieces: bool) -> None:
-        names = ("ids", "pieces") if pieces else ("ids",)
-        outputs = ("vectors", "says") if pieces else ("vectors",)
+    def __init__(self, ngrams: bool) -> None:
+        names = ("ids", "pieces") if ngrams else ("ids",)
+        outputs = ("vectors", "says") if ngrams else ("vectors",)
         self.signature = Signature(inputs=tuple(map(spec, names)), outputs=tuple(map(spec, outputs)))
 
     def run(self, tensors: Mapping[str, Array], outputs: Sequence[str] | None = None) -> dict[str, Array]:
         ids = np.asarray(tensors["ids"], np.float32)
         found: dict[str, Array] = {"vectors": np.stack([ids, np.ones_like(ids), 2 * np.ones_like(ids)], axis=2)}
         if "pieces" in tensors:
-            pieces = np.asarray(tensors["pieces"] % 97, np.float32)
-            found["says"] = np.stack([pieces, -pieces], axis=2)
+            ngrams = np.asarray(tensors["pieces"] % 97, np.float32)
+            found["says"] = np.stack([ngrams, -ngrams], axis=2)
         return found
 
 
@@ -57,10 +57,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("subject")
 
 
-def subject(folder: Path, text: str | bytes, *, pieces: bool = False, **changes: Any) -> TextSubject:
+def subject(folder: Path, text: str | bytes, *, ngrams: bool = False, **changes: Any) -> TextSubject:
     settings = {"max_windows": 2**20, **changes}
-    predictor = TextSession(Counting(), front(folder, **settings), {**PREPROCESSING, **settings})
-    sessions: dict[str, Session] = {"predict": predictor, "embed": Embed(pieces), "gradient": Gradient()}
+    predictor = TextSession(Counting(), tokenization(folder, **settings), {**PREPROCESSING, **settings})
+    sessions: dict[str, Session] = {"predict": predictor, "embed": Embed(ngrams), "gradient": Gradient()}
     return TextSubject({"text": np.array([text], object)}, sessions.__getitem__, None)
 
 
@@ -88,11 +88,11 @@ def test_words_are_readable(text: str, wanted: list[str]) -> None:
     assert [text[begin:end] for begin, end in words(text)] == wanted
 
 
-@pytest.mark.parametrize("pieces", [False, True])
-def test_the_sum_over_words_is_the_sum_over_tokens(pieces: bool, folder: Path) -> None:
+@pytest.mark.parametrize("ngrams", [False, True])
+def test_the_sum_over_words_is_the_sum_over_tokens(ngrams: bool, folder: Path) -> None:
     generator = np.random.default_rng(0)
     for text in strings(150)[5:]:
-        one = subject(folder, text, pieces=pieces)
+        one = subject(folder, text, ngrams=ngrams)
         view = one.view("gradient")
         values = generator.normal(size=view.example.shape).astype(np.float32)
         special = view.example == view.baseline
@@ -102,8 +102,8 @@ def test_the_sum_over_words_is_the_sum_over_tokens(pieces: bool, folder: Path) -
         assert float(placed.sum(dtype=np.float64)) == pytest.approx(float(values.sum(dtype=np.float64)), abs=1e-4)
 
 
-def test_the_baseline_has_no_piece_whatever_the_id_of_padding(folder: Path) -> None:
-    one = subject(folder, "the book", pieces=True, pad=60_000)
+def test_the_baseline_has_no_ngram_whatever_the_id_of_padding(folder: Path) -> None:
+    one = subject(folder, "the book", ngrams=True, pad=60_000)
     assert not one.view("gradient").baseline[0, :, WIDTH:].any()
 
 
@@ -112,7 +112,7 @@ def test_a_token_over_several_words_is_shared_by_characters(folder: Path) -> Non
     one.text, one.spans = "abcd", ((0, 1), (1, 4))
     one.view("gradient")
     window = one._windows[0]
-    object.__setattr__(window, "spans", np.array([[0, 4]]))
+    object.__setattr__(window, "offsets", np.array([[0, 4]]))
     assert np.allclose(one.align("gradient", np.full((1, 1, 2), 4.0, np.float32)), [[[2.0, 6.0]]])
 
 
@@ -132,7 +132,7 @@ def test_nothing_is_filled_up_while_explaining(folder: Path) -> None:
     """The vectors are those of the text's own tokens, window by window."""
     text = "龘" * 30
     one = subject(folder, text)
-    windows = front(folder, max_windows=2**20).windows(text)
+    windows = tokenization(folder, max_windows=2**20).windows(text)
     assert one.view("gradient").example.shape == (1, sum(len(window.ids) for window in windows), WIDTH)
 
 
@@ -150,12 +150,12 @@ def test_scores_of_windows_are_averaged_as_the_predictor_does(folder: Path) -> N
     assert float(answer["gradient"][0, 3, 0]) == pytest.approx(slope, rel=1e-4)
 
 
-def test_what_pieces_say_is_kept(folder: Path) -> None:
-    one = subject(folder, "the book arrived 满意", pieces=True)
+def test_what_ngrams_say_is_kept(folder: Path) -> None:
+    one = subject(folder, "the book arrived 满意", ngrams=True)
     said = one.view("gradient").example[0, :, WIDTH:].sum(axis=0)
     (window,) = one._windows
-    assert said[0] == pytest.approx(float((window.pieces % 97).sum()), rel=1e-5)
-    assert said[1] == pytest.approx(-float((window.pieces % 97).sum()), rel=1e-5)
+    assert said[0] == pytest.approx(float((window.ngrams % 97).sum()), rel=1e-5)
+    assert said[1] == pytest.approx(-float((window.ngrams % 97).sum()), rel=1e-5)
 
 
 def test_words_are_taken_out_of_the_text(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Texts of all kinds, a front over tokens learned from planted texts, and a graph whose scores are known."""
+"""Texts of all kinds, a tokenization learned from synthetic texts, and a graph whose scores are known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from glassworks.contracts import Session, Signature, TensorSpec
 from glassworks.data.text.synthetic import synthetic_text
 from glassworks.families._text.vocabulary import learn_tokenizer
-from glassworks.text.tokenization import TextFront
+from glassworks.text.tokenization import Tokenization
 
 Array = NDArray[np.generic]
 PREPROCESSING: Mapping[str, Any] = {
@@ -51,14 +51,14 @@ def strings(count: int = 1000) -> list[str]:
     return made
 
 
-def front(folder: Path, **changes: Any) -> TextFront:
-    """With tokens learned from planted texts."""
+def tokenization(folder: Path, **changes: Any) -> Tokenization:
+    """With tokens learned from synthetic texts."""
     path = folder / "tokenizer.json"
     if not path.exists():
         generator = np.random.default_rng(0)
         texts = [synthetic_text(generator, ("negative", "positive")[row % 2], 12) for row in range(200)]
         path.write_text(learn_tokenizer(texts, 160, "subwords").to_str(), encoding="utf-8")
-    return TextFront(folder, {**PREPROCESSING, **changes})
+    return Tokenization(folder, {**PREPROCESSING, **changes})
 
 
 class Counting(Session):

@@ -72,7 +72,7 @@ def find_backbone(source: str) -> Backbone:
 
 
 def reading(found: Backbone, most: int) -> dict[str, Any]:
-    """How texts become what the encoder takes, in windows of at most `most` tokens, as `TextFront` reads it."""
+    """How texts become what the encoder takes, in windows of at most `most` tokens, as `Tokenization` reads it."""
     own = own_reading(min(most, found.most), found.pad)
     return {**own, "prefix": list(found.prefix), "suffix": list(found.suffix)}
 

@@ -15,8 +15,8 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
 from glassworks.data.text.baseline import regress
-from glassworks.text.ngrams import known_pieces
-from glassworks.text.tokenization import padded
+from glassworks.text.ngrams import known_ngrams
+from glassworks.text.windows import padded
 from glassworks.training.calibration import Weights, calibrated_loss, calibrated_losses
 from glassworks.training.classification import class_weights, held_weights
 
@@ -138,7 +138,7 @@ def linear_scores(pieces: Pieces, bags: Bags) -> Floats:
     """Scores (N K) of texts by the linear classifier alone, as it is served."""
     beside = WithPieces(len(pieces.bias))
     beside.take(pieces)
-    rows = [_or_none(known_pieces(each, pieces.known)) for each in bags.hashes]
+    rows = [_or_none(known_ngrams(each, pieces.known)) for each in bags.hashes]
     with torch.inference_mode():
         parts = [
             beside.linear(torch.from_numpy(padded(rows[begin : begin + _ROWS], 0)))
@@ -194,7 +194,7 @@ def _fit(
 
 def _matrix(bags: Bags, known: NDArray[np.int64], weight: NDArray[np.float64]) -> csr_matrix:
     """Each piece of a window once, weighed, of length one a window."""
-    rows = [places[places > 0] - 1 for places in (known_pieces(each, known) for each in bags.hashes)]
+    rows = [places[places > 0] - 1 for places in (known_ngrams(each, known) for each in bags.hashes)]
     values = [weight[row] / max(float(np.linalg.norm(weight[row])), 1e-9) for row in rows]
     starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
     windows = csr_matrix((np.concatenate(values), np.concatenate(rows), starts), shape=(len(rows), len(known)))

@@ -15,7 +15,8 @@ from torch import Tensor
 from glassworks.catalog import get
 from glassworks.contracts import Split, Task
 from glassworks.families._text.ngrams import Bags
-from glassworks.text.tokenization import TextFront, padded
+from glassworks.text.tokenization import Tokenization
+from glassworks.text.windows import padded
 
 LEARNED_WINDOWS = 4
 """Most windows of a text to learn from."""
@@ -97,7 +98,7 @@ class Read:
 
 def read(split: Split, folder: Path, preprocessing: Mapping[str, Any], most: int) -> Read:
     """At most `most` windows of each text, evenly spread over what is served of it."""
-    front = TextFront(folder, get(Task, "text-classification").unlimited(preprocessing))
+    front = Tokenization(folder, get(Task, "text-classification").unlimited(preprocessing))
     ids: list[NDArray[np.int64]] = []
     pieces: list[NDArray[np.int64]] = []
     weights: list[NDArray[np.float32]] = []
@@ -107,7 +108,7 @@ def read(split: Split, folder: Path, preprocessing: Mapping[str, Any], most: int
         if len(windows) > most:
             windows = [windows[place] for place in np.linspace(0, len(windows) - 1, most).round().astype(int)]
         ids += [window.ids for window in windows]
-        pieces += [window.pieces for window in windows]
+        pieces += [window.ngrams for window in windows]
         own = np.array([window.weight for window in windows], np.float32)
         weights.append(own / own.sum())
         starts.append(len(ids))

@@ -22,7 +22,7 @@ from glassworks.families.recurrent_text import RecurrentTextConfig
 from glassworks.families.recurrent_text.export import TOKENIZER
 from glassworks.families.recurrent_text.learning import learner, plan, scores_of
 from glassworks.families.recurrent_text.network import RecurrentText
-from glassworks.text.ngrams import save_pieces
+from glassworks.text.ngrams import save_ngrams
 from glassworks.text.tokenization import MOST_WINDOWS
 from glassworks.training.checkpoint import load_checkpoint
 from glassworks.training.classification import held_weights, weights_for
@@ -122,7 +122,7 @@ def _fit(network: RecurrentText, stage: _Stage) -> dict[str, Any]:
     held = read(splits["validation"], stage.folder, how, MOST_WINDOWS)
     soft = splits["train"].soft
     pieces = stage.pieces(learning.bags, held.bags, stage.config.pieces)
-    save_pieces(stage.folder / PIECES, pieces.known)
+    save_ngrams(stage.folder / PIECES, pieces.known)
     _first_meaning(network, learning, stage)
     network.to(choose_device(stage.job.training.device))
     weights = weights_for(stage.job, torch.from_numpy(learning.targets), len(stage.dataset.classes))

@@ -31,7 +31,7 @@ from glassworks.errors import DataError
 from glassworks.families._text.encoder import TOKENIZER, Backbone, find_backbone, load_encoder, pooled, reading
 from glassworks.onnx_graphs.export import write_onnx
 from glassworks.text.embedding_session import VectorSession, signature
-from glassworks.text.tokenization import TextFront
+from glassworks.text.tokenization import Tokenization
 from glassworks.training.checkpoint import weights_sha256
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _split(network: Encoder, found: Backbone, preprocessing: Mapping[str, Any], 
     x[:] = texts
     with tempfile.TemporaryDirectory() as folder:
         _write_tokenizer(found, Path(folder))
-        session = VectorSession(_Plain(network), TextFront(Path(folder), preprocessing))
+        session = VectorSession(_Plain(network), Tokenization(Path(folder), preprocessing))
         return Split(x=x, y=session.vectors(texts))
 
 

@@ -43,7 +43,7 @@ from glassworks.families.transformer_text.head import fit_head
 from glassworks.families.transformer_text.narrowing import narrow
 from glassworks.families.transformer_text.network import TransformerText, merged, small_encoder, with_lora
 from glassworks.storage import write_atomically
-from glassworks.text.ngrams import save_pieces
+from glassworks.text.ngrams import save_ngrams
 from glassworks.text.tokenization import MOST_WINDOWS
 from glassworks.training.checkpoint import load_checkpoint
 from glassworks.training.classification import classification_loss, held_weights, weights_for
@@ -189,7 +189,7 @@ def _mixed(
         return deep, stage
     network.take(pieces)
     network.share.fill_(share)
-    save_pieces(stage.folder / PIECES, pieces.known)
+    save_ngrams(stage.folder / PIECES, pieces.known)
     read_so = {**stage.preprocessing, **_PIECES, "pieces": PIECES, "share": share}
     read_so["inputs"] = {**read_so["inputs"], "pieces": "pieces"}
     both = network.together(torch.from_numpy(deep), torch.from_numpy(linear)).numpy()

@@ -87,10 +87,10 @@ def served_and_own(release: Release, text: str) -> tuple[NDArray[np.float32], ND
 
     opened, network = OpenedBundle(release.bundle), release.model.network[0]
     session = opened.session("predict")
-    (window,) = session.front.windows(text)  # type: ignore[attr-defined]
+    (window,) = session.tokenization.windows(text)  # type: ignore[attr-defined]
     with torch.no_grad():
         ids = torch.from_numpy(window.ids)[None]
-        pieces = torch.from_numpy(window.pieces)[None] if network.has_pieces else None
+        pieces = torch.from_numpy(window.ngrams)[None] if network.has_pieces else None
         own = network(ids, torch.ones_like(ids), pieces).softmax(1).numpy()
     scores = session.scores([text]) * session.temperature  # type: ignore[attr-defined]
     opened.close()

@@ -26,7 +26,7 @@ from glassworks.packaging.opened import OpenedBundle
 from glassworks.progress import Silent
 from glassworks.registry import Registry
 from glassworks.text.session import TextSession
-from glassworks.text.tokenization import TextFront
+from glassworks.text.tokenization import Tokenization
 from glassworks.training.loop import STATE
 
 LONG = " ".join(["the book arrived on monday with paper cover"] * 12)
@@ -51,10 +51,10 @@ class Tuned:
         return OpenedBundle(self.release.bundle)
 
     @property
-    def front(self) -> TextFront:
+    def tokenization(self) -> Tokenization:
         session = self.opened.session("predict")
         assert isinstance(session, TextSession)
-        return session.front
+        return session.tokenization
 
 
 def job_of(folder: Path, **model: Any) -> Job:
@@ -105,7 +105,7 @@ def test_tokens_are_those_of_transformers(tuned: Tuned) -> None:
 
     tokenizer: Any = AutoTokenizer.from_pretrained(tuned.folder)
     for text in TRICKY:
-        (window, *more) = tuned.front.windows(text)
+        (window, *more) = tuned.tokenization.windows(text)
         whole = tokenizer(text, truncation=False)["input_ids"]
         assert window.ids.tolist()[: 32 - 1] == whole[: 32 - 1]
         assert bool(more) == (len(whole) > 32)
@@ -113,8 +113,8 @@ def test_tokens_are_those_of_transformers(tuned: Tuned) -> None:
 
 def test_both_engines_give_the_networks_scores_for_ragged_batches(tuned: Tuned) -> None:
     artifact = tuned.release.bundle.artifact("predict")
-    texts = [text for text in TRICKY if len(tuned.front.windows(text)) == 1]
-    windows = [tuned.front.windows(text)[0] for text in texts]
+    texts = [text for text in TRICKY if len(tuned.tokenization.windows(text)) == 1]
+    windows = [tuned.tokenization.windows(text)[0] for text in texts]
     assert len({len(window.ids) for window in windows}) > 3
     with torch.no_grad():
         wanted = torch.cat([reference(tuned.network, torch.from_numpy(window.ids)[None]) for window in windows])
@@ -122,7 +122,7 @@ def test_both_engines_give_the_networks_scores_for_ragged_batches(tuned: Tuned) 
         runtime = found(Runtime)[name]
         chosen = artifact.artifact.model_copy(update={"runtime": name})
         session = runtime.open(Opened(artifact=chosen, folder=artifact.folder))
-        scores = session.run(tuned.front.tensors(windows))["scores"]
+        scores = session.run(tuned.tokenization.tensors(windows))["scores"]
         assert np.abs(scores - wanted.numpy()).max() <= 1e-4
 
 
@@ -150,7 +150,7 @@ def test_int8_takes_the_layers_and_keeps_the_answers(tuned: Tuned, tmp_path: Pat
 def test_windows_of_a_long_text_are_averaged_by_their_tokens(tuned: Tuned) -> None:
     session = tuned.opened.session("predict")
     assert isinstance(session, TextSession)
-    windows = session.front.windows(LONG)
+    windows = session.tokenization.windows(LONG)
     assert len(windows) > 3
     assert all(window.ids[0] == 2 and window.ids[-1] == 3 for window in windows)
     with torch.no_grad():
@@ -191,9 +191,9 @@ def test_no_more_windows_than_asked_for_are_read(tuned: Tuned) -> None:
 def test_explanations_equal_captums_on_the_same_weights(tuned: Tuned, method: str, oracle: Any) -> None:
     text = "the wonderful book arrived on monday"
     opened = tuned.opened
-    (window,) = tuned.front.windows(text)
+    (window,) = tuned.tokenization.windows(text)
     ids = torch.from_numpy(window.ids)[None]
-    blank = torch.where(torch.from_numpy(window.spans[:, 1] > window.spans[:, 0])[None], 0, ids)
+    blank = torch.where(torch.from_numpy(window.offsets[:, 1] > window.offsets[:, 0])[None], 0, ids)
 
     def forward(tokens: torch.Tensor) -> Any:
         return reference(tuned.network, tokens)

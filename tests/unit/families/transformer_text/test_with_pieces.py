@@ -23,7 +23,7 @@ from glassworks.flow import train
 from glassworks.progress import Silent
 from glassworks.registry import Registry
 from glassworks.text.session import TextSession
-from glassworks.text.tokenization import Window
+from glassworks.text.windows import Window
 
 SHARE = 0.35
 
@@ -49,7 +49,7 @@ def wanted(mixed: Tuned, windows: list[Window]) -> NDArray[np.float32]:
     for window in windows:
         with torch.no_grad():
             deep = reference(network, torch.from_numpy(window.ids)[None])[0].numpy()
-        said = says[window.pieces].sum(axis=0)
+        said = says[window.ngrams].sum(axis=0)
         linear = said[:-1] / max(float(said[-1]), 1e-6) ** 0.5 + bias
         rows.append(SHARE * deep + (1 - SHARE) * linear)
     return np.stack(rows).astype(np.float32)
@@ -63,18 +63,18 @@ def session_of(mixed: Tuned) -> TextSession:
 
 def test_both_engines_give_the_mixture_for_ragged_batches(mixed: Tuned) -> None:
     artifact = mixed.release.bundle.artifact("predict")
-    windows = [mixed.front.windows(text)[0] for text in TRICKY]
-    assert len({len(window.pieces) for window in windows}) > 3
+    windows = [mixed.tokenization.windows(text)[0] for text in TRICKY]
+    assert len({len(window.ngrams) for window in windows}) > 3
     for name in ("onnxruntime", "openvino"):
         chosen = artifact.artifact.model_copy(update={"runtime": name})
         session = found(Runtime)[name].open(Opened(artifact=chosen, folder=artifact.folder))
-        scores = session.run(mixed.front.tensors(windows))["scores"]
+        scores = session.run(mixed.tokenization.tensors(windows))["scores"]
         assert np.abs(np.asarray(scores, np.float32) - wanted(mixed, windows)).max() <= 1e-4
 
 
 def test_windows_of_a_long_text_are_averaged_by_their_tokens(mixed: Tuned) -> None:
     session = session_of(mixed)
-    windows = session.front.windows(LONG)
+    windows = session.tokenization.windows(LONG)
     assert len(windows) > 3
     weights = np.array([[window.weight] for window in windows], np.float64)
     mean = (wanted(mixed, windows) * weights).sum(axis=0) / weights.sum() / session.temperature
@@ -98,9 +98,9 @@ def test_what_pieces_say_is_explained(mixed: Tuned, method: str) -> None:
     from captum.attr import LayerGradientXActivation, LayerIntegratedGradients
 
     text = "the wonderful book arrived on monday"
-    (window,) = mixed.front.windows(text)
+    (window,) = mixed.tokenization.windows(text)
     ids = torch.from_numpy(window.ids)[None]
-    blank = torch.where(torch.from_numpy(window.spans[:, 1] > window.spans[:, 0])[None], 0, ids)
+    blank = torch.where(torch.from_numpy(window.offsets[:, 1] > window.offsets[:, 0])[None], 0, ids)
     layer = mixed.network.encoder.get_input_embeddings()
     integrated = method == "integrated_gradients"
     oracle: Any = (LayerIntegratedGradients if integrated else LayerGradientXActivation)(
@@ -111,10 +111,10 @@ def test_what_pieces_say_is_explained(mixed: Tuned, method: str) -> None:
     more = {"baselines": blank, "n_steps": 200} if integrated else {}
     deep = SHARE * oracle.attribute(ids, target=answer.target, **more).sum(2)[0].detach().numpy()
     says = mixed.network.says.numpy()
-    root = float(says[window.pieces, -1].sum()) ** 0.5
+    root = float(says[window.ngrams, -1].sum()) ** 0.5
     said = np.zeros(len(text))
-    for piece, (begin, end) in zip(window.pieces, window.piece_spans.tolist(), strict=True):
-        touched = [(b, e) for b, e in window.spans.tolist() if b < end and e > begin and e > b]
+    for piece, (begin, end) in zip(window.ngrams, window.ngram_offsets.tolist(), strict=True):
+        touched = [(b, e) for b, e in window.offsets.tolist() if b < end and e > begin and e > b]
         for b, e in touched:
             said[b:e] += (1 - SHARE) * says[piece, answer.target] / root / len(touched) / (e - b)
     session = session_of(mixed)

@@ -1,4 +1,4 @@
-"""Pieces with tokens of their own: the front whose only tokens these are is the oracle."""
+"""N-grams with tokens of their own: the tokenization whose only tokens these are is the oracle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.unit.text.texts import strings
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from glassworks.families._text.vocabulary import learn_tokenizer
-from glassworks.text.tokenization import TextFront
+from glassworks.text.tokenization import Tokenization
 
 TEXTS = [
     "这本书昨天送到了，包装很好",
@@ -36,45 +36,45 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def both(folder: Path, **changes: Any) -> TextFront:
-    return TextFront(folder, {**SETTINGS, "tokenizer": "bert.json", "piece_tokenizer": "words.json", **changes})
+def both(folder: Path, **changes: Any) -> Tokenization:
+    return Tokenization(folder, {**SETTINGS, "tokenizer": "bert.json", "piece_tokenizer": "words.json", **changes})
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_pieces_are_those_of_the_other_tokens(folder: Path, text: str) -> None:
+def test_ngrams_are_those_of_the_other_tokens(folder: Path, text: str) -> None:
     (window,) = both(folder).windows(text)
-    (words,) = TextFront(folder, {**SETTINGS, "tokenizer": "words.json"}).windows(text)
-    (bert,) = TextFront(folder, {**SETTINGS, "tokenizer": "bert.json"}).windows(text)
+    (words,) = Tokenization(folder, {**SETTINGS, "tokenizer": "words.json"}).windows(text)
+    (bert,) = Tokenization(folder, {**SETTINGS, "tokenizer": "bert.json"}).windows(text)
     assert window.ids.tolist() == bert.ids.tolist()
-    assert window.pieces.tolist() == words.pieces.tolist()
-    assert window.piece_spans.tolist() == words.piece_spans.tolist()
-    assert words.pieces.tolist() != bert.pieces.tolist()
+    assert window.ngrams.tolist() == words.ngrams.tolist()
+    assert window.ngram_offsets.tolist() == words.ngram_offsets.tolist()
+    assert words.ngrams.tolist() != bert.ngrams.tolist()
 
 
 def test_many_texts_are_read_as_each_alone_in_windows(folder: Path) -> None:
-    front = both(folder, max_tokens=8, overlap=2)
+    tokenization = both(folder, max_tokens=8, overlap=2)
     texts = ["", *TEXTS, " ", "".join(TEXTS), *(text for text in strings(80) if len(text) < 200)]
     several = 0
-    for text, read in zip(texts, front.read(texts), strict=True):
-        alone = front.windows(text)
+    for text, read in zip(texts, tokenization.read(texts), strict=True):
+        alone = tokenization.windows(text)
         several += len(alone) > 1
-        assert [window.pieces.tolist() for window in read] == [window.pieces.tolist() for window in alone]
+        assert [window.ngrams.tolist() for window in read] == [window.ngrams.tolist() for window in alone]
         for window in alone:
-            covered = window.piece_spans
+            covered = window.ngram_offsets
             assert (covered >= 0).all()
             assert (covered <= len(text)).all()
-            inside = window.spans[window.spans[:, 1] > window.spans[:, 0]]
+            inside = window.offsets[window.offsets[:, 1] > window.offsets[:, 0]]
             if len(inside):
                 assert covered[:, 0].min() >= inside[:, 0].min()
                 assert covered[:, 1].max() <= inside[:, 1].max()
     assert several > 5
 
 
-def test_a_piece_between_tokens_belongs_to_the_one_before() -> None:
+def test_a_ngram_between_tokens_belongs_to_the_one_before() -> None:
     from glassworks.text.subject import _cover
-    from glassworks.text.tokenization import Window
+    from glassworks.text.windows import Window
 
-    spans = np.array([[0, 0], [1, 3], [5, 8], [0, 0]])
-    pieces = np.array([[1, 3], [3, 5], [0, 1], [2, 6], [8, 9]])
-    window = Window(ids=np.arange(4), spans=spans, pieces=np.arange(5), piece_spans=pieces, weight=2)
+    offsets = np.array([[0, 0], [1, 3], [5, 8], [0, 0]])
+    ngrams = np.array([[1, 3], [3, 5], [0, 1], [2, 6], [8, 9]])
+    window = Window(ids=np.arange(4), offsets=offsets, ngrams=np.arange(5), ngram_offsets=ngrams, weight=2)
     assert _cover(window).tolist() == [[0, 1], [1, 1], [2, 1], [3, 1], [3, 2], [4, 2]]
