@@ -28,7 +28,7 @@ from glassworks.packaging.parts import Measured, Parts
 from glassworks.progress import Silent
 from glassworks.references import family_of, taught_by_registry
 from glassworks.registry import Registry, Version
-from glassworks.registry.opening import open_model, tell
+from glassworks.registry.opening import keep_feedback, open_model
 from glassworks.training.runs import forget_run, open_run
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _KNOWN = "the model has learned from the validation split since it was measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """What one pass through the flow made, stage by stage."""
+    """The results of one pass through the flow, stage by stage."""
 
     dataset: Dataset
     model: Model
@@ -155,7 +155,7 @@ def optimize(
             baseline=manifest.baseline,
             comparison={**task.constant(dataset), **manifest.comparison},
             lineage=manifest.lineage.model_copy(update={"parent": reference, "passes": passes_of(served)}),
-            # What learned from the test split cannot be measured on it again.
+            # A model that learned from the test split cannot be measured on it again.
             measured=Measured(metrics=manifest.metrics, fidelity=manifest.fidelity) if manifest.refitted else None,
             refitted=manifest.refitted,
         )
@@ -168,9 +168,9 @@ def optimize(
 def predict(
     reference: str, value: bytes | str | Callable[[bool], bytes], registry: Registry | None = None
 ) -> list[dict[str, Any]]:
-    """The answers of a model for one input file, or for a text, as people read them.
+    """The answers of a model for one input file or text, in JSON's types.
 
-    `value` may be a function that reads the file, told whether what stands for its path may be the input itself.
+    `value` may be a function that reads the input; its argument says whether the input itself may stand for a path.
     """
     opened = open_model(reference, registry or Registry.open())
     given = value(opened.task.literal) if callable(value) else value
@@ -185,7 +185,7 @@ def watch(
     progress: Progress | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Answer every frame of a video or a camera, and write what is to be seen as a video; what it came to.
+    """Answer every frame of a video or a camera, and write them as a video; the counts and the answer for all.
 
     `options` are those of `packaging.video.watch`: smoothing, limit, on_answer.
     """
@@ -210,8 +210,8 @@ def explain(
 def feedback(
     reference: str, events: Sequence[Mapping[str, Any]], registry: Registry | None = None
 ) -> Mapping[str, int]:
-    """Tell a recommender what people did, each event once by its `id`; the next answers heed it, a service's too."""
-    return tell(reference, events, registry or Registry.open())
+    """Send a recommender what users did, each event once by its `id`; every later answer uses it, a service's too."""
+    return keep_feedback(reference, events, registry or Registry.open())
 
 
 def evaluate(
@@ -241,7 +241,7 @@ def evaluate(
 
 
 def _require_possible(family: Family, job: Job) -> None:
-    """Not asked of older bundles' own jobs: those may name what they never had."""
+    """Raise ConfigError for a job that cannot work. Not asked of the jobs in older bundles."""
     require_objective(job.optimization)
     method, methods = job.explanation.method, explainers_of(family)
     if method not in (None, *methods):
@@ -258,7 +258,7 @@ def _prepare(family: Family, job: Job, progress: Progress) -> Dataset:
 
 
 def _baseline(task: Task, dataset: Dataset, progress: Progress) -> dict[str, Measurement]:
-    """Before training: what must be beaten is known first, and a missing library costs no trained model."""
+    """Measured before training: a missing library costs no trained model then."""
     progress.start("baseline")
     found = task.baseline(dataset)
     if found:

@@ -1,4 +1,4 @@
-"""Text of others as a terminal may show it: labels, names and errors hold whatever somebody put into a file."""
+"""Untrusted text, such as labels and names, made safe for a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registered models that a job names: one that it is built upon, and one that teaches it."""
+"""The registered models that a job names: its base model, and its teacher."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def taught_by_registry(job: Job, dataset: Dataset, registry: Registry, progress:
     if job.training.class_weights == "balanced" != theirs.training.class_weights:
         dataset = balanced(dataset)
     teacher.close()
-    progress.finish(f"{len(dataset.splits['train'])} examples judged by {job.training.teacher}")
+    progress.finish(f"{len(dataset.splits['train'])} examples labeled by {job.training.teacher}")
     named = {"teacher": resolved.pinned(job.training.teacher)}
     return job.model_copy(update={"training": job.training.model_copy(update=named)}), dataset
 

@@ -1,4 +1,4 @@
-"""Finds the verbs (one file each), and ends every command as agreed: results on stdout, two-line errors on stderr."""
+"""Finds the verbs, one file each; every command puts results on stdout and two-line errors on stderr."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def main() -> None:
     except Exception as error:
         if interrupted():
             _interrupted()
-        _tell(error)
+        _exit_for(error)
         raise
     if code == _INTERRUPTED:
         _interrupted()
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _tell(error: Exception) -> None:
-    """Exit as agreed for what people can mend; return for what is a mistake of ours."""
+def _exit_for(error: Exception) -> None:
+    """Exit for an error that users can mend; return for a bug."""
     match error:
         case GlassworksError():
             _fail(error.problem, error.mend, error.exit_code)
@@ -61,7 +61,7 @@ def _tell(error: Exception) -> None:
             verb = error.ctx.command_path if error.ctx else "glassworks"
             _fail(error.format_message(), f"see '{verb} --help'", 2)
         case BrokenPipeError():
-            # Whoever read what is printed went away, as `| head` does: what Python still holds for them goes nowhere.
+            # The reader of the output is gone, as after `| head`: what Python has buffered is dropped.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             for stream in (1, 2):
                 os.dup2(nowhere, stream)

@@ -30,19 +30,17 @@ def draw(
     method: str,
     names: Sequence[Mapping[str, Any]] = (),
 ) -> Drawn:
-    """A stored example (without the batch) with the values of its explanation."""
-    import numpy as np
-
+    """A stored example (without the batch) with the values of its explanation: of named things, of words, of pixels."""
     if names:
         return _draw_names(names, values, label, method)
     if spans:
-        from glassworks.explanation.render_text import shaded_html, shaded_words, strongest
+        return _draw_words(str(example), [(int(begin), int(end)) for begin, end in spans], values, label, method)
+    return _draw_pixels(example, values, label, method)
 
-        text, places = str(example), [(int(begin), int(end)) for begin, end in spans]
-        notes = {"method": method, "red": f"for {label}", "blue": f"against {label}"}
-        page = shaded_html(text, places, values, label, notes)
-        told = [(f"strongest: {strongest(text, places, values)}", "")]
-        return Drawn(rows=[shaded_words(text, places, values), told], file=page, suffix="html")
+
+def _draw_pixels(example: Array, values: NDArray[np.float32], label: str, method: str) -> Drawn:
+    import numpy as np
+
     from glassworks.explanation.render import heat_map_png, shaded_blocks
 
     if values.shape[-3:] == np.shape(example):  # pictures whose channels come last
@@ -51,29 +49,43 @@ def draw(
     return Drawn(rows=shaded_blocks(values), file=picture, suffix="png")
 
 
+def _draw_words(
+    text: str, spans: Sequence[tuple[int, int]], values: NDArray[np.float32], label: str, method: str
+) -> Drawn:
+    from glassworks.explanation.render_text import shaded_html, shaded_words, strongest
+
+    page = shaded_html(text, spans, values, label, _legend(label, method))
+    line = [(f"strongest: {strongest(text, spans, values)}", "")]
+    return Drawn(rows=[shaded_words(text, spans, values), line], file=page, suffix="html")
+
+
 def _draw_names(names: Sequence[Mapping[str, Any]], values: NDArray[np.float32], label: str, method: str) -> Drawn:
-    """The names one a line, what speaks most for the answer first, shaded like the words of a text."""
+    """One name a line, the largest value first, shaded like the words of a text."""
     import numpy as np
 
     from glassworks.explanation.render_text import shaded_html, shaded_words
 
     flat = values.ravel().astype(np.float32)
-    order = [place for place in np.argsort(-flat, kind="stable").tolist() if flat[place]]
-    lines = [f"{flat[place]:+.4f}  {_called(names[place])}\n" for place in order]
+    order = [index for index in np.argsort(-flat, kind="stable").tolist() if flat[index]]
+    lines = [f"{flat[index]:+.4f}  {_called(names[index])}\n" for index in order]
     silent = len(names) - len(order)
     lines += [f"{0:+.4f}  {silent:,} more\n"] if silent else []
     flat = np.append(flat[order], np.zeros(len(lines) - len(order), np.float32))
     ends = np.cumsum([len(line) for line in lines]).tolist()
-    text, places = "".join(lines), list(zip([0, *ends[:-1]], ends, strict=True))
-    page = shaded_html(text, places, flat, label, {"method": method, "red": f"for {label}", "blue": f"against {label}"})
-    rows = [[(part.rstrip("\n"), style)] for part, style in shaded_words(text, places, flat)]
+    text, spans = "".join(lines), list(zip([0, *ends[:-1]], ends, strict=True))
+    page = shaded_html(text, spans, flat, label, _legend(label, method))
+    rows = [[(part.rstrip("\n"), style)] for part, style in shaded_words(text, spans, flat)]
     return Drawn(rows=rows, file=page, suffix="html")
 
 
+def _legend(label: str, method: str) -> Mapping[str, str]:
+    return {"method": method, "red": f"for {label}", "blue": f"against {label}"}
+
+
 def _called(name: Mapping[str, Any]) -> str:
-    """A thing by its title and id, as people read it."""
-    told = [f"{value}" for value in (name.get("title"), name.get("item")) if value not in (None, "")]
-    return f"{told[0]} ({told[1]})" if len(told) > 1 else "".join(told)
+    """A thing by its title and id."""
+    parts = [f"{value}" for value in (name.get("title"), name.get("item")) if value not in (None, "")]
+    return f"{parts[0]} ({parts[1]})" if len(parts) > 1 else "".join(parts)
 
 
 def as_file(example: Array | str) -> tuple[bytes, str, Any]:
@@ -92,7 +104,7 @@ def as_file(example: Array | str) -> tuple[bytes, str, Any]:
 
 
 def _of_8_bits(example: Array) -> NDArray[np.uint8]:
-    """A picture of 8 or 16 bits as people look at it."""
+    """A picture of 8 or 16 bits in 8 bits."""
     import numpy as np
 
     pixels = np.asarray(example)

@@ -13,11 +13,11 @@ _raised = threading.Event()
 
 
 def receive_interrupts() -> None:
-    """From now on a thread waits for SIGINT and raises KeyboardInterrupt in the main thread, between two instructions.
+    """Wait for SIGINT on a thread, and raise KeyboardInterrupt in the main thread between two instructions.
 
     A handler that runs in the middle of native code was seen to corrupt memory once OpenVINO and ONNX Runtime had
-    measured candidates in one process with PyTorch. Blocking calls of the system are not cut short by it. To be called
-    before libraries start threads of their own, as NumPy does when it is imported: a thread inherits what it refuses.
+    measured candidates in one process with PyTorch. It does not cut short blocking system calls. Call it before
+    libraries start threads, as NumPy does on import: threads inherit the signals that are blocked.
     A process that was started to ignore SIGINT, as by `command &` in a script, goes on ignoring it.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -43,7 +43,7 @@ def stdout() -> Console:
 def write_json(value: Mapping[str, Any]) -> None:
     """One object, keys in their stable order, on stdout."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    # JSON leaves the second set of control characters as it is, which steers terminals all the same.
+    # JSON does not escape the C1 control characters, which terminals obey too.
     sys.stdout.write(_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
     sys.stdout.flush()
 
@@ -92,7 +92,7 @@ def read_input(path: str, *, literal: bool = False) -> bytes:
 
 
 def _looks_like_a_path(text: str) -> bool:
-    """One word with a folder before it or a usual suffix behind it."""
+    """One word with a folder or a usual suffix."""
     return len(text.split()) == 1 and ("/" in text or Path(text).suffix.lower() in _SUFFIXES)
 
 
@@ -106,7 +106,7 @@ def write_output(path: Path, content: bytes) -> None:
 
 
 class LiveProgress(Progress):
-    """One line that renews itself on a terminal; a line a stage elsewhere. Heeds interrupts that came to nothing."""
+    """One line that renews itself on a terminal; a line a stage elsewhere."""
 
     def __init__(self) -> None:
         self._console = stderr()

@@ -1,4 +1,4 @@
-"""A service ends with the process that started it, whatever ends that: a pipe between the two says so."""
+"""A service ends with the process that started it, however that ends: a pipe between the two shows it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_BYTES = 64
 
 
 def end_with_parent(drain_s: float) -> None:
-    """From now on this process is told to stop, as by SIGTERM, when its standard input ends; see `let_stay`.
+    """Send this process SIGTERM once its standard input ends, unless `let_stay` was called.
 
     Only the parent holds the other end of that pipe, so its end is seen whether the parent returns, fails or is killed.
     """
@@ -23,16 +23,16 @@ def end_with_parent(drain_s: float) -> None:
 
 
 def let_stay(pipe: IO[bytes] | None) -> None:
-    """Tell a child, by the pipe to its standard input, to go on without its parent."""
+    """Let a child, by the pipe to its standard input, outlive its parent."""
     if pipe is not None:
-        # One that has ended needs no word.
+        # It may have ended already.
         with contextlib.suppress(BrokenPipeError), pipe:
             pipe.write(_STAY)
 
 
 def _wait(stopping_s: float) -> None:
     said = b""
-    # Not by sys.stdin: whoever waits there holds a lock that Python wants when it ends.
+    # Not by sys.stdin: a thread waiting there has a lock that Python needs at exit.
     while part := os.read(0, _MOST_BYTES):
         said = (said + part)[:_MOST_BYTES]
     if said == _STAY:

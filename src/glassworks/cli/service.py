@@ -37,7 +37,7 @@ class Service:
     guarded: bool
     process: subprocess.Popen[bytes]
     log: Path | None = None
-    """Where its standard error goes, when not to that of this process."""
+    """The file of its standard error, unless that is this process's own."""
 
     @property
     def pid(self) -> int:
@@ -105,10 +105,10 @@ def _require_free(host: str, port: int, key: str) -> None:
 def start_service(reference: str, config: ServingConfig, log: Path | None = None) -> Service:
     """`glassworks serve` in a process without any training library, which ends with this one. Raises ServingError.
 
-    With `log` its standard error goes to that file: what outlives this process may hold nothing that a caller reads.
+    With `log` its standard error goes to that file: one that outlives this process must not keep a pipe open.
     """
     command = [sys.executable, "-m", "glassworks", "serve", reference, "--json", "--end-with-stdin", *_options(config)]
-    # In a group of its own: Ctrl-C is told to this process alone, which stops the service once, and so gracefully.
+    # In a process group of its own: Ctrl-C reaches this process alone, which stops the service once, gracefully.
     with _log(log) as errors:
         process = subprocess.Popen(  # noqa: S603 - our own program
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, process_group=0
@@ -116,7 +116,7 @@ def start_service(reference: str, config: ServingConfig, log: Path | None = None
     try:
         line = _first_line(process)
     except BaseException:
-        # Not even an interrupt may leave a server behind that nobody knows of.
+        # Not even an interrupt may leave an unknown server behind.
         process.kill()
         process.wait()
         raise

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from glassworks.packaging.manifest import Manifest
 
 _BEYOND_CHANCE = 2.0
-"""Standard deviations from which on an explanation is told apart from chance."""
+"""Standard deviations from which on an explanation differs from chance."""
 _QUALITY = {
     "deletion_auc": "deletion area {:.3f} (low is good)",
     "insertion_auc": "insertion area {:.3f} (high is good)",
@@ -80,7 +80,7 @@ def show_test(manifest: Manifest, title: str, console: Console) -> None:
 
 
 def show_warnings(manifest: Manifest, console: Console) -> None:
-    """Loudly, that a model does not beat something simpler."""
+    """Warnings that a model does not beat something simpler."""
     from rich.markup import escape
 
     for warning in manifest.warnings:
@@ -88,7 +88,7 @@ def show_warnings(manifest: Manifest, console: Console) -> None:
 
 
 def show_refit(manifest: Manifest, console: Console) -> None:
-    """Whose the metrics are, where what is served learned more."""
+    """A note where the served model learned more than the measured one."""
     if manifest.refitted:
         console.print(
             "  - measured before the last fit: what is served has learned from everything, the test split too"
@@ -171,7 +171,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
 
 
 def found_nothing(values: Mapping[str, Any]) -> bool:
-    """Whether a method that looks for something, and promises no sum, says that it did not find it."""
+    """Whether a method that searches, and promises no sum, found nothing."""
     return values.get("completeness_gap") is None and not values["converged"]
 
 
@@ -201,7 +201,7 @@ def show_grade(values: Mapping[str, Any], console: Console) -> None:
 
 
 def show_shaded(rows: Sequence[Sequence[tuple[str, str]]], console: Console) -> None:
-    """Parts of a picture or a text in their styles: red speaks for the class, blue against it."""
+    """Parts of a picture or a text with their styles: red speaks for the class, blue against it."""
     from rich.text import Text
 
     for row in rows:

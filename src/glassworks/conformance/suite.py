@@ -119,7 +119,7 @@ def totals(outcomes: Sequence[Outcome]) -> Mapping[str, int]:
     return {result: sum(each.result == result for each in outcomes) for result in ("passed", "failed", "not offered")}
 
 
-def told(target: Target, outcomes: Sequence[Outcome]) -> Iterator[str]:
+def lines(target: Target, outcomes: Sequence[Outcome]) -> Iterator[str]:
     """For people: a line a group, then what failed, and what is not offered by its reason; last how many in all."""
     yield f"conformance of {target.url}, model {target.asked or 'none'}"
     for group, members in _grouped(outcomes, lambda each: each.id.partition(".")[0]).items():

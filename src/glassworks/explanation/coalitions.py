@@ -1,4 +1,4 @@
-"""An example as a game: its values are players, who stay or become the baseline's."""
+"""An example as a cooperative game: its values are the players; an absent one has the baseline's value."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Game:
         return np.concatenate(parts)[:, self._target].astype(np.float64)
 
     def ends(self) -> tuple[float, float]:
-        """What nobody and what everybody is worth."""
+        """The values of no players and of all."""
         found = self.value(np.stack([np.zeros(self.players, np.bool_), np.ones(self.players, np.bool_)]))
         return float(found[0]), float(found[1])
 

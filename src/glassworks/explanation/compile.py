@@ -105,7 +105,7 @@ def _convolution_backward(
 ) -> tuple[torch.Tensor, None, None]:
     """Only the input's gradient (weights are constants here).
 
-    With stride 1 it is an ordinary convolution with the kernel turned round, which engines run much
+    With stride 1 it is an ordinary convolution with the kernel rotated, which engines run much
     faster than a transposed one; else a transposed convolution whose output padding restores the input's size.
     """
     import torch
@@ -130,25 +130,25 @@ def _max_pool_backward(
     ceil_mode: bool,
     indices: torch.Tensor,
 ) -> torch.Tensor:
-    """Each gradient goes to the one place that gave the maximum: the first of its window, as in PyTorch.
+    """Each gradient goes to the value that was the maximum: the first one in its window, as in PyTorch.
 
-    Where windows do not overlap, their places are compared with the maximum one after the other: plain
-    elementwise operators. A scatter, or a pooling that also tells its indices, is many times slower in an engine.
+    Where windows do not overlap, their values are compared with the maximum one after the other: plain
+    elementwise operators. A scatter, or a pooling that also returns its indices, is many times slower in an engine.
     """
     import torch
 
     n, c, h, w = x.shape
-    apart = list(stride or kernel) == list(kernel) and not any(padding) and all(step == 1 for step in dilation)
-    if not apart or ceil_mode:
+    disjoint = list(stride or kernel) == list(kernel) and not any(padding) and all(step == 1 for step in dilation)
+    if not disjoint or ceil_mode:
         flat = torch.zeros(n, c, h * w, dtype=grad.dtype)
         return flat.scatter_add(2, indices.reshape(n, c, -1), grad.reshape(n, c, -1)).reshape(n, c, h, w)
     rows, columns = grad.shape[2:]
     windows = x[:, :, : rows * kernel[0], : columns * kernel[1]].reshape(n, c, rows, kernel[0], columns, kernel[1])
-    places = [windows[:, :, :, i, :, j] for i in range(kernel[0]) for j in range(kernel[1])]
-    largest = functools.reduce(torch.maximum, places)
+    values = [windows[:, :, :, i, :, j] for i in range(kernel[0]) for j in range(kernel[1])]
+    largest = functools.reduce(torch.maximum, values)
     left, shares = grad, []
-    for place in places:
-        share = torch.where(place == largest, left, 0.0)
+    for value in values:
+        share = torch.where(value == largest, left, 0.0)
         left = left - share
         shares.append(share)
     spread = torch.stack(shares, dim=-1).reshape(n, c, rows, columns, kernel[0], kernel[1])

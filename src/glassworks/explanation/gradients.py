@@ -1,4 +1,4 @@
-"""Asks compiled graphs; the nodes to integrate a gradient along a path; enlarging a coarse map."""
+"""Runs compiled gradient graphs; nodes of the integral along a path; enlarging of coarse maps."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def enlarge(coarse: Floats, height: int, width: int) -> Floats:
 
 @functools.cache
 def _weights(count: int, size: int) -> Floats:
-    """The linear interpolation from `count` to `size` places as a matrix (size count)."""
-    places = np.clip((np.arange(size) + 0.5) * count / size - 0.5, 0, count - 1)
-    left = np.minimum(places.astype(int), max(count - 2, 0))
+    """The linear interpolation from `count` to `size` points as a matrix (size count)."""
+    positions = np.clip((np.arange(size) + 0.5) * count / size - 0.5, 0, count - 1)
+    left = np.minimum(positions.astype(int), max(count - 2, 0))
     right = np.minimum(left + 1, count - 1)
     matrix = np.zeros((size, count), np.float32)
-    matrix[np.arange(size), left] += 1 - (places - left)
-    matrix[np.arange(size), right] += places - left
+    matrix[np.arange(size), left] += 1 - (positions - left)
+    matrix[np.arange(size), right] += positions - left
     return matrix

@@ -1,4 +1,4 @@
-"""What explainers of recommendations ask of a history's session, and the search for the smallest removal."""
+"""Outputs of a history's session for explainers of recommendations, and the search for the smallest removal."""
 
 from __future__ import annotations
 

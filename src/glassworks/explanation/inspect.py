@@ -10,7 +10,7 @@ from glassworks.record import Record
 
 
 class Layer(Record):
-    """One operator that holds parameters, or changes the shape of what flows; shapes are of the output."""
+    """One operator that has parameters or changes the shape; shapes are of its output."""
 
     name: str
     operator: str
@@ -73,15 +73,15 @@ def inspect_graph(path: Path) -> tuple[Layer, ...]:
     }
     layers = []
     for node in model.graph.node:
-        held = [weights[name] for name in node.input if name in weights and len(weights[name].dims) > 0]
-        counts = [_size(tensor.dims) for tensor in held]
+        tensors = [weights[name] for name in node.input if name in weights and len(weights[name].dims) > 0]
+        counts = [_size(tensor.dims) for tensor in tensors]
         layers.append(
             Layer(
                 name=node.name or node.output[0],
                 operator=node.op_type,
                 shape=shapes.get(node.output[0], ()),
                 parameters=sum(counts),
-                size_bytes=sum(count * _width(tensor.data_type) for count, tensor in zip(counts, held, strict=True)),
+                size_bytes=sum(count * _width(tensor.data_type) for count, tensor in zip(counts, tensors, strict=True)),
             )
         )
     return tuple(layers)

@@ -1,7 +1,7 @@
 """How far an explanation can be trusted: deletion and insertion against random order, agreement, stability.
 
-Curves run over the share of places removed, from 0 to 1, ends included, and their areas lie in [0, 1]
-(Petsiuk et al. 2018, RISE). Places are pixels: all channels of one are removed together.
+Curves run over the share of pixels removed, from 0 to 1, ends included, and their areas lie in [0, 1]
+(Petsiuk et al. 2018, RISE). All channels of a pixel are removed together.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def grade(score: Scorer, example: Floats, values: Floats, baseline: Floats, seed
 
 
 def importance_order(values: Floats, seed: int) -> NDArray[np.int64]:
-    """Places (H * W) from the most to the least important; equal ones in a seeded random order.
+    """Pixels (H * W) from the most to the least important; equal ones in a seeded random order.
 
-    A sparse map would else be removed from corner to corner, and exactly k of k places asked must go.
+    A sparse map would else be removed from corner to corner, and exactly k of k pixels asked must go.
     """
     flat = values.reshape(-1, values.shape[-2] * values.shape[-1]).sum(axis=0)
     shuffled = np.random.default_rng(seed).permutation(flat.size)
@@ -58,12 +58,12 @@ def removal_curves(
     score: Scorer, example: Floats, baseline: Floats, orders: list[NDArray[np.int64]]
 ) -> NDArray[np.float64]:
     """Scores (orders x STEPS + 1) while growing shares of each order are replaced by the baseline."""
-    places = example.shape[-2] * example.shape[-1]
-    flat, base = example.reshape(-1, places), baseline.reshape(-1, places)
+    pixels = example.shape[-2] * example.shape[-1]
+    flat, base = example.reshape(-1, pixels), baseline.reshape(-1, pixels)
     ends = score(np.concatenate([example, baseline]))
     curves = np.empty((len(orders), STEPS + 1))
     curves[:, 0], curves[:, -1] = ends[0], ends[1]
-    cuts = [round(places * step / STEPS) for step in range(1, STEPS)]
+    cuts = [round(pixels * step / STEPS) for step in range(1, STEPS)]
     rows = np.repeat(flat[None], len(orders) * len(cuts), axis=0)
     for row, (order, cut) in zip(rows, ((order, cut) for order in orders for cut in cuts), strict=True):
         row[:, order[:cut]] = base[:, order[:cut]]

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 _SMALLEST_SIDE = 280
 _FOR, _AGAINST = (214, 39, 40), (31, 119, 180)
-"""Red speaks for the class, blue against it: told apart by people with any color vision."""
+"""Red speaks for the class, blue against it: distinct for people with any color vision."""
 _SHADES = " ░▒▓█"
 _COLUMNS = 32
 
 
 def normalized(values: Floats) -> Floats:
-    """Values by place (H W), channels summed, scaled to [-1, 1] by the 99.5th percentile of their size.
+    """Values by pixel (H W), channels summed, scaled to [-1, 1] by the 99.5th percentile of their size.
 
     Zero stays zero and signs stay: two maps on one scale would need their own scale beside them.
     """
-    places = values.reshape(-1, values.shape[-2], values.shape[-1]).sum(axis=0)
-    scale = float(np.percentile(np.abs(places), 99.5)) or float(np.abs(places).max())
-    return np.clip(places / scale, -1, 1).astype(np.float32) if scale > 0 else np.zeros_like(places, dtype=np.float32)
+    pixels = values.reshape(-1, values.shape[-2], values.shape[-1]).sum(axis=0)
+    scale = float(np.percentile(np.abs(pixels), 99.5)) or float(np.abs(pixels).max())
+    return np.clip(pixels / scale, -1, 1).astype(np.float32) if scale > 0 else np.zeros_like(pixels, dtype=np.float32)
 
 
 def heat_map_png(picture: NDArray[np.uint8], values: Floats, caption: str = "") -> bytes:
@@ -57,7 +57,7 @@ def heat_map_png(picture: NDArray[np.uint8], values: Floats, caption: str = "") 
 
 
 def shaded_blocks(values: Floats) -> list[list[tuple[str, str]]]:
-    """Rows of (block, style) for a terminal: two characters a place, at most 32 places a row."""
+    """Rows of (block, style) for a terminal: two characters a cell, at most 32 cells a row."""
     heat = normalized(values)
     step = -(-heat.shape[1] // _COLUMNS)
     height, width = heat.shape[0] // step * step, heat.shape[1] // step * step
@@ -71,7 +71,7 @@ def shaded_blocks(values: Floats) -> list[list[tuple[str, str]]]:
 
 
 def _style(level: int, value: float) -> str:
-    """Nothing is drawn in no color."""
+    """Zero has no color."""
     if level == 0:
         return ""
     return "red" if value > 0 else "blue"

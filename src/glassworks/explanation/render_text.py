@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FAINT, _STRONG = 0.15, 0.6
-_TOLD = 5
+_STRONGEST = 5
 
 _PAGE = Template("""<!doctype html>
 <html lang="$language"><head><meta charset="utf-8"><title>$title</title><style>
@@ -75,6 +75,6 @@ def shaded_words(text: str, spans: Sequence[tuple[int, int]], values: NDArray[np
 def strongest(text: str, spans: Sequence[tuple[int, int]], values: NDArray[np.float32]) -> str:
     """The words that matter most with their values, as a line: colors do not reach a file."""
     flat = values.ravel()
-    order = [place for place in np.argsort(-np.abs(flat), kind="stable")[:_TOLD].tolist() if flat[place]]
-    words = (f"{printable(text[spans[place][0] : spans[place][1]].strip())} {flat[place]:+.4f}" for place in order)
+    order = [index for index in np.argsort(-np.abs(flat), kind="stable")[:_STRONGEST].tolist() if flat[index]]
+    words = (f"{printable(text[spans[index][0] : spans[index][1]].strip())} {flat[index]:+.4f}" for index in order)
     return ", ".join(words) or "no word counts"

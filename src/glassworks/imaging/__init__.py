@@ -1,1 +1,1 @@
-"""Imaging: classical operators on pictures, pipelines of them, and video: everything that is seen and not learned."""
+"""Imaging: pictures, video, and pipelines of classical operators."""

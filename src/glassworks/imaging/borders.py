@@ -28,16 +28,16 @@ def number(border: AnyBorder) -> int:
 
 
 def indices(border: AnyBorder, before: int, size: int, after: int) -> NDArray[np.int64]:
-    """Which pixel of a row of `size` stands at each place from `-before` to `size + after`; -1 for none."""
-    places = np.arange(-before, size + after)
+    """The pixel of a row of `size` at each position from `-before` to `size + after`; -1 for none."""
+    positions = np.arange(-before, size + after)
     if border == "constant":
-        return np.where((places >= 0) & (places < size), places, -1)
+        return np.where((positions >= 0) & (positions < size), positions, -1)
     if border == "replicate":
-        return np.clip(places, 0, size - 1)
+        return np.clip(positions, 0, size - 1)
     if border == "wrap":
-        return places % size
+        return positions % size
     period = max(2 * size - 2, 1) if border == "reflect101" else 2 * size
-    turned = places % period
+    turned = positions % period
     return np.minimum(turned, period - turned if border == "reflect101" else period - 1 - turned)
 
 
@@ -53,21 +53,21 @@ def padded(picture: Floats, border: AnyBorder, reach: int) -> Floats:
 
 
 def folded(gradient: Floats, border: AnyBorder, reach: int) -> Floats:
-    """The gradient of what was padded, brought back to the pixels that stood at each place: the adjoint of `padded`."""
+    """The gradient of a padded picture as that of the picture: the adjoint of `padded`."""
     for axis in (1, 0):
         moved = np.moveaxis(gradient, axis, 0)
         size = moved.shape[0] - 2 * reach
         where = indices(border, reach, size, reach)
         back = moved[reach : reach + size].copy()
-        for place in (*range(reach), *range(reach + size, len(where))):
-            if where[place] >= 0:
-                back[where[place]] += moved[place]
+        for position in (*range(reach), *range(reach + size, len(where))):
+            if where[position] >= 0:
+                back[where[position]] += moved[position]
         gradient = np.moveaxis(back, 0, axis)
     return gradient
 
 
 def lower_padding(graph: Graph, value: str, border: AnyBorder, reach: int) -> str:
-    """The same for a value (N C H W) of an ONNX graph, whatever its size: what stands where is computed there."""
+    """The same for a value (N C H W) of an ONNX graph, of any size: positions are computed in the graph."""
     if border == "constant":
         return graph.op("Pad", value, graph.constant([0, 0, reach, reach, 0, 0, reach, reach]))
     for axis in (2, 3):
@@ -79,17 +79,17 @@ def _lowered_indices(graph: Graph, value: str, border: AnyBorder, reach: int, ax
     one, zero = graph.constant(np.array(1)), graph.constant(np.array(0))
     size = graph.op("Squeeze", graph.op("Shape", value, start=axis, end=axis + 1))
     end = graph.op("Add", size, graph.constant(np.array(reach)))
-    places = graph.op("Range", graph.constant(np.array(-reach)), end, one)
+    positions = graph.op("Range", graph.constant(np.array(-reach)), end, one)
     last = graph.op("Sub", size, one)
     if border == "replicate":
-        return graph.op("Max", graph.op("Min", places, last), zero)
+        return graph.op("Max", graph.op("Min", positions, last), zero)
     if border == "wrap":
-        return graph.op("Mod", places, size)
+        return graph.op("Mod", positions, size)
     double = graph.op("Add", last, last)
     if border == "reflect101":
         period = graph.op("Max", double, one)
-        turned = graph.op("Mod", places, period)
+        turned = graph.op("Mod", positions, period)
         return graph.op("Min", turned, graph.op("Sub", period, turned))
     period = graph.op("Add", size, size)
-    turned = graph.op("Mod", places, period)
+    turned = graph.op("Mod", positions, period)
     return graph.op("Min", turned, graph.op("Sub", graph.op("Sub", period, one), turned))

@@ -44,11 +44,11 @@ class Traced:
             self._pulls.append(pull)
 
     def score(self, region: Region) -> float:
-        """The mean of the answer in the region, before its decision where the last step makes one."""
+        """The mean of the answer in the region; where the last step decides, of the values before that."""
         return float(self.values[-1][region.rows, region.columns].mean())
 
     def gradient(self, region: Region) -> Floats:
-        """That of the score, by pixel (H W C)."""
+        """Of the score, by pixel (H W C)."""
         last = np.zeros_like(self.values[-1])
         part = last[region.rows, region.columns]
         part[...] = 1 / part.size

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from glassworks.imaging.operator import Pixels
 
 _STRIP_BYTES = 768 * 1024
-"""Of one result: a strip of each of several fits into a core's second cache."""
+"""Of one result: the strips of a few results together fit into a core's L2 cache."""
 _LEAST_ROWS = 16
 
 
@@ -100,7 +100,7 @@ class Execution:
 
 
 def reference(pipeline: Pipeline, picture: Pixels) -> Pixels:
-    """What OpenCV makes of a whole picture (H W C), step by step: what all quicker ways are compared with."""
+    """The whole picture (H W C) with OpenCV, step by step: the reference for faster ways."""
     results = [as_opencv(np.ascontiguousarray(picture))]
     for step in pipeline.steps:
         results.append(step.operator.apply(*[results[number] for number in step.takes]))
@@ -108,7 +108,7 @@ def reference(pipeline: Pipeline, picture: Pixels) -> Pixels:
 
 
 def _beyond(pipeline: Pipeline) -> Sequence[int] | None:
-    """How many rows beyond those of the answer each result is needed for; None where a strip alone does not do."""
+    """How many rows beyond those of the answer each result needs; None where a strip is not enough."""
     beyond = [0] * (len(pipeline.steps) + 1)
     for number in range(len(pipeline.steps), 0, -1):
         operator = pipeline.steps[number - 1].operator

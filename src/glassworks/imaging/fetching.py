@@ -35,10 +35,10 @@ def fetched(address: str, hosts: Sequence[str], largest: int = _LARGEST, total_s
     `hosts` are names, with `:PORT` where it is not the usual one. An answer that leads elsewhere is not followed, one
     that is larger than `largest` bytes or not whole after `total_s` seconds is given up.
     """
-    place, suffix = _parts(address)
-    if place not in {host.lower() for host in hosts}:
+    host, suffix = _parts(address)
+    if host not in {each.lower() for each in hosts}:
         raise Forbidden(
-            f"nothing may be fetched from '{place[:200]}'",
+            f"nothing may be fetched from '{host[:200]}'",
             "name the host: --allow-host HOST, or data.hosts in the job file; or give a file",
         )
     with tempfile.NamedTemporaryFile(suffix=suffix) as file:

@@ -154,11 +154,11 @@ def _decoded(data: bytes, flags: int, what: str) -> Pixels:
 
 def _require_whole_png(data: bytes) -> None:
     """Raise InputError unless all chunks end in the file: OpenCV makes room for as much as a chunk says that it has."""
-    place = len(b"\x89PNG\r\n\x1a\n")
+    position = len(b"\x89PNG\r\n\x1a\n")
     for _ in range(_MANY_CHUNKS):
-        kind = data[place + 4 : place + 8]
-        place += 12 + int.from_bytes(data[place : place + 4], "big")
-        if place > len(data):
+        kind = data[position + 4 : position + 8]
+        position += 12 + int.from_bytes(data[position : position + 4], "big")
+        if position > len(data):
             break
         if kind == b"IEND":
             return
@@ -166,19 +166,19 @@ def _require_whole_png(data: bytes) -> None:
 
 
 def _is_turned(data: bytes, form: str) -> bool:
-    """Whether there may be a note on how the picture was held."""
+    """Whether there may be a note on the orientation of the camera."""
     return _EXIF in data[:65_536] if form == "JPEG" else b"eXIf" in data
 
 
 def _is_whole(data: bytes) -> bool:
-    """Whether the picture's end is there: behind the beginning of its pixels, not that of a small copy in its head."""
-    place = 2
-    while place + 4 <= len(data) and data[place] == 0xFF:
-        marker, length = data[place + 1], struct.unpack(">H", data[place + 2 : place + 4])[0]
-        place += 2 + length
+    """Whether the end marker lies behind the start of the pixels: a thumbnail in the header has one of its own."""
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker, length = data[position + 1], struct.unpack(">H", data[position + 2 : position + 4])[0]
+        position += 2 + length
         if marker == 0xDA:
             break
-    return data.rfind(_END) >= place
+    return data.rfind(_END) >= position
 
 
 def _converted(pixels: Pixels, channels: int) -> Pixels:

@@ -18,7 +18,7 @@ from glassworks.imaging.operator import Kind, Operator
 from glassworks.imaging.operators import operators
 
 PICTURE = "input"
-"""What the picture itself is called."""
+"""The name of the picture itself."""
 
 if TYPE_CHECKING:
     AnyOperator = Operator
@@ -44,7 +44,7 @@ class Pipeline:
 
     @property
     def kind(self) -> Kind:
-        """What comes out."""
+        """The kind of the answer."""
         return self.steps[-1].kind
 
     def to_json(self) -> bytes:
@@ -75,8 +75,8 @@ def connect(declared: Sequence[Operator], picture: Kind) -> Pipeline:
     """Operators as steps. Raises ConfigError where names or kinds do not fit, with the step's number."""
     names = {PICTURE: 0}
     steps: list[Step] = []
-    for place, each in enumerate(declared):
-        where = f"model.pipeline.{place} ({each.title})"
+    for number, each in enumerate(declared):
+        where = f"model.pipeline.{number} ({each.title})"
         takes = _takes(each, names, len(steps), where)
         kinds = [picture if number == 0 else steps[number - 1].kind for number in takes]
         try:

@@ -41,13 +41,13 @@ def read_samples(source: str, channels: Literal[1, 3] | None, depth: Literal["ui
     names, decode = _entries(source, depth)
     if not names:
         raise DataError(f"'{source}' holds no picture", "give a folder with at least one picture file")
-    chosen = sorted({round(place) for place in np.linspace(0, len(names) - 1, min(_MOST, len(names)))})
+    chosen = sorted({round(each) for each in np.linspace(0, len(names) - 1, min(_MOST, len(names)))})
     pictures, failed = [], []
-    for place in chosen:
+    for index in chosen:
         try:
-            pictures.append(decode(place))
+            pictures.append(decode(index))
         except InputError as error:
-            failed.append(f"{names[place]} cannot be read: {error.problem}")
+            failed.append(f"{names[index]} cannot be read: {error.problem}")
     if not pictures:
         raise DataError(f"'{source}': no picture can be read; {failed[0]}", "replace the files")
     height, width = pictures[0].shape[:2]
@@ -73,15 +73,15 @@ def _entries(source: str, depth: Literal["uint8", "uint16"]) -> tuple[list[str],
         if not folder.is_dir():
             raise DataError(f"there is no folder {folder}", "give the path of a folder with picture files")
         files = sorted(_files(folder))
-        return [str(path.relative_to(folder)) for path in files], lambda place: read_picture(
-            files[place].read_bytes(), 3, depth
+        return [str(path.relative_to(folder)) for path in files], lambda index: read_picture(
+            files[index].read_bytes(), 3, depth
         )
     from glassworks.data.sources import read_source
 
     found = read_source(source, min_classes=1)
 
-    def stored(place: int) -> Pixels:
-        picture = found.pictures[place]
+    def stored(index: int) -> Pixels:
+        picture = found.pictures[index]
         return picture.astype(np.uint16) * np.uint16(257) if depth == "uint16" else picture
 
     return list(found.names), stored

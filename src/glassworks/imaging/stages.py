@@ -29,7 +29,7 @@ def run_stages(read: Iterable[_In], work: Callable[[_In], _Out], write: Callable
     A stage waits where the next one is behind, so memory does not grow. PyAV and OpenCV let other threads run.
     """
     stop = threading.Event()
-    given, done = _Lane[_In](stop), _Lane[_Out](stop)
+    given, done = _Channel[_In](stop), _Channel[_Out](stop)
     errors: list[BaseException] = []
 
     def writing() -> None:
@@ -58,7 +58,7 @@ def _guarded(stage: Callable[[], None], stop: threading.Event, errors: list[Base
         stop.set()
 
 
-class _Lane(Generic[_T]):
+class _Channel(Generic[_T]):
     """A short queue whose waiters end when any stage has failed."""
 
     def __init__(self, stop: threading.Event) -> None:
@@ -66,7 +66,7 @@ class _Lane(Generic[_T]):
         self._queue: queue.Queue[_T | _End] = queue.Queue(_WAITING)
 
     def fill(self, items: Iterable[_T]) -> None:
-        """Put all of them, and the end."""
+        """Put all items, then the end."""
         for item in items:
             self.put(item)
         self.put(_End())

@@ -49,7 +49,7 @@ class Frame:
 class VideoReader:
     """Frames of a file (`PATH`) or a camera (`camera:0`); `broken` counts those that could not be decoded.
 
-    Raises InputError for what is no video or holds no frames, Unsupported for a codec that is not there.
+    Raises InputError for what is no video or holds no frames, Unsupported for a missing codec.
     """
 
     def __init__(self, source: str, threads: int = 1) -> None:
@@ -67,7 +67,7 @@ class VideoReader:
         self.time_base = Fraction(self._stream.time_base or 1 / _USUAL_RATE)
         self.rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or _USUAL_RATE)
         self.frames = int(self._stream.frames)
-        """How many its head tells of; 0 where it tells nothing."""
+        """The number that its header states; 0 without one."""
 
     def __iter__(self) -> Iterator[Frame]:
         """Each frame once. A broken one is counted and left out."""
@@ -76,7 +76,7 @@ class VideoReader:
             if decoded.is_corrupt:
                 self.broken += 1
                 continue
-            # Times must grow; what gives none follows the one before.
+            # Times must grow; a frame without one follows the one before.
             last = max(last + 1, decoded.pts if decoded.pts is not None else 0)
             found += 1
             yield Frame(decoded.to_ndarray(format="rgb24"), last)
@@ -86,7 +86,7 @@ class VideoReader:
             )
 
     def close(self) -> None:
-        """Give the file or the camera back."""
+        """Close the file or the camera."""
         self._container.close()
 
     def _decoded(self) -> Iterator[Any]:
@@ -153,7 +153,7 @@ class VideoWriter:
         self._beside.replace(self._path)
 
     def give_up(self) -> None:
-        """Close, and leave no half of a video."""
+        """Close, and remove the incomplete video."""
         self._container.close()
         self._beside.unlink(missing_ok=True)
 
@@ -176,8 +176,8 @@ def _opened(source: str) -> Any:
 
     try:
         if source.startswith("camera:"):
-            form, place = _CAMERAS.get(sys.platform, _CAMERAS["linux"])
-            return av.open(place.format(source.removeprefix("camera:")), format=form)
+            form, device = _CAMERAS.get(sys.platform, _CAMERAS["linux"])
+            return av.open(device.format(source.removeprefix("camera:")), format=form)
         # One file of this machine alone: playlists, which name others and addresses, are not read.
         options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
         return av.open(f"file:{source}", options=options)

@@ -113,7 +113,7 @@ def _extract(archive: zipfile.ZipFile, path: Path, folder: Path, limits: Limits)
 
 
 def _checked_name(entry: zipfile.ZipInfo, path: Path) -> str:
-    # `filename` was already cut and turned by the reader; what stands in the file is judged.
+    # `filename` was already cut and turned by the reader; the name in the file itself is checked.
     if entry.orig_filename != entry.filename:
         raise UnsafePath(f"{path} names the file {entry.orig_filename[:200]!a}", _MALICIOUS)
     name = check_path(entry.filename.removesuffix("/"), str(path))

@@ -17,7 +17,7 @@ from glassworks.explanation.selection import explainers_of
 from glassworks.optimization.measure import predict_all
 from glassworks.packaging.bundle import Bundle, write_bundle
 from glassworks.packaging.card import write_card
-from glassworks.packaging.comparison import judged_by, warnings_of
+from glassworks.packaging.comparison import comparison_metric, warnings_of
 from glassworks.packaging.fidelity import measure_fidelity
 from glassworks.packaging.machine import instruction_set
 from glassworks.packaging.manifest import Manifest
@@ -32,7 +32,7 @@ _LIBRARIES = ("glassworks", "numpy", "opencv-python-headless", "onnxruntime", "o
 
 
 def measure(parts: Parts) -> Measured:
-    """Of the artifacts as they are."""
+    """Metrics and fidelity of the artifacts as they are."""
     test = parts.dataset.splits["test"]
     ask = partial(predict_all, _open(parts, "predict"), parts.task.encode(test.x, parts.preprocessing))
     return Measured(
@@ -41,7 +41,7 @@ def measure(parts: Parts) -> Measured:
 
 
 def assemble(parts: Parts, folder: Path) -> Bundle:
-    """Write the bundle into the empty `folder`; what was not measured yet is."""
+    """Write the bundle into the empty `folder`; measures first what was not measured yet."""
     for name in files_of(parts.artifacts):
         shutil.copyfile(parts.folder / name, folder / name)
     measured = parts.measured or measure(parts)
@@ -69,7 +69,7 @@ def assemble(parts: Parts, folder: Path) -> Bundle:
         isa=instruction_set(),
         license=parts.job.license,
     )
-    metric = judged_by(manifest, parts.task.guard(parts.dataset.splits["test"].y))
+    metric = comparison_metric(manifest, parts.task.guard(parts.dataset.splits["test"].y))
     manifest = manifest.model_copy(update={"warnings": tuple(warnings_of(manifest, metric))})
     report = parts.report
     card = write_card(
@@ -107,7 +107,7 @@ def _samples(parts: Parts, session: Session) -> list[dict[str, Any]]:
 
 
 def _asked(parts: Parts, session: Session, x: Array) -> tuple[Tensors, Tensors]:
-    """A small request where the model takes it small, such as a corner of a picture."""
+    """A small request where the model allows it, such as a corner of a picture."""
     small = parts.task.encode(parts.task.small(x), parts.preprocessing)
     try:
         return small, session.run(small)

@@ -118,7 +118,7 @@ def _hashes(folder: Path, names: Sequence[str]) -> Mapping[str, str]:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Tells a file that cannot be read in two lines, as a StorageError."""
+    """Turns an unreadable file into a StorageError."""
     try:
         yield
     except OSError as error:
@@ -132,7 +132,7 @@ def _existing(path: Path) -> Path:
         raise NotFound(f"there is no bundle at {path}", "give the path of a bundle's folder")
     if not path.is_dir():
         raise BundleError(f"{path} is a file, not a bundle's folder", "give a folder, or a .glass file to unpack")
-    # The place of a bundle may be reached through links; inside it there are none.
+    # The path to a bundle may have links; inside it there are none.
     return path.resolve()
 
 

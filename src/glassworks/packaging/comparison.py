@@ -16,19 +16,19 @@ _RARE = 'training.class_weights = "balanced" learns rare classes'
 
 
 def warnings_of(manifest: Manifest, metric: str) -> Iterator[str]:
-    """A sentence for each simpler answer that the model does not beat in `metric`: the best one that heeds no input,
-    and the task's simple baseline. What cannot be beaten, because it is always right, is not told.
+    """A sentence for each simpler answer that the model does not beat in `metric`: the best one that ignores the input,
+    and the task's simple baseline. One that is always right cannot be beaten, and causes no warning.
     """
     own = manifest.metrics.get(metric)
     for name in get(Task, manifest.task).constants:
-        if told := _not_better(own, manifest.comparison.get(name, {}).get(metric)):
+        if figures := _not_better(own, manifest.comparison.get(name, {}).get(metric)):
             rare = f"{_RARE}; " if metric == "accuracy" else ""
-            yield f"the model is no better than one answer to everything ({name}): {metric} {told}; {rare}{_MEND}"
-    if told := _not_better(own, manifest.baseline.get(metric)):
-        yield f"the model does not beat the simple baseline: {metric} {told}"
+            yield f"the model is no better than one answer to everything ({name}): {metric} {figures}; {rare}{_MEND}"
+    if figures := _not_better(own, manifest.baseline.get(metric)):
+        yield f"the model does not beat the simple baseline: {metric} {figures}"
 
 
-def judged_by(manifest: Manifest, usual: str) -> str:
+def comparison_metric(manifest: Manifest, usual: str) -> str:
     """The metric to compare in: with balanced classes, which trade accuracy for it, balanced accuracy."""
     training = manifest.job.get("training")
     weights = training.get("class_weights") if isinstance(training, dict) else ""

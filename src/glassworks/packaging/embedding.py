@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class PackagedEmbedder(Embedder):
-    """Computes in fp32, whatever the bundle is served in: what is built upon it keeps the vectors. With `kept`, none is
-    computed twice.
+    """Computes in fp32, whatever precision the bundle is served in, so that models built upon it see the same vectors.
+    With `kept`, none is computed twice.
 
-    Raises ConfigError for a model that tells none.
+    Raises ConfigError for a model without vectors.
     """
 
     def __init__(self, opened: OpenedBundle, reference: str, kept: KeptVectors | None = None) -> None:
@@ -29,7 +29,7 @@ class PackagedEmbedder(Embedder):
         if EMBEDDING not in (spec.name for spec in manifest.signature.outputs):
             raise ConfigError(
                 f"model.embedding: the model '{reference}' has no output '{EMBEDDING}'",
-                "name one that tells vectors, such as a convnet trained with model.embed = true",
+                "name one that gives vectors, such as a convnet trained with model.embed = true",
             )
         self.reference, self.task, self.preprocessing = reference, manifest.task, manifest.preprocessing
         roles = {artifact.role for artifact in manifest.artifacts}

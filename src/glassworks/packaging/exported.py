@@ -28,9 +28,8 @@ def export(family: Family, model: Model, folder: Path, progress: Progress) -> tu
 
 
 def with_reference(served: Artifact, exported: Artifact, compiled: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
-    """What is not served as it was exported keeps that beside it, for exports, further searches and comparison.
-
-    bfloat16 is computed from the same file: then only the record differs.
+    """What is served, and the exported artifact as `reference` where that is another: exports, searches and comparison
+    need it. For bfloat16 both are one file with two records.
     """
     if served.precision == "fp32" and served.file == exported.file:
         return (served, *compiled)
@@ -43,7 +42,7 @@ def passes_of(served: Artifact) -> tuple[str, ...]:
 
 
 def refitted(parts: Parts, model: Model, folder: Path, progress: Progress) -> Parts:
-    """The parts with the model fitted on everything, where its family does that; what was measured before stays."""
+    """The parts with the model fitted on everything, where its family does that; figures measured before stay."""
     progress.start("measure")
     measured = measure(parts)
     metric = parts.task.metric

@@ -1,4 +1,4 @@
-"""Vectors that were computed before: kept by the model and by what was embedded, so that nothing is embedded twice."""
+"""A cache of vectors on disk, keyed by the model and the embedded data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from glassworks.contracts import Array
 
 _MOST = 8
-"""Files; beyond them the one that was used longest ago goes."""
+"""Files; beyond them the least recently used one is removed."""
 
 
 class KeptVectors:
@@ -40,7 +40,7 @@ class KeptVectors:
         return found
 
     def _write(self, file: Path, vectors: NDArray[np.float32]) -> None:
-        """As a whole or not at all."""
+        """Atomically."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._folder) as made:
             part = Path(made) / file.name
@@ -63,7 +63,7 @@ def _digest(model: str, x: Array) -> str:
 
 
 def _read(file: Path, rows: int) -> NDArray[np.float32] | None:
-    """None where there is none, or a damaged one."""
+    """None without a readable one."""
     try:
         found: NDArray[np.float32] = np.load(file, allow_pickle=False)
         os.utime(file)

@@ -13,7 +13,7 @@ _RELEVANT = (
 
 
 def instruction_set(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
-    """The relevant flags of the first processor, sorted; empty where the system does not tell."""
+    """The relevant flags of the first processor, sorted; empty where the system has no list."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

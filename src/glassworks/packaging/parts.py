@@ -1,4 +1,4 @@
-"""What a bundle is made of, before it is one."""
+"""What a bundle is assembled from."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _CHANNELS = (1, 3, 4)
 
 def float_graph(bundle: Bundle, exporter: str) -> Artifact:
     """The fp32 ONNX graph that gives pictures labels. Raises Unsupported where the bundle has none."""
-    picture_input(bundle, exporter)  # what no packaging would change is told first
+    picture_input(bundle, exporter)  # the error that packaging again cannot solve comes first
     roles = {artifact.role: artifact for artifact in bundle.manifest.artifacts}
     graph = roles.get("reference") or roles.get("predict")
     if graph is None or (graph.format, graph.precision) != ("onnx", "fp32"):
@@ -75,8 +75,8 @@ def with_pixels(graph: bytes, spec: TensorSpec) -> bytes:
         helper.make_node("Div", ["pixels.float", "pixels.white"], ["pixels.scaled"]),
         helper.make_node("Transpose", ["pixels.scaled"], [spec.name], perm=[0, 3, 1, 2]),
     ]
-    for place, node in enumerate(nodes):
-        model.graph.node.insert(place, node)
+    for index, node in enumerate(nodes):
+        model.graph.node.insert(index, node)
     onnx.checker.check_model(model)
     whole: bytes = model.SerializeToString()
     return whole

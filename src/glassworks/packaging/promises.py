@@ -1,4 +1,4 @@
-"""What a manifest promises of its graphs, and whether that is so: lies are told when a bundle is opened."""
+"""What a manifest declares of its graphs, checked when a bundle is opened."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _DAY_S = 86_400
 
 
 def popular(log: Interactions, days: float | None = None) -> Popularity:
-    """How many like an item, of all time or in the last `days` of the log; then ties go by all time."""
+    """How many like an item, of all time or in the last `days` of the log, where all time breaks ties."""
     everything = log.popularity()
     if days is None or log.time is None:
         return Popularity(everything)

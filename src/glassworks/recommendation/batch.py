@@ -24,9 +24,9 @@ _ROWS = 1024
 def answer_table(session: Session, source: Path, output: Path, progress: Progress) -> dict[str, int]:
     """Write `output` (Parquet: `row`, `user`, `rank`, `item`, `score`) for each row of `source` (CSV or Parquet).
 
-    Columns are keys of a request, such as `user`, `history`, `k`; what is empty is left out. `row` counts the rows of
-    the source from 0; its other columns are told of and left out. The file appears when it is whole. Raises InputError
-    with the row that is no request.
+    Columns are keys of a request, such as `user`, `history`, `k`; empty cells are left out. `row` counts the rows of
+    the source from 0; its other columns are left out, and reported. The file appears when it is complete. Raises
+    InputError with the row of the first invalid request.
     """
     import polars
 
@@ -36,8 +36,8 @@ def answer_table(session: Session, source: Path, output: Path, progress: Progres
         raise InputError(f"{output.name} is no .parquet file", "name the output for example out.parquet")
     progress.start("recommend", count)
     try:
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as place:
-            parts = Path(place)
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
+            parts = Path(folder)
             written = 0
             for begin in range(0, count, _ROWS):
                 rows = table.slice(begin, _ROWS).collect()
@@ -54,7 +54,7 @@ def answer_table(session: Session, source: Path, output: Path, progress: Progres
 
 
 def _scan(source: Path) -> tuple[polars.LazyFrame, str]:
-    """Columns that are keys of a request, and a word on the others."""
+    """The columns that are keys of a request, and a note on the others."""
     import polars
 
     try:

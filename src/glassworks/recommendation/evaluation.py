@@ -1,4 +1,4 @@
-"""Ranks all items for the users of a cut and measures what came next, user by user."""
+"""Ranks all items for the users of a cut and compares with what they met next."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CELLS = 20_000_000
-"""So many scores are held at a time."""
+"""Scores in memory at a time."""
 _RESAMPLES = 200
 
 
@@ -44,7 +44,7 @@ def rank(scores: NDArray[np.float32], seen: Sparse, count: int) -> NDArray[np.in
 
 
 def largest(scores: NDArray[np.floating[Any]], count: int) -> NDArray[np.int64]:
-    """The places of the `count` largest values of each row, the largest first; of equal ones the first."""
+    """The indices of the `count` largest values of each row, the largest first; of equal ones the first."""
     count = min(count, scores.shape[1])
     least = -np.partition(-scores, count - 1, axis=1)[:, count - 1]
     found = np.empty((len(scores), count), np.int64)
@@ -70,7 +70,7 @@ def evaluate(cut: Cut, scorer: Scorer, popularity: NDArray[np.float32] | None = 
 
 
 def _liked(history: Sparse) -> Sparse:
-    """Without what was only met."""
+    """Without items that were met and not liked."""
     found = history.copy()
     found.eliminate_zeros()
     return found

@@ -103,7 +103,7 @@ class FeedbackMemory(Memory):
     def of(self, user: Id) -> Sequence[tuple[Id, float]]:
         """(item, weight) of a user's events; the latest of each item. Raises StorageError.
 
-        Of more than 10,000 items those met last, of more than 20,000 events those that came last.
+        Limited to the 10,000 items met last, and to the last 20,000 events since the last call.
         """
         name = str(user)
         with self._reading:
@@ -127,7 +127,7 @@ class FeedbackMemory(Memory):
         return done.rowcount
 
     def _read(self, user: str) -> _History:
-        """What is known of a user, with what was written since, here or by another process."""
+        """What is known of a user, and what any process has written since."""
         history = self._known.pop(user, None) or _History()
         self._known[user] = history
         # SQLite counts the changes by other connections.
@@ -159,7 +159,7 @@ def _forget_oldest(items: dict[Id, tuple[float, int, float]]) -> None:
 
 
 def _make_private(file: Path) -> None:
-    """Only the owner reads what people did, also where the file is older than this rule."""
+    """Only the owner may read feedback, in a file of an older version too."""
     file.touch(0o600)
     for each in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm"))):
         if each.exists() and each.stat().st_mode & 0o077:

@@ -1,4 +1,4 @@
-"""Ids and columns of the item table, as rules ask for them."""
+"""The item table: ids, titles, and masks for the conditions of rules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KEPT_MASKS = 256
 
 
 class Ids:
-    """Ids in ascending order, whole numbers or texts; places are found by halving, with no table beside them."""
+    """Ids in ascending order, whole numbers or texts; found by bisection, without a hash table."""
 
     def __init__(self, series: polars.Series) -> None:
         self.whole = series.dtype.is_integer()
@@ -32,24 +32,24 @@ class Ids:
     def __len__(self) -> int:
         return len(self._values)
 
-    def __getitem__(self, place: int) -> Any:
-        return self._values[place]
+    def __getitem__(self, index: int) -> Any:
+        return self._values[index]
 
-    def place(self, given: int | str) -> int | None:
-        """Where an id stands. A number may be given as text and the other way round: a table has ids of one kind."""
+    def index(self, given: int | str) -> int | None:
+        """The row of an id. A number may be given as text and a text as number: a table has ids of one kind."""
         if self.whole:
             if isinstance(given, str) and not _WHOLE.fullmatch(given):
                 return None
             given = int(given)
         else:
             given = str(given)
-        place = bisect_left(self._values, given)
-        return place if place < len(self._values) and self._values[place] == given else None
+        index = bisect_left(self._values, given)
+        return index if index < len(self._values) and self._values[index] == given else None
 
-    def places(self, given: Iterable[int | str]) -> NDArray[np.int64]:
-        """Where those of the ids stand that are known."""
-        found = (self.place(each) for each in given)
-        return np.array([place for place in found if place is not None], np.int64)
+    def indices(self, given: Iterable[int | str]) -> NDArray[np.int64]:
+        """The rows of the known ones."""
+        found = (self.index(each) for each in given)
+        return np.array([index for index in found if index is not None], np.int64)
 
 
 class Items:
@@ -71,14 +71,14 @@ class Items:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def name(self, place: int) -> dict[str, Any]:
-        """An item as answers name it: its id, and what people call it."""
+    def name(self, index: int) -> dict[str, Any]:
+        """An item as answers name it: its id and its title."""
         if self._titles is None:
-            return {"item": self.ids[place]}
-        return {"item": self.ids[place], "title": self._titles[place]}
+            return {"item": self.ids[index]}
+        return {"item": self.ids[index], "title": self._titles[index]}
 
     def mask(self, column: str, condition: Condition) -> Mask:
-        """The items for which a condition holds; never to be written to. Raises InputError."""
+        """The items for which a condition holds; read-only. Raises InputError."""
         key = (column, repr(condition))  # 1, 1.0 and True are equal, and yet not the same condition
         found = self._masks.get(key)
         if found is None:
@@ -116,13 +116,13 @@ class Items:
             return series.list.set_intersection(inner.to_list()).list.len().fill_null(0).to_numpy() > 0
         return series.is_in(_alike(values, series.dtype)).fill_null(False).to_numpy()
 
-    def features(self, places: NDArray[np.int64], columns: Sequence[str]) -> NDArray[np.float32] | None:
-        """Categories of items as rows of 0 and 1 of unit length, to see how alike they are; None without any."""
-        rows: list[set[Any]] = [set() for _ in places]
+    def features(self, indices: NDArray[np.int64], columns: Sequence[str]) -> NDArray[np.float32] | None:
+        """Categories of items as binary rows scaled to length 1, for cosine similarity; None without any."""
+        rows: list[set[Any]] = [set() for _ in indices]
         for column in columns:
-            for row, values in zip(rows, self._table[column][places.tolist()].to_list(), strict=True):
-                several = values if isinstance(values, list) else [values]
-                row.update((column, each) for each in several if each is not None)
+            for row, values in zip(rows, self._table[column][indices.tolist()].to_list(), strict=True):
+                categories = values if isinstance(values, list) else [values]
+                row.update((column, each) for each in categories if each is not None)
         known = {each: number for number, each in enumerate(dict.fromkeys(each for row in rows for each in row))}
         if not known:
             return None
@@ -133,7 +133,7 @@ class Items:
 
 
 def _alike(values: Sequence[Any], kind: Any) -> polars.Series:
-    """Values as a series of a column's type; those that it cannot hold are in no row of it."""
+    """Values as a series of a column's type, without those that the column cannot hold."""
     import polars
 
     return polars.Series(list(values), strict=False, dtype=kind).drop_nulls()

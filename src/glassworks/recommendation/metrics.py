@@ -34,7 +34,7 @@ def measure_lists(lists: Sequence[Sequence[Any]], targets: Sequence[Sequence[Any
 
 
 def user_metrics(hits: NDArray[np.bool_], targets: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-    """Each metric of each user (N) from where in the first 20 the targets stand (N 20) and how many there are (N)."""
+    """Each metric of each user (N) from which of the first 20 are `hits` (N 20) and the number of `targets` (N)."""
     discount = 1 / np.log2(np.arange(2, K + 2))
     best = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(targets, K)]
     first = hits[:, :K]
@@ -69,5 +69,5 @@ def bootstrap_interval(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def paired_difference(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> Measurement:
-    """The mean difference between two models on the same users; it is real where the interval leaves out 0."""
+    """The mean difference between two models on the same users; it is significant where the interval excludes 0."""
     return mean_measured(ours - theirs)

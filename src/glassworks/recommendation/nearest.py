@@ -1,7 +1,7 @@
-"""Candidates of very large catalogs: a graph of near vectors, checked against the exact scan when it is built.
+"""Candidates in very large catalogs: a nearest-neighbor graph, checked against the exact scan when it is built.
 
-The best inner products become nearest neighbors by one more dimension that gives all items the same length (Bachrach et
-al. 2014). What the graph proposes is scored exactly; rules that leave too few of it have everything scored.
+One more dimension gives all items the same length, so that the nearest neighbors have the largest inner products
+(Bachrach et al. 2014). Candidates are scored exactly; where rules leave too few of them, everything is scored.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 FILE = "nearest.usearch"
 SMALLEST = 1_000_000
-"""Up to so many items everything is scored: that is quick enough, and exact."""
+"""Up to so many items everything is scored, which is fast enough and exact."""
 _RECALL, _TOP, _CANDIDATES, _USERS = 0.98, 10, 500, 200
 _EXPANSIONS = (512, 1024, 2048, 4096)
 _SEARCH_AT_ONCE = 50
@@ -31,7 +31,7 @@ _SEARCH_AT_ONCE = 50
 def write_nearest(
     scorer: Scorer, histories: Sparse, folder: Path, smallest: int | None = None
 ) -> dict[str, Any] | None:
-    """Build the graph and measure its recall of the exact 10 best on histories; what the index file says of it.
+    """Build the graph and measure its recall of the exact 10 best on histories; its entry in the index file.
 
     None for smaller catalogs and for scorers without vectors. Where the recall stays below 0.98, `used` is false and
     everything is scored. Raises MissingLibrary.
@@ -45,23 +45,23 @@ def write_nearest(
         recall = _recall(_viewed(folder / FILE, vectors.shape[1], expansion), vectors, queries)
         if recall >= _RECALL:
             break
-    told = {"recall_at_10": recall, "histories": len(queries), "expansion": expansion, "used": recall >= _RECALL}
-    if told["used"]:
-        return {**told, "file": FILE}
+    entry = {"recall_at_10": recall, "histories": len(queries), "expansion": expansion, "used": recall >= _RECALL}
+    if entry["used"]:
+        return {**entry, "file": FILE}
     (folder / FILE).unlink()
-    return told
+    return entry
 
 
 class Nearest:
     """The graph of a packaged model, mapped into memory. Thread-safe."""
 
-    def __init__(self, path: Path, scorer: Scorer, told: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, scorer: Scorer, entry: Mapping[str, Any]) -> None:
         vectors = scorer.vectors()
         if vectors is None:
             raise BundleError(f"{path.name} belongs to no scorer with vectors", "package the model again")
         self._vectors, self._scorer = vectors, scorer
         try:
-            self._index = _viewed(path, vectors.shape[1], int(told["expansion"]))
+            self._index = _viewed(path, vectors.shape[1], int(entry["expansion"]))
         except (OSError, RuntimeError, ValueError) as error:
             raise BundleError(f"{path.name} is no graph of vectors: {error}", "package the model again") from None
         if len(self._index) != len(vectors):
@@ -71,19 +71,19 @@ class Nearest:
         """Exact scores (I) of the candidates for one history; minus infinity for all others."""
         query = self._scorer.users(history)[0].astype(np.float32)
         found = np.full(len(self._vectors), -np.inf, np.float32)
-        places = np.sort(_search(self._index, query[None], _CANDIDATES)[0])
-        found[places] = self._vectors[places] @ query
+        candidates = np.sort(_search(self._index, query[None], _CANDIDATES)[0])
+        found[candidates] = self._vectors[candidates] @ query
         return found
 
 
 def opened(index: Mapping[str, Any], folder: Path, scorer: Scorer) -> Nearest | None:
-    """The graph that an index file names; None where there is none, or no library to read it: then all is scored."""
+    """The graph that an index file names; None without one, or without its library: then everything is scored."""
     from importlib.util import find_spec
 
-    told = index.get("nearest") or {}
-    if "file" not in told or find_spec("usearch") is None:
+    entry = index.get("nearest") or {}
+    if "file" not in entry or find_spec("usearch") is None:
         return None
-    return Nearest(folder / str(told["file"]), scorer, told)
+    return Nearest(folder / str(entry["file"]), scorer, entry)
 
 
 def _graph() -> type[Index]:
@@ -136,6 +136,6 @@ def _search(index: Index, queries: Floats, count: int) -> list[NDArray[np.int64]
 
 
 def _some(histories: Sparse) -> NDArray[np.int64]:
-    """Rows that hold something, evenly spread."""
+    """Rows that are not empty, evenly spaced."""
     filled = np.flatnonzero(np.asarray((histories > 0).sum(axis=1)).ravel())
     return filled[np.unique(np.linspace(0, len(filled) - 1, min(_USERS, len(filled))).astype(np.int64))]

@@ -1,4 +1,4 @@
-"""The best k of the items that may be recommended, by score alone or also by how they differ."""
+"""The best k of the eligible items, by score alone or with diversity."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from numpy.typing import NDArray
 from glassworks.recommendation.items import Mask
 
 Floats = NDArray[np.float32]
-Places = NDArray[np.int64]
+Indices = NDArray[np.int64]
 
 
-def best(scores: Floats, mask: Mask, k: int) -> Places:
-    """Up to k places of `mask`, the largest scores first, equal ones in their order."""
-    places = np.flatnonzero(mask)
-    if not len(places):
-        return places
-    values = scores[places]
-    if len(places) > k:
+def best(scores: Floats, mask: Mask, k: int) -> Indices:
+    """Up to k items of `mask` by index, the largest scores first, equal ones in their order."""
+    indices = np.flatnonzero(mask)
+    if not len(indices):
+        return indices
+    values = scores[indices]
+    if len(indices) > k:
         least = np.partition(values, len(values) - k)[len(values) - k]
         above, equal = np.flatnonzero(values > least), np.flatnonzero(values == least)
         kept = np.sort(np.concatenate([above, equal[: k - len(above)]]))
-        places, values = places[kept], values[kept]
-    found: Places = places[np.argsort(-values, kind="stable")]
+        indices, values = indices[kept], values[kept]
+    found: Indices = indices[np.argsort(-values, kind="stable")]
     return found
 
 
-def diverse(scores: Floats, pool: Places, likeness: Floats, k: int, diversity: float) -> Places:
+def diverse(scores: Floats, pool: Indices, likeness: Floats, k: int, diversity: float) -> Indices:
     """Maximal marginal relevance (Carbonell and Goldstein 1998): k of the pool (P), best first.
 
     Each next one has the largest (1 - diversity) * relevance - diversity * likeness to the nearest one above it, where
@@ -38,9 +38,9 @@ def diverse(scores: Floats, pool: Places, likeness: Floats, k: int, diversity: f
     nearest, left, chosen = np.zeros(len(pool)), np.ones(len(pool), np.bool_), []
     for _ in range(min(k, len(pool))):
         merit = np.where(left, (1 - diversity) * relevance - diversity * nearest, -np.inf)
-        place = int(merit.argmax())
-        chosen.append(place)
-        left[place] = False
-        nearest = np.maximum(nearest, likeness[place])
-    found: Places = pool[chosen]
+        index = int(merit.argmax())
+        chosen.append(index)
+        left[index] = False
+        nearest = np.maximum(nearest, likeness[index])
+    found: Indices = pool[chosen]
     return found

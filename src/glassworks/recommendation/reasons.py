@@ -13,30 +13,30 @@ from glassworks.recommendation.scoring import Scorer, Sparse
 
 
 def because(
-    scorer: Scorer, items: Items, history: Sparse, places: NDArray[np.int64], reasons: int
+    scorer: Scorer, items: Items, history: Sparse, indices: NDArray[np.int64], reasons: int
 ) -> list[dict[str, Any]]:
-    """For each place: the largest contributions, the sum of all others, and the part that no item of the history has.
+    """For each item: the largest contributions, the sum of all others, and the part that no item of the history has.
 
     Together they are the score, within the scorer's tolerance.
     """
-    parts = scorer.contributions(history, places).astype(np.float64)
-    rest = scorer.rest(history, places)
+    parts = scorer.contributions(history, indices).astype(np.float64)
+    rest = scorer.rest(history, indices)
     found = []
-    for row, place in enumerate(places.tolist()):
+    for row, index in enumerate(indices.tolist()):
         order = np.argsort(-parts[row], kind="stable")[:reasons]
         named = [
             {**items.name(int(history.indices[entry])), "contribution": float(parts[row, entry])}
             for entry in order.tolist()
         ]
         others = float(parts[row].sum() - parts[row, order].sum())
-        terms = _named(scorer.terms(history, place))[:reasons]
-        told = {"features": [{"feature": name, "contribution": value} for name, value in terms]} if terms else {}
-        found.append({"because": named, "others": others, "rest": float(rest[row]), **told})
+        terms = _named(scorer.terms(history, index))[:reasons]
+        features = {"features": [{"feature": name, "contribution": value} for name, value in terms]} if terms else {}
+        found.append({"because": named, "others": others, "rest": float(rest[row]), **features})
     return found
 
 
 def _named(terms: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Columns of one name, such as the directions of a vector, count together; the largest first."""
+    """Sums over columns of one name, such as the dimensions of a vector; the largest first."""
     sums: dict[str, float] = {}
     for name, value in terms:
         sums[name] = sums.get(name, 0.0) + value

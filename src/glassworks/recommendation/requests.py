@@ -49,19 +49,19 @@ class Request(Record):
 
     user: Id | None = None
     history: tuple[Id | Liked, ...] = ()
-    """Items that are liked beside those known of the user."""
+    """Liked items, beside those known of the user."""
     similar_to: Id | None = None
-    """An item: then those that people like with it, whoever asks."""
+    """An item: recommends those that people like with it, whoever asks."""
     k: Annotated[StrictInt, Field(ge=1, le=MOST)] = 10
     allow: tuple[Id, ...] | None = None
     """Only these items."""
     deny: tuple[Id, ...] = ()
     where: dict[str, Condition] = {}
-    """Conditions on columns of the item table: a value, several, or a range; all must hold."""
+    """Conditions on columns of the item table: a value, a list of values, or a range; all must hold."""
     seen: Literal["exclude", "include", "only"] = "exclude"
     boost: tuple[Boost, ...] = ()
     diversity: float = Field(default=0.0, ge=0, le=1)
-    """0 is by score alone, 1 by difference from what stands above (maximal marginal relevance)."""
+    """0 ranks by score alone, 1 by difference from the items above (maximal marginal relevance)."""
     reasons: Annotated[StrictInt, Field(ge=0, le=100)] = 3
     """Items of the history to name for each recommendation."""
 

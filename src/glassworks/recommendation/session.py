@@ -1,4 +1,4 @@
-"""Requests in, recommendations out, each with its reasons. One row's answer never depends on the others'."""
+"""Requests in, recommendations out, with reasons. Rows do not depend on each other."""
 
 from __future__ import annotations
 
@@ -32,14 +32,15 @@ SIGNATURE = Signature(
     outputs=(TensorSpec(name=OUTPUT, datatype="BYTES", shape=(-1,)),),
 )
 _POOL = 100
-"""At least so many items are looked at to find different ones among them."""
+"""At least so many candidates for a diverse list."""
 _ELEMENTS = 2**24
 """Scores computed at once."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A request with what is known of its user: `history` is a row (1 I) of what is liked, `seen` all that was met."""
+    """A request with what is known of its user: `history` (a row, 1 I) is what is liked, `seen` (item indices) all
+    that was met."""
 
     request: Request
     history: Sparse
@@ -50,9 +51,9 @@ class Case:
 
 @dataclass(frozen=True)
 class _Ranked:
-    """What is recommended, best first, by the scores that decided (I), and what these rest on."""
+    """The recommended items by index, best first, the scores that ranked them (I), and the basis of these."""
 
-    places: NDArray[np.int64]
+    indices: NDArray[np.int64]
     scores: NDArray[np.float32]
     basis: str
     allowed: Eligible
@@ -78,7 +79,7 @@ class RecommendSession(Session):
             raise BundleError("the tables and the arrays do not fit each other", "package the model again")
 
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
-        """`recommendations` (N): a JSON object a row. Raises InputError for a request that is none."""
+        """`recommendations` (N): a JSON object a row. Raises InputError for an invalid request."""
         cases = [self.case(parse(value)) for value in tensors[INPUT].ravel().tolist()]
         rows = max(1, _ELEMENTS // max(1, len(self.items)))
         found = np.empty(len(cases), object)
@@ -111,7 +112,7 @@ class RecommendSession(Session):
         self.feedback = memory
 
     def scores(self, histories: Sequence[Sparse]) -> NDArray[np.float32]:
-        """N I, of one row each. What the scorer cannot tell from the history, popularity decides (`basis`)."""
+        """N I, of one row each."""
         from scipy.sparse import vstack
 
         if not histories:
@@ -119,7 +120,7 @@ class RecommendSession(Session):
         return self.scorer.scores(histories[0] if len(histories) == 1 else vstack(histories, format="csr"))
 
     def case(self, request: Request) -> Case:
-        """What is known of the user and what the request adds; a later word about an item counts. Raises InputError."""
+        """What is known of the user, and the request's own; the latest entry of an item counts. Raises InputError."""
         if request.user is None and not request.history and request.similar_to is None:
             raise InputError(
                 "the request names neither a user nor a history", 'give "user", "history", or "similar_to"'
@@ -128,10 +129,10 @@ class RecommendSession(Session):
         unknown: list[Id] = []
         known_user = False
         if request.similar_to is not None:
-            place = self.items.ids.place(request.similar_to)
-            if place is None:
+            index = self.items.ids.index(request.similar_to)
+            if index is None:
                 raise InputError(f"there is no item '{str(request.similar_to)[:200]}'", "give an item of the catalog")
-            return Case(request, self.row({place: 1.0}), np.array([place]), (), False)
+            return Case(request, self.row({index: 1.0}), np.array([index]), (), False)
         if request.user is not None:
             known_user = self._of_user(request.user, met, unknown)
         for each in request.history:
@@ -140,50 +141,50 @@ class RecommendSession(Session):
         return Case(request, self.row(met), np.array(sorted(met), np.int64), tuple(unknown), known_user)
 
     def _of_user(self, user: Id, met: dict[int, float], unknown: list[Id]) -> bool:
-        place = self._users.place(user)
-        if place is not None:
-            begin, end = int(self._rows[0][place]), int(self._rows[0][place + 1])
+        index = self._users.index(user)
+        if index is not None:
+            begin, end = int(self._rows[0][index]), int(self._rows[0][index + 1])
             met.update(zip(self._rows[1][begin:end].tolist(), self._rows[2][begin:end].tolist(), strict=True))
         reported = self.feedback.of(user) if self.feedback is not None else ()
         for item, weight in reported:
             self._add(item, weight, met, unknown)
-        return place is not None or bool(reported)
+        return index is not None or bool(reported)
 
     def _add(self, item: Id, weight: float, met: dict[int, float], unknown: list[Id]) -> None:
-        place = self.items.ids.place(item)
-        if place is None:
+        index = self.items.ids.index(item)
+        if index is None:
             unknown.append(item)
         else:
-            met[place] = weight
+            met[index] = weight
 
     def row(self, met: Mapping[int, float]) -> Sparse:
         """One history as a row (1 I); what was met and not liked has no entry."""
         from scipy.sparse import csr_array
 
-        places = np.array(sorted(place for place, weight in met.items() if weight > 0), np.int32)
-        weights = np.array([met[place] for place in places.tolist()], np.float32)
-        return csr_array((weights, places, np.array([0, len(places)], np.int32)), shape=(1, len(self.items)))
+        indices = np.array(sorted(index for index, weight in met.items() if weight > 0), np.int32)
+        weights = np.array([met[index] for index in indices.tolist()], np.float32)
+        return csr_array((weights, indices, np.array([0, len(indices)], np.int32)), shape=(1, len(self.items)))
 
     def answer(self, case: Case, scores: NDArray[np.float32]) -> dict[str, Any]:
         """The JSON object of one row; `scores` (I) are the scorer's."""
         request, ranked = case.request, self._ranked(case, scores)
-        places = ranked.places
-        found = [{**self.items.name(place), "score": float(ranked.scores[place])} for place in places.tolist()]
+        indices = ranked.indices
+        found = [{**self.items.name(index), "score": float(ranked.scores[index])} for index in indices.tolist()]
         if request.reasons and ranked.basis == "history":
-            reasons = because(self.scorer, self.items, case.history, places, request.reasons)
+            reasons = because(self.scorer, self.items, case.history, indices, request.reasons)
             found = [{**each, **reason} for each, reason in zip(found, reasons, strict=True)]
-        shortage = {"asked": request.k, "found": len(places), "reason": ranked.allowed.reason(request.k)}
+        shortage = {"asked": request.k, "found": len(indices), "reason": ranked.allowed.reason(request.k)}
         return {
             "items": found,
             "basis": ranked.basis,
             "known_user": case.known_user,
             "unknown_items": list(case.unknown),
-            "shortage": shortage if len(places) < request.k else None,
+            "shortage": shortage if len(indices) < request.k else None,
         }
 
     def top(self, case: Case, scores: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Places of what is recommended, best first."""
-        return self._ranked(case, scores).places
+        """Indices of the recommended items, best first."""
+        return self._ranked(case, scores).indices
 
     def _ranked(self, case: Case, scores: NDArray[np.float32]) -> _Ranked:
         allowed = eligible(case.request, self.items, case.seen)
@@ -191,16 +192,16 @@ class RecommendSession(Session):
         scores = scores if scores.any() else self._popular
         if self._nearest is not None:
             allowed.mask = allowed.mask & np.isfinite(scores)
-        places = self._places(case.request, boosted(case.request, self.items, scores), allowed)
-        return _Ranked(places, scores, basis, allowed)
+        indices = self._chosen(case.request, boosted(case.request, self.items, scores), allowed)
+        return _Ranked(indices, scores, basis, allowed)
 
     def _basis(self, case: Case, scores: NDArray[np.float32]) -> str:
-        """What the order rests on: nothing liked, or nothing learned of what is, leaves popularity."""
+        """What ranked the items: popularity where nothing is liked, or where nothing is learned about it."""
         if case.history.nnz == 0 or not scores.any():
             return "popularity"
         return "similar" if case.request.similar_to is not None else "history"
 
-    def _places(self, request: Request, scores: NDArray[np.float32], allowed: Eligible) -> NDArray[np.int64]:
+    def _chosen(self, request: Request, scores: NDArray[np.float32], allowed: Eligible) -> NDArray[np.int64]:
         if request.diversity == 0:
             return best(scores, allowed.mask, request.k)
         pool = best(scores, allowed.mask, max(_POOL, 5 * request.k))
@@ -209,7 +210,7 @@ class RecommendSession(Session):
         return diverse(scores, pool, self._likeness(pool), request.k, request.diversity)
 
     def _likeness(self, pool: NDArray[np.int64]) -> NDArray[np.float32]:
-        """From 0 to 1 (P P): of categories where items have them, else of what the scorer holds for near."""
+        """Similarity from 0 to 1 (P P): of categories where items have them, else by the scorer."""
         features = self.items.features(pool, self._columns.get("categories", ()))
         if features is None:
             ordered = np.sort(pool)

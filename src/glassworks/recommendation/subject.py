@@ -39,22 +39,22 @@ class RecommendationSubject(Subject):
         self.input, self._session = INPUT, session
         self._case = session.case(parse(tensors[INPUT].ravel()[0]))
         self.outputs = session.run({INPUT: tensors[INPUT]})
-        items, places = session.items, self._case.history.indices.tolist()
-        self.names = tuple(map(items.name, places)) or ({"item": None, "title": "popularity"},)
+        items, indices = session.items, self._case.history.indices.tolist()
+        self.names = tuple(map(items.name, indices)) or ({"item": None, "title": "popularity"},)
         self._target = -1
 
     def aim(self, target: int | str | None, labels: Sequence[str]) -> tuple[int, str]:
-        """Raises InputError for an item that there is not, and where nothing is recommended."""
+        """The item's own score. Raises InputError for an unknown item, and where nothing is recommended."""
         if target is None:
             found = json.loads(next(iter(self.outputs.values()))[0])["items"]
             if not found:
                 raise InputError("nothing is recommended, so there is nothing to explain", "name an item as the target")
             target = found[0]["item"]
-        place = self._session.items.ids.place(target)
-        if place is None:
+        index = self._session.items.ids.index(target)
+        if index is None:
             raise InputError(f"there is no item '{str(target)[:200]}'", "give the id of an item as the target")
-        self._target = place
-        name = self._session.items.name(place)
+        self._target = index
+        name = self._session.items.name(index)
         return 0, str(name.get("title") or name["item"])
 
     def view(self, role: str) -> View:

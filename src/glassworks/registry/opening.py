@@ -1,4 +1,4 @@
-"""A model by its reference, opened with what people told it."""
+"""A model by its reference, opened with its feedback."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from glassworks.registry.registry import Registry
 
 
 def open_model(reference: str, registry: Registry) -> OpenedBundle:
-    """The model of a reference; where it was given feedback, it heeds that. Raises what `resolve` raises."""
+    """The model of a reference, with its feedback. Raises what `resolve` raises."""
     resolved = registry.resolve(reference)
     opened = OpenedBundle(resolved.bundle)
     opened.recall(registry.home, resolved.name)
     return opened
 
 
-def tell(reference: str, events: Sequence[Mapping[str, Any]], registry: Registry) -> Mapping[str, int]:
+def keep_feedback(reference: str, events: Sequence[Mapping[str, Any]], registry: Registry) -> Mapping[str, int]:
     """Keep feedback for a model, as a service does: `accepted` and `repeated` events.
 
     Raises Unsupported for a model that takes none, InputError and StorageError.

@@ -46,7 +46,7 @@ def test_the_consoles_of_all_verbs_are_such() -> None:
 
 def test_errors_and_json_do_not_steer_it_either(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        app._tell(InputError(f"no class '{EVIL}'", "give another"))
+        app._exit_for(InputError(f"no class '{EVIL}'", "give another"))
     output.write_json({"label": EVIL})
     told = capsys.readouterr()
     assert not {"\x1b", "\x07", "\x9b"} & set(told.out + told.err)

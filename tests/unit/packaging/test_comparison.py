@@ -8,7 +8,7 @@ from rich.console import Console
 from glassworks.cli.tables import show_test, show_warnings
 from glassworks.contracts import Measurement
 from glassworks.packaging.card import write_card
-from glassworks.packaging.comparison import judged_by, warnings_of
+from glassworks.packaging.comparison import comparison_metric, warnings_of
 from glassworks.packaging.manifest import Manifest, from_json, to_json
 
 CONSTANT = "most frequent class"
@@ -73,13 +73,16 @@ def test_what_is_best_when_small_is_compared_so(manifest: Manifest) -> None:
     assert not list(warnings_of(with_loss(0.3, 0.4), "error"))
 
 
-def test_balanced_classes_are_judged_by_balanced_accuracy(manifest: Manifest) -> None:
+def test_balanced_classes_are_compared_by_balanced_accuracy(manifest: Manifest) -> None:
     """Which such models trade accuracy for."""
     balanced = manifest.model_copy(update={"job": {"training": {"class_weights": "balanced"}}})
     for each, metric in ((balanced, "balanced_accuracy"), (manifest, "accuracy")):
         both = each.model_copy(update={"metrics": measured(0.9) | measured(0.7, "balanced_accuracy")})
-        assert judged_by(both, "accuracy") == metric
-    assert judged_by(balanced.model_copy(update={"metrics": measured(0.2, "ndcg_at_10")}), "ndcg_at_10") == "ndcg_at_10"
+        assert comparison_metric(both, "accuracy") == metric
+    assert (
+        comparison_metric(balanced.model_copy(update={"metrics": measured(0.2, "ndcg_at_10")}), "ndcg_at_10")
+        == "ndcg_at_10"
+    )
     told = compared(balanced, 0.4, None, 0.5, "balanced_accuracy").warnings
     assert len(told) == 1
     assert "class_weights" not in told[0]

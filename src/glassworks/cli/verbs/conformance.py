@@ -37,7 +37,7 @@ def conformance(
         write_json(summary)
     else:
         # Lines are not wrapped, so that names of checks stay whole and can be searched for.
-        stdout().print("\n".join(suite.told(target, outcomes)), markup=False, soft_wrap=True)
+        stdout().print("\n".join(suite.lines(target, outcomes)), markup=False, soft_wrap=True)
     if summary["totals"]["failed"]:
         raise typer.Exit(1)
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glassworks.cli.output import AsJson, stdout, table, write_json
+from glassworks.cli.key_tables import COUNTS, limits, show_keys, show_usage
+from glassworks.cli.output import AsJson, stdout, write_json
 from glassworks.errors import InputError, NotFound
 
 if TYPE_CHECKING:
-    from glassworks.serving.access.keys import Key, KeyStore
-    from glassworks.serving.access.ledger import Ledger, Total
+    from glassworks.serving.access.keys import KeyStore
+    from glassworks.serving.access.ledger import Ledger
 
 group = typer.Typer(
     help="Access keys of the server: create, list, revoke, and what they used.",
@@ -21,7 +21,6 @@ group = typer.Typer(
     rich_markup_mode=None,
 )
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-_COUNTS = ("requests", "errors", "rows", "tokens")
 
 
 @group.command("create")
@@ -49,7 +48,7 @@ def create(
         write_json({"key": key.model_dump(mode="json"), "secret": secret})
         return
     console = stdout()
-    console.print(f"key {key.name} ({key.id}): {_limits(key)}")
+    console.print(f"key {key.name} ({key.id}): {limits(key)}")
     console.print(secret, soft_wrap=True)
     console.print("Keep it now: it is stored nowhere and cannot be shown again. Send it with each request as")
     console.print(f"  Authorization: Bearer {secret}", soft_wrap=True)
@@ -67,13 +66,7 @@ def list_keys(as_json: AsJson = False) -> None:
     if not keys:
         stdout().print("no keys yet; next: glassworks keys create NAME")
         return
-    now = Clock().now()
-    rows = []
-    for key in keys:
-        expired = key.expires_at is not None and key.expires_at <= now
-        state = "revoked" if key.revoked_at else "expired" if expired else "valid"
-        rows.append((key.name, key.id, state, f"{key.created_at:%Y-%m-%d}", _limits(key)))
-    table("access keys", ("name", "id", "state", "created (UTC)", "allows"), rows, stdout())
+    show_keys(keys, Clock().now(), stdout())
 
 
 @group.command("revoke")
@@ -101,31 +94,10 @@ def usage(
     totals = [total for total in _ledger().totals(_day(day), model=model) if ids is None or total.key_id in ids]
     if as_json:
         rows = [{**total.model_dump(), "key": names.get(total.key_id, total.key_id)} for total in totals]
-        sums = {name: sum(row[name] for row in rows) for name in (*_COUNTS, "compute_us")}
+        sums = {name: sum(row[name] for row in rows) for name in (*COUNTS, "compute_us")}
         write_json({"usage": rows, "total": sums})
         return
-    _show_usage(totals, names)
-
-
-def _show_usage(totals: Sequence[Total], names: Mapping[str, str]) -> None:
-    if not totals:
-        stdout().print("nothing was used")
-        return
-    header = ("day (UTC)", "key", "model", "verb", *_COUNTS, "compute")
-    lines = [
-        (
-            total.day,
-            names.get(total.key_id, total.key_id),
-            f"{total.model}@{total.version}",
-            total.verb,
-            *(f"{getattr(total, name):,}" for name in _COUNTS),
-            f"{total.compute_us / 1e6:,.3f} s",
-        )
-        for total in totals
-    ]
-    sums_of = (f"{sum(getattr(total, name) for total in totals):,}" for name in _COUNTS)
-    lines.append(("total", "", "", "", *sums_of, f"{sum(total.compute_us for total in totals) / 1e6:,.3f} s"))
-    table("usage", header, lines, stdout())
+    show_usage(totals, names, stdout())
 
 
 def register(program: typer.Typer) -> None:
@@ -176,15 +148,3 @@ def _ids(key: str, names: dict[str, str]) -> set[str]:
             f"there is no key '{shown(key)}'", f"keys: {', '.join([*sorted(set(names.values())), ANONYMOUS])}"
         )
     return ids or {ANONYMOUS}
-
-
-def _limits(key: Key) -> str:
-    parts = [
-        f"models {', '.join(key.models)}" if key.models else "all models",
-        f"{key.requests_per_s:g} requests/s" if key.requests_per_s is not None else "",
-        f"{key.requests_per_day:,} requests/day" if key.requests_per_day is not None else "",
-        f"{key.rows_per_day:,} rows/day" if key.rows_per_day is not None else "",
-        f"until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "",
-        "admin" if "admin" in key.roles else "",
-    ]
-    return ", ".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""`glassworks serve`: answer over HTTP and gRPC until told to stop."""
+"""`glassworks serve`: answer over HTTP and gRPC until stopped."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def serve(
     from glassworks.serving import launch
 
     release_interrupts()
-    several = {"traffic": tuple(traffic or ()), "allowed_hosts": tuple(allowed_hosts or ())}
-    config = validate(ServingConfig, {**given, **several}, where="glassworks serve")
+    lists = {"traffic": tuple(traffic or ()), "allowed_hosts": tuple(allowed_hosts or ())}
+    config = validate(ServingConfig, {**given, **lists}, where="glassworks serve")
     if end_with_stdin:
         end_with_parent(config.drain_s)
 

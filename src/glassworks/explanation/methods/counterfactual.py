@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Counterfactual(Explainer):
     """1 for the items of a minimal set whose removal takes the target out of the k best, 0 for all others.
 
-    Each set is tried, never only computed; `converged` is false, and all values are 0, where up to 25 items were taken
-    out and the target stayed.
+    Each set is verified by scoring again; `converged` is false and all values are 0 where the target stays although
+    25 items are taken out.
     """
 
     name: ClassVar[str] = "counterfactual"

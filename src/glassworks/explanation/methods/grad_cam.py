@@ -1,4 +1,4 @@
-"""Grad-CAM: which places of the last spatial layer speak for a class (Selvaraju et al. 2017)."""
+"""Grad-CAM: which positions of the last spatial layer speak for a class (Selvaraju et al. 2017)."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class _Path:
         self.scores = (0.0, 0.0)
 
     def at(self, nodes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Gradients (nodes ...) at places 0..1 of the line."""
+        """Gradients (nodes ...) at points 0..1 of the line."""
         import numpy as np
 
         from glassworks.explanation.gradients import gradients

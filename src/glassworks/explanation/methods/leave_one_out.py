@@ -43,11 +43,11 @@ class LeaveOneOut(Explainer):
         for begin in range(0, game.players, _ROWS):
             if budget.milliseconds is not None and 1e3 * (time.perf_counter() - start) > budget.milliseconds:
                 break
-            places = np.arange(begin, min(begin + _ROWS, game.players))
-            without = np.repeat(whole, len(places), axis=0)
-            without[np.arange(len(places)), places] = False
-            values[places] = score - game.value(without)
-            done += len(places)
+            indices = np.arange(begin, min(begin + _ROWS, game.players))
+            without = np.repeat(whole, len(indices), axis=0)
+            without[np.arange(len(indices)), indices] = False
+            values[indices] = score - game.value(without)
+            done += len(indices)
         return Attribution(
             values=values.astype(np.float32).reshape(example.shape),
             score=score,

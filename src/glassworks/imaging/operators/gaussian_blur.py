@@ -76,9 +76,9 @@ def _eighths(bell: Floats) -> Floats:
     """The bell in units of 2^-8: what rounding takes from one weight is given to the next; the middle gets the rest."""
     half, carried = len(bell) // 2, 0.0
     weights = np.zeros(len(bell), np.float32)
-    for place in range(half):
-        wanted = float(bell[place]) * 256 + carried
-        weights[place] = weights[-1 - place] = round(wanted)
+    for index in range(half):
+        wanted = float(bell[index]) * 256 + carried
+        weights[index] = weights[-1 - index] = round(wanted)
         carried = wanted - round(wanted)
     weights[half] = 256 - weights.sum()
     return weights

@@ -1,4 +1,4 @@
-"""Morphology: the largest or smallest value near a pixel, and what is made of both."""
+"""Morphology: the largest or smallest value near a pixel, and combinations of both."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Morphology(Operator):
         return (outer if sign == 0 else sign * (value - outer)), pull
 
     def _near(self, value: Floats, mode: str) -> tuple[Floats, Pull]:
-        """The largest or smallest value near each pixel; the gradient goes to the first place that holds it."""
+        """The largest or smallest value near each pixel; the gradient goes to the first pixel that has it."""
         sign = np.float32(1 if mode == "dilate" else -1)
         height, width, reach = *value.shape[:2], self.kernel // 2
         around = np.pad(sign * value, ((reach, reach), (reach, reach), (0, 0)), constant_values=_LEAST)

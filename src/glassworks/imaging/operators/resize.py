@@ -48,7 +48,7 @@ class Resize(Operator):
         return np.asarray(down.T @ mask.astype(np.float32) @ across > 0)
 
     def _weights(self, height: int, width: int) -> tuple[Floats, Floats]:
-        """Which share of each row, and of each column, goes into each of the result (new old): every interpolation
+        """The share of each row, and of each column, goes into each of the result (new old): every interpolation
         treats both directions alone, so resized unit vectors tell."""
         new_width, new_height = self._size(height, width)
         return self._line(height, new_height), self._line(width, new_width)

@@ -1,4 +1,4 @@
-"""A picture seen from elsewhere: turned, moved, sheared (a matrix of 2 x 3) or in perspective (3 x 3)."""
+"""An affine (a matrix of 2 x 3) or perspective (3 x 3) transformation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Warp(Operator):
-    """`matrix` maps places (x, y) of the picture to places of the result. It is explained as linear interpolation."""
+    """`matrix` maps positions (x, y) of the picture to positions of the result. Explained as linear interpolation."""
 
     operator: Literal["warp"] = "warp"
     matrix: tuple[tuple[float, float, float], ...] = Field(min_length=2, max_length=3)
@@ -73,8 +73,8 @@ class Warp(Operator):
         """The four pixels that each of the result lies between: rows, columns and shares, all of its size."""
         new_height, new_width = self._size(height, width)
         columns, rows = np.meshgrid(np.arange(new_width), np.arange(new_height))
-        places = np.linalg.inv(self._whole) @ np.stack([columns.ravel(), rows.ravel(), np.ones(columns.size)])
-        x, y = (each.reshape(new_height, new_width) for each in places[:2] / places[2])
+        positions = np.linalg.inv(self._whole) @ np.stack([columns.ravel(), rows.ravel(), np.ones(columns.size)])
+        x, y = (each.reshape(new_height, new_width) for each in positions[:2] / positions[2])
         left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
         found = []
         for down in (0, 1):
@@ -85,10 +85,10 @@ class Warp(Operator):
                 found.append((row, column, (share * inside_row * inside_column).astype(np.float32)))
         return found
 
-    def _inside(self, places: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Pixels for places that may lie outside, and whether there is one."""
-        before, after = max(0, -int(places.min())), max(0, int(places.max()) - size + 1)
-        there = indices(self.border, before, size, after)[places + before]
+    def _inside(self, positions: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Pixels for positions that may lie outside, and whether there is one."""
+        before, after = max(0, -int(positions.min())), max(0, int(positions.max()) - size + 1)
+        there = indices(self.border, before, size, after)[positions + before]
         return np.maximum(there, 0), there >= 0
 
     def _size(self, height: int, width: int) -> tuple[int, int]:

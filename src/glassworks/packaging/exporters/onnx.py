@@ -25,7 +25,7 @@ _README = Template("""# $name
 An ONNX model, exported from the Glassworks bundle `$sha256`. License: $license.
 
 - input `$input`: FP32, any x $channels x $height x $width, pixels between 0 and 1
-- output `$output`: one value a label; the labels stand in `labels.json`, in the same order
+- output `$output`: one value a label; the labels are in `labels.json`, in the same order
 
 It needs `pip install numpy onnxruntime pillow`. Run this in this folder, with a picture `picture.png`:
 
@@ -41,14 +41,14 @@ pixels = np.asarray(picture, dtype=np.float32).reshape($height, $width, $channel
 batch = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None] / 255)
 
 session = onnxruntime.InferenceSession("model.onnx", providers=["CPUExecutionProvider"])
-(scores, *told) = session.run([$outputs_literal], {$input_literal: batch})
+(scores, *others) = session.run([$outputs_literal], {$input_literal: batch})
 with open("labels.json", encoding="utf-8") as file:
     labels = json.load(file)
-for place in $chosen:
-    print(labels[place], float(scores[0, place]))
+for index in $chosen:
+    print(labels[index], float(scores[0, index]))
 ```
 """)
-_BEST, _TOLD = "[int(scores[0].argmax())]", "np.flatnonzero(told[0][0])"
+_BEST, _TOLD = "[int(scores[0].argmax())]", "np.flatnonzero(others[0][0])"
 
 
 class OnnxExporter(Exporter):

@@ -25,7 +25,7 @@ class Scorer(ABC):
     """Scores every item for histories. Rows are users (N), columns items (I); float32. Holds no state between calls."""
 
     name: ClassVar[str]
-    """As the artifact's index file names it."""
+    """Its name in the artifact's index file."""
     tolerance: ClassVar[float] = 1e-5
     """Contributions and the rest sum to the score within this part of the largest of them."""
 
@@ -47,7 +47,7 @@ class Scorer(ABC):
         return np.zeros(len(items), np.float32)
 
     def vectors(self) -> NDArray[np.float32] | None:
-        """Of items (I F), where every score is the product of one of these and one of `users`; None where it is not."""
+        """Vectors of items (I F), where every score is the product of one of these and one of `users`; else None."""
         return None
 
     def users(self, histories: Sparse) -> NDArray[Any]:
@@ -60,12 +60,12 @@ class Scorer(ABC):
 
     @abstractmethod
     def arrays(self) -> Arrays:
-        """What is written, by name."""
+        """The arrays to write, by name."""
 
     @property
     @abstractmethod
     def parameters(self) -> Mapping[str, Any]:
-        """What else is written, as JSON."""
+        """Everything else to write, as JSON."""
 
     @classmethod
     @abstractmethod

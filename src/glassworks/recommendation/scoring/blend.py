@@ -58,8 +58,8 @@ class Blend(Scorer):
 
     def arrays(self) -> Arrays:
         return {
-            f"{place}.{name}": values
-            for place, (scorer, _) in enumerate(self._parts)
+            f"{number}.{name}": values
+            for number, (scorer, _) in enumerate(self._parts)
             for name, values in scorer.arrays().items()
         }
 
@@ -74,8 +74,8 @@ class Blend(Scorer):
     @classmethod
     def from_arrays(cls, arrays: Arrays, parameters: Mapping[str, Any]) -> Self:
         known, parts = scorers(), []
-        for place, part in enumerate(parameters["parts"]):
-            begin = f"{place}."
+        for number, part in enumerate(parameters["parts"]):
+            begin = f"{number}."
             own = {name.removeprefix(begin): values for name, values in arrays.items() if name.startswith(begin)}
             parts.append((known[part["scorer"]].from_arrays(own, part["parameters"]), float(part["weight"])))
         return cls(parts)

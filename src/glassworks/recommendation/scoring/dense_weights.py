@@ -26,20 +26,20 @@ class DenseWeights(Scorer):
     def scores(self, histories: Sparse) -> NDArray[np.float32]:
         found = np.zeros((histories.shape[0], self._items), np.float32)
         for row in range(histories.shape[0]):
-            places, weights = self._known(histories[[row]])
-            found[row, self._active] = weights @ self._weights[places]
+            indices, weights = self._known(histories[[row]])
+            found[row, self._active] = weights @ self._weights[indices]
         return found
 
     def contributions(self, history: Sparse, items: NDArray[np.int64]) -> NDArray[np.float32]:
         parts = np.zeros((len(items), history.nnz), np.float32)
         known, columns = np.isin(history.indices, self._active), np.isin(items, self._active)
-        places, weights = self._known(history)
+        indices, weights = self._known(history)
         chosen = np.searchsorted(self._active, items[columns])
-        parts[np.ix_(columns, known)] = (self._weights[places][:, chosen] * weights[:, None]).T
+        parts[np.ix_(columns, known)] = (self._weights[indices][:, chosen] * weights[:, None]).T
         return parts
 
     def _known(self, history: Sparse) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Places among the active items, and weights, of those entries of the row that are active."""
+        """Indices among the active items, and weights, of those entries of the row that are active."""
         known = np.isin(history.indices, self._active)
         return np.searchsorted(self._active, history.indices[known]), history.data[known]
 

@@ -48,31 +48,31 @@ class DualEase(Scorer):
         return found
 
     def _forget_own(self, found: NDArray[np.float32], histories: Sparse) -> None:
-        """B has zeros on its diagonal: an item of the history says nothing for itself."""
+        """B has zeros on its diagonal: an item of the history adds nothing to its own score."""
         rows = np.repeat(np.arange(histories.shape[0]), np.diff(histories.indptr))
-        places = np.searchsorted(self._active, histories.indices)
+        indices = np.searchsorted(self._active, histories.indices)
         known = np.isin(histories.indices, self._active)
-        rows, items, places = rows[known], histories.indices[known], places[known]
-        scale, weight = self._scale[places], histories.data[known]
+        rows, items, indices = rows[known], histories.indices[known], indices[known]
+        scale, weight = self._scale[indices], histories.data[known]
         found[rows, items] += weight * (1 - scale)
 
     def contributions(self, history: Sparse, items: NDArray[np.int64]) -> NDArray[np.float32]:
         parts = np.zeros((len(items), history.nnz), np.float32)
         known = np.isin(items, self._active)
-        places = np.searchsorted(self._active, items[known])
+        indices = np.searchsorted(self._active, items[known])
         mine = self._by_item[history.indices]
-        shared = np.asarray(mine @ np.ascontiguousarray(self._solved[places].T), np.float32)
-        parts[known] = (shared * history.data[:, None] * self._scale[places]).T
+        shared = np.asarray(mine @ np.ascontiguousarray(self._solved[indices].T), np.float32)
+        parts[known] = (shared * history.data[:, None] * self._scale[indices]).T
         parts[items[:, None] == history.indices[None]] = 0
         return parts
 
     def terms(self, history: Sparse, item: int) -> list[tuple[str, float]]:
-        place = int(np.searchsorted(self._active, item))
+        index = int(np.searchsorted(self._active, item))
         count = len(self._features)
-        if not count or place >= len(self._active) or self._active[place] != item:
+        if not count or index >= len(self._active) or self._active[index] != item:
             return []
         met = np.asarray((history @ self._by_item).toarray(), np.float32).ravel()[-count:]
-        values = met * self._solved[place, -count:] * self._scale[place]
+        values = met * self._solved[index, -count:] * self._scale[index]
         order = np.argsort(-np.abs(values), kind="stable")
         return [(self._features[at], float(values[at])) for at in order if values[at]]
 

@@ -111,12 +111,12 @@ def _of_16_bits(rows: Array) -> Array:
 
 
 def _chunks(content: bytes) -> tuple[bytes, bytes, bytes, bytes]:
-    place, found = 8, {b"IHDR": b"", b"IDAT": b"", b"PLTE": b"", b"tRNS": b""}
-    while place + 8 <= len(content):
-        length, name = struct.unpack(">I4s", content[place : place + 8])
+    position, found = 8, {b"IHDR": b"", b"IDAT": b"", b"PLTE": b"", b"tRNS": b""}
+    while position + 8 <= len(content):
+        length, name = struct.unpack(">I4s", content[position : position + 8])
         if name in found:
-            found[name] += content[place + 8 : place + 8 + length]
-        place += length + 12
+            found[name] += content[position + 8 : position + 8 + length]
+        position += length + 12
     return found[b"IHDR"], found[b"IDAT"], found[b"PLTE"], found[b"tRNS"]
 
 
@@ -131,8 +131,8 @@ def _unfiltered(rows: Array, step: int) -> Array:
         if kind not in (1, 3, 4):
             raise ValueError("an unknown filter")
         given, upper, done = row[1:].tolist(), above.tolist(), [0] * step
-        for place, value in enumerate(given):
-            done.append((value + _guess(kind, done[place], upper[place + step], upper[place])) & 255)
+        for position, value in enumerate(given):
+            done.append((value + _guess(kind, done[position], upper[position + step], upper[position])) & 255)
         line[:] = done
     return found[1:, step:]
 
@@ -147,15 +147,15 @@ def _guess(kind: int, left: int, up: int, corner: int) -> int:
     return (left, up, corner)[distances.index(min(distances))]
 
 
-def _colored(places: Array, palette: bytes, transparent: bytes) -> Array:
+def _colored(indices: Array, palette: bytes, transparent: bytes) -> Array:
     colors = np.frombuffer(palette, np.uint8).reshape(-1, 3)
-    if int(places.max()) >= len(colors):
+    if int(indices.max()) >= len(colors):
         raise Refused("the PNG file is damaged: it has a color that its palette lacks")
     if not transparent:
-        return colors[places]
+        return colors[indices]
     alpha = np.full((len(colors), 1), 255, np.uint8)
     alpha[: len(transparent), 0] = np.frombuffer(transparent, np.uint8)
-    return np.concatenate([colors, alpha], axis=1)[places]
+    return np.concatenate([colors, alpha], axis=1)[indices]
 
 
 def _by_pillow(path: Path) -> Array:

@@ -43,21 +43,21 @@ def open_model(role: str = "predict") -> tuple[dict[str, Any], Any]:
 def predict(pixels: Array) -> dict[str, Any]:
     """Label and probabilities of one picture as it is stored (uint8 H W C).
 
-    Of models with several labels a picture also `labels`, all that it has; of those that tell it also whether the
-    picture is `familiar`: energy and distance above 0 are unlike the learned.
+    Of models with several labels a picture also `labels`, all that it has; of those that detect novelty also whether
+    the picture is `familiar`: energy and distance above 0 are unlike the training data.
     """
     model, session = open_model()
     asked = [model["output"], *model["beside"]]
     scores, *rest = session.run(asked, {model["input"]: prepared(pixels, model)})
-    told = dict(zip(model["beside"], rest, strict=True))
+    others = dict(zip(model["beside"], rest, strict=True))
     order = np.argsort(-scores[0], kind="stable")[:5]
     top = [[model["labels"][at], float(scores[0][at])] for at in order]
     answer: dict[str, Any] = {"label": top[0][0], "probability": top[0][1], "top": top}
-    if "label_set" in told:
-        chosen = [at for at in np.argsort(-scores[0], kind="stable") if told["label_set"][0][at]]
+    if "label_set" in others:
+        chosen = [at for at in np.argsort(-scores[0], kind="stable") if others["label_set"][0][at]]
         answer["labels"] = [[model["labels"][at], float(scores[0][at])] for at in chosen]
-    if "novelty" in told:
-        energy, distance = (float(each) for each in told["novelty"][0])
+    if "novelty" in others:
+        energy, distance = (float(each) for each in others["novelty"][0])
         answer |= {"familiar": max(energy, distance) <= 0, "novelty": {"energy": energy, "distance": distance}}
     return answer
 
@@ -93,11 +93,11 @@ def integrated(session: Any, image: Array, target: int, count: int) -> tuple[Arr
     nodes, weights = clenshaw_curtis(count)
     scores, total = [], np.zeros(image.shape, np.float64)
     name = session.get_inputs()[0].name
-    for place in range(count):
-        given = {name: (image * nodes[place]).astype(np.float32), "target": np.array([target], np.int64)}
+    for index in range(count):
+        given = {name: (image * nodes[index]).astype(np.float32), "target": np.array([target], np.int64)}
         score, gradient = session.run(["scores", "gradient"], given)
         scores.append(float(score[0, target]))
-        total += weights[place] * gradient
+        total += weights[index] * gradient
     return image * total, scores
 
 

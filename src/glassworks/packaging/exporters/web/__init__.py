@@ -22,7 +22,7 @@ from glassworks.packaging.picture_graphs import beside, float_graph, gradient_gr
 from glassworks.storage import storage_errors, write_atomically
 
 RUNTIME = "GLASSWORKS_ONNXRUNTIME_WEB"
-"""Names the npm package `onnxruntime-web`, as a folder or a .tgz file, where npm shall not be asked for it."""
+"""Names the npm package `onnxruntime-web`, as a folder or a .tgz file, to use instead of npm."""
 VERSION = "1.30.0"
 _MARK = "export.json"
 _FILES = ("index.html", "model.js", "runtime.js", _MARK)
@@ -44,8 +44,8 @@ class WebExporter(Exporter):
         opened = read_bundle(bundle)
         model = _model(opened)
         claim_folder(folder, own=_FILES, mark=_MARK)
-        with tempfile.TemporaryDirectory() as place:
-            engine = _engine(Path(place))
+        with tempfile.TemporaryDirectory() as scratch:
+            engine = _engine(Path(scratch))
             program, binary = (engine / name for name in (_PROGRAM, _BINARY))
             contents = {
                 _MARK: json.dumps({"exporter": self.name, "bundle_sha256": opened.sha256}).encode() + b"\n",
@@ -99,14 +99,14 @@ def _page(bundle: Bundle, engine: str) -> str:
     )
 
 
-def _engine(place: Path) -> Path:
+def _engine(folder: Path) -> Path:
     """The unpacked npm package. Raises MissingLibrary."""
     given = os.environ.get(RUNTIME)
-    package = Path(given) if given else _from_npm(place)
+    package = Path(given) if given else _from_npm(folder)
     if package.is_file():
         with tarfile.open(package) as archive:
-            archive.extractall(place, filter="data")
-        package = place / "package"
+            archive.extractall(folder, filter="data")
+        package = folder / "package"
     missing = [name for name in (_PROGRAM, _BINARY) if not (package / name).is_file()]
     if missing:
         raise MissingLibrary(
@@ -116,17 +116,17 @@ def _engine(place: Path) -> Path:
     return package
 
 
-def _from_npm(place: Path) -> Path:
+def _from_npm(folder: Path) -> Path:
     mend = f"install npm, or let {RUNTIME} name the package onnxruntime-web {VERSION} (a folder or a .tgz file)"
     npm = shutil.which("npm")
     if npm is None:
         raise MissingLibrary("the web page needs the npm package onnxruntime-web, and there is no npm", mend)
     command = [npm, "pack", f"onnxruntime-web@{VERSION}", "--silent"]
     try:
-        subprocess.run(command, cwd=place, check=True, capture_output=True, timeout=_NPM_S)  # noqa: S603 - npm, with fixed words
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=_NPM_S)  # noqa: S603 - npm, with fixed words
     except (OSError, subprocess.SubprocessError) as error:
         raise MissingLibrary(f"npm did not give onnxruntime-web {VERSION}: {type(error).__name__}", mend) from None
-    return next(place.glob("*.tgz"))
+    return next(folder.glob("*.tgz"))
 
 
 def _beside(name: str) -> str:
