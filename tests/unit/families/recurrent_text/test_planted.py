@@ -112,7 +112,7 @@ def test_the_planted_word_is_the_cause(opened: OpenedBundle) -> None:
     ]
     flipped = [found != each.label for found, each in zip(predicted(opened, turned), examples, strict=True)]
     assert np.mean(flipped) >= 0.95
-    windows = [opened.session("predict").front.windows(each.text) for each in examples]  # type: ignore[attr-defined]
+    windows = [opened.session("predict").tokenization.windows(each.text) for each in examples]  # type: ignore[attr-defined]
     assert max(sum(len(window.ids) for window in each) for each in windows) >= 190
 
 
