@@ -48,6 +48,6 @@ def test_errors_and_json_do_not_steer_it_either(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         app._exit_for(InputError(f"no class '{EVIL}'", "give another"))
     output.write_json({"label": EVIL})
-    told = capsys.readouterr()
-    assert not {"\x1b", "\x07", "\x9b"} & set(told.out + told.err)
-    assert json.loads(told.out) == {"label": EVIL}
+    reported = capsys.readouterr()
+    assert not {"\x1b", "\x07", "\x9b"} & set(reported.out + reported.err)
+    assert json.loads(reported.out) == {"label": EVIL}

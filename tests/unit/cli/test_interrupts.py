@@ -1,4 +1,4 @@
-"""An interrupt is heeded also where Python drops what is raised."""
+"""An interrupt is received also where Python drops what is raised."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ try:
         pass
     print("lost")
 except KeyboardInterrupt:
-    print("heeded")
+    print("received")
 """
 
 
@@ -53,11 +53,11 @@ def test_an_interrupt_that_is_dropped_comes_again(method: str, reference: str) -
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
-    assert done.stdout == "heeded\n", done.stderr
+    assert done.stdout == "received\n", done.stderr
     assert done.stderr == ""
 
 
-def test_what_else_is_dropped_is_told() -> None:
+def test_what_else_is_dropped_is_reported() -> None:
     program = "from glassworks.cli.interrupts import receive_interrupts\nreceive_interrupts()\n"
     program += "class Thing:\n    def __del__(self): 1 / 0\nThing()\n"
     done = subprocess.run(

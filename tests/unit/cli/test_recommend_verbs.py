@@ -53,14 +53,14 @@ def test_an_explanation_names_the_items_and_is_drawn(model: str, tmp_path: Path,
     assert len(record["names"]) == len(values)
     titles = [name["title"] for name, value in zip(record["names"], values, strict=True) if value]
     assert titles
-    for told in (page.read_text(encoding="utf-8"), done.output):
-        assert all(f"{title} (" in told for title in titles)
+    for reported in (page.read_text(encoding="utf-8"), done.output):
+        assert all(f"{title} (" in reported for title in titles)
     assert done.output.count("Title") == len(titles) + 1
     said = {"history_contributions": "because of", "counterfactual": "would not be among the best without those of 1"}
     assert f"Title 3, {said[method]}" in " ".join(done.output.split())
 
 
-def test_a_counterfactual_that_was_not_found_is_told(model: str) -> None:
+def test_a_counterfactual_that_was_not_found_is_reported(model: str) -> None:
     """Of somebody with no history, nothing can be taken out: what is popular stays."""
     shown = run("explain", model, '{"history": [9999]}', "--method", "counterfactual")
     assert shown.exit_code == 0, shown.output

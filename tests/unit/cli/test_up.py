@@ -66,8 +66,8 @@ def test_a_family_may_have_no_explainer_or_one(
 def test_a_model_that_explains_nothing_says_so(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch)
     assert json.loads(run("up", job, "--check", "--json").stdout)["explain"] is None
-    told = run("explain", "gray", job.parent / "pictures" / "0.png").exception
-    assert "no explanation method" in str(told)
+    reported = run("explain", "gray", job.parent / "pictures" / "0.png").exception
+    assert "no explanation method" in str(reported)
 
 
 def test_what_cannot_be_explained_is_answered_all_the_same(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,10 +88,13 @@ def test_a_method_that_the_family_does_not_have_is_refused_first(job: Path, tmp_
 
 
 def test_an_objective_that_nothing_can_keep_to_is_refused_first(job: Path, tmp_path: Path) -> None:
-    for wrong, told in (("minimize=speed", "cannot minimize 'speed'"), ('within=["psnr < 1"]', "is not a constraint")):
+    for wrong, reported in (
+        ("minimize=speed", "cannot minimize 'speed'"),
+        ('within=["psnr < 1"]', "is not a constraint"),
+    ):
         refused = run("up", job, "--check", "--set", f"optimization.{wrong}").exception
         assert isinstance(refused, ConfigError)
-        assert told in refused.problem
+        assert reported in refused.problem
     assert not (tmp_path / "home" / "runs").exists()
 
 
@@ -99,9 +102,9 @@ def test_both_ports_are_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         for config, key in ((ServingConfig(port=port), "port"), (ServingConfig(port=0, grpc_port=port), "grpc_port")):
-            with pytest.raises(ServingError, match=f"cannot listen on 127.0.0.1:{port}: Address already in") as told:
+            with pytest.raises(ServingError, match=f"cannot listen on 127.0.0.1:{port}: Address already in") as raised:
                 require_free(config)
-            assert f"serving.{key}=" in told.value.mend
+            assert f"serving.{key}=" in raised.value.mend
     tried: list[int] = []
     monkeypatch.setattr("glassworks.cli.service._require_free", lambda host, port, key: tried.append(port))
     for config in (ServingConfig(port=80), ServingConfig(port=80, grpc=False), ServingConfig(port=0)):

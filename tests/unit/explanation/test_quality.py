@@ -65,7 +65,7 @@ def test_a_constant_model_gives_no_faithfulness_and_its_own_probability() -> Non
     assert graded["insertion_auc"] == pytest.approx(0.9)
 
 
-def test_all_channels_of_a_place_go_together() -> None:
+def test_all_channels_of_a_pixel_go_together() -> None:
     image = np.ones((1, 3, 4, 4), np.float32)
     seen: list[NDArray[np.float32]] = []
 

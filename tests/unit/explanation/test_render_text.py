@@ -64,7 +64,7 @@ def test_a_text_never_becomes_markup() -> None:
     assert b"http" not in page
 
 
-def test_each_word_is_shaded_by_its_value_and_tells_it() -> None:
+def test_each_word_is_shaded_by_its_value_and_has_it_as_title() -> None:
     text = "very good book"
     reader = read(shaded_html(text, words(text), values(3), "positive", {"method": "leave_one_out"}))
     first, middle, last = (span["style"] or "" for span in reader.spans)
@@ -99,7 +99,7 @@ def test_what_matters_much_stands_out_and_what_does_not_is_plain() -> None:
     assert [style for _, style in found] == ["bold reverse red", "red", "", "bold reverse blue"]
 
 
-def test_the_strongest_words_are_told_with_their_values() -> None:
+def test_the_strongest_words_are_reported_with_their_values() -> None:
     spans = [(0, 2), (2, 4), (4, 6), (6, 9), (9, 11), (11, 13), (13, 14)]
     found = np.array([[[0.5, -2.0, 0.0, 1.0, 0.25, 0.125, 0.75]]], np.float32)
     assert strongest("a b c \x1bd e f g", spans, found) == "b -2.0000, ␛d +1.0000, g +0.7500, a +0.5000, e +0.2500"
@@ -151,8 +151,8 @@ def test_texts_and_pictures_are_drawn_by_what_they_are() -> None:
     drawn = draw(np.array(text, object), values(2), words(text), "positive", "leave_one_out")
     assert drawn.suffix == "html"
     assert read(drawn.file).text == text
-    told = "strongest: good +2.0000, book -1.0000"
-    assert drawn.rows == [[("good ", "bold reverse red"), ("book", "blue")], [(told, "")]]
+    reported = "strongest: good +2.0000, book -1.0000"
+    assert drawn.rows == [[("good ", "bold reverse red"), ("book", "blue")], [(reported, "")]]
     assert draw(np.zeros((8, 8, 1), np.uint8), np.zeros((1, 1, 8, 8), np.float32), (), "a", "b").suffix == "png"
     assert as_file(text) == (b"good book", "txt", "good book")
     assert as_file("a\ud800")[0] == b"a?"

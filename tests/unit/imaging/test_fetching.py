@@ -1,4 +1,4 @@
-"""What lies at an address: fetched within a time and a size, and every failure is told in two lines."""
+"""What lies at an address: fetched within a time and a size, and every failure is reported in two lines."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def host() -> Iterator[Host]:
     listening.close()
 
 
-def told(address: str, hosts: Sequence[str], total_s: float = 30.0) -> str:
+def reported(address: str, hosts: Sequence[str], total_s: float = 30.0) -> str:
     with pytest.raises(InputError) as caught, fetched(address, hosts, largest=4000, total_s=total_s):
         pass
     assert len(str(caught.value).splitlines()) == 2
@@ -59,13 +59,13 @@ def told(address: str, hosts: Sequence[str], total_s: float = 30.0) -> str:
         *("http://a..b/", f"http://{'a' * 300}/", "http://\ud800/"),
     ],
 )
-def test_what_is_no_address_is_told(address: str) -> None:
-    assert "is no address" in told(address, [])
+def test_what_is_no_address_is_reported(address: str) -> None:
+    assert "is no address" in reported(address, [])
 
 
 @pytest.mark.parametrize("address", ["http://a b/", "http://h:1\\@x/", "http://"])
-def test_a_host_that_cannot_be_asked_is_told(address: str) -> None:
-    assert "cannot be fetched" in told(address, [address.split("/")[2]])
+def test_a_host_that_cannot_be_asked_is_reported(address: str) -> None:
+    assert "cannot be fetched" in reported(address, [address.split("/")[2]])
 
 
 @pytest.mark.parametrize(
@@ -81,21 +81,21 @@ def test_a_host_that_cannot_be_asked_is_told(address: str) -> None:
     ],
     ids=["ssh", "status", "short", "chunk", "cut chunk", "long line", "many lines"],
 )
-def test_an_answer_that_is_none_is_told(host: Host, parts: Sequence[bytes]) -> None:
+def test_an_answer_that_is_none_is_reported(host: Host, parts: Sequence[bytes]) -> None:
     name = host(parts)
-    assert "cannot be fetched" in told(f"http://{name}/a.png", [name])
+    assert "cannot be fetched" in reported(f"http://{name}/a.png", [name])
 
 
 def test_a_large_answer_is_given_up(host: Host) -> None:
     name = host([_HEAD + b"\r\n" + b"x" * 5000])
-    assert "is larger than 4,000 bytes" in told(f"http://{name}/a.png", [name])
+    assert "is larger than 4,000 bytes" in reported(f"http://{name}/a.png", [name])
 
 
 @pytest.mark.parametrize("parts", [[], [_HEAD, b""], [_HEAD + b"\r\nhel", b""]], ids=["nothing", "head", "body"])
 def test_a_host_that_never_ends_is_given_up(host: Host, parts: Sequence[bytes]) -> None:
     """Wherever it stops: also a head or a body without a length, which looks whole when the connection ends."""
     name = host(parts)
-    assert "was not whole after 0.2 s" in told(f"http://{name}/a.png", [name], total_s=0.2)
+    assert "was not whole after 0.2 s" in reported(f"http://{name}/a.png", [name], total_s=0.2)
 
 
 def test_what_is_whole_is_fetched(host: Host) -> None:

@@ -345,9 +345,9 @@ FAULTS: Sequence[tuple[Sequence[Mapping[str, Any]], str]] = (
 )
 
 
-@pytest.mark.parametrize(("declared", "told"), FAULTS)
-def test_what_does_not_fit_is_refused(declared: Sequence[Mapping[str, Any]], told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+@pytest.mark.parametrize(("declared", "reported"), FAULTS)
+def test_what_does_not_fit_is_refused(declared: Sequence[Mapping[str, Any]], reported: str) -> None:
+    with pytest.raises(ConfigError, match=reported):
         pipeline(*declared, channels=3)
 
 

@@ -1,4 +1,4 @@
-"""Picture files as operators get them: the pixels of Pillow, and every fault told."""
+"""Picture files as operators get them: the pixels of Pillow, and every fault reported."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(side: int) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"not a picture", b"\xff\xd8\xff"])
-def test_what_is_no_picture_is_told(data: bytes) -> None:
+def test_what_is_no_picture_is_reported(data: bytes) -> None:
     with pytest.raises(InputError, match="are not a picture"):
         read_picture(data, 3)
 
@@ -135,7 +135,7 @@ def test_written_pictures_are_read_again() -> None:
 
 
 @pytest.mark.parametrize("shape", [(65_501, 2, 3), (1, 65_501, 1)])
-def test_a_jpeg_that_would_be_too_long_is_told(shape: tuple[int, ...]) -> None:
+def test_a_jpeg_that_would_be_too_long_is_reported(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="cannot be written as JPEG, which holds 65,500 a side"):
         write_jpeg(np.zeros(shape, np.uint8))
     assert write_png(np.zeros(shape, np.uint8))
@@ -148,7 +148,7 @@ def test_very_long_pictures_are_read_by_pillow_and_written_by_nobody() -> None:
         write_png(long)
 
 
-def test_what_opencv_refuses_of_16_bits_is_told() -> None:
+def test_what_opencv_refuses_of_16_bits_is_reported() -> None:
     long = Image.fromarray(np.zeros((1_100_000, 1), np.uint16))
     with pytest.raises(InputError, match="the PNG picture of 16 bits"):
         read_picture(file(long, "PNG"), 1)
@@ -158,9 +158,9 @@ def test_what_opencv_refuses_of_16_bits_is_told() -> None:
 @pytest.mark.parametrize("top", [256, 65_536])
 def test_a_chunk_that_promises_gigabytes_is_refused_before_they_are_made(top: int) -> None:
     whole = write_png(noise(28, 28, 3, top=top))
-    place = whole.index(b"IDAT") - 4
+    index = whole.index(b"IDAT") - 4
     with pytest.raises(InputError, match="it has no end"):
-        read_picture(whole[:place] + b"\xd2" + whole[place + 1 :], 3)
+        read_picture(whole[:index] + b"\xd2" + whole[index + 1 :], 3)
 
 
 def test_16_bits_are_brought_to_8_in_strips(monkeypatch: pytest.MonkeyPatch) -> None:

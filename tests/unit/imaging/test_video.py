@@ -1,4 +1,4 @@
-"""Videos: frames in their order with their times, faults told or counted, stages that end together."""
+"""Videos: frames in their order with their times, faults reported or counted, stages that end together."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BASE = Fraction(1, 1000)
 
 
 def shade(number: int, height: int = 48, width: int = 64, channels: int = 3) -> Pixels:
-    """A frame that can be told by its brightness."""
+    """A frame that is recognized by its brightness."""
     return np.full((height, width, channels), 20 + 10 * number, np.uint8)
 
 
@@ -78,7 +78,7 @@ def test_a_broken_frame_is_counted_and_left_out(tmp_path: Path) -> None:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(shade(number), format="rgb24")))
         container.mux(stream.encode(None))
     content = bytearray(path.read_bytes())
-    third = [place for place in range(len(content)) if content[place : place + 3] == b"\xff\xd8\xff"][2]
+    third = [index for index in range(len(content)) if content[index : index + 3] == b"\xff\xd8\xff"][2]
     content[third : third + 600] = bytes(600)  # all of it: a decoder may know the tables at its head from before
     path.write_bytes(bytes(content))
     reader = VideoReader(str(path))
@@ -87,7 +87,7 @@ def test_a_broken_frame_is_counted_and_left_out(tmp_path: Path) -> None:
     reader.close()
 
 
-def test_a_video_without_frames_is_told(tmp_path: Path) -> None:
+def test_a_video_without_frames_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "clip.mkv"
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream("libx264", rate=25)
@@ -97,7 +97,7 @@ def test_a_video_without_frames_is_told(tmp_path: Path) -> None:
         VideoReader(str(path))
 
 
-def test_sound_alone_is_told(tmp_path: Path) -> None:
+def test_sound_alone_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "sound.mkv"
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream("pcm_s16le", rate=8000)
@@ -109,7 +109,7 @@ def test_sound_alone_is_told(tmp_path: Path) -> None:
         VideoReader(str(path))
 
 
-def test_a_codec_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_codec_that_is_not_there_is_reported(tmp_path: Path) -> None:
     path = written(tmp_path / "clip.avi", [0, 40, 80])
     content = path.read_bytes()
     assert b"FMP4" in content
@@ -119,7 +119,7 @@ def test_a_codec_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "reported"),
     [
         ("nothing.mp4", "the video nothing.mp4 cannot be opened: No such file"),
         ("camera:77", "the camera camera:77 cannot be opened"),
@@ -127,8 +127,8 @@ def test_a_codec_that_is_not_there_is_told(tmp_path: Path) -> None:
         ("concat:a.mp4|b.mp4", "cannot be opened"),
     ],
 )
-def test_what_cannot_be_opened_is_told(source: str, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_what_cannot_be_opened_is_reported(source: str, reported: str) -> None:
+    with pytest.raises(InputError, match=reported):
         VideoReader(source)
 
 
@@ -140,7 +140,7 @@ def test_a_list_that_names_an_address_opens_none(tmp_path: Path) -> None:
         list(VideoReader(str(path)))
 
 
-def test_an_unknown_kind_and_a_missing_folder_are_told(tmp_path: Path) -> None:
+def test_an_unknown_kind_and_a_missing_folder_are_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot be written as '\.xyz'"):
         VideoWriter(tmp_path / "clip.xyz", BASE, Fraction(25))
     with pytest.raises(InputError, match="there is no folder"):
@@ -194,15 +194,15 @@ def test_stages_keep_the_order_and_few_items() -> None:
     assert most <= 13
 
 
-@pytest.mark.parametrize("place", ["read", "work", "write"])
-def test_a_stage_that_fails_ends_all(place: str) -> None:
+@pytest.mark.parametrize("failing", ["read", "work", "write"])
+def test_a_stage_that_fails_ends_all(failing: str) -> None:
     def fail(stage: str, number: int) -> int:
-        if stage == place and number == 7:
+        if stage == failing and number == 7:
             raise ValueError(f"in {stage}")
         return number
 
     before, kept = threading.active_count(), list[int]()
-    with pytest.raises(ValueError, match=f"in {place}"):
+    with pytest.raises(ValueError, match=f"in {failing}"):
         run_stages(
             (fail("read", number) for number in range(1000)),
             lambda number: fail("work", number),

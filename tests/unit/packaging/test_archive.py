@@ -78,12 +78,12 @@ def test_paths_that_leave_the_folder_are_refused(tmp_path: Path, name: str) -> N
     _refused(_zip(tmp_path / "b.glass", (entry, b"x")), UnsafePath, "names the file")
 
 
-@pytest.mark.parametrize(("kind", "told"), [(stat.S_IFLNK, "a link"), (stat.S_IFIFO, "not a regular file")])
-def test_links_and_devices_are_refused(tmp_path: Path, kind: int, told: str) -> None:
+@pytest.mark.parametrize(("kind", "reported"), [(stat.S_IFLNK, "a link"), (stat.S_IFIFO, "not a regular file")])
+def test_links_and_devices_are_refused(tmp_path: Path, kind: int, reported: str) -> None:
     entry = zipfile.ZipInfo("model.onnx")
     entry.create_system = 3
     entry.external_attr = (kind | 0o777) << 16
-    _refused(_zip(tmp_path / "b.glass", (entry, b"/etc/passwd")), UnsafePath, f"'model.onnx' is {told}")
+    _refused(_zip(tmp_path / "b.glass", (entry, b"/etc/passwd")), UnsafePath, f"'model.onnx' is {reported}")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

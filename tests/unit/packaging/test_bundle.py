@@ -56,8 +56,8 @@ def test_write_pack_unpack_read_is_the_identity_and_a_flipped_byte_is_refused(
             _flip(bundle.folder / name, flip.draw(st.integers(0, len(files[name]) - 1)))
             with pytest.raises(Tampered) as caught:
                 read_bundle(bundle.folder)
-            told = " ".join(f"the file '{name}' differs from its recorded SHA-256".split())
-            assert told in caught.value.problem
+            reported = " ".join(f"the file '{name}' differs from its recorded SHA-256".split())
+            assert reported in caught.value.problem
             (bundle.folder / name).write_bytes(files[name])
 
 
@@ -129,7 +129,7 @@ def test_without_verification_content_is_not_read(make_bundle: MakeBundle) -> No
     assert read_bundle(bundle.folder, verify=False) == bundle
 
 
-def test_what_is_no_bundle_is_told(tmp_path: Path) -> None:
+def test_what_is_no_bundle_is_reported(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="there is no bundle at"):
         read_bundle(tmp_path / "nowhere")
     with pytest.raises(BundleError, match=r"is not a bundle: it holds no manifest.json"):
@@ -154,7 +154,7 @@ def test_what_is_no_bundle_is_told(tmp_path: Path) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_malformed_manifest_is_told(make_bundle: MakeBundle, content: bytes, expected: str) -> None:
+def test_a_malformed_manifest_is_reported(make_bundle: MakeBundle, content: bytes, expected: str) -> None:
     folder = make_bundle().folder
     (folder / "manifest.json").write_bytes(content)
     with pytest.raises(BundleError, match=expected):
@@ -226,7 +226,7 @@ def test_links_are_refused_wherever_they_stand(make_bundle: MakeBundle, tmp_path
         read_bundle(folder)
 
 
-def test_the_place_of_a_bundle_may_be_a_link(make_bundle: MakeBundle, tmp_path: Path) -> None:
+def test_the_path_of_a_bundle_may_be_a_link(make_bundle: MakeBundle, tmp_path: Path) -> None:
     bundle = make_bundle()
     (tmp_path / "current").symlink_to(bundle.folder)
     assert read_bundle(tmp_path / "current") == bundle

@@ -45,9 +45,9 @@ LOUD = (
     [(0.85, 0.8591, WARNING), (0.87, 0.8591, ""), (0.85, None, ""), (0.5, 0.5, "does not beat"), (1.0, 1.0, "")],
 )
 def test_the_sentence(own: float, simple: float | None, expected: str, manifest: Manifest) -> None:
-    told = compared(manifest, own, simple).warnings
-    assert expected in "".join(told)
-    assert len(told) == bool(expected)
+    reported = compared(manifest, own, simple).warnings
+    assert expected in "".join(reported)
+    assert len(reported) == bool(expected)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_the_sentence(own: float, simple: float | None, expected: str, manifest:
 def test_one_answer_to_everything_is_to_be_beaten(
     own: float, constant: float | None, expected: tuple[str, ...] | None, manifest: Manifest
 ) -> None:
-    told = compared(manifest, own, None, constant).warnings
-    assert told == expected if expected is not None else len(told) == 1
+    reported = compared(manifest, own, None, constant).warnings
+    assert reported == expected if expected is not None else len(reported) == 1
 
 
 def test_what_is_best_when_small_is_compared_so(manifest: Manifest) -> None:
@@ -83,9 +83,9 @@ def test_balanced_classes_are_compared_by_balanced_accuracy(manifest: Manifest) 
         comparison_metric(balanced.model_copy(update={"metrics": measured(0.2, "ndcg_at_10")}), "ndcg_at_10")
         == "ndcg_at_10"
     )
-    told = compared(balanced, 0.4, None, 0.5, "balanced_accuracy").warnings
-    assert len(told) == 1
-    assert "class_weights" not in told[0]
+    reported = compared(balanced, 0.4, None, 0.5, "balanced_accuracy").warnings
+    assert len(reported) == 1
+    assert "class_weights" not in reported[0]
 
 
 def test_it_stands_in_the_card(manifest: Manifest) -> None:

@@ -45,9 +45,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Release:
 
 @pytest.fixture(scope="module")
 def folder(made: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("exported") / "edge"
-    get(Exporter, "edge").export(made.bundle.folder, place)
-    return place
+    target = tmp_path_factory.mktemp("exported") / "edge"
+    get(Exporter, "edge").export(made.bundle.folder, target)
+    return target
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_the_folder_predicts_and_explains_alone(made: Release, folder: Path, tmp
         assert drawn.size == x.shape[1:3]
 
 
-def test_the_samples_get_their_answers_again_and_a_wrong_one_is_told(folder: Path, tmp_path: Path) -> None:
+def test_the_samples_get_their_answers_again_and_a_wrong_one_is_reported(folder: Path, tmp_path: Path) -> None:
     import shutil
 
     done = run(folder, "selftest")

@@ -40,12 +40,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Release:
 @pytest.fixture(scope="module")
 def folder(made: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The exported page; its engine comes from npm."""
-    place = tmp_path_factory.mktemp("exported") / "web"
+    target = tmp_path_factory.mktemp("exported") / "web"
     try:
-        get(Exporter, "web").export(made.bundle.folder, place)
+        get(Exporter, "web").export(made.bundle.folder, target)
     except MissingLibrary as error:
         pytest.skip(str(error))  # no npm, or no network
-    return place
+    return target
 
 
 @pytest.fixture

@@ -69,8 +69,8 @@ def test_what_was_not_used_for_long_goes_first(tmp_path: Path) -> None:
     (first,) = tmp_path.glob("*.npy")
     for number in range(1, 8):
         kept.get("m", texts(f"{number}", "x"), compute)
-    for place, file in enumerate(sorted(tmp_path.glob("*.npy"))):
-        os.utime(file, (place, place))
+    for index, file in enumerate(sorted(tmp_path.glob("*.npy"))):
+        os.utime(file, (index, index))
     kept.get("m", texts("0", "x"), compute)
     kept.get("m", texts("8", "x"), compute)
     assert len(list(tmp_path.glob("*.npy"))) == 8

@@ -1,4 +1,4 @@
-"""A small shop with a planted cause, written as the files of a recommender and opened again."""
+"""A small shop with a synthetic cause, written as the files of a recommender and opened again."""
 
 from __future__ import annotations
 

@@ -23,11 +23,11 @@ def test_each_row_has_the_answer_that_it_has_alone(
     users = polars.DataFrame({"user": [104, 100, 999, 121, 104], "k": [3, 2, 1, None, 3], "more": [1, 2, 3, 4, 5]})
     source = tmp_path / f"users.{suffix}"
     users.write_csv(source) if suffix == "csv" else users.write_parquet(source)
-    told: list[str] = []
+    reported: list[str] = []
     progress = Silent()
-    monkeypatch.setattr(progress, "finish", told.append)
+    monkeypatch.setattr(progress, "finish", reported.append)
     assert answer_table(session, source, tmp_path / "out.parquet", progress) == {"rows": 5, "recommendations": 19}
-    assert told == ["19 recommendations for 5 rows; no keys of a request: more"]
+    assert reported == ["19 recommendations for 5 rows; no keys of a request: more"]
     found = polars.read_parquet(tmp_path / "out.parquet")
     for row, (user, k) in enumerate(zip(users["user"], users["k"], strict=True)):
         (alone,) = ask(session, {"user": user, "k": k or 10})

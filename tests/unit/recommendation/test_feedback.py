@@ -32,7 +32,7 @@ def event(name: str, item: int, **more: Any) -> dict[str, Any]:
     return {"id": name, "user": 104, "item": item, **more}
 
 
-def test_the_next_answer_heeds_it_and_an_event_counts_once(tmp_path: Path) -> None:
+def test_the_next_answer_uses_it_and_an_event_counts_once(tmp_path: Path) -> None:
     session = opened(weights(), shop(), tmp_path)
     memory = FeedbackMemory(tmp_path / "feedback.sqlite")
     session.remember(memory)
@@ -52,13 +52,13 @@ def test_the_next_answer_heeds_it_and_an_event_counts_once(tmp_path: Path) -> No
     assert ask(again, {"user": 104, "k": 5}) == [last]
 
 
-def test_who_was_not_known_is_known_by_what_was_told(tmp_path: Path) -> None:
+def test_who_was_not_known_is_known_by_what_was_reported(tmp_path: Path) -> None:
     session = opened(weights(), shop(), tmp_path)
     session.remember(memory := FeedbackMemory(tmp_path / "feedback.sqlite"))
     memory.learn({"events": [{"id": "n1", "user": "new", "item": 30}]})
-    told, given = ask(session, {"user": "new", "k": 4}, {"history": [30], "k": 4})
-    assert told["basis"] == "history"
-    assert told["items"] == given["items"]
+    reported, given = ask(session, {"user": "new", "k": 4}, {"history": [30], "k": 4})
+    assert reported["basis"] == "history"
+    assert reported["items"] == given["items"]
 
 
 def test_the_latest_word_about_an_item_counts_whatever_the_order(tmp_path: Path) -> None:
@@ -87,18 +87,18 @@ def test_an_answer_reads_what_is_new_of_its_user_and_a_start_reads_nothing(other
     assert len(steps) < 50
 
 
-def test_of_very_many_items_those_met_last_are_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_very_many_items_those_met_last_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("glassworks.recommendation.feedback._MOST", 10)
     monkeypatch.setattr("glassworks.recommendation.feedback._CACHED", 25)
     memory = FeedbackMemory(tmp_path / "feedback.sqlite")
     for user in range(5):
         for begin in range(0, 30, 10):
-            told = [{"id": f"{user}-{k}", "user": user, "item": k} for k in range(begin, begin + 10)]
-            memory.learn({"events": told})
+            reported = [{"id": f"{user}-{k}", "user": user, "item": k} for k in range(begin, begin + 10)]
+            memory.learn({"events": reported})
     for _ in range(2):
         for user in range(5):
             assert [item for item, _ in memory.of(user)] == list(range(20, 30))
-            assert memory._cached == sum(len(told.items) for told in memory._known.values()) <= 25
+            assert memory._cached == sum(len(reported.items) for reported in memory._known.values()) <= 25
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of files are of POSIX")
@@ -180,14 +180,14 @@ def test_another_process_is_heard_and_none_waits_for_the_other(tmp_path: Path) -
     assert one.of(104) == [(10, 1.0), (20, 1.0)]
 
 
-def test_python_tells_and_asks_as_a_service_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_reports_and_asks_as_a_service_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLASSWORKS_HOME", str(tmp_path / "home"))
     model = str(bundle(tmp_path / "shop"))
     (before,) = glassworks.predict(model, b'{"user": "new", "k": 5}')
     assert before["basis"] == "popularity"
-    told = [{"id": "e1", "user": "new", "item": 30}]
-    assert glassworks.feedback(model, told) == {"accepted": 1, "repeated": 0}
-    assert glassworks.feedback(model, told) == {"accepted": 0, "repeated": 1}
+    reported = [{"id": "e1", "user": "new", "item": 30}]
+    assert glassworks.feedback(model, reported) == {"accepted": 1, "repeated": 0}
+    assert glassworks.feedback(model, reported) == {"accepted": 0, "repeated": 1}
     (after,) = glassworks.predict(model, b'{"user": "new", "k": 5}')
     assert after["basis"] == "history"
     explanation, _ = glassworks.explain(model, b"new", method="history_contributions")

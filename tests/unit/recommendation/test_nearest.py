@@ -105,9 +105,9 @@ def opened(folder: Path, monkeypatch: pytest.MonkeyPatch, smallest: int) -> Reco
 def test_candidates_find_nearly_all_and_score_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exact = opened(tmp_path / "exact", monkeypatch, ITEMS)
     quick = opened(tmp_path / "quick", monkeypatch, 100)
-    told = json.loads((tmp_path / "quick" / "predict.json").read_text(encoding="utf-8"))["nearest"]
-    assert told["recall_at_10"] >= 0.98
-    assert told["histories"] == USERS
+    reported = json.loads((tmp_path / "quick" / "predict.json").read_text(encoding="utf-8"))["nearest"]
+    assert reported["recall_at_10"] >= 0.98
+    assert reported["histories"] == USERS
     asked = [{"user": user} for user in range(USERS)]
     hits = 0
     for wanted, found in zip(ask(exact, *asked), ask(quick, *asked), strict=True):
@@ -139,10 +139,10 @@ def test_a_graph_that_finds_too_little_is_not_used(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(nearest, "_recall", lambda *_: 0.5)
     histories = csr_array((np.ones(4, np.float32), np.arange(4), np.arange(5)), shape=(4, ITEMS))
     vectors = np.random.default_rng(0).normal(size=(ITEMS, SIZE)).astype(np.float32)
-    told = nearest.write_nearest(Products(vectors), histories, tmp_path, 100)
-    assert told is not None
-    assert not told["used"]
-    assert "file" not in told
+    reported = nearest.write_nearest(Products(vectors), histories, tmp_path, 100)
+    assert reported is not None
+    assert not reported["used"]
+    assert "file" not in reported
     assert list(tmp_path.iterdir()) == []
 
 
@@ -164,10 +164,10 @@ def test_the_graph_of_a_fitted_factorization_finds_what_the_scan_finds(tmp_path:
     item = (generator.integers(0, 100, len(user)) * 4 + user % 4).astype(np.int32)  # four tastes
     likes = sparse_rows(user.astype(np.int32), item, np.ones(len(user), np.float32), (USERS, 400))
     factors = fit_factors(likes, factors=8, alpha=1.0, regularization=0.01, iterations=3, seed=0, threads=1)
-    told = nearest.write_nearest(factors, likes, tmp_path, smallest=0)
-    assert told is not None
-    assert (told["used"], told["histories"], told["recall_at_10"]) == (True, USERS, 1.0)
-    found = nearest.Nearest(tmp_path / nearest.FILE, factors, told)
+    reported = nearest.write_nearest(factors, likes, tmp_path, smallest=0)
+    assert reported is not None
+    assert (reported["used"], reported["histories"], reported["recall_at_10"]) == (True, USERS, 1.0)
+    found = nearest.Nearest(tmp_path / nearest.FILE, factors, reported)
     for row in range(USERS):
         exact, near = factors.scores(likes[[row]])[0], found.scores(likes[[row]])
         assert np.allclose(np.sort(near)[-10:], np.sort(exact)[-10:], rtol=1e-4)

@@ -63,8 +63,8 @@ def a_request(generator: np.random.Generator) -> dict[str, Any]:
 
 def met_by(request: dict[str, Any]) -> set[int]:
     """Items that the user has met, by the log and the request."""
-    place = request.get("user", 0) - 100
-    known = LOG.item[LOG.user == place].tolist() if 0 <= place < USERS else []
+    index = request.get("user", 0) - 100
+    known = LOG.item[LOG.user == index].tolist() if 0 <= index < USERS else []
     return {10 * int(item) for item in known} | {i for i in request.get("history", []) if i != 7777}
 
 
@@ -133,7 +133,7 @@ def test_reasons_sum_to_the_score(linear: RecommendSession) -> None:
             assert sum(named) + each["others"] + each["rest"] == pytest.approx(each["score"], abs=1e-5)
 
 
-def planted(folder: Path) -> tuple[RecommendSession, NDArray[np.int64]]:
+def synthetic(folder: Path) -> tuple[RecommendSession, NDArray[np.int64]]:
     """Item B follows only from its own cause A; all other weights are small."""
     generator = np.random.default_rng(5)
     dense = (generator.random((ITEMS, ITEMS)) * 0.02).astype(np.float32)
@@ -145,8 +145,8 @@ def planted(folder: Path) -> tuple[RecommendSession, NDArray[np.int64]]:
     return opened(ItemWeights(csr_array(dense)), LOG, folder), effect
 
 
-def test_a_planted_cause_is_named_first_and_its_removal_drops_the_effect(tmp_path: Path) -> None:
-    session, effect = planted(tmp_path)
+def test_a_synthetic_cause_is_named_first_and_its_removal_drops_the_effect(tmp_path: Path) -> None:
+    session, effect = synthetic(tmp_path)
     generator, right, lost, asked = np.random.default_rng(6), 0, 0, 0
     for cause in range(ITEMS):
         if effect[cause] == cause:
@@ -154,7 +154,7 @@ def test_a_planted_cause_is_named_first_and_its_removal_drops_the_effect(tmp_pat
         others = [int(o) for o in generator.permutation(ITEMS)[:9] if o not in (cause, effect[cause])]
         others = [o for o in others if effect[o] != effect[cause]]
         history = [10 * o for o in [*others, cause]]
-        effects = {10 * int(effect[place // 10]) for place in history} - set(history)
+        effects = {10 * int(effect[index // 10]) for index in history} - set(history)
         (answer,) = ask(session, {"history": history, "k": len(effects)})
         wanted = 10 * int(effect[cause])
         found = {each["item"]: each for each in answer["items"]}
@@ -202,7 +202,7 @@ def test_who_is_not_known_gets_what_is_popular(session: RecommendSession, who: d
     assert answer["basis"] == "popularity"
     assert not answer["known_user"]
     order = np.argsort(-LOG.popularity(), kind="stable")[:5]
-    assert [each["item"] for each in answer["items"]] == [10 * int(place) for place in order]
+    assert [each["item"] for each in answer["items"]] == [10 * int(index) for index in order]
     (unknown,) = ask(session, {"history": [7777, "x"], "k": 3})
     assert unknown["basis"] == "popularity"
     assert unknown["unknown_items"] == [7777, "x"]
@@ -213,11 +213,11 @@ def test_what_the_model_holds_for_popular_comes_before_what_is_popular_of_all_ti
     (answer,) = ask(opened(Popularity(recent.astype(np.float32)), LOG, tmp_path), {"user": "nobody", "k": 3})
     assert answer["basis"] == "popularity"
     wanted = np.argsort(-recent, kind="stable")[:3]
-    assert [each["item"] for each in answer["items"]] == [10 * int(place) for place in wanted]
+    assert [each["item"] for each in answer["items"]] == [10 * int(index) for index in wanted]
 
 
 def test_where_no_item_is_left_the_answer_says_which_rule_left_none(session: RecommendSession) -> None:
-    everything = [10 * place for place in range(ITEMS)]
+    everything = [10 * index for index in range(ITEMS)]
     for rules, last in (
         ({"deny": everything}, "0 after 'deny'"),
         ({"allow": []}, "0 after 'allow'"),

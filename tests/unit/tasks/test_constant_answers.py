@@ -35,7 +35,7 @@ def test_of_one_label_it_is_the_most_frequent_class(task: str) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_of_several_labels_each_metric_has_its_own_best_answer(task: str) -> None:
+def test_of_multi_label_data_each_metric_has_its_own_best_answer(task: str) -> None:
     learned = (np.random.default_rng(0).random((400, 4)) < (0.7, 0.4, 0.3, 0.02)).astype(np.int64)
     metrics = get(Task, task).constant(dataset(learned, learned, 4))["most frequent labels"]
     everything = [np.broadcast_to(np.array(each), learned.shape) for each in product((0, 1), repeat=4)]
@@ -59,7 +59,7 @@ def test_balanced_accuracy_is_the_mean_recall() -> None:
     assert found.interval[0] < found.value < found.interval[1]
 
 
-def test_of_several_labels_it_is_that_of_each_one() -> None:
+def test_of_multi_label_data_it_is_that_of_each_one() -> None:
     generator = np.random.default_rng(1)
     truth = (generator.random((200, 3)) < (0.5, 0.1, 0.9)).astype(np.int64)
     chosen = np.where(generator.random((200, 3)) < 0.8, truth, 1 - truth) > 0

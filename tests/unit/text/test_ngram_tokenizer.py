@@ -54,10 +54,10 @@ def test_ngrams_are_those_of_the_other_tokens(folder: Path, text: str) -> None:
 def test_many_texts_are_read_as_each_alone_in_windows(folder: Path) -> None:
     tokenization = both(folder, max_tokens=8, overlap=2)
     texts = ["", *TEXTS, " ", "".join(TEXTS), *(text for text in strings(80) if len(text) < 200)]
-    several = 0
+    longer = 0
     for text, read in zip(texts, tokenization.read(texts), strict=True):
         alone = tokenization.windows(text)
-        several += len(alone) > 1
+        longer += len(alone) > 1
         assert [window.ngrams.tolist() for window in read] == [window.ngrams.tolist() for window in alone]
         for window in alone:
             covered = window.ngram_offsets
@@ -67,7 +67,7 @@ def test_many_texts_are_read_as_each_alone_in_windows(folder: Path) -> None:
             if len(inside):
                 assert covered[:, 0].min() >= inside[:, 0].min()
                 assert covered[:, 1].max() <= inside[:, 1].max()
-    assert several > 5
+    assert longer > 5
 
 
 def test_a_ngram_between_tokens_belongs_to_the_one_before() -> None:

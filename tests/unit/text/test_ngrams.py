@@ -36,7 +36,7 @@ def plain_hash(seed: int, values: list[int]) -> int:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
-def test_ngrams_are_all_runs_of_characters_with_their_places(text: str) -> None:
+def test_ngrams_are_all_runs_of_characters_with_their_offsets(text: str) -> None:
     hashes, offsets = hashed_ngrams(code_points(text), ORDERS), ngram_offsets(np.arange(len(text)) + 7, ORDERS)
     wanted = [
         (plain_hash(order, [ord(each) for each in text[begin : begin + order]]), begin + 7, begin + order + 7)
@@ -60,9 +60,9 @@ def test_hashes_are_found_as_by_search_also_where_many_begin_alike() -> None:
         [generator.permutation(known)[:500], generator.integers(0, 2**40, 500), alike + 1, known[-1:]]
     )
     wanted = known_ngrams(asked, known)
-    places, rows = KnownNgrams(known).find(asked)
+    indices, rows = KnownNgrams(known).find(asked)
     assert rows.tolist() == np.flatnonzero(wanted).tolist()
-    assert places.tolist() == wanted[rows].tolist()
+    assert indices.tolist() == wanted[rows].tolist()
     assert [len(each) for each in KnownNgrams(known).find(np.zeros(0, np.int64))] == [0, 0]
 
 
@@ -82,7 +82,7 @@ def test_a_file_without_hashes_is_refused(tmp_path: Path, content: object) -> No
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_window_holds_each_known_ngram_once_at_its_first_place(tmp_path: Path, text: str) -> None:
+def test_a_window_holds_each_known_ngram_once_at_its_first_position(tmp_path: Path, text: str) -> None:
     (tmp_path / "tokenizer.json").write_text(learn_tokenizer(TEXTS * 3, 64, "characters").to_str(), encoding="utf-8")
     settings = {"tokenizer": "tokenizer.json", "max_tokens": 64, "max_windows": 4, "inputs": {}, "piece_orders": ORDERS}
     everything = Tokenization(tmp_path, settings).windows(text)[0]

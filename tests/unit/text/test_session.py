@@ -58,7 +58,7 @@ def test_texts_of_like_length_are_computed_together(folder: Path) -> None:
 def test_every_window_is_in_one_batch(folder: Path) -> None:
     windows = [tokenization(folder, max_tokens=400).windows("龘" * length)[0] for length in [3, 200, 4, 3, 190, 7] * 20]
     found = batches(windows)
-    assert sorted(place for batch in found for place in batch) == list(range(120))
+    assert sorted(index for batch in found for index in batch) == list(range(120))
     assert batches([]) == []
 
 
@@ -77,14 +77,16 @@ def test_temperature_divides_scores(folder: Path) -> None:
     assert np.allclose(cold.scores(["the book"]), 4 * warm.scores(["the book"]), rtol=1e-6)
 
 
-@pytest.mark.parametrize("several", [False, True])
-def test_label_sets_hold_what_is_not_ruled_out(several: bool, folder: Path) -> None:
-    one = session(folder, Counting(), several=several, threshold=0.45)
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_label_sets_hold_what_is_not_ruled_out(multi_label: bool, folder: Path) -> None:
+    one = session(folder, Counting(), several=multi_label, threshold=0.45)
     for text in ("the book", "", "monday 满意"):
         answer = asked(one, [text])
         score = float(one.scores([text])[0, 1])
         wanted = (
-            [0.5, 1 / (1 + math.exp(-score))] if several else [1 / (1 + math.exp(score)), 1 / (1 + math.exp(-score))]
+            [0.5, 1 / (1 + math.exp(-score))]
+            if multi_label
+            else [1 / (1 + math.exp(score)), 1 / (1 + math.exp(-score))]
         )
         assert np.allclose(answer["probabilities"][0], wanted, atol=1e-6)
         assert answer["label_set"][0].tolist() == [each >= 0.45 for each in wanted]
@@ -135,7 +137,7 @@ def test_files_are_read_as_utf8_with_or_without_a_mark() -> None:
         task.decode("好".encode("gb18030"), {})
 
 
-def test_several_labels_are_measured_by_pairs_and_by_sets() -> None:
+def test_multi_label_scores_are_measured_by_pairs_and_by_sets() -> None:
     task = TextClassification()
     scores = np.array([[0.9, 0.2], [0.6, 0.4]], np.float32)
     measured = task.measure(scores, np.array([[1, 0], [0, 1]], np.int64))

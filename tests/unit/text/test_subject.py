@@ -107,7 +107,7 @@ def test_the_baseline_has_no_ngram_whatever_the_id_of_padding(folder: Path) -> N
     assert not one.view("gradient").baseline[0, :, WIDTH:].any()
 
 
-def test_a_token_over_several_words_is_shared_by_characters(folder: Path) -> None:
+def test_a_token_over_two_words_is_shared_by_characters(folder: Path) -> None:
     one = subject(folder, "龘")
     one.text, one.spans = "abcd", ((0, 1), (1, 4))
     one.view("gradient")

@@ -81,7 +81,7 @@ def test_windows_overlap_and_together_are_the_text(length: int, folder: Path) ->
     starts = [int(window.offsets[0, 0]) for window in windows]
     assert starts == list(range(0, 12 * len(windows), 12))
     assert all(len(window.ids) == 16 for window in windows[:-1])
-    covered = {place for window in windows for begin, end in window.offsets.tolist() for place in range(begin, end)}
+    covered = {index for window in windows for begin, end in window.offsets.tolist() for index in range(begin, end)}
     assert covered == set(range(length))
     assert [window.weight for window in windows] == [max(1, len(window.ids)) for window in windows]
     if len(windows) > 1:
@@ -165,8 +165,8 @@ def test_ngrams_are_the_same_whatever_stands_beside_them(folder: Path) -> None:
     normalizer = Normalizer(tokenization(folder)._tokenizer)
 
     def normalized(text: str) -> list[tuple[str, int]]:
-        points, places = normalizer(text)
-        return list(zip(map(chr, points.tolist()), places.tolist(), strict=True))
+        points, indices = normalizer(text)
+        return list(zip(map(chr, points.tolist()), indices.tolist(), strict=True))
 
     for text in ("a  e\u0301", "a  e\u0301…", "…a  e\u0301"):
         characters = normalized(text)
