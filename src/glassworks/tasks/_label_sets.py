@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Measurement
 from glassworks.data.intervals import wilson
-from glassworks.tasks._classification import expected_calibration_error, log_loss
+from glassworks.tasks._metrics import expected_calibration_error, log_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable

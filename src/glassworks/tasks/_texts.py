@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from glassworks.contracts import Session, Task
-from glassworks.errors import InputError
+from glassworks.tasks._strings import decoded, encoded
 from glassworks.text.session import INPUT as INPUT
 
 if TYPE_CHECKING:
@@ -29,18 +29,11 @@ class TextTask(Task):
 
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
         """A UTF-8 text as an array without dimensions. Raises InputError when it is none."""
-        try:
-            return np.array(value.decode("utf-8-sig"), object)
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"the text is not valid UTF-8: byte {error.start}", "send UTF-8; files in GB18030 need converting first"
-            ) from None
+        return decoded(value, "text", "send UTF-8; files in GB18030 need converting first")
 
     def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:
-        """`text`: bytes of UTF-8 (N), as the protocol has them."""
-        texts = np.empty(len(x), object)
-        texts[:] = [text.encode("utf-8", "replace") for text in x.tolist()]
-        return {INPUT: texts}
+        """`text`: bytes of UTF-8 (N)."""
+        return {INPUT: encoded(x)}
 
     def unlimited(self, preprocessing: Mapping[str, Any]) -> Mapping[str, Any]:
         return {**preprocessing, "max_windows": _ANY}

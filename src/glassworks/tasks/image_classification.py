@@ -10,28 +10,18 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Dataset, Measurement, Pictures, Presentation, Session, Task
 from glassworks.data.pictures import decode_picture, fit_picture
-from glassworks.errors import DataError
 from glassworks.imaging.subject import PictureSubject
-from glassworks.tasks._classification import (
-    OUTPUT,
-    accuracy,
-    balanced_accuracy,
-    log_loss,
-    macro_f1,
-    present_labels,
-    top_labels,
-)
+from glassworks.tasks._classification import HALF, measure_classes, present_labels, top_labels
 from glassworks.tasks._constant import CONSTANTS, constant_answer
 from glassworks.tasks._label_sets import measure_sets
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
 
-INPUT = "image"
+INPUT, OUTPUT = "image", "probabilities"
 NOVELTY = "novelty"
 LABEL_SET = "label_set"
 """The output of models with several labels a picture: which of them it has (N K)."""
-_HALF = 0.5
 
 
 class ImageClassification(Task, Pictures):
@@ -68,28 +58,14 @@ class ImageClassification(Task, Pictures):
         return {INPUT: np.true_divide(pixels, np.float32(255), dtype=np.float32, order="C")}
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
-        """Accuracy, the same balanced, macro F1 and log loss of probabilities (N K). Raises DataError when N is 0.
-
-        With several labels a picture (`targets` N K), a label counts from a half on; see `evaluate`.
-        """
-        if not len(targets):
-            raise DataError("there are no examples to measure", "give a source with at least one picture")
-        probabilities = scores.astype(np.float64)
-        if targets.ndim == 2:
-            return measure_sets(probabilities, probabilities >= _HALF, targets)
-        predicted = probabilities.argmax(axis=1).astype(np.int64)
-        return {
-            "accuracy": accuracy(predicted, targets),
-            "balanced_accuracy": balanced_accuracy(predicted, targets),
-            "macro_f1": macro_f1(predicted, targets),
-            "log_loss": log_loss(probabilities, targets),
-        }
+        """See `measure_classes`; and `evaluate`, where a picture may have several labels."""
+        return measure_classes(scores, targets, "picture")
 
     def evaluate(self, ask: Callable[[str], Array], targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """With several labels a picture: metrics of the labels that the model itself chose, by its thresholds."""
         if targets.ndim == 1 or not len(targets):
             return self.measure(ask(""), targets)
-        return measure_sets(ask("").astype(np.float64), ask(LABEL_SET).astype(np.float32) > _HALF, targets)
+        return measure_sets(ask("").astype(np.float64), ask(LABEL_SET).astype(np.float32) > HALF, targets)
 
     def guard(self, targets: NDArray[np.int64]) -> str:
         return "micro_f1" if targets.ndim == 2 else self.metric
@@ -107,7 +83,7 @@ class ImageClassification(Task, Pictures):
         answers = [top_labels(row, labels) for row in outputs[OUTPUT].astype(np.float64)]
         if LABEL_SET in outputs:
             for answer, row, chosen in zip(answers, outputs[OUTPUT].astype(float), outputs[LABEL_SET], strict=True):
-                order = sorted(np.flatnonzero(chosen > _HALF).tolist(), key=lambda label: -row[label])
+                order = sorted(np.flatnonzero(chosen > HALF).tolist(), key=lambda label: -row[label])
                 answer["labels"] = [[labels[label], float(row[label])] for label in order]
         if NOVELTY in outputs:
             for answer, (energy, distance) in zip(answers, outputs[NOVELTY].astype(float), strict=True):

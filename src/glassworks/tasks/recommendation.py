@@ -9,26 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import (
-    Dataset,
-    Feedback,
-    Measurement,
-    Memory,
-    Presentation,
-    Progress,
-    Session,
-    Subject,
-    Tables,
-    Task,
-)
-from glassworks.errors import BundleError, InputError
+from glassworks.contracts import Feedback, Presentation, Session, Tables, Task
+from glassworks.errors import BundleError
 from glassworks.recommendation.artifact import OpenedArrays
 from glassworks.recommendation.metrics import mean_measured, measure_lists
+from glassworks.tasks._strings import decoded, encoded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from glassworks.contracts import Array, Opened, Tensors
+    from glassworks.contracts import Array, Dataset, Measurement, Memory, Opened, Progress, Subject, Tensors
 
 INPUT, OUTPUT = "request", "recommendations"
 
@@ -47,17 +37,12 @@ class Recommendation(Task, Tables, Feedback):
     parts: ClassVar[Literal["", "spans", "names"]] = "names"
 
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
-        """A JSON object, or a bare user id, as an array without dimensions. Raises InputError for what is no UTF-8."""
-        try:
-            return np.array(value.decode("utf-8-sig"), object)
-        except UnicodeDecodeError as error:
-            raise InputError(f"the request is not valid UTF-8: byte {error.start}", "send JSON in UTF-8") from None
+        """A JSON object, or a bare user id, as an array without dimensions. Raises InputError unless it is UTF-8."""
+        return decoded(value, "request", "send JSON in UTF-8")
 
     def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:
-        """`request`: bytes of UTF-8 (N), as the protocol has them."""
-        requests = np.empty(len(x), object)
-        requests[:] = [request.encode("utf-8", "replace") for request in x.tolist()]
-        return {INPUT: requests}
+        """`request`: bytes of UTF-8 (N)."""
+        return {INPUT: encoded(x)}
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """Of answers (N, JSON) against the items that came next."""

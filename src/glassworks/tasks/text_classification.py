@@ -9,25 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.contracts import Dataset, Measurement, Presentation, Session, Subject
-from glassworks.errors import DataError
-from glassworks.tasks._classification import (
-    accuracy,
-    balanced_accuracy,
-    expected_calibration_error,
-    log_loss,
-    macro_f1,
-    present_labels,
-    top_labels,
-)
+from glassworks.tasks._classification import measure_classes, present_labels, top_labels
 from glassworks.tasks._constant import CONSTANTS, constant_answer
-from glassworks.tasks._label_sets import measure_sets
+from glassworks.tasks._metrics import expected_calibration_error
 from glassworks.tasks._texts import TextTask
 from glassworks.text.session import INPUT as INPUT, LABEL_SET as LABEL_SET, OUTPUT as OUTPUT
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Opened, Tensors
-
-_THRESHOLD = 0.5
 
 
 class TextClassification(TextTask):
@@ -38,24 +27,11 @@ class TextClassification(TextTask):
     constants: ClassVar[tuple[str, ...]] = CONSTANTS
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
-        """Accuracy, the same balanced, macro F1, log loss and calibration error of probabilities (N K).
-
-        With several labels a text (`targets` N K) also micro F1 and exact match, of labels from a half on.
-        Raises DataError when N is 0.
-        """
-        if not len(targets):
-            raise DataError("there are no examples to measure", "give a source with at least one text")
-        probabilities = scores.astype(np.float64)
-        if targets.ndim == 2:
-            return measure_sets(probabilities, probabilities >= _THRESHOLD, targets)
-        predicted = probabilities.argmax(axis=1).astype(np.int64)
-        return {
-            "accuracy": accuracy(predicted, targets),
-            "balanced_accuracy": balanced_accuracy(predicted, targets),
-            "macro_f1": macro_f1(predicted, targets),
-            "log_loss": log_loss(probabilities, targets),
-            "calibration_error": expected_calibration_error(probabilities, targets),
-        }
+        """See `measure_classes`; also the calibration error."""
+        found = measure_classes(scores, targets, "text")
+        if targets.ndim == 1:
+            found["calibration_error"] = expected_calibration_error(scores.astype(np.float64), targets)
+        return found
 
     def baseline(self, dataset: Dataset) -> dict[str, Measurement]:
         """Of logistic regression on n-grams, fitted in seconds. Raises MissingLibrary."""

@@ -11,8 +11,8 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from glassworks.catalog import get
 from glassworks.contracts import Dataset, Split, Task
-from glassworks.tasks._classification import balanced_accuracy
 from glassworks.tasks._label_sets import measure_sets
+from glassworks.tasks._metrics import balanced_accuracy
 
 TASKS = ("image-classification", "text-classification")
 
