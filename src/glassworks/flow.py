@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,10 @@ from glassworks.errors import ConfigError, Unsupported
 from glassworks.explanation.selection import explainers_of
 from glassworks.optimization.objective import require_objective
 from glassworks.optimization.report import OptimizationReport
-from glassworks.optimization.search import Trial, calibrating, first_runtime, optimize as search
+from glassworks.optimization.search import first_runtime, optimize as search
 from glassworks.packaging.assemble import assemble, files_of
 from glassworks.packaging.bundle import Bundle
-from glassworks.packaging.exported import export, passes_of, refitted, with_reference
+from glassworks.packaging.exported import export, exported_of, passes_of, refitted, trial_of, with_reference
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.packaging.parts import Measured, Parts
 from glassworks.progress import Silent
@@ -68,32 +68,37 @@ def release(
         require_objective(job.optimization, next(iter(constant.values()), ()))
         baseline = _baseline(task, plain, progress)
         model = family.train(dataset, job, run, progress)
-        built = _empty(run / "build")
-        exported, compiled = export(family, model, built, progress)
-        served, report = first_runtime(exported, job.optimization.threads), None
-        if job.optimization.enabled:
-            trial = _trial(task, Opened(artifact=exported, folder=built), dataset, model.preprocessing, job)
-            served, report = search(trial, job.optimization, progress)
-        parts = Parts(
-            job=job,
-            family=family,
-            task=task,
-            dataset=dataset,
-            folder=built,
-            artifacts=with_reference(served, exported, compiled),
-            signature=model.signature,
-            preprocessing=model.preprocessing,
-            report=report,
-            baseline=baseline,
-            comparison={**constant, **model.comparison},
-            lineage=Lineage(
-                run=model.run, data=job.data.source, passes=passes_of(served), weights_sha256=model.weights_sha256
-            ),
-        )
+        parts = _built(job, family, dataset, model, _empty(run / "build"), progress)
+        parts = replace(parts, baseline=baseline, comparison={**constant, **model.comparison})
         parts = refitted(parts, model, _empty(run / "whole"), progress)
         bundle, version = _publish(parts, run, registry, progress)
         forget_run(run)
-    return Release(dataset=dataset, model=model, report=report, bundle=bundle, version=version)
+    return Release(dataset=dataset, model=model, report=parts.report, bundle=bundle, version=version)
+
+
+def _built(job: Job, family: Family, dataset: Dataset, model: Model, folder: Path, progress: Progress) -> Parts:
+    """Export the model, and search for the artifact to serve."""
+    task = get(Task, family.task)
+    exported, compiled = export(family, model, folder, progress)
+    served, report = first_runtime(exported, job.optimization.threads), None
+    if job.optimization.enabled:
+        trial = trial_of(task, Opened(artifact=exported, folder=folder), dataset, model.preprocessing, job)
+        served, report = search(trial, job.optimization, progress)
+    lineage = Lineage(
+        run=model.run, data=job.data.source, passes=passes_of(served), weights_sha256=model.weights_sha256
+    )
+    return Parts(
+        job=job,
+        family=family,
+        task=task,
+        dataset=dataset,
+        folder=folder,
+        artifacts=with_reference(served, exported, compiled),
+        signature=model.signature,
+        preprocessing=model.preprocessing,
+        report=report,
+        lineage=lineage,
+    )
 
 
 def train(
@@ -123,46 +128,53 @@ def optimize(
     """
     registry, progress = registry or Registry.open(), progress or Silent()
     resolved = registry.resolve(reference)
-    manifest, folder = resolved.bundle.manifest, resolved.bundle.folder
+    manifest = resolved.bundle.manifest
     job = Job.model_validate(manifest.job)
     table = {**job.optimization.model_dump(), **objective, "enabled": True}
     job = job.model_copy(update={"optimization": validate(OptimizationConfig, table, where="optimize")})
     require_objective(job.optimization, manifest.metrics)
     job, family = family_of(job, registry)
     dataset = _prepare(family, job, progress)
-    roles = {artifact.role: artifact for artifact in manifest.artifacts}
-    exported = roles.get("reference", roles["predict"]).model_copy(update={"role": "predict", "runtime": ""})
     work = _empty(registry.home / "runs" / f"optimize-{resolved.bundle.sha256[:12]}")
     try:
-        for name in files_of(manifest.artifacts):
-            shutil.copyfile(folder / name, work / name)
-        task = get(Task, family.task)
-        trial = _trial(task, Opened(artifact=exported, folder=work), dataset, manifest.preprocessing, job)
-        served, report = search(trial, job.optimization, progress)
-        if manifest.refitted:
-            report = report.model_copy(update={"notes": (*report.notes, _KNOWN)})
-        compiled = tuple(roles[role] for role in roles if role not in ("predict", "reference"))
-        parts = Parts(
-            job=job,
-            family=family,
-            task=task,
-            dataset=dataset,
-            folder=work,
-            artifacts=with_reference(served, exported, compiled),
-            signature=manifest.signature,
-            preprocessing=manifest.preprocessing,
-            report=report,
-            baseline=manifest.baseline,
-            comparison={**task.constant(dataset), **manifest.comparison},
-            lineage=manifest.lineage.model_copy(update={"parent": reference, "passes": passes_of(served)}),
-            # A model that learned from the test split cannot be measured on it again.
-            measured=Measured(metrics=manifest.metrics, fidelity=manifest.fidelity) if manifest.refitted else None,
-            refitted=manifest.refitted,
-        )
-        _, version = _publish(parts, work, registry, progress, resolved.pinned(""))
+        parts, report = _searched_again(job, family, dataset, resolved.bundle, work, progress)
+        lineage = parts.lineage.model_copy(update={"parent": reference})
+        _, version = _publish(replace(parts, lineage=lineage), work, registry, progress, resolved.pinned(""))
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return report, version
+
+
+def _searched_again(
+    job: Job, family: Family, dataset: Dataset, bundle: Bundle, folder: Path, progress: Progress
+) -> tuple[Parts, OptimizationReport]:
+    """Search for the artifact to serve among candidates made from the exported one in a bundle."""
+    manifest, task = bundle.manifest, get(Task, family.task)
+    for name in files_of(manifest.artifacts):
+        shutil.copyfile(bundle.folder / name, folder / name)
+    exported, compiled = exported_of(manifest.artifacts)
+    trial = trial_of(task, Opened(artifact=exported, folder=folder), dataset, manifest.preprocessing, job)
+    served, report = search(trial, job.optimization, progress)
+    if manifest.refitted:
+        report = report.model_copy(update={"notes": (*report.notes, _KNOWN)})
+    parts = Parts(
+        job=job,
+        family=family,
+        task=task,
+        dataset=dataset,
+        folder=folder,
+        artifacts=with_reference(served, exported, compiled),
+        signature=manifest.signature,
+        preprocessing=manifest.preprocessing,
+        report=report,
+        lineage=manifest.lineage.model_copy(update={"passes": passes_of(served)}),
+        baseline=manifest.baseline,
+        comparison={**task.constant(dataset), **manifest.comparison},
+    )
+    if manifest.refitted:  # what learned from the test split cannot be measured on it again
+        known = Measured(metrics=manifest.metrics, fidelity=manifest.fidelity)
+        parts = replace(parts, measured=known, refitted=True)
+    return parts, report
 
 
 def predict(
@@ -264,20 +276,6 @@ def _baseline(task: Task, dataset: Dataset, progress: Progress) -> dict[str, Mea
     if found:
         progress.finish(f"{task.metric} {found[task.metric].value:.4f} on the test split")
     return found
-
-
-def _trial(task: Task, exported: Opened, dataset: Dataset, preprocessing: Mapping[str, Any], job: Job) -> Trial:
-    """What the search needs: calibration rows of the training split and the whole validation split."""
-    validation = dataset.splits["validation"]
-    return Trial(
-        task=task,
-        opened=exported,
-        preprocessing=preprocessing,
-        calibration=task.calibration(calibrating(dataset.splits["train"].x), exported, preprocessing),
-        validation=task.encode(validation.x, preprocessing),
-        targets=validation.y,
-        balanced=job.training.class_weights == "balanced" and bool(dataset.classes),
-    )
 
 
 def _publish(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from glassworks.catalog import get
-from glassworks.contracts import Artifact, Explainer, Family, Model, Progress
+from glassworks.config import Job
+from glassworks.contracts import Artifact, Dataset, Explainer, Family, Model, Opened, Progress, Task
 from glassworks.explanation.selection import explainers_of
-from glassworks.optimization.search import first_runtime
+from glassworks.optimization.search import Trial, calibrating, first_runtime
 from glassworks.packaging.assemble import measure
 from glassworks.packaging.parts import Parts
 
@@ -27,6 +30,20 @@ def export(family: Family, model: Model, folder: Path, progress: Progress) -> tu
     return exported, compiled
 
 
+def trial_of(task: Task, exported: Opened, dataset: Dataset, preprocessing: Mapping[str, Any], job: Job) -> Trial:
+    """What the search needs: calibration rows of the training split and the whole validation split."""
+    validation = dataset.splits["validation"]
+    return Trial(
+        task=task,
+        opened=exported,
+        preprocessing=preprocessing,
+        calibration=task.calibration(calibrating(dataset.splits["train"].x), exported, preprocessing),
+        validation=task.encode(validation.x, preprocessing),
+        targets=validation.y,
+        balanced=job.training.class_weights == "balanced" and bool(dataset.classes),
+    )
+
+
 def with_reference(served: Artifact, exported: Artifact, compiled: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
     """What is served, and the exported artifact as `reference` where that is another: exports, searches and comparison
     need it. For bfloat16 both are one file with two records.
@@ -34,6 +51,13 @@ def with_reference(served: Artifact, exported: Artifact, compiled: tuple[Artifac
     if served.precision == "fp32" and served.file == exported.file:
         return (served, *compiled)
     return (served, first_runtime(exported, served.threads).model_copy(update={"role": "reference"}), *compiled)
+
+
+def exported_of(artifacts: tuple[Artifact, ...]) -> tuple[Artifact, tuple[Artifact, ...]]:
+    """The inverse of `with_reference`: what was exported, and the artifacts of explainers."""
+    roles = {artifact.role: artifact for artifact in artifacts}
+    exported = roles.get("reference", roles["predict"]).model_copy(update={"role": "predict", "runtime": ""})
+    return exported, tuple(roles[role] for role in roles if role not in ("predict", "reference"))
 
 
 def passes_of(served: Artifact) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ class Parts:
     preprocessing: Mapping[str, Any]
     report: OptimizationReport | None
     lineage: Lineage
-    baseline: Mapping[str, Measurement]
+    baseline: Mapping[str, Measurement] = field(default_factory=dict)
     comparison: Mapping[str, Mapping[str, Measurement]] = field(default_factory=dict)
     measured: Measured | None = None
     refitted: bool = False

@@ -8,9 +8,10 @@ import pytest
 from glassworks.catalog import get
 from glassworks.config import Job, OptimizationConfig
 from glassworks.contracts import Family, Opened, Task
-from glassworks.flow import Release, _trial, release
+from glassworks.flow import Release, release
 from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import optimize
+from glassworks.packaging.exported import trial_of
 from glassworks.progress import Silent
 from glassworks.registry import Registry
 
@@ -33,7 +34,7 @@ def report(made: Release) -> OptimizationReport:
         path.chmod(0o755)
     task = get(Task, "text-classification")
     manifest = made.bundle.manifest
-    trial = _trial(task, exported, made.dataset, manifest.preprocessing, Job.model_validate(manifest.job))
+    trial = trial_of(task, exported, made.dataset, manifest.preprocessing, Job.model_validate(manifest.job))
     config = OptimizationConfig(budget=1.0, minimize="size", within=("accuracy_drop <= 2%",))
     return optimize(trial, config, Silent())[1]
 
