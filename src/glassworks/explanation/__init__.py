@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from glassworks.catalog import get
-from glassworks.contracts import Budget, Explainer, Explanation, Subject
+from glassworks.contracts import Budget, Explainer, Explanation, Subject, View
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,10 +29,8 @@ def explain(
     """Explain a subject's score of class `target` (the predicted one when None) and grade the result.
 
     The prediction that comes with the explanation is the predict artifact's own. Raises NotFound for an unknown
-    method, Unsupported where the model has no artifact for it, InputError for a class that is none.
+    method, Unsupported where the model has no artifact for it, InputError for an unknown target.
     """
-    import numpy as np
-
     start = time.perf_counter()
     explainer = get(Explainer, method)
     chosen, label = subject.aim(target, labels)
@@ -41,15 +39,7 @@ def explain(
     attribution = replace(found, values=subject.align(explainer.role, found.values))
     quality: dict[str, float] = {}
     if grade and (budget.milliseconds is None or 1e3 * (time.perf_counter() - start) < budget.milliseconds):
-        from glassworks.explanation.quality import grade as graded
-
-        served = subject.view("predict")
-        name, scores = served.session.signature.inputs[0].name, served.session.signature.outputs[0].name
-
-        def score(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-            return np.asarray(served.session.run({name: rows}, [scores])[scores], np.float32)[:, chosen]
-
-        quality = graded(score, served.example, attribution.values, served.baseline, seed)
+        quality = _graded(subject.view("predict"), chosen, attribution.values, seed)
     return Explanation(
         method=method,
         target=chosen,
@@ -64,3 +54,17 @@ def explain(
         spans=subject.spans,
         names=subject.names,
     )
+
+
+def _graded(served: View, target: int, values: NDArray[np.float32], seed: int) -> dict[str, float]:
+    """The grade of values by the served answers themselves."""
+    import numpy as np
+
+    from glassworks.explanation.quality import grade
+
+    name, scores = served.session.signature.inputs[0].name, served.session.signature.outputs[0].name
+
+    def score(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(served.session.run({name: rows}, [scores])[scores], np.float32)[:, target]
+
+    return grade(score, served.example, values, served.baseline, seed)

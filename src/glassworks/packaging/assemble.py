@@ -46,8 +46,18 @@ def assemble(parts: Parts, folder: Path) -> Bundle:
         shutil.copyfile(parts.folder / name, folder / name)
     measured = parts.measured or measure(parts)
     _write_json(folder / "samples.json", _samples(parts, _open(parts, "predict")))
-    if parts.report:
-        _write_json(folder / "optimization.json", parts.report.model_dump(mode="json"))
+    manifest = _manifest(parts, measured)
+    report = parts.report
+    if report:
+        _write_json(folder / "optimization.json", report.model_dump(mode="json"))
+    card = write_card(
+        manifest, report.candidates if report else (), report.chosen if report else "", parts.dataset.findings
+    )
+    (folder / "card.md").write_text(card, encoding="utf-8")
+    return write_bundle(folder, manifest)
+
+
+def _manifest(parts: Parts, measured: Measured) -> Manifest:
     manifest = Manifest(
         name=parts.job.name,
         task=parts.task.name,
@@ -70,13 +80,7 @@ def assemble(parts: Parts, folder: Path) -> Bundle:
         license=parts.job.license,
     )
     metric = comparison_metric(manifest, parts.task.guard(parts.dataset.splits["test"].y))
-    manifest = manifest.model_copy(update={"warnings": tuple(warnings_of(manifest, metric))})
-    report = parts.report
-    card = write_card(
-        manifest, report.candidates if report else (), report.chosen if report else "", parts.dataset.findings
-    )
-    (folder / "card.md").write_text(card, encoding="utf-8")
-    return write_bundle(folder, manifest)
+    return manifest.model_copy(update={"warnings": tuple(warnings_of(manifest, metric))})
 
 
 def _open(parts: Parts, role: str) -> Session:

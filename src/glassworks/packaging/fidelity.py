@@ -93,15 +93,9 @@ def _compare(
     from glassworks.explanation.quality import agreement
 
     def ask(sessions: Callable[[str], Session], method: str, grade: bool) -> Explanation:
+        subject, budget = parts.task.subject(tensors, sessions, None), Budget()
         return explain(
-            parts.task.subject(tensors, sessions, None),
-            method=method,
-            target=target,
-            budget=Budget(),
-            seed=0,
-            labels=(),
-            artifact_sha256="",
-            grade=grade,
+            subject, method=method, target=target, budget=budget, seed=0, labels=(), artifact_sha256="", grade=grade
         )
 
     measured: dict[str, float] = {}
@@ -110,11 +104,8 @@ def _compare(
     if anywhere is not None:
         maps = [ask(sessions, anywhere, False).attribution.values for sessions in (served, floating)]
         measured |= {f"{anywhere}_{key}": value for key, value in agreement(maps[0], maps[1]).items()}
-    method = _GRADED if _GRADED in methods else anywhere
-    if method is not None:
+    if (method := _GRADED if _GRADED in methods else anywhere) is not None:
         graded = ask(served, method, True)
-        measured |= {
-            "faithfulness_z": graded.quality["faithfulness_z"],
-            "completeness_gap": graded.attribution.gap or 0.0,
-        }
+        measured["faithfulness_z"] = graded.quality["faithfulness_z"]
+        measured["completeness_gap"] = graded.attribution.gap or 0.0
     return measured

@@ -53,17 +53,21 @@ def explain(
     values = explanation.attribution.values
     drawn = draw(example[0], values, explanation.spans, explanation.label, explanation.method, explanation.names)
     if output:
-        if output.suffix.lower() not in (f".{drawn.suffix}", ""):
-            raise InputError(
-                f"the explanation is drawn as {drawn.suffix.upper()}, not as '{output.suffix}'",
-                f"write -o {output.with_suffix('.' + drawn.suffix).name}",
-            )
-        write_output(output, drawn.file)
+        _write(drawn, output)
     record = explanation_json(explanation)
     if as_json:
         write_json({"model": model, **record})
     else:
         _show(model, explanation, drawn, record, output)
+
+
+def _write(drawn: Drawn, output: Path) -> None:
+    if output.suffix.lower() not in (f".{drawn.suffix}", ""):
+        raise InputError(
+            f"the explanation is drawn as {drawn.suffix.upper()}, not as '{output.suffix}'",
+            f"write -o {output.with_suffix('.' + drawn.suffix).name}",
+        )
+    write_output(output, drawn.file)
 
 
 def _show(model: str, explanation: Explanation, drawn: Drawn, record: dict[str, Any], output: Path | None) -> None:
