@@ -149,6 +149,13 @@ def waits_with_patience(module: Module) -> Iterator[str]:
     """
     if module.name.startswith("hostile"):
         return
+    named = {
+        target.id: node.value
+        for node in module.tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
     for call in _calls(module):
         if ast.unparse(call.func).rpartition(".")[2] not in WAITING:
             continue
@@ -156,7 +163,8 @@ def waits_with_patience(module: Module) -> Iterator[str]:
         limits += (
             call.args if isinstance(call.func, ast.Attribute) and call.func.attr not in ("run", "get", "recv") else []
         )
-        for limit in limits:
+        for asked in limits:
+            limit = named.get(asked.id) if isinstance(asked, ast.Name) else asked
             if isinstance(limit, ast.Constant) and isinstance(limit.value, int | float) and 1 < limit.value < 1000:
                 yield f"line {call.lineno}: waits for {limit.value} s, and not for PATIENCE_S"
 
@@ -216,6 +224,7 @@ PLANTED: tuple[tuple[Checker, str, str, str], ...] = (
     (nothing_unfinished_or_asserted, "data/x.py", "raise NotImplementedError", "NotImplementedError"),
     (waits_with_patience, "test_x.py", "process.wait(20)", "waits for 20 s"),
     (waits_with_patience, "test_x.py", "subprocess.run(['a'], timeout=60)", "waits for 60 s"),
+    (waits_with_patience, "test_x.py", "WAIT_S = 60\nprocess.wait(WAIT_S)", "waits for 60 s"),
     (usearch_comes_after_onnxruntime, "tasks/x.py", "from usearch.index import Index", "not onnxruntime before it"),
 )
 

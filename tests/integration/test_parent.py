@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from glassworks.families.image_operators.synthetic import write_squares
 
@@ -31,7 +32,7 @@ enabled = false
 [serving]
 port = 0
 """
-WAIT_S = 60
+WAIT_S = PATIENCE_S
 PROCESSES = Path("/proc")
 
 

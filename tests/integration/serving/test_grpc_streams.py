@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from tests.patience import PATIENCE_S
 
 from glassworks.serving.transports.grpc.calls import Calls, Method
 from glassworks.serving.transports.grpc.connection import Connection
@@ -17,7 +18,7 @@ from glassworks.serving.transports.http.limits import Limits
 from glassworks.serving.transports.receiving import Receiving
 
 MIB = 2**20
-WAIT_S = 60
+WAIT_S = PATIENCE_S
 
 
 class Weighed(Receiving):

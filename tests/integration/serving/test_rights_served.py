@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +20,7 @@ ENOUGH = 600
 
 @pytest.fixture(scope="module")
 def server(tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    collector = "http://127.0.0.1:1/v1/traces"
-    options = ["--access-log", "/dev/full", "--traces", collector, "--allowed-host", "models.example.com"]
+    options = ["--allowed-host", "models.example.com"]
     with serving(tmp_path_factory.mktemp("home"), str(tiny_bundle.folder), *options) as server:
         yield server
 
@@ -46,18 +46,20 @@ def test_a_foreign_name_reads_nothing(server: Server) -> None:
         assert "--allowed-host" in answer["error"]
 
 
-def test_a_full_disk_and_no_collector_are_told_by_health_and_stop_nothing(server: Server) -> None:
-    connection = server.connect()
-    for _ in range(ENOUGH):
-        connection.request("POST", f"{server.path}/infer", BODY)
-        response = connection.getresponse()
-        assert response.status == 200
-        response.read()
-    end, troubles = time.monotonic() + WAIT_S, dict[str, Any]()
-    while time.monotonic() < end and not troubles.get("access log", {}).get("suffers"):
-        connection.request("GET", "/v2/health/ready")
-        troubles = {each["part"]: each for each in json.loads(connection.getresponse().read())["troubles"]}
-    connection.close()
-    assert troubles["access log"]["lasting"] == "it cannot be written: No space left on device"
-    server.process.terminate()
-    assert server.process.wait(WAIT_S) == 0
+def test_a_full_disk_and_no_collector_are_shown_by_health_and_stop_nothing(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    options = ["--access-log", "/dev/full", "--traces", "http://127.0.0.1:1/v1/traces"]
+    with serving(tmp_path, str(tiny_bundle.folder), *options) as server:
+        connection = server.connect()
+        for _ in range(ENOUGH):
+            connection.request("POST", f"{server.path}/infer", BODY)
+            response = connection.getresponse()
+            assert response.status == 200
+            response.read()
+        end, troubles = time.monotonic() + WAIT_S, dict[str, Any]()
+        while time.monotonic() < end and not troubles.get("access log", {}).get("suffers"):
+            connection.request("GET", "/v2/health/ready")
+            troubles = {each["part"]: each for each in json.loads(connection.getresponse().read())["troubles"]}
+        connection.close()
+        assert troubles["access log"]["lasting"] == "it cannot be written: No space left on device"
+        server.process.terminate()
+        assert server.process.wait(WAIT_S) == 0

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.patience import PATIENCE_S
 
 from glassworks import errors
 from glassworks.contracts import Attribution, Explanation
@@ -34,7 +35,7 @@ from glassworks.serving.core.explaining.worker import Bundles
 if TYPE_CHECKING:
     from glassworks.contracts import Tensors
 
-WAIT_S = 60
+WAIT_S = PATIENCE_S
 
 
 @pytest.fixture(scope="module")
