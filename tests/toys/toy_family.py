@@ -47,7 +47,6 @@ class ToyFamily(Family):
     task: ClassVar[str] = "toy-task"
     config: ClassVar[type[Record]] = ToyConfig
     data: ClassVar[type[DataConfig]] = TextData
-    explainers: ClassVar[tuple[str, ...]] = ("toy_explainer",)
     unsupported: ClassVar[Mapping[str, str]] = {"gradient": "a threshold has none"}
 
     def prepare(self, job: Job) -> Dataset:

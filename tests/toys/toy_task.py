@@ -21,8 +21,8 @@ class ToyTask(Task):
     name: ClassVar[str] = "toy-task"
     metric: ClassVar[str] = "accuracy"
     subject_kind: ClassVar[str] = "toys"
-    literal = True
-    parts: Literal["", "spans", "names"] = "names"
+    literal: ClassVar[bool] = True
+    parts: ClassVar[Literal["", "spans", "names"]] = "names"
 
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
         import numpy as np
