@@ -49,7 +49,7 @@ class Texts:
 
 
 def collect(source: str, rows: Iterable[tuple[str, str, str]], separator: str = "") -> Texts:
-    """Texts of (name, text, label); with a `separator` a label is several. Raises DataError where nothing is left.
+    """Texts of (name, text, label); a `separator` splits a label into any number of them. Raises DataError for no text.
 
     A text without a letter, digit or sign, or without a label where one is needed, is named in `unreadable`.
     """
@@ -96,9 +96,9 @@ def plain(text: str) -> str:
     return key or text.strip()
 
 
-def _targets(labels: Sequence[tuple[str, ...]], classes: Sequence[str], several: bool) -> NDArray[np.int64]:
+def _targets(labels: Sequence[tuple[str, ...]], classes: Sequence[str], multi_label: bool) -> NDArray[np.int64]:
     number = {name: index for index, name in enumerate(classes)}
-    if not several:
+    if not multi_label:
         return np.array([number[each] for (each,) in labels], np.int64)
     targets = np.zeros((len(labels), len(classes)), np.int64)
     for row, each in zip(targets, labels, strict=True):
