@@ -52,8 +52,8 @@ def picture_input(bundle: Bundle, exporter: str) -> TensorSpec:
 
 
 def beside(bundle: Bundle) -> list[str]:
-    """What exported programs tell beside probabilities: which of several labels a picture has, and whether it is
-    unlike those learned from.
+    """What exported programs answer beside probabilities: which of several labels a picture has, and whether it is
+    unlike the training data.
     """
     return [spec.name for spec in bundle.manifest.signature.outputs if spec.name in (LABEL_SET, NOVELTY)]
 
