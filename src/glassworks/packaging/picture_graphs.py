@@ -7,7 +7,7 @@ from glassworks.errors import Unsupported
 from glassworks.packaging.bundle import Bundle
 from glassworks.tasks.image_classification import LABEL_SET, NOVELTY
 
-# A model that asks for more would answer differently with what exporters write.
+# Exported programs follow these keys only; a model with others would answer differently there.
 _FOLLOWED = frozenset({"height", "width", "channels", "thresholds"})
 _CHANNELS = (1, 3, 4)
 
