@@ -35,7 +35,7 @@ def read_label_table(folder: Path) -> LabelTable:
     """The labels of a folder's pictures. Raises DataError for every way in which the table can be wrong.
 
     A column `file` (or `file_name`, `filename`, `path`, `image`, `picture`) names a picture, from the folder on. Its
-    labels stand in one column `labels` (or `label`, `tags`) with `;` or `|` between them; other columns are then
+    labels are in one column `labels` (or `label`, `tags`) with `;` or `|` between them; other columns are then
     notes. Without such a column each other one is a label, with 1 for a picture that has it, else 0.
     """
     table = folder / TABLE

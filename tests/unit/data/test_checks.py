@@ -125,7 +125,7 @@ def test_the_report_counts_what_was_injected(photographs: list[Pixels]) -> None:
     assert report.mixed_sizes
     reported = list(report.findings)
     starts = (
-        "contradictory labels: 2 pictures stand",
+        "contradictory labels: 2 pictures have copies",
         "3 examples with the same pixels and different labels are left out",
         "3 of 34 examples (8.8%) are exact copies",
         "1 distinct pictures are near copies",

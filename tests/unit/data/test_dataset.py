@@ -91,7 +91,7 @@ def test_the_seed_decides_the_split() -> None:
 
 def test_a_class_too_small_to_measure_is_reported() -> None:
     dataset = prepared(collected(noise(22), [*(index % 2 for index in range(20)), 2, 2]))
-    assert dataset.findings[0] == "1 classes have fewer than 3 distinct pictures and stand in train only: c2"
+    assert dataset.findings[0] == "1 classes have fewer than 3 distinct pictures and are in train only: c2"
     assert 2 in dataset.splits["train"].y
     assert 2 not in dataset.splits["test"].y
 
@@ -104,7 +104,7 @@ def test_nothing_to_measure_is_an_error() -> None:
 
 def test_a_class_of_contradictions_is_an_error() -> None:
     pictures = noise(12)
-    with pytest.raises(DataError, match="every picture of the class 'c1' stands under another label too"):
+    with pytest.raises(DataError, match="every picture of the class 'c1' has another label too"):
         prepared(collected([*pictures, pictures[0]], [*([0] * 12), 1]))
 
 

@@ -29,7 +29,7 @@ class InteractionData(DataConfig):
     categories: tuple[str, ...] = ()
     """Columns of the item table that hold a category, or more than one with `separator` between them."""
     separator: str = ""
-    """What stands between the categories of an item that has more than one, such as `|`."""
+    """What separates the categories of an item that has more than one, such as `|`."""
     numbers: tuple[str, ...] = ()
     """Columns of the item table that hold a number, such as a price."""
     descriptions: tuple[str, ...] = ()

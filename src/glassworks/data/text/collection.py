@@ -22,7 +22,7 @@ _NOT_WORDS = re.compile(r"[\W_]+")
 class Texts:
     """Labelled texts of a source. `targets` count in `classes`: int64 N, or 0 and 1 in int64 N K for several labels.
 
-    `names` say where each text stands, `unreadable` are (name, reason). The order does not change `fingerprint`.
+    `names` say where each text is, `unreadable` are (name, reason). The order does not change `fingerprint`.
     """
 
     source: str
@@ -42,7 +42,7 @@ class Texts:
         return self.targets.ndim == 2
 
     def labels(self, index: int) -> str:
-        """What stands beside a text, for people."""
+        """The labels of a text, for people."""
         if self.multi_label:
             return ", ".join(self.classes[each] for each in np.flatnonzero(self.targets[index])) or "none"
         return self.classes[int(self.targets[index])]

@@ -26,8 +26,8 @@ def prepare_texts(texts: Texts, *, validation: float, test: float, seed: int, pe
 
     `train` and `validation` keep at most `per_class` texts of each class; `test` stays whole.
 
-    Texts that stand under different labels are left out; of copies with equal letters only the first is kept, so that
-    no part counts one text twice; near copies stand in one part. Raises DataError when nothing can be measured.
+    Texts with different labels are left out; of copies with equal letters only the first is kept, so that
+    no part counts one text twice; near copies are in one part. Raises DataError when nothing can be measured.
     """
     copies = find_copies(texts.texts)
     parts = few(split_rows(texts, copies, validation, test, seed), strata(texts.targets), per_class, seed)
@@ -55,7 +55,7 @@ def split_rows(texts: Texts, copies: Copies, validation: float, test: float, see
 
 
 def kept_rows(texts: Texts, copies: Copies) -> NDArray[np.int64]:
-    """The first text of each group with equal letters, unless its group stands under different labels."""
+    """The first text of each group with equal letters, unless its group has different labels."""
     kept = np.zeros(len(texts), np.bool_)
     kept[np.unique(copies.same, return_index=True)[1]] = True
     for members in contradictory(texts, copies):

@@ -17,6 +17,6 @@ class TextData(DataConfig):
     label: str = "label"
     """The column that holds the label."""
     separator: str = ""
-    """What stands between the labels of a text that has more than one, such as `|`."""
+    """What separates the labels of a text that has more than one, such as `|`."""
     unlabeled: Annotated[str, Location()] = ""
     """A further source of texts; from them words are learned, never labels."""

@@ -63,7 +63,7 @@ def test_nothing_is_found_in_good_texts() -> None:
 
 
 def test_the_reviews_hold_every_line_about_twice() -> None:
-    """35,123 lines; 17,410 lines differ and 47 stand under both labels when compared as they are."""
+    """35,123 lines; 17,410 lines differ and 47 have both labels when compared as they are."""
     texts = read_texts("sample:zh-reviews")
     report = check_texts(texts)
     assert (report.examples, len(set(texts.texts))) == (35_123, 17_410)

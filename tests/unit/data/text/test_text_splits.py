@@ -133,7 +133,7 @@ def test_contradictory_texts_are_left_out_and_reported() -> None:
     kept = [plain(text) for part in dataset.splits.values() for text in part.x.tolist()]
     assert len(kept) == 39
     assert plain(rows[0][1]) not in kept
-    assert dataset.findings[0].startswith("contradictory labels: 1 texts stand under different labels")
+    assert dataset.findings[0].startswith("contradictory labels: 1 texts have different labels")
     assert "r0 (a)" in dataset.findings[0] and "r40 (b)" in dataset.findings[0]
 
 
