@@ -27,7 +27,7 @@ EDGES: Mapping[str, frozenset[str]] = {
         "text": "contracts data",
         "recommendation": "catalog contracts data",
         "tasks": "contracts data imaging recommendation text",
-        "training": "config contracts",
+        "training": "config contracts progress",
         "families": "catalog config contracts data imaging onnx_graphs recommendation tasks text training",
         "runtimes": "catalog contracts imaging",
         "optimization": "catalog config contracts imaging onnx_graphs runtimes",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from glassworks.contracts import Session
+from glassworks.contracts import Progress, Session
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,23 +25,27 @@ def measure_latencies(
     tensors: Tensors,
     batch: int,
     budget_s: float,
+    progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, tuple[float, float]]:
     """(p50, p99) in milliseconds of one call with `batch` rows, by name.
 
     Candidates take turns in blocks of ten calls over varied rows, so that noise of the machine meets all alike;
-    the slowest part of the budget's share is respected after each round.
+    the slowest part of the budget's share is respected after each round. Raises Cancelled.
     """
     import numpy as np
 
+    progress = progress or Progress()
     chunks = _chunks(tensors, batch)
     times: dict[str, list[float]] = {name: [] for name in sessions}
     for session in sessions.values():
+        progress.check()
         for index in range(_WARM_UP):
             session.run(chunks[index % len(chunks)])
     end = clock() + budget_s
     for begin in range(0, _CALLS, _BLOCK):
         for name, session in sessions.items():
+            progress.check()
             for index in range(begin, begin + _BLOCK):
                 start = clock()
                 session.run(chunks[index % len(chunks)])
@@ -54,12 +58,19 @@ def measure_latencies(
     }
 
 
-def predict_all(session: Session, tensors: Tensors, output: str = "") -> NDArray[Any]:
-    """One output of the session, the first unless it is named, for every row; what is no number stays as it is."""
+def predict_all(session: Session, tensors: Tensors, output: str = "", progress: Progress | None = None) -> NDArray[Any]:
+    """One output of the session, the first unless it is named, for every row; what is no number stays as it is.
+
+    Raises Cancelled between two parts.
+    """
     import numpy as np
 
+    progress = progress or Progress()
     name = output or session.signature.outputs[0].name
-    parts = [session.run(chunk, [name])[name] for chunk in _chunks(tensors, _ROWS, whole=False)]
+    parts = []
+    for chunk in _chunks(tensors, _ROWS, whole=False):
+        progress.check()
+        parts.append(session.run(chunk, [name])[name])
     found = np.concatenate(parts)
     return found if found.dtype == object else found.astype(np.float32, copy=False)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from glassworks.catalog import found, get
 from glassworks.config import OptimizationConfig
 from glassworks.contracts import Artifact, Candidate, Measurement, Opened, Pass, Progress, Runtime, Session, Task
-from glassworks.errors import GlassworksError, Unsupported
+from glassworks.errors import Cancelled, GlassworksError, Unsupported
 from glassworks.optimization.measure import measure_latencies, predict_all
 from glassworks.optimization.objective import Objective, parse_objective
 from glassworks.optimization.report import OptimizationReport
@@ -119,6 +119,7 @@ def _candidates(trial: Trial, config: OptimizationConfig, progress: Progress) ->
         for runtime in found(Runtime).values():
             if artifact.format not in runtime.accepts:
                 continue
+            progress.check()
             name = _name(artifact, runtime, names)
             names.add(name)
             chosen = artifact.model_copy(update={"runtime": runtime.name, "threads": config.threads})
@@ -191,8 +192,10 @@ def _judge(trial: Trial, entries: list[_Entry], progress: Progress) -> tuple[_Me
     for entry in entries:
         try:
             metrics[entry.name] = trial.task.evaluate(
-                partial(predict_all, entry.session, trial.validation), trial.targets
+                partial(predict_all, entry.session, trial.validation, progress=progress), trial.targets
             )
+        except Cancelled:
+            raise
         except Exception as error:  # engines raise many classes
             fp32.discard(entry.name)
             if not fp32:
@@ -219,7 +222,7 @@ def _measure(
     share = config.budget / len(config.batch_sizes)
     for batch in config.batch_sizes:
         progress.start(f"optimize: latency at batch {batch}")
-        latencies[batch] = measure_latencies(sessions, trial.validation, batch, share)
+        latencies[batch] = measure_latencies(sessions, trial.validation, batch, share, progress)
     return [
         Candidate(
             name=entry.name,

@@ -167,7 +167,16 @@ def _tuned(
     for number, stage in enumerate(stages, 1):
         progress.start(stage.name)
         until = began + budget_s * number / len(stages)
-        tuned = tune(held, settings, stage.ladder, trials=trials, until=until, seed=seed, errors=stage.errors)
+        tuned = tune(
+            held,
+            settings,
+            stage.ladder,
+            trials=trials,
+            until=until,
+            seed=seed,
+            errors=stage.errors,
+            progress=progress,
+        )
         settings = tuned.settings
         notes.append(f"{stage.name}: {tuned.note}")
         progress.finish(tuned.note)

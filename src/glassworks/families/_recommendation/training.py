@@ -26,7 +26,7 @@ from glassworks.recommendation.evaluation import difference, evaluate, measured
 from glassworks.recommendation.metrics import mean_measured
 from glassworks.recommendation.scoring import Scorer
 from glassworks.recommendation.session import SIGNATURE
-from glassworks.training.machine import usable_cpus
+from glassworks.training.plan import usable_cpus
 
 Fit = Callable[[InteractionsDataset, Means, float | None, Progress], Fitted]
 MODEL = "model"

@@ -19,7 +19,7 @@ from glassworks.families.convnet.recipes import Recipe
 from glassworks.families.convnet.resizing import Resizing, require_any_size
 from glassworks.families.convnet.told import resident
 from glassworks.training.classification import classification_loss, weights_for
-from glassworks.training.machine import choose_precision
+from glassworks.training.plan import choose_precision
 
 _SHORT_EPOCHS = 6
 _DARK = 0.05 * 255

@@ -25,8 +25,8 @@ from glassworks.families.convnet.setting import make_setting, with_precision, wi
 from glassworks.families.convnet.told import resident, tell
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
 from glassworks.training.classification import accuracies, classification_loss, judged_by
-from glassworks.training.loop import STATE, Learner, Plan, fit
-from glassworks.training.machine import choose_device, usable_cpus
+from glassworks.training.loop import STATE, fit
+from glassworks.training.plan import Learner, Plan, choose_device, usable_cpus
 
 FINAL = "final.safetensors"
 _FEW = 1000

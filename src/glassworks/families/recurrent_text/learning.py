@@ -16,8 +16,7 @@ from glassworks.families._text.windows import Batch, Read
 from glassworks.families.recurrent_text.network import RecurrentText
 from glassworks.training.calibration import negative_log_likelihood
 from glassworks.training.classification import accuracies, classification_loss, held_weights, judged_by
-from glassworks.training.loop import Learner, Plan
-from glassworks.training.schedules import cosine
+from glassworks.training.plan import Learner, Plan, cosine
 
 _EPOCHS, _BATCH, _RATE, _VECTOR_RATE = 8, 64, 2e-3, 5e-4
 _WORD_DROPOUT, _SMOOTHING = 0.25, 0.1

@@ -20,9 +20,7 @@ from glassworks.families._text.windows import Read
 from glassworks.families.transformer_text.network import TransformerText
 from glassworks.training.calibration import calibrated_loss
 from glassworks.training.classification import accuracies, classification_loss, held_weights
-from glassworks.training.loop import Learner, Plan
-from glassworks.training.machine import choose_precision
-from glassworks.training.schedules import cosine
+from glassworks.training.plan import Learner, Plan, choose_precision, cosine
 
 _LAYER = re.compile(r"\.layers?\.(\d+)\.")
 _EVALUATED_ROWS = 64

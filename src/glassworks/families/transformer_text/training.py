@@ -48,7 +48,7 @@ from glassworks.text.tokenization import MOST_WINDOWS
 from glassworks.training.checkpoint import load_checkpoint
 from glassworks.training.classification import classification_loss, held_weights, weights_for
 from glassworks.training.loop import fit
-from glassworks.training.machine import choose_device, usable_cpus
+from glassworks.training.plan import choose_device, usable_cpus
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
