@@ -11,7 +11,6 @@ from tests.patience import PATIENCE_S
 
 from glassworks import flow
 from glassworks.catalog import get
-from glassworks.config import Job
 from glassworks.contracts import Family, Progress
 from glassworks.errors import Cancelled
 from glassworks.registry import Registry

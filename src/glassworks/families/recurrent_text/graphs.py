@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.families.recurrent_text.network import RecurrentText
+from glassworks.families.recurrent_text.network import BACKWARD, FORWARD, RecurrentText
 from glassworks.onnx_graphs.builder import FLOAT, INT32, INT64, Builder
 
 Floats = NDArray[np.float32]
@@ -44,7 +44,7 @@ class Weights:
         self.out, self.out_bias = share * state["out.weight"].T, share * state["out.bias"]
         self.says, self.says_bias = state["says"].copy(), (1 - share) * state["bias"]
         self.says[:, :-1] *= 1 - share
-        self.hidden, self.labels = network.forth.hidden_size, len(self.out_bias)
+        self.hidden, self.labels = state[f"{FORWARD}.weight_hh_l0"].shape[1], len(self.out_bias)
         order = _GRU if network.cell == "gru" else _LSTM
         self.directions = [
             _Direction(
@@ -53,7 +53,7 @@ class Weights:
                     for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
                 )
             )
-            for layer in ("forth", "back")
+            for layer in (FORWARD, BACKWARD)
         ]
 
 
@@ -63,11 +63,11 @@ def _ordered(values: Floats, order: tuple[int, ...]) -> Floats:
 
 
 def write_predict(weights: Weights, path: Path) -> None:
-    """ids (N T), lengths (N), pieces (N M) -> scores (N K)."""
+    """ids (N T), lengths (N), n-grams (N M) -> scores (N K)."""
     g = Builder("predict")
     ids = g.input("ids", INT64, ["n", "t"])
     lengths = g.input("lengths", INT32, ["n"])
-    pieces = g.input("pieces", INT64, ["n", "m"])
+    ngrams = g.input("pieces", INT64, ["n", "m"])
     vectors = g.op("Gather", g.constant(weights.embedding), ids)
     states = _merged(g, _recurrent(g, weights, g.op("Transpose", vectors, perm=[1, 0, 2]), lengths), weights)
     steps = g.op("Slice", g.op("Shape", ids), g.constant([1]), g.constant([2]))
@@ -80,18 +80,18 @@ def write_predict(weights: Weights, path: Path) -> None:
     pooled, _ = _pooled(g, weights, states, hidden)
     deep = g.op("Add", g.op("MatMul", pooled, g.constant(weights.out)), g.constant(weights.out_bias))
     g.output(
-        g.op("Add", deep, g.op("Add", _linear(g, weights, pieces), g.constant(weights.says_bias))), *_scores(weights)
+        g.op("Add", deep, g.op("Add", _linear(g, weights, ngrams), g.constant(weights.says_bias))), *_scores(weights)
     )
     g.save(path)
 
 
 def write_embed(weights: Weights, path: Path) -> None:
-    """ids (N T), pieces (N M) -> vectors (N T D), says (N M K): what each piece adds to the scores."""
+    """ids (N T), n-grams (N M) -> vectors (N T D), says (N M K): what each n-gram adds to the scores."""
     g = Builder("embed")
-    ids, pieces = g.input("ids", INT64, ["n", "t"]), g.input("pieces", INT64, ["n", "m"])
+    ids, ngrams = g.input("ids", INT64, ["n", "t"]), g.input("pieces", INT64, ["n", "m"])
     width = weights.embedding.shape[1]
     g.output(g.op("Gather", g.constant(weights.embedding), ids), "vectors", FLOAT, ["n", "t", width])
-    said, root = _said(g, weights, pieces)
+    said, root = _said(g, weights, ngrams)
     says = g.op("Div", g.slice(said, 2, 0, weights.labels), g.op("Unsqueeze", root, g.constant([2])))
     g.output(says, "says", FLOAT, ["n", "m", weights.labels])
     g.save(path)
@@ -106,7 +106,7 @@ def write_gradient(weights: Weights, path: Path) -> None:
     x = g.op("Transpose", g.slice(given, 2, 0, width), perm=[1, 0, 2])
     passes = [_Pass(g, weights, number, x) for number in range(2)]
     states = g.op("Transpose", g.op("Concat", *(each.states for each in passes), axis=2), perm=[1, 0, 2])
-    pooled, back = _pooled(g, weights, states, None)
+    pooled, backward = _pooled(g, weights, states, None)
     deep = g.op(
         "Add", g.op("MatMul", pooled, g.constant(weights.out)), g.constant(weights.out_bias + weights.says_bias)
     )
@@ -116,7 +116,7 @@ def write_gradient(weights: Weights, path: Path) -> None:
         "OneHot", target, g.constant(np.array(weights.labels, np.int64)), g.constant(np.array([0, 1], np.float32))
     )
     d_pooled = g.op("MatMul", chosen, g.constant(np.ascontiguousarray(weights.out.T)))
-    d_states = g.op("Transpose", back(d_pooled), perm=[1, 0, 2])
+    d_states = g.op("Transpose", backward(d_pooled), perm=[1, 0, 2])
     h = weights.hidden
     parts = [each.backward(g.slice(d_states, 2, number * h, (number + 1) * h)) for number, each in enumerate(passes)]
     d_x = g.op("Transpose", g.op("Add", *parts), perm=[1, 0, 2])
@@ -150,21 +150,21 @@ def _merged(g: Builder, y: str, weights: Weights) -> str:
     return g.op("Reshape", g.op("Transpose", y, perm=[2, 0, 1, 3]), shape)
 
 
-def _linear(g: Builder, weights: Weights, pieces: str) -> str:
-    said, root = _said(g, weights, pieces)
+def _linear(g: Builder, weights: Weights, ngrams: str) -> str:
+    said, root = _said(g, weights, ngrams)
     total = g.op("ReduceSum", g.slice(said, 2, 0, weights.labels), g.constant([1]), keepdims=0)
     return g.op("Div", total, root)
 
 
-def _said(g: Builder, weights: Weights, pieces: str) -> tuple[str, str]:
+def _said(g: Builder, weights: Weights, ngrams: str) -> tuple[str, str]:
     """Rows of the table (N M K + 1), and the length of the text's weights (N 1)."""
-    said = g.op("Gather", g.constant(weights.says), pieces)
+    said = g.op("Gather", g.constant(weights.says), ngrams)
     squares = g.op("ReduceSum", g.slice(said, 2, weights.labels, weights.labels + 1), g.constant([1]), keepdims=0)
     return said, g.op("Sqrt", g.op("Max", squares, g.scalar(1e-6)))
 
 
 def _pooled(g: Builder, weights: Weights, states: str, hidden: str | None) -> tuple[str, Any]:
-    """Attention mean and maximum (N 4H) of states (N T 2H), and what takes their gradient back to the states."""
+    """Attention mean and maximum (N 4H) of states (N T 2H), and what carries their gradient back to the states."""
     inner = g.op(
         "Tanh", g.op("Add", g.op("MatMul", states, g.constant(weights.attention)), g.constant(weights.attention_bias))
     )
@@ -176,7 +176,7 @@ def _pooled(g: Builder, weights: Weights, states: str, hidden: str | None) -> tu
     seen = states if hidden is None else g.op("Add", states, g.op("Unsqueeze", hidden, g.constant([2])))
     largest = g.op("ReduceMax", seen, g.constant([1]), keepdims=1)
 
-    def back(d_pooled: str) -> str:
+    def backward(d_pooled: str) -> str:
         size = 2 * weights.hidden
         d_mean = g.op("Unsqueeze", g.slice(d_pooled, 1, 0, size), g.constant([1]))
         d_largest = g.op("Unsqueeze", g.slice(d_pooled, 1, size, 2 * size), g.constant([1]))
@@ -191,7 +191,7 @@ def _pooled(g: Builder, weights: Weights, states: str, hidden: str | None) -> tu
         direct = g.op("Add", g.op("Mul", column, d_mean), g.op("Mul", is_largest, d_largest))
         return g.op("Add", direct, through)
 
-    return g.op("Concat", mean, g.op("Squeeze", largest, g.constant([1])), axis=1), back
+    return g.op("Concat", mean, g.op("Squeeze", largest, g.constant([1])), axis=1), backward
 
 
 class _Pass:
@@ -251,7 +251,7 @@ class _Pass:
         for_z = g.op("Mul", g.op("Sub", before, n), g.op("Mul", z, keep))
         for_n = g.op("Mul", keep, g.op("Sub", one, g.op("Mul", n, n)))
         for_r = g.op("Mul", un, g.op("Mul", r, g.op("Sub", one, r)))
-        b = Builder(f"back{int(self._turned)}")
+        b = Builder(f"backward{int(self._turned)}")
         carried = b.input("carried", FLOAT, None)
         d, pz, pn, pr, zt, rt = (b.input(name, FLOAT, None) for name in ("d", "pz", "pn", "pr", "zt", "rt"))
         here = b.op("Add", carried, d)
@@ -269,7 +269,7 @@ class _Pass:
         given = g.op(
             "Add", g.op("MatMul", self._x, g.constant(np.ascontiguousarray(own.w.T))), g.constant(own.bw + own.br)
         )
-        b = Builder(f"forth{int(self._turned)}")
+        b = Builder(f"forward{int(self._turned)}")
         h, c, x = (b.input(name, FLOAT, None) for name in ("h", "c", "x"))
         gates = b.op("Add", x, b.op("MatMul", h, b.constant(np.ascontiguousarray(own.r.T))))
         i, o, f, n = b.ops("Split", gates, outputs=4, axis=1, num_outputs=4)
@@ -292,7 +292,7 @@ class _Pass:
         for_i = g.op("Mul", n, g.op("Mul", i, g.op("Sub", one, i)))
         for_f = g.op("Mul", self._before(cells), g.op("Mul", f, g.op("Sub", one, f)))
         for_n = g.op("Mul", i, g.op("Sub", one, g.op("Mul", n, n)))
-        b = Builder(f"back{int(self._turned)}")
+        b = Builder(f"backward{int(self._turned)}")
         dh, dc, d = (b.input(name, FLOAT, None) for name in ("dh", "dc", "d"))
         po, pc, pi, pf, pn, ft = (b.input(name, FLOAT, None) for name in ("po", "pc", "pi", "pf", "pn", "ft"))
         here = b.op("Add", dh, d)

@@ -14,7 +14,7 @@ def write_encoder(folder: Path, *, seed: int, width: int = 16) -> None:
     import torch
     from transformers import BertConfig, BertModel
 
-    from glassworks.families._text.vocabulary import learn_tokenizer
+    from glassworks.families._text.tokens import learn_tokenizer
 
     folder.mkdir(parents=True, exist_ok=True)
     write_synthetic(folder / "words.csv", examples=100, seed=seed)
