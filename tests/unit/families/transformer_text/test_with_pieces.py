@@ -33,7 +33,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
     """On planted texts pieces know at once what an encoder with random weights has to learn."""
     home = tmp_path_factory.mktemp("mixed")
     folder = write_encoder(home / "encoder")
-    job = job_of(folder, pieces=3000)
+    job = job_of(folder, ngrams=3000)
     with pytest.MonkeyPatch.context() as patch:
         # A part of its own for both, so that no test passes by one of them alone.
         patch.setattr("glassworks.families.transformer_text.training.clearly_better_share", lambda *_: SHARE)
@@ -147,7 +147,7 @@ def test_int8_keeps_what_pieces_say(mixed: Tuned, tmp_path: Path) -> None:
 
 
 def test_a_finished_run_is_read_again_with_its_pieces(tmp_path: Path) -> None:
-    job = job_of(write_encoder(tmp_path / "encoder"), mode="frozen", pieces=3000)
+    job = job_of(write_encoder(tmp_path / "encoder"), mode="frozen", ngrams=3000)
     first = trained(job, tmp_path / "run")
     assert first.network[0].has_ngrams
     again = trained(job, tmp_path / "run")
@@ -161,7 +161,7 @@ def test_where_pieces_do_not_help_the_bundle_has_none(tmp_path: Path, monkeypatc
     where = "glassworks.families.transformer_text.training.clearly_better_share"
     monkeypatch.setattr(where, lambda *_: 1.0)
     folder = write_encoder(tmp_path / "encoder")
-    models = [trained(job_of(folder, mode="frozen", pieces=n), tmp_path / f"run{n}") for n in (3000, 0)]
+    models = [trained(job_of(folder, mode="frozen", ngrams=n), tmp_path / f"run{n}") for n in (3000, 0)]
     assert models[0].weights_sha256 == models[1].weights_sha256
     assert models[0].preprocessing == models[1].preprocessing
     assert not models[0].network[0].has_ngrams
@@ -199,9 +199,9 @@ def test_some_texts_are_what_reading_them_alone_gives(mixed: Tuned) -> None:
 def test_a_head_that_goes_on_learning_begins_with_some_of_the_texts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, texts: int
 ) -> None:
-    where = "glassworks.families.transformer_text.training"
-    monkeypatch.setattr(f"{where}._HEAD_TEXTS", 60)
-    monkeypatch.setattr(f"{where}._HEAD_TEXTS_A_LABEL", 10)
+    where = "glassworks.families.transformer_text.head"
+    monkeypatch.setattr(f"{where}._TEXTS", 60)
+    monkeypatch.setattr(f"{where}._TEXTS_A_LABEL", 10)
     asked: list[int] = []
 
     def noted(network: Any, given: Any, **options: Any) -> Any:
