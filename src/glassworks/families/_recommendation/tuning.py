@@ -36,7 +36,7 @@ class Tuned:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class ValidationUsers:
     """Users to validate with, and how a scorer is made that learned nothing of what they look for."""
 
     cut: Cut
@@ -44,7 +44,7 @@ class Held:
 
 
 def tune(
-    trials_on: Sequence[Held],
+    trials_on: Sequence[ValidationUsers],
     default: Settings,
     ladder: Ladder,
     *,
@@ -77,17 +77,17 @@ def tune(
     return _chosen(tried, errors)
 
 
-def _values(trials_on: Sequence[Held], settings: Settings, progress: Progress) -> NDArray[np.float64]:
+def _values(trials_on: Sequence[ValidationUsers], settings: Settings, progress: Progress) -> NDArray[np.float64]:
     """The metric of every validation user. Raises Cancelled between two fits."""
     found = []
-    for held in trials_on:
+    for validation in trials_on:
         progress.check()
-        found.append(evaluate(held.cut, held.make(settings)).users[METRIC])
+        found.append(evaluate(validation.cut, validation.make(settings)).users[METRIC])
     return np.concatenate(found)
 
 
 def _stop(enough: Callable[[float], bool]) -> Callable[[Any, Any], None]:
-    """After a trial: whether it is enough, told how long the longest one took."""
+    """Called after each trial: stops the study when it is enough, by how long the longest one took."""
 
     def stop(study: Any, trial: Any) -> None:
         if enough(max(each.duration.total_seconds() for each in study.trials if each.duration)):

@@ -71,11 +71,11 @@ def write_predict(weights: Weights, path: Path) -> None:
     vectors = g.op("Gather", g.constant(weights.embedding), ids)
     states = _merged(g, _recurrent(g, weights, g.op("Transpose", vectors, perm=[1, 0, 2]), lengths), weights)
     steps = g.op("Slice", g.op("Shape", ids), g.constant([1]), g.constant([2]))
-    place = g.op(
+    index = g.op(
         "Range", *(g.constant(np.array(0, np.int64)), g.op("Squeeze", steps), g.constant(np.array(1, np.int64)))
     )
     last = g.op("Unsqueeze", g.op("Cast", lengths, to=INT64), g.constant([1]))
-    beyond = g.op("Cast", g.op("GreaterOrEqual", place, last), to=FLOAT)
+    beyond = g.op("Cast", g.op("GreaterOrEqual", index, last), to=FLOAT)
     hidden = g.op("Mul", beyond, g.scalar(_NOTHING))
     pooled, _ = _pooled(g, weights, states, hidden)
     deep = g.op("Add", g.op("MatMul", pooled, g.constant(weights.out)), g.constant(weights.out_bias))

@@ -85,7 +85,7 @@ def prepare(job: Job, config: TextEncoderConfig) -> Dataset:
             "give texts of the kind that will be sent: engines are measured on them",
         )
     order = np.random.default_rng(job.data.seed).permutation(len(texts))[: _MEASURED * len(_PARTS)]
-    parts = {name: [texts[row] for row in order[place :: len(_PARTS)]] for place, name in enumerate(_PARTS)}
+    parts = {name: [texts[row] for row in order[number :: len(_PARTS)]] for number, name in enumerate(_PARTS)}
     network, folder, preprocessing = _opened(config.backbone, config.pooling, config.max_tokens, TextData.of(job).text)
     return Dataset(
         name=job.data.source,

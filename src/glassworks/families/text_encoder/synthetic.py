@@ -8,7 +8,7 @@ from glassworks.data.text.synthetic import write_synthetic
 
 
 def write_encoder(folder: Path, *, seed: int, width: int = 16) -> None:
-    """A BERT of one layer in Hugging Face's layout, with a tokenizer of the planted words."""
+    """A BERT of one layer in Hugging Face's layout, with a tokenizer of the synthetic words."""
     import csv
 
     import torch
