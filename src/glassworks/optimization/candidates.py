@@ -69,12 +69,7 @@ def open_candidates(
             names.add(name)
             chosen = artifact.model_copy(update={"runtime": runtime.name, "threads": config.threads})
             try:
-                if reason := runtime.precisions[artifact.precision]:
-                    raise Unsupported(reason, "choose another runtime")
-                if artifact.runtime not in ("", runtime.name):
-                    raise Unsupported(f"it computes in int8 in {artifact.runtime} alone", "choose that runtime")
-                opened = Opened(artifact=chosen, folder=trial.opened.folder)
-                session = open_session(trial.task, opened, trial.preprocessing, limited=False)
+                session = _open(trial, artifact, chosen, runtime)
             except GlassworksError as error:
                 excluded.append(excluded_for(name, chosen, error.problem))
             else:
@@ -83,6 +78,16 @@ def open_candidates(
         reasons = "; ".join(f"{each.name}: {each.excluded}" for each in excluded if each.precision == "fp32")
         raise Unsupported(f"no engine opens the model in fp32 ({reasons})", "see 'glassworks catalog' for engines")
     return entries, excluded + failures
+
+
+def _open(trial: Trial, artifact: Artifact, chosen: Artifact, runtime: Runtime) -> Session:
+    """Raises GlassworksError with the reason why this runtime does not run it."""
+    if reason := runtime.precisions[artifact.precision]:
+        raise Unsupported(reason, "choose another runtime")
+    if artifact.runtime not in ("", runtime.name):
+        raise Unsupported(f"it computes in int8 in {artifact.runtime} alone", "choose that runtime")
+    opened = Opened(artifact=chosen, folder=trial.opened.folder)
+    return open_session(trial.task, opened, trial.preprocessing, limited=False)
 
 
 def _name(artifact: Artifact, runtime: Runtime, taken: set[str]) -> str:

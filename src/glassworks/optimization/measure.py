@@ -28,13 +28,11 @@ def measure_latencies(
     progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, tuple[float, float]]:
-    """(p50, p99) in milliseconds of one call with `batch` rows, by name.
+    """(p50, p99) in milliseconds of one call with `batch` rows, by name. Raises Cancelled.
 
     Candidates take turns in blocks of ten calls over varied rows, so that noise of the machine meets all alike;
-    the slowest part of the budget's share is respected after each round. Raises Cancelled.
+    the slowest part of the budget's share is respected after each round.
     """
-    import numpy as np
-
     progress = progress or Progress()
     chunks = _chunks(tensors, batch)
     times: dict[str, list[float]] = {name: [] for name in sessions}
@@ -52,10 +50,13 @@ def measure_latencies(
                 times[name].append(clock() - start)
         if clock() > end:
             break
-    return {
-        name: (1e3 * float(np.percentile(taken, 50)), 1e3 * float(np.percentile(taken, 99)))
-        for name, taken in times.items()
-    }
+    return {name: _percentiles_ms(taken) for name, taken in times.items()}
+
+
+def _percentiles_ms(seconds: Sequence[float]) -> tuple[float, float]:
+    import numpy as np
+
+    return 1e3 * float(np.percentile(seconds, 50)), 1e3 * float(np.percentile(seconds, 99))
 
 
 def predict_all(session: Session, tensors: Tensors, output: str = "", progress: Progress | None = None) -> NDArray[Any]:

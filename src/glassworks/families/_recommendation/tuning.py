@@ -60,16 +60,14 @@ def tune(
     The default stays unless another one is better by more than `errors` standard errors of the paired difference (the
     rule of Breiman et al. 1984, section 3.4.3): the fewer users, the more it takes. Raises MissingLibrary, Cancelled.
     """
-    progress = progress or Progress()
     require(("optuna",), "tuning", extra="recommend")
     tried: list[tuple[Settings, NDArray[np.float64]]] = [(dict(default), _values(trials_on, default, progress))]
 
     def objective(trial: Any) -> float:
         settings = {**default, **{name: trial.suggest_categorical(name, list(of)) for name, of in ladder.items()}}
-        if (known := next((values for other, values in tried if other == settings), None)) is None:
-            known = _values(trials_on, settings, progress)
-            tried.append((settings, known))
-        return float(known.mean())
+        if all(other != settings for other, _ in tried):
+            tried.append((settings, _values(trials_on, settings, progress)))
+        return float(next(values for other, values in tried if other == settings).mean())
 
     if trials > 1 and clock() < until:
         stop = _stop(lambda longest: len(tried) >= trials or clock() + longest > until)
@@ -77,11 +75,11 @@ def tune(
     return _chosen(tried, errors)
 
 
-def _values(trials_on: Sequence[ValidationUsers], settings: Settings, progress: Progress) -> NDArray[np.float64]:
+def _values(trials_on: Sequence[ValidationUsers], settings: Settings, progress: Progress | None) -> NDArray[np.float64]:
     """The metric of every validation user. Raises Cancelled between two fits."""
     found = []
     for validation in trials_on:
-        progress.check()
+        (progress or Progress()).check()
         found.append(evaluate(validation.cut, validation.make(settings)).users[METRIC])
     return np.concatenate(found)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from glassworks.contracts import Artifact, Model
 from glassworks.families._text.ngrams import NGRAMS
 from glassworks.families._text.tokens import TOKENIZER
-from glassworks.families.recurrent_text.graphs import Weights, write_embed, write_gradient, write_predict
+from glassworks.families.recurrent_text.directions import Weights
+from glassworks.families.recurrent_text.graphs import write_embed, write_gradient, write_predict
 
 
 def export(model: Model, folder: Path) -> Artifact:

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from glassworks.contracts import Artifact, Opened, Session
-from glassworks.families.recurrent_text.graphs import Weights, write_embed, write_gradient, write_predict
+from glassworks.families.recurrent_text.directions import Weights
+from glassworks.families.recurrent_text.graphs import write_embed, write_gradient, write_predict
 from glassworks.families.recurrent_text.network import Cell, RecurrentText
 from glassworks.runtimes.onnx_runtime import OnnxRuntime
 
