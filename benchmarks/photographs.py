@@ -32,7 +32,7 @@ from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Dataset
 from glassworks.families.convnet import ConvNet
 from glassworks.families.convnet.deciding import averaged, decide, view_scores
-from glassworks.families.convnet.told import resident
+from glassworks.families.convnet.outputs import resident
 from glassworks.progress import Silent
 
 CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")

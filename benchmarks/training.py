@@ -24,9 +24,8 @@ from glassworks.contracts import Dataset, Family
 from glassworks.families.convnet.recipes import RECIPES, Shape
 from glassworks.families.convnet.training import probabilities
 from glassworks.progress import Silent
-from glassworks.training.loop import Learner, Plan, fit
-from glassworks.training.machine import usable_cpus
-from glassworks.training.schedules import constant
+from glassworks.training.loop import fit
+from glassworks.training.plan import Learner, Plan, constant, usable_cpus
 
 SHORT_EPOCHS = 2
 OVERHEAD_EPOCHS, OVERHEAD_ROUNDS = 3, 9

@@ -36,7 +36,7 @@ from report import interval, publish
 from glassworks.catalog import get
 from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Dataset, Family, Model, Opened, Pass, Runtime, Session, Task
-from glassworks.families._text.windows import read
+from glassworks.families._text.tokens import tokenize
 from glassworks.families.transformer_text.fine_tuning import scores_of
 from glassworks.flow import train
 from glassworks.optimization.measure import predict_all
@@ -56,7 +56,7 @@ def job(seed: int, mode: str = "full", **model: object) -> Job:
         name="films",
         family="transformer_text",
         data=DataConfig(source=SOURCE, per_class=PER_CLASS, seed=seed),
-        model={"backbone": BACKBONE, "mode": mode, "pieces": 0, **model},
+        model={"backbone": BACKBONE, "mode": mode, "ngrams": 0, **model},
         training=TrainingConfig(seed=seed, threads=1),
     )
 
@@ -82,7 +82,7 @@ def of_mode(seed: int, mode: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as place:
         dataset, model = trained(job(seed, mode), Path(place))
         test = dataset.splits["test"]
-        texts = read(test, Path(place), model.preprocessing, 64)
+        texts = tokenize(test, Path(place), model.preprocessing, 64)
         right = float(np.mean(scores_of(model.network[0], texts).argmax(axis=1) == test.y))
     return {mode: right, f"{mode}_seconds": model.seconds}
 

@@ -232,7 +232,7 @@ ALLOWED: tuple[tuple[Checker, str, str], ...] = (
     (imports_allowed, "contracts.py", "if TYPE_CHECKING:\n    from glassworks.config import Job"),
     (imports_allowed, "cli/up.py", "from glassworks import flow, train\nfrom . import text\nfrom ..errors import X"),
     (families_and_runtimes_apart, "families/a/f.py", "from glassworks.families.a.net import Net\nfrom . import net"),
-    (families_and_runtimes_apart, "families/a/f.py", "from glassworks.families._text.stage import TextStage"),
+    (families_and_runtimes_apart, "families/a/f.py", "from glassworks.families._text.training import TextTraining"),
     (nothing_runs_on_reading, "data/x.py", "torch.load(p, weights_only=True)\nnp.load(p, allow_pickle=False)"),
     (no_print, "cli/up.py", "print(1)"),
     (waits_with_patience, "test_x.py", "process.wait(PATIENCE_S)\nprocess.wait(0.05)\nsocket.recv(1000)"),

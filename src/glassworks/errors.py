@@ -15,6 +15,7 @@
     │   └── NewerFormat       written by a newer Glassworks
     ├── RegistryError         the registry or its store cannot be used
     ├── TrainingError         training diverged or cannot go on
+    ├── Cancelled             somebody stopped a long operation                 (exit code 130)
     ├── StorageError          the disk is full or not writable
     └── ServingError          the server cannot start or is overloaded
         ├── Overloaded        the queue is full or the server is stopping
@@ -98,6 +99,15 @@ class RegistryError(GlassworksError):
 
 class TrainingError(GlassworksError):
     """Training diverged or cannot go on."""
+
+
+class Cancelled(GlassworksError):
+    """A long operation was stopped by `Progress.cancel`; nothing is half-written, and its run can go on."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("interrupted; nothing is half-written", "give the same command again to go on")
 
 
 class StorageError(GlassworksError):

@@ -1,6 +1,11 @@
-"""Progress for programs: nothing is shown."""
+"""Progress for programs: nothing is shown, and an interrupt cancels."""
 
 from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
 
 from glassworks.contracts import Progress
 
@@ -8,11 +13,21 @@ from glassworks.contracts import Progress
 class Silent(Progress):
     """Reports nothing; for scripts and tests."""
 
-    def start(self, stage: str, total: int | None = None) -> None:
-        """Nothing to do."""
 
-    def update(self, **values: float | str) -> None:
-        """Nothing to do."""
+@contextlib.contextmanager
+def interrupts_cancel(progress: Progress) -> Iterator[None]:
+    """The first SIGINT within it cancels, so that no step is cut in half; the second one acts at once."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is signal.SIG_IGN:
+        yield
+        return
 
-    def finish(self, message: str = "") -> None:
-        """Nothing to do."""
+    def cancel(number: int, frame: object) -> None:
+        progress.cancel()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, cancel)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

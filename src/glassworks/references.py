@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from glassworks.catalog import get
-from glassworks.config import Job, validate
+from glassworks.config import Job
 from glassworks.contracts import EMBEDDING, Dataset, Family, Progress
 from glassworks.errors import ConfigError, Unsupported
 from glassworks.job_files import job_of
@@ -21,7 +21,7 @@ def family_of(job: Job, registry: Registry) -> tuple[Job, Family]:
     family = get(Family, job.family)
     if EMBEDDING not in family.config.model_fields:
         return job, family
-    named = getattr(validate(family.config, job.model, where=f"job '{job.name}'", prefix="model."), EMBEDDING)
+    named = getattr(family.settings(job), EMBEDDING)
     if not named:
         return job, family
     resolved = registry.resolve(named)

@@ -14,10 +14,10 @@ import typer
 
 from glassworks.cli import verbs
 from glassworks.cli.interrupts import interrupted
-from glassworks.errors import GlassworksError, StorageError
+from glassworks.errors import Cancelled, GlassworksError, StorageError
 from glassworks.printable import printable
 
-_INTERRUPTED = 130
+_INTERRUPTED = Cancelled.exit_code
 
 
 def build() -> typer.Typer:
@@ -44,7 +44,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort, Cancelled):
         _interrupted()
     except Exception as error:
         if interrupted():
@@ -82,7 +82,8 @@ def _show_warning(message: Warning | str, category: type[Warning], *where: Any, 
 
 def _interrupted() -> NoReturn:
     """Engines that were stopped in the middle of a call may crash while Python takes them down: leave without that."""
-    sys.stderr.write("error: interrupted; nothing is half-written\nmend: give the same command again to go on\n")
+    error = Cancelled()
+    sys.stderr.write(f"error: {error}\n")
     sys.stderr.flush()
     os._exit(_INTERRUPTED)
 

@@ -38,12 +38,6 @@ def interrupted() -> bool:
     return _raised.is_set()
 
 
-def heed_interrupts() -> None:
-    """Raise KeyboardInterrupt where one was raised before and came to nothing."""
-    if interrupted():
-        raise KeyboardInterrupt
-
-
 def _raise(number: int, frame: FrameType | None) -> None:
     _raised.set()
     raise KeyboardInterrupt

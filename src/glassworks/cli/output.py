@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glassworks.cli.interrupts import heed_interrupts
+from glassworks.cli.interrupts import interrupted
 from glassworks.contracts import Measurement, Progress
 from glassworks.errors import InputError
 
@@ -106,7 +106,7 @@ def write_output(path: Path, content: bytes) -> None:
 
 
 class LiveProgress(Progress):
-    """One line that renews itself on a terminal; a line a stage elsewhere."""
+    """One line that renews itself on a terminal; a line a stage elsewhere. Any interrupt cancels, one lost too."""
 
     def __init__(self) -> None:
         self._console = stderr()
@@ -115,8 +115,12 @@ class LiveProgress(Progress):
         self._total: int | None = None
         self._values: dict[str, float | str] = {}
 
+    @property
+    def cancelled(self) -> bool:
+        return super().cancelled or interrupted()
+
     def start(self, stage: str, total: int | None = None) -> None:
-        heed_interrupts()
+        super().start(stage, total)
         self._stop()
         self._stage, self._total, self._begun, self._values = stage, total, time.monotonic(), {}
         if self._console.is_terminal:
@@ -124,13 +128,12 @@ class LiveProgress(Progress):
             self._status.start()
 
     def update(self, **values: float | str) -> None:
-        heed_interrupts()
+        super().update(**values)
         self._values.update(values)
         if self._status:
             self._status.update(self._line())
 
     def finish(self, message: str = "") -> None:
-        heed_interrupts()
         seconds = time.monotonic() - self._begun
         self._stop()
         self._console.print(f"{self._stage:<10} {message} ({seconds:.1f} s)", markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -28,6 +29,8 @@ class Family(ABC):
     """Validates the job's `[model]` table."""
     data: ClassVar[type[DataConfig]] = DataConfig
     """Validates the job's `[data]` table."""
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Keys of `[model]` under an earlier name -> their name now."""
     unsupported: ClassVar[Mapping[str, str]] = {}
     """Stage -> a reason that users can read, for stages this family cannot do. `learn`: its `train` returns what the
     job declares, so no loss falls and no seed matters; `distill`: it takes no teacher; `gradient`: its models have no
@@ -41,6 +44,17 @@ class Family(ABC):
         that key. Raises ConfigError for a model that it cannot build upon.
         """
         raise Unsupported(f"the family '{self.name}' builds upon no other model", "leave model.embedding out")
+
+    def settings(self, job: Job) -> Any:
+        """The job's `[model]` table, a record of `config`. Raises ConfigError with the key's path."""
+        from glassworks.config import validate
+
+        model = dict(job.model)
+        for old, new in self.renamed.items():
+            if old in model and new not in model:
+                warnings.warn(f"job '{job.name}': 'model.{old}' is now 'model.{new}'", FutureWarning, stacklevel=2)
+                model[new] = model.pop(old)
+        return validate(self.config, model, where=f"job '{job.name}'", prefix="model.")
 
     @abstractmethod
     def prepare(self, job: Job) -> Dataset:

@@ -1,21 +1,39 @@
-"""What a long operation reports."""
+"""What a long operation reports, and how it is cancelled."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from glassworks.errors import Cancelled
 
 
-class Progress(ABC):
-    """Receives what a long operation reports; never decides anything."""
+class Progress:
+    """Receives what a long operation reports, and stops it at its next step once `cancel` was called.
 
-    @abstractmethod
+    This one shows nothing. Whoever overrides `start` or `update` calls the original first: it checks.
+    """
+
+    _cancelled = False
+
+    def cancel(self) -> None:
+        """Ask the operation to stop, from any thread; what it has trained so far is kept."""
+        self._cancelled = True
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._cancelled
+
+    def check(self) -> None:
+        """To be called at every step of a long operation. Raises Cancelled."""
+        if self.cancelled:
+            raise Cancelled
+
     def start(self, stage: str, total: int | None = None) -> None:
-        """A stage begins; `total` is its number of steps where it is known."""
+        """A stage begins; `total` is its number of steps where it is known. Raises Cancelled."""
+        self.check()
 
-    @abstractmethod
     def update(self, **values: float | str) -> None:
-        """Values of the moment: `step`, `loss`, `accuracy`, `examples_per_s`, `left_s`, ..."""
+        """Values of the moment: `step`, `loss`, `accuracy`, `examples_per_s`, `left_s`, ... Raises Cancelled."""
+        self.check()
 
-    @abstractmethod
     def finish(self, message: str = "") -> None:
-        """The stage ended."""
+        """The stage ended; never raises: what is done is done."""

@@ -60,8 +60,8 @@ class Builder:
 
     def slice(self, value: str, axis: int, begin: int, end: int) -> str:
         """`begin` to `end` along an axis; ends may be negative."""
-        places = (self.constant([each]) for each in (begin, end, axis))
-        return self.op("Slice", value, *places)
+        bounds = (self.constant([each]) for each in (begin, end, axis))
+        return self.op("Slice", value, *bounds)
 
     def body(self) -> onnx.GraphProto:
         """As the body of a loop."""

@@ -93,7 +93,7 @@ def fp32_layers(model: onnx.ModelProto) -> tuple[str, ...]:
     found = []
     for node in model.graph.node:
         recurrent = node.op_type in RECURRENT
-        names = [node.input[place] for place in _WEIGHTS.get(node.op_type, ()) if place < len(node.input)]
+        names = [node.input[index] for index in _WEIGHTS.get(node.op_type, ()) if index < len(node.input)]
         count = sum(
             sizes.get(_origin(name, makers), 0) for name in names if recurrent or not _is_dequantized(name, makers)
         )

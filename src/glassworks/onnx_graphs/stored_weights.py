@@ -42,7 +42,7 @@ def store(model: onnx.ModelProto) -> None:
 
 
 def _weights(node: onnx.NodeProto) -> list[str]:
-    return [node.input[place] for place in _LAYERS.get(node.op_type, ()) if place < len(node.input)]
+    return [node.input[index] for index in _LAYERS.get(node.op_type, ()) if index < len(node.input)]
 
 
 def _integers(tensor: onnx.TensorProto) -> list[onnx.TensorProto]:

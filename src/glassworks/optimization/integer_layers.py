@@ -159,8 +159,8 @@ def _turned(g: Builder, values: str, lengths: str, layer: _Layer) -> str:
 def _there(g: Builder, x: str, lengths: str) -> str:
     """1 for the steps of each text, 0 behind its end (T 1 N 1), as the operator fills up."""
     steps = g.op("Squeeze", g.op("Slice", g.op("Shape", x), g.constant([0]), g.constant([1])))
-    places = g.op("Range", g.constant(np.array(0, np.int64)), steps, g.constant(np.array(1, np.int64)))
-    within = g.op("Less", g.op("Unsqueeze", places, g.constant([1])), lengths)
+    indices = g.op("Range", g.constant(np.array(0, np.int64)), steps, g.constant(np.array(1, np.int64)))
+    within = g.op("Less", g.op("Unsqueeze", indices, g.constant([1])), lengths)
     return g.op("Unsqueeze", g.op("Cast", within, to=FLOAT), g.constant([1, 3]))
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from glassworks.contracts import Session
+from glassworks.contracts import Progress, Session
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,41 +25,53 @@ def measure_latencies(
     tensors: Tensors,
     batch: int,
     budget_s: float,
+    progress: Progress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, tuple[float, float]]:
-    """(p50, p99) in milliseconds of one call with `batch` rows, by name.
+    """(p50, p99) in milliseconds of one call with `batch` rows, by name. Raises Cancelled.
 
     Candidates take turns in blocks of ten calls over varied rows, so that noise of the machine meets all alike;
     the slowest part of the budget's share is respected after each round.
     """
-    import numpy as np
-
+    progress = progress or Progress()
     chunks = _chunks(tensors, batch)
     times: dict[str, list[float]] = {name: [] for name in sessions}
     for session in sessions.values():
+        progress.check()
         for index in range(_WARM_UP):
             session.run(chunks[index % len(chunks)])
     end = clock() + budget_s
     for begin in range(0, _CALLS, _BLOCK):
         for name, session in sessions.items():
+            progress.check()
             for index in range(begin, begin + _BLOCK):
                 start = clock()
                 session.run(chunks[index % len(chunks)])
                 times[name].append(clock() - start)
         if clock() > end:
             break
-    return {
-        name: (1e3 * float(np.percentile(taken, 50)), 1e3 * float(np.percentile(taken, 99)))
-        for name, taken in times.items()
-    }
+    return {name: _percentiles_ms(taken) for name, taken in times.items()}
 
 
-def predict_all(session: Session, tensors: Tensors, output: str = "") -> NDArray[Any]:
-    """One output of the session, the first unless it is named, for every row; what is no number stays as it is."""
+def _percentiles_ms(seconds: Sequence[float]) -> tuple[float, float]:
     import numpy as np
 
+    return 1e3 * float(np.percentile(seconds, 50)), 1e3 * float(np.percentile(seconds, 99))
+
+
+def predict_all(session: Session, tensors: Tensors, output: str = "", progress: Progress | None = None) -> NDArray[Any]:
+    """One output of the session, the first unless it is named, for every row; what is no number stays as it is.
+
+    Raises Cancelled between two parts.
+    """
+    import numpy as np
+
+    progress = progress or Progress()
     name = output or session.signature.outputs[0].name
-    parts = [session.run(chunk, [name])[name] for chunk in _chunks(tensors, _ROWS, whole=False)]
+    parts = []
+    for chunk in _chunks(tensors, _ROWS, whole=False):
+        progress.check()
+        parts.append(session.run(chunk, [name])[name])
     found = np.concatenate(parts)
     return found if found.dtype == object else found.astype(np.float32, copy=False)
 

@@ -89,7 +89,7 @@ def parse_objective(minimize: str, within: Sequence[str]) -> Objective:
 
 
 def require_objective(config: OptimizationConfig, metrics: Collection[str] = ()) -> None:
-    """Raise ConfigError for an objective that no search can heed; `metrics` are those of the task, where known."""
+    """Raise ConfigError for an objective that no search can follow; `metrics` are those of the task, where known."""
     objective = parse_objective(config.minimize, config.within or ())
     for quantity in (objective.minimize, *(each.quantity for each in objective.within)):
         if quantity.name not in _UNITS and metrics and quantity.name not in metrics:

@@ -1,20 +1,28 @@
-"""N-grams of texts, of characters and of two tokens, as hashes of 40 bits."""
+"""N-grams of a normalized text: runs of characters and pairs of tokens, known by hashes of 40 bits."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.errors import BundleError
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from tokenizers.pre_tokenizers import PreTokenizer
+
 BITS = 40
 _MIX, _STEP, _PAIR = np.uint64(0x9E3779B97F4A7C15), np.uint64(1_000_003), 1_000
 _BYTES, _FIRST_BITS = BITS // 8, 20
 _REST = BITS - _FIRST_BITS
+_CHARACTERS = 65_536
+_SURE = 30.0
+"""The score of a label that every training text has, and with a minus of one that none has."""
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
@@ -135,3 +143,89 @@ def load_ngrams(path: Path) -> NDArray[np.int64]:
     wide = np.zeros((len(found), 8), np.uint8)
     wide[:, 8 - _BYTES :] = found
     return wide.view(">u8").ravel().astype(np.int64)
+
+
+def regress(
+    x: Any, targets: NDArray[np.int64], labels: int, strength: float, *, balanced: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Logistic regressions on `x` (sparse N P), one a label: weights (P K) and bias (K).
+
+    `targets` are N, or 0 and 1 in N K; of two labels that exclude each other one score is the other's negative.
+    `balanced`: texts with a label and those without it weigh alike, however many they are.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    weights, bias = np.zeros((x.shape[1], labels)), np.zeros(labels)
+    mirrored = labels == 2 and targets.ndim == 1
+    known = targets if targets.ndim == 2 else (targets[:, None] == np.arange(labels)).astype(np.int64)
+    weighing = "balanced" if balanced else None
+    for label in range(int(mirrored), labels):
+        if known[:, label].min() == known[:, label].max():
+            bias[label] = _SURE if known[0, label] else -_SURE
+            continue
+        one = LogisticRegression(C=strength, solver="liblinear", random_state=0, class_weight=weighing)
+        one.fit(x, known[:, label])
+        weights[:, label], bias[label] = one.coef_[0], one.intercept_[0]
+    if mirrored:
+        weights[:, 0], bias[0] = -weights[:, 1], -bias[1]
+    return weights, bias
+
+
+class Normalizer:
+    """Normalizes as the tokenizer does; results for single characters are cached."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._normalizer = tokenizer.normalizer
+        if self._normalizer is not None:
+            self._one = functools.lru_cache(maxsize=_CHARACTERS)(self._normalizer.normalize_str)
+
+    def points(self, text: str) -> NDArray[np.uint32]:
+        """Code points alone, which is fast for any normalizer."""
+        return code_points(self._normal(text))
+
+    def __call__(self, text: str) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Code points, and the position in `text` of the character that each comes from."""
+        from tokenizers import PreTokenizedString
+
+        before, normal = code_points(text), self._normal(text)
+        after = code_points(normal)
+        if len(normal) == len(text):
+            changed = (before != after).nonzero()[0].tolist()
+            # Each character became one, as nearly always.
+            if all(self._one(text[position]) == normal[position] for position in changed):
+                return after, np.arange(len(text))
+        parts = PreTokenizedString(text)
+        parts.normalize(self._normalizer.normalize)
+        _single_characters().pre_tokenize(parts)
+        splits = parts.get_splits(offset_referential="original", offset_type="char")
+        return after, np.array([position for _, (position, _), _ in splits], np.int64)
+
+    def _normal(self, text: str) -> str:
+        return text if self._normalizer is None else str(self._normalizer.normalize_str(text))
+
+
+@functools.cache
+def _single_characters() -> PreTokenizer:
+    from tokenizers import Regex, pre_tokenizers
+
+    return pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+
+
+@functools.lru_cache(maxsize=64)
+def _loaded(path: Path, changed_ns: int) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001
+        # The library raises plain Exception for whatever is wrong with the file.
+        raise BundleError(f"{path.name} is not a tokenizer: {error}", "package the model again") from None
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """A file of the library tokenizers, parsed once. Raises BundleError."""
+    try:
+        changed_ns = path.stat().st_mtime_ns
+    except OSError:
+        raise BundleError(f"{path.name} is missing", "package the model again") from None
+    return _loaded(path, changed_ns)

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Session, Signature, TensorSpec
+from glassworks.contracts import Session
 from glassworks.errors import InputError
-from glassworks.text.tokenization import Tokenization
-from glassworks.text.windows import Window
+from glassworks.text.tokenization import (
+    INPUT as INPUT,
+    LABEL_SET as LABEL_SET,
+    OUTPUT as OUTPUT,
+    Tokenization,
+    Window,
+    signature,
+)
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
 
-INPUT, OUTPUT, LABEL_SET = "text", "probabilities", "label_set"
-"""Names of the tensors: a text; a probability a label; which labels are not ruled out."""
 _ROWS = 32
 _WASTE, _SLACK = 2 / 3, 32
 """A batch ends where padding would exceed this share of its longest window and so many tokens: about the cost of
@@ -73,17 +77,6 @@ def averaged(graph: Session, tokenization: Tokenization, texts: Sequence[str], w
             total[row] += window.weight * values
             weight[row] += window.weight
     return np.asarray(total / weight, np.float64)
-
-
-def signature(labels: int) -> Signature:
-    """Texts in; a probability a label, and whether the label is in the set, out."""
-    return Signature(
-        inputs=(TensorSpec(name=INPUT, datatype="BYTES", shape=(-1,)),),
-        outputs=(
-            TensorSpec(name=OUTPUT, datatype="FP32", shape=(-1, labels)),
-            TensorSpec(name=LABEL_SET, datatype="BOOL", shape=(-1, labels)),
-        ),
-    )
 
 
 def batches(windows: Sequence[Window]) -> list[list[int]]:

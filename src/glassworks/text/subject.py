@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from glassworks.contracts import Session, Signature, Subject, TensorSpec, View
 from glassworks.errors import InputError
 from glassworks.text.session import INPUT, TextSession, text_of
-from glassworks.text.tokenization import Tokenization
-from glassworks.text.windows import Window
+from glassworks.text.tokenization import Tokenization, Window
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors

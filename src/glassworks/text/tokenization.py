@@ -5,34 +5,64 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glassworks.contracts import Signature, TensorSpec
 from glassworks.errors import InputError
 from glassworks.text.ngrams import (
     BITS,
     KnownNgrams,
+    Normalizer,
     hashed_ngrams,
     hashed_pairs,
     load_ngrams,
+    load_tokenizer,
     ngram_offsets,
     ngrams_of_parts,
     pair_offsets,
 )
-from glassworks.text.normalization import Normalizer, load_tokenizer
-from glassworks.text.windows import Window, padded
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from glassworks.contracts import Array
 
+INPUT, OUTPUT, LABEL_SET = "text", "probabilities", "label_set"
+"""Names of the tensors: a text; a probability a label; which labels are not ruled out."""
 MOST_WINDOWS = 64
 """Of a text in one request, and of a text that a model is evaluated on."""
 _NOWHERE = np.zeros((1, 2), np.int64)
+
+
+def signature(labels: int) -> Signature:
+    """Texts in; a probability a label, and whether the label is in the set, out."""
+    return Signature(
+        inputs=(TensorSpec(name=INPUT, datatype="BYTES", shape=(-1,)),),
+        outputs=(
+            TensorSpec(name=OUTPUT, datatype="FP32", shape=(-1, labels)),
+            TensorSpec(name=LABEL_SET, datatype="BOOL", shape=(-1, labels)),
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A part of a text as a graph takes it: tokens (T), hashed n-grams (M).
+
+    `offsets` (T x 2) are the characters of the text that each token stands for, empty for special tokens;
+    `ngram_offsets` (M x 2) those of each n-gram. `weight` is the number of tokens that are not special.
+    """
+
+    ids: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    ngrams: NDArray[np.int64]
+    ngram_offsets: NDArray[np.int64]
+    weight: int
 
 
 class _Tokens:
@@ -195,3 +225,11 @@ def _distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _or_nothing(ngrams: NDArray[np.int64]) -> NDArray[np.int64]:
     return ngrams if len(ngrams) else np.zeros(1, np.int64)
+
+
+def padded(rows: Sequence[NDArray[np.int64]], fill: int) -> NDArray[np.int64]:
+    """Rows of different lengths as one array, padded at their ends."""
+    found = np.full((len(rows), max(map(len, rows))), fill, np.int64)
+    for target, row in zip(found, rows, strict=True):
+        target[: len(row)] = row
+    return found

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Dataset, Split
 from glassworks.errors import ConfigError
-from glassworks.training.classification import balanced_probabilities
+from glassworks.training.classification import class_weights
 
 Teach = Callable[[NDArray[np.object_]], NDArray[np.float32]]
 
@@ -47,5 +47,19 @@ def balanced(dataset: Dataset) -> Dataset:
     train = dataset.splits["train"]
     if train.soft is None:
         return dataset
-    taught_so = dataclasses.replace(train, soft=balanced_probabilities(train.soft, train.y))
+    taught_so = dataclasses.replace(train, soft=_balanced_probabilities(train.soft, train.y))
     return dataclasses.replace(dataset, splits={**dataset.splits, "train": taught_so})
+
+
+def _balanced_probabilities(soft: NDArray[np.float32], targets: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Probabilities (N K) that were learned at the frequencies of `targets` as if all classes were as frequent: by
+    Bayes' rule (Saerens et al. 2002, equation 2.4).
+    """
+    import torch
+
+    weights = class_weights(torch.from_numpy(targets), soft.shape[1]).numpy()
+    if targets.ndim == 2:
+        with_it, without = soft * weights[:, 1], (1 - soft) * weights[:, 0]
+        return np.asarray(with_it / (with_it + without), np.float32)
+    shifted = soft * weights
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), np.float32)

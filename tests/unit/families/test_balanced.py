@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 
 from glassworks.cli.app import build
 from glassworks.config import DataConfig, Job, OptimizationConfig, TrainingConfig
-from glassworks.families._text.windows import Read
+from glassworks.families._text.tokens import TokenizedSplit
 from glassworks.families.convnet.recipes import RECIPES
-from glassworks.families.convnet.setting import Setting
+from glassworks.families.convnet.steps import TrainingStep
 from glassworks.families.convnet.synthetic import write_bars
-from glassworks.families.recurrent_text import learning as recurrent
+from glassworks.families.recurrent_text import network as recurrent
 from glassworks.families.transformer_text import fine_tuning as transformer
 from glassworks.flow import Release, train
 from glassworks.registry import Registry
@@ -62,7 +62,7 @@ def convnet(network: Free, points: Tensor, targets: Tensor, weights: Tensor) -> 
     pixels = points.to(torch.uint8)[:, None, None, None]
     recipe = RECIPES["default"]
     assert recipe.label_smoothing == SMOOTHING
-    return Setting(
+    return TrainingStep(
         network=network,  # type: ignore[arg-type]
         recipe=recipe,
         pixels=pixels,
@@ -72,20 +72,20 @@ def convnet(network: Free, points: Tensor, targets: Tensor, weights: Tensor) -> 
     ).loss
 
 
-def read(points: Tensor, targets: Tensor) -> Read:
+def read(points: Tensor, targets: Tensor) -> TokenizedSplit:
     ones = np.ones(len(points), np.float32)
     ids, starts = [np.array([each]) for each in points.tolist()], np.arange(len(points) + 1)
-    return Read(ids=ids, pieces=ids, weights=ones, starts=starts, targets=targets.numpy(), pad=0)
+    return TokenizedSplit(ids=ids, ngrams=ids, weights=ones, starts=starts, targets=targets.numpy(), pad=0)
 
 
 def recurrent_text(network: Free, points: Tensor, targets: Tensor, weights: Tensor) -> Callable[[Tensor], Tensor]:
     texts = read(points, targets)
-    return recurrent.learner(network, texts, None, texts, weights, JOB).loss  # type: ignore[arg-type]
+    return recurrent.loss_of(network, texts, None, weights)  # type: ignore[arg-type]
 
 
 def transformer_text(network: Free, points: Tensor, targets: Tensor, weights: Tensor) -> Callable[[Tensor], Tensor]:
     texts = read(points, targets)
-    course = transformer.Course(job=JOB, learning=texts, held=texts, soft=None, weights=weights, pretrained=False)
+    course = transformer.Course(job=JOB, learning=texts, validation=texts, soft=None, weights=weights, pretrained=False)
     return transformer.learner(network, course).loss  # type: ignore[arg-type]
 
 

@@ -18,7 +18,6 @@ from glassworks.catalog import get
 from glassworks.config import Job, OptimizationConfig
 from glassworks.contracts import Exporter, Family
 from glassworks.errors import ConfigError
-from glassworks.families.convnet import settings
 from glassworks.families.convnet.novelty import Novelty, thresholds
 from glassworks.flow import Release, predict, release
 from glassworks.packaging.opened import OpenedBundle
@@ -100,7 +99,7 @@ def test_new_rows_of_the_same_kind_stay_below_as_often() -> None:
 def test_a_share_that_makes_no_sense_is_refused(share: float, tmp_path: Path) -> None:
     job = get(Family, "convnet").tiny(tmp_path).model_copy(update={"model": {"novelty": share}})
     with pytest.raises(ConfigError, match=r"model\.novelty"):
-        settings(job)
+        get(Family, "convnet").settings(job)
 
 
 def test_models_that_tell_novelty_leave_as_others_do(made: Release, tmp_path: Path) -> None:

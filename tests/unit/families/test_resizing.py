@@ -16,8 +16,8 @@ from glassworks.errors import ConfigError
 from glassworks.families.convnet.networks import Classic, Default
 from glassworks.families.convnet.resizing import Resizing, require_any_size
 from glassworks.progress import Silent
-from glassworks.training.loop import Learner, Plan, fit
-from glassworks.training.schedules import constant
+from glassworks.training.loop import fit
+from glassworks.training.plan import Learner, Plan, constant
 
 
 def sizes(height: int, width: int, start: float) -> list[tuple[int, ...]]:

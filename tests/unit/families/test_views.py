@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from glassworks.contracts import Model
 from glassworks.explanation.compile import _cam, _gradient, compile_explanations
-from glassworks.families.convnet.deciding import _best, decide, obey
+from glassworks.families.convnet.deciding import _best, apply_decision, decide
 from glassworks.families.convnet.export import differentiable, export, signature
 from glassworks.families.convnet.networks import Default, Network, deployable
 from glassworks.families.convnet.views import Views, count, views
@@ -28,7 +28,7 @@ def network(kind: Views, *, several: bool = False) -> Default:
     for _ in range(3):
         made(torch.rand(16, 3, SIDE, SIDE))
     thresholds = [0.3, 0.5, 0.7] if several else None
-    obey(made.eval(), {"views": kind, "temperature": 1.7 if several else 1.0, "thresholds": thresholds})
+    apply_decision(made.eval(), {"views": kind, "temperature": 1.7 if several else 1.0, "thresholds": thresholds})
     return made
 
 

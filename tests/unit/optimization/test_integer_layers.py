@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from glassworks.catalog import get
 from glassworks.contracts import Artifact, Opened, Pass, Runtime
 from glassworks.errors import Unsupported
-from glassworks.families.recurrent_text.graphs import Weights, write_predict
+from glassworks.families.recurrent_text.directions import Weights
+from glassworks.families.recurrent_text.graphs import write_predict
 from glassworks.families.recurrent_text.network import Cell, RecurrentText
 from glassworks.onnx_graphs.builder import FLOAT, INT32, INT64, Builder
 from glassworks.onnx_graphs.rewriting import Rewriter, fp32_layers

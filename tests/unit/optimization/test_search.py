@@ -19,9 +19,10 @@ from glassworks.contracts import Artifact, Candidate, Measurement, Opened, Pass,
 from glassworks.errors import Unsupported
 from glassworks.families.convnet.networks import Default, deployable
 from glassworks.onnx_graphs.export import write_onnx
+from glassworks.optimization.choice import choose
 from glassworks.optimization.measure import measure_latencies, predict_all
 from glassworks.optimization.objective import parse_objective
-from glassworks.optimization.search import Trial, _choose, calibrating, optimize
+from glassworks.optimization.search import Trial, calibrating, optimize
 from glassworks.progress import Silent
 from glassworks.runtimes import open_session
 
@@ -227,21 +228,21 @@ FP32 = measured("fp32 e", "fp32", 1.0, 0.95)
 
 def test_the_quickest_that_keeps_the_constraints_wins_and_losses_are_told() -> None:
     quick, wrong = measured("bf16 e", "bf16", 0.5, 0.947), measured("int8 e", "int8", 0.1, 0.90)
-    chosen, notes = _choose([FP32, quick, wrong], FP32, OBJECTIVE)
+    chosen, notes = choose([FP32, quick, wrong], FP32, OBJECTIVE)
     assert chosen is quick
     assert "int8 e breaks accuracy_drop <= 0.5%" in notes
     assert any(note.startswith("accuracy is 0.9470, fp32 e has 0.9500") for note in notes)
 
 
 def test_a_difference_within_the_noise_keeps_fp32() -> None:
-    chosen, _ = _choose([FP32, measured("int8 e", "int8", 0.98, 0.95)], FP32, OBJECTIVE)
+    chosen, _ = choose([FP32, measured("int8 e", "int8", 0.98, 0.95)], FP32, OBJECTIVE)
     assert chosen is FP32
 
 
 def test_a_smaller_but_slower_winner_is_told() -> None:
     objective = parse_objective("size", [])
     small = measured("int8 e", "int8", 3.0, 0.95).model_copy(update={"size_bytes": 3})
-    chosen, notes = _choose([FP32, small], FP32, objective)
+    chosen, notes = choose([FP32, small], FP32, objective)
     assert chosen is small
     assert any("takes 3.00 times as long as fp32 e" in note for note in notes)
 
@@ -249,7 +250,7 @@ def test_a_smaller_but_slower_winner_is_told() -> None:
 def test_constraints_that_nobody_keeps_name_the_nearest() -> None:
     objective = parse_objective("latency_p99", ["latency_p99 <= 1us", "accuracy >= 90%"])
     with pytest.raises(Unsupported, match=r"the nearest, fp32 e, breaks: latency_p99 <= 1us") as told:
-        _choose([FP32, measured("int8 e", "int8", 0.5, 0.5)], FP32, objective)
+        choose([FP32, measured("int8 e", "int8", 0.5, 0.5)], FP32, objective)
     assert "relax" in told.value.mend
 
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from glassworks.tasks._label_sets import measure_sets
-from glassworks.training.calibration import fit_label_thresholds
+from glassworks.training.classification import fit_label_thresholds
 
 
 def test_metrics_are_scikit_learns() -> None:

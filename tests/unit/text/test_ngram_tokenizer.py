@@ -10,7 +10,7 @@ import pytest
 from tests.unit.text.texts import strings
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from glassworks.families._text.vocabulary import learn_tokenizer
+from glassworks.families._text.tokens import learn_tokenizer
 from glassworks.text.tokenization import Tokenization
 
 TEXTS = [
@@ -72,7 +72,7 @@ def test_many_texts_are_read_as_each_alone_in_windows(folder: Path) -> None:
 
 def test_a_ngram_between_tokens_belongs_to_the_one_before() -> None:
     from glassworks.text.subject import _cover
-    from glassworks.text.windows import Window
+    from glassworks.text.tokenization import Window
 
     offsets = np.array([[0, 0], [1, 3], [5, 8], [0, 0]])
     ngrams = np.array([[1, 3], [3, 5], [0, 1], [2, 6], [8, 9]])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from glassworks.errors import BundleError
-from glassworks.families._text.vocabulary import learn_tokenizer
+from glassworks.families._text.tokens import learn_tokenizer
 from glassworks.text.ngrams import (
     KnownNgrams,
     code_points,

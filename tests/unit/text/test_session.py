@@ -12,7 +12,8 @@ from tests.unit.text.texts import PREPROCESSING, Counting, strings, tokenization
 
 from glassworks.errors import DataError, InputError
 from glassworks.tasks.text_classification import TextClassification
-from glassworks.text.session import TextSession, batches, signature
+from glassworks.text.session import TextSession, batches
+from glassworks.text.tokenization import signature
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from tests.unit.text.texts import PREPROCESSING, strings, tokenization
 from glassworks.errors import BundleError, InputError
 from glassworks.tasks.text_classification import TextClassification
 from glassworks.text.ngrams import (
+    Normalizer,
     code_points,
     hashed_ngrams,
     hashed_pairs,
@@ -19,10 +20,8 @@ from glassworks.text.ngrams import (
     pair_offsets,
     save_ngrams,
 )
-from glassworks.text.normalization import Normalizer
 from glassworks.text.session import text_of
-from glassworks.text.tokenization import Tokenization
-from glassworks.text.windows import padded
+from glassworks.text.tokenization import Tokenization, padded
 
 
 @pytest.fixture(scope="module")

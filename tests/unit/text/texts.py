@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Session, Signature, TensorSpec
 from glassworks.data.text.synthetic import synthetic_text
-from glassworks.families._text.vocabulary import learn_tokenizer
+from glassworks.families._text.tokens import learn_tokenizer
 from glassworks.text.tokenization import Tokenization
 
 Array = NDArray[np.generic]

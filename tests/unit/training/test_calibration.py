@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from glassworks.tasks.text_classification import TextClassification
-from glassworks.training.calibration import fit_temperature, fit_threshold, negative_log_likelihood
+from glassworks.training.classification import fit_temperature, fit_threshold, negative_log_likelihood
 
 HOT = 3.0
 """The planted scores are so many times too large."""

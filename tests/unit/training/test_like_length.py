@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from glassworks.families._text.preparation import like_length
+from glassworks.families._text.training import like_length
 
 
 def lengths_of(count: int) -> torch.Tensor:

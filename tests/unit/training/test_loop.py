@@ -7,36 +7,37 @@ import itertools
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from tests.patience import PATIENCE_S
 from torch import Tensor, nn
 
 from glassworks.contracts import Progress
-from glassworks.errors import StorageError, TrainingError
+from glassworks.errors import Cancelled, StorageError, TrainingError
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint
-from glassworks.training.loop import STATE, Learner, Plan, fit
+from glassworks.training.loop import STATE, fit
 from glassworks.training.muon import Muon, orthogonalize
-from glassworks.training.schedules import constant, cosine, one_cycle
+from glassworks.training.plan import Learner, Plan, constant, cosine, one_cycle
 
 
-class Silent(Progress):
-    """Keeps what it is told."""
+class Recorder(Progress):
+    """Keeps what is reported."""
 
     def __init__(self) -> None:
         self.updates: list[Mapping[str, float | str]] = []
 
     def start(self, stage: str, total: int | None = None) -> None:
+        super().start(stage, total)
         self.total = total
 
     def update(self, **values: float | str) -> None:
         self.updates.append(values)
-
-    def finish(self, message: str = "") -> None:
-        self.message = message
+        super().update(**values)
 
 
 def learner(hook: Callable[[int], None] = lambda step: None, rate: float = 0.01) -> Learner:
@@ -85,7 +86,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path)
     runs = [learner() for _ in range(3)]
     for number, (run, seed) in enumerate(zip(runs, (3, 3, 4), strict=True)):
         (tmp_path / str(number)).mkdir()
-        fit(run, replace(PLAN, seed=seed), tmp_path / str(number), Silent())
+        fit(run, replace(PLAN, seed=seed), tmp_path / str(number), Recorder())
     assert weights(runs[0]) == weights(runs[1])
     assert weights(runs[0]) != weights(runs[2])
 
@@ -99,7 +100,7 @@ def test_a_run_that_was_stopped_anywhere_ends_with_the_same_bits(
     whole, resumed = learner(), learner()
     (tmp_path / "whole").mkdir()
     (tmp_path / "parts").mkdir()
-    fit(whole, plan, tmp_path / "whole", Silent())
+    fit(whole, plan, tmp_path / "whole", Recorder())
 
     class Killed(Exception):
         """Stands for a kill between two checkpoints."""
@@ -109,8 +110,8 @@ def test_a_run_that_was_stopped_anywhere_ends_with_the_same_bits(
             raise Killed
 
     with pytest.raises(Killed):
-        fit(learner(kill), plan, tmp_path / "parts", Silent())
-    result = fit(resumed, plan, tmp_path / "parts", Silent())
+        fit(learner(kill), plan, tmp_path / "parts", Recorder())
+    result = fit(resumed, plan, tmp_path / "parts", Recorder())
     assert result.resumed
     assert weights(whole) == weights(resumed)
     assert result.steps <= 36
@@ -121,7 +122,7 @@ def test_an_interrupt_ends_the_step_saves_and_resumes_to_the_same_bits(tmp_path:
     whole, resumed = learner(), learner()
     (tmp_path / "whole").mkdir()
     (tmp_path / "parts").mkdir()
-    fit(whole, plan, tmp_path / "whole", Silent())
+    fit(whole, plan, tmp_path / "whole", Recorder())
 
     def interrupt(step: int) -> None:
         if step == 10:
@@ -129,13 +130,45 @@ def test_an_interrupt_ends_the_step_saves_and_resumes_to_the_same_bits(tmp_path:
             _thread.interrupt_main(signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        fit(learner(interrupt), plan, tmp_path / "parts", Silent())
+    with pytest.raises(Cancelled):
+        fit(learner(interrupt), plan, tmp_path / "parts", Recorder())
     assert signal.getsignal(signal.SIGINT) is before
     _, values = load_checkpoint(tmp_path / "parts" / STATE)
     assert values["step"] == 11
-    fit(resumed, plan, tmp_path / "parts", Silent())
+    fit(resumed, plan, tmp_path / "parts", Recorder())
     assert weights(whole) == weights(resumed)
+
+
+@pytest.mark.parametrize("moment", ["between steps", "while it reports"])
+def test_a_run_that_another_thread_cancels_saves_and_resumes_to_the_same_bits(tmp_path: Path, moment: str) -> None:
+    plan = replace(PLAN, checkpoint_every_s=1e9)
+    whole, resumed = learner(), learner()
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "parts").mkdir()
+    fit(whole, plan, tmp_path / "whole", Progress())
+    progress = Progress()
+
+    def cancel(step: int) -> None:
+        if step == 10:
+            other = threading.Thread(target=progress.cancel)
+            other.start()
+            other.join(PATIENCE_S)
+
+    if moment == "while it reports":
+        progress = CancelsItself()
+    with pytest.raises(Cancelled) as stopped:
+        fit(learner(cancel), plan, tmp_path / "parts", progress)
+    assert "same command" in stopped.value.mend
+    assert fit(resumed, plan, tmp_path / "parts", Progress()).resumed
+    assert weights(whole) == weights(resumed)
+
+
+class CancelsItself(Progress):
+    """As if somebody cancelled at the very moment in which an epoch is reported."""
+
+    def update(self, **values: float | str) -> None:
+        self.cancel()
+        super().update(**values)
 
 
 def test_divergence_is_told_and_the_last_good_checkpoint_stays(tmp_path: Path) -> None:
@@ -150,7 +183,7 @@ def test_divergence_is_told_and_the_last_good_checkpoint_stays(tmp_path: Path) -
             next(broken.network.parameters()).fill_(float("nan"))
 
     with pytest.raises(TrainingError) as told:
-        fit(broken, PLAN, tmp_path, Silent())
+        fit(broken, PLAN, tmp_path, Recorder())
     assert "training diverged at step" in told.value.problem
     assert str(tmp_path / STATE) in told.value.problem
     assert "learning_rate" in told.value.mend
@@ -165,7 +198,7 @@ def test_the_budget_ends_the_schedule_in_time(tmp_path: Path) -> None:
     plan = replace(
         PLAN, epochs=10_000, budget_s=8.0, started=0.0, reserve_s=0.1, clock=clock, schedule=one_cycle(end=0.0)
     )
-    result = fit(trained, plan, tmp_path, Silent())
+    result = fit(trained, plan, tmp_path, Recorder())
     assert 7.5 <= next(now) <= 8.0 * 1.03
     assert result.steps < 10_000
     rates = [group["lr"] for optimizer in trained.optimizers for group in optimizer.param_groups]
@@ -182,7 +215,7 @@ def test_early_stopping_keeps_the_best_weights(tmp_path: Path) -> None:
         return {"accuracy": next(values)}
 
     stopping = replace(trained, evaluate=evaluate)
-    result = fit(stopping, replace(PLAN, patience=3, average_tail=0.0), tmp_path, Silent())
+    result = fit(stopping, replace(PLAN, patience=3, average_tail=0.0), tmp_path, Recorder())
     assert len(result.history) == 5
     assert weights(trained) == snapshots[1]
 
@@ -196,8 +229,8 @@ def test_metrics_are_json_lines_without_repetition_after_resuming(tmp_path: Path
             raise Killed
 
     with pytest.raises(Killed):
-        fit(learner(kill), PLAN, tmp_path, Silent())
-    fit(learner(), PLAN, tmp_path, Silent())
+        fit(learner(kill), PLAN, tmp_path, Recorder())
+    fit(learner(), PLAN, tmp_path, Recorder())
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6]
     assert rows[-1]["loss"] < rows[0]["loss"]
@@ -221,13 +254,13 @@ def test_a_full_disk_is_told_and_the_old_checkpoint_stays(tmp_path: Path, monkey
 def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
     (tmp_path / STATE).write_bytes(b"not a checkpoint")
     with pytest.raises(TrainingError, match="cannot be read") as told:
-        fit(learner(), PLAN, tmp_path, Silent())
+        fit(learner(), PLAN, tmp_path, Recorder())
     assert "--fresh" in told.value.mend
 
 
 def test_progress_says_loss_speed_and_time_left(tmp_path: Path) -> None:
     now = itertools.count(0.0, 0.1)
-    told = Silent()
+    told = Recorder()
     fit(learner(), replace(PLAN, clock=now.__next__), tmp_path, told)
     assert told.total == 36
     live = [row for row in told.updates if "examples_per_s" in row]

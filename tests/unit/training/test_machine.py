@@ -10,7 +10,7 @@ import torch
 
 from glassworks.config import DataConfig, Job
 from glassworks.errors import TrainingError
-from glassworks.training.machine import choose_precision, usable_cpus
+from glassworks.training.plan import choose_precision, usable_cpus
 from glassworks.training.runs import forget_run, open_run, run_name
 
 

@@ -13,10 +13,10 @@ from sklearn.linear_model import LogisticRegression
 
 from glassworks.families._text.ngrams import (
     Bags,
-    WithPieces,
+    WithNgrams,
     best_share,
     clearly_better_share,
-    fit_pieces,
+    fit_ngrams,
     linear_scores,
 )
 
@@ -42,7 +42,7 @@ def bags(hashes: Sequence[NDArray[np.int64]], targets: NDArray[np.int64]) -> Bag
 
 def test_scores_are_those_of_scikit_learns_pipeline() -> None:
     learning, held = texts(300, 0), texts(80, 1)
-    pieces = fit_pieces(learning, held, 2, 10_000)
+    pieces = fit_ngrams(learning, held, 2, 10_000)
     lines = [[" ".join(map(str, each)) for each in part.hashes] for part in (learning, held)]
     vectorizer = TfidfVectorizer(token_pattern=r"\d+", min_df=2)
     x, other = vectorizer.fit_transform(lines[0]), vectorizer.transform(lines[1])
@@ -59,14 +59,14 @@ def test_rare_labels_are_weighed_up_where_the_job_says_so() -> None:
     learning = bags([every.hashes[row] for row in rows], every.targets[rows])
     recalled = {}
     for balanced in (False, True):
-        scores = linear_scores(fit_pieces(learning, held, 2, 10_000, balanced=balanced), held)
+        scores = linear_scores(fit_ngrams(learning, held, 2, 10_000, balanced=balanced), held)
         recalled[balanced] = np.mean(scores[held.targets == 1].argmax(axis=1) == 1)
     assert recalled[True] > recalled[False] + 0.1
 
 
 def test_a_label_without_a_text_is_never_answered() -> None:
     learning, held = texts(300, 8), texts(80, 9)
-    scores = linear_scores(fit_pieces(learning, held, 3, 10_000), held)
+    scores = linear_scores(fit_ngrams(learning, held, 3, 10_000), held)
     assert (scores.argmax(axis=1) < 2).all()
     assert np.mean(scores.argmax(axis=1) == held.targets) > 0.9
 
@@ -77,7 +77,7 @@ def test_of_several_labels_one_that_all_texts_have_is_sure_and_one_that_none_has
         return bags(one.hashes, np.stack([one.targets, none, 1 + none], axis=1))
 
     learning, held = with_two_more(texts(300, 10)), with_two_more(texts(80, 11))
-    probabilities = 1 / (1 + np.exp(-linear_scores(fit_pieces(learning, held, 3, 10_000), held)))
+    probabilities = 1 / (1 + np.exp(-linear_scores(fit_ngrams(learning, held, 3, 10_000), held)))
     assert probabilities[:, 1].max() < 0.01
     assert probabilities[:, 2].min() > 0.99
     assert np.mean((probabilities[:, 0] > 0.5) == held.targets[:, 0]) > 0.9
@@ -88,7 +88,7 @@ def test_nothing_is_no_piece() -> None:
     learning, held = texts(300, 12), texts(80, 13)
     empty = [np.zeros(1, np.int64)] * 20
     more = bags([*learning.hashes, *empty], np.concatenate([learning.targets, np.ones(20, np.int64)]))
-    pieces = fit_pieces(more, held, 2, 10_000)
+    pieces = fit_ngrams(more, held, 2, 10_000)
     assert 0 not in pieces.known
     nothing = linear_scores(pieces, bags(empty, np.ones(20, np.int64)))
     np.testing.assert_allclose(nothing, np.tile(pieces.bias, (20, 1)), atol=1e-6)
@@ -96,7 +96,7 @@ def test_nothing_is_no_piece() -> None:
 
 def test_a_text_of_several_windows_is_their_mean() -> None:
     learning, held = texts(300, 2), texts(90, 3)
-    pieces = fit_pieces(learning, held, 2, 10_000)
+    pieces = fit_ngrams(learning, held, 2, 10_000)
     weights = np.tile(np.array([0.5, 0.2, 0.3], np.float32), 30)
     together = Bags(hashes=held.hashes, weights=weights, starts=np.arange(0, 91, 3), targets=held.targets[:30])
     each = linear_scores(pieces, held) * weights[:, None]
@@ -112,15 +112,15 @@ def test_what_is_fitted_on_windows_is_what_is_served() -> None:
         starts=np.arange(0, 401, 2),
         targets=learning.targets,
     )
-    whole = fit_pieces(bags([*learning.hashes] * 2, np.tile(learning.targets, 2)), held, 2, 10_000)
-    parts = fit_pieces(twice, held, 2, 10_000)
+    whole = fit_ngrams(bags([*learning.hashes] * 2, np.tile(learning.targets, 2)), held, 2, 10_000)
+    parts = fit_ngrams(twice, held, 2, 10_000)
     assert whole.known.tolist() == parts.known.tolist()
     agreed = linear_scores(whole, held).argmax(axis=1) == linear_scores(parts, held).argmax(axis=1)
     assert agreed.mean() > 0.95
 
 
 def test_no_more_pieces_stay_than_asked_for_and_the_telling_ones_do() -> None:
-    pieces = fit_pieces(texts(300, 6), texts(60, 7), 2, 20)
+    pieces = fit_ngrams(texts(300, 6), texts(60, 7), 2, 20)
     assert len(pieces.known) == 20
     assert np.isin(np.arange(1000, 1020), pieces.known).mean() >= 0.9
 
@@ -158,7 +158,7 @@ def test_few_texts_do_not_convince() -> None:
     assert np.mean(np.array(chosen) == 1.0) >= 0.8
 
 
-class Network(WithPieces):
+class Network(WithNgrams):
     """With one weight of its own."""
 
     def __init__(self) -> None:
@@ -169,15 +169,15 @@ class Network(WithPieces):
 def test_a_state_comes_back_with_its_pieces_and_an_older_one_without() -> None:
     learning = texts(100, 8)
     network = Network()
-    network.take(fit_pieces(learning, learning, 2, 100))
+    network.take(fit_ngrams(learning, learning, 2, 100))
     network.share.fill_(0.25)
     again = Network()
     again.restore(network.state_dict())
     assert torch.equal(again.says, network.says)
-    assert (again.has_pieces, float(again.share)) == (True, 0.25)
+    assert (again.has_ngrams, float(again.share)) == (True, 0.25)
     older = Network()
     older.restore({"own": torch.ones(3)})
     assert older.own.tolist() == [1, 1, 1]
-    assert (older.has_pieces, float(older.share)) == (False, 1.0)
+    assert (older.has_ngrams, float(older.share)) == (False, 1.0)
     with pytest.raises(RuntimeError, match="own"):
         Network().restore({"share": torch.tensor(1.0)})

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from glassworks.data.text.synthetic import synthetic_text
-from glassworks.families._text.vocabulary import PADDING, UNKNOWN, Kind, first_vectors, learn_tokenizer
+from glassworks.families._text.tokens import PADDING, UNKNOWN, Kind, learn_tokenizer
+from glassworks.families._text.training import first_vectors
 
 
 def planted(count: int = 300) -> list[str]:

@@ -45,7 +45,7 @@ def test_a_package_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (package / "__init__.py").write_text("raise RuntimeError('imported')", encoding="utf-8")
     written(package / "data" / "words.vector")
     monkeypatch.syspath_prepend(tmp_path)
-    assert len(read_word_vectors("package:holds_vectors/data/words.vector").places) == len(WORDS)
+    assert len(read_word_vectors("package:holds_vectors/data/words.vector").offsets) == len(WORDS)
     with pytest.raises(DataError, match=r"no installed package holds the module 'holds_vectors\.data'"):
         read_word_vectors("package:holds_vectors.data/words.vector")
     with pytest.raises(DataError, match=r"has no '\.\./words'"):

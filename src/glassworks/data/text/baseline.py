@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from glassworks.catalog import require
+from glassworks.text.ngrams import regress
 
 if TYPE_CHECKING:
     from glassworks.contracts import Split
@@ -23,8 +24,6 @@ _STRENGTHS = (1.0, 4.0, 16.0)
 _LONGEST, _LEAST_TEXTS, _FOLDS = 4, 2, 5
 _MOST_CHARACTERS, _MOST_TEXTS = 20_000, 100_000
 """It has to stay quick: longer texts are read up to there, and more texts are a random choice of so many."""
-_SURE = 30.0
-"""The score of a label that every training text has, and with a minus of one that none has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,32 +140,6 @@ def words_of(text: str) -> list[str]:
 
     found: list[str] = rjieba.cut(text)
     return [word for word in found if not word.isspace()]
-
-
-def regress(
-    x: Counts, targets: NDArray[np.int64], labels: int, strength: float, *, balanced: bool = False
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Logistic regressions on `x` (N P), one a label: weights (P K) and bias (K).
-
-    `targets` are N, or 0 and 1 in N K; of two labels that exclude each other one score is the other's negative.
-    `balanced`: texts with a label and those without it weigh alike, however many they are.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    weights, bias = np.zeros((x.shape[1], labels)), np.zeros(labels)
-    mirrored = labels == 2 and targets.ndim == 1
-    known = targets if targets.ndim == 2 else (targets[:, None] == np.arange(labels)).astype(np.int64)
-    weighing = "balanced" if balanced else None
-    for label in range(int(mirrored), labels):
-        if known[:, label].min() == known[:, label].max():
-            bias[label] = _SURE if known[0, label] else -_SURE
-            continue
-        one = LogisticRegression(C=strength, solver="liblinear", random_state=0, class_weight=weighing)
-        one.fit(x, known[:, label])
-        weights[:, label], bias[label] = one.coef_[0], one.intercept_[0]
-    if mirrored:
-        weights[:, 0], bias[0] = -weights[:, 1], -bias[1]
-    return weights, bias
 
 
 def _probabilities(

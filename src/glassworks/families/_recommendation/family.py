@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
-from glassworks.config import DataConfig, Job, validate
+from glassworks.config import DataConfig, Job
 from glassworks.contracts import Artifact, Dataset, Differentiable, Embedder, Family, Model, Progress, Split
 from glassworks.data.interactions.keys import InteractionData
 from glassworks.errors import ConfigError, Unsupported
@@ -61,10 +61,6 @@ class RecommenderFamily(Family, Generic[C]):
         self, dataset: InteractionsDataset, config: C, means: Means, budget_s: float | None, progress: Progress
     ) -> Fitted:
         """The scorer for what people do, with settings chosen within the budget."""
-
-    def settings(self, job: Job) -> Any:
-        """The job's `[model]` table, a record of `config`. Raises ConfigError with the key's path."""
-        return validate(self.config, job.model, where=f"job '{job.name}'", prefix="model.")
 
     def prepare(self, job: Job) -> Dataset:
         from glassworks.data.interactions.dataset import prepare_job

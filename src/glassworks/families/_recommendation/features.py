@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Meaning = Callable[[Sequence[str]], NDArray[np.float32]]
 _KNOTS = 7
-"""Numbers are told apart by so many quantiles."""
+"""Numbers are described by so many quantiles."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ def _add(blocks: list[Sparse], names: list[str], column: str, block: Sparse, val
 def _categories(rows: Sequence[Sequence[str] | None]) -> tuple[Sparse, list[str]]:
     """TF-IDF: the rarer, the more a category says."""
     known = sorted({each for row in rows for each in row or ()})
-    number = {each: place for place, each in enumerate(known)}
+    number = {each: position for position, each in enumerate(known)}
     pairs = [(item, number[each]) for item, row in enumerate(rows) for each in dict.fromkeys(row or ())]
     item, column = (np.array(each, np.int64) for each in zip(*pairs, strict=True)) if pairs else ([], [])
     return _rarity(np.asarray(item), np.asarray(column), len(rows), len(known)), known
@@ -87,10 +87,10 @@ def _numbers(column: polars.Series) -> tuple[Sparse, list[str]]:
     values = column.fill_null(float("nan")).to_numpy().astype(np.float64)
     known = np.flatnonzero(np.isfinite(values))
     knots = np.unique(np.quantile(values[known], np.linspace(0, 1, _KNOTS))) if len(known) else np.zeros(1)
-    place = np.interp(values[known], knots, np.arange(len(knots)))
-    low = np.floor(place).astype(np.int64)
+    position = np.interp(values[known], knots, np.arange(len(knots)))
+    low = np.floor(position).astype(np.int64)
     high = np.minimum(low + 1, len(knots) - 1)
-    share = place - low
+    share = position - low
     data = np.concatenate([1 - share, share]).astype(np.float32)
     where = (np.concatenate([known, known]), np.concatenate([low, high]))
     found = csr_array((data, where), shape=(len(values), len(knots)))
@@ -114,13 +114,13 @@ def _meant(texts: Sequence[str], meaning: Meaning) -> tuple[Sparse, list[str]]:
     """Vectors from the mean of all: what every text says tells none apart. Directions have no names of their own."""
     from scipy.sparse import csr_array
 
-    told = np.array([any(each.isalnum() for each in text) for text in texts], np.bool_)
-    if not told.any():
+    described = np.array([any(each.isalnum() for each in text) for text in texts], np.bool_)
+    if not described.any():
         return csr_array((len(texts), 0), dtype=np.float32), []
-    distinct, place = np.unique(np.asarray(texts, object)[told].astype(str), return_inverse=True)
-    vectors = meaning(distinct.tolist())[place]
+    distinct, position = np.unique(np.asarray(texts, object)[described].astype(str), return_inverse=True)
+    vectors = meaning(distinct.tolist())[position]
     found = np.zeros((len(texts), vectors.shape[1]), np.float32)
-    found[told] = vectors - vectors.mean(axis=0)
+    found[described] = vectors - vectors.mean(axis=0)
     return csr_array(found), ["meaning"] * found.shape[1]
 
 

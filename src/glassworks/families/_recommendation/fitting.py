@@ -17,7 +17,7 @@ from glassworks.errors import DataError
 from glassworks.families._recommendation.algorithms import ALGORITHMS, Algorithm, Means, Settings
 from glassworks.families._recommendation.planner import Plan, memory_of_machine, plan
 from glassworks.families._recommendation.settings import CollaborativeConfig
-from glassworks.families._recommendation.tuning import Held, tune
+from glassworks.families._recommendation.tuning import ValidationUsers, tune
 from glassworks.recommendation.scoring import Scorer, Sparse
 
 BUDGET_S = 30.0
@@ -163,11 +163,20 @@ def _tuned(
 ) -> tuple[Settings, list[str]]:
     notes = []
     began = time.monotonic()
-    held = [Held(cut=_asked(cut, seed), make=maker(cut.train)) for cut in tuning]
+    validation = [ValidationUsers(cut=_asked(cut, seed), make=maker(cut.train)) for cut in tuning]
     for number, stage in enumerate(stages, 1):
         progress.start(stage.name)
         until = began + budget_s * number / len(stages)
-        tuned = tune(held, settings, stage.ladder, trials=trials, until=until, seed=seed, errors=stage.errors)
+        tuned = tune(
+            validation,
+            settings,
+            stage.ladder,
+            trials=trials,
+            until=until,
+            seed=seed,
+            errors=stage.errors,
+            progress=progress,
+        )
         settings = tuned.settings
         notes.append(f"{stage.name}: {tuned.note}")
         progress.finish(tuned.note)

@@ -133,7 +133,7 @@ def _commonest(features: Features) -> tuple[Sparse, tuple[str, ...]]:
         return features.rows, features.names
     weight = np.asarray(abs(features.rows).sum(axis=0)).ravel()
     kept = np.sort(np.argsort(-weight, kind="stable")[:_STACKED])
-    return features.rows[:, kept], tuple(features.names[place] for place in kept)
+    return features.rows[:, kept], tuple(features.names[column] for column in kept)
 
 
 def _blended(features: Features, chosen: Plan, means: Means) -> Maker:

@@ -26,7 +26,7 @@ from glassworks.recommendation.evaluation import difference, evaluate, measured
 from glassworks.recommendation.metrics import mean_measured
 from glassworks.recommendation.scoring import Scorer
 from glassworks.recommendation.session import SIGNATURE
-from glassworks.training.machine import usable_cpus
+from glassworks.training.plan import usable_cpus
 
 Fit = Callable[[InteractionsDataset, Means, float | None, Progress], Fitted]
 MODEL = "model"
@@ -52,7 +52,7 @@ def train(family: str, fit: Fit, dataset: Dataset, job: Job, folder: Path, progr
     fitted = fit(dataset, means, job.training.budget, progress)
     popularity = dataset.cut.train.popularity()
     progress.start("compare")
-    held = evaluate(dataset.validation, fitted.scorer, popularity)
+    validation = evaluate(dataset.validation, fitted.scorer, popularity)
     table = compare(dataset.cut, fitted.scorer, popularity)
     progress.finish(_sentence(table))
     return Model(
@@ -66,7 +66,7 @@ def train(family: str, fit: Fit, dataset: Dataset, job: Job, folder: Path, progr
             "notes": list(fitted.notes),
         },
         weights_sha256=digest(fitted.scorer),
-        metrics={name: mean_measured(values) for name, values in held.users.items()},
+        metrics={name: mean_measured(values) for name, values in validation.users.items()},
         run=folder.name,
         resumed=False,
         seconds=time.monotonic() - started,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.catalog import require
+from glassworks.contracts import Progress
 from glassworks.data.interactions.protocols import Cut
 from glassworks.recommendation.evaluation import evaluate
 from glassworks.recommendation.scoring import Scorer
@@ -35,7 +36,7 @@ class Tuned:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class ValidationUsers:
     """Users to validate with, and how a scorer is made that learned nothing of what they look for."""
 
     cut: Cut
@@ -43,7 +44,7 @@ class Held:
 
 
 def tune(
-    trials_on: Sequence[Held],
+    trials_on: Sequence[ValidationUsers],
     default: Settings,
     ladder: Ladder,
     *,
@@ -51,22 +52,22 @@ def tune(
     until: float,
     seed: int,
     errors: float = 1.0,
+    progress: Progress | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Tuned:
     """Try settings of the `ladder` on validation users, at most `trials` and not beyond the time `until`.
 
     The default stays unless another one is better by more than `errors` standard errors of the paired difference (the
-    rule of Breiman et al. 1984, section 3.4.3): the fewer users, the more it takes. Raises MissingLibrary.
+    rule of Breiman et al. 1984, section 3.4.3): the fewer users, the more it takes. Raises MissingLibrary, Cancelled.
     """
     require(("optuna",), "tuning", extra="recommend")
-    tried: list[tuple[Settings, NDArray[np.float64]]] = [(dict(default), _values(trials_on, default))]
+    tried: list[tuple[Settings, NDArray[np.float64]]] = [(dict(default), _values(trials_on, default, progress))]
 
     def objective(trial: Any) -> float:
         settings = {**default, **{name: trial.suggest_categorical(name, list(of)) for name, of in ladder.items()}}
-        if (known := next((values for other, values in tried if other == settings), None)) is None:
-            known = _values(trials_on, settings)
-            tried.append((settings, known))
-        return float(known.mean())
+        if all(other != settings for other, _ in tried):
+            tried.append((settings, _values(trials_on, settings, progress)))
+        return float(next(values for other, values in tried if other == settings).mean())
 
     if trials > 1 and clock() < until:
         stop = _stop(lambda longest: len(tried) >= trials or clock() + longest > until)
@@ -74,13 +75,17 @@ def tune(
     return _chosen(tried, errors)
 
 
-def _values(trials_on: Sequence[Held], settings: Settings) -> NDArray[np.float64]:
-    """The metric of every validation user."""
-    return np.concatenate([evaluate(held.cut, held.make(settings)).users[METRIC] for held in trials_on])
+def _values(trials_on: Sequence[ValidationUsers], settings: Settings, progress: Progress | None) -> NDArray[np.float64]:
+    """The metric of every validation user. Raises Cancelled between two fits."""
+    found = []
+    for validation in trials_on:
+        (progress or Progress()).check()
+        found.append(evaluate(validation.cut, validation.make(settings)).users[METRIC])
+    return np.concatenate(found)
 
 
 def _stop(enough: Callable[[float], bool]) -> Callable[[Any, Any], None]:
-    """After a trial: whether it is enough, told how long the longest one took."""
+    """Called after each trial: stops the study when it is enough, by how long the longest one took."""
 
     def stop(study: Any, trial: Any) -> None:
         if enough(max(each.duration.total_seconds() for each in study.trials if each.duration)):

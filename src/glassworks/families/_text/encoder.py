@@ -109,12 +109,12 @@ def load_encoder(found: Backbone, dropout: float, layers: int | None = None) -> 
         if hasattr(found.config, name):
             setattr(found.config, name, dropout)
     try:
-        encoder, told = _loaded(found)
+        encoder, info = _loaded(found)
     except Exception as error:  # noqa: BLE001
         # Three libraries raise what they like for whatever is wrong with a file.
         raise _unloadable(found.folder, error) from None
     # What the library does not find it makes up at random; only the pooler is not used here.
-    missing = sorted(name for name in told["missing_keys"] if "pooler" not in name)
+    missing = sorted(name for name in info["missing_keys"] if "pooler" not in name)
     if missing:
         raise InputError(
             f"the weights in {found.folder} lack {len(missing)} parts of the encoder, such as {missing[0]}",
@@ -140,16 +140,16 @@ def _keep(found: Backbone, layers: int) -> None:
     """Of layers the first ones (Sajjad et al. 2020); the library then reads no others."""
     there = getattr(found.config, "num_hidden_layers", None)
     if there is None or layers > there:
-        held = f"has {there}" if there else "does not say how many it has"
+        count = f"has {there}" if there else "does not say how many it has"
         raise ConfigError(
-            f"'model.layers' is {layers}, but the encoder in {found.folder} {held}",
+            f"'model.layers' is {layers}, but the encoder in {found.folder} {count}",
             f"give 1 to {there}, or leave it out" if there else "leave it out",
         )
     found.config.num_hidden_layers = layers
 
 
 def _loaded(found: Backbone) -> tuple[Any, Mapping[str, Any]]:
-    """The encoder, and what the library tells of its weights; nothing is printed."""
+    """The encoder, and what the library reports of its weights; nothing is printed."""
     import transformers
 
     logging: Any = transformers.utils.logging
@@ -158,7 +158,7 @@ def _loaded(found: Backbone) -> tuple[Any, Mapping[str, Any]]:
     logging.set_verbosity_error()
     try:
         # The plain form of attention: it is the one whose gradient can be traced.
-        encoder, told = transformers.AutoModel.from_pretrained(
+        encoder, info = transformers.AutoModel.from_pretrained(
             found.folder,
             config=found.config,
             attn_implementation="eager",
@@ -172,7 +172,7 @@ def _loaded(found: Backbone) -> tuple[Any, Mapping[str, Any]]:
     finally:
         logging.set_verbosity(before)
         logging.enable_progress_bar()
-    return encoder, told
+    return encoder, info
 
 
 def _weights(folder: Path) -> str | None:

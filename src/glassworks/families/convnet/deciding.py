@@ -16,7 +16,7 @@ from glassworks.contracts import Measurement, Task
 from glassworks.families.convnet.networks import Network
 from glassworks.families.convnet.views import Views, views
 from glassworks.tasks.image_classification import LABEL_SET
-from glassworks.training.calibration import fit_label_thresholds, fit_temperature
+from glassworks.training.classification import fit_label_thresholds, fit_temperature
 
 _ROWS = 512
 _SMALLEST = 1e-12
@@ -32,7 +32,7 @@ class Decision:
     thresholds: tuple[float, ...] | None
     metrics: Mapping[str, Measurement]
 
-    def told(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         """As it is kept beside the weights."""
         metrics = {name: value.model_dump(mode="json") for name, value in self.metrics.items()}
         return {
@@ -52,11 +52,11 @@ def decide(network: Network, pixels: Tensor, targets: Tensor, wanted: Views | Li
     truth = targets.cpu().numpy()
     kinds = ("none", *_KINDS) if wanted == "auto" else (wanted,)
     scores = {kind: view_scores(network, pixels, kind) for kind in kinds}
-    several = truth.ndim == 2
-    temperature = fit_temperature(scores[kinds[0]].mean(axis=0), truth) if several else 1.0
-    seen = {kind: averaged(each, temperature, several) for kind, each in scores.items()}
+    multi_label = truth.ndim == 2
+    temperature = fit_temperature(scores[kinds[0]].mean(axis=0), truth) if multi_label else 1.0
+    seen = {kind: averaged(each, temperature, multi_label) for kind, each in scores.items()}
     kind = _best({name: _losses(each, truth) for name, each in seen.items()})
-    thresholds = fit_label_thresholds(seen[kind], truth) if several else None
+    thresholds = fit_label_thresholds(seen[kind], truth) if multi_label else None
     outputs = {"": seen[kind], LABEL_SET: seen[kind] >= thresholds if thresholds is not None else seen[kind]}
     return Decision(
         views=kind,
@@ -66,7 +66,7 @@ def decide(network: Network, pixels: Tensor, targets: Tensor, wanted: Views | Li
     )
 
 
-def obey(network: Network, values: Mapping[str, Any]) -> None:
+def apply_decision(network: Network, values: Mapping[str, Any]) -> None:
     """Put what was decided into the network."""
     network.temperature = float(values.get("temperature", 1.0))
     network.views = values.get("views", "none")
@@ -85,10 +85,10 @@ def view_scores(network: Network, pixels: Tensor, kind: Views) -> NDArray[np.flo
     return torch.cat(parts, dim=1).cpu().numpy()
 
 
-def averaged(scores: NDArray[np.float32], temperature: float, several: bool) -> NDArray[np.float32]:
+def averaged(scores: NDArray[np.float32], temperature: float, multi_label: bool) -> NDArray[np.float32]:
     """The mean probabilities (N K) of scores (V N K)."""
     tempered = torch.from_numpy(scores) / temperature
-    found: NDArray[np.float32] = (tempered.sigmoid() if several else tempered.softmax(dim=2)).mean(dim=0).numpy()
+    found: NDArray[np.float32] = (tempered.sigmoid() if multi_label else tempered.softmax(dim=2)).mean(dim=0).numpy()
     return found
 
 

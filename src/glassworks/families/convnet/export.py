@@ -8,7 +8,7 @@ import torch
 
 from glassworks.contracts import EMBEDDING, Artifact, Differentiable, Model, Signature, TensorSpec
 from glassworks.families.convnet.networks import Network, deployable
-from glassworks.families.convnet.told import Told
+from glassworks.families.convnet.outputs import Outputs
 from glassworks.onnx_graphs.export import write_onnx
 from glassworks.tasks.image_classification import LABEL_SET
 
@@ -16,7 +16,7 @@ NOVELTY = TensorSpec(name="novelty", datatype="FP32", shape=(-1, 2))
 
 
 def signature(height: int, width: int, channels: int, classes: int, network: Network) -> Signature:
-    """Pixels in [0, 1] in; one probability a class out, and what else the network tells."""
+    """Pixels in [0, 1] in; one probability a class out, and what else the network puts out."""
     outputs = [TensorSpec(name="probabilities", datatype="FP32", shape=(-1, classes))]
     if network.thresholds is not None:
         outputs.append(TensorSpec(name=LABEL_SET, datatype="BOOL", shape=(-1, classes)))
@@ -31,7 +31,7 @@ def signature(height: int, width: int, channels: int, classes: int, network: Net
 def export(model: Model, folder: Path) -> Artifact:
     """Write `predict.onnx`: preprocessing, softmax or sigmoid and views are inside, the batch is free."""
     write_onnx(
-        Told(deployable(model.network)).eval(),
+        Outputs(deployable(model.network)).eval(),
         (_example(model),),
         folder / "predict.onnx",
         inputs=("image",),

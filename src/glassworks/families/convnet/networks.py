@@ -23,11 +23,11 @@ class Network(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # What is told beside the scores and is no part of them. Attributes of the class would hide the first three.
+        # What is put out beside the scores and is no part of them. Attributes of the class would hide the first three.
         self.novelty: nn.Module | None = None
         self.center: Tensor | None = None
         self.thresholds: Tensor | None = None
-        """Of networks with several labels a picture: the probability from which each label (K) is told."""
+        """Of networks with several labels a picture: the probability from which each label (K) is reported."""
         self.temperature = 1.0
         self.views: Views = "none"
 
@@ -99,7 +99,7 @@ class Pooled(nn.Module):
 
 
 class Default(Network):
-    """Stages of stride-2 convolutions down to about 4 x 4 places, smooth activations, a pooled head."""
+    """Stages of stride-2 convolutions down to about 4 x 4 positions, smooth activations, a pooled head."""
 
     def __init__(self, height: int, width: int, channels: int, classes: int) -> None:
         super().__init__()
@@ -131,8 +131,8 @@ class Tempered(nn.Module):
         super().__init__()
         self.head, self.temperature = head, temperature
 
-    def forward(self, places: Tensor) -> Tensor:
-        scores: Tensor = self.head(places) / self.temperature
+    def forward(self, features: Tensor) -> Tensor:
+        scores: Tensor = self.head(features) / self.temperature
         return scores
 
 

@@ -1,7 +1,7 @@
 """Pictures unlike those learned from: the energy of the scores and the distance of the embedding, in the graph itself.
 
 Energy is -log sum exp of the scores (Liu et al. 2020, equation 4). The distance is Mahalanobis's from the nearest class
-in the last features, averaged over places, with one covariance for all classes (Lee et al. 2018, equation 2).
+in the last features, averaged over positions, with one covariance for all classes (Lee et al. 2018, equation 2).
 
 With several labels a picture, the energy is the sum of the labels' own, -log(1 + exp score) (Wang et al. 2021, equation
 6), and each set of labels that is frequent enough counts as a class.
@@ -36,9 +36,9 @@ class Novelty(nn.Module):
     threshold: Tensor
     scale: Tensor
 
-    def __init__(self, centers: Tensor, whiten: Tensor, *, several: bool = False) -> None:
+    def __init__(self, centers: Tensor, whiten: Tensor, *, multi_label: bool = False) -> None:
         super().__init__()
-        self.several = several
+        self.multi_label = multi_label
         self.register_buffer("whiten", whiten)
         self.register_buffer("centers", centers @ whiten)
         self.register_buffer("threshold", torch.zeros(2))
@@ -51,7 +51,7 @@ class Novelty(nn.Module):
         """Energy and squared distance (N 2) as the papers have them; both are large for what is unlike."""
         white = embedding @ self.whiten
         squares = (white**2).sum(1, keepdim=True) - 2 * white @ self.centers.T + (self.centers**2).sum(1)
-        energy = -(functional.softplus(scores).sum(dim=1) if self.several else torch.logsumexp(scores, dim=1))
+        energy = -(functional.softplus(scores).sum(dim=1) if self.multi_label else torch.logsumexp(scores, dim=1))
         return torch.stack([energy, squares.amin(dim=1)], dim=1)
 
 
@@ -62,14 +62,14 @@ def fit_novelty(network: Network, learned: tuple[Tensor, Tensor], validation: Te
     """
     frozen, (pixels, targets) = deployable(network), learned
     embedding, _ = pooled(frozen, pixels)
-    several, codes = targets.ndim == 2, _kinds(targets)
+    multi_label, codes = targets.ndim == 2, _kinds(targets)
     members = [embedding[codes == each] for each in range(int(codes.max()) + 1)]
     centers = torch.stack([own.mean(0) if len(own) else embedding.mean(0) for own in members])
     spread = (embedding - centers[codes]).double()
     covariance = spread.T @ spread / len(spread)
     covariance += _SHRINKAGE * covariance.diagonal().mean().clamp_min(1e-12) * torch.eye(len(covariance))
     whiten = torch.linalg.cholesky(torch.linalg.inv(covariance)).float()
-    novelty = Novelty(centers, whiten, several=several)
+    novelty = Novelty(centers, whiten, multi_label=multi_label)
     found = novelty.raw(*pooled(frozen, validation))
     novelty.threshold.copy_(thresholds(found, coverage))
     novelty.scale.copy_(found.std(dim=0).clamp_min(1e-6))
@@ -97,16 +97,16 @@ def thresholds(found: Tensor, coverage: float) -> Tensor:
     ranks = torch.empty_like(order)
     ranks.scatter_(0, order, torch.arange(count)[:, None].expand_as(order).contiguous())
     worst = ranks.amax(dim=1).sort().values
-    place = worst[min(count, math.ceil((count + 1) * coverage)) - 1]
-    return found.sort(dim=0).values[place]
+    index = worst[min(count, math.ceil((count + 1) * coverage)) - 1]
+    return found.sort(dim=0).values[index]
 
 
 def pooled(network: Network, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """The last features, averaged over places (N D), and the scores (N K) of uint8 pixels (N C H W)."""
+    """The last features, averaged over positions (N D), and the scores (N K) of uint8 pixels (N C H W)."""
     parts = []
     with torch.inference_mode():
         for part in torch.split(pixels, _ROWS):
-            places = network.features(part.float().div_(255))
-            parts.append((places.mean(dim=(2, 3)), network.head(places)))
+            features = network.features(part.float().div_(255))
+            parts.append((features.mean(dim=(2, 3)), network.head(features)))
     embeddings, scores = zip(*parts, strict=True)
     return torch.cat(embeddings).clone(), torch.cat(scores).clone()

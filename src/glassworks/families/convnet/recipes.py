@@ -12,7 +12,7 @@ from torch import nn
 
 from glassworks.families.convnet.networks import Classic, Default, Network
 from glassworks.training.muon import Muon
-from glassworks.training.schedules import Schedule, constant, cosine, one_cycle
+from glassworks.training.plan import Schedule, constant, cosine, one_cycle
 
 Optimizers = tuple[torch.optim.Optimizer, ...]
 

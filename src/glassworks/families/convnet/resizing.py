@@ -15,7 +15,7 @@ SMALLEST = 8
 
 
 class Resizing:
-    """The size of this moment's pictures; what `pace` is told depends on the step alone, so a resumed run has the same.
+    """The present size of pictures; what `pace` is given depends on the step alone, so a resumed run has the same.
 
     The side grows in a straight line from `start` (a share of the whole) to 1, in steps of four pixels.
     """
@@ -24,9 +24,9 @@ class Resizing:
         self._height, self._width, self._start = height, width, start
         self.pace(0.0)
 
-    def pace(self, along: float) -> None:
-        """Progress of the whole training, in 0 ... 1."""
-        share = min(1.0, self._start + (1 - self._start) * along / WHOLE_FROM)
+    def pace(self, fraction: float) -> None:
+        """Set the size for the fraction of the training that is done (0..1)."""
+        share = min(1.0, self._start + (1 - self._start) * fraction / WHOLE_FROM)
         self.size = tuple(_side(whole, share) for whole in (self._height, self._width))
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -16,17 +16,17 @@ from glassworks.catalog import get
 from glassworks.config import Job
 from glassworks.contracts import Dataset, Measurement, Model, Progress, Task
 from glassworks.errors import ConfigError
-from glassworks.families.convnet import ConvNetConfig, settings
-from glassworks.families.convnet.deciding import decide, obey, view_scores
+from glassworks.families.convnet.deciding import apply_decision, decide, view_scores
 from glassworks.families.convnet.export import signature
 from glassworks.families.convnet.networks import Network, arrange
+from glassworks.families.convnet.outputs import fit_outputs, resident
 from glassworks.families.convnet.recipes import RECIPES, Recipe, Shape
-from glassworks.families.convnet.setting import make_setting, with_precision, with_sizes
-from glassworks.families.convnet.told import resident, tell
+from glassworks.families.convnet.settings import ConvNetConfig
+from glassworks.families.convnet.steps import make_step, with_precision, with_sizes
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
-from glassworks.training.classification import accuracies, classification_loss, judged_by
-from glassworks.training.loop import STATE, Learner, Plan, fit
-from glassworks.training.machine import choose_device, usable_cpus
+from glassworks.training.classification import accuracies, classification_loss, stopping_metric
+from glassworks.training.loop import STATE, fit
+from glassworks.training.plan import Learner, Plan, choose_device, usable_cpus
 
 FINAL = "final.safetensors"
 _FEW = 1000
@@ -49,11 +49,11 @@ def train(dataset: Dataset, job: Job, config: ConvNetConfig, folder: Path, progr
     if (folder / FINAL).exists():
         tensors, values = load_checkpoint(folder / FINAL)
         network.load_state_dict(tensors)
-        return _model(network, dataset, job, folder, values, resumed=True)
+        return _model(network, dataset, config, folder, values, resumed=True)
     values = _fit(network, recipe, dataset, job, config, folder, progress, started)
     save_checkpoint(folder / FINAL, network.state_dict(), values)
     (folder / STATE).unlink(missing_ok=True)
-    return _model(network, dataset, job, folder, values, resumed=bool(values["resumed"]))
+    return _model(network, dataset, config, folder, values, resumed=bool(values["resumed"]))
 
 
 def _recipe(job: Job) -> Recipe:
@@ -78,22 +78,22 @@ def _fit(
     """Train, and return what is kept beside the weights."""
     device = choose_device(job.training.device)
     batch_size, epochs = _extent(recipe, job, len(dataset.splits["train"]))
-    setting, kind = make_setting(network, recipe, dataset, job, config, device, epochs)
-    setting = with_precision(setting, job, folder, batch_size, epochs * len(setting.targets) // batch_size)
-    setting = with_sizes(setting, config.progressive)
+    step, kind = make_step(network, recipe, dataset, job, config, device, epochs)
+    step = with_precision(step, job, folder, batch_size, epochs * len(step.targets) // batch_size)
+    step = with_sizes(step, config.progressive)
     validation = resident(dataset.splits["validation"], device)
     learner = Learner(
         network=network,
         optimizers=recipe.optimizers(network, job.training.learning_rate or recipe.learning_rate),
-        examples=len(setting.targets),
-        loss=setting.loss,
-        evaluate=lambda: evaluate(network, *validation, setting.weights),
-        pace=setting.pace,
+        examples=len(step.targets),
+        loss=step.loss,
+        evaluate=lambda: evaluate(network, *validation, step.weights),
+        pace=step.pace,
     )
     reserve_s = 2 * _seconds(learner.evaluate) + _SAVING_S if job.training.budget else 0.0
     plan = _plan(recipe, job, batch_size, epochs, started, reserve_s)
     guard = get(Task, "image-classification").guard(dataset.splits["validation"].y)
-    result = fit(learner, replace(plan, metric=judged_by(guard, job)), folder, progress)
+    result = fit(learner, replace(plan, metric=stopping_metric(guard, job)), folder, progress)
     decision = decide(network, *validation, config.views)
     network.to("cpu")
     arrange(network, channels_last=False)
@@ -101,10 +101,10 @@ def _fit(
     return {
         "seconds": time.monotonic() - started,
         "resumed": result.resumed,
-        **decision.told(),
+        **decision.record(),
         "history": list(result.history),
         "augment": kind,
-        "precision": "bf16" if setting.bf16 else "fp32",
+        "precision": "bf16" if step.bf16 else "fp32",
     }
 
 
@@ -158,15 +158,15 @@ def evaluate(network: Network, pixels: Tensor, targets: Tensor, weights: Tensor 
 
 
 def _model(
-    network: Network, dataset: Dataset, job: Job, folder: Path, values: Mapping[str, Any], *, resumed: bool
+    network: Network, dataset: Dataset, config: ConvNetConfig, folder: Path, values: Mapping[str, Any], *, resumed: bool
 ) -> Model:
     _, height, width, channels = dataset.splits["train"].x.shape
     network.eval()
     weights = weights_sha256(network)
-    several = dataset.splits["train"].y.ndim == 2
-    obey(network, {**values, "views": "none"})
-    tell(network, dataset, settings(job))
-    obey(network, values)
+    multi_label = dataset.splits["train"].y.ndim == 2
+    apply_decision(network, {**values, "views": "none"})
+    fit_outputs(network, dataset, config)
+    apply_decision(network, values)
     metrics = cast(Mapping[str, Any], values["metrics"])
     return Model(
         family="convnet",
@@ -176,7 +176,7 @@ def _model(
             "height": height,
             "width": width,
             "channels": channels,
-            **({"thresholds": list(values["thresholds"])} if several else {}),
+            **({"thresholds": list(values["thresholds"])} if multi_label else {}),
         },
         weights_sha256=weights,
         metrics={name: Measurement.model_validate(value) for name, value in metrics.items()},

@@ -16,7 +16,7 @@ _SHARE = 1 / 16
 
 
 class ViewedFeatures(nn.Module):
-    """Maps of every view beside each other (N V*D h w), each turned back; shifts are less than a place of the map."""
+    """Maps of every view beside each other (N V*D h w), each turned back; shifts are less than a cell of the map."""
 
     def __init__(self, features: nn.Module, kind: Views) -> None:
         super().__init__()
@@ -25,8 +25,8 @@ class ViewedFeatures(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         every = views(x, self.kind)
         maps = self.features(torch.cat(every))
-        apart = maps.reshape(len(every), -1, *maps.shape[1:]).unbind()
-        return torch.cat([turned(each, self.kind, place) for place, each in enumerate(apart)], dim=1)
+        each_view = maps.reshape(len(every), -1, *maps.shape[1:]).unbind()
+        return torch.cat([turned(each, self.kind, number) for number, each in enumerate(each_view)], dim=1)
 
 
 class ViewedHead(nn.Module):
@@ -36,19 +36,19 @@ class ViewedHead(nn.Module):
         super().__init__()
         self.head, self.kind = head, kind
 
-    def forward(self, places: Tensor) -> Tensor:
-        return self.each(places).mean(dim=0)
+    def forward(self, features: Tensor) -> Tensor:
+        return self.each(features).mean(dim=0)
 
-    def each(self, places: Tensor) -> Tensor:
+    def each(self, features: Tensor) -> Tensor:
         """Scores of every view (V N K); the first is of the picture as it is."""
-        apart = self.apart(places)
-        scores = self.head(torch.cat([turned(each, self.kind, place) for place, each in enumerate(apart)]))
-        found: Tensor = scores.reshape(len(apart), -1, scores.shape[1])
+        each_view = self.each_view(features)
+        scores = self.head(torch.cat([turned(each, self.kind, number) for number, each in enumerate(each_view)]))
+        found: Tensor = scores.reshape(len(each_view), -1, scores.shape[1])
         return found
 
-    def apart(self, places: Tensor) -> tuple[Tensor, ...]:
+    def each_view(self, features: Tensor) -> tuple[Tensor, ...]:
         """The maps of each view (N D h w); the first are of the picture as it is."""
-        return places.chunk(count(self.kind), dim=1)
+        return features.chunk(count(self.kind), dim=1)
 
 
 def count(kind: Views) -> int:
@@ -76,6 +76,6 @@ def _repeated(x: Tensor, step: int, side: int) -> Tensor:
     return torch.cat([ends[0], x, ends[1]], dim=side)
 
 
-def turned(maps: Tensor, kind: Views, place: int) -> Tensor:
+def turned(maps: Tensor, kind: Views, number: int) -> Tensor:
     """A view's maps as they lie on the picture, and back again."""
-    return maps.flip(3) if kind == "mirror" and place == 1 else maps
+    return maps.flip(3) if kind == "mirror" and number == 1 else maps

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from pydantic import Field
-
-from glassworks.config import DataConfig, Job, OptimizationConfig, validate
+from glassworks.config import DataConfig, Job, OptimizationConfig
 from glassworks.contracts import Artifact, Dataset, Differentiable, Embedder, Family, Model, Progress, Split
 from glassworks.data.keys import PictureData
 from glassworks.errors import ConfigError, Unsupported
+from glassworks.families.few_shot.settings import FewShotConfig
 from glassworks.record import Record
-
-
-class FewShotConfig(Record):
-    """The `[model]` table of a job whose family is `few_shot`."""
-
-    embedding: str = Field(min_length=1)
-    """The registered model whose embedding is used, `NAME` or `NAME@VERSION`: a convnet trained with `embed`."""
-    method: Literal["auto", "prototypes", "neighbors"] = "auto"
-    """Compare with the mean of each class, or with every learned picture; `auto`: what validation pictures favor."""
 
 
 class FewShot(Family):
@@ -32,7 +22,7 @@ class FewShot(Family):
     config: ClassVar[type[Record]] = FewShotConfig
     data: ClassVar[type[DataConfig]] = PictureData
     unsupported: ClassVar[Mapping[str, str]] = {
-        "learn": "classes are placed in an embedding that is there already, so no loss falls and no seed matters",
+        "learn": "classes are compared in an embedding that is there already, so no loss falls and no seed matters",
         "distill": "few pictures are not learned from a teacher",
         "gradient": "its embedding is only run, so there is no graph of gradients",
     }
@@ -43,7 +33,7 @@ class FewShot(Family):
 
     @property
     def embedder(self) -> Embedder:
-        """What it was put upon. Raises Unsupported where it was not."""
+        """The model that it is built upon. Raises Unsupported where there is none."""
         if self._embedder is None:
             raise Unsupported("few_shot computes nothing without its embedding model", "run the job as a whole")
         return self._embedder
@@ -60,12 +50,12 @@ class FewShot(Family):
         from glassworks.data.dataset import prepare_pictures
         from glassworks.data.reader import read_pictures
 
-        settings(job)
+        self.settings(job)
         size = {key: int(self.embedder.preprocessing[key]) for key in ("height", "width", "channels")}
         pictures = read_pictures(job.data.source)
         if pictures.multi_label:
             raise Unsupported(
-                f"few_shot tells one label a picture, '{pictures.source}' has several", "learn them with a convnet"
+                f"few_shot gives one label a picture, '{pictures.source}' has several", "learn them with a convnet"
             )
         return prepare_pictures(pictures, job.data, **size)
 
@@ -76,9 +66,9 @@ class FewShot(Family):
         return labelled_split(read_pictures(source, min_classes=1), preprocessing, labels)
 
     def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
-        from glassworks.families.few_shot.placing import place
+        from glassworks.families.few_shot.nearest import fit_nearest
 
-        return place(dataset, settings(job), self.embedder, folder, progress)
+        return fit_nearest(dataset, self.settings(job), self.embedder, folder, progress)
 
     def export(self, model: Model, folder: Path) -> Artifact:
         from glassworks.families.few_shot.export import export
@@ -110,8 +100,3 @@ class FewShot(Family):
             data=PictureData(source=f"npz:{folder / 'few.npz'}", validation=0.2, test=0.4),
             model={"embedding": "tiny-shapes"},
         )
-
-
-def settings(job: Job) -> FewShotConfig:
-    """The job's `[model]` table. Raises ConfigError with the key's path."""
-    return validate(FewShotConfig, job.model, where=f"job '{job.name}'", prefix="model.")

@@ -1,4 +1,4 @@
-"""The embedding model's own graph with the placed classes behind it: one graph from pixels to probabilities."""
+"""The embedding model's own graph with the classifier behind it: one graph from pixels to probabilities."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from glassworks.contracts import EMBEDDING, Artifact, Embedder, Model
-from glassworks.families.few_shot.placing import SHARPNESS, Places
+from glassworks.families.few_shot.nearest import SHARPNESS, NearestClasses
 
 _OUTPUT = "probabilities"
 _PREFIX = "few_shot."
@@ -26,7 +26,7 @@ _STEPS = (
     ("Add", (".tempered", ".largest.tempered"), ".scores"),
     ("Softmax", (".scores",), _OUTPUT),
 )
-"""What `Places.probabilities` computes, as operators; names of its own values begin with a dot."""
+"""What `NearestClasses.probabilities` computes, as operators; names of its own values begin with a dot."""
 
 
 def export(model: Model, embedder: Embedder, folder: Path) -> Artifact:
@@ -35,17 +35,17 @@ def export(model: Model, embedder: Embedder, folder: Path) -> Artifact:
     graph = onnx.load(embedder.graph.path)
     # What the model below says of its own classes is left out.
     body = onnx.utils.Extractor(graph).extract_model([given.name], [EMBEDDING])
-    onnx.save(_with_places(body, model.network, model.signature.outputs[0].shape[1]), folder / "predict.onnx")
+    onnx.save(_with_classifier(body, model.network, model.signature.outputs[0].shape[1]), folder / "predict.onnx")
     return Artifact(role="predict", format="onnx", file="predict.onnx", made_by="export")
 
 
-def _with_places(body: ModelProto, places: Places, classes: int) -> ModelProto:
+def _with_classifier(body: ModelProto, nearest: NearestClasses, classes: int) -> ModelProto:
     constants = {
-        "vectors": places.vectors.T,
-        "shares": places.shares,
+        "vectors": nearest.vectors.T,
+        "shares": nearest.shares,
         "sharpness": np.float32(SHARPNESS),
-        "heat": np.float32(1 / (SHARPNESS * places.temperature)),
-        "largest.heat": np.float32(1 / places.temperature),
+        "heat": np.float32(1 / (SHARPNESS * nearest.temperature)),
+        "largest.heat": np.float32(1 / nearest.temperature),
         "last": np.array([1], np.int64),
     }
     graph = body.graph

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from glassworks.config import DataConfig, Job, OptimizationConfig, validate
+from glassworks.config import DataConfig, Job, OptimizationConfig
 from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Split
 from glassworks.data.keys import PictureData
 from glassworks.errors import Unsupported
@@ -48,7 +48,7 @@ class ImageOperators(Family):
     extra: ClassVar[str] = "video"
 
     def prepare(self, job: Job) -> Dataset:
-        config = settings(job)
+        config = self.settings(job)
         samples, pipeline = _samples(job, config)
         split = _split(pipeline, samples)
         return Dataset(
@@ -75,7 +75,7 @@ class ImageOperators(Family):
 
         progress.start("train")
         shape = dataset.splits["train"].x.shape[1:]
-        config = settings(job)
+        config = self.settings(job)
         pipeline = connect(config.pipeline, Kind(config.depth, shape[2]))
         written, wanted = pipeline.to_json(), dataset.splits["validation"].y
         progress.finish("nothing to learn: the pipeline is the model")
@@ -123,11 +123,6 @@ class ImageOperators(Family):
             model={"pipeline": [gray, across, down, length, edge]},
             optimization=OptimizationConfig(batch_sizes=(1,)),
         )
-
-
-def settings(job: Job) -> ImageOperatorsConfig:
-    """The job's `[model]` table. Raises ConfigError with the key's path."""
-    return validate(ImageOperatorsConfig, job.model, where=f"job '{job.name}'", prefix="model.")
 
 
 def _samples(job: Job, config: ImageOperatorsConfig) -> tuple[Samples, Pipeline]:

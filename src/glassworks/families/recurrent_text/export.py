@@ -6,19 +6,19 @@ import shutil
 from pathlib import Path
 
 from glassworks.contracts import Artifact, Model
-from glassworks.families._text.ngrams import PIECES
-from glassworks.families.recurrent_text.graphs import Weights, write_embed, write_gradient, write_predict
-
-TOKENIZER = "tokenizer.json"
+from glassworks.families._text.ngrams import NGRAMS
+from glassworks.families._text.tokens import TOKENIZER
+from glassworks.families.recurrent_text.directions import Weights
+from glassworks.families.recurrent_text.graphs import write_embed, write_gradient, write_predict
 
 
 def export(model: Model, folder: Path) -> Artifact:
     """Write `predict.onnx` and the tokenizer."""
-    network, tokenizer, pieces = model.network
-    shutil.copyfile(pieces, folder / PIECES)
+    network, tokenizer, ngrams = model.network
+    shutil.copyfile(ngrams, folder / NGRAMS)
     write_predict(Weights(network), folder / "predict.onnx")
     (folder / TOKENIZER).write_text(tokenizer.to_str(), encoding="utf-8")
-    return Artifact(role="predict", format="onnx", file="predict.onnx", beside=(TOKENIZER, PIECES), made_by="export")
+    return Artifact(role="predict", format="onnx", file="predict.onnx", beside=(TOKENIZER, NGRAMS), made_by="export")
 
 
 def explanations(model: Model, folder: Path) -> tuple[Artifact, ...]:

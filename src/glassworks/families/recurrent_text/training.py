@@ -1,4 +1,4 @@
-"""Trains the recurrent network: tokens and first vectors from the texts, pieces beside it, the common loop."""
+"""Trains the recurrent network: tokens and first vectors from the texts, n-grams beside it, the common loop."""
 
 from __future__ import annotations
 
@@ -8,34 +8,32 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from glassworks.config import Job
 from glassworks.contracts import Dataset, Model, Progress
-from glassworks.data.text.dataset import further_texts
-from glassworks.families._text.ngrams import ORDERS, PIECES, best_share, linear_scores
-from glassworks.families._text.preparation import tokenizer_of
-from glassworks.families._text.stage import FINAL, TextStage, answers
-from glassworks.families._text.vocabulary import PADDING, UNKNOWN, first_vectors
-from glassworks.families._text.windows import LEARNED_WINDOWS, Read, read
+from glassworks.families._text.ngrams import NGRAMS, ORDERS, best_share, linear_scores
+from glassworks.families._text.tokens import LEARNED_WINDOWS, PADDING, TOKENIZER, UNKNOWN, TokenizedSplit, tokenize
+from glassworks.families._text.training import FINAL, TextTraining, label_settings, like_length, tokenizer_of
 from glassworks.families._text.word_vectors import WordVectors, read_word_vectors
-from glassworks.families.recurrent_text import RecurrentTextConfig
-from glassworks.families.recurrent_text.export import TOKENIZER
-from glassworks.families.recurrent_text.learning import learner, plan, scores_of
-from glassworks.families.recurrent_text.network import RecurrentText
+from glassworks.families.recurrent_text.network import RecurrentText, evaluate, loss_of, scores_of
+from glassworks.families.recurrent_text.settings import RecurrentTextConfig
 from glassworks.text.ngrams import save_ngrams
 from glassworks.text.tokenization import MOST_WINDOWS
 from glassworks.training.checkpoint import load_checkpoint
-from glassworks.training.classification import held_weights, weights_for
+from glassworks.training.classification import stopping_metric, validation_weights, weights_for
 from glassworks.training.loop import fit
-from glassworks.training.machine import choose_device, usable_cpus
+from glassworks.training.plan import Learner, Plan, choose_device, cosine, usable_cpus
 from glassworks.training.runs import forget_run
 
 VECTORS = "vectors.sha256"
 _OVERLAP = 16
+_EPOCHS, _BATCH, _RATE, _VECTOR_RATE = 8, 64, 2e-3, 5e-4
+_MIN_STEPS = 300
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Stage(TextStage):
+class _Training(TextTraining):
     """What all steps of one training share."""
 
     config: RecurrentTextConfig
@@ -47,21 +45,8 @@ def train(
 ) -> Model:
     """The trained network; a run that had ended already is read instead of trained again."""
     torch.set_num_threads(job.training.threads or usable_cpus())
-    stage = _stage(dataset, job, config, folder, progress, started)
-    network = _network(stage)
-    if (folder / FINAL).exists():
-        tensors, values = load_checkpoint(folder / FINAL)
-        network.restore(tensors)
-        return stage.model(network, (stage.tokenizer, stage.folder / PIECES), {**values, "resumed": True})
-    values = _fit(network, stage)
-    return stage.keep(network, (stage.tokenizer, stage.folder / PIECES), values)
-
-
-def _stage(
-    dataset: Dataset, job: Job, config: RecurrentTextConfig, folder: Path, progress: Progress, started: float
-) -> _Stage:
-    vectors = _vectors(config, folder)
-    return _Stage(
+    vectors = _word_vectors(config, folder)
+    training = _Training(
         job=job,
         config=config,
         dataset=dataset,
@@ -69,13 +54,19 @@ def _stage(
         progress=progress,
         started=started,
         vectors=vectors,
-        tokenizer=tokenizer_of(folder / TOKENIZER, dataset, job, config.vocabulary, config.tokens),
-        preprocessing=_preprocessing(dataset, job, config) | _origin(config, vectors),
+        tokenizer=tokenizer_of(folder, dataset, job, config.vocabulary, config.tokens),
+        preprocessing=_preprocessing(dataset, job, config, vectors),
     )
+    network = _network(training)
+    if (folder / FINAL).exists():
+        tensors, values = load_checkpoint(folder / FINAL)
+        network.restore(tensors)
+        return training.model(network, (training.tokenizer, folder / NGRAMS), {**values, "resumed": True})
+    return training.keep(network, (training.tokenizer, folder / NGRAMS), _fit(network, training))
 
 
-def _vectors(config: RecurrentTextConfig, folder: Path) -> WordVectors | None:
-    """Those of the job. What an interrupted run made of another file is forgotten: it would be another model."""
+def _word_vectors(config: RecurrentTextConfig, folder: Path) -> WordVectors | None:
+    """Those of the job. What an interrupted run made of another file is removed: it would be another model."""
     if not config.vectors:
         return None
     vectors, record = read_word_vectors(config.vectors), folder / VECTORS
@@ -85,12 +76,9 @@ def _vectors(config: RecurrentTextConfig, folder: Path) -> WordVectors | None:
     return vectors
 
 
-def _origin(config: RecurrentTextConfig, vectors: WordVectors | None) -> dict[str, Any]:
-    """What the bundle says of the file."""
-    return {"vectors": {"source": config.vectors, "sha256": vectors.sha256}} if vectors else {}
-
-
-def _preprocessing(dataset: Dataset, job: Job, config: RecurrentTextConfig) -> dict[str, Any]:
+def _preprocessing(
+    dataset: Dataset, job: Job, config: RecurrentTextConfig, vectors: WordVectors | None
+) -> dict[str, Any]:
     return {
         "tokenizer": TOKENIZER,
         "inputs": {"ids": "ids", "lengths": "lengths", "pieces": "pieces"},
@@ -100,59 +88,104 @@ def _preprocessing(dataset: Dataset, job: Job, config: RecurrentTextConfig) -> d
         "windows": config.windows,
         "pad": PADDING,
         "piece_orders": list(ORDERS),
-        "pieces": PIECES,
-        **answers(dataset, job),
+        "pieces": NGRAMS,
+        **label_settings(dataset, job),
+        **({"vectors": {"source": config.vectors, "sha256": vectors.sha256}} if vectors else {}),
     }
 
 
-def _network(stage: _Stage) -> RecurrentText:
+def _network(training: _Training) -> RecurrentText:
     """Before training."""
-    config, size = stage.config, stage.tokenizer.get_vocab_size()
+    config, size = training.config, training.tokenizer.get_vocab_size()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stage.job.training.seed)
-        labels = len(stage.dataset.classes)
-        width = config.width + (stage.vectors.width if stage.vectors else 0)
+        torch.manual_seed(training.job.training.seed)
+        labels = len(training.dataset.classes)
+        width = config.width + (training.vectors.width if training.vectors else 0)
         return RecurrentText(size, width, config.hidden, labels, config.cell, config.dropout)
 
 
-def _fit(network: RecurrentText, stage: _Stage) -> dict[str, Any]:
+def _fit(network: RecurrentText, training: _Training) -> dict[str, Any]:
     """Train, calibrate, and return what is kept beside the weights."""
-    splits, how = stage.dataset.splits, {**stage.preprocessing, "pieces": ""}
-    learning = read(splits["train"], stage.folder, how, LEARNED_WINDOWS)
-    held = read(splits["validation"], stage.folder, how, MOST_WINDOWS)
-    soft = splits["train"].soft
-    pieces = stage.pieces(learning.bags, held.bags, stage.config.pieces)
-    save_ngrams(stage.folder / PIECES, pieces.known)
-    _first_meaning(network, learning, stage)
-    network.to(choose_device(stage.job.training.device))
-    weights = weights_for(stage.job, torch.from_numpy(learning.targets), len(stage.dataset.classes))
-    result = fit(
-        learner(network, learning, torch.from_numpy(soft) if soft is not None else None, held, weights, stage.job),
-        plan(stage.job, len(learning), stage.started),
-        stage.folder,
-        stage.progress,
-    )
+    job, splits, progress = training.job, training.dataset.splits, training.progress
+    all_ngrams = {**training.preprocessing, "pieces": ""}
+    texts = tokenize(splits["train"], training.folder, all_ngrams, LEARNED_WINDOWS, progress)
+    validation = tokenize(splits["validation"], training.folder, all_ngrams, MOST_WINDOWS, progress)
+    ngrams = training.ngrams(texts.bags, validation.bags, training.config.ngrams)
+    save_ngrams(training.folder / NGRAMS, ngrams.known)
+    _set_first_vectors(network, texts, training)
+    network.to(choose_device(job.training.device))
+    weights = weights_for(job, torch.from_numpy(texts.targets), len(training.dataset.classes))
+    teacher = splits["train"].soft
+    soft = torch.from_numpy(teacher) if teacher is not None else None
+    learner = _learner(network, texts, soft, validation, weights, job)
+    result = fit(learner, _plan(job, len(texts), training.started), training.folder, progress)
     network.to("cpu").eval()
-    deep, linear = scores_of(network, held), linear_scores(pieces, held.bags)
-    share = best_share(deep, linear, held.targets, held_weights(held.targets, weights))
-    network.take(pieces)
+    deep, linear = scores_of(network, validation), linear_scores(ngrams, validation.bags)
+    share = best_share(deep, linear, validation.targets, validation_weights(validation.targets, weights))
+    network.take(ngrams)
     network.share.fill_(share)
     together = network.together(torch.from_numpy(deep), torch.from_numpy(linear)).numpy()
-    stage = replace(stage, preprocessing={**stage.preprocessing, "share": share})
-    return stage.outcome(together, held.targets, stage.config.coverage, result.history, resumed=result.resumed)
+    ended = replace(training, preprocessing={**training.preprocessing, "share": share})
+    return ended.outcome(together, validation.targets, training.config.coverage, result.history, resumed=result.resumed)
 
 
-def _first_meaning(network: RecurrentText, learning: Read, stage: _Stage) -> None:
-    """Token vectors begin with what the company of each token says, and with what others have learned."""
-    stage.progress.start("tokens")
-    texts = further_texts(stage.job, stage.dataset)
-    more = [np.array(each.ids, np.int64) for each in stage.tokenizer.encode_batch(texts)]
+def _set_first_vectors(network: RecurrentText, texts: TokenizedSplit, training: _Training) -> None:
+    """Token vectors begin with what each token's neighbors say, and with vectors that were learned elsewhere."""
+    training.progress.start("tokens")
     tokens = network.embedding.num_embeddings
-    vectors = first_vectors([*learning.ids, *more], tokens, stage.config.width, stage.job.training.seed)
-    if stage.vectors:
-        names = [stage.tokenizer.id_to_token(number) or "" for number in range(tokens)]
-        given = stage.vectors.of(["" if number in (PADDING, UNKNOWN) else name for number, name in enumerate(names)])
+    vectors = training.first_vectors(texts, tokens, training.config.width)
+    if training.vectors:
+        names = [training.tokenizer.id_to_token(number) or "" for number in range(tokens)]
+        given = training.vectors.of(["" if number in (PADDING, UNKNOWN) else name for number, name in enumerate(names)])
         given *= float(vectors.std()) / max(float(given.std()), 1e-6)
         vectors = np.concatenate([vectors, given], axis=1)
     network.embedding.weight.data.copy_(torch.from_numpy(vectors))
-    stage.progress.finish(f"{tokens:,} tokens")
+    training.progress.finish(f"{tokens:,} tokens")
+
+
+def _learner(
+    network: RecurrentText,
+    texts: TokenizedSplit,
+    soft: Tensor | None,
+    validation: TokenizedSplit,
+    weights: Tensor | None,
+    job: Job,
+) -> Learner:
+    """Texts of like length in one batch; token vectors, which begin with a meaning, change more slowly."""
+    tokens = torch.from_numpy(texts.tokens)
+    batch = _batch_size(job, len(texts))
+    rate, vectors = job.training.learning_rate or _RATE, network.embedding.weight
+    rest = [parameter for parameter in network.parameters() if parameter is not vectors]
+    groups = [
+        {"params": [vectors], "lr": rate * _VECTOR_RATE / _RATE, "weight_decay": 0.0},
+        {"params": rest, "lr": rate, "weight_decay": 0.01},
+    ]
+    return Learner(
+        network=network,
+        optimizers=(torch.optim.AdamW(groups, fused=True),),
+        examples=len(texts),
+        loss=loss_of(network, texts, soft, weights),
+        evaluate=lambda: evaluate(network, validation, weights),
+        arrange=lambda order: like_length(order, tokens, batch),
+    )
+
+
+def _plan(job: Job, examples: int, started: float) -> Plan:
+    """Few texts are read more often: at least 300 steps."""
+    options, batch = job.training, _batch_size(job, examples)
+    return Plan(
+        epochs=options.epochs or max(_EPOCHS, -(-_MIN_STEPS * batch // examples)),
+        batch_size=batch,
+        schedule=cosine(warm_up=0.05),
+        seed=options.seed,
+        metric=stopping_metric("accuracy", job),
+        budget_s=options.budget,
+        started=started,
+        average_tail=0.2,
+        patience=options.patience,
+        checkpoint_every_s=options.checkpoint_every,
+    )
+
+
+def _batch_size(job: Job, examples: int) -> int:
+    return job.training.batch_size or (_BATCH if examples >= 2000 else 16)

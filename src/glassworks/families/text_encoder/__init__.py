@@ -4,27 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from pydantic import Field
-
-from glassworks.config import DataConfig, Job, validate
+from glassworks.config import DataConfig, Job
 from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Split
 from glassworks.data.text.keys import TextData
 from glassworks.errors import Unsupported
-from glassworks.locations import Location
+from glassworks.families.text_encoder.settings import TextEncoderConfig
 from glassworks.record import Record
-
-
-class TextEncoderConfig(Record):
-    """The `[model]` table of a job whose family is `text_encoder`."""
-
-    backbone: Annotated[str, Location({"folder": "path", "hf": "path or name"})] = Field(min_length=1)
-    """The encoder: `folder:PATH`, `package:LIBRARY/FOLDER` or `hf:OWNER/NAME`."""
-    pooling: Literal["auto", "mean", "first"] = "auto"
-    """How token states become one: their mean, or the first one; `auto` takes what the encoder's folder says."""
-    max_tokens: int = Field(default=256, ge=8, le=8192)
-    """Tokens of a window, at most what the encoder reads; longer texts are read in several."""
 
 
 class TextEncoder(Family):
@@ -44,7 +31,7 @@ class TextEncoder(Family):
     def prepare(self, job: Job) -> Dataset:
         from glassworks.families.text_encoder.encoding import prepare
 
-        return prepare(job, settings(job))
+        return prepare(job, self.settings(job))
 
     def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
         from glassworks.families.text_encoder.encoding import read
@@ -55,7 +42,7 @@ class TextEncoder(Family):
         """The encoder itself."""
         from glassworks.families.text_encoder.encoding import model_of
 
-        return model_of(dataset, job, settings(job), folder, progress)
+        return model_of(dataset, job, self.settings(job), folder, progress)
 
     def export(self, model: Model, folder: Path) -> Artifact:
         from glassworks.families.text_encoder.encoding import export
@@ -76,8 +63,3 @@ class TextEncoder(Family):
             data=TextData(source=f"csv:{folder / 'texts.csv'}"),
             model={"backbone": f"folder:{folder / 'encoder'}"},
         )
-
-
-def settings(job: Job) -> TextEncoderConfig:
-    """The job's `[model]` table. Raises ConfigError with the key's path."""
-    return validate(TextEncoderConfig, job.model, where=f"job '{job.name}'", prefix="model.")

@@ -30,6 +30,7 @@ from glassworks.data.text.keys import TextData
 from glassworks.data.text.reader import read_lines
 from glassworks.errors import DataError
 from glassworks.families._text.encoder import TOKENIZER, Backbone, find_backbone, load_encoder, pooled, reading
+from glassworks.families.text_encoder.settings import TextEncoderConfig
 from glassworks.onnx_graphs.export import write_onnx
 from glassworks.text.embedding_session import VectorSession, signature
 from glassworks.text.tokenization import Tokenization
@@ -37,7 +38,6 @@ from glassworks.training.checkpoint import weights_sha256
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
-    from glassworks.families.text_encoder import TextEncoderConfig
 
 _MEASURED = 256
 """Texts of each part: enough to tell engines apart, and read in seconds."""
@@ -85,7 +85,7 @@ def prepare(job: Job, config: TextEncoderConfig) -> Dataset:
             "give texts of the kind that will be sent: engines are measured on them",
         )
     order = np.random.default_rng(job.data.seed).permutation(len(texts))[: _MEASURED * len(_PARTS)]
-    parts = {name: [texts[row] for row in order[place :: len(_PARTS)]] for place, name in enumerate(_PARTS)}
+    parts = {name: [texts[row] for row in order[number :: len(_PARTS)]] for number, name in enumerate(_PARTS)}
     network, folder, preprocessing = _opened(config.backbone, config.pooling, config.max_tokens, TextData.of(job).text)
     return Dataset(
         name=job.data.source,

@@ -8,13 +8,13 @@ from glassworks.data.text.synthetic import write_synthetic
 
 
 def write_encoder(folder: Path, *, seed: int, width: int = 16) -> None:
-    """A BERT of one layer in Hugging Face's layout, with a tokenizer of the planted words."""
+    """A BERT of one layer in Hugging Face's layout, with a tokenizer of the synthetic words."""
     import csv
 
     import torch
     from transformers import BertConfig, BertModel
 
-    from glassworks.families._text.vocabulary import learn_tokenizer
+    from glassworks.families._text.tokens import learn_tokenizer
 
     folder.mkdir(parents=True, exist_ok=True)
     write_synthetic(folder / "words.csv", examples=100, seed=seed)

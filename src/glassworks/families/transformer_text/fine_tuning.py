@@ -1,4 +1,4 @@
-"""The steps of the common loop: rates by depth, batches of like length, windows of a text judged together."""
+"""The steps of the common loop: rates by depth, batches of like length, windows of a text averaged."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from glassworks.config import Job
-from glassworks.families._text.preparation import like_length
-from glassworks.families._text.windows import Read
+from glassworks.contracts import Progress
+from glassworks.families._text.tokens import TokenizedSplit
+from glassworks.families._text.training import like_length
 from glassworks.families.transformer_text.network import TransformerText
-from glassworks.training.calibration import calibrated_loss
-from glassworks.training.classification import accuracies, classification_loss, held_weights
-from glassworks.training.loop import Learner, Plan
-from glassworks.training.machine import choose_precision
-from glassworks.training.schedules import cosine
+from glassworks.training.classification import accuracies, calibrated_loss, classification_loss, validation_weights
+from glassworks.training.plan import Learner, Plan, choose_precision, cosine
 
 _LAYER = re.compile(r"\.layers?\.(\d+)\.")
 _EVALUATED_ROWS = 64
@@ -47,16 +45,16 @@ class _Defaults:
 
 _PRETRAINED = _Defaults(rate=5e-5, head=10.0, decay=0.85, batch=16, epochs=3, steps=120, warm_up=0.1)
 _LORA = dataclasses.replace(_PRETRAINED, rate=5e-4, head=2.0)
-_NOTHING = _Defaults(rate=1e-3, head=1.0, decay=1.0, batch=32, epochs=10, steps=300, warm_up=0.1)
+_SCRATCH = _Defaults(rate=1e-3, head=1.0, decay=1.0, batch=32, epochs=10, steps=300, warm_up=0.1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """What is learned from, what judges it, and how."""
+    """What is learned from, what it is validated on, and how."""
 
     job: Job
-    learning: Read
-    held: Read
+    learning: TokenizedSplit
+    validation: TokenizedSplit
     soft: Tensor | None
     weights: Tensor | None
     pretrained: bool
@@ -66,7 +64,7 @@ class Course:
     @property
     def defaults(self) -> _Defaults:
         if not self.pretrained:
-            return _NOTHING
+            return _SCRATCH
         return _LORA if self.lora else _PRETRAINED
 
     @property
@@ -74,9 +72,11 @@ class Course:
         few = min(self.defaults.batch, max(4, len(self.learning) // 8))
         return self.job.training.batch_size or few
 
-    def held_loss(self, scores: NDArray[np.float32]) -> float:
-        """Log loss of scores (N K) of the held texts at their best temperature; classes count as in training."""
-        return calibrated_loss(scores, self.held.targets, held_weights(self.held.targets, self.weights))
+    def validation_loss(self, scores: NDArray[np.float32]) -> float:
+        """Log loss of scores (N K) of the validation texts at their best temperature; classes count as in training."""
+        return calibrated_loss(
+            scores, self.validation.targets, validation_weights(self.validation.targets, self.weights)
+        )
 
     @property
     def epochs(self) -> int:
@@ -95,12 +95,12 @@ def learner(network: TransformerText, course: Course) -> Learner:
         return classification_loss(scores, targets[rows], soft, course.weights, smoothing)
 
     def evaluate() -> dict[str, float]:
-        scores = scores_of(network, course.held, bf16=course.bf16)
+        scores = scores_of(network, course.validation, bf16=course.bf16)
         network.train()
-        found = (scores > 0) if course.held.targets.ndim == 2 else scores.argmax(axis=1)
-        lost = course.held_loss(scores)
+        found = (scores > 0) if course.validation.targets.ndim == 2 else scores.argmax(axis=1)
+        lost = course.validation_loss(scores)
         return {
-            **accuracies(found == course.held.targets, course.held.targets, course.weights),
+            **accuracies(found == course.validation.targets, course.validation.targets, course.weights),
             "validation_loss": lost,
             "likelihood": float(np.exp(-lost)),
         }
@@ -156,27 +156,36 @@ def chosen_precision(network: TransformerText, course: Course, folder: Path) -> 
 
 
 def scores_of(
-    network: TransformerText, texts: Read, *, pooled: bool = False, bf16: bool = False
+    network: TransformerText,
+    texts: TokenizedSplit,
+    *,
+    pooled: bool = False,
+    bf16: bool = False,
+    progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """Scores (N K) in evaluation mode, or the pooled vectors (N D) that the head takes."""
+    """Scores (N K) in evaluation mode, or the pooled vectors (N D) that the head takes. Raises Cancelled."""
     network.eval()
+    progress = progress or Progress()
     size = network.head.in_features if pooled else network.head.out_features
     found = np.zeros((len(texts), size), np.float32)
     order = np.argsort(texts.tokens, kind="stable")
     with torch.inference_mode():
         for begin in range(0, len(order), _EVALUATED_ROWS):
+            progress.check()
             rows = order[begin : begin + _EVALUATED_ROWS]
             values = _scores(network, texts, rows.tolist(), bf16=bf16, pooled=pooled)
             found[rows] = values.float().cpu().numpy()
     return found
 
 
-def _scores(network: TransformerText, texts: Read, rows: list[int], *, bf16: bool, pooled: bool = False) -> Tensor:
+def _scores(
+    network: TransformerText, texts: TokenizedSplit, rows: list[int], *, bf16: bool, pooled: bool = False
+) -> Tensor:
     batch = texts.batch(rows)
     device = network.head.weight.device
     with torch.autocast(device.type, torch.bfloat16) if bf16 else nullcontext():
         found = network.pool(network.embed(batch.ids.to(device)), batch.mask.to(device))
-        return batch.gathered((found if pooled else network.classify(found)).float())
+        return batch.averaged((found if pooled else network.classify(found)).float())
 
 
 def _groups(network: TransformerText, course: Course) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The network. Shapes: N windows, T tokens, M pieces, D values a token, K labels."""
+"""The network. Shapes: N windows, T tokens, M n-grams, D values a token, K labels."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from glassworks.families._text.encoder import pooled
-from glassworks.families._text.ngrams import WithPieces
+from glassworks.families._text.ngrams import WithNgrams
 
 
-class TransformerText(WithPieces):
-    """An encoder of transformers, pooling as sentence encoders have it, and a linear head; pieces where they help.
+class TransformerText(WithNgrams):
+    """An encoder of transformers, pooling as sentence encoders have it, and a linear head; n-grams where they help.
 
     The pooled vector is brought to the length of the square root of D, so that the head meets values near 1 whatever
     the encoder.
@@ -30,10 +30,10 @@ class TransformerText(WithPieces):
         found: Tensor = self.encoder.get_input_embeddings()(ids)
         return found
 
-    def forward(self, ids: Tensor, mask: Tensor, pieces: Tensor | None = None) -> Tensor:
-        """Scores (N K), with `pieces` (N M) those of both; `mask` (N T) is 0 where a row is filled up."""
+    def forward(self, ids: Tensor, mask: Tensor, ngrams: Tensor | None = None) -> Tensor:
+        """Scores (N K), with `ngrams` (N M) those of both; `mask` (N T) is 0 where a row is filled up."""
         deep = self.classify(self.pool(self.embed(ids), mask))
-        return deep if pieces is None else self.together(deep, self.linear(pieces))
+        return deep if ngrams is None else self.together(deep, self.linear(ngrams))
 
     def pool(self, vectors: Tensor, mask: Tensor | None = None) -> Tensor:
         """One vector (N D) a row of token vectors (N T D)."""
@@ -51,7 +51,7 @@ class TransformerText(WithPieces):
 class FromVectors(nn.Module):
     """Token vectors (N T D) without padding to scores (N K): what gradients are traced of.
 
-    With pieces a token's row ends with what they say for each label (N T D + K).
+    With n-grams a token's row ends with what they say for each label (N T D + K).
     """
 
     def __init__(self, network: TransformerText) -> None:
@@ -60,7 +60,7 @@ class FromVectors(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         network = self.network
-        if not network.has_pieces:
+        if not network.has_ngrams:
             return network.classify(network.pool(vectors))
         width = vectors.shape[2] - network.head.out_features
         deep = network.classify(network.pool(vectors[:, :, :width]))
@@ -68,16 +68,16 @@ class FromVectors(nn.Module):
 
 
 class Embedding(nn.Module):
-    """Tokens (N T) to their vectors, and pieces (N M) to what each adds to the scores (N M K)."""
+    """Tokens (N T) to their vectors, and n-grams (N M) to what each adds to the scores (N M K)."""
 
     def __init__(self, network: TransformerText) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, ids: Tensor, pieces: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(self, ids: Tensor, ngrams: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         network = self.network
         vectors = network.embed(ids)
-        return vectors if pieces is None else (vectors, (1 - network.share) * network.said(pieces))
+        return vectors if ngrams is None else (vectors, (1 - network.share) * network.said(ngrams))
 
 
 def small_encoder(tokens: int, width: int, layers: int, heads: int, most: int, dropout: float) -> Any:

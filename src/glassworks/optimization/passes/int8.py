@@ -38,7 +38,7 @@ class StaticInt8(Pass):
                 f"static int8 would leave the recurrent layer in fp32; this graph has: {layers}",
                 "use the pass 'int8_recurrent'",
             )
-        # What is told beside the answer, such as a distance, is above all asked for pictures unlike those that the
+        # What is put out beside the answer, such as a distance, is above all asked for pictures unlike those that the
         # ranges come from.
         graph = _quantized(model, calibration, beside_the_first_output(model))
         if not any(node.op_type == "QuantizeLinear" for node in graph.graph.node):
@@ -75,7 +75,7 @@ def _attends(model: onnx.ModelProto) -> bool:
 
 @contextlib.contextmanager
 def _quiet_nncf() -> Iterator[Any]:
-    """NNCF reports to its makers unless told that it runs in a pipeline, and tells its life on stdout."""
+    """NNCF reports to its makers unless it runs in a pipeline, and writes a lot to stdout."""
     os.environ["NNCF_CI"] = "1"
     with warnings.catch_warnings(), open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
         warnings.simplefilter("ignore")

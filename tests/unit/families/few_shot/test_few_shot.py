@@ -12,7 +12,7 @@ from glassworks.catalog import get
 from glassworks.config import Job
 from glassworks.contracts import Dataset, Exporter, Family, Split
 from glassworks.errors import ConfigError, DataError, NotFound, Unsupported
-from glassworks.families.few_shot.placing import Places, choose, placed
+from glassworks.families.few_shot.nearest import NearestClasses, choose, class_vectors
 from glassworks.flow import Release, evaluate, explain, prepare, release
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.progress import Silent
@@ -35,10 +35,10 @@ def test_prototypes_and_neighbors_answer_as_scikit_learn_does() -> None:
     # Between vectors of length 1 the nearest is the one of the largest cosine; means are brought to length 1 too.
     centroids = NearestCentroid().fit(x, y)
     centroids.centroids_ /= np.linalg.norm(centroids.centroids_, axis=1, keepdims=True)
-    prototypes = placed(x, y, CLASSES, "prototypes").scores(test).argmax(axis=1)
+    prototypes = class_vectors(x, y, CLASSES, "prototypes").scores(test).argmax(axis=1)
     assert (prototypes == centroids.predict(test)).all()
     nearest = KNeighborsClassifier(1).fit(x, y).predict(test)
-    neighbors = placed(x, y, CLASSES, "neighbors").scores(test).argmax(axis=1)
+    neighbors = class_vectors(x, y, CLASSES, "neighbors").scores(test).argmax(axis=1)
     assert (neighbors == nearest).mean() > 0.85, "the nearest counts almost alone"
     assert (neighbors == prototypes).mean() < 1
 
@@ -46,13 +46,13 @@ def test_prototypes_and_neighbors_answer_as_scikit_learn_does() -> None:
 def test_one_picture_a_class_is_the_same_by_both() -> None:
     x, y = clouds(CLASSES, seed=0)
     test, _ = clouds(50, seed=1)
-    one, two = (placed(x, y, CLASSES, method).scores(test) for method in ("prototypes", "neighbors"))
+    one, two = (class_vectors(x, y, CLASSES, method).scores(test) for method in ("prototypes", "neighbors"))
     np.testing.assert_allclose(one, two, atol=1e-5)
 
 
 def test_opposite_vectors_stay_finite() -> None:
     unit = np.eye(2, WIDTH, dtype=np.float32)
-    places = Places(vectors=np.concatenate([unit, -unit]), shares=np.eye(4, dtype=np.float32), temperature=0.05)
+    places = NearestClasses(vectors=np.concatenate([unit, -unit]), shares=np.eye(4, dtype=np.float32), temperature=0.05)
     assert np.isfinite(places.probabilities(unit)).all()
 
 

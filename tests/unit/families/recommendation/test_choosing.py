@@ -22,7 +22,7 @@ from glassworks.families._recommendation.fitting import fit_collaborative, likes
 from glassworks.families._recommendation.hybrid import fit_content, fit_hybrid
 from glassworks.families._recommendation.planner import plan
 from glassworks.families._recommendation.settings import CollaborativeConfig, ContentConfig, HybridConfig
-from glassworks.families._recommendation.tuning import Held, beyond_noise, tune
+from glassworks.families._recommendation.tuning import ValidationUsers, beyond_noise, tune
 from glassworks.progress import Silent
 from glassworks.recommendation.scoring.popularity import Popularity
 
@@ -64,7 +64,7 @@ def log_of(rows: Any, users: int, items: int, kinds: list[list[str]] | None = No
     )
 
 
-def held(users: int = 100, items: int = 20) -> list[Held]:
+def held(users: int = 100, items: int = 20) -> list[ValidationUsers]:
     """Everybody looks for item 3 and met nothing yet."""
     cut = Cut(
         train=log_of(np.zeros((0, 3), np.int64), users, items),
@@ -73,7 +73,7 @@ def held(users: int = 100, items: int = 20) -> list[Held]:
         weights=csr_array((users, items), dtype=np.float32),
         targets=tuple(np.array([3], np.int32) for _ in range(users)),
     )
-    return [Held(cut=cut, make=place_of_three)]
+    return [ValidationUsers(cut=cut, make=place_of_three)]
 
 
 def place_of_three(settings: Any) -> Popularity:

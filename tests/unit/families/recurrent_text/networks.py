@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 
 from glassworks.contracts import Artifact, Opened, Session
-from glassworks.families.recurrent_text.graphs import Weights, write_embed, write_gradient, write_predict
+from glassworks.families.recurrent_text.directions import Weights
+from glassworks.families.recurrent_text.graphs import write_embed, write_gradient, write_predict
 from glassworks.families.recurrent_text.network import Cell, RecurrentText
 from glassworks.runtimes.onnx_runtime import OnnxRuntime
 
-TOKENS, WIDTH, HIDDEN, LABELS, PIECES = 40, 6, 5, 3, 20
+TOKENS, WIDTH, HIDDEN, LABELS, NGRAMS = 40, 6, 5, 3, 20
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Exported:
 def exported(cell: Cell, folder: Path, seed: int = 0) -> Exported:
     """Weights large enough that gates are neither open nor shut."""
     torch.manual_seed(seed)
-    network = RecurrentText(TOKENS, WIDTH, HIDDEN, LABELS, cell, dropout=0.3, pieces=PIECES).eval()
+    network = RecurrentText(TOKENS, WIDTH, HIDDEN, LABELS, cell, dropout=0.3, ngrams=NGRAMS).eval()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.normal_(0, 0.6)

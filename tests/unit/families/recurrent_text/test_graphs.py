@@ -9,7 +9,7 @@ import pytest
 import torch
 from captum.attr import LayerIntegratedGradients
 from numpy.typing import NDArray
-from tests.unit.families.recurrent_text.networks import LABELS, PIECES, TOKENS, WIDTH, Exported, exported
+from tests.unit.families.recurrent_text.networks import LABELS, NGRAMS, TOKENS, WIDTH, Exported, exported
 
 from glassworks.catalog import get
 from glassworks.contracts import Budget, Explainer
@@ -56,7 +56,7 @@ def test_prediction_is_the_networks_whatever_fills_up(graphs: Exported) -> None:
     generator = np.random.default_rng(0)
     lengths = np.array([1, 7, 12, 3], np.int32)
     ids = generator.integers(1, TOKENS, (4, 12)) * (np.arange(12) < lengths[:, None])
-    pieces = np.sort(generator.integers(0, PIECES + 1, (4, 6)), axis=1)
+    pieces = np.sort(generator.integers(0, NGRAMS + 1, (4, 6)), axis=1)
     pieces[3] = 0  # a text without any
     network = graphs.network
     with torch.no_grad():
@@ -73,7 +73,7 @@ def test_prediction_is_the_networks_whatever_fills_up(graphs: Exported) -> None:
 @pytest.mark.parametrize("steps", LENGTHS)
 def test_embedded_texts_score_as_predicted_ones(steps: int, graphs: Exported) -> None:
     generator = np.random.default_rng(steps)
-    ids, pieces = generator.integers(1, TOKENS, (1, steps)), generator.integers(0, PIECES + 1, (1, 8))
+    ids, pieces = generator.integers(1, TOKENS, (1, steps)), generator.integers(0, NGRAMS + 1, (1, 8))
     found = graphs.sessions["embed"].run({"ids": ids, "pieces": pieces})
     said = np.zeros((1, steps, LABELS), np.float32)
     said[0, generator.integers(steps)] = found["says"][0].sum(axis=0)

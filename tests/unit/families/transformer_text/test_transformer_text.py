@@ -19,7 +19,8 @@ from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Family, Model, Opened, Pass, Runtime, Task
 from glassworks.data.text.synthetic import write_synthetic
 from glassworks.families._text.encoder import find_backbone, load_encoder
-from glassworks.families._text.stage import FINAL
+from glassworks.families._text.tokens import tokenize
+from glassworks.families._text.training import FINAL
 from glassworks.families.transformer_text.network import TransformerText, merged, with_lora
 from glassworks.flow import Release, train
 from glassworks.packaging.opened import OpenedBundle
@@ -66,7 +67,7 @@ def job_of(folder: Path, **model: Any) -> Job:
         name="tuned",
         family="transformer_text",
         data=DataConfig(source=f"csv:{data}"),
-        model={"backbone": f"folder:{folder}", "max_tokens": 32, "pieces": 0, **model},
+        model={"backbone": f"folder:{folder}", "max_tokens": 32, "ngrams": 0, **model},
         training=TrainingConfig(epochs=2, batch_size=16, learning_rate=2e-3, precision="fp32", threads=1),
     )
 
@@ -162,12 +163,11 @@ def test_windows_of_a_long_text_are_averaged_by_their_tokens(tuned: Tuned) -> No
 
 def test_training_judges_a_long_text_as_the_server_does(tuned: Tuned, tmp_path: Path) -> None:
     from glassworks.contracts import Split
-    from glassworks.families._text.windows import read
     from glassworks.families.transformer_text.fine_tuning import scores_of
 
     x = np.array([LONG, "short", LONG[:150]], object)
     folder = tuned.release.bundle.folder
-    texts = read(Split(x=x, y=np.zeros(3, np.int64)), folder, tuned.release.model.preprocessing, 64)
+    texts = tokenize(Split(x=x, y=np.zeros(3, np.int64)), folder, tuned.release.model.preprocessing, 64)
     session = tuned.opened.session("predict")
     assert isinstance(session, TextSession)
     served = session.scores(x.tolist()) * session.temperature
@@ -176,10 +176,9 @@ def test_training_judges_a_long_text_as_the_server_does(tuned: Tuned, tmp_path: 
 
 def test_no_more_windows_than_asked_for_are_read(tuned: Tuned) -> None:
     from glassworks.contracts import Split
-    from glassworks.families._text.windows import read
 
     split = Split(x=np.array([LONG, "short"], object), y=np.zeros(2, np.int64))
-    texts = read(split, tuned.release.bundle.folder, tuned.release.model.preprocessing, 2)
+    texts = tokenize(split, tuned.release.bundle.folder, tuned.release.model.preprocessing, 2)
     assert texts.starts.tolist() == [0, 2, 3]
     assert texts.weights[:2].sum() == pytest.approx(1)
 

@@ -16,14 +16,14 @@ from tests.unit.families.transformer_text.test_transformer_text import LONG, Tun
 from glassworks.catalog import found, get
 from glassworks.contracts import Opened, Pass, Runtime, Split, Task
 from glassworks.families._text.encoder import TOKENIZER
-from glassworks.families._text.ngrams import PIECES, WORDS
-from glassworks.families._text.windows import read
+from glassworks.families._text.ngrams import NGRAMS, WORDS
+from glassworks.families._text.tokens import tokenize
 from glassworks.families.transformer_text.fine_tuning import scores_of
 from glassworks.flow import train
 from glassworks.progress import Silent
 from glassworks.registry import Registry
 from glassworks.text.session import TextSession
-from glassworks.text.windows import Window
+from glassworks.text.tokenization import Window
 
 SHARE = 0.35
 
@@ -33,7 +33,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Tuned:
     """On planted texts pieces know at once what an encoder with random weights has to learn."""
     home = tmp_path_factory.mktemp("mixed")
     folder = write_encoder(home / "encoder")
-    job = job_of(folder, pieces=3000)
+    job = job_of(folder, ngrams=3000)
     with pytest.MonkeyPatch.context() as patch:
         # A part of its own for both, so that no test passes by one of them alone.
         patch.setattr("glassworks.families.transformer_text.training.clearly_better_share", lambda *_: SHARE)
@@ -83,7 +83,7 @@ def test_windows_of_a_long_text_are_averaged_by_their_tokens(mixed: Tuned) -> No
 
 def test_validation_was_judged_as_it_is_served(mixed: Tuned) -> None:
     """The temperature belongs to the scores of both."""
-    from glassworks.training.calibration import fit_temperature
+    from glassworks.training.classification import fit_temperature
 
     session, split = session_of(mixed), mixed.release.dataset.splits["validation"]
     scores = session.scores(split.x.tolist()) * session.temperature
@@ -132,7 +132,7 @@ def test_what_pieces_say_is_explained(mixed: Tuned, method: str) -> None:
 def test_int8_keeps_what_pieces_say(mixed: Tuned, tmp_path: Path) -> None:
     task, x = get(Task, "text-classification"), mixed.release.dataset.splits["train"].x
     artifact = mixed.release.bundle.artifact("predict")
-    assert set(artifact.artifact.beside) == {TOKENIZER, WORDS, PIECES}
+    assert set(artifact.artifact.beside) == {TOKENIZER, WORDS, NGRAMS}
     for name in (artifact.artifact.file, *artifact.artifact.beside):
         shutil.copyfile(artifact.folder / name, tmp_path / name)
     opened = Opened(artifact=artifact.artifact, folder=tmp_path)
@@ -147,24 +147,24 @@ def test_int8_keeps_what_pieces_say(mixed: Tuned, tmp_path: Path) -> None:
 
 
 def test_a_finished_run_is_read_again_with_its_pieces(tmp_path: Path) -> None:
-    job = job_of(write_encoder(tmp_path / "encoder"), mode="frozen", pieces=3000)
+    job = job_of(write_encoder(tmp_path / "encoder"), mode="frozen", ngrams=3000)
     first = trained(job, tmp_path / "run")
-    assert first.network[0].has_pieces
+    assert first.network[0].has_ngrams
     again = trained(job, tmp_path / "run")
     assert again.resumed
     assert again.weights_sha256 == first.weights_sha256
     assert again.preprocessing == first.preprocessing
-    assert again.preprocessing["pieces"] == PIECES
+    assert again.preprocessing["pieces"] == NGRAMS
 
 
 def test_where_pieces_do_not_help_the_bundle_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     where = "glassworks.families.transformer_text.training.clearly_better_share"
     monkeypatch.setattr(where, lambda *_: 1.0)
     folder = write_encoder(tmp_path / "encoder")
-    models = [trained(job_of(folder, mode="frozen", pieces=n), tmp_path / f"run{n}") for n in (3000, 0)]
+    models = [trained(job_of(folder, mode="frozen", ngrams=n), tmp_path / f"run{n}") for n in (3000, 0)]
     assert models[0].weights_sha256 == models[1].weights_sha256
     assert models[0].preprocessing == models[1].preprocessing
-    assert not models[0].network[0].has_pieces
+    assert not models[0].network[0].has_ngrams
     assert not (tmp_path / "run0" / WORDS).exists()
 
 
@@ -172,11 +172,11 @@ def test_training_reads_pieces_as_the_server_does(mixed: Tuned) -> None:
     x = np.array([LONG, "short", ""], object)
     bundle = mixed.release.bundle.folder
     preprocessing = mixed.release.model.preprocessing
-    texts = read(Split(x=x, y=np.zeros(3, np.int64)), bundle, preprocessing, 64)
+    texts = tokenize(Split(x=x, y=np.zeros(3, np.int64)), bundle, preprocessing, 64)
     network, session = mixed.network, session_of(mixed)
     with torch.no_grad():
-        linear = torch.cat([network.linear(torch.from_numpy(each)[None]) for each in texts.pieces]).numpy()
-    both = SHARE * scores_of(network, texts) + (1 - SHARE) * texts.bags.gathered(linear)
+        linear = torch.cat([network.linear(torch.from_numpy(each)[None]) for each in texts.ngrams]).numpy()
+    both = SHARE * scores_of(network, texts) + (1 - SHARE) * texts.bags.averaged(linear)
     served = np.asarray(session.scores(x.tolist()), np.float32) * session.temperature
     assert np.abs(both - served).max() <= 1e-4
 
@@ -185,9 +185,9 @@ def test_some_texts_are_what_reading_them_alone_gives(mixed: Tuned) -> None:
     x = np.array([LONG, "short", "", LONG[:90], "the book"], object)
     bundle, preprocessing = mixed.release.bundle.folder, mixed.release.model.preprocessing
     rows = np.array([0, 3, 4])
-    some = read(Split(x=x, y=np.arange(5)), bundle, preprocessing, 3).some(rows)
-    alone = read(Split(x=x[rows], y=rows), bundle, preprocessing, 3)
-    for name in ("ids", "pieces"):
+    some = tokenize(Split(x=x, y=np.arange(5)), bundle, preprocessing, 3).subset(rows)
+    alone = tokenize(Split(x=x[rows], y=rows), bundle, preprocessing, 3)
+    for name in ("ids", "ngrams"):
         pairs = zip(getattr(some, name), getattr(alone, name), strict=True)
         assert all(np.array_equal(one, other) for one, other in pairs)
     for name in ("weights", "starts", "targets"):
@@ -199,9 +199,9 @@ def test_some_texts_are_what_reading_them_alone_gives(mixed: Tuned) -> None:
 def test_a_head_that_goes_on_learning_begins_with_some_of_the_texts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, texts: int
 ) -> None:
-    where = "glassworks.families.transformer_text.training"
-    monkeypatch.setattr(f"{where}._HEAD_TEXTS", 60)
-    monkeypatch.setattr(f"{where}._HEAD_TEXTS_A_LABEL", 10)
+    where = "glassworks.families.transformer_text.head"
+    monkeypatch.setattr(f"{where}._TEXTS", 60)
+    monkeypatch.setattr(f"{where}._TEXTS_A_LABEL", 10)
     asked: list[int] = []
 
     def noted(network: Any, given: Any, **options: Any) -> Any:

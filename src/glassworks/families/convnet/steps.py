@@ -12,14 +12,14 @@ from torch import Tensor
 
 from glassworks.config import Job
 from glassworks.contracts import Dataset
-from glassworks.families.convnet import ConvNetConfig
 from glassworks.families.convnet.augment import Augmentation, Kind, augmentation
 from glassworks.families.convnet.networks import Network, Standardize, arrange
+from glassworks.families.convnet.outputs import resident
 from glassworks.families.convnet.recipes import Recipe
 from glassworks.families.convnet.resizing import Resizing, require_any_size
-from glassworks.families.convnet.told import resident
+from glassworks.families.convnet.settings import ConvNetConfig
 from glassworks.training.classification import classification_loss, weights_for
-from glassworks.training.machine import choose_precision
+from glassworks.training.plan import choose_precision
 
 _SHORT_EPOCHS = 6
 _DARK = 0.05 * 255
@@ -28,7 +28,7 @@ _WORTH_A_PROBE = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class TrainingStep:
     """What one training step needs."""
 
     network: Network
@@ -40,10 +40,10 @@ class Setting:
     bf16: bool = False
     resizing: Resizing | None = None
 
-    def pace(self, along: float) -> None:
-        """Hear of the progress before each step."""
+    def pace(self, fraction: float) -> None:
+        """Called with the fraction done (0..1) before each step."""
         if self.resizing:
-            self.resizing.pace(along)
+            self.resizing.pace(fraction)
 
     def loss(self, indices: Tensor) -> Tensor:
         """Of the examples with these indices (B)."""
@@ -62,7 +62,7 @@ class Setting:
         return classification_loss(scores, targets, None, self.weights, smoothing)
 
 
-def make_setting(
+def make_step(
     network: Network,
     recipe: Recipe,
     dataset: Dataset,
@@ -70,14 +70,14 @@ def make_setting(
     config: ConvNetConfig,
     device: torch.device,
     epochs: int,
-) -> tuple[Setting, Kind]:
-    """What a step needs, and the augmentation's name; the network is put in place."""
+) -> tuple[TrainingStep, Kind]:
+    """What a step needs, and the augmentation's name; the network is moved to the device."""
     pixels, targets = resident(dataset.splits["train"], device)
     _standardize(network, pixels)
     network.to(device)
     arrange(network, channels_last=recipe.channels_last)
     kind = _augmentation_kind(config, recipe, pixels, epochs)
-    return Setting(
+    return TrainingStep(
         network=network,
         recipe=recipe,
         pixels=pixels,
@@ -87,14 +87,14 @@ def make_setting(
     ), kind
 
 
-def with_sizes(setting: Setting, start: float | None) -> Setting:
+def with_sizes(step: TrainingStep, start: float | None) -> TrainingStep:
     """With progressive resizing from a share of the side on. Raises ConfigError where the network has one size only."""
     if start is None:
-        return setting
-    channels, height, width = setting.pixels.shape[1:]
+        return step
+    channels, height, width = step.pixels.shape[1:]
     resizing = Resizing(height, width, start)
-    require_any_size(setting.network, resizing, channels, setting.pixels.device)
-    return replace(setting, resizing=resizing)
+    require_any_size(step.network, resizing, channels, step.pixels.device)
+    return replace(step, resizing=resizing)
 
 
 def _standardize(network: Network, pixels: Tensor) -> None:
@@ -120,27 +120,27 @@ def _augmentation_kind(config: ConvNetConfig, recipe: Recipe, pixels: Tensor, ep
     return "digits" if frame.float().median() < _DARK else "shifts"
 
 
-def with_precision(setting: Setting, job: Job, folder: Path, batch_size: int, steps: int) -> Setting:
+def with_precision(training: TrainingStep, job: Job, folder: Path, batch_size: int, steps: int) -> TrainingStep:
     """In the arithmetic that the job says, or that is quicker here."""
     if job.training.precision != "auto":
-        return replace(setting, bf16=job.training.precision == "bf16")
+        return replace(training, bf16=job.training.precision == "bf16")
     if steps < _WORTH_A_PROBE:
-        return setting
-    indices = torch.arange(min(batch_size, len(setting.targets)))
+        return training
+    indices = torch.arange(min(batch_size, len(training.targets)))
 
     def step(bf16: bool) -> None:
-        replace(setting, bf16=bf16).loss(indices).backward()  # type: ignore[no-untyped-call]
+        replace(training, bf16=bf16).loss(indices).backward()  # type: ignore[no-untyped-call]
 
-    state = {name: tensor.clone() for name, tensor in setting.network.state_dict().items()}
+    state = {name: tensor.clone() for name, tensor in training.network.state_dict().items()}
     with torch.random.fork_rng(devices=[]):
-        setting.network.train()
-        precision = choose_precision(step, _memory(setting, folder, batch_size))
-    setting.network.load_state_dict(state)
-    setting.network.zero_grad(set_to_none=True)
-    return replace(setting, bf16=precision == "bf16")
+        training.network.train()
+        precision = choose_precision(step, _memory(training, folder, batch_size))
+    training.network.load_state_dict(state)
+    training.network.zero_grad(set_to_none=True)
+    return replace(training, bf16=precision == "bf16")
 
 
-def _memory(setting: Setting, folder: Path, batch_size: int) -> Path:
+def _memory(step: TrainingStep, folder: Path, batch_size: int) -> Path:
     """Beside the runs: one file a network, batch and device."""
-    shape = (*setting.pixels.shape[1:], batch_size, str(setting.pixels.device), type(setting.network).__name__)
+    shape = (*step.pixels.shape[1:], batch_size, str(step.pixels.device), type(step.network).__name__)
     return folder.parent / f"precision-{hashlib.sha256(repr(shape).encode()).hexdigest()[:12]}.json"

@@ -1,4 +1,4 @@
-"""What this machine offers to training: processors within the cgroup, a GPU, quick bfloat16."""
+"""What a run is given: what to optimize, for how long, at which rates, with how many threads, on which device."""
 
 from __future__ import annotations
 
@@ -6,17 +6,82 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import torch
 
+Schedule = Callable[[float], float]
+"""From the fraction of the run that is done (0..1) to a factor of the peak learning rate."""
 _WORTH = 1.2
 """bfloat16 must be this much faster than float32 before its rounding is accepted."""
 
 _WITHOUT_BF16 = ("NO AVX", "DEFAULT", "AVX2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learner:
+    """What is optimized. `loss` maps example indices (B) to a scalar; `evaluate` gives validation metrics."""
+
+    network: torch.nn.Module
+    optimizers: tuple[torch.optim.Optimizer, ...]
+    examples: int
+    loss: Callable[[torch.Tensor], torch.Tensor]
+    evaluate: Callable[[], Mapping[str, float]]
+    arrange: Callable[[torch.Tensor], torch.Tensor] | None = None
+    """Reorders the random order of an epoch, such as texts of like length together."""
+    pace: Callable[[float], None] | None = None
+    """Called with the fraction done (0..1) before each step: without a budget it follows from the step alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How long and how. `budget_s` counts from `started`, a reading of `clock`."""
+
+    epochs: int
+    batch_size: int
+    schedule: Schedule
+    seed: int
+    metric: str
+    budget_s: float | None = None
+    started: float = 0.0
+    reserve_s: float = 0.0
+    average_tail: float = 0.0
+    patience: int | None = None
+    checkpoint_every_s: float = 5.0
+    drop_last: bool = True
+    clock: Callable[[], float] = time.monotonic
+
+
+def constant(fraction: float) -> float:
+    """The peak rate throughout."""
+    return 1.0
+
+
+def one_cycle(warm_up: float = 0.25, start: float = 0.1, end: float = 0.0) -> Schedule:
+    """Linear up to the peak at `warm_up`, then linear down to `end` (Smith and Topin 2018, section 3)."""
+
+    def factor(fraction: float) -> float:
+        if fraction < warm_up:
+            return start + (1 - start) * fraction / warm_up
+        return end + (1 - end) * max(0.0, 1 - fraction) / (1 - warm_up)
+
+    return factor
+
+
+def cosine(warm_up: float = 0.1, start: float = 0.1, end: float = 0.0) -> Schedule:
+    """Linear warm-up, then half a cosine down to `end` (Loshchilov and Hutter 2017, equation 5)."""
+
+    def factor(fraction: float) -> float:
+        if fraction < warm_up:
+            return start + (1 - start) * fraction / warm_up
+        descent = min(1.0, (fraction - warm_up) / (1 - warm_up))
+        return end + (1 - end) * 0.5 * (1 + math.cos(math.pi * descent))
+
+    return factor
 
 
 def usable_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:

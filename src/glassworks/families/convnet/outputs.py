@@ -1,4 +1,4 @@
-"""What a network tells of a picture: probabilities, its labels where it has several, novelty and an embedding."""
+"""What a network puts out for a picture: probabilities, its labels where it has several, novelty, an embedding."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from glassworks.contracts import Dataset, Split
-from glassworks.families.convnet import ConvNetConfig
 from glassworks.families.convnet.networks import Network, deployable
 from glassworks.families.convnet.novelty import fit_novelty, pooled
+from glassworks.families.convnet.settings import ConvNetConfig
 from glassworks.families.convnet.views import ViewedHead
 
 
-class Told(nn.Module):
+class Outputs(nn.Module):
     """Probabilities (N K); then the labels (N K) of networks with several, novelty (N 2) and the embedding (N D) of
     those that have them, all from one pass.
 
@@ -25,28 +25,28 @@ class Told(nn.Module):
         self.network = network
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        network, places = self.network, self.network.features(x)
+        network, features = self.network, self.network.features(x)
         if isinstance(network.head, ViewedHead):
-            every, places = network.head.each(places), network.head.apart(places)[0]
+            every, features = network.head.each(features), network.head.each_view(features)[0]
         else:
-            every = network.head(places)[None]
+            every = network.head(features)[None]
         alone = network.thresholds is None
         probabilities = (every.softmax(dim=2) if alone else every.sigmoid()).mean(dim=0)
-        vector, told = places.mean(dim=(2, 3)), [probabilities]
+        vector, outputs = features.mean(dim=(2, 3)), [probabilities]
         if network.thresholds is not None:
-            told.append(probabilities >= network.thresholds)
+            outputs.append(probabilities >= network.thresholds)
         if network.novelty is not None:
-            told.append(network.novelty(vector, every[0]))
+            outputs.append(network.novelty(vector, every[0]))
         if network.center is not None:
-            told.append(functional.normalize(vector - network.center))
-        return tuple(told)
+            outputs.append(functional.normalize(vector - network.center))
+        return tuple(outputs)
 
 
-def tell(network: Network, dataset: Dataset, config: ConvNetConfig) -> None:
-    """Fit what the job wants told beside the probabilities; the weights stay as they are. No views are chosen yet."""
+def fit_outputs(network: Network, dataset: Dataset, config: ConvNetConfig) -> None:
+    """Fit what the job wants beside the probabilities; the weights stay as they are. No views are chosen yet."""
     if config.novelty is not None:
-        learned, validation = (resident(dataset.splits[name]) for name in ("train", "validation"))
-        network.novelty = fit_novelty(network, learned, validation[0], config.novelty)
+        train, validation = (resident(dataset.splits[name]) for name in ("train", "validation"))
+        network.novelty = fit_novelty(network, train, validation[0], config.novelty)
     if config.embed:
         network.center = center_of(network, resident(dataset.splits["train"])[0])
 
@@ -60,7 +60,7 @@ def resident(split: Split, device: str | torch.device = "cpu") -> tuple[Tensor, 
 def center_of(network: Network, pixels: Tensor) -> Tensor:
     """The mean of the last features (1 D) over uint8 pixels (N C H W).
 
-    Vectors that are counted from there and brought to one length tell classes apart that were never learned (Wang et
+    Vectors that are counted from there and brought to one length distinguish classes that were never learned (Wang et
     al. 2019, section 3.2, "CL2N").
     """
     embedding, _ = pooled(deployable(network), pixels)

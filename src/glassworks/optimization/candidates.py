@@ -1,0 +1,136 @@
+"""Makes every candidate of a search: each artifact, of the export and of each pass, in every runtime that takes it."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glassworks.catalog import found, get
+from glassworks.config import OptimizationConfig
+from glassworks.contracts import Artifact, Candidate, Opened, Pass, Progress, Runtime, Session, Task
+from glassworks.errors import GlassworksError, Unsupported
+from glassworks.optimization.choice import PRECISIONS
+from glassworks.runtimes import open_session
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from glassworks.contracts import Tensors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What the search needs: the fp32 artifact and held-out tensors with their answers."""
+
+    task: Task
+    opened: Opened
+    preprocessing: Mapping[str, Any]
+    calibration: Sequence[Tensors]
+    validation: Tensors
+    targets: NDArray[np.int64]
+    balanced: bool = False
+    """Whether training counted classes alike: then no candidate may give up a rare one."""
+
+    @property
+    def guard(self) -> str:
+        """What no candidate may lose where nothing is said; F1 of several labels counts rare ones already."""
+        return "balanced_accuracy" if self.balanced and self.targets.ndim == 1 else self.task.guard(self.targets)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """`name` is that of no other candidate; `trained` says that no pass has changed the artifact."""
+
+    name: str
+    artifact: Artifact
+    session: Session
+    trained: bool
+
+
+def open_candidates(
+    trial: Trial, config: OptimizationConfig, progress: Progress
+) -> tuple[list[Entry], list[Candidate]]:
+    """Every artifact in every runtime that takes it; and what was left out, with the reason."""
+    entries: list[Entry] = []
+    excluded: list[Candidate] = []
+    names: set[str] = set()
+    artifacts, failures = _artifacts(trial, progress)
+    for artifact in artifacts:
+        for runtime in found(Runtime).values():
+            if artifact.format not in runtime.accepts:
+                continue
+            progress.check()
+            name = _name(artifact, runtime, names)
+            names.add(name)
+            chosen = artifact.model_copy(update={"runtime": runtime.name, "threads": config.threads})
+            try:
+                session = _open(trial, artifact, chosen, runtime)
+            except GlassworksError as error:
+                excluded.append(excluded_for(name, chosen, error.problem))
+            else:
+                entries.append(Entry(name=name, artifact=chosen, session=session, trained=artifact is artifacts[0]))
+    if not any(entry.artifact.precision == "fp32" for entry in entries):
+        reasons = "; ".join(f"{each.name}: {each.excluded}" for each in excluded if each.precision == "fp32")
+        raise Unsupported(f"no engine opens the model in fp32 ({reasons})", "see 'glassworks catalog' for engines")
+    return entries, excluded + failures
+
+
+def _open(trial: Trial, artifact: Artifact, chosen: Artifact, runtime: Runtime) -> Session:
+    """Raises GlassworksError with the reason why this runtime does not run it."""
+    if reason := runtime.precisions[artifact.precision]:
+        raise Unsupported(reason, "choose another runtime")
+    if artifact.runtime not in ("", runtime.name):
+        raise Unsupported(f"it computes in int8 in {artifact.runtime} alone", "choose that runtime")
+    opened = Opened(artifact=chosen, folder=trial.opened.folder)
+    return open_session(trial.task, opened, trial.preprocessing, limited=False)
+
+
+def _name(artifact: Artifact, runtime: Runtime, taken: set[str]) -> str:
+    """What people call a candidate, unlike all others: its precision or its pass, and its engine."""
+    first = "fp32" if artifact.precision == "fp32" else artifact.made_by
+    further = (f"{artifact.made_by} {number}" for number in itertools.count(2))
+    words = itertools.chain((first, artifact.made_by), further)
+    return next(name for word in words if (name := f"{word} {runtime.name}") not in taken)
+
+
+def _artifacts(trial: Trial, progress: Progress) -> tuple[list[Artifact], list[Candidate]]:
+    """What was exported, and then what each pass makes of it, with the name of the pass."""
+    artifacts, failures = [trial.opened.artifact], []
+    known: dict[Path, tuple[bytes, str]] = {}
+    _require_kept(trial.opened.path, "the export", known)
+    for name in sorted(found(Pass), key=lambda name: PRECISIONS.index(found(Pass)[name].precision)):
+        if trial.opened.artifact.format not in found(Pass)[name].accepts:
+            continue  # it is for other kinds of models
+        progress.start(f"optimize: {name}")
+        try:
+            made = get(Pass, name).apply(trial.opened, trial.calibration)
+        except GlassworksError as error:
+            precision = found(Pass)[name].precision
+            failures.append(Candidate(name=name, engine="", precision=precision, excluded=error.problem))
+        else:
+            artifacts.append(made.model_copy(update={"made_by": name}))
+            _require_kept(trial.opened.folder / made.file, name, known)
+    return artifacts, failures
+
+
+def _require_kept(path: Path, maker: str, known: dict[Path, tuple[bytes, str]]) -> None:
+    """Raise Unsupported where a pass has written over what another one had made: both would be measured as one."""
+    if not path.is_file():
+        return  # engines say so
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+    before, first = known.setdefault(path, (digest, maker))
+    if digest != before:
+        raise Unsupported(
+            f"the pass '{maker}' wrote over {path.name}, which {first} had made",
+            "have each pass write a file of a name of its own",
+        )
+
+
+def excluded_for(name: str, artifact: Artifact, reason: str) -> Candidate:
+    return Candidate(name=name, engine=artifact.runtime, precision=artifact.precision, excluded=reason)

@@ -1,0 +1,74 @@
+"""Chooses among measured candidates by the objective, and says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from glassworks.contracts import Candidate
+from glassworks.errors import Unsupported
+from glassworks.optimization.objective import Objective
+
+PRECISIONS = ("fp32", "bf16", "int8")
+"""The most precise first."""
+_TIE = 0.03
+"""Differences in the objective below this share are noise: the more precise candidate is kept."""
+
+
+def _key(objective: Objective, reference: Candidate) -> Callable[[Candidate], float]:
+    return lambda candidate: objective.minimize.of(candidate, reference)
+
+
+def reference_of(candidates: list[Candidate], trained: set[str], objective: Objective) -> Candidate:
+    """What passes make is compared with what was trained; where no engine runs that, with the next best."""
+    exact = [c for c in candidates if c.name in trained] or [c for c in candidates if c.precision == "fp32"]
+    return min(exact, key=_key(objective, candidates[0]))
+
+
+def choose(candidates: list[Candidate], reference: Candidate, objective: Objective) -> tuple[Candidate, list[str]]:
+    """The candidate to serve, and sentences on what it costs. Raises Unsupported where none keeps the constraints."""
+    value = _key(objective, reference)
+    feasible = [c for c in candidates if all(rule.holds(c, reference) for rule in objective.within)]
+    if not feasible:
+        nearest = min(candidates, key=lambda c: sum(not rule.holds(c, reference) for rule in objective.within))
+        broken = [rule.text for rule in objective.within if not rule.holds(nearest, reference)]
+        raise Unsupported(
+            f"no candidate keeps the constraints; the nearest, {nearest.name}, breaks: {', '.join(broken)}",
+            "relax that constraint in [optimization] within",
+        )
+    best = min(map(value, feasible))
+    close = [c for c in feasible if value(c) <= best * (1 + _TIE)]
+    chosen = min(close, key=lambda c: (PRECISIONS.index(c.precision), value(c)))
+    return chosen, _notes(chosen, reference, candidates, feasible, objective)
+
+
+def _notes(
+    chosen: Candidate,
+    reference: Candidate,
+    candidates: list[Candidate],
+    feasible: list[Candidate],
+    objective: Objective,
+) -> list[str]:
+    notes = []
+    for candidate in candidates:
+        if candidate not in feasible:
+            broken = [rule.text for rule in objective.within if not rule.holds(candidate, reference)]
+            notes.append(f"{candidate.name} breaks {', '.join(broken)}")
+    for batch, latency in chosen.latency_p50_ms.items():
+        if latency > 1.05 * reference.latency_p50_ms[batch]:
+            ratio = latency / reference.latency_p50_ms[batch]
+            notes.append(f"at batch {batch}, {chosen.name} takes {ratio:.2f} times as long as {reference.name}")
+    for name, measured in chosen.metrics.items():
+        loss = reference.metrics[name].value - measured.value
+        if (loss if measured.higher_is_better else -loss) > 0:
+            notes.append(f"{name} is {measured.value:.4f}, {reference.name} has {reference.metrics[name].value:.4f}")
+    return notes
+
+
+def certainty(objective: Objective, examples: int) -> list[str]:
+    """A drop below one example's weight, or within the noise of the split, cannot be distinguished from none."""
+    return [
+        f"{examples} validation examples resolve steps of {100 / examples:.2f} %: '{rule.text}' is checked against the "
+        "observed difference and is not a guarantee for new data"
+        for rule in objective.within
+        if rule.quantity.drop and examples < 10_000
+    ]
