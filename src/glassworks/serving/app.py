@@ -4,47 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 import re
-import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from glassworks.errors import (
-    DeadlineExceeded,
-    Forbidden,
-    GlassworksError,
-    InputError,
-    LimitExceeded,
-    NotFound,
-    Overloaded,
-    Unauthenticated,
-    Unsupported,
-)
+from glassworks.errors import Forbidden, Overloaded
 from glassworks.serving.access.masking import masked
 from glassworks.serving.core.room import Room
-from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
-from glassworks.serving.transports.http.limits import TooLarge
+from glassworks.serving.transports.http.exchange import Answer, Exchange, failure, json_answer
 
 Admit = Callable[[str, Mapping[bytes, bytes]], None]
 Endpoint = Callable[[Exchange], Answer | Coroutine[Any, Any, Answer | None] | None]
 """Gives the answer, or a coroutine for it, or None when it replies by itself later."""
-_LONGEST = 1000
-"""Characters of a problem; it may quote what was sent."""
 _PATHS, _KNOWN_PATH = 1024, 256
 """Paths that are known by heart, and the longest of them: clients could fill memory with others."""
 _INFLATED_AT_ONCE = 2**20
 """Bytes: some 3 ms of the event loop; what is larger is inflated on a thread."""
-_STATUS: Sequence[tuple[type[GlassworksError], int]] = (
-    (NotFound, 404), (TooLarge, 413), (Unauthenticated, 401), (Forbidden, 403), (InputError, 400),
-    (LimitExceeded, 429), (Overloaded, 503), (DeadlineExceeded, 504),
-)  # fmt: skip
 _PACKED_BYTES = 64 * 2**20
 """Of compressed bodies that wait to be inflated, one after the other."""
 _NOTHING: tuple[Mapping[str, Endpoint], Mapping[str, str]] = ({}, {})
-_log = logging.getLogger("glassworks.serving")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,37 +145,6 @@ def _telling(
         told(exchange, answer)
 
     return tell
-
-
-def failure(error: Exception) -> Answer:
-    """The answer for an error: our own say what is wrong and how to mend it; others only get a number to look up."""
-    if isinstance(error, GlassworksError):
-        answer = json_answer({"error": text_of(error)}, status(error))
-        if isinstance(error, Overloaded):
-            answer.headers.append((b"retry-after", b"%d" % error.retry_after_s))
-        if isinstance(error, Unauthenticated):
-            answer.headers.append((b"www-authenticate", b"Bearer"))
-        return answer
-    return json_answer({"error": unexpected(error)}, 500)
-
-
-def text_of(error: GlassworksError) -> str:
-    """One of our errors as a client of any protocol reads it; an access key that it quotes is not told back."""
-    return masked(f"{error.problem[:_LONGEST]}; {error.mend[:_LONGEST]}")
-
-
-def unexpected(error: Exception) -> str:
-    """Log an error that is none of ours; what the client may know of it."""
-    number = uuid.uuid4().hex[:12]
-    _log.error("request failed (%s)", number, exc_info=error)
-    return f"internal error {number}; the server's log tells more"
-
-
-def status(error: GlassworksError) -> int:
-    """The HTTP status of one of our errors."""
-    if isinstance(error, Unsupported):
-        return 400
-    return next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
 
 
 def _path(target: bytes) -> str:

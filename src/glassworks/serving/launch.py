@@ -80,7 +80,7 @@ def serve(
         def up() -> None:
             address = f"{config.host}:{rpc.port}" if rpc is not None else None
             where = url(listening, config.host, tls is not None)
-            ready(Running(url=where, grpc=address, models=list(engine.names()), keys=dispatcher.guarded))
+            ready(Running(url=where, grpc=address, models=list(engine.names()), keys=dispatcher.admission.guarded))
 
         run(service, listening, companions, tls, up, config.drain_s)
 
@@ -108,7 +108,7 @@ def _service(config: ServingConfig, dispatcher: Dispatcher, repository: Reposito
     supervisor = dispatcher.engine.supervisor
     told = supervisor.guard("access log", log) if log is not None else None
     application = Application(routes(dispatcher, tensors, repository, metrics), told)
-    if not dispatcher.guarded:
+    if not dispatcher.admission.guarded:
         application.admit = Origins(config.host, config.allowed_hosts).check
     held.append(Service(application, limits, supervisor))
     held[0].refused = doorkeeper(dispatcher, application)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from glassworks.errors import GlassworksError
-from glassworks.serving.app import Application, Route, failure
+from glassworks.serving.app import Application, Route
 from glassworks.serving.codec.tensors import TensorLimits
 from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.protocols.frames import FrameStream
 from glassworks.serving.protocols.generate import Generate
 from glassworks.serving.protocols.kserve_v1 import KServeV1
 from glassworks.serving.protocols.management import Management
-from glassworks.serving.protocols.open_inference import OpenInference, token
+from glassworks.serving.protocols.open_inference import OpenInference
 from glassworks.serving.protocols.page import Pages
-from glassworks.serving.protocols.pictures import PictureAnswers
-from glassworks.serving.transports.http.exchange import Answer, Exchange
+from glassworks.serving.protocols.pictures import Pictures
+from glassworks.serving.transports.http.exchange import Answer, Exchange, failure, token
 
 if TYPE_CHECKING:
     from glassworks.serving.core.repository import Repository
@@ -43,8 +43,8 @@ def routes(
 
 
 def _of_models(dispatcher: Dispatcher, limits: TensorLimits) -> Sequence[Route]:
-    protocol, generate = OpenInference(dispatcher, failure, limits), Generate(dispatcher)
-    pictures = PictureAnswers(dispatcher)
+    protocol, generate = OpenInference(dispatcher, limits), Generate(dispatcher)
+    pictures = Pictures(dispatcher)
     return (
         Route(_VERSION + "/infer", {"POST": protocol.infer}),
         Route(_VERSION + "/explain", {"POST": protocol.explain}),
@@ -64,9 +64,9 @@ def _of_models(dispatcher: Dispatcher, limits: TensorLimits) -> Sequence[Route]:
 
 def streams(dispatcher: Dispatcher, application: Application, service: Service) -> None:
     """Let the service speak WebSocket where frames are streamed; who may not is told so as by a plain request."""
-    pictures = PictureAnswers(dispatcher)
+    pictures = Pictures(dispatcher)
 
-    def taken_over(exchange: Exchange) -> FrameStream | None:
+    def taken_over(exchange: Exchange) -> asyncio.Protocol | None:
         path = exchange.target.partition(b"?")[0]
         if exchange.headers.get(b"upgrade", b"").lower() != b"websocket" or not path.endswith(b"/stream"):
             return None
@@ -74,8 +74,7 @@ def streams(dispatcher: Dispatcher, application: Application, service: Service) 
             return None
         try:
             application.admit(exchange.method, exchange.headers)
-            asked, model, form = pictures.stream_of(exchange)
-            return FrameStream(service, pictures, asked, model, form, exchange)
+            return pictures.upgrade(exchange, service)
         except GlassworksError:
             return None  # the same endpoint says why
 
@@ -91,7 +90,7 @@ def doorkeeper(dispatcher: Dispatcher, application: Application) -> Callable[[Ex
             application.place(exchange)
             # A load may name a version behind the model's name.
             model = exchange.parameters.get("model", "").partition("@")[0]
-            dispatcher.permit(token(exchange), None, model or None)
+            dispatcher.admission.permit(token(exchange), None, model or None)
         except GlassworksError as error:
             return failure(error)
         return None
@@ -103,7 +102,7 @@ def _of_operators(dispatcher: Dispatcher, repository: Repository | None, metrics
     manage, pages = Management(dispatcher, repository), Pages(dispatcher)
 
     def measured(exchange: Exchange) -> Answer:
-        dispatcher.permit_all(token(exchange))
+        dispatcher.admission.permit_all(token(exchange))
         text, content_type = metrics.text() if metrics is not None else (b"", b"text/plain")
         return Answer(text, content_type=content_type)
 

@@ -20,11 +20,11 @@ from tests.unit.serving.wire import LIMIT, Reply, ask, service
 
 from glassworks.errors import Overloaded
 from glassworks.packaging.bundle import Bundle
-from glassworks.serving.app import failure
 from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
 from glassworks.serving.protocols.openapi import openapi_document
 from glassworks.serving.routes import routes
+from glassworks.serving.transports.http.exchange import failure
 from glassworks.serving.transports.http.service import Service
 
 INFER, EXPLAIN = "/v2/models/bars/infer", "/v2/models/bars/explain"

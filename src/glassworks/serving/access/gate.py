@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -185,11 +186,13 @@ class _Holder:
             )
 
 
-def token_of(authorization: bytes | None, api_key: bytes | None) -> bytes | None:
-    """The key from the values of the headers `Authorization` (only `Bearer KEY`) and `X-API-Key`; None without one.
+def token_of(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """The key in the headers `authorization` (only `Bearer KEY`) and `x-api-key`; None without one.
 
-    Other schemes belong to somebody else, such as a proxy. Where both headers hold a key, Authorization's counts.
+    Other schemes belong to somebody else, such as a proxy. Where both headers hold a key, the first one's counts.
     """
+    authorization = headers.get(b"authorization")
     if authorization is not None and authorization[:7].lower() == b"bearer ":
         return authorization[7:].strip()
+    api_key = headers.get(b"x-api-key")
     return api_key.strip() if api_key is not None else None

@@ -79,6 +79,10 @@ class Statistics:
         self.fail.add(ns)
         self.errors[kind] = self.errors.get(kind, 0) + 1
 
+    def drop(self) -> None:
+        """Nobody waits for a request any longer."""
+        self.dropped += 1
+
     def executed(self, rows: int, ns: int) -> None:
         """The engine computed a batch."""
         self.executions += 1

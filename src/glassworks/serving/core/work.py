@@ -56,6 +56,10 @@ class Work:
         self.parts: Parts | None = None
         self.flow: Flow | None = None
 
+    def drop(self) -> None:
+        """Nobody waits for it any longer."""
+        self.dropped = True
+
     def over(self, now_ns: int) -> bool:
         """Whether nobody waits for it any longer, or its time has passed."""
         parts = self.parts

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from glassworks.errors import InputError
 from glassworks.serving.core.traffic import Traffic, checked_traffic, parse_traffic
 from glassworks.serving.core.work import LEVELS
-from glassworks.serving.protocols.open_inference import call, token
 from glassworks.serving.protocols.operations import Operations
-from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
+from glassworks.serving.transports.http.exchange import Answer, Exchange, call, json_answer, token
 
 if TYPE_CHECKING:
     from glassworks.contracts import TensorSpec
@@ -65,7 +64,7 @@ class Management:
     def set_traffic(self, exchange: Exchange) -> Answer:
         """PUT /api/models/{model}/traffic: `{"split": "champion=90,candidate=10"}`, or null to end a split."""
         name = exchange.parameters["model"]
-        self._dispatcher.permit(token(exchange), "admin", name)
+        self._dispatcher.admission.permit(token(exchange), "admin", name)
         self._engine.model(name)
         split = exchange.json().get("split")
         if split is None:

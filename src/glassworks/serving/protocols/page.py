@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from glassworks.serving.protocols.open_inference import token
 from glassworks.serving.protocols.openapi import openapi_document
-from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
+from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer, token
 
 if TYPE_CHECKING:
     from glassworks.serving.core.dispatcher import Dispatcher
@@ -35,14 +34,14 @@ class Pages:
     def page(self, exchange: Exchange) -> Answer:
         """GET / and /docs: without a key, where one is needed, it tells of no model, and asks for the key."""
         key = token(exchange)
-        asks = key is None and not self._dispatcher.known(None)
+        asks = key is None and not self._dispatcher.admission.known(None)
         paths: dict[str, dict[str, Any]] = openapi_document()["paths"]
         data = {
             "version": version("glassworks"),
-            "keys": self._dispatcher.guarded,
+            "keys": self._dispatcher.admission.guarded,
             "models": []
             if asks
-            else [self._described(each) for each in self._dispatcher.visible(key, self._engine.names())],
+            else [self._described(each) for each in self._dispatcher.admission.visible(key, self._engine.names())],
             "routes": [[verb.upper(), path] for path, verbs in paths.items() for verb in verbs],
         }
         # A label may hold anything; "</script>" must not end the element.

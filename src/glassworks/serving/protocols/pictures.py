@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs
 
-from glassworks.contracts import Pictures
-from glassworks.errors import InputError, Unsupported
-from glassworks.serving.protocols.open_inference import call
-from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
+from glassworks.errors import InputError
+from glassworks.serving.protocols.frames import FrameStream
+from glassworks.serving.transports.http.exchange import Answer, Exchange, call, json_answer
 
 if TYPE_CHECKING:
-    from glassworks.serving.core.dispatcher import Call, Dispatcher
-    from glassworks.serving.core.model import LoadedModel
+    from glassworks.serving.core.dispatcher import Dispatcher
+    from glassworks.serving.transports.http.service import Service
 
 Form = Literal["png", "jpeg", "none"]
 _FORMS: tuple[Form, ...] = ("png", "jpeg", "none")
 _JSON = b"application/json"
 
 
-class PictureAnswers:
+class Pictures:
     """Endpoints over a dispatcher, for models that look at pictures."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
@@ -29,9 +31,9 @@ class PictureAnswers:
     async def picture(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/picture: a picture file in, a PNG out.
 
-        With `Accept: application/json` the answer in words instead; it also stands in the header `x-answer`.
+        With `Accept: application/json` the answer in words instead; it is also in the header `x-answer`.
         """
-        words, shown = await self.answer(call(exchange), bytes(exchange.content()), _wanted_form(exchange))
+        words, shown = await self._dispatcher.look(call(exchange), bytes(exchange.content()), _wanted_form(exchange))
         if shown is None:
             return json_answer(words)
         kind = b"image/jpeg" if shown[:2] == b"\xff\xd8" else b"image/png"
@@ -39,24 +41,22 @@ class PictureAnswers:
 
     def stream(self, exchange: Exchange) -> Answer:
         """GET /v2/models/{model}[/versions/{version}]/stream without a WebSocket, or by somebody who may not."""
-        self.stream_of(exchange)
+        self._dispatcher.pictured(call(exchange))
+        stream_form(exchange)
         raise InputError("frames are streamed over a WebSocket", "open it with ws:// and send a picture file a message")
 
-    def stream_of(self, exchange: Exchange) -> tuple[Call, LoadedModel, Form]:
-        """Who asks for a stream, the model, and which pictures go back. Raises what forbids it."""
-        asked = call(exchange)
-        return asked, looking(self._dispatcher.model(asked)), stream_form(exchange)
+    def upgrade(self, exchange: Exchange, service: Service) -> asyncio.Protocol:
+        """The same with a WebSocket: what goes on with the connection. Raises what forbids it.
 
-    async def answer(self, asked: Call, file: bytes, form: Form) -> tuple[dict[str, Any], bytes | None]:
-        """What the model says about one file, and what is to be seen of it. Raises InputError and Overloaded."""
-        return await self._dispatcher.look(asked, looking(self._dispatcher.model(asked)), file, form)
+        The model and the key of whoever opened it are looked at again for each frame.
+        """
+        opened, form, dispatcher = call(exchange), stream_form(exchange), self._dispatcher
+        model = dispatcher.pictured(opened)
 
+        async def look(file: bytes) -> tuple[dict[str, Any], bytes | None]:
+            return await dispatcher.look(replace(opened, arrived_ns=time.perf_counter_ns()), file, form)
 
-def looking(model: LoadedModel) -> LoadedModel:
-    """The model, if it looks at pictures. Raises Unsupported."""
-    if not isinstance(model.opened.task, Pictures):
-        raise Unsupported(f"a model for {model.manifest.task} looks at no pictures", "use its infer endpoint")
-    return model
+        return FrameStream(service, look, model.statistics.drop, exchange)
 
 
 def stream_form(exchange: Exchange) -> Form:
