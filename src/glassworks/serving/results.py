@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,9 +15,8 @@ if TYPE_CHECKING:
     from glassworks.serving.requests import ExplainRequest, InferRequest
 
 
-@dataclass(slots=True)
-class InferResult:
-    """The outputs of all rows. Nobody changes it once it is made, as an `InferRequest`."""
+class InferResult(msgspec.Struct, frozen=True):
+    """The outputs of all rows."""
 
     model: str
     version: str
@@ -28,14 +26,15 @@ class InferResult:
     @classmethod
     def of(cls, model: LoadedModel, request: InferRequest, outputs: Tensors) -> InferResult:
         """What a request asked for of everything that was computed."""
-        chosen = {name: outputs[name] for name in request.outputs or model.outputs}
+        chosen = {}
+        for name in request.outputs or model.outputs:
+            chosen[name] = outputs[name]
         if request.classes:
             _classify(chosen, request.classes, model.manifest.labels)
         return cls(model.name, model.version, chosen)
 
 
-@dataclass(frozen=True, slots=True)
-class ExplainResult:
+class ExplainResult(msgspec.Struct, frozen=True):
     """One explanation a row."""
 
     model: str
@@ -94,9 +93,9 @@ def parameters_of(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _classify(outputs: dict[str, Array], classes: Mapping[str, int], labels: tuple[str, ...]) -> None:
+def _classify(outputs: dict[str, Array], classes: Sequence[tuple[str, int]], labels: tuple[str, ...]) -> None:
     """Replace values by the largest of each row, as BYTES `value:index:label`."""
-    for name, count in classes.items():
+    for name, count in classes:
         values = outputs[name]
         scores = np.asarray(values, np.float32).reshape(len(values), -1)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :count]

@@ -224,10 +224,9 @@ def test_whatever_raises_beside_an_answer_the_answer_comes(
     if what == "ledger":
         monkeypatch.setattr(shop.ledger, "record", fails)
     elif what == "tracing":
-        dispatcher.spans = fails
+        dispatcher.spans = engine.supervisor.guard("tracing", fails)
     else:
         monkeypatch.setattr(engine, "shadow", lambda name: object())
-        monkeypatch.setattr("glassworks.serving.core.dispatcher.cast", fails)
     before = dict(engine.supervisor.troubles)
     for content in (body(), body(70)):
         assert shop.send(served, INFER, key, content).status == 200

@@ -70,12 +70,13 @@ class Gate:
         holder.allowance.take(rows, now, wall)
         return holder.caller
 
-    def expect(self, token: bytes | None) -> None:
-        """Raise what `admit` would raise for a row more, and count nothing: before a large request is read."""
+    def expect(self, token: bytes | None) -> Caller:
+        """What `admit` would give or raise for a row more; nothing is counted: before a large request is read."""
         now, wall = self._monotonic(), self._wall()
         holder = self._holder(token, now, wall)
         if holder is not None:
             holder.allowance.expect(1, now, wall)
+        return self._anonymous if holder is None else holder.caller
 
     def give_back(self, token: bytes | None, rows: int) -> None:
         """Count a request that was admitted as none of its day: it was refused for what it holds."""

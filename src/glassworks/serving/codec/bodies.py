@@ -45,9 +45,7 @@ class BodyReader:
 
 
 def long_bytes(body: bytes | bytearray, length: bytes | None) -> int:
-    """Bytes of a body that takes long to read (JSON, texts, files); 0 for numbers in bytes, which are there at once."""
-    if len(body) <= LARGE_BYTES:
-        return 0
+    """Bytes of a large body that takes long to read (JSON, texts, files); 0 for numbers in bytes."""
     if length is None:
         return len(body)
     if not length.isdigit():

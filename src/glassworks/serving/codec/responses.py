@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from glassworks.serving.codec.json_data import long_list
-from glassworks.serving.codec.tensors import DTYPES, LARGE_SIZE, datatype, to_bytes, to_json
+from glassworks.serving.codec.tensors import LARGE_SIZE, datatype, datatype_of, to_bytes, to_json
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from glassworks.contracts import Array
 
 _HEADS = 256
@@ -41,24 +43,22 @@ def render_response(
 
 def binary_response(model: str, version: str, outputs: Mapping[str, Array]) -> tuple[bytes, int]:
     """The body of an answer whose outputs are all in bytes, and the length of its JSON."""
-    layout = tuple([(name, datatype(values), values.shape) for name, values in outputs.items()])
-    if any(values.dtype.hasobject for values in outputs.values()):  # texts differ in size
+    layout = tuple([(name, values.dtype, values.shape) for name, values in outputs.items()])
+    begin = _head(model, version, layout)
+    if not begin:
         head = {"model_name": model, "model_version": version}
         text, length = render_response(head, outputs, dict.fromkeys(outputs, True))
         return text, length or 0
-    begin = _head(model, version, layout)
     return b"".join([begin, *map(to_bytes, outputs.values())]), len(begin)
 
 
 @functools.lru_cache(_HEADS)
-def _head(model: str, version: str, layout: tuple[tuple[str, str, tuple[int, ...]], ...]) -> bytes:
-    """The JSON before bytes, which is the same for all answers of the same shapes."""
-    described = [
-        {"name": name, "datatype": kind, "shape": shape, "parameters": {"binary_data_size": _size_bytes(kind, shape)}}
-        for name, kind, shape in layout
-    ]
+def _head(model: str, version: str, layout: tuple[tuple[str, np.dtype[Any], tuple[int, ...]], ...]) -> bytes:
+    """The JSON before numbers in bytes, which is the same for all answers of the same shapes; empty for texts."""
+    described = []
+    for name, dtype, shape in layout:
+        if dtype.hasobject:
+            return b""
+        size = {"binary_data_size": dtype.itemsize * math.prod(shape)}
+        described.append({"name": name, "datatype": datatype_of(dtype), "shape": shape, "parameters": size})
     return msgspec.json.encode({"model_name": model, "model_version": version, "outputs": described})
-
-
-def _size_bytes(kind: str, shape: tuple[int, ...]) -> int:
-    return DTYPES[kind].itemsize * math.prod(shape)

@@ -258,7 +258,12 @@ def _strings(name: str, shape: Sequence[int], values: Sequence[bytes] | Sequence
 
 def datatype(values: Array) -> str:
     """The protocol's name of an array's type."""
-    return "BYTES" if values.dtype.hasobject else _NAMES[values.dtype]
+    return datatype_of(values.dtype)
+
+
+def datatype_of(dtype: np.dtype[Any]) -> str:
+    """The protocol's name of a type of numbers, or of texts."""
+    return "BYTES" if dtype.hasobject else _NAMES[dtype]
 
 
 def to_bytes(values: Array) -> bytes:

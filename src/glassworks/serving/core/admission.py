@@ -27,6 +27,8 @@ class Admission:
 
     def __init__(self, gate: Gate | None, ledger: Ledger | None, supervisor: Supervisor) -> None:
         self._gate, self._ledger, self._supervisor = gate, ledger, supervisor
+        self.written = ledger is not None
+        """Whether what is used is written to a ledger."""
 
     @property
     def guarded(self) -> bool:
@@ -55,19 +57,20 @@ class Admission:
             return True
         return False
 
-    def expect(self, call: Call) -> None:
-        """Raise what `admit` would raise for one row more, and count nothing."""
-        if self._gate is not None:
-            self._gate.expect(call.token)
+    def expect(self, call: Call) -> str | None:
+        """What `admit` would give or raise for one row more; nothing is counted."""
+        if self._gate is None:
+            return None
+        return self._gate.expect(call.token).key_id
 
-    def admit(self, call: Call, rows: int) -> None:
-        """Count a request as used, once. Raises Unauthenticated, Forbidden and LimitExceeded."""
+    def admit(self, call: Call, rows: int) -> str | None:
+        """Count a request as used, once; whom queues are fair to, which without keys is nobody.
+
+        Raises Unauthenticated, Forbidden and LimitExceeded.
+        """
         if not call.key_id:
             call.key_id = _ANONYMOUS if self._gate is None else self._gate.admit(call.token, call.name, rows).key_id
             call.rows = rows
-
-    def caller(self, call: Call) -> str | None:
-        """Whom queues are fair to; without keys nobody is known."""
         return call.key_id if self._gate is not None else None
 
     @contextlib.contextmanager
@@ -80,11 +83,6 @@ class Admission:
                 self._gate.give_back(call.token, call.rows)
             call.rows = 0
             raise
-
-    def charge(self, call: Call, model: LoadedModel, work: Work) -> None:
-        """Let somebody pay for work when it is settled."""
-        if self._ledger is not None:
-            work.usage = (call.key_id, model.name, model.version)
 
     def settle(self, works: Sequence[Work]) -> None:
         """Write what was used, at once for a whole batch, before anybody gets an answer: nothing is lost in a kill."""

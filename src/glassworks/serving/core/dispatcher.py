@@ -9,9 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
-from glassworks.errors import StorageError, Unsupported
+from glassworks.errors import StorageError
 from glassworks.serving.codec.json_data import LARGE_BYTES, json_object
 from glassworks.serving.core.admission import Admission
 from glassworks.serving.core.model import LoadedModel
@@ -49,7 +47,7 @@ class Dispatcher:
         self.admission = Admission(gate, ledger, engine.supervisor)
         engine.settle = self.admission.settle
         self.spans: Callable[[Call, LoadedModel, Work | None], None] | None = None
-        """Called with every answer, where traces are kept."""
+        """Called with every answer, where traces are kept; it must not raise."""
         self._tasks: set[asyncio.Task[InferResult]] = set()
 
     def model(self, call: Call) -> LoadedModel:
@@ -63,7 +61,7 @@ class Dispatcher:
         """Answer a request through `respond`, without a task where it can do without; returns what cancels it."""
         model = self.model(call)
         if long_bytes > LARGE_BYTES:
-            return self._spawn(self._answer(call, model, read, long_bytes), respond)
+            return self._spawn(self.answer(call, model, read, long_bytes), respond)
         try:
             request = read(model)
             ready = _checked(model, request)
@@ -76,7 +74,7 @@ class Dispatcher:
 
     async def infer(self, call: Call, read: Read[InferRequest], long_bytes: int = 0) -> InferResult:
         """The answer to a request."""
-        return await self._answer(call, self.model(call), read, long_bytes)
+        return await self.answer(call, self.model(call), read, long_bytes)
 
     async def stream(self, call: Call, read: Read[InferRequest], long_bytes: int = 0) -> AsyncIterator[InferResult]:
         """The answer to a request in its parts, of which there is one. Whatever forbids the request is raised here,
@@ -93,26 +91,27 @@ class Dispatcher:
     async def explain(self, call: Call, read: Read[ExplainRequest], long_bytes: int = 0) -> ExplainResult:
         """The explanation of each row."""
         model = self.model(call)
-        with self._counted(call, model):
+        with self.counted(call, model):
             request = await self._read(call, model, read, long_bytes)
             check_outputs(request, model.explained)
             ready = model.checked(request.tensors)
             if ready is None:
                 ready = await self._decoded(call, model, request.tensors, {})
-            self.admission.admit(call, _rows(ready))
+            caller = self.admission.admit(call, _rows(ready))
         start, ok = _clock(), False
         try:
-            found = await model.explain(ready, request.options, self.admission.caller(call))
+            found = await model.explain(ready, request.options, caller)
             ok = True
         finally:
             self.admission.record(call, model, "explain", _clock() - start, ok)
-            self._trace(call, model)
+            if self.spans is not None:
+                self.spans(call, model, None)
         return ExplainResult.of(model, request, found)
 
     async def learn(self, call: Call, content: bytes | bytearray) -> Mapping[str, int]:
         """Keep what people did, a JSON object, for the next answers; counts by what became of it."""
         model = self.model(call)
-        with self._counted(call, model), self.admission.unused_if_wrong(call):
+        with self.counted(call, model), self.admission.unused_if_wrong(call):
             body = await self._read(call, model, lambda _: json_object(content), len(content))
             self.admission.admit(call, 1)
             try:
@@ -123,40 +122,10 @@ class Dispatcher:
         self.engine.supervisor.recovered("feedback")
         return counts
 
-    def pictured(self, call: Call) -> LoadedModel:
-        """The model that answers this request, which takes pictures. Raises Unsupported."""
-        model = self.model(call)
-        with self._counted(call, model):
-            if not model.opened.task.pictures:
-                raise Unsupported(f"a model for {model.manifest.task} looks at no pictures", "use its infer endpoint")
-        return model
-
-    async def look(self, call: Call, file: bytes, form: str) -> tuple[dict[str, Any], bytes | None]:
-        """The answer for one picture file in words and as a picture.
-
-        While nobody else asks, one thread does it all; else it goes the way of all requests.
-        """
-        model = self.pictured(call)
-        if not model.alone:
-            given = np.empty(1, object)
-            given[0] = file
-            request = InferRequest({next(iter(model.inputs)): given})
-            return await model.shown(file, (await self._answer(call, model, lambda _: request)).outputs, form)
-        begun, computed_ns, ok = _clock(), 0, False
-        try:
-            with self._counted(call, model), self.admission.unused_if_wrong(call):
-                self.admission.admit(call, 1)
-                answer, computed_ns = await model.looked(file, form)
-            ok = True
-        finally:
-            self.admission.record(call, model, "infer", computed_ns, ok)
-        model.statistics.answered(1, begun - call.arrived_ns, 0, computed_ns, _clock() - begun - computed_ns)
-        self._trace(call, model)
-        return answer
-
-    async def _answer(
+    async def answer(
         self, call: Call, model: LoadedModel, read: Read[InferRequest], long_bytes: int = 0
     ) -> InferResult:
+        """The answer to a request of a model that is chosen already."""
         request, ready = await self._received(call, model, read, long_bytes)
         return await self._computed(call, model, request, ready)
 
@@ -164,7 +133,7 @@ class Dispatcher:
         self, call: Call, model: LoadedModel, read: Read[InferRequest], long_bytes: int
     ) -> tuple[InferRequest, Tensors | None]:
         """A request and its checked inputs, None where files are still to be decoded."""
-        with self._counted(call, model):
+        with self.counted(call, model):
             request = await self._read(call, model, read, long_bytes)
             return request, _checked(model, request)
 
@@ -178,7 +147,7 @@ class Dispatcher:
     ) -> tuple[Work, asyncio.Future[InferResult]]:
         """Work on its way, and its result when it is there."""
         result: asyncio.Future[InferResult] = asyncio.get_running_loop().create_future()
-        with self._counted(call, model):
+        with self.counted(call, model):
             if ready is None:
                 ready = await self._decoded(call, model, request.tensors, request.parameters)
             return self._submit(call, model, request, ready, functools.partial(_set, result)), result
@@ -189,31 +158,37 @@ class Dispatcher:
         """Compute checked tensors, where the caller may."""
         timeout_ns, level = schedule(request.parameters)
         admission = self.admission
-        admission.admit(call, _rows(tensors))
+        caller = admission.admit(call, _rows(tensors))
 
-        def done(work: Work) -> None:
-            if work.usage is not None:  # it came in parts, or was never computed
-                admission.settle([work])
-            if work.dropped:
-                model.statistics.dropped += 1
-                return
-            try:
-                result = None if work.error is not None else InferResult.of(model, request, work.outputs)
-            except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
-                work.error, result = error, None
-            respond(result, work.error)
-            if work.error is not None:
-                model.statistics.failed(type(work.error).__name__, _clock() - call.arrived_ns)
-                return
-            model.statistics.answered(work.rows, *work.times(call.arrived_ns))
-            self._trace(call, model, work)
-
-        work = model.submit(tensors, done, timeout_ns, level, admission.caller(call))
-        admission.charge(call, model, work)
+        done = functools.partial(self._done, call, model, request, respond)
+        work = model.submit(tensors, done, timeout_ns, level, caller)
+        if admission.written:
+            work.usage = (call.key_id, model.name, model.version)
         shadow = self.engine.shadow(call.name) if call.version is None else None
         if shadow is not None and shadow is not model:
-            self._cast(shadow, work)
+            cast(shadow, work, self.engine.supervisor)
         return work
+
+    def _done(self, call: Call, model: LoadedModel, request: InferRequest, respond: Respond, work: Work) -> None:
+        """Answer with what was computed, and count it."""
+        if work.usage is not None:  # it came in parts, or was never computed
+            self.admission.settle([work])
+        if work.dropped:
+            model.statistics.dropped += 1
+            return
+        result = None
+        if work.error is None:
+            try:
+                result = InferResult.of(model, request, work.outputs)
+            except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
+                work.error = error
+        respond(result, work.error)
+        if work.error is not None:
+            model.statistics.failed(type(work.error).__name__, _clock() - call.arrived_ns)
+            return
+        model.statistics.answered(work.rows, *work.times(call.arrived_ns))
+        if self.spans is not None:
+            self.spans(call, model, work)
 
     def _spawn(self, answer: Coroutine[Any, Any, InferResult], respond: Respond) -> Callable[[], object]:
         """Answer a request in a task of its own."""
@@ -238,9 +213,8 @@ class Dispatcher:
         """What was sent; what takes long is read on a thread, for who may ask now."""
         if long_bytes <= LARGE_BYTES:
             return read(model)
-        self.admission.expect(call)
-        decoding, caller = self.engine.threads.decoding, self.admission.caller(call)
-        return await decoding.read(long_bytes, functools.partial(read, model), caller)
+        caller = self.admission.expect(call)
+        return await self.engine.threads.decoding.read(long_bytes, functools.partial(read, model), caller)
 
     async def _decoded(
         self, call: Call, model: LoadedModel, tensors: Tensors, parameters: Mapping[str, Any]
@@ -252,7 +226,7 @@ class Dispatcher:
             return await model.decoded(tensors)
 
     @contextlib.contextmanager
-    def _counted(self, call: Call, model: LoadedModel) -> Iterator[None]:
+    def counted(self, call: Call, model: LoadedModel) -> Iterator[None]:
         """Count what ends before the engine has it: an error, or a client that left."""
         try:
             yield
@@ -268,20 +242,6 @@ class Dispatcher:
         if not call.refused:
             call.refused = True
             model.statistics.failed(type(error).__name__, _clock() - call.arrived_ns)
-
-    def _cast(self, shadow: LoadedModel, work: Work) -> None:
-        try:
-            cast(shadow, work)
-        except Exception as error:  # noqa: BLE001 - the request itself is on its way
-            self.engine.supervisor.failed("shadow traffic", error)
-
-    def _trace(self, call: Call, model: LoadedModel, work: Work | None = None) -> None:
-        if self.spans is None:
-            return
-        try:
-            self.spans(call, model, work)
-        except Exception as error:  # noqa: BLE001 - the answer is there
-            self.engine.supervisor.failed("tracing", error)
 
 
 def _rows(tensors: Tensors) -> int:

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from glassworks.errors import ServingError
 from glassworks.serving.codec.bodies import HEADER, BodyReader, long_bytes
+from glassworks.serving.codec.json_data import LARGE_BYTES
 from glassworks.serving.codec.responses import binary_response, render_response
 from glassworks.serving.codec.tensors import LARGE_SIZE, TensorLimits
 from glassworks.serving.core.dispatcher import Dispatcher
@@ -74,21 +77,21 @@ class OpenInference:
         return json_answer(dict(await self._dispatcher.learn(call(exchange), exchange.content())))
 
     def _request(self, exchange: Exchange) -> _Request:
-        size = long_bytes(exchange.content(), exchange.headers.get(HEADER))
+        body = exchange.content()
+        size = long_bytes(body, exchange.headers.get(HEADER)) if len(body) > LARGE_BYTES else 0
         return _Request(exchange, self._reader_on_thread if size else self._reader, size)
 
 
-class _Request:
+class _Request(msgspec.Struct):
     """A request that is read when the dispatcher asks for it, and answered in the form that it wants."""
 
-    __slots__ = ("_binary", "_exchange", "_id", "_mixed", "_reader", "long_bytes")
-    _id: str | None
-    _binary: bool
-    _mixed: Mapping[str, bool]
+    _exchange: Exchange
+    _reader: BodyReader
+    long_bytes: int
+    _id: str | None = None
+    _binary: bool = False
+    _mixed: Mapping[str, bool] = {}
     """Whether outputs are sent in bytes, and of which of them the request says so itself."""
-
-    def __init__(self, exchange: Exchange, reader: BodyReader, long_bytes: int) -> None:
-        self._exchange, self._reader, self.long_bytes = exchange, reader, long_bytes
 
     def read(self, model: LoadedModel) -> InferRequest:
         """What is asked for. Raises InputError."""
@@ -97,11 +100,10 @@ class _Request:
         self._id = body.id
         self._binary = bool(body.parameters) and flag(body.parameters, "binary_data_output", False)
         if not body.outputs:
-            self._mixed = {}
             return InferRequest(tensors, body.parameters)
         described = {output.name: output.parameters for output in body.outputs if output.parameters}
         self._mixed = {name: flag(each, "binary_data", self._binary) for name, each in described.items()}
-        classes = {name: each["classification"] for name, each in described.items() if "classification" in each}
+        classes = [(name, each["classification"]) for name, each in described.items() if "classification" in each]
         return InferRequest(tensors, body.parameters, [output.name for output in body.outputs], classes)
 
     def read_explain(self, model: LoadedModel) -> ExplainRequest:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs
 
+import msgspec
+
 from glassworks.errors import InputError
+from glassworks.serving.core.looking import Looking
 from glassworks.serving.protocols.frames import FrameStream
 from glassworks.serving.transports.http.exchange import Answer, Exchange, call, json_answer
 
@@ -26,14 +28,14 @@ class Pictures:
     """Endpoints over a dispatcher, for models that look at pictures."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
+        self._looking = Looking(dispatcher)
 
     async def picture(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/picture: a picture file in, a PNG out.
 
         With `Accept: application/json` the answer in words instead; it is also in the header `x-answer`.
         """
-        words, shown = await self._dispatcher.look(call(exchange), bytes(exchange.content()), _wanted_form(exchange))
+        words, shown = await self._looking.look(call(exchange), bytes(exchange.content()), _wanted_form(exchange))
         if shown is None:
             return json_answer(words)
         kind = b"image/jpeg" if shown[:2] == b"\xff\xd8" else b"image/png"
@@ -41,7 +43,7 @@ class Pictures:
 
     def stream(self, exchange: Exchange) -> Answer:
         """GET /v2/models/{model}[/versions/{version}]/stream without a WebSocket, or by somebody who may not."""
-        self._dispatcher.pictured(call(exchange))
+        self._looking.model(call(exchange))
         stream_form(exchange)
         raise InputError("frames are streamed over a WebSocket", "open it with ws:// and send a picture file a message")
 
@@ -50,11 +52,13 @@ class Pictures:
 
         The model and the key of whoever opened it are looked at again for each frame.
         """
-        opened, form, dispatcher = call(exchange), stream_form(exchange), self._dispatcher
-        model = dispatcher.pictured(opened)
+        opened, form = call(exchange), stream_form(exchange)
+        model = self._looking.model(opened)
 
         async def look(file: bytes) -> tuple[dict[str, Any], bytes | None]:
-            return await dispatcher.look(replace(opened, arrived_ns=time.perf_counter_ns()), file, form)
+            return await self._looking.look(
+                msgspec.structs.replace(opened, arrived_ns=time.perf_counter_ns()), file, form
+            )
 
         return FrameStream(service, look, model.statistics.drop, exchange)
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from google.protobuf import json_format
 
 from glassworks.errors import InputError, NotFound, ServingError
@@ -91,7 +92,7 @@ class InferenceService:
         return message("RepositoryModelUnloadResponse")(model_name=request.model_name, isUnloaded=True)
 
     async def ModelInfer(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
-        asked = _Request(request, self._limits)
+        asked = _Request.of(request, self._limits)
         if asked.verb == "explain":
             explained = await self._dispatcher.explain(asked.call(sent), asked.read_explain, asked.long_bytes)
             return asked.response(explained.model, explained.version, explained.tensors(), explained.parameters())
@@ -106,7 +107,7 @@ class InferenceService:
         fail: Callable[[Exception], None],
     ) -> Callable[[], object]:
         """ModelInfer without a task of its own, which would cost a short answer more than its computation."""
-        asked = _Request(request, self._limits)
+        asked = _Request.of(request, self._limits)
         if asked.verb != "explain":
             respond = functools.partial(asked.respond, answer, fail)
             return self._dispatcher.begin(asked.call(sent), asked.read, respond, asked.long_bytes)
@@ -131,15 +132,22 @@ class InferenceService:
         return self._operations.model(token_of(sent), request.name, request.version or None)
 
 
-class _Request:
+class _Request(msgspec.Struct):
     """A ModelInferRequest that is read when the dispatcher asks for it."""
 
-    __slots__ = ("_limits", "_message", "_parameters", "verb")
+    _message: Any
+    _limits: TensorLimits
+    _parameters: dict[str, Any] = {}
+    verb: Any = "infer"
 
-    def __init__(self, request: Any, limits: TensorLimits) -> None:
-        self._message, self._limits = request, limits
-        self._parameters = read_parameters(request.parameters) if request.parameters else {}
-        self.verb = self._parameters.pop(_VERB, "infer")
+    @classmethod
+    def of(cls, request: Any, limits: TensorLimits) -> _Request:
+        """With the parameters read; one of them is the verb."""
+        asked = cls(request, limits)
+        if request.parameters:
+            asked._parameters = read_parameters(request.parameters)
+            asked.verb = asked._parameters.pop(_VERB, "infer")
+        return asked
 
     @property
     def long_bytes(self) -> int:
@@ -161,7 +169,7 @@ class _Request:
         if not request.outputs:
             return InferRequest(tensors, self._parameters)
         outputs = {output.name: read_parameters(output.parameters) for output in request.outputs}
-        classes = {name: each["classification"] for name, each in outputs.items() if "classification" in each}
+        classes = [(name, each["classification"]) for name, each in outputs.items() if "classification" in each]
         return InferRequest(tensors, self._parameters, [output.name for output in request.outputs], classes)
 
     def read_explain(self, model: LoadedModel) -> ExplainRequest:
