@@ -26,10 +26,11 @@ from glassworks.serving.core.memory import GivingBack
 from glassworks.serving.core.model import Batching
 from glassworks.serving.core.repository import Repository
 from glassworks.serving.core.traffic import parse_traffic
+from glassworks.serving.endpoints import Context
 from glassworks.serving.observability.access_log import AccessLog
 from glassworks.serving.observability.logs import discreet
 from glassworks.serving.observability.metrics import Metrics
-from glassworks.serving.routes import doorkeeper, routes, streams
+from glassworks.serving.routes import doorkeeper, routes
 from glassworks.serving.supervision import Supervisor
 from glassworks.serving.transports.http.limits import Limits
 from glassworks.serving.transports.http.server import Companion, bind, run, secure_context, url
@@ -103,17 +104,17 @@ def _service(config: ServingConfig, dispatcher: Dispatcher, repository: Reposito
         receive_s=config.receive_s,
         idle_s=config.idle_s,
     )
-    held: list[Service] = []
-    metrics = Metrics(dispatcher.engine, lambda: held[0])
+    service: list[Service] = []
+    metrics = Metrics(dispatcher.engine, lambda: service[0])
     supervisor = dispatcher.engine.supervisor
-    told = supervisor.guard("access log", log) if log is not None else None
-    application = Application(routes(dispatcher, tensors, repository, metrics), told)
+    on_answer = supervisor.guard("access log", log) if log is not None else None
+    application = Application(routes(Context(dispatcher, tensors, repository, metrics)), on_answer)
     if not dispatcher.admission.guarded:
         application.admit = Origins(config.host, config.allowed_hosts).check
-    held.append(Service(application, limits, supervisor))
-    held[0].refused = doorkeeper(dispatcher, application)
-    streams(dispatcher, application, held[0])
-    return held[0]
+    service.append(Service(application, limits, supervisor))
+    service[0].refused = doorkeeper(dispatcher.admission, application)
+    service[0].taken_over = lambda exchange: application.upgraded(exchange, service[0])
+    return service[0]
 
 
 @contextlib.contextmanager

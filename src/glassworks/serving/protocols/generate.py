@@ -11,30 +11,35 @@ from glassworks.errors import InputError
 from glassworks.serving.codec.json_data import json_object
 from glassworks.serving.codec.tensors import to_json
 from glassworks.serving.codec.values import tensor_of
+from glassworks.serving.endpoints import Context, Protocol, Schema, of_model
 from glassworks.serving.requests import InferRequest
 from glassworks.serving.transports.http.exchange import Answer, Body, Exchange, call, failure, json_answer
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array
-    from glassworks.serving.core.dispatcher import Dispatcher
     from glassworks.serving.core.model import LoadedModel
     from glassworks.serving.results import InferResult
 
 _EVENTS = b"text/event-stream; charset=utf-8"
+_FIELDS = Schema("Fields", {"type": "object"})
 
 
-class Generate:
+class Generate(Protocol):
     """Endpoints over a dispatcher. Fields that name an input are its one row; all others are parameters."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, context: Context) -> None:
+        self._dispatcher = context.dispatcher
 
+    @of_model("POST", "/generate", "generate", "Inputs and outputs as plain fields.", takes=_FIELDS)
     async def generate(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/generate"""
         request = _Request(exchange.content())
         result = await self._dispatcher.infer(call(exchange), request.read, request.size_bytes)
         return json_answer(request.fields(result))
 
+    @of_model(
+        "POST", "/generate_stream", "generateStream", "The same as events.", takes=_FIELDS, gives="text/event-stream"
+    )
     async def stream(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/generate_stream: server-sent events, one a part of the answer.
 

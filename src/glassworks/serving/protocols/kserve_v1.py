@@ -11,32 +11,51 @@ from glassworks.errors import InputError
 from glassworks.serving.codec.json_data import json_object
 from glassworks.serving.codec.tensors import to_json
 from glassworks.serving.codec.values import tensor_of
+from glassworks.serving.endpoints import Context, Protocol, Schema, endpoint
 from glassworks.serving.requests import ExplainRequest, InferRequest
 from glassworks.serving.results import parameters_of
 from glassworks.serving.transports.http.exchange import Answer, Exchange, call, json_answer, token
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Explanation, Tensors
-    from glassworks.serving.core.dispatcher import Dispatcher
     from glassworks.serving.core.model import LoadedModel
 
 
-class KServeV1:
+_INSTANCES = Schema(
+    "Instances",
+    {
+        "type": "object",
+        "required": ["instances"],
+        "properties": {"instances": {"type": "array", "minItems": 1}},
+    },
+)
+
+
+class KServeV1(Protocol):
     """Endpoints over a dispatcher."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, context: Context) -> None:
+        self._dispatcher = context.dispatcher
 
+    @endpoint("GET", "/v1/models", "modelsV1", "The names of the models.")
     def models(self, exchange: Exchange) -> Answer:
         """GET /v1/models"""
-        key, admission = token(exchange), self._dispatcher.admission
-        admission.permit(key)
-        return json_answer({"models": admission.visible(key, self._dispatcher.engine.names())})
+        names = self._dispatcher.admission.visible(token(exchange), self._dispatcher.engine.names())
+        return json_answer({"models": names})
 
+    @endpoint("GET", "/v1/models/{model}", "readyV1", "Whether a model can answer.", dispatched=True)
     def ready(self, exchange: Exchange) -> Answer:
         """GET /v1/models/{model}"""
         return json_answer({"name": self._dispatcher.model(call(exchange)).name, "ready": True})
 
+    @endpoint(
+        "POST",
+        "/v1/models/{model}:predict",
+        "predictV1",
+        "Predictions for instances.",
+        takes=_INSTANCES,
+        dispatched=True,
+    )
     async def predict(self, exchange: Exchange) -> Answer:
         """POST /v1/models/{model}:predict"""
         content = exchange.content()
@@ -51,6 +70,14 @@ class KServeV1:
         count = len(next(iter(rows.values())))
         return json_answer({"predictions": [{name: rows[name][row] for name in rows} for row in range(count)]})
 
+    @endpoint(
+        "POST",
+        "/v1/models/{model}:explain",
+        "explainV1",
+        "Explanations of instances.",
+        takes=_INSTANCES,
+        dispatched=True,
+    )
     async def explain(self, exchange: Exchange) -> Answer:
         """POST /v1/models/{model}:explain; how to explain is beside `instances`."""
         content = exchange.content()

@@ -13,8 +13,9 @@ from glassworks.errors import ServingError
 from glassworks.serving.codec.bodies import HEADER, BodyReader, long_bytes
 from glassworks.serving.codec.json_data import LARGE_BYTES
 from glassworks.serving.codec.responses import binary_response, render_response
-from glassworks.serving.codec.tensors import LARGE_SIZE, TensorLimits
-from glassworks.serving.core.dispatcher import Dispatcher
+from glassworks.serving.codec.tensors import LARGE_SIZE
+from glassworks.serving.descriptions import EXTENSIONS, metadata
+from glassworks.serving.endpoints import Context, Protocol, Schema, endpoint, of_model
 from glassworks.serving.requests import ExplainRequest, InferRequest, flag
 from glassworks.serving.transports.http.exchange import Answer, Exchange, call, failure, json_answer, token
 
@@ -24,24 +25,68 @@ if TYPE_CHECKING:
     from glassworks.serving.results import ExplainResult, InferResult
     from glassworks.serving.supervision import Trouble
 
-EXTENSIONS = (
-    "binary_tensor_data", "classification", "generate", "glassworks_explain", "model_configuration",
-    "model_repository", "model_repository(unload_dependents)", "parameters", "schedule_policy", "statistics",
-)  # fmt: skip
 _BINARY = b"application/octet-stream"
 
 
-class OpenInference:
+_VALUES: dict[str, Any] = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
+_TENSOR = Schema(
+    "Tensor",
+    {
+        "type": "object",
+        "required": ["name", "shape", "datatype"],
+        "properties": {
+            "name": {"type": "string"},
+            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+            "datatype": {"type": "string"},
+            "parameters": _VALUES,
+            "data": {"type": "array"},
+        },
+    },
+)
+_OUTPUT = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": {"type": "string"}, "parameters": _VALUES},
+}
+_REQUEST = Schema(
+    "InferenceRequest",
+    {
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {
+            "id": {"type": "string"},
+            "parameters": _VALUES,
+            "inputs": {"type": "array", "items": {"$ref": "#/components/schemas/Tensor"}},
+            "outputs": {"type": "array", "items": _OUTPUT},
+        },
+    },
+    uses=(_TENSOR,),
+)
+_FEEDBACK = Schema(
+    "Feedback",
+    {
+        "type": "object",
+        "required": ["events"],
+        "properties": {"events": {"type": "array", "minItems": 1, "items": {"type": "object"}}},
+    },
+)
+
+
+class OpenInference(Protocol):
     """Endpoints over a dispatcher. Each gives its answer to an exchange, or a coroutine for it, or replies itself."""
 
-    def __init__(self, dispatcher: Dispatcher, limits: TensorLimits) -> None:
-        self._dispatcher, self._engine = dispatcher, dispatcher.engine
-        self._reader, self._reader_on_thread = BodyReader(limits), BodyReader(limits)
+    def __init__(self, context: Context) -> None:
+        self._dispatcher, self._engine = context.dispatcher, context.dispatcher.engine
+        self._reader, self._reader_on_thread = BodyReader(context.limits), BodyReader(context.limits)
 
+    @endpoint("GET", "/v2", "server", "Name, version and extensions of the server.", is_open=True)
+    @endpoint("GET", "/v2/", "serverAgain", "The same.", is_open=True, documented=False)
     def server(self, exchange: Exchange) -> Answer:
         """GET /v2"""
         return json_answer({"name": "glassworks", "version": version("glassworks"), "extensions": EXTENSIONS})
 
+    @endpoint("GET", "/v2/health/live", "live", "Whether the process lives.", is_open=True)
+    @endpoint("GET", "/v2/health/ready", "ready", "Whether all models can answer.", is_open=True)
     def live(self, exchange: Exchange) -> Answer:
         """GET /v2/health/live and /v2/health/ready; the service listens once its models are warm.
 
@@ -51,27 +96,34 @@ class OpenInference:
         troubles = [_shown(part, trouble, whole) for part, trouble in self._engine.supervisor.troubles.items()]
         return json_answer({"live": True, "ready": True, "troubles": troubles})
 
+    @of_model("GET", "", "metadata", "Inputs, outputs and properties of a model.")
     def metadata(self, exchange: Exchange) -> Answer:
         """GET /v2/models/{model}[/versions/{version}]"""
         model = self._dispatcher.model(call(exchange))
         return json_answer(metadata(model, self._engine.versions(model.name)))
 
+    @of_model("GET", "/ready", "modelReady", "Whether a model can answer.")
     def ready(self, exchange: Exchange) -> Answer:
         """GET /v2/models/{model}[/versions/{version}]/ready"""
         self._dispatcher.model(call(exchange))
         return json_answer({"name": exchange.parameters["model"], "ready": True})
 
+    @of_model("POST", "/infer", "infer", "Answers for the rows sent.", takes=_REQUEST, binary=True)
     def infer(self, exchange: Exchange) -> None:
         """POST /v2/models/{model}[/versions/{version}]/infer"""
         request = self._request(exchange)
         exchange.on_gone = self._dispatcher.begin(call(exchange), request.read, request.respond, request.long_bytes)
 
+    @of_model("POST", "/explain", "explain", "Answers with graded attributions.", takes=_REQUEST, binary=True)
     async def explain(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/explain"""
         request = self._request(exchange)
         result = await self._dispatcher.explain(call(exchange), request.read_explain, request.long_bytes)
         return request.explained(result)
 
+    @of_model(
+        "POST", "/feedback", "feedback", "What users did, each event once; the next answers heed it.", takes=_FEEDBACK
+    )
     async def feedback(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/feedback: what people did; it changes the next answers."""
         return json_answer(dict(await self._dispatcher.learn(call(exchange), exchange.content())))
@@ -155,22 +207,3 @@ def _shown(part: str, trouble: Trouble, whole: bool) -> dict[str, Any]:
     """A part that failed, for health: its name and counts, and the texts of its errors for those who may know."""
     counts = {"part": part, "failures": trouble.failures, "lost": trouble.lost, "suffers": bool(trouble.lasting)}
     return {**counts, "last": trouble.last, "lasting": trouble.lasting} if whole else counts
-
-
-def metadata(model: LoadedModel, versions: object) -> dict[str, Any]:
-    """The protocol's metadata of a model."""
-    manifest = model.manifest
-    return {
-        "name": model.name,
-        "versions": versions,
-        "platform": f"glassworks_{model.opened.bundle.artifact('predict').artifact.runtime}",
-        "inputs": [spec.model_dump(mode="json") for spec in manifest.signature.inputs],
-        "outputs": [spec.model_dump(mode="json") for spec in manifest.signature.outputs],
-        "properties": {
-            "task": manifest.task,
-            "family": manifest.family,
-            "labels": ",".join(manifest.labels[:1000]),
-            "explainers": ",".join(manifest.explainers),
-            "bundle_sha256": model.opened.bundle.sha256,
-        },
-    }

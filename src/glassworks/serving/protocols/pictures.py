@@ -12,11 +12,11 @@ import msgspec
 
 from glassworks.errors import InputError
 from glassworks.serving.core.looking import Looking
-from glassworks.serving.protocols.frames import FrameStream
+from glassworks.serving.endpoints import Context, Protocol, of_model
 from glassworks.serving.transports.http.exchange import Answer, Exchange, call, json_answer
+from glassworks.serving.transports.http.websocket import FrameStream
 
 if TYPE_CHECKING:
-    from glassworks.serving.core.dispatcher import Dispatcher
     from glassworks.serving.transports.http.service import Service
 
 Form = Literal["png", "jpeg", "none"]
@@ -24,12 +24,20 @@ _FORMS: tuple[Form, ...] = ("png", "jpeg", "none")
 _JSON = b"application/json"
 
 
-class Pictures:
+class Pictures(Protocol):
     """Endpoints over a dispatcher, for models that look at pictures."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._looking = Looking(dispatcher)
+    def __init__(self, context: Context) -> None:
+        self._looking = Looking(context.dispatcher)
 
+    @of_model(
+        "POST",
+        "/picture",
+        "picture",
+        "A picture file in, a picture to look at out.",
+        takes="application/octet-stream",
+        gives="image/png",
+    )
     async def picture(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/picture: a picture file in, a PNG out.
 
@@ -40,12 +48,6 @@ class Pictures:
             return json_answer(words)
         kind = b"image/jpeg" if shown[:2] == b"\xff\xd8" else b"image/png"
         return Answer(shown, content_type=kind, headers=[(b"x-answer", _one_line(words))])
-
-    def stream(self, exchange: Exchange) -> Answer:
-        """GET /v2/models/{model}[/versions/{version}]/stream without a WebSocket, or by somebody who may not."""
-        self._looking.model(call(exchange))
-        stream_form(exchange)
-        raise InputError("frames are streamed over a WebSocket", "open it with ws:// and send a picture file a message")
 
     def upgrade(self, exchange: Exchange, service: Service) -> asyncio.Protocol:
         """The same with a WebSocket: what goes on with the connection. Raises what forbids it.
@@ -61,6 +63,13 @@ class Pictures:
             )
 
         return FrameStream(service, look, model.statistics.drop, exchange)
+
+    @of_model("GET", "/stream", "stream", "Frames over a WebSocket.", documented=False, upgrade=upgrade)
+    def stream(self, exchange: Exchange) -> Answer:
+        """GET /v2/models/{model}[/versions/{version}]/stream without a WebSocket, or by somebody who may not."""
+        self._looking.model(call(exchange))
+        stream_form(exchange)
+        raise InputError("frames are streamed over a WebSocket", "open it with ws:// and send a picture file a message")
 
 
 def stream_form(exchange: Exchange) -> Form:

@@ -15,10 +15,9 @@ from glassworks.errors import InputError, NotFound, ServingError
 from glassworks.serving.access.gate import token_of
 from glassworks.serving.codec.tensors import TensorLimits
 from glassworks.serving.core.dispatcher import Dispatcher
+from glassworks.serving.descriptions import EXTENSIONS, metadata, model_configuration, model_statistics
 from glassworks.serving.failures import text_of
-from glassworks.serving.protocols.management import model_configuration, model_statistics
-from glassworks.serving.protocols.open_inference import EXTENSIONS, metadata
-from glassworks.serving.protocols.operations import Operations
+from glassworks.serving.operations import Operations
 from glassworks.serving.requests import Call, ExplainRequest, InferRequest, call_of
 from glassworks.serving.transports.grpc.convert import read_parameters, read_tensors, write_parameters, write_response
 from glassworks.serving.transports.grpc.messages import message
