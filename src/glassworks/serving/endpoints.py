@@ -11,18 +11,18 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from glassworks.errors import Unsupported
+from glassworks.serving.codec.tensors import TensorLimits
 
 if TYPE_CHECKING:
     import asyncio
     from types import ModuleType
 
     from glassworks.serving.access.keys import Role
-    from glassworks.serving.codec.tensors import TensorLimits
     from glassworks.serving.core.dispatcher import Dispatcher
     from glassworks.serving.core.repository import Repository
     from glassworks.serving.observability.metrics import Metrics
@@ -79,7 +79,7 @@ class Context:
     """What protocols work with."""
 
     dispatcher: Dispatcher
-    limits: TensorLimits
+    limits: TensorLimits = field(default_factory=TensorLimits)
     repository: Repository | None = None
     metrics: Metrics | None = None
 

@@ -25,6 +25,7 @@ from glassworks.serving.codec.responses import render_response
 from glassworks.serving.core.decoding import Decoding
 from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
+from glassworks.serving.endpoints import Context
 from glassworks.serving.routes import routes
 from glassworks.serving.transports.http.limits import Limits
 from glassworks.serving.transports.http.service import Service
@@ -49,7 +50,9 @@ class Shop:
 
     def served(self) -> Service:
         gate = Gate(self.store, self.ledger, self.hands.clock, required=True)
-        return Service(Application(routes(Dispatcher(self.engine, gate, self.ledger))), Limits(max_body_bytes=2**26))
+        return Service(
+            Application(routes(Context(Dispatcher(self.engine, gate, self.ledger)))), Limits(max_body_bytes=2**26)
+        )
 
     def send(self, served: Service, path: str, key: str, content: object, **headers: str) -> Reply:
         sent = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -220,7 +223,7 @@ def test_whatever_raises_beside_an_answer_the_answer_comes(
 
     key = shop.key("any")
     dispatcher = Dispatcher(engine, Gate(shop.store, shop.ledger, shop.hands.clock, required=True), shop.ledger)
-    served = Service(Application(routes(dispatcher)), Limits(max_body_bytes=2**26))
+    served = Service(Application(routes(Context(dispatcher))), Limits(max_body_bytes=2**26))
     if what == "ledger":
         monkeypatch.setattr(shop.ledger, "record", fails)
     elif what == "tracing":

@@ -10,10 +10,10 @@ import pytest
 from tests.patience import PATIENCE_S
 
 from glassworks.serving.core.statistics import Statistics
-from glassworks.serving.protocols.frames import FrameStream
 from glassworks.serving.transports.http.exchange import Exchange
 from glassworks.serving.transports.http.limits import Limits
 from glassworks.serving.transports.http.service import Service
+from glassworks.serving.transports.http.websocket import FrameStream
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 HANDSHAKE = {
