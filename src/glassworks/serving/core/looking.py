@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glassworks.contracts import Pictures
 from glassworks.errors import Unsupported
 from glassworks.serving.requests import Call, InferRequest
 
@@ -27,7 +28,7 @@ class Looking:
         """The model that answers this request, which takes pictures."""
         model = self._dispatcher.model(call)
         with self._dispatcher.counted(call, model):
-            if not model.opened.task.pictures:
+            if not isinstance(model.opened.task, Pictures):
                 raise Unsupported(f"a model for {model.manifest.task} looks at no pictures", "use its infer endpoint")
         return model
 
