@@ -88,7 +88,7 @@ def model_configuration(model: LoadedModel) -> dict[str, Any]:
             "priority_levels": LEVELS,
         },
         "instance_group": [{"name": model.name, "kind": "KIND_CPU", "count": 1}],
-        "model_transaction_policy": {"decoupled": False},
+        "model_transaction_policy": {"decoupled": model.streams},
         "response_cache": {"enable": False},
         "parameters": {"task": {"string_value": model.manifest.task}},
         "labels": json.dumps(list(model.manifest.labels[:1000]), ensure_ascii=False),

@@ -22,6 +22,7 @@ from glassworks.serving.app import Application
 from glassworks.serving.codec.tensors import TensorLimits
 from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.engines.opening import Placement
 from glassworks.serving.core.memory import GivingBack
 from glassworks.serving.core.model import Batching
 from glassworks.serving.core.repository import Repository
@@ -66,7 +67,8 @@ def serve(
     tls = _tls(config, "http/1.1")
     listening = bind(config.host, config.port)
     batching = Batching(max_rows=config.max_batch, max_queue=config.max_queue)
-    engine = Engine(batching, config.explain_in, registry.home, Supervisor())
+    placement = Placement(engine=config.engine, explain_in=config.explain_in)
+    engine = Engine(batching, placement, registry.home, Supervisor())
     with contextlib.closing(listening), contextlib.closing(engine), _access_log(config, engine) as log:
         repository = Repository(engine, registry, config.watch)
         repository.open(references or registry.models())

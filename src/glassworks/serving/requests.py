@@ -15,7 +15,7 @@ import numpy as np
 from glassworks.errors import InputError
 from glassworks.serving.access.gate import token_of
 from glassworks.serving.access.keys import id_of
-from glassworks.serving.core.explaining.rows import ExplainOptions
+from glassworks.serving.core.explanations import ExplainOptions
 
 if TYPE_CHECKING:
     from glassworks.contracts import Tensors

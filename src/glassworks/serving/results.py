@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
-    from glassworks.contracts import Array, Explanation, Tensors
+    from glassworks.contracts import Array, Chunk, Explanation, Tensors
     from glassworks.serving.core.model import LoadedModel
     from glassworks.serving.requests import ExplainRequest, InferRequest
 
@@ -22,6 +22,8 @@ class InferResult(msgspec.Struct, frozen=True):
     version: str
     outputs: dict[str, Array]
     """Those that were asked for, in that order."""
+    chunk: Chunk | None = None
+    """Of which part of a streamed answer they are."""
 
     @classmethod
     def of(cls, model: LoadedModel, request: InferRequest, outputs: Tensors) -> InferResult:
@@ -32,6 +34,24 @@ class InferResult(msgspec.Struct, frozen=True):
         if request.classes:
             _classify(chosen, request.classes, model.manifest.labels)
         return cls(model.name, model.version, chosen)
+
+    @classmethod
+    def part(cls, model: LoadedModel, request: InferRequest, chunk: Chunk) -> InferResult:
+        """The same of one part of a streamed answer, which may have only some of the outputs."""
+        chosen = {name: chunk.outputs[name] for name in request.outputs or model.outputs if name in chunk.outputs}
+        return cls(model.name, model.version, chosen, chunk)
+
+    def parameters(self) -> dict[str, Any]:
+        """What is known of a part of a streamed answer: its tokens so far, and why it is the last one."""
+        chunk = self.chunk
+        if chunk is None:
+            return {}
+        found: dict[str, Any] = {
+            "prompt_tokens": chunk.prompt_tokens,
+            "completion_tokens": chunk.completion_tokens,
+            "finish_reason": chunk.finish_reason,
+        }
+        return {name: value for name, value in found.items() if value}
 
 
 class ExplainResult(msgspec.Struct, frozen=True):

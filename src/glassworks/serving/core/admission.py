@@ -97,10 +97,11 @@ class Admission:
                 work.usage = None
         self._write(entries)
 
-    def record(self, call: Call, model: LoadedModel, verb: str, spent_ns: int, ok: bool) -> None:
+    def record(self, call: Call, model: LoadedModel, verb: str, spent_ns: int, ok: bool, tokens: int = 0) -> None:
         """Write what one admitted request used."""
         if self._ledger is not None and call.rows:
-            self._write([Usage(call.key_id, model.name, model.version, 1, call.rows, 0, spent_ns // 1000, verb, ok)])
+            spent_us = spent_ns // 1000
+            self._write([Usage(call.key_id, model.name, model.version, 1, call.rows, tokens, spent_us, verb, ok)])
 
     def _write(self, entries: list[Usage]) -> None:
         """The ledger counts and logs what it cannot keep; the answers are right all the same."""

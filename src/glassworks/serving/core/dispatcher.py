@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from glassworks.errors import StorageError
@@ -15,6 +15,7 @@ from glassworks.serving.core.admission import Admission
 from glassworks.serving.core.model import LoadedModel
 from glassworks.serving.core.schedule import schedule
 from glassworks.serving.core.shadow import cast
+from glassworks.serving.core.streamed import streamed
 from glassworks.serving.core.work import Work
 from glassworks.serving.requests import Call, ExplainRequest, InferRequest, check_outputs
 from glassworks.serving.results import ExplainResult, InferResult
@@ -76,17 +77,35 @@ class Dispatcher:
         """The answer to a request."""
         return await self.answer(call, self.model(call), read, long_bytes)
 
-    async def stream(self, call: Call, read: Read[InferRequest], long_bytes: int = 0) -> AsyncIterator[InferResult]:
-        """The answer to a request in its parts, of which there is one. Whatever forbids the request is raised here,
-        before the first part is waited for; what fails later is raised between the parts."""
+    async def stream(
+        self, call: Call, read: Read[InferRequest], long_bytes: int = 0
+    ) -> AsyncGenerator[InferResult, None]:
+        """The answer to a request in its parts: one where the model does not stream. Close the generator to cancel.
+
+        Whatever forbids the request is raised here, before the first part is waited for; what fails later is raised
+        between the parts.
+        """
         model = self.model(call)
         request, ready = await self._received(call, model, read, long_bytes)
-        work, result = await self._submitted(call, model, request, ready)
+        if not model.streams:
+            return _only(*await self._submitted(call, model, request, ready))
+        with self.counted(call, model):
+            schedule(request.parameters)
+            tensors = ready or await self._decoded(call, model, request.tensors, request.parameters)
+            caller = self.admission.admit(call, _rows(tensors))
+        return self._streamed(call, model, streamed(call, model, request, tensors, self.admission, caller))
 
-        async def parts() -> AsyncIterator[InferResult]:
-            yield await _waited(work, result)
-
-        return parts()
+    async def _streamed(
+        self, call: Call, model: LoadedModel, parts: AsyncGenerator[InferResult, None]
+    ) -> AsyncGenerator[InferResult, None]:
+        try:
+            with self.counted(call, model):
+                async with contextlib.aclosing(parts):
+                    async for part in parts:
+                        yield part
+        finally:
+            if self.spans is not None:
+                self.spans(call, model, None)
 
     async def explain(self, call: Call, read: Read[ExplainRequest], long_bytes: int = 0) -> ExplainResult:
         """The explanation of each row."""
@@ -227,10 +246,10 @@ class Dispatcher:
 
     @contextlib.contextmanager
     def counted(self, call: Call, model: LoadedModel) -> Iterator[None]:
-        """Count what ends before the engine has it: an error, or a client that left."""
+        """Count what ends without an answer: an error, or a client that left."""
         try:
             yield
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             model.statistics.dropped += 1
             raise
         except Exception as error:
@@ -238,7 +257,7 @@ class Dispatcher:
             raise
 
     def _refuse(self, call: Call, model: LoadedModel, error: Exception) -> None:
-        """Count a request that did not come as far as the engine, once."""
+        """Count a request that has failed, once."""
         if not call.refused:
             call.refused = True
             model.statistics.failed(type(error).__name__, _clock() - call.arrived_ns)
@@ -270,3 +289,7 @@ async def _waited(work: Work, result: asyncio.Future[InferResult]) -> InferResul
         return await result
     finally:
         work.dropped = not result.done() or result.cancelled()
+
+
+async def _only(work: Work, result: asyncio.Future[InferResult]) -> AsyncGenerator[InferResult, None]:
+    yield await _waited(work, result)

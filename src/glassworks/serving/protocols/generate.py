@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -80,12 +81,15 @@ class _Request:
         for name, values in result.outputs.items():
             row = to_json(values)
             answer[name] = row[0] if len(row) == 1 else row
+        if (parameters := result.parameters()) and "parameters" not in answer:
+            answer["parameters"] = parameters
         return answer
 
 
-async def _events(request: _Request, parts: AsyncIterator[InferResult]) -> AsyncIterator[bytes]:
+async def _events(request: _Request, parts: AsyncGenerator[InferResult, None]) -> AsyncGenerator[bytes, None]:
     try:
-        async for part in parts:
-            yield b"data: " + msgspec.json.encode(request.fields(part)) + b"\n\n"
+        async with contextlib.aclosing(parts):
+            async for part in parts:
+                yield b"data: " + msgspec.json.encode(request.fields(part)) + b"\n\n"
     except Exception as error:  # noqa: BLE001 - the status is sent already: the error is an event
         yield b"data: " + failure(error).body + b"\n\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from importlib.metadata import version
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from glassworks.serving.results import InferResult
 
 _VERB = "glassworks_verb"
+_MARK_FINAL, _FINAL = "triton_enable_empty_final_response", "triton_final_response"
+"""What Triton's clients ask for, and how its responses say it."""
 _MUCH_BYTES = 2**19
 """Of typed contents, which are read number by number."""
 _FOR_EVERYBODY = ("ServerLive", "ServerReady", "ServerMetadata")
@@ -117,15 +120,35 @@ class InferenceService:
     async def ModelStreamInfer(  # noqa: N802
         self, requests: AsyncIterator[Any], sent: Mapping[bytes, bytes]
     ) -> AsyncGenerator[Any, None]:
-        """Each request is answered in its turn; an error is an answer too, and the stream goes on."""
+        """Each request is answered in its turn, in parts where its model streams; an error is an answer too, and the
+        stream goes on."""
         async for request in requests:
-            answer = message("ModelStreamInferResponse")()
             try:
-                answer.infer_response.CopyFrom(await self.ModelInfer(request, sent))
+                async with contextlib.aclosing(self._parts(request, sent)) as parts:
+                    async for part in parts:
+                        yield message("ModelStreamInferResponse")(infer_response=part)
             except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
-                answer.error_message = text_of(error)
+                answer = message("ModelStreamInferResponse")(error_message=text_of(error))
                 answer.infer_response.id = request.id
-            yield answer
+                yield answer
+
+    async def _parts(self, request: Any, sent: Mapping[bytes, bytes]) -> AsyncGenerator[Any, None]:
+        """The responses to one request. As Triton's, they say which is the last where the model streams or the client
+        asks for it; who asks gets an empty one behind the others if need be."""
+        asked = _Request.of(request, self._limits)
+        if asked.verb == "explain":
+            yield await self.ModelInfer(request, sent)
+            return
+        parts = await self._dispatcher.stream(asked.call(sent), asked.read, asked.long_bytes)
+        last, model = False, (request.model_name, request.model_version)
+        async with contextlib.aclosing(parts):
+            async for part in parts:
+                model = part.model, part.version
+                last = part.chunk is None or bool(part.chunk.finish_reason)
+                marks = {_FINAL: last} if asked.marks_final or part.chunk is not None else {}
+                yield asked.response(*model, part.outputs, {**part.parameters(), **marks})
+        if asked.marks_final and not last:
+            yield asked.response(*model, {}, {_FINAL: True})
 
     def _named(self, request: Any, sent: Mapping[bytes, bytes]) -> LoadedModel:
         return self._operations.model(token_of(sent), request.name, request.version or None)
@@ -138,6 +161,8 @@ class _Request(msgspec.Struct):
     _limits: TensorLimits
     _parameters: dict[str, Any] = {}
     verb: Any = "infer"
+    marks_final: bool = False
+    """Whether a client wants to be sent a last response, even if it is empty."""
 
     @classmethod
     def of(cls, request: Any, limits: TensorLimits) -> _Request:
@@ -146,6 +171,7 @@ class _Request(msgspec.Struct):
         if request.parameters:
             asked._parameters = read_parameters(request.parameters)
             asked.verb = asked._parameters.pop(_VERB, "infer")
+            asked.marks_final = asked._parameters.pop(_MARK_FINAL, False) is True
         return asked
 
     @property

@@ -17,7 +17,7 @@ from glassworks.serving.requests import Call, call_of
 from glassworks.serving.transports.http.compression import Body as Body, Inflation, deflated
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 _STATUS_LINES = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in http.HTTPStatus}
 JSON = b"application/json"
@@ -31,7 +31,7 @@ class Answer:
     status: int = 200
     content_type: bytes = JSON
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    stream: AsyncIterator[bytes] | None = None
+    stream: AsyncGenerator[bytes, None] | None = None
 
 
 def json_answer(value: object, status: int = 200) -> Answer:
