@@ -18,6 +18,7 @@ from glassworks.serving.app import Application
 from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
 from glassworks.serving.core.memory import keep_memory
+from glassworks.serving.endpoints import Context
 from glassworks.serving.routes import routes
 from glassworks.serving.transports.http.connection import Connection
 from glassworks.serving.transports.http.exchange import Answer, Exchange, rendered_head
@@ -106,7 +107,7 @@ def main() -> None:
     keep_memory()
     engine = Engine()
     engine.load(Registry.open().resolve(name).bundle, name, "1")
-    service = Service(Application(routes(Dispatcher(engine))), Limits(receive_s=PATIENCE_S, idle_s=PATIENCE_S))
+    service = Service(Application(routes(Context(Dispatcher(engine)))), Limits(receive_s=PATIENCE_S, idle_s=PATIENCE_S))
     if which == "ours":
         uvloop.run(ours(service, port))
         return

@@ -135,8 +135,11 @@ class ServingConfig(Record):
     """File for one JSON line a request; `-` is the standard error output."""
     traces: str = ""
     """URL of an OpenTelemetry collector (OTLP over HTTP)."""
+    engine: Literal["process", "thread"] = "thread"
+    """Where each model computes: on a thread of the server, or in a process of its own, which may die alone."""
     explain_in: Literal["process", "thread"] = "thread"
-    """Where explanations are computed: on a thread, or in a process of their own, for a server at full load."""
+    """Where explanations are computed: on a thread of the engine, or in a process of their own, for a server at full
+    load."""
     max_batch: int = Field(default=32, ge=1)
     """Rows computed together at most."""
     max_queue: int = Field(default=1024, ge=1)

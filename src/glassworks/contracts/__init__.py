@@ -41,6 +41,7 @@ from glassworks.contracts.runtime import Runtime as Runtime
 from glassworks.contracts.sample import Sample as Sample
 from glassworks.contracts.session import Session as Session
 from glassworks.contracts.source import Source as Source
+from glassworks.contracts.streaming import Chunk as Chunk
 from glassworks.contracts.subject import Subject as Subject, View as View
 from glassworks.contracts.task import Task as Task
 from glassworks.record import Record as Record

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from glassworks.contracts.streaming import Chunk
 
 if TYPE_CHECKING:
     from glassworks.contracts.memory import Memory
@@ -20,8 +22,15 @@ class Session(ABC):
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
         """Compute `outputs` (all when None) from the input tensors, keyed by name."""
 
+    def stream(self, tensors: Tensors, parameters: Mapping[str, Any]) -> Generator[Chunk, None, None]:
+        """The answer in parts, each computed when it is asked for; closing the generator cancels the rest.
+
+        `parameters` are those of the request. A session that does not stream, as here, gives everything at once.
+        """
+        yield Chunk(outputs=self.run(tensors), finish_reason="stop")
+
     def remember(self, memory: Memory) -> None:  # noqa: B027 - most models take no feedback
-        """Use this feedback for every answer from now on."""
+        """Use the feedback in `memory` from now on."""
 
     def close(self) -> None:  # noqa: B027 - most engines free themselves
         """Give the engine's memory back."""

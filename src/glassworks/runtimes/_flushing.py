@@ -1,7 +1,7 @@
 """Numbers that are nearly 0 (subnormals) take a processor a hundred times as long: an engine may take them as 0, which
 nobody else in the process notices.
 
-Processors keep this mode for each thread. An engine that is told to set it (OpenVINO's `CPU_DENORMALS_OPTIMIZATION`)
+Processors keep this mode for each thread. An engine with the option to set it (OpenVINO's `CPU_DENORMALS_OPTIMIZATION`)
 sets it in the thread that opens the model and leaves it set: models that are opened later there compute so too, and
 the model itself does not where another thread asks it. So it is set here around each call, and what the thread had is
 put back.

@@ -4,77 +4,63 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 import re
-import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from glassworks.errors import (
-    DeadlineExceeded,
-    Forbidden,
-    GlassworksError,
-    InputError,
-    LimitExceeded,
-    NotFound,
-    Overloaded,
-    Unauthenticated,
-    Unsupported,
-)
+from glassworks.errors import Forbidden, GlassworksError, Overloaded
 from glassworks.serving.access.masking import masked
 from glassworks.serving.core.room import Room
-from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
-from glassworks.serving.transports.http.limits import TooLarge
+from glassworks.serving.transports.http.exchange import Answer, Exchange, failure, json_answer
+
+if TYPE_CHECKING:
+    from glassworks.serving.transports.http.service import Service
 
 Admit = Callable[[str, Mapping[bytes, bytes]], None]
-Endpoint = Callable[[Exchange], Answer | Coroutine[Any, Any, Answer | None] | None]
+Handler = Callable[[Exchange], Answer | Coroutine[Any, Any, Answer | None] | None]
 """Gives the answer, or a coroutine for it, or None when it replies by itself later."""
-_LONGEST = 1000
-"""Characters of a problem; it may quote what was sent."""
 _PATHS, _KNOWN_PATH = 1024, 256
 """Paths that are known by heart, and the longest of them: clients could fill memory with others."""
 _INFLATED_AT_ONCE = 2**20
 """Bytes: some 3 ms of the event loop; what is larger is inflated on a thread."""
-_STATUS: Sequence[tuple[type[GlassworksError], int]] = (
-    (NotFound, 404), (TooLarge, 413), (Unauthenticated, 401), (Forbidden, 403), (InputError, 400),
-    (LimitExceeded, 429), (Overloaded, 503), (DeadlineExceeded, 504),
-)  # fmt: skip
 _PACKED_BYTES = 64 * 2**20
 """Of compressed bodies that wait to be inflated, one after the other."""
-_NOTHING: tuple[Mapping[str, Endpoint], Mapping[str, str]] = ({}, {})
-_log = logging.getLogger("glassworks.serving")
+_NOTHING: tuple[Mapping[str, Handler], Mapping[str, str]] = ({}, {})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Route:
-    """A path (a regular expression whose groups are its parameters) and its endpoints by method."""
+    """A path (a regular expression whose groups are its parameters) and its handlers by method."""
 
     path: str
-    endpoints: Mapping[str, Endpoint]
+    handlers: dict[str, Handler]
+    upgrade: Callable[[Exchange, Service], asyncio.Protocol] | None = None
+    """What goes on with a connection that becomes a WebSocket. Raises what forbids it."""
 
 
 class Application:
-    """Finds the route of a request, runs its endpoint and turns what is raised into an answer."""
+    """Finds the route of a request, runs its handler and turns what is raised into an answer."""
 
     def __init__(
         self,
         routes: Sequence[Route],
-        told: Callable[[Exchange, Answer], None] | None = None,
+        on_answer: Callable[[Exchange, Answer], None] | None = None,
         admit: Admit = lambda method, headers: None,
     ) -> None:
-        """`told` hears of every answer: the access log. `admit` raises for a request that nobody may send."""
-        self._routes = [(re.compile(route.path), route.endpoints) for route in routes]
-        self._found: dict[bytes, tuple[Mapping[str, Endpoint], Mapping[str, str]]] = {}
-        self.told, self.admit = told, admit
+        """`on_answer` is called with every answer: the access log. `admit` raises for what nobody may send."""
+        self._routes = [(re.compile(route.path), route.handlers) for route in routes]
+        self._upgrades = [(re.compile(route.path), route.upgrade) for route in routes if route.upgrade is not None]
+        self._found: dict[bytes, tuple[Mapping[str, Handler], Mapping[str, str]]] = {}
+        self.on_answer, self.admit = on_answer, admit
         self._tasks: set[asyncio.Task[Answer | None]] = set()
         self._unpacking, self._packed = asyncio.Lock(), Room(_PACKED_BYTES)
 
     def __call__(self, exchange: Exchange) -> None:
         """Answer it, now or later."""
-        if self.told is not None:
-            exchange.reply = _telling(exchange, exchange.reply, self.told)
+        if self.on_answer is not None:
+            exchange.reply = _reporting(exchange, exchange.reply, self.on_answer)
         if exchange.late:
             exchange.reply(failure(Overloaded("the service is stopping", "ask another one, or try again later")))
             return
@@ -86,14 +72,14 @@ class Application:
             return
         # Clients ask for the same few paths again and again.
         found = self._found.get(exchange.target)
-        endpoints, exchange.parameters = found if found is not None else self._find(exchange.target)
-        endpoint = endpoints.get("GET" if method == "HEAD" else method)
-        if endpoint is None:
-            exchange.reply(_no_route(exchange, endpoints))
+        handlers, exchange.parameters = found if found is not None else self._find(exchange.target)
+        handler = handlers.get("GET" if method == "HEAD" else method)
+        if handler is None:
+            exchange.reply(_no_route(exchange, handlers))
             return
         try:
             packed = b"content-encoding" in exchange.headers and not exchange.unpack(_INFLATED_AT_ONCE)
-            answer = self._unpacked(exchange, endpoint) if packed else endpoint(exchange)
+            answer = self._unpacked(exchange, handler) if packed else handler(exchange)
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
             exchange.reply(failure(error))
             return
@@ -102,7 +88,7 @@ class Application:
         elif answer is not None:
             self._begin(exchange, answer)
 
-    async def _unpacked(self, exchange: Exchange, endpoint: Endpoint) -> Answer | None:
+    async def _unpacked(self, exchange: Exchange, handler: Handler) -> Answer | None:
         """One large body at a time: each may take all that a body is allowed to."""
         size_bytes = len(exchange.body)
         if not self._packed.fits(None, size_bytes):
@@ -113,13 +99,28 @@ class Application:
                 await asyncio.to_thread(exchange.unpack)
         finally:
             self._packed.leave(None, size_bytes)
-        answer = endpoint(exchange)
+        answer = handler(exchange)
         return answer if answer is None or isinstance(answer, Answer) else await answer
 
-    def place(self, exchange: Exchange) -> Mapping[str, Endpoint]:
-        """The endpoints at a request's path, whose parameters it gets."""
-        endpoints, exchange.parameters = self._find(exchange.target)
-        return endpoints
+    def locate(self, exchange: Exchange) -> None:
+        """Let a request have the parameters of its path."""
+        _, exchange.parameters = self._find(exchange.target)
+
+    def upgraded(self, exchange: Exchange, service: Service) -> asyncio.Protocol | None:
+        """What goes on with a connection whose request asks for a WebSocket; None for a plain request, and for one that
+        is not allowed: its handler says why."""
+        if exchange.method != "GET" or exchange.headers.get(b"upgrade", b"").lower() != b"websocket":
+            return None
+        path = _path(exchange.target)
+        for pattern, upgrade in self._upgrades:
+            if pattern.fullmatch(path):
+                try:
+                    self.locate(exchange)
+                    self.admit(exchange.method, exchange.headers)
+                    return upgrade(exchange, service)
+                except GlassworksError:
+                    return None
+        return None
 
     def _begin(self, exchange: Exchange, work: Coroutine[Any, Any, Answer | None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -129,15 +130,15 @@ class Application:
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(functools.partial(_finished, exchange))
 
-    def _find(self, target: bytes) -> tuple[Mapping[str, Endpoint], Mapping[str, str]]:
+    def _find(self, target: bytes) -> tuple[Mapping[str, Handler], Mapping[str, str]]:
         path = _path(target)
-        for pattern, endpoints in self._routes:
+        for pattern, handlers in self._routes:
             match = pattern.fullmatch(path)
             if match:
                 parameters = {name: unquote(text) for name, text in match.groupdict().items() if text is not None}
                 if len(self._found) >= _PATHS:
                     self._found.clear()
-                found = (endpoints, parameters)
+                found = (handlers, parameters)
                 if len(target) <= _KNOWN_PATH:
                     self._found[target] = found
                 return found
@@ -157,45 +158,14 @@ def _finished(exchange: Exchange, task: asyncio.Task[Answer | None]) -> None:
         exchange.reply(answer)
 
 
-def _telling(
-    exchange: Exchange, reply: Callable[[Answer], None], told: Callable[[Exchange, Answer], None]
+def _reporting(
+    exchange: Exchange, reply: Callable[[Answer], None], report: Callable[[Exchange, Answer], None]
 ) -> Callable[[Answer], None]:
-    def tell(answer: Answer) -> None:
+    def reported(answer: Answer) -> None:
         reply(answer)
-        told(exchange, answer)
+        report(exchange, answer)
 
-    return tell
-
-
-def failure(error: Exception) -> Answer:
-    """The answer for an error: our own say what is wrong and how to mend it; others only get a number to look up."""
-    if isinstance(error, GlassworksError):
-        answer = json_answer({"error": text_of(error)}, status(error))
-        if isinstance(error, Overloaded):
-            answer.headers.append((b"retry-after", b"%d" % error.retry_after_s))
-        if isinstance(error, Unauthenticated):
-            answer.headers.append((b"www-authenticate", b"Bearer"))
-        return answer
-    return json_answer({"error": unexpected(error)}, 500)
-
-
-def text_of(error: GlassworksError) -> str:
-    """One of our errors as a client of any protocol reads it; an access key that it quotes is not told back."""
-    return masked(f"{error.problem[:_LONGEST]}; {error.mend[:_LONGEST]}")
-
-
-def unexpected(error: Exception) -> str:
-    """Log an error that is none of ours; what the client may know of it."""
-    number = uuid.uuid4().hex[:12]
-    _log.error("request failed (%s)", number, exc_info=error)
-    return f"internal error {number}; the server's log tells more"
-
-
-def status(error: GlassworksError) -> int:
-    """The HTTP status of one of our errors."""
-    if isinstance(error, Unsupported):
-        return 400
-    return next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
+    return reported
 
 
 def _path(target: bytes) -> str:
@@ -206,11 +176,11 @@ def _path(target: bytes) -> str:
     return text
 
 
-def _no_route(exchange: Exchange, endpoints: Mapping[str, Endpoint]) -> Answer:
-    if not endpoints:
+def _no_route(exchange: Exchange, handlers: Mapping[str, Handler]) -> Answer:
+    if not handlers:
         shown = masked(_path(exchange.target))[:200]
         return json_answer({"error": f"there is no {shown!r}; the routes are listed at /docs"}, 404)
-    allowed = ", ".join(endpoints)
+    allowed = ", ".join(handlers)
     answer = json_answer({"error": f"{exchange.method} is not allowed here; use {allowed}"}, 405)
     answer.headers.append((b"allow", allowed.encode()))
     return answer

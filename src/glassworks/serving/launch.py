@@ -22,14 +22,16 @@ from glassworks.serving.app import Application
 from glassworks.serving.codec.tensors import TensorLimits
 from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.engines.opening import Placement
 from glassworks.serving.core.memory import GivingBack
 from glassworks.serving.core.model import Batching
 from glassworks.serving.core.repository import Repository
 from glassworks.serving.core.traffic import parse_traffic
+from glassworks.serving.endpoints import Context
 from glassworks.serving.observability.access_log import AccessLog
 from glassworks.serving.observability.logs import discreet
 from glassworks.serving.observability.metrics import Metrics
-from glassworks.serving.routes import doorkeeper, routes, streams
+from glassworks.serving.routes import doorkeeper, routes
 from glassworks.serving.supervision import Supervisor
 from glassworks.serving.transports.http.limits import Limits
 from glassworks.serving.transports.http.server import Companion, bind, run, secure_context, url
@@ -65,7 +67,8 @@ def serve(
     tls = _tls(config, "http/1.1")
     listening = bind(config.host, config.port)
     batching = Batching(max_rows=config.max_batch, max_queue=config.max_queue)
-    engine = Engine(batching, config.explain_in, registry.home, Supervisor())
+    placement = Placement(engine=config.engine, explain_in=config.explain_in)
+    engine = Engine(batching, placement, registry.home, Supervisor())
     with contextlib.closing(listening), contextlib.closing(engine), _access_log(config, engine) as log:
         repository = Repository(engine, registry, config.watch)
         repository.open(references or registry.models())
@@ -80,7 +83,7 @@ def serve(
         def up() -> None:
             address = f"{config.host}:{rpc.port}" if rpc is not None else None
             where = url(listening, config.host, tls is not None)
-            ready(Running(url=where, grpc=address, models=list(engine.names()), keys=dispatcher.guarded))
+            ready(Running(url=where, grpc=address, models=list(engine.names()), keys=dispatcher.admission.guarded))
 
         run(service, listening, companions, tls, up, config.drain_s)
 
@@ -103,17 +106,17 @@ def _service(config: ServingConfig, dispatcher: Dispatcher, repository: Reposito
         receive_s=config.receive_s,
         idle_s=config.idle_s,
     )
-    held: list[Service] = []
-    metrics = Metrics(dispatcher.engine, lambda: held[0])
+    service: list[Service] = []
+    metrics = Metrics(dispatcher.engine, lambda: service[0])
     supervisor = dispatcher.engine.supervisor
-    told = supervisor.guard("access log", log) if log is not None else None
-    application = Application(routes(dispatcher, tensors, repository, metrics), told)
-    if not dispatcher.guarded:
+    on_answer = supervisor.guard("access log", log) if log is not None else None
+    application = Application(routes(Context(dispatcher, tensors, repository, metrics)), on_answer)
+    if not dispatcher.admission.guarded:
         application.admit = Origins(config.host, config.allowed_hosts).check
-    held.append(Service(application, limits, supervisor))
-    held[0].refused = doorkeeper(dispatcher, application)
-    streams(dispatcher, application, held[0])
-    return held[0]
+    service.append(Service(application, limits, supervisor))
+    service[0].refused = doorkeeper(dispatcher.admission, application)
+    service[0].taken_over = lambda exchange: application.upgraded(exchange, service[0])
+    return service[0]
 
 
 @contextlib.contextmanager

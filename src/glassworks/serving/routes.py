@@ -1,97 +1,50 @@
-"""All routes of the service, over its parts."""
+"""The routes of a service, from the table of endpoints, and who may not even send a large request to them."""
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from glassworks.errors import GlassworksError
-from glassworks.serving.app import Application, Route, failure
-from glassworks.serving.codec.tensors import TensorLimits
-from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.protocols.frames import FrameStream
-from glassworks.serving.protocols.generate import Generate
-from glassworks.serving.protocols.kserve_v1 import KServeV1
-from glassworks.serving.protocols.management import Management
-from glassworks.serving.protocols.open_inference import OpenInference, token
-from glassworks.serving.protocols.page import Pages
-from glassworks.serving.protocols.pictures import PictureAnswers
-from glassworks.serving.transports.http.exchange import Answer, Exchange
+from glassworks.serving.app import Application, Handler, Route
+from glassworks.serving.endpoints import Context, Endpoint, declared, protocols
+from glassworks.serving.transports.http.exchange import Answer, Exchange, failure, token
 
 if TYPE_CHECKING:
-    from glassworks.serving.core.repository import Repository
-    from glassworks.serving.observability.metrics import Metrics
-    from glassworks.serving.transports.http.service import Service
+    from glassworks.serving.core.admission import Admission
 
-_MODEL = r"/v2/models/(?P<model>[^/]+)"
-_VERSION = _MODEL + r"(?:/versions/(?P<version>[^/]+))?"
-_V1 = r"/v1/models/(?P<model>[^/:]+)"
+_PARAMETER = re.compile(r"\{(\w+)\}")
 
 
-def routes(
-    dispatcher: Dispatcher,
-    limits: TensorLimits | None = None,
-    repository: Repository | None = None,
-    metrics: Metrics | None = None,
-) -> Sequence[Route]:
-    """What the service answers."""
-    return (
-        *_of_models(dispatcher, limits or TensorLimits()),
-        *_of_operators(dispatcher, repository, metrics),
-        *_of_v1(dispatcher),
-    )
+def routes(context: Context) -> Sequence[Route]:
+    """What the service answers; a path that is named plainly comes before one with a parameter in its stead."""
+    found: dict[str, Route] = {}
+    for protocol in protocols():
+        instance = protocol(context)
+        for endpoint, name in declared(protocol):
+            route = found.setdefault(endpoint.path, Route(pattern(endpoint.path), {}))
+            route.handlers[endpoint.method] = _guarded(endpoint, getattr(instance, name), context.dispatcher.admission)
+            if endpoint.upgrade is not None:
+                route.upgrade = functools.partial(endpoint.upgrade, instance)
+    return [found[path] for path in sorted(found, key=_specific)]
 
 
-def _of_models(dispatcher: Dispatcher, limits: TensorLimits) -> Sequence[Route]:
-    protocol, generate = OpenInference(dispatcher, failure, limits), Generate(dispatcher)
-    pictures = PictureAnswers(dispatcher)
-    return (
-        Route(_VERSION + "/infer", {"POST": protocol.infer}),
-        Route(_VERSION + "/explain", {"POST": protocol.explain}),
-        Route(_VERSION + "/feedback", {"POST": protocol.feedback}),
-        Route(_VERSION + "/picture", {"POST": pictures.picture}),
-        Route(_VERSION + "/stream", {"GET": pictures.stream}),
-        Route(_VERSION + "/ready", {"GET": protocol.ready}),
-        Route(_VERSION + "/generate", {"POST": generate.generate}),
-        Route(_VERSION + "/generate_stream", {"POST": generate.stream}),
-        # Before the model of that name.
-        Route(r"/v2/models/stats", {"GET": Management(dispatcher, None).statistics}),
-        Route(_VERSION, {"GET": protocol.metadata}),
-        Route(r"/v2/?", {"GET": protocol.server}),
-        Route(r"/v2/health/(?:live|ready)", {"GET": protocol.live}),
-    )
+def pattern(path: str) -> str:
+    """The regular expression of a path, whose groups are its parameters."""
+    parts = _PARAMETER.split(path)
+    return "".join(f"(?P<{part}>[^/:]+)" if odd % 2 else re.escape(part) for odd, part in enumerate(parts))
 
 
-def streams(dispatcher: Dispatcher, application: Application, service: Service) -> None:
-    """Let the service speak WebSocket where frames are streamed; who may not is told so as by a plain request."""
-    pictures = PictureAnswers(dispatcher)
-
-    def taken_over(exchange: Exchange) -> FrameStream | None:
-        path = exchange.target.partition(b"?")[0]
-        if exchange.headers.get(b"upgrade", b"").lower() != b"websocket" or not path.endswith(b"/stream"):
-            return None
-        if exchange.method != "GET" or "GET" not in application.place(exchange):
-            return None
-        try:
-            application.admit(exchange.method, exchange.headers)
-            asked, model, form = pictures.stream_of(exchange)
-            return FrameStream(service, pictures, asked, model, form, exchange)
-        except GlassworksError:
-            return None  # the same endpoint says why
-
-    service.taken_over = taken_over
-
-
-def doorkeeper(dispatcher: Dispatcher, application: Application) -> Callable[[Exchange], Answer | None]:
+def doorkeeper(admission: Admission, application: Application) -> Callable[[Exchange], Answer | None]:
     """Refuses by the head alone what would be refused anyway, so that no large body is read of whoever may not ask."""
 
     def refused(exchange: Exchange) -> Answer | None:
         try:
             application.admit(exchange.method, exchange.headers)
-            application.place(exchange)
-            # A load may name a version behind the model's name.
-            model = exchange.parameters.get("model", "").partition("@")[0]
-            dispatcher.permit(token(exchange), None, model or None)
+            application.locate(exchange)
+            admission.permit(token(exchange), None, _model(exchange))
         except GlassworksError as error:
             return failure(error)
         return None
@@ -99,32 +52,22 @@ def doorkeeper(dispatcher: Dispatcher, application: Application) -> Callable[[Ex
     return refused
 
 
-def _of_operators(dispatcher: Dispatcher, repository: Repository | None, metrics: Metrics | None) -> Sequence[Route]:
-    manage, pages = Management(dispatcher, repository), Pages(dispatcher)
-
-    def measured(exchange: Exchange) -> Answer:
-        dispatcher.permit_all(token(exchange))
-        text, content_type = metrics.text() if metrics is not None else (b"", b"text/plain")
-        return Answer(text, content_type=content_type)
-
-    return (
-        Route(_VERSION + "/stats", {"GET": manage.statistics}),
-        Route(_VERSION + "/config", {"GET": manage.configuration}),
-        Route(r"/v2/repository/index", {"POST": manage.index}),
-        Route(r"/v2/repository/models/(?P<model>[^/]+)/load", {"POST": manage.load}),
-        Route(r"/v2/repository/models/(?P<model>[^/]+)/unload", {"POST": manage.unload}),
-        Route(r"/api/models/(?P<model>[^/]+)/traffic", {"GET": manage.traffic, "PUT": manage.set_traffic}),
-        Route(r"/metrics", {"GET": measured}),
-        Route(r"/(?:docs)?", {"GET": pages.page}),
-        Route(r"/openapi\.json", {"GET": pages.openapi}),
-    )
+def _specific(path: str) -> tuple[Any, ...]:
+    return [part.startswith("{") for part in path.split("/")], path
 
 
-def _of_v1(dispatcher: Dispatcher) -> Sequence[Route]:
-    v1 = KServeV1(dispatcher)
-    return (
-        Route(r"/v1/models", {"GET": v1.models}),
-        Route(_V1, {"GET": v1.ready}),
-        Route(_V1 + ":predict", {"POST": v1.predict}),
-        Route(_V1 + ":explain", {"POST": v1.explain}),
-    )
+def _guarded(endpoint: Endpoint, handler: Handler, admission: Admission) -> Handler:
+    """The handler, behind a look at the key unless the endpoint is open or the dispatcher does that."""
+    if endpoint.is_open or endpoint.dispatched:
+        return handler
+
+    def guarded(exchange: Exchange) -> Any:
+        admission.permit(token(exchange), endpoint.role, _model(exchange))
+        return handler(exchange)
+
+    return guarded
+
+
+def _model(exchange: Exchange) -> str | None:
+    """The model that a path names; a load may name a version behind it."""
+    return exchange.parameters.get("model", "").partition("@")[0] or None

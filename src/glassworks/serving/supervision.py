@@ -33,7 +33,10 @@ class Trouble:
 
 
 class Supervisor:
-    """Keeps the parts of one service going: callbacks, timers, tasks. Use it on the event loop's thread."""
+    """Keeps the parts of one service going: callbacks, timers, tasks.
+
+    Use it on the event loop's thread; a part with a thread of its own may say from there how it does.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -42,8 +45,8 @@ class Supervisor:
 
     @property
     def troubles(self) -> Mapping[str, Trouble]:
-        """By the name of the part; a part that never failed is not there."""
-        return self._troubles
+        """By the name of the part, as they are now; a part that never failed is not there."""
+        return dict(self._troubles)
 
     def failed(self, part: str, error: BaseException) -> None:
         """Log and count an exception that reached the end of a part of the service."""
@@ -68,6 +71,10 @@ class Supervisor:
         if before is not None and before.lasting:
             self._troubles[part] = replace(before, lasting="")
             _log.warning("%s works again", part)
+
+    def forget(self, part: str) -> None:
+        """A part is no longer there."""
+        self._troubles.pop(part, None)
 
     def lost(self, part: str, count: int = 1) -> None:
         """A part could not keep so many of what it is there to keep."""

@@ -26,8 +26,9 @@ from glassworks.serving.codec.tensors import TensorLimits
 from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
 from glassworks.serving.core.repository import Repository
+from glassworks.serving.endpoints import Context
 from glassworks.serving.observability.metrics import Metrics
-from glassworks.serving.routes import routes, streams
+from glassworks.serving.routes import routes
 from glassworks.serving.transports.grpc.server import RpcServer
 from glassworks.serving.transports.grpc.service import InferenceService
 from glassworks.serving.transports.http.connection import Connection
@@ -66,8 +67,10 @@ class Running:
         dispatcher = Dispatcher(engine)
         repository = Repository(engine, Registry.open({"GLASSWORKS_HOME": str(self._home)}))
         service = Service(self._answer, Limits())
-        self._app = Application(routes(dispatcher, None, repository, Metrics(engine, lambda: service)))
-        streams(dispatcher, self._app, service)
+        self._app = Application(
+            routes(Context(dispatcher, repository=repository, metrics=Metrics(engine, lambda: service)))
+        )
+        service.taken_over = lambda exchange: self._app.upgraded(exchange, service)
         rpc = RpcServer(InferenceService(dispatcher, repository, TensorLimits()), self._grpc, service)
         await rpc.start()
         server = await self._loop.create_server(lambda: Connection(service), sock=self._http)

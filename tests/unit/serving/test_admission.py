@@ -21,9 +21,11 @@ from glassworks.serving.access.gate import Gate
 from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.access.ledger import Ledger
 from glassworks.serving.app import Application
-from glassworks.serving.codec.tensors import render_response
+from glassworks.serving.codec.responses import render_response
+from glassworks.serving.core.decoding import Decoding
 from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
+from glassworks.serving.endpoints import Context
 from glassworks.serving.routes import routes
 from glassworks.serving.transports.http.limits import Limits
 from glassworks.serving.transports.http.service import Service
@@ -48,7 +50,9 @@ class Shop:
 
     def served(self) -> Service:
         gate = Gate(self.store, self.ledger, self.hands.clock, required=True)
-        return Service(Application(routes(Dispatcher(self.engine, gate, self.ledger))), Limits(max_body_bytes=2**26))
+        return Service(
+            Application(routes(Context(Dispatcher(self.engine, gate, self.ledger)))), Limits(max_body_bytes=2**26)
+        )
 
     def send(self, served: Service, path: str, key: str, content: object, **headers: str) -> Reply:
         sent = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -146,7 +150,7 @@ def test_a_large_request_is_read_on_a_thread_and_only_for_who_may_ask_now(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = list[str]()
-    for name in ("protocols.open_inference.parse_request", "core.dispatcher.json_object"):
+    for name in ("codec.bodies.parse_request", "protocols.kserve_v1.json_object"):
         whole = f"glassworks.serving.{name}"
         module, _, function = whole.rpartition(".")
         original = getattr(__import__(module, fromlist=[function]), function)
@@ -156,7 +160,7 @@ def test_a_large_request_is_read_on_a_thread_and_only_for_who_may_ask_now(
             return original(*given)
 
         monkeypatch.setattr(whole, noting)
-    monkeypatch.setattr("glassworks.serving.protocols.open_inference._QUICK_BYTES", 0)
+    monkeypatch.setattr("glassworks.serving.codec.bodies._QUICK_BYTES", 0)
     spent, rich = shop.key("spent", requests_per_day=1), shop.key("rich")
     served = shop.served()
     assert shop.send(served, INFER, spent, body()).status == 200
@@ -172,7 +176,7 @@ def test_a_large_request_is_read_on_a_thread_and_only_for_who_may_ask_now(
 
 
 def test_numbers_in_bytes_are_read_at_once_however_many(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Dispatcher, "beside", lambda *_: pytest.fail("it went to a thread"))
+    monkeypatch.setattr(Decoding, "read", lambda *_: pytest.fail("it went to a thread"))
     values = np.zeros((400, 1, 16, 16), np.float32)
     head = json.dumps(
         {
@@ -219,14 +223,13 @@ def test_whatever_raises_beside_an_answer_the_answer_comes(
 
     key = shop.key("any")
     dispatcher = Dispatcher(engine, Gate(shop.store, shop.ledger, shop.hands.clock, required=True), shop.ledger)
-    served = Service(Application(routes(dispatcher)), Limits(max_body_bytes=2**26))
+    served = Service(Application(routes(Context(dispatcher))), Limits(max_body_bytes=2**26))
     if what == "ledger":
         monkeypatch.setattr(shop.ledger, "record", fails)
     elif what == "tracing":
-        dispatcher.spans = fails
+        dispatcher.spans = engine.supervisor.guard("tracing", fails)
     else:
         monkeypatch.setattr(engine, "shadow", lambda name: object())
-        monkeypatch.setattr("glassworks.serving.core.dispatcher.cast", fails)
     before = dict(engine.supervisor.troubles)
     for content in (body(), body(70)):
         assert shop.send(served, INFER, key, content).status == 200

@@ -24,7 +24,7 @@ Tensors = Mapping[str, NDArray[Any]]
 
 
 class Engine:
-    """Doubles what it gets; notes the rows of each call; can be held, and fails where a row is negative."""
+    """Doubles what it gets; notes the rows of each call; can be made to wait, and fails where a row is negative."""
 
     def __init__(self) -> None:
         self.calls: list[int] = []
@@ -48,7 +48,7 @@ def rows(*values: float, width: int = 1, dtype: str = "f4") -> Tensors:
     return {"x": np.repeat(np.array(values, dtype)[:, None], width, axis=1)}
 
 
-async def held(batcher: Batcher, engine: Engine) -> asyncio.Task[Tensors]:
+async def occupied(batcher: Batcher, engine: Engine) -> asyncio.Task[Tensors]:
     """Keeps the engine busy with a row of 100 until `engine.go` is set."""
     engine.go.clear()
     task = asyncio.ensure_future(batcher.compute(rows(100)))
@@ -78,7 +78,7 @@ def test_a_lone_request_starts_at_once(engine: Engine) -> None:
 def test_requests_gather_while_the_engine_is_busy(engine: Engine, threads: ThreadPoolExecutor) -> None:
     async def main() -> list[Tensors]:
         batcher = Batcher(engine, 32, 100, threads)
-        first = await held(batcher, engine)
+        first = await occupied(batcher, engine)
         others = [asyncio.ensure_future(batcher.compute(rows(*[k] * (k + 1)))) for k in range(4)]
         await asyncio.sleep(0)
         engine.go.set()
@@ -93,7 +93,7 @@ def test_requests_gather_while_the_engine_is_busy(engine: Engine, threads: Threa
 def test_rows_are_counted_not_requests(engine: Engine, threads: ThreadPoolExecutor) -> None:
     async def main() -> None:
         batcher = Batcher(engine, 4, 100, threads)
-        first = await held(batcher, engine)
+        first = await occupied(batcher, engine)
         others = [asyncio.ensure_future(batcher.compute(rows(*range(count)))) for count in (3, 2, 1, 4)]
         await asyncio.sleep(0)
         engine.go.set()
@@ -107,7 +107,7 @@ def test_rows_are_counted_not_requests(engine: Engine, threads: ThreadPoolExecut
 def test_only_equal_names_types_and_shapes_join(other: Tensors, engine: Engine, threads: ThreadPoolExecutor) -> None:
     async def main() -> None:
         batcher = Batcher(engine, 32, 100, threads)
-        first = await held(batcher, engine)
+        first = await occupied(batcher, engine)
         others = [asyncio.ensure_future(batcher.compute(each)) for each in (rows(1), other, rows(2))]
         await asyncio.sleep(0)
         engine.go.set()
@@ -142,7 +142,7 @@ def test_thousands_of_mixed_requests_each_get_their_own_answer(threaded: bool, t
 def test_a_poisonous_request_costs_only_itself(engine: Engine, threads: ThreadPoolExecutor) -> None:
     async def main() -> list[Tensors | BaseException]:
         batcher = Batcher(engine, 32, 100, threads)
-        first = await held(batcher, engine)
+        first = await occupied(batcher, engine)
         others = [asyncio.ensure_future(batcher.compute(rows(-1 if k == 7 else k))) for k in range(32)]
         await asyncio.sleep(0)
         engine.go.set()
@@ -162,7 +162,7 @@ def test_a_poisonous_request_costs_only_itself(engine: Engine, threads: ThreadPo
 def test_cancelled_requests_are_not_computed(engine: Engine, threads: ThreadPoolExecutor) -> None:
     async def main() -> None:
         batcher = Batcher(engine, 32, 4, threads)
-        first = await held(batcher, engine)
+        first = await occupied(batcher, engine)
         others = [asyncio.ensure_future(batcher.compute(rows(k))) for k in range(4)]
         await asyncio.sleep(0)
         others[0].cancel()
@@ -178,7 +178,7 @@ def test_cancelled_requests_are_not_computed(engine: Engine, threads: ThreadPool
 def test_beyond_the_queue_requests_are_refused(engine: Engine, threads: ThreadPoolExecutor) -> None:
     async def main() -> None:
         batcher = Batcher(engine, 32, 3, threads)
-        first = await held(batcher, engine)
+        first = await occupied(batcher, engine)
         others = [asyncio.ensure_future(batcher.compute(rows(1))) for _ in range(3)]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded, match="3 rows are waiting, at most 3 may"):
@@ -238,7 +238,7 @@ def test_an_engine_that_does_not_answer_row_by_row_is_an_error(answer: NDArray[A
     asyncio.run(main())
 
 
-def test_a_lane_is_bounded_and_drops_calls_that_nobody_waits_for() -> None:
+def test_a_worker_is_bounded_and_drops_calls_that_nobody_waits_for() -> None:
     go, begun = threading.Event(), []
 
     def call(number: int) -> int:
@@ -265,7 +265,7 @@ def test_a_lane_is_bounded_and_drops_calls_that_nobody_waits_for() -> None:
     assert begun == [0, 2]
 
 
-def test_the_calls_of_a_lane_take_turns_and_end_with_their_waiter() -> None:
+def test_the_calls_of_a_worker_take_turns_and_end_with_their_waiter() -> None:
     go, begun = threading.Event(), []
 
     def call(name: str) -> str:
@@ -277,8 +277,8 @@ def test_the_calls_of_a_lane_take_turns_and_end_with_their_waiter() -> None:
     async def main() -> tuple[list[str], list[str]]:
         worker = Worker("explain", 3)
         names = (["a1", "a2"], ["b1", "b2", "b3"], ["c1", "c2"])
-        several = [[functools.partial(call, name) for name in group] for group in names]
-        first, second, third = (asyncio.ensure_future(worker.each(calls)) for calls in several)
+        groups = [[functools.partial(call, name) for name in group] for group in names]
+        first, second, third = (asyncio.ensure_future(worker.each(calls)) for calls in groups)
         await asyncio.sleep(0)
         second.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -297,7 +297,7 @@ def test_higher_priorities_are_served_first(engine: Engine, threads: ThreadPoolE
 
     async def main() -> None:
         batcher = Batcher(engine, 1, 100, threads)
-        first = await held(batcher, engine)
+        first = await occupied(batcher, engine)
         for level in (5, 9, 1, 5):
             batcher.submit(Work(rows(level), lambda work: order.append(work.level), level=level))
         engine.go.set()
@@ -310,42 +310,42 @@ def test_higher_priorities_are_served_first(engine: Engine, threads: ThreadPoolE
 
 
 def test_a_request_whose_time_is_over_is_not_computed(engine: Engine, threads: ThreadPoolExecutor) -> None:
-    told: list[Work] = []
+    received: list[Work] = []
 
     async def main() -> None:
         batcher = Batcher(engine, 32, 100, threads)
-        first = await held(batcher, engine)
-        batcher.submit(Work(rows(1), told.append, timeout_ns=1_000_000))
-        batcher.submit(Work(rows(2), told.append, timeout_ns=10**9 * int(PATIENCE_S)))
+        first = await occupied(batcher, engine)
+        batcher.submit(Work(rows(1), received.append, timeout_ns=1_000_000))
+        batcher.submit(Work(rows(2), received.append, timeout_ns=10**9 * int(PATIENCE_S)))
         await asyncio.sleep(0.01)
         engine.go.set()
         await first
-        while len(told) < 2:
+        while len(received) < 2:
             await asyncio.sleep(0.001)
         assert batcher.waiting_rows == 0
 
     asyncio.run(main())
-    late, good = sorted(told, key=lambda work: work.error is None)
+    late, good = sorted(received, key=lambda work: work.error is None)
     assert isinstance(late.error, DeadlineExceeded)
     assert good.outputs["y"].item() == 4
     assert sum(engine.calls) == 2
 
 
-def test_what_is_computed_is_settled_before_anybody_is_told(engine: Engine, threads: ThreadPoolExecutor) -> None:
+def test_what_is_computed_is_settled_before_anybody_has_an_answer(engine: Engine, threads: ThreadPoolExecutor) -> None:
     events: list[str] = []
 
     async def main() -> None:
         batcher = Batcher(engine, 32, 100, threads, settle=lambda works: events.append(f"settled {len(works)}"))
-        first = await held(batcher, engine)
+        first = await occupied(batcher, engine)
         for _ in range(3):
-            batcher.submit(Work(rows(1), lambda work: events.append("told")))
+            batcher.submit(Work(rows(1), lambda work: events.append("answered")))
         engine.go.set()
         await first
         while len(events) < 5:
             await asyncio.sleep(0.001)
 
     asyncio.run(main())
-    assert events == ["settled 1", "settled 3", "told", "told", "told"]
+    assert events == ["settled 1", "settled 3", "answered", "answered", "answered"]
 
 
 @pytest.mark.parametrize("requests", [100_000])

@@ -12,9 +12,10 @@ from tests.unit.serving.wire import ask
 
 from glassworks.errors import InputError
 from glassworks.serving.app import Application, Route
+from glassworks.serving.failures import TooLarge
 from glassworks.serving.transports.http.compression import Inflation, deflated
 from glassworks.serving.transports.http.exchange import Answer, Exchange
-from glassworks.serving.transports.http.limits import Limits, TooLarge
+from glassworks.serving.transports.http.limits import Limits
 from glassworks.serving.transports.http.service import Service
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TypeVar
 
 import pytest
@@ -304,7 +304,7 @@ def test_while_stopping_what_began_is_owed_and_what_is_new_is_refused() -> None:
 
 
 def test_a_stream_is_sent_as_it_comes() -> None:
-    async def parts() -> AsyncIterator[bytes]:
+    async def parts() -> AsyncGenerator[bytes, None]:
         for number in range(3):
             yield b"part %d;" % number
             await asyncio.sleep(0)
@@ -323,7 +323,7 @@ def test_a_stream_is_sent_as_it_comes() -> None:
 def test_a_stream_ends_with_its_client() -> None:
     ended: list[str] = []
 
-    async def parts() -> AsyncIterator[bytes]:
+    async def parts() -> AsyncGenerator[bytes, None]:
         try:
             while True:
                 yield b"more"

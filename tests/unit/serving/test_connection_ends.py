@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 import pytest
 from tests.unit.serving.test_connection import LIMITS, ONE, Echo, connect, run, turns
@@ -139,7 +139,7 @@ def test_who_reads_slowly_is_not_cut_off_and_who_reads_next_to_nothing_is(taken:
     assert run(main).aborted == cut
 
 
-async def failing() -> AsyncIterator[bytes]:
+async def failing() -> AsyncGenerator[bytes, None]:
     yield b"part"
     raise ValueError("the source is gone")
 
@@ -160,7 +160,7 @@ def test_a_stream_that_fails_is_cut_off_logged_and_counted(caplog: pytest.LogCap
 
 
 def test_a_stream_to_an_old_client_has_no_chunks() -> None:
-    async def parts() -> AsyncIterator[bytes]:
+    async def parts() -> AsyncGenerator[bytes, None]:
         yield b"a"
         yield b"b"
 

@@ -38,7 +38,7 @@ MANY_PARTS = SMALL[:33] + (bytes(4) + b"tEXt" + zlib.crc32(b"tEXt").to_bytes(4, 
 LARGE = picture(2000, 3000, "WEBP", lossless=True, quality=0, method=0)
 
 
-def test_pixels_tell_what_is_tiny_whatever_the_bytes_are() -> None:
+def test_pixels_decide_what_is_tiny_whatever_the_bytes_are() -> None:
     assert len(LARGE) < 100
     assert pixels(LARGE) == 6_000_000
     assert tiny([SMALL])
@@ -76,7 +76,7 @@ def all_of(decoded: Sequence[Array]) -> Array:
 
 
 @pytest.mark.parametrize("cost", [1, 5 * 2**20], ids=["many", "large"])
-def test_others_have_their_turn_between_pieces(cost: int) -> None:
+def test_others_have_their_turn_between_parts(cost: int) -> None:
     async def main(decoding: Decoding) -> None:
         order: list[bytes] = []
 
@@ -102,7 +102,7 @@ def test_too_many_pixels_together_are_refused_before_any_is_decoded() -> None:
     run(main)
 
 
-def test_pictures_of_several_sizes_are_refused_at_the_first() -> None:
+def test_pictures_of_different_sizes_are_refused_at_the_first() -> None:
     async def main(decoding: Decoding) -> None:
         seen: list[bytes] = []
 
@@ -124,7 +124,7 @@ def test_what_is_decoded_for_requests_that_are_not_whole_is_bounded() -> None:
                 await decoding.files([bytes(500)] * 200, one, len, all_of)
         assert (await decoding.files([bytes(500)] * 100, one, len, all_of)).shape == (100, 500)
 
-    run(main, held_bytes=60_000)
+    run(main, kept_bytes=60_000)
 
 
 def test_bodies_that_wait_to_be_read_are_bounded_by_their_bytes() -> None:

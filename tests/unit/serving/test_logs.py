@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from glassworks.serving.access.masking import masked
-from glassworks.serving.app import unexpected
+from glassworks.serving.failures import text_of
 from glassworks.serving.observability.logs import Discreet, discreet
 
 KEY = "gw_0123abcd_" + "Secret-" * 6 + "x"
@@ -37,7 +37,7 @@ def test_neither_messages_nor_tracebacks_hold_a_key(written: io.StringIO) -> Non
     try:
         raise ValueError(f"no model {KEY.replace('_', '%5f')} \x1b[2J")
     except ValueError as error:
-        number = unexpected(error).split()[2].rstrip(";")
+        number = text_of(error).split()[2].rstrip(";")
     text = written.getvalue()
     assert "Secret" not in text
     assert "\x1b" not in text

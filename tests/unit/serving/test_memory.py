@@ -19,17 +19,17 @@ def test_freed_memory_goes_back() -> None:
     if before is None or not give_back():
         pytest.skip("this system does not tell what a process holds, or its C library cannot be asked")
     before = resident_bytes() or 0
-    pieces = [bytearray(20_000) for _ in range(5_000)]
+    blocks = [bytearray(20_000) for _ in range(5_000)]
     last = bytearray(20_000)
     assert (resident_bytes() or 0) > before + 60 * MIB
-    del pieces
+    del blocks
     give_back()
     assert (resident_bytes() or 0) < before + 30 * MIB
     assert last
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, sizes: list[int]) -> list[int]:
-    """The sizes, in MiB, at which it asked: each is told once, the last one again and again."""
+    """The sizes, in MiB, at which it asked: each is reported once, the last one again and again."""
     given: list[int] = []
     monkeypatch.setattr(memory, "resident_bytes", lambda: (sizes.pop(0) if len(sizes) > 1 else sizes[0]) * MIB)
     monkeypatch.setattr(memory, "give_back", lambda: given.append(sizes[0]))

@@ -14,7 +14,8 @@ from glassworks.serving.access.origins import Origins
 from glassworks.serving.app import Application
 from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
-from glassworks.serving.routes import routes, streams
+from glassworks.serving.endpoints import Context
+from glassworks.serving.routes import routes
 from glassworks.serving.transports.http.limits import Limits
 from glassworks.serving.transports.http.service import Service
 
@@ -109,9 +110,9 @@ def engine(tiny_bundle: Bundle) -> Iterator[Engine]:
 
 @pytest.mark.parametrize("path", ["/v2/models/bars/infer", "/v2/repository/models/bars/unload", "/v2/models/none"])
 def test_the_application_asks_before_anything_else(path: str, engine: Engine) -> None:
-    application = Application(routes(Dispatcher(engine)), admit=Origins("127.0.0.1").check)
+    application = Application(routes(Context(Dispatcher(engine))), admit=Origins("127.0.0.1").check)
     served = Service(application, Limits())
-    streams(Dispatcher(engine), application, served)
+    served.taken_over = lambda exchange: application.upgraded(exchange, served)
     foreign = {"origin": "http://evil.example"}
     reply = asyncio.run(ask(served, "POST", path, b"{}", foreign))
     assert reply is not None

@@ -82,7 +82,7 @@ def test_one_caller_that_fills_the_queue_does_not_shut_out_another() -> None:
     queue.put(ask(20, "c"))  # whoever left has no share any longer
 
 
-def test_rows_of_many_bytes_count_as_several() -> None:
+def test_rows_of_many_bytes_count_as_many() -> None:
     queue = Queue(4, 8)
     queue.put(ask(1, width=2**18))  # a MiB
     with pytest.raises(Overloaded, match="4 rows are waiting, at most 8 may"):
@@ -162,7 +162,7 @@ def test_the_time_of_a_large_request_is_that_of_all_its_parts() -> None:
     assert isinstance(ended[0].error, DeadlineExceeded)
 
 
-def test_one_caller_that_fills_a_lane_does_not_shut_out_another() -> None:
+def test_one_caller_that_fills_a_queue_does_not_shut_out_another() -> None:
     go = threading.Event()
 
     async def main() -> tuple[list[str], list[str]]:
@@ -192,8 +192,8 @@ def _named(caller: str, go: threading.Event) -> str:
 
 @pytest.mark.parametrize("threaded", [False, True])
 @pytest.mark.parametrize("where", ["settle", "statistics", "done"])
-def test_whatever_raises_the_next_batch_begins_and_everybody_is_told(where: str, threaded: bool) -> None:
-    supervisor, told = Supervisor(), list[int]()
+def test_whatever_raises_the_next_batch_begins_and_everybody_has_an_answer(where: str, threaded: bool) -> None:
+    supervisor, received = Supervisor(), list[int]()
 
     def fails(*_: object) -> None:
         raise OSError("no space left on device")
@@ -208,12 +208,12 @@ def test_whatever_raises_the_next_batch_begins_and_everybody_is_told(where: str,
             elif where == "statistics":
                 batcher._statistics.executed = fails  # type: ignore[method-assign, assignment]
             for turn in range(3):
-                for place in range(6):
-                    if where == "done" and place == 0:
+                for index in range(6):
+                    if where == "done" and index == 0:
                         batcher.submit(ask(done=fails))
                     else:
-                        batcher.submit(ask(done=lambda work, turn=turn: told.append(turn)))  # type: ignore[misc]
-                await _until(lambda turn=turn: told.count(turn) >= 5)  # type: ignore[misc]
+                        batcher.submit(ask(done=lambda work, turn=turn: received.append(turn)))  # type: ignore[misc]
+                await _until(lambda turn=turn: received.count(turn) >= 5)  # type: ignore[misc]
 
     asyncio.run(main())
     assert supervisor.troubles["batcher"].failures >= 3
@@ -257,8 +257,8 @@ async def _until(so: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_comes_and_leaves_everybody_is_told_once_and_the_room_is_empty_again(seed: int) -> None:
-    random, told = np.random.default_rng(seed), list[Work]()
+def test_whatever_comes_and_leaves_everybody_has_one_answer_and_the_room_is_empty_again(seed: int) -> None:
+    random, received = np.random.default_rng(seed), list[Work]()
 
     def run(tensors: Tensors) -> Tensors:
         if (tensors["x"] < 0).any():
@@ -272,7 +272,7 @@ def test_whatever_comes_and_leaves_everybody_is_told_once_and_the_room_is_empty_
             values[random.integers(count)] = -1
         work = Work(
             {"x": values},
-            told.append,
+            received.append,
             timeout_ns=int(random.choice([0, 0, 1])),
             level=int(random.choice([1, 5])),
             caller=[None, "a", "b", "c"][random.integers(4)],
@@ -293,13 +293,13 @@ def test_whatever_comes_and_leaves_everybody_is_told_once_and_the_room_is_empty_
                 sent[random.integers(len(sent))].dropped = True
             if turn % 5 == 0:
                 await asyncio.sleep(0)
-        await _until(lambda: len(told) >= len(sent))
+        await _until(lambda: len(received) >= len(sent))
         await asyncio.sleep(0)
         queue = batcher._queue
-        assert (queue.rows, queue._room.taken, queue._room._held) == (0, 0, {})
+        assert (queue.rows, queue._room.taken, queue._room._taken_by) == (0, 0, {})
         assert all(not line.order and not line.flows and not line.kinds for line in queue._by_level)
         return len(sent)
 
-    assert asyncio.run(main()) == len(told) == len(set(map(id, told)))
-    for work in told:
+    assert asyncio.run(main()) == len(received) == len(set(map(id, received)))
+    for work in received:
         assert work.error is not None or np.array_equal(work.outputs["y"], 2 * work.tensors["x"])

@@ -134,7 +134,7 @@ def test_an_alias_beside_one_that_fails_is_followed(served: Served) -> None:
     assert served.engine.model(served.name, "candidate").version == "3"
 
 
-def test_loading_by_request_tells_its_own_failure_alone(served: Served) -> None:
+def test_loading_by_request_reports_its_own_failure_alone(served: Served) -> None:
     with pytest.raises(BundleError, match="is not what its manifest says"):
         served.load(f"{served.name}@2")
     served.look()
@@ -144,7 +144,7 @@ def test_loading_by_request_tells_its_own_failure_alone(served: Served) -> None:
     served.load(f"{served.name}@3")  # the champion's failure is not its own
     assert served.versions == ["1", "3"]
     with pytest.raises(BundleError):
-        served.load(f"{served.name}@champion")  # given up, and told to whoever asks
+        served.load(f"{served.name}@champion")  # given up; who asks for it hears why
     assert served.versions == ["1", "3"]
 
 

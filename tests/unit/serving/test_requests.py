@@ -112,7 +112,7 @@ def test_who_leaves_while_waiting_is_not_computed(tiny_bundle: Bundle) -> None:
             raise TimeoutError
         return run(tensors)
 
-    model._batcher = Batcher(slow, 1, 100, engine.threads.engine)
+    model._batcher = Batcher(slow, 1, 100, model._threads.computing)
     app, content = service(engine), json.dumps(body()).encode()
 
     async def main() -> None:

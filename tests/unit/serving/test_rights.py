@@ -19,11 +19,13 @@ from glassworks.registry import Registry
 from glassworks.serving.access.gate import Gate
 from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.access.ledger import Ledger
-from glassworks.serving.app import Application, status
+from glassworks.serving.app import Application
 from glassworks.serving.codec.tensors import TensorLimits
 from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
 from glassworks.serving.core.repository import Repository
+from glassworks.serving.endpoints import Context
+from glassworks.serving.failures import status
 from glassworks.serving.observability.metrics import Metrics
 from glassworks.serving.routes import doorkeeper, routes
 from glassworks.serving.transports.grpc.messages import message
@@ -90,7 +92,7 @@ def shop(tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Itera
     registry = Registry.open({"GLASSWORKS_HOME": str(home)})
     registry.publish(tiny_bundle)
     repository = Repository(engine, registry)
-    application = Application(routes(dispatcher, None, repository, Metrics(engine, lambda: None)))
+    application = Application(routes(Context(dispatcher, repository=repository, metrics=Metrics(engine, lambda: None))))
     rpc = InferenceService(dispatcher, repository, TensorLimits())
     name = tiny_bundle.manifest.name
     yield Shop(engine, dispatcher, Service(application, Limits()), application, rpc, keys, name)
@@ -214,7 +216,7 @@ def test_both_protocols_refuse_the_same_in_the_same_words(
     verb = "load" if method.endswith("Load") else "unload"
     body = json.dumps({"parameters": fields.get("parameters", {})}).encode()
     reply = shop.ask(who, "POST", f"/v2/repository/models/{fields['model_name']}/{verb}", body)
-    assert (reply.status, reply.error) == (status(error), f"{error.problem}; {error.mend}")
+    assert (reply.status, reply.error) == (status(error).http, f"{error.problem}; {error.mend}")
 
 
 def test_grpc_tells_whom_the_model_is_for(shop: Shop) -> None:
@@ -228,7 +230,7 @@ def test_grpc_tells_whom_the_model_is_for(shop: Shop) -> None:
 
 def test_without_a_repository_both_say_so(shop: Shop) -> None:
     rpc = InferenceService(Dispatcher(shop.engine), None, TensorLimits())
-    served = Service(Application(routes(Dispatcher(shop.engine))), Limits())
+    served = Service(Application(routes(Context(Dispatcher(shop.engine)))), Limits())
     with pytest.raises(NotFound, match="no repository"):
         asyncio.run(rpc.RepositoryIndex(message("RepositoryIndexRequest")(), {}))
     reply = asyncio.run(ask(served, "POST", "/v2/repository/index"))
@@ -238,7 +240,7 @@ def test_without_a_repository_both_say_so(shop: Shop) -> None:
 
 
 def test_the_head_of_a_large_request_is_enough_to_refuse_it(shop: Shop) -> None:
-    refused = doorkeeper(shop.dispatcher, shop.application)
+    refused = doorkeeper(shop.dispatcher.admission, shop.application)
 
     def answered(who: str, path: str) -> int | None:
         sent = {key.encode(): value.encode() for key, value in shop.headers(who).items()}
@@ -250,7 +252,7 @@ def test_the_head_of_a_large_request_is_enough_to_refuse_it(shop: Shop) -> None:
     assert [answered(who, infer.format(m="other")) for who in (ONE, ALL)] == [403, None]
     assert answered(ADMIN, "/v2/repository/models/bars@1/load") is None
     assert answered(NOBODY, "/nowhere") == 401
-    assert shop.dispatcher.guarded
+    assert shop.dispatcher.admission.guarded
 
 
 def test_a_key_in_the_wrong_place_is_not_told_back(shop: Shop) -> None:

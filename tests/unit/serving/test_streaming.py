@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Awaitable, Callable
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from tests.patience import PATIENCE_S
 
-from glassworks.serving.core.dispatcher import Call
 from glassworks.serving.core.statistics import Statistics
-from glassworks.serving.protocols.frames import FrameStream
 from glassworks.serving.transports.http.exchange import Exchange
 from glassworks.serving.transports.http.limits import Limits
 from glassworks.serving.transports.http.service import Service
+from glassworks.serving.transports.http.websocket import FrameStream
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 HANDSHAKE = {
@@ -100,7 +97,7 @@ class Answers:
     def __init__(self, words: Callable[[bytes], object] = len) -> None:
         self.words = words
 
-    async def answer(self, asked: Call, file: bytes, form: str) -> tuple[dict[str, object], bytes | None]:
+    async def look(self, file: bytes) -> tuple[dict[str, object], bytes | None]:
         return {"bytes": self.words(file)}, None
 
 
@@ -112,8 +109,7 @@ def opened(
 ) -> tuple[FrameStream, Socket]:
     service = service or Service(lambda exchange: None, LIMITS)
     opening = Exchange("GET", b"/v2/models/m/stream", headers if headers is not None else HANDSHAKE, b"")
-    model: Any = SimpleNamespace(statistics=Statistics())
-    stream = FrameStream(service, answers or Answers(), Call("m"), model, "none", opening)  # type: ignore[arg-type]
+    stream = FrameStream(service, (answers or Answers()).look, Statistics().drop, opening)
     socket = Socket()
     socket.stream = stream
     stream.connection_made(socket)  # type: ignore[arg-type]

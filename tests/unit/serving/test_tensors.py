@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from glassworks.errors import InputError
 from glassworks.serving.codec.json_data import LARGE_BYTES, MAX_TEXTS, MAX_VALUES, json_object
-from glassworks.serving.codec.tensors import DTYPES, datatype, parse_request, render_response
+from glassworks.serving.codec.responses import render_response
+from glassworks.serving.codec.tensors import DTYPES, datatype, parse_request
 
 Values = NDArray[Any]
 NAMES = sorted(DTYPES)

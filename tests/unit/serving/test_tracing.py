@@ -13,9 +13,9 @@ import pytest
 from tests.patience import PATIENCE_S
 
 from glassworks.packaging.bundle import Bundle
-from glassworks.serving.core.dispatcher import Call
 from glassworks.serving.core.engine import Engine
 from glassworks.serving.core.work import Work
+from glassworks.serving.requests import Call
 from glassworks.serving.supervision import Supervisor
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

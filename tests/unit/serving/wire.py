@@ -15,6 +15,7 @@ from tests.patience import PATIENCE_S
 from glassworks.serving.app import Application
 from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engine import Engine
+from glassworks.serving.endpoints import Context
 from glassworks.serving.routes import routes
 from glassworks.serving.transports.http.connection import Connection
 from glassworks.serving.transports.http.limits import Limits
@@ -126,7 +127,7 @@ class Wire:
 
 def service(engine: Engine, limit: int = LIMIT, **more: Any) -> Service:
     """All routes over an engine."""
-    return Service(Application(routes(Dispatcher(engine), **more)), Limits(max_body_bytes=limit))
+    return Service(Application(routes(Context(Dispatcher(engine), **more))), Limits(max_body_bytes=limit))
 
 
 def request_bytes(verb: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:

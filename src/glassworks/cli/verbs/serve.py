@@ -42,6 +42,7 @@ def serve(
     tls_key: Annotated[str, typer.Option(help="Its key, a PEM file.")] = "",
     access_log: Annotated[str, typer.Option(help="File for a JSON line a request; - is stderr.")] = "",
     traces: Annotated[str, typer.Option(help="URL of an OpenTelemetry collector (OTLP over HTTP).")] = "",
+    engine: Annotated[str, typer.Option(help="thread, or process (one for each model).")] = "thread",
     explain_in: Annotated[str, typer.Option(help="thread, or process (for a server at full load).")] = "thread",
     max_batch: Annotated[int, typer.Option(min=1, help="Rows computed together.")] = 32,
     max_queue: Annotated[int, typer.Option(min=1, help="Rows that may wait; beyond it callers get 503.")] = 1024,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,12 +70,13 @@ class Gate:
         holder.allowance.take(rows, now, wall)
         return holder.caller
 
-    def expect(self, token: bytes | None) -> None:
-        """Raise what `admit` would raise for a row more, and count nothing: before a large request is read."""
+    def expect(self, token: bytes | None) -> Caller:
+        """What `admit` would give or raise for a row more; nothing is counted: before a large request is read."""
         now, wall = self._monotonic(), self._wall()
         holder = self._holder(token, now, wall)
         if holder is not None:
             holder.allowance.expect(1, now, wall)
+        return self._anonymous if holder is None else holder.caller
 
     def give_back(self, token: bytes | None, rows: int) -> None:
         """Count a request that was admitted as none of its day: it was refused for what it holds."""
@@ -185,11 +187,13 @@ class _Holder:
             )
 
 
-def token_of(authorization: bytes | None, api_key: bytes | None) -> bytes | None:
-    """The key from the values of the headers `Authorization` (only `Bearer KEY`) and `X-API-Key`; None without one.
+def token_of(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """The key in the headers `authorization` (only `Bearer KEY`) and `x-api-key`; None without one.
 
-    Other schemes belong to somebody else, such as a proxy. Where both headers hold a key, Authorization's counts.
+    Other schemes belong to somebody else, such as a proxy. Where both headers hold a key, the first one's counts.
     """
+    authorization = headers.get(b"authorization")
     if authorization is not None and authorization[:7].lower() == b"bearer ":
         return authorization[7:].strip()
+    api_key = headers.get(b"x-api-key")
     return api_key.strip() if api_key is not None else None

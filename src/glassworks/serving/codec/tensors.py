@@ -26,7 +26,6 @@ from glassworks.serving.codec.json_data import (
     count_error,
     flat,
     is_long_and_flat,
-    long_list,
     numbers,
     numbers_of,
 )
@@ -257,29 +256,14 @@ def _strings(name: str, shape: Sequence[int], values: Sequence[bytes] | Sequence
     return array.reshape(shape)
 
 
-def render_response(
-    head: dict[str, Any], outputs: Mapping[str, Array], binary: Mapping[str, bool]
-) -> tuple[bytes, int | None]:
-    """The body of an answer and the length of its JSON when binary tensors follow it."""
-    described: list[dict[str, Any]] = []
-    parts: list[bytes] = []
-    for name, values in outputs.items():
-        tensor: dict[str, Any] = {"name": name, "datatype": datatype(values), "shape": list(values.shape)}
-        if binary.get(name):
-            parts.append(to_bytes(values))
-            tensor["parameters"] = {"binary_data_size": len(parts[-1])}
-        else:
-            tensor["data"] = (
-                to_json(values) if values.size <= LARGE_SIZE or values.dtype.hasobject else long_list(values)
-            )
-        described.append(tensor)
-    text = msgspec.json.encode({**head, "outputs": described})
-    return (text + b"".join(parts), len(text)) if parts else (text, None)
-
-
 def datatype(values: Array) -> str:
     """The protocol's name of an array's type."""
-    return "BYTES" if values.dtype.hasobject else _NAMES[values.dtype]
+    return datatype_of(values.dtype)
+
+
+def datatype_of(dtype: np.dtype[Any]) -> str:
+    """The protocol's name of a type of numbers, or of texts."""
+    return "BYTES" if dtype.hasobject else _NAMES[dtype]
 
 
 def to_bytes(values: Array) -> bytes:

@@ -29,7 +29,7 @@ class Batcher:
 
     With an `executor` batches run on its thread, else on the event loop, which suits calls of some
     microseconds. At most `max_queue` rows wait, see `Queue`. A batch that fails is run again one request at a time, so
-    that a poisonous request costs only itself. `settle` is told of what was computed before anybody gets an answer.
+    that a poisonous request costs only itself. `settle` is called with what was computed before anybody gets an answer.
     Whatever raises on the way, the next batch begins, and every request's `done` is called.
     """
 
@@ -111,7 +111,7 @@ class Batcher:
         work.error = DeadlineExceeded(
             f"the request waited {waited_us} us, longer than its timeout", "send it again, or give it more time"
         )
-        asyncio.get_running_loop().call_soon(self._tell, work)
+        asyncio.get_running_loop().call_soon(self._finish, work)
 
     def _compute(self, batch: list[Work]) -> list[tuple[int, int]]:
         """Give each request its outputs or the engine's error; rows and nanoseconds of each run of the engine."""
@@ -155,7 +155,7 @@ class Batcher:
         for work in batch:
             try:
                 work.done(work)
-            except Exception as error:  # noqa: BLE001 - one that cannot be told must not keep the others waiting
+            except Exception as error:  # noqa: BLE001 - one that fails must not keep the others waiting
                 self._supervisor.failed(_PART, error)
         # In the next turn of the event loop: requests that have arrived are read and join the next batch.
         self._company = len(batch) > 1
@@ -164,10 +164,10 @@ class Batcher:
         else:
             self._turning = False
 
-    def _tell(self, work: Work) -> None:
+    def _finish(self, work: Work) -> None:
         try:
             work.done(work)
-        except Exception as error:  # noqa: BLE001 - one that cannot be told must not keep the others waiting
+        except Exception as error:  # noqa: BLE001 - one that fails must not keep the others waiting
             self._supervisor.failed(_PART, error)
 
 

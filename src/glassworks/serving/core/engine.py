@@ -5,61 +5,24 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
 
 from glassworks.catalog import get
 from glassworks.contracts import Feedback, Memory, Task
 from glassworks.errors import NotFound
 from glassworks.packaging.bundle import Bundle
-from glassworks.packaging.opened import memory_file
+from glassworks.packaging.opened import OpenedBundle, memory_file
 from glassworks.packaging.promises import truthful
-from glassworks.serving.core.decoding import Decoding
-from glassworks.serving.core.explaining.process import Apart
-from glassworks.serving.core.explaining.rows import Here, Rows
+from glassworks.serving.core.engines.opening import Placement, open_engines
 from glassworks.serving.core.memory import give_back
 from glassworks.serving.core.model import Batching, LoadedModel
-from glassworks.serving.core.rehearsal import rehearse
+from glassworks.serving.core.threads import Threads
 from glassworks.serving.core.traffic import Traffic
 from glassworks.serving.core.work import Work
-from glassworks.serving.core.worker import Worker, step_back
 from glassworks.serving.supervision import Supervisor
 
-ExplainIn = Literal["process", "thread"]
-_MAX_WAITING = 64
-"""Explanations, and requests with large files, that may wait for their thread."""
 _CHAMPION = "champion"
 _log = logging.getLogger("glassworks.serving")
-
-
-class Threads:
-    """The threads beside the event loop: one computes, one explains, one decodes files, one opens models.
-
-    The one that explains does it itself, or has it done by `rows`, a process of its own.
-    """
-
-    def __init__(self, explain_in: ExplainIn = "thread") -> None:
-        self.rows: Rows = Apart() if explain_in == "process" else Here()
-        self.engine = ThreadPoolExecutor(1, "engine")
-        self.loading = ThreadPoolExecutor(1, "loading", initializer=step_back)
-        self.explaining = Worker("explain", _MAX_WAITING, _stay if self.rows.apart else step_back)
-        self.decoding = Decoding("decode", _MAX_WAITING)
-        self.whole = Worker("whole", _MAX_WAITING)
-        """Where one picture goes all its way, while nobody else is there: each step to another thread takes time."""
-
-    def close(self) -> None:
-        """End them; what runs in this process is finished first."""
-        self.engine.shutdown()
-        self.rows.close()
-        self.explaining.close()
-        self.decoding.close()
-        self.whole.close()
-        self.loading.shutdown()
-
-
-def _stay() -> None:
-    """A thread that only waits for a process hands its answers on at once."""
 
 
 class Engine:
@@ -68,15 +31,15 @@ class Engine:
     def __init__(
         self,
         batching: Batching | None = None,
-        explain_in: ExplainIn = "thread",
+        placement: Placement | None = None,
         home: Path | None = None,
         supervisor: Supervisor | None = None,
     ) -> None:
         self.supervisor = supervisor or Supervisor()
         self._home, self._memories = home, dict[tuple[str, str], Memory]()
-        self.batching, self.threads = batching or Batching(), Threads(explain_in)
+        self.batching, self.threads, self._placement = batching or Batching(), Threads(), placement or Placement()
         self.settle: Callable[[Sequence[Work]], None] = lambda works: None
-        """Told of what was computed before anybody gets an answer."""
+        """Called with what was computed before anybody gets an answer."""
         self._models: dict[str, dict[str, LoadedModel]] = {}
         self._aliases: dict[str, dict[str, str]] = {}
         self._default: dict[str, LoadedModel] = {}
@@ -88,25 +51,21 @@ class Engine:
         Raises BundleError, whatever is wrong with the bundle; StorageError and MissingLibrary.
         """
         with truthful(bundle.manifest.name):
-            memory = self._memory(bundle, name)
+            memory, opened = self._memory(bundle, name), OpenedBundle(bundle)
+            engines = open_engines(opened, f"{name}@{version}", self._placement, memory, self.supervisor)
             model = LoadedModel(
-                *(bundle, name, version, self.threads, self.batching, self._settled, memory, self.supervisor)
+                *(opened, name, version, engines, self.threads, self.batching, self._settled, self.supervisor)
             )
-            try:
-                rehearse(model.opened)
-            except BaseException:
-                model.close()
-                raise
         for method, reason in model.opened.missing_explainers.items():
             _log.warning("%s@%s is served without the explanation method '%s': %s", name, version, method, reason)
         return model
 
     def _settled(self, works: Sequence[Work]) -> None:
-        """By whoever is told of it then."""
+        """By whoever has set `settle` by then."""
         self.settle(works)
 
     def _memory(self, bundle: Bundle, name: str) -> Memory | None:
-        """What all versions of a model were told, where its task remembers and there is a home to keep it in."""
+        """The feedback for all versions of a model, where its task remembers and there is a home to keep it in."""
         key = name, bundle.manifest.task
         if key not in self._memories and self._home is not None:
             task = get(Task, key[1])
@@ -210,7 +169,9 @@ class Engine:
         return [model for versions in self._models.values() for model in versions.values()]
 
     def close(self) -> None:
-        """End the threads; what runs is finished first."""
+        """End engines and threads; what runs in this process is finished first."""
+        for model in self.loaded():
+            model.close()
         self.threads.close()
         for memory in self._memories.values():
             memory.close()

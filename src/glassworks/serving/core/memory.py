@@ -1,6 +1,6 @@
 """Memory that was used once is kept for the next request: giving it back and asking again costs more than a copy.
 
-The C library returns large pieces to the system, depending on what happens to lie behind them: a server of pictures is
+The C library returns large blocks to the system, depending on what happens to lie behind them: a server of pictures is
 quick in one process and a third slower in the next one, which gets thousands of fresh pages for each request.
 """
 
@@ -24,7 +24,7 @@ _GROWN = 8 * 2**20
 _AGAIN = 24
 """Looks after a peak; connections may keep what came for longer than one of them."""
 _LARGEST = 32 * 2**20
-"""Pieces beyond it come from the system each time, and go back; the library allows no larger number."""
+"""Blocks beyond it come from the system each time, and go back; the library allows no larger number."""
 
 
 def keep_memory() -> bool:
@@ -34,13 +34,13 @@ def keep_memory() -> bool:
     option = getattr(ctypes.CDLL(None), "mallopt", None)
     if option is None:
         return False
-    wishes = ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, _LARGEST), (_TRIM_THRESHOLD, _KEPT))
-    kept = [option(name, value) == 1 for name, value in wishes]
+    options = ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, _LARGEST), (_TRIM_THRESHOLD, _KEPT))
+    kept = [option(name, value) == 1 for name, value in options]
     return all(kept)
 
 
 def resident_bytes() -> int | None:
-    """What this process holds of the machine's memory; None where the system does not tell."""
+    """What this process holds of the machine's memory; None where the system does not say."""
     try:
         pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     except OSError:
@@ -85,9 +85,9 @@ class GivingBack:
             await asyncio.sleep(self._every_s)
             if (resident_bytes() or 0) > self._least + _GROWN:
                 await asyncio.to_thread(give_back)
-                self._told(resident_bytes() or 0)
+                self._given_back(resident_bytes() or 0)
 
-    def _told(self, left: int) -> None:
+    def _given_back(self, left: int) -> None:
         """What is left may be in use still, and be freed without growing: it is asked for again, but not for ever."""
         self._again -= 1
         if left <= self._least + _GROWN or self._again <= 0:

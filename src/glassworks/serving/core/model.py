@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassworks.catalog import get
-from glassworks.contracts import Explainer, Explanation, Memory, Pictures, TensorSpec
+from glassworks.contracts import Chunk, Explanation, Pictures, TensorSpec
 from glassworks.errors import Unsupported
-from glassworks.packaging.bundle import Bundle
-from glassworks.packaging.opened import OpenedBundle
-from glassworks.serving.codec.tensors import DTYPES
 from glassworks.serving.core.batching import Batcher
 from glassworks.serving.core.decoding import pixels, require_one_size, tiny
-from glassworks.serving.core.explaining.rows import ExplainOptions
+from glassworks.serving.core.explanations import ExplainOptions
 from glassworks.serving.core.inputs import check, check_names, check_rows, files, texts
 from glassworks.serving.core.statistics import Statistics
+from glassworks.serving.core.threads import ModelThreads, Threads
 from glassworks.serving.core.work import DEFAULT_LEVEL, Work
 from glassworks.serving.supervision import Supervisor
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
-    from glassworks.serving.core.batching import Run
-    from glassworks.serving.core.engine import Threads
+    from glassworks.packaging.opened import OpenedBundle
+    from glassworks.serving.core.engines.opening import Engines
 
-_ON_LOOP_S = 200e-6
-"""A shorter call is cheaper on the event loop than its way to a thread and back."""
-_WARM_UP_CALLS = 5
 _clock = time.perf_counter_ns
 
 
@@ -44,27 +39,23 @@ class Batching:
     max_queue: int = 1024
 
 
-def _zeros(spec: TensorSpec) -> Array:
-    """A row to warm up with."""
-    return np.zeros([1 if size < 0 else size for size in spec.shape], DTYPES[spec.datatype])
-
-
 class LoadedModel:
     """A bundle that answers. Opening one takes a while: do it off the event loop."""
 
     def __init__(
         self,
-        bundle: Bundle,
+        opened: OpenedBundle,
         name: str,
         version: str,
+        engines: Engines,
         threads: Threads,
         batching: Batching,
         settle: Callable[[Sequence[Work]], None] = lambda works: None,
-        memory: Memory | None = None,
         supervisor: Supervisor | None = None,
     ) -> None:
-        self.opened, self.name, self.version, self._threads = OpenedBundle(bundle), name, version, threads
-        self.manifest, self.batching = self.opened.manifest, batching
+        self.opened, self.name, self.version, self.engines = opened, name, version, engines
+        self._loading, self._threads = threads.loading, ModelThreads(engines, threads)
+        self.manifest, self.batching = opened.manifest, batching
         self.inputs: Mapping[str, TensorSpec] = {spec.name: spec for spec in self.manifest.signature.inputs}
         self.outputs = tuple(spec.name for spec in self.manifest.signature.outputs)
         first = self.manifest.signature.inputs[0]
@@ -73,13 +64,9 @@ class LoadedModel:
         self.statistics = Statistics()
         self.heads: dict[object, bytes] = {}
         """JSON before binary outputs, by their shapes."""
-        session = self.opened.session("predict")
-        self._memory = memory
-        if memory:
-            self.opened.remember(memory)
-        self.call_s = self._warm_up()
-        self._open_explainers()
-        self._batcher = self._new_batcher(session.run, settle, supervisor)
+        executor = None if engines.computing.inline else self._threads.computing
+        sizes = batching.max_rows, batching.max_queue
+        self._batcher = Batcher(engines.computing.infer, *sizes, executor, self.statistics, settle, supervisor)
         self._users = 0
         self._retired: Callable[[], None] | None = None
 
@@ -129,19 +116,39 @@ class LoadedModel:
 
         def one(row: int) -> Explanation:
             example = {name: values[row : row + 1] for name, values in tensors.items()}
-            return self._threads.rows.explain(self.opened, example, asked)
+            return self.engines.explaining.explain(example, asked)
 
         rows = range(len(next(iter(tensors.values()))))
         return await self._threads.explaining.each([functools.partial(one, row) for row in rows], caller)
 
+    @property
+    def streams(self) -> bool:
+        """Whether the model answers bit by bit: then `stream` is there."""
+        return self.engines.computing.streams
+
+    async def stream(
+        self, tensors: Tensors, parameters: Mapping[str, Any], caller: str | None = None
+    ) -> AsyncGenerator[Chunk, None]:
+        """The answer for checked inputs in chunks, each computed when it is read. Close the generator to cancel.
+
+        Raises what the engine raises, and Overloaded.
+        """
+        self._users += 1
+        try:
+            async with contextlib.aclosing(self._threads.streaming.chunks(tensors, parameters, caller)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        finally:
+            self._leave()
+
     async def learn(self, body: object) -> Mapping[str, int]:
-        """Keep what people tell; the next answers heed it. Raises InputError, StorageError, Unsupported, Overloaded."""
-        memory = self._memory
+        """Keep feedback; the next answers use it. Raises InputError, StorageError, Unsupported, Overloaded."""
+        memory = self.opened.memory
         if memory is None:
             raise Unsupported(f"a model for {self.manifest.task} takes no feedback", "send it to a model that does")
         counts = await self._threads.decoding.run(lambda: memory.learn(body))
         for kind, count in counts.items():
-            self.statistics.told[kind] = self.statistics.told.get(kind, 0) + count
+            self.statistics.feedback[kind] = self.statistics.feedback.get(kind, 0) + count
         return counts
 
     def checked(self, tensors: Tensors) -> Tensors | None:
@@ -192,7 +199,7 @@ class LoadedModel:
     @property
     def alone(self) -> bool:
         """Whether a picture may go all its way on one thread, and nobody would wait for it."""
-        return self._threads.whole.idle and self._threads.decoding.idle and self.waiting_rows == 0
+        return self._threads.idle and self.waiting_rows == 0
 
     async def looked(self, file: bytes, form: str) -> tuple[tuple[dict[str, Any], bytes | None], int]:
         """The same for a file that is decoded, computed and shown on one thread; and the nanoseconds of computing."""
@@ -200,7 +207,7 @@ class LoadedModel:
         def look() -> tuple[tuple[dict[str, Any], bytes | None], int]:
             tensors = self._decode([file])
             start = _clock()
-            outputs = self.opened.session("predict").run(tensors)
+            outputs = self.engines.computing.infer(tensors)
             computed = _clock() - start
             return self._show(file, outputs, form), computed
 
@@ -228,16 +235,17 @@ class LoadedModel:
 
         def close() -> None:
             self._retired = None
-            asyncio.get_running_loop().run_in_executor(self._threads.loading, self._close, then)
+            asyncio.get_running_loop().run_in_executor(self._loading, self._close, then)
 
         self._retired = close
         if self._users == 0:
             close()
 
     def close(self) -> None:
-        """Give the engines' memory back."""
-        self._threads.rows.let_go(self.opened)
-        self.opened.close()
+        """End its threads and engines; what runs in this process is finished first."""
+        self.engines.stop()
+        self._threads.close()
+        self.engines.close()
 
     def _close(self, then: Callable[[], None]) -> None:
         self.close()
@@ -247,30 +255,6 @@ class LoadedModel:
         self._users -= 1
         if self._users == 0 and self._retired is not None:
             self._retired()
-
-    def _new_batcher(
-        self, run: Run, settle: Callable[[Sequence[Work]], None], supervisor: Supervisor | None
-    ) -> Batcher:
-        executor = self._threads.engine if self.call_s > _ON_LOOP_S else None
-        most = self.batching
-        return Batcher(run, most.max_rows, most.max_queue, executor, self.statistics, settle, supervisor)
-
-    def _open_explainers(self) -> None:
-        """Now, so that a graph that cannot be opened is known before anybody asks, and here nobody waits for it."""
-        opening = self.opened.check if self._threads.rows.apart else self.opened.session
-        for name in self.manifest.explainers:
-            opening(get(Explainer, name).role)
-
-    def _warm_up(self) -> float:
-        """Measure a call with one row, in seconds."""
-        session, times = self.opened.session("predict"), list[float]()
-        rows = self.opened.task.usual(session, self.manifest.preprocessing)
-        rows = rows or {spec.name: _zeros(spec) for spec in self.inputs.values()}
-        for _ in range(_WARM_UP_CALLS):
-            start = time.perf_counter()
-            session.run(rows)
-            times.append(time.perf_counter() - start)
-        return min(times)
 
     def _decode(self, files: Sequence[bytes]) -> Tensors:
         """Files through the model's task: what the training data went through."""

@@ -9,39 +9,15 @@ from typing import TYPE_CHECKING
 
 from glassworks.errors import Overloaded
 from glassworks.serving.core.room import Room
-from glassworks.serving.core.work import Parts, Work, common_of, row_bytes_of, text_bytes_of
+from glassworks.serving.core.work import ROW_BYTES, Flow, Kind, Parts, Work, common_of, row_bytes_of, text_bytes_of
 
 if TYPE_CHECKING:
     from glassworks.contracts import Tensors
 
 RETRY_AFTER_S = 1
-ROW_BYTES = 2**18
-"""A row that waits counts as several where it has more bytes."""
 _KINDS = 4096
 """Names, datatypes and shapes that are remembered; forgetting them costs no more than a batch that might be fuller."""
 _NONE: deque[Work] = deque(maxlen=0)
-
-
-class Kind:
-    """What rows that can be computed together have in common. Rows of texts have no number of bytes."""
-
-    __slots__ = ("row_bytes", "small")
-
-    def __init__(self, row_bytes: int) -> None:
-        self.row_bytes, self.small = row_bytes, 0 < row_bytes <= ROW_BYTES
-
-
-class Flow:
-    """What one caller, or one request of many rows, has waiting at a priority.
-
-    At most as many rows as a batch has are in line; the rest is behind, and each of its requests has turns.
-    """
-
-    __slots__ = ("behind", "caller", "rows")
-
-    def __init__(self, caller: str | None) -> None:
-        self.caller, self.rows = caller, 0
-        self.behind: deque[Work | Parts] = deque()
 
 
 class _Line:

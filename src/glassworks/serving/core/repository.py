@@ -106,7 +106,7 @@ class Repository:
             self._watching.cancel()
 
     async def follow_once(self) -> None:
-        """Take over what has changed in the registry. A version that cannot be opened is told, and tried no more."""
+        """Take over what has changed in the registry. What cannot be opened is reported, and not tried again."""
         problems: dict[str, GlassworksError] = {}
         async with self._changing:
             for name in list(self._standing):
@@ -117,8 +117,8 @@ class Repository:
                 except Exception as error:  # noqa: BLE001 - one model must not keep the others from being followed
                     self._supervisor.failed(_PART, error)
         if problems:
-            told = (f"{name} is served as it was: {error.problem}; {error.mend}" for name, error in problems.items())
-            self._supervisor.suffers(_PART, " | ".join(told))
+            reasons = (f"{name} is served as it was: {error.problem}; {error.mend}" for name, error in problems.items())
+            self._supervisor.suffers(_PART, " | ".join(reasons))
         else:
             self._supervisor.recovered(_PART)
 
@@ -160,7 +160,7 @@ class Repository:
         try:
             resolved = await loop.run_in_executor(loading, self._registry.resolve, version.reference)
             model = await loop.run_in_executor(loading, self._opened, resolved)
-        except Exception as error:  # noqa: BLE001 - whatever it is, what is served stays so, and the reason is told
+        except Exception as error:  # noqa: BLE001 - whatever it is, what is served stays so, and the reason is kept
             problem = self._failed[key] = self._known(error)
             self._note(name, number, "UNAVAILABLE", f"{problem.problem}; {problem.mend}")
         except BaseException:

@@ -9,11 +9,11 @@ class Room:
     So with n callers at most 1 + 1/2 + ... + 1/n times the size is taken. Nobody knows who comes without a name.
     """
 
-    __slots__ = ("_held", "size", "taken")
+    __slots__ = ("_taken_by", "size", "taken")
 
     def __init__(self, size: int) -> None:
         self.size, self.taken = size, 0
-        self._held: dict[str, int] = {}
+        self._taken_by: dict[str, int] = {}
 
     def fits(self, caller: str | None, load: int) -> bool:
         """Whether somebody may come in; where nobody is, whatever it takes."""
@@ -21,22 +21,22 @@ class Room:
             return True
         if caller is None:
             return False
-        callers = len(self._held) + (caller not in self._held)
-        return (self._held.get(caller, 0) + load) * callers <= self.size
+        callers = len(self._taken_by) + (caller not in self._taken_by)
+        return (self._taken_by.get(caller, 0) + load) * callers <= self.size
 
     def enter(self, caller: str | None, load: int) -> None:
         """Take so much of it."""
         self.taken += load
         if caller is not None:
-            self._held[caller] = self._held.get(caller, 0) + load
+            self._taken_by[caller] = self._taken_by.get(caller, 0) + load
 
     def leave(self, caller: str | None, load: int) -> None:
         """Give back what was taken."""
         self.taken -= load
         if caller is None:
             return
-        held = self._held[caller] - load
-        if held:
-            self._held[caller] = held
+        left = self._taken_by[caller] - load
+        if left:
+            self._taken_by[caller] = left
         else:
-            del self._held[caller]
+            del self._taken_by[caller]

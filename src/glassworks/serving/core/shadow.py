@@ -13,14 +13,15 @@ from glassworks.serving.core.work import LEVELS, Work
 if TYPE_CHECKING:
     from glassworks.contracts import Tensors
     from glassworks.serving.core.model import LoadedModel
+    from glassworks.serving.supervision import Supervisor
 
 _CLOSE = 1e-3
 """Answers that differ by less are the same."""
 _clock = time.perf_counter_ns
 
 
-def cast(shadow: LoadedModel, work: Work) -> None:
-    """Let another version compute what a request asks for."""
+def cast(shadow: LoadedModel, work: Work, supervisor: Supervisor) -> None:
+    """Let another version compute what a request asks for; whatever happens, the request itself is on its way."""
 
     def done(other: Work) -> None:
         statistics = shadow.statistics
@@ -37,7 +38,9 @@ def cast(shadow: LoadedModel, work: Work) -> None:
         # A copy: the request's own bytes may be gone when the shadow's turn comes.
         shadow.submit({name: values.copy() for name, values in work.tensors.items()}, done, level=LEVELS)
     except (Overloaded, InputError):
-        shadow.statistics.dropped += 1
+        shadow.statistics.drop()
+    except Exception as error:  # noqa: BLE001 - shadows cost nobody an answer
+        supervisor.failed("shadow traffic", error)
 
 
 def _differing(outputs: Tensors, others: Tensors) -> int:

@@ -56,10 +56,12 @@ class Statistics:
         self.success, self.fail, self.explain = Duration(), Duration(), Duration()
         self.input_ns = self.infer_ns = self.output_ns = 0
         self.rows = self.executions = self.dropped = 0
+        self.tokens = 0
+        """Of streamed answers: of prompts and completions together."""
         self.last_ms = 0
         self.batches: dict[int, Duration] = {}
         self.errors: dict[str, int] = {}
-        self.told: dict[str, int] = {}
+        self.feedback: dict[str, int] = {}
         """Events of feedback by what became of them."""
         self.shadow_compared = self.shadow_differed = 0
 
@@ -78,6 +80,10 @@ class Statistics:
         """A request ended with an error of that class."""
         self.fail.add(ns)
         self.errors[kind] = self.errors.get(kind, 0) + 1
+
+    def drop(self) -> None:
+        """Nobody waits for a request any longer."""
+        self.dropped += 1
 
     def executed(self, rows: int, ns: int) -> None:
         """The engine computed a batch."""

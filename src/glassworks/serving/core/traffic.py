@@ -23,11 +23,11 @@ class Traffic(Record):
     def version(self, key: str) -> str:
         """The version or alias for a key: the same key gives the same one, many keys follow the shares."""
         digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
-        place = int.from_bytes(digest, "big") / 2**64 * _WHOLE
+        position = int.from_bytes(digest, "big") / 2**64 * _WHOLE
         end = 0.0
         for version, share in self.shares.items():
             end += share
-            if place < end:
+            if position < end:
                 return version
         return next(reversed(self.shares))
 

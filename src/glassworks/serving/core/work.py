@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,22 @@ import numpy as np
 
 if TYPE_CHECKING:
     from glassworks.contracts import Tensors
-    from glassworks.serving.core.queueing import Flow, Kind
 
 LEVELS = 9
 """Priorities from 1, the first to be served, to this one."""
 DEFAULT_LEVEL = 5
+ROW_BYTES = 2**18
+"""A row that waits counts as many where it has more bytes."""
 _clock = time.perf_counter_ns
+
+
+class Kind:
+    """What rows that can be computed together have in common. Rows of texts have no number of bytes."""
+
+    __slots__ = ("row_bytes", "small")
+
+    def __init__(self, row_bytes: int) -> None:
+        self.row_bytes, self.small = row_bytes, 0 < row_bytes <= ROW_BYTES
 
 
 class Work:
@@ -55,6 +66,10 @@ class Work:
         self.usage: tuple[str, str, str] | None = None
         self.parts: Parts | None = None
         self.flow: Flow | None = None
+
+    def drop(self) -> None:
+        """Nobody waits for it any longer."""
+        self.dropped = True
 
     def over(self, now_ns: int) -> bool:
         """Whether nobody waits for it any longer, or its time has passed."""
@@ -116,6 +131,19 @@ class Parts:
         # What was spent on it, without the turns of others in between.
         whole.started_ns, whole.computed_ns = part.computed_ns - self._spent_ns, part.computed_ns
         whole.done(whole)
+
+
+class Flow:
+    """What one caller, or one request of many rows, has waiting at a priority.
+
+    At most as many rows as a batch has are in line; the rest is behind, and each of its requests has turns.
+    """
+
+    __slots__ = ("behind", "caller", "rows")
+
+    def __init__(self, caller: str | None) -> None:
+        self.caller, self.rows = caller, 0
+        self.behind: deque[Work | Parts] = deque()
 
 
 def common_of(tensors: Tensors) -> Hashable:

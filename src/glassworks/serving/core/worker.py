@@ -20,7 +20,12 @@ class Worker:
     """Calls run one after the other; at most `limit` are here at a time. A call whose waiter left is not begun."""
 
     def __init__(self, name: str, limit: int, begin: Callable[[], None] = lambda: None) -> None:
-        self._thread, self._name, self._room = ThreadPoolExecutor(1, name, initializer=begin), name, Room(limit)
+        self._thread, self.name, self._room = ThreadPoolExecutor(1, name, initializer=begin), name, Room(limit)
+
+    @property
+    def limit(self) -> int:
+        """How many calls may be here at a time."""
+        return self._room.size
 
     @property
     def idle(self) -> bool:
@@ -39,7 +44,7 @@ class Worker:
         """
         room = self._room
         if not room.fits(caller, 1):
-            raise Overloaded(f"{room.taken} requests wait for '{self._name}', no more may", "try again later")
+            raise Overloaded(f"{room.taken} requests wait for '{self.name}', no more may", "try again later")
         room.enter(caller, 1)
         try:
             loop = asyncio.get_running_loop()

@@ -21,6 +21,7 @@ _NS = 1e-9
 _COUNTERS: Sequence[tuple[str, str, Callable[[Statistics], float]]] = (
     ("requests", "Requests that were answered.", lambda counted: counted.success.count),
     ("rows", "Rows that were answered.", lambda counted: counted.rows),
+    ("tokens", "Tokens of streamed answers and their prompts.", lambda counted: counted.tokens),
     ("executions", "Batches that an engine computed.", lambda counted: counted.executions),
     ("dropped", "Requests whose client left before they were computed.", lambda counted: counted.dropped),
     ("explanations", "Explanations that were answered.", lambda counted: counted.explain.count),
@@ -74,14 +75,17 @@ class Metrics:
         told = CounterMetricFamily(
             "glassworks_feedback_events", "Events of feedback: new ones, and known ones.", labels=(*_LABELS, "kind")
         )
+        restarts = CounterMetricFamily(
+            "glassworks_engine_restarts", "Engine processes that were started again.", labels=_LABELS
+        )
         for model in models:
+            restarts.add_metric((model.name, model.version), model.engines.restarts)
             waiting.add_metric((model.name, model.version), model.waiting_rows)
-            for kind, count in model.statistics.told.items():
+            for kind, count in model.statistics.feedback.items():
                 told.add_metric((model.name, model.version, kind), count)
             for kind, count in model.statistics.errors.items():
                 errors.add_metric((model.name, model.version, kind), count)
-        yield from (errors, waiting, told, *_histograms(models))
-        yield from _troubles(self._engine.supervisor)
+        yield from (errors, waiting, told, restarts, *_histograms(models), *_troubles(self._engine.supervisor))
         service = self._service()
         if service is not None:
             yield GaugeMetricFamily("glassworks_connections", "Open connections.", value=len(service.connections))

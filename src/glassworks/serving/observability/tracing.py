@@ -13,9 +13,9 @@ from glassworks.errors import MissingLibrary
 from glassworks.serving.supervision import Supervisor
 
 if TYPE_CHECKING:
-    from glassworks.serving.core.dispatcher import Call
     from glassworks.serving.core.model import LoadedModel
     from glassworks.serving.core.work import Work
+    from glassworks.serving.requests import Call
 
 _PART = "tracing"
 _LAST_S, _LOOK_S = 2.0, 0.02

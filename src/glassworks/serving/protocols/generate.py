@@ -2,91 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from glassworks.errors import InputError
-from glassworks.serving.app import failure
+from glassworks.serving.codec.json_data import json_object
 from glassworks.serving.codec.tensors import to_json
 from glassworks.serving.codec.values import tensor_of
-from glassworks.serving.protocols.open_inference import call
-from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
+from glassworks.serving.endpoints import Context, Protocol, Schema, of_model
+from glassworks.serving.requests import InferRequest
+from glassworks.serving.transports.http.exchange import Answer, Body, Exchange, call, failure, json_answer
 
 if TYPE_CHECKING:
-    from glassworks.contracts import Array, Tensors
-    from glassworks.serving.core.dispatcher import Call, Dispatcher
+    from glassworks.contracts import Array
     from glassworks.serving.core.model import LoadedModel
+    from glassworks.serving.results import InferResult
 
 _EVENTS = b"text/event-stream; charset=utf-8"
+_FIELDS = Schema("Fields", {"type": "object"})
 
 
-class _Asked(NamedTuple):
-    """A request that was read; `named` is its id, where it has one."""
-
-    call: Call
-    model: LoadedModel
-    tensors: Tensors
-    parameters: Mapping[str, Any]
-    named: Mapping[str, Any]
-
-
-class Generate:
+class Generate(Protocol):
     """Endpoints over a dispatcher. Fields that name an input are its one row; all others are parameters."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, context: Context) -> None:
+        self._dispatcher = context.dispatcher
 
+    @of_model("POST", "/generate", "generate", "Inputs and outputs as plain fields.", takes=_FIELDS)
     async def generate(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/generate"""
-        return json_answer(await self._answer(await self._asked(exchange)))
+        request = _Request(exchange.content())
+        result = await self._dispatcher.infer(call(exchange), request.read, request.size_bytes)
+        return json_answer(request.fields(result))
 
+    @of_model(
+        "POST", "/generate_stream", "generateStream", "The same as events.", takes=_FIELDS, gives="text/event-stream"
+    )
     async def stream(self, exchange: Exchange) -> Answer:
-        """POST /v2/models/{model}[/versions/{version}]/generate_stream: server-sent events, one an answer."""
-        # What forbids the request is an error of its own; what fails later is an event.
-        asked = await self._asked(exchange)
+        """POST /v2/models/{model}[/versions/{version}]/generate_stream: server-sent events, one a part of the answer.
+
+        What forbids the request is an error of its own; what fails later is an event.
+        """
+        request = _Request(exchange.content())
+        parts = await self._dispatcher.stream(call(exchange), request.read, request.size_bytes)
         headers = [(b"cache-control", b"no-store")]
-        return Answer(b"", content_type=_EVENTS, headers=headers, stream=self._events(asked))
+        return Answer(b"", content_type=_EVENTS, headers=headers, stream=_events(request, parts))
 
-    async def _events(self, asked: _Asked) -> AsyncIterator[bytes]:
-        try:
-            event = msgspec.json.encode(await self._answer(asked))
-        except Exception as error:  # noqa: BLE001 - the status is sent already: the stream tells it
-            event = failure(error).body
-        yield b"data: " + event + b"\n\n"
 
-    async def _asked(self, exchange: Exchange) -> _Asked:
-        asked = call(exchange)
-        model = self._dispatcher.model(asked)
+class _Request:
+    """A request that is read when the dispatcher asks for it; an answer repeats its id."""
 
-        def read(content: dict[str, Any]) -> _Asked:
-            tensors, parameters = _split(content, model)
-            named = {"id": content["id"]} if "id" in content else {}
-            return _Asked(asked, model, tensors, parameters, named)
+    def __init__(self, content: Body) -> None:
+        self._content, self.size_bytes = content, len(content)
+        self._id: dict[str, Any] = {}
 
-        with self._dispatcher.counted(asked, model):
-            return await self._dispatcher.read(asked, exchange.content(), read)
+    def read(self, model: LoadedModel) -> InferRequest:
+        """What is asked for. Raises InputError."""
+        content = json_object(self._content)
+        self._id = {"id": content["id"]} if "id" in content else {}
+        tensors: dict[str, Array] = {}
+        nested = content.get("parameters", {})
+        if not isinstance(nested, dict):
+            raise InputError("parameters is not an object", "send an object of names and values")
+        parameters = dict(nested)
+        for name, value in content.items():
+            if name in model.inputs:
+                tensors[name] = tensor_of([value], model.inputs[name])
+            elif name not in ("id", "parameters"):
+                parameters[name] = value
+        return InferRequest(tensors, parameters)
 
-    async def _answer(self, asked: _Asked) -> dict[str, Any]:
-        model = asked.model
-        outputs = await self._dispatcher.compute(asked.call, model, asked.tensors, asked.parameters)
-        answer: dict[str, Any] = {"model_name": model.name, "model_version": model.version, **asked.named}
-        for name, values in outputs.items():
+    def fields(self, result: InferResult) -> Mapping[str, Any]:
+        """The answer: a value an output, a list where it has more of them."""
+        answer: dict[str, Any] = {"model_name": result.model, "model_version": result.version, **self._id}
+        for name, values in result.outputs.items():
             row = to_json(values)
             answer[name] = row[0] if len(row) == 1 else row
+        if (parameters := result.parameters()) and "parameters" not in answer:
+            answer["parameters"] = parameters
         return answer
 
 
-def _split(content: Mapping[str, Any], model: LoadedModel) -> tuple[Tensors, dict[str, Any]]:
-    tensors: dict[str, Array] = {}
-    nested = content.get("parameters", {})
-    if not isinstance(nested, dict):
-        raise InputError("parameters is not an object", "send an object of names and values")
-    parameters: dict[str, Any] = dict(nested)
-    for name, value in content.items():
-        if name in model.inputs:
-            tensors[name] = tensor_of([value], model.inputs[name])
-        elif name not in ("id", "parameters"):
-            parameters[name] = value
-    return tensors, parameters
+async def _events(request: _Request, parts: AsyncGenerator[InferResult, None]) -> AsyncGenerator[bytes, None]:
+    try:
+        async with contextlib.aclosing(parts):
+            async for part in parts:
+                yield b"data: " + msgspec.json.encode(request.fields(part)) + b"\n\n"
+    except Exception as error:  # noqa: BLE001 - the status is sent already: the error is an event
+        yield b"data: " + failure(error).body + b"\n\n"

@@ -8,75 +8,101 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassworks.errors import InputError
+from glassworks.serving.codec.json_data import json_object
 from glassworks.serving.codec.tensors import to_json
 from glassworks.serving.codec.values import tensor_of
-from glassworks.serving.protocols.answers import explain_options, explain_parameters
-from glassworks.serving.protocols.open_inference import call, token
-from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
+from glassworks.serving.endpoints import Context, Protocol, Schema, endpoint
+from glassworks.serving.requests import ExplainRequest, InferRequest
+from glassworks.serving.results import parameters_of
+from glassworks.serving.transports.http.exchange import Answer, Exchange, call, json_answer, token
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Explanation, Tensors
-    from glassworks.serving.core.dispatcher import Dispatcher
-    from glassworks.serving.core.explaining.rows import ExplainOptions
     from glassworks.serving.core.model import LoadedModel
 
 
-class KServeV1:
+_INSTANCES = Schema(
+    "Instances",
+    {
+        "type": "object",
+        "required": ["instances"],
+        "properties": {"instances": {"type": "array", "minItems": 1}},
+    },
+)
+
+
+class KServeV1(Protocol):
     """Endpoints over a dispatcher."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, context: Context) -> None:
+        self._dispatcher = context.dispatcher
 
+    @endpoint("GET", "/v1/models", "modelsV1", "The names of the models.")
     def models(self, exchange: Exchange) -> Answer:
         """GET /v1/models"""
-        key = token(exchange)
-        self._dispatcher.permit(key)
-        return json_answer({"models": self._dispatcher.visible(key, self._dispatcher.engine.names())})
+        names = self._dispatcher.admission.visible(token(exchange), self._dispatcher.engine.names())
+        return json_answer({"models": names})
 
+    @endpoint("GET", "/v1/models/{model}", "readyV1", "Whether a model can answer.", dispatched=True)
     def ready(self, exchange: Exchange) -> Answer:
         """GET /v1/models/{model}"""
         return json_answer({"name": self._dispatcher.model(call(exchange)).name, "ready": True})
 
+    @endpoint(
+        "POST",
+        "/v1/models/{model}:predict",
+        "predictV1",
+        "Predictions for instances.",
+        takes=_INSTANCES,
+        dispatched=True,
+    )
     async def predict(self, exchange: Exchange) -> Answer:
         """POST /v1/models/{model}:predict"""
-        asked = call(exchange)
-        model = self._dispatcher.model(asked)
-        with self._dispatcher.counted(asked, model):
-            tensors = await self._dispatcher.read(asked, exchange.content(), lambda content: _instances(content, model))
-        outputs = await self._dispatcher.compute(asked, model, tensors, {})
-        rows = {name: _rows(values) for name, values in outputs.items()}
+        content = exchange.content()
+
+        def read(model: LoadedModel) -> InferRequest:
+            return InferRequest(_instances(json_object(content), model))
+
+        result = await self._dispatcher.infer(call(exchange), read, len(content))
+        rows = {name: _rows(values) for name, values in result.outputs.items()}
         if len(rows) == 1:
             return json_answer({"predictions": next(iter(rows.values()))})
         count = len(next(iter(rows.values())))
-        return json_answer({"predictions": [{name: rows[name][place] for name in rows} for place in range(count)]})
+        return json_answer({"predictions": [{name: rows[name][row] for name in rows} for row in range(count)]})
 
+    @endpoint(
+        "POST",
+        "/v1/models/{model}:explain",
+        "explainV1",
+        "Explanations of instances.",
+        takes=_INSTANCES,
+        dispatched=True,
+    )
     async def explain(self, exchange: Exchange) -> Answer:
-        """POST /v1/models/{model}:explain; how to explain stands beside `instances`."""
-        asked = call(exchange)
-        model = self._dispatcher.model(asked)
+        """POST /v1/models/{model}:explain; how to explain is beside `instances`."""
+        content = exchange.content()
 
-        def read(content: dict[str, Any]) -> tuple[Tensors, ExplainOptions]:
-            options = explain_options({name: value for name, value in content.items() if name != "instances"})
-            return _instances(content, model), options
+        def read(model: LoadedModel) -> ExplainRequest:
+            fields = json_object(content)
+            options = {name: value for name, value in fields.items() if name != "instances"}
+            return ExplainRequest.of(InferRequest(_instances(fields, model), options))
 
-        with self._dispatcher.counted(asked, model):
-            tensors, options = await self._dispatcher.read(asked, exchange.content(), read)
-        found = await self._dispatcher.explain(asked, model, tensors, options)
+        result = await self._dispatcher.explain(call(exchange), read, len(content))
         explanations = [
             {
-                "prediction": {name: _rows(each.outputs[name])[0] for name in model.outputs},
+                "prediction": {name: _rows(each.outputs[name])[0] for name in result.predicted},
                 "attributions": {each.input: _values(each)},
                 **({"spans": {each.input: each.spans}} if each.spans else {}),
                 **({"names": {each.input: each.names}} if each.names else {}),
-                **explain_parameters([each]),
+                **parameters_of(each),
             }
-            for each in found
+            for each in result.explanations
         ]
         return json_answer({"explanations": explanations})
 
 
 def _values(explanation: Explanation) -> list[Any]:
-    """Of the input's shape; of a text one a span, of a history one a name."""
+    """Of the input's shape; of a text one a word, of a history one a name."""
     values = explanation.attribution.values
     return _rows(values.reshape(1, -1) if explanation.spans or explanation.names else values)[0]  # type: ignore[no-any-return]
 

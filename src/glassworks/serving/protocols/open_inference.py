@@ -1,4 +1,4 @@
-"""The Open Inference Protocol over HTTP: health, metadata, infer and explain."""
+"""The Open Inference Protocol over HTTP: health, metadata, infer, explain and feedback."""
 
 from __future__ import annotations
 
@@ -7,276 +7,203 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from glassworks.errors import ServingError
-from glassworks.serving.access.gate import token_of
-from glassworks.serving.access.keys import id_of
+from glassworks.serving.codec.bodies import HEADER, BodyReader, long_bytes
 from glassworks.serving.codec.json_data import LARGE_BYTES
-from glassworks.serving.codec.quick import QuickReader
-from glassworks.serving.codec.tensors import LARGE_SIZE, AnyBody, TensorLimits, parse_request, render_response, to_bytes
-from glassworks.serving.core.dispatcher import Call, Dispatcher
-from glassworks.serving.protocols.answers import (
-    classified,
-    explain_options,
-    explain_parameters,
-    explained,
-    flag,
-    wanted_outputs,
-)
-from glassworks.serving.protocols.raw_body import HEADER, header_length, is_long, raw_request
-from glassworks.serving.transports.http.exchange import Answer, Body, Exchange, json_answer
+from glassworks.serving.codec.responses import binary_response, render_response
+from glassworks.serving.codec.tensors import LARGE_SIZE
+from glassworks.serving.descriptions import EXTENSIONS, metadata
+from glassworks.serving.endpoints import Context, Protocol, Schema, endpoint, of_model
+from glassworks.serving.requests import ExplainRequest, InferRequest, flag
+from glassworks.serving.transports.http.exchange import Answer, Exchange, call, failure, json_answer, token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
-    from glassworks.contracts import Array, Tensors
+    from glassworks.contracts import Array
     from glassworks.serving.core.model import LoadedModel
+    from glassworks.serving.results import ExplainResult, InferResult
     from glassworks.serving.supervision import Trouble
 
-EXTENSIONS = (
-    "binary_tensor_data", "classification", "generate", "glassworks_explain", "model_configuration",
-    "model_repository", "model_repository(unload_dependents)", "parameters", "schedule_policy", "statistics",
-)  # fmt: skip
-_ROUTING = b"x-routing-key"
-_QUICK = b"application/octet-stream"
-_HEADS = 256
-_QUICK_BYTES = 2**22
-"""A larger body is read in pieces: the quick reader holds the interpreter until it is done."""
+_BINARY = b"application/octet-stream"
 
 
-class OpenInference:
+_VALUES: dict[str, Any] = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
+_TENSOR = Schema(
+    "Tensor",
+    {
+        "type": "object",
+        "required": ["name", "shape", "datatype"],
+        "properties": {
+            "name": {"type": "string"},
+            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+            "datatype": {"type": "string"},
+            "parameters": _VALUES,
+            "data": {"type": "array"},
+        },
+    },
+)
+_OUTPUT = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": {"type": "string"}, "parameters": _VALUES},
+}
+_REQUEST = Schema(
+    "InferenceRequest",
+    {
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {
+            "id": {"type": "string"},
+            "parameters": _VALUES,
+            "inputs": {"type": "array", "items": {"$ref": "#/components/schemas/Tensor"}},
+            "outputs": {"type": "array", "items": _OUTPUT},
+        },
+    },
+    uses=(_TENSOR,),
+)
+_FEEDBACK = Schema(
+    "Feedback",
+    {
+        "type": "object",
+        "required": ["events"],
+        "properties": {"events": {"type": "array", "minItems": 1, "items": {"type": "object"}}},
+    },
+)
+
+
+class OpenInference(Protocol):
     """Endpoints over a dispatcher. Each gives its answer to an exchange, or a coroutine for it, or replies itself."""
 
-    def __init__(self, dispatcher: Dispatcher, failure: Callable[[Exception], Answer], limits: TensorLimits) -> None:
-        self._dispatcher, self._engine, self._failure, self._limits = dispatcher, dispatcher.engine, failure, limits
-        self._quick, self._quick_beside = QuickReader(limits), QuickReader(limits)
+    def __init__(self, context: Context) -> None:
+        self._dispatcher, self._engine = context.dispatcher, context.dispatcher.engine
+        self._reader, self._reader_on_thread = BodyReader(context.limits), BodyReader(context.limits)
 
+    @endpoint("GET", "/v2", "server", "Name, version and extensions of the server.", is_open=True)
+    @endpoint("GET", "/v2/", "serverAgain", "The same.", is_open=True, documented=False)
     def server(self, exchange: Exchange) -> Answer:
         """GET /v2"""
         return json_answer({"name": "glassworks", "version": version("glassworks"), "extensions": EXTENSIONS})
 
+    @endpoint("GET", "/v2/health/live", "live", "Whether the process lives.", is_open=True)
+    @endpoint("GET", "/v2/health/ready", "ready", "Whether all models can answer.", is_open=True)
     def live(self, exchange: Exchange) -> Answer:
         """GET /v2/health/live and /v2/health/ready; the service listens once its models are warm.
 
-        Troubles change nothing of the status: what is told of them is for people.
+        Troubles change nothing of the status: they are for people to read.
         """
-        whole = self._dispatcher.known(token(exchange))
-        troubles = [told_of(part, trouble, whole) for part, trouble in self._engine.supervisor.troubles.items()]
+        whole = self._dispatcher.admission.known(token(exchange))
+        troubles = [_shown(part, trouble, whole) for part, trouble in self._engine.supervisor.troubles.items()]
         return json_answer({"live": True, "ready": True, "troubles": troubles})
 
+    @of_model("GET", "", "metadata", "Inputs, outputs and properties of a model.")
     def metadata(self, exchange: Exchange) -> Answer:
         """GET /v2/models/{model}[/versions/{version}]"""
         model = self._dispatcher.model(call(exchange))
         return json_answer(metadata(model, self._engine.versions(model.name)))
 
+    @of_model("GET", "/ready", "modelReady", "Whether a model can answer.")
     def ready(self, exchange: Exchange) -> Answer:
         """GET /v2/models/{model}[/versions/{version}]/ready"""
         self._dispatcher.model(call(exchange))
         return json_answer({"name": exchange.parameters["model"], "ready": True})
 
-    def infer(self, exchange: Exchange) -> Coroutine[Any, Any, None] | None:
+    @of_model("POST", "/infer", "infer", "Answers for the rows sent.", takes=_REQUEST, binary=True)
+    def infer(self, exchange: Exchange) -> None:
         """POST /v2/models/{model}[/versions/{version}]/infer"""
-        asked, model = call(exchange), None
-        try:
-            model = self._dispatcher.model(asked)
-            body = exchange.content()
-            if len(body) > LARGE_BYTES and is_long(exchange):
-                return self._infer_beside(exchange, asked, model)
-            request, tensors = self._received(exchange, body, model, self._quick)
-            if request.outputs:
-                wanted_outputs([output.name for output in request.outputs], model.outputs)
-            ready = model.checked(tensors)
-            if ready is None:
-                return self._infer_files(exchange, asked, model, request, tensors)
-            self._submit(exchange, asked, model, request, ready)
-        except Exception as error:
-            self._dispatcher.refuse(asked, model, error)
-            raise
-        return None
+        request = self._request(exchange)
+        exchange.on_gone = self._dispatcher.begin(call(exchange), request.read, request.respond, request.long_bytes)
 
+    @of_model("POST", "/explain", "explain", "Answers with graded attributions.", takes=_REQUEST, binary=True)
     async def explain(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/explain"""
-        asked = call(exchange)
-        model = self._dispatcher.model(asked)
-        with self._dispatcher.counted(asked, model):
-            request, tensors = await self._received_all(exchange, asked, model)
-            wanted = wanted_outputs([output.name for output in request.outputs], model.explained)
-            options = explain_options(request.parameters)
-        explanations = await self._dispatcher.explain(asked, model, tensors, options)
-        outputs = explained(explanations, model.outputs)
-        chosen = {name: outputs[name] for name in wanted}
-        return answer(exchange, model, request, chosen, explain_parameters(explanations))
+        request = self._request(exchange)
+        result = await self._dispatcher.explain(call(exchange), request.read_explain, request.long_bytes)
+        return request.explained(result)
 
+    @of_model(
+        "POST", "/feedback", "feedback", "What users did, each event once; the next answers heed it.", takes=_FEEDBACK
+    )
     async def feedback(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/feedback: what people did; it changes the next answers."""
-        asked = call(exchange)
-        model = self._dispatcher.model(asked)
-        with self._dispatcher.counted(asked, model):
-            told = await self._dispatcher.read(asked, exchange.content(), dict)
-        return json_answer(dict(await self._dispatcher.learn(asked, model, told)))
+        return json_answer(dict(await self._dispatcher.learn(call(exchange), exchange.content())))
 
-    async def _infer_beside(self, exchange: Exchange, asked: Call, model: LoadedModel) -> None:
-        with self._dispatcher.counted(asked, model):
-            request, tensors = await self._received_all(exchange, asked, model)
-            wanted_outputs([output.name for output in request.outputs], model.outputs)
-            ready = model.checked(tensors)
-            if ready is None:
-                ready = await self._dispatcher.decoded(asked, model, tensors, request.parameters)
-            self._submit(exchange, asked, model, request, ready)
-
-    async def _infer_files(
-        self, exchange: Exchange, asked: Call, model: LoadedModel, request: AnyBody, tensors: Tensors
-    ) -> None:
-        with self._dispatcher.counted(asked, model):
-            ready = await self._dispatcher.decoded(asked, model, tensors, request.parameters)
-            self._submit(exchange, asked, model, request, ready)
-
-    def _submit(self, exchange: Exchange, asked: Call, model: LoadedModel, request: AnyBody, tensors: Tensors) -> None:
-        def respond(outputs: Tensors | None, error: Exception | None) -> None:
-            try:
-                if outputs is None:
-                    raise error or ServingError("the engine gave no answer", "send the request again")
-                names = [output.name for output in request.outputs] or model.outputs
-                wanted, size = {}, 0
-                for name in names:
-                    wanted[name] = values = outputs[name]
-                    size += values.size
-                if size > LARGE_SIZE:
-                    self._answer_beside(exchange, model, request, wanted)
-                    return
-                reply = answer(exchange, model, request, wanted)
-            except Exception as failed:  # noqa: BLE001 - whatever happens, the client gets an answer
-                reply = self._failure(failed)
-            exchange.reply(reply)
-
-        work = self._dispatcher.infer(asked, model, tensors, request.parameters, respond)
-
-        def leave() -> None:
-            work.dropped = True
-
-        exchange.on_gone = leave
-
-    def _answer_beside(
-        self, exchange: Exchange, model: LoadedModel, request: AnyBody, outputs: dict[str, Array]
-    ) -> None:
-        """Write a long answer on a thread."""
-
-        def written() -> Answer:
-            try:
-                return answer(exchange, model, request, outputs)
-            except Exception as failed:  # noqa: BLE001 - whatever happens, the client gets an answer
-                return self._failure(failed)
-
-        writing = asyncio.get_running_loop().run_in_executor(None, written)
-        writing.add_done_callback(lambda done: exchange.reply(done.result()))
-
-    async def _received_all(
-        self, exchange: Exchange, asked: Call, model: LoadedModel
-    ) -> tuple[AnyBody, dict[str, Array]]:
-        """The request and its tensors, read on a thread where that takes long."""
+    def _request(self, exchange: Exchange) -> _Request:
         body = exchange.content()
-        if len(body) <= LARGE_BYTES or not is_long(exchange):
-            return self._received(exchange, body, model, self._quick)
-        reader = self._quick_beside
-        return await self._dispatcher.beside(asked, len(body), lambda: self._received(exchange, body, model, reader))
+        size = long_bytes(body, exchange.headers.get(HEADER)) if len(body) > LARGE_BYTES else 0
+        return _Request(exchange, self._reader_on_thread if size else self._reader, size)
 
-    def _received(
-        self, exchange: Exchange, body: Body, model: LoadedModel, reader: QuickReader
-    ) -> tuple[AnyBody, dict[str, Array]]:
-        length = header_length(exchange)
+
+class _Request(msgspec.Struct):
+    """A request that is read when the dispatcher asks for it, and answered in the form that it wants."""
+
+    _exchange: Exchange
+    _reader: BodyReader
+    long_bytes: int
+    _id: str | None = None
+    _binary: bool = False
+    _mixed: Mapping[str, bool] = {}
+    """Whether outputs are sent in bytes, and of which of them the request says so itself."""
+
+    def read(self, model: LoadedModel) -> InferRequest:
+        """What is asked for. Raises InputError."""
+        exchange = self._exchange
+        body, tensors = self._reader.read(exchange.body, exchange.headers.get(HEADER), model.inputs)
+        self._id = body.id
+        self._binary = bool(body.parameters) and flag(body.parameters, "binary_data_output", False)
+        if not body.outputs:
+            return InferRequest(tensors, body.parameters)
+        described = {output.name: output.parameters for output in body.outputs if output.parameters}
+        self._mixed = {name: flag(each, "binary_data", self._binary) for name, each in described.items()}
+        classes = [(name, each["classification"]) for name, each in described.items() if "classification" in each]
+        return InferRequest(tensors, body.parameters, [output.name for output in body.outputs], classes)
+
+    def read_explain(self, model: LoadedModel) -> ExplainRequest:
+        """The same, to explain. Raises InputError."""
+        return ExplainRequest.of(self.read(model))
+
+    def respond(self, result: InferResult | None, error: Exception | None) -> None:
+        """Send the answer, or what went wrong. A long one is written on a thread."""
+        if result is None:
+            self._exchange.reply(failure(error or ServingError("the engine gave no answer", "send the request again")))
+            return
+        size = 0
+        for values in result.outputs.values():
+            size += values.size
+        if size <= LARGE_SIZE:
+            self._exchange.reply(self._safely(result))
+            return
+        writing = asyncio.get_running_loop().run_in_executor(None, self._safely, result)
+        writing.add_done_callback(lambda done: self._exchange.reply(done.result()))
+
+    def explained(self, result: ExplainResult) -> Answer:
+        """The answer with what is known of the explanations."""
+        return self._answer(result.model, result.version, result.tensors(), result.parameters())
+
+    def _safely(self, result: InferResult) -> Answer:
+        try:
+            if self._binary and self._id is None and not self._mixed:
+                body, length = binary_response(result.model, result.version, result.outputs)
+                return Answer(body, content_type=_BINARY, headers=[(HEADER, b"%d" % length)])
+            return self._answer(result.model, result.version, result.outputs)
+        except Exception as failed:  # noqa: BLE001 - whatever happens, the client gets an answer
+            return failure(failed)
+
+    def _answer(
+        self, model: str, version: str, outputs: Mapping[str, Array], parameters: Mapping[str, Any] | None = None
+    ) -> Answer:
+        head: dict[str, Any] = {"model_name": model, "model_version": version}
+        if self._id is not None:
+            head["id"] = self._id
+        if parameters:
+            head["parameters"] = parameters
+        body, length = render_response(head, outputs, {**dict.fromkeys(outputs, self._binary), **self._mixed})
         if length is None:
-            quick = reader.read(body) if len(body) <= _QUICK_BYTES else None
-            if quick is not None:
-                return quick
-        elif length == 0:
-            return raw_request(body, model, self._limits)
-        return parse_request(body, length, self._limits)
+            return Answer(body)
+        return Answer(body, content_type=_BINARY, headers=[(HEADER, b"%d" % length)])
 
 
-def told_of(part: str, trouble: Trouble, whole: bool) -> dict[str, Any]:
-    """What health tells of a part that failed: names and counts, and the words of its errors to those who may know."""
+def _shown(part: str, trouble: Trouble, whole: bool) -> dict[str, Any]:
+    """A part that failed, for health: its name and counts, and the texts of its errors for those who may know."""
     counts = {"part": part, "failures": trouble.failures, "lost": trouble.lost, "suffers": bool(trouble.lasting)}
     return {**counts, "last": trouble.last, "lasting": trouble.lasting} if whole else counts
-
-
-def call(exchange: Exchange) -> Call:
-    """Who asks for which model."""
-    parameters, headers = exchange.parameters, exchange.headers
-    key = token(exchange)
-    asked = Call(parameters["model"], parameters.get("version"), key, arrived_ns=exchange.arrived_ns)
-    if (traced := headers.get(b"traceparent")) is not None:
-        asked.trace = {"traceparent": traced.decode("latin-1")}
-    routing = headers.get(_ROUTING)
-    if routing is not None:
-        asked.routing_key = routing.decode("latin-1")
-    elif key is not None:
-        asked.routing_key = id_of(key).decode("latin-1")
-    return asked
-
-
-def token(exchange: Exchange) -> bytes | None:
-    """The access key that was sent."""
-    headers = exchange.headers
-    return token_of(headers.get(b"authorization"), headers.get(b"x-api-key"))
-
-
-def metadata(model: LoadedModel, versions: object) -> dict[str, Any]:
-    """What the protocol tells of a model."""
-    manifest = model.manifest
-    return {
-        "name": model.name,
-        "versions": versions,
-        "platform": f"glassworks_{model.opened.bundle.artifact('predict').artifact.runtime}",
-        "inputs": [spec.model_dump(mode="json") for spec in manifest.signature.inputs],
-        "outputs": [spec.model_dump(mode="json") for spec in manifest.signature.outputs],
-        "properties": {
-            "task": manifest.task,
-            "family": manifest.family,
-            "labels": ",".join(manifest.labels[:1000]),
-            "explainers": ",".join(manifest.explainers),
-            "bundle_sha256": model.opened.bundle.sha256,
-        },
-    }
-
-
-def answer(
-    exchange: Exchange,
-    model: LoadedModel,
-    request: AnyBody,
-    outputs: dict[str, Array],
-    parameters: Mapping[str, Any] | None = None,
-) -> Answer:
-    """The outputs as the request wants them: JSON, bytes behind JSON, or classes."""
-    default = bool(request.parameters) and flag(request.parameters, "binary_data_output", False)
-    if default and request.id is None and not request.outputs and parameters is None:
-        return _binary(model, outputs)
-    binary = dict.fromkeys(outputs, default)
-    for output in request.outputs:
-        if not output.parameters:
-            continue
-        binary[output.name] = flag(output.parameters, "binary_data", default)
-        if "classification" in output.parameters:
-            count = output.parameters["classification"]
-            outputs[output.name] = classified(outputs[output.name], count, model.manifest.labels)
-    head: dict[str, Any] = {"model_name": model.name, "model_version": model.version}
-    if request.id is not None:
-        head["id"] = request.id
-    if parameters:
-        head["parameters"] = parameters
-    body, length = render_response(head, outputs, binary)
-    if length is None:
-        return Answer(body)
-    return Answer(body, content_type=_QUICK, headers=[(HEADER, b"%d" % length)])
-
-
-def _binary(model: LoadedModel, outputs: Mapping[str, Array]) -> Answer:
-    """All outputs in bytes; the JSON before them is the same for all requests of the same shapes."""
-    shapes = tuple([values.shape for values in outputs.values()])
-    head = model.heads.get(shapes)
-    if head is None:
-        named: dict[str, Any] = {"model_name": model.name, "model_version": model.version}
-        text, length = render_response(named, outputs, dict.fromkeys(outputs, True))
-        head = text[:length]
-        if len(model.heads) < _HEADS and not any(values.dtype.hasobject for values in outputs.values()):
-            model.heads[shapes] = head
-    body = b"".join([head, *map(to_bytes, outputs.values())])
-    return Answer(body, content_type=_QUICK, headers=[(HEADER, b"%d" % len(head))])

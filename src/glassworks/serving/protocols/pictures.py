@@ -2,61 +2,74 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs
 
-from glassworks.contracts import Pictures
-from glassworks.errors import InputError, Unsupported
-from glassworks.serving.protocols.open_inference import call
-from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
+import msgspec
+
+from glassworks.errors import InputError
+from glassworks.serving.core.looking import Looking
+from glassworks.serving.endpoints import Context, Protocol, of_model
+from glassworks.serving.transports.http.exchange import Answer, Exchange, call, json_answer
+from glassworks.serving.transports.http.websocket import FrameStream
 
 if TYPE_CHECKING:
-    from glassworks.serving.core.dispatcher import Call, Dispatcher
-    from glassworks.serving.core.model import LoadedModel
+    from glassworks.serving.transports.http.service import Service
 
 Form = Literal["png", "jpeg", "none"]
 _FORMS: tuple[Form, ...] = ("png", "jpeg", "none")
 _JSON = b"application/json"
 
 
-class PictureAnswers:
+class Pictures(Protocol):
     """Endpoints over a dispatcher, for models that look at pictures."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, context: Context) -> None:
+        self._looking = Looking(context.dispatcher)
 
+    @of_model(
+        "POST",
+        "/picture",
+        "picture",
+        "A picture file in, a picture to look at out.",
+        takes="application/octet-stream",
+        gives="image/png",
+    )
     async def picture(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/picture: a picture file in, a PNG out.
 
-        With `Accept: application/json` the answer in words instead; it also stands in the header `x-answer`.
+        With `Accept: application/json` the answer in words instead; it is also in the header `x-answer`.
         """
-        words, shown = await self.answer(call(exchange), bytes(exchange.content()), _wanted_form(exchange))
+        words, shown = await self._looking.look(call(exchange), bytes(exchange.content()), _wanted_form(exchange))
         if shown is None:
             return json_answer(words)
         kind = b"image/jpeg" if shown[:2] == b"\xff\xd8" else b"image/png"
         return Answer(shown, content_type=kind, headers=[(b"x-answer", _one_line(words))])
 
+    def upgrade(self, exchange: Exchange, service: Service) -> asyncio.Protocol:
+        """The same with a WebSocket: what goes on with the connection. Raises what forbids it.
+
+        The model and the key of whoever opened it are looked at again for each frame.
+        """
+        opened, form = call(exchange), stream_form(exchange)
+        model = self._looking.model(opened)
+
+        async def look(file: bytes) -> tuple[dict[str, Any], bytes | None]:
+            return await self._looking.look(
+                msgspec.structs.replace(opened, arrived_ns=time.perf_counter_ns()), file, form
+            )
+
+        return FrameStream(service, look, model.statistics.drop, exchange)
+
+    @of_model("GET", "/stream", "stream", "Frames over a WebSocket.", documented=False, upgrade=upgrade)
     def stream(self, exchange: Exchange) -> Answer:
         """GET /v2/models/{model}[/versions/{version}]/stream without a WebSocket, or by somebody who may not."""
-        self.stream_of(exchange)
+        self._looking.model(call(exchange))
+        stream_form(exchange)
         raise InputError("frames are streamed over a WebSocket", "open it with ws:// and send a picture file a message")
-
-    def stream_of(self, exchange: Exchange) -> tuple[Call, LoadedModel, Form]:
-        """Who asks for a stream, the model, and which pictures go back. Raises what forbids it."""
-        asked = call(exchange)
-        return asked, looking(self._dispatcher.model(asked)), stream_form(exchange)
-
-    async def answer(self, asked: Call, file: bytes, form: Form) -> tuple[dict[str, Any], bytes | None]:
-        """What the model says about one file, and what is to be seen of it. Raises InputError and Overloaded."""
-        return await self._dispatcher.look(asked, looking(self._dispatcher.model(asked)), file, form)
-
-
-def looking(model: LoadedModel) -> LoadedModel:
-    """The model, if it looks at pictures. Raises Unsupported."""
-    if not isinstance(model.opened.task, Pictures):
-        raise Unsupported(f"a model for {model.manifest.task} looks at no pictures", "use its infer endpoint")
-    return model
 
 
 def stream_form(exchange: Exchange) -> Form:

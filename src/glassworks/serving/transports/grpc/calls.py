@@ -12,18 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import DecodeError
 
-from glassworks.errors import (
-    DeadlineExceeded,
-    Forbidden,
-    GlassworksError,
-    InputError,
-    LimitExceeded,
-    NotFound,
-    Overloaded,
-    Unauthenticated,
-    Unsupported,
-)
-from glassworks.serving.app import text_of, unexpected
+from glassworks.errors import Overloaded
+from glassworks.serving.failures import status, text_of
 from glassworks.serving.supervision import Supervisor
 from glassworks.serving.transports.grpc.intake import Ended
 from glassworks.serving.transports.grpc.packing import unpacked
@@ -42,10 +32,6 @@ Direct = Callable[[Any, Sent, Callable[[Any], None], Callable[[Exception], None]
 """Takes message, metadata, and where to bring the answer or the error; gives what cancels the work."""
 
 _INVALID, _DEADLINE, _UNIMPLEMENTED, _INTERNAL = 3, 4, 12, 13
-_CODES: tuple[tuple[type[GlassworksError], int], ...] = (
-    (NotFound, 5), (Unauthenticated, 16), (Forbidden, 7), (Unsupported, _INVALID), (InputError, _INVALID),
-    (LimitExceeded, 8), (Overloaded, 14), (DeadlineExceeded, _DEADLINE),
-)  # fmt: skip
 _UNITS_S = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 _TIMEOUT_BYTES = 9
 _CONTENT_TYPE = re.compile(rb"application/grpc([+;]|\Z)")
@@ -210,9 +196,5 @@ def fail(stream: Stream, error: Exception) -> None:
     if isinstance(error, Ended):
         stream.end(error.status, error.text, error.more)
         return
-    if not isinstance(error, GlassworksError):
-        stream.end(_INTERNAL, unexpected(error))
-        return
-    code = next((code for kind, code in _CODES if isinstance(error, kind)), _INTERNAL)
     more = [(b"retry-after", b"%d" % error.retry_after_s)] if isinstance(error, Overloaded) else []
-    stream.end(code, text_of(error), more)
+    stream.end(status(error).grpc, text_of(error), more)

@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from google.protobuf import json_format
 
-from glassworks.errors import GlassworksError, InputError, NotFound, ServingError
+from glassworks.errors import InputError, NotFound, ServingError
 from glassworks.serving.access.gate import token_of
-from glassworks.serving.access.keys import id_of
-from glassworks.serving.app import text_of, unexpected
 from glassworks.serving.codec.tensors import TensorLimits
-from glassworks.serving.core.dispatcher import Call, Dispatcher
-from glassworks.serving.protocols.answers import (
-    classified,
-    explain_options,
-    explain_parameters,
-    explained,
-    wanted_outputs,
-)
-from glassworks.serving.protocols.management import model_configuration, model_statistics
-from glassworks.serving.protocols.open_inference import EXTENSIONS, metadata
-from glassworks.serving.protocols.operations import Operations
+from glassworks.serving.core.dispatcher import Dispatcher
+from glassworks.serving.descriptions import EXTENSIONS, metadata, model_configuration, model_statistics
+from glassworks.serving.failures import text_of
+from glassworks.serving.operations import Operations
+from glassworks.serving.requests import Call, ExplainRequest, InferRequest, call_of
 from glassworks.serving.transports.grpc.convert import read_parameters, read_tensors, write_parameters, write_response
 from glassworks.serving.transports.grpc.messages import message
 
 if TYPE_CHECKING:
-    from glassworks.contracts import Tensors
     from glassworks.serving.access.keys import Role
     from glassworks.serving.core.model import LoadedModel
     from glassworks.serving.core.repository import Repository
+    from glassworks.serving.results import InferResult
 
 _VERB = "glassworks_verb"
+_MARK_FINAL, _FINAL = "triton_enable_empty_final_response", "triton_final_response"
+"""What Triton's clients ask for, and how its responses say it."""
 _MUCH_BYTES = 2**19
 """Of typed contents, which are read number by number."""
 _FOR_EVERYBODY = ("ServerLive", "ServerReady", "ServerMetadata")
@@ -51,10 +47,10 @@ class InferenceService:
 
     def permit(self, method: str) -> Callable[[Mapping[bytes, bytes]], None] | None:
         """What looks at the metadata of a method's calls before a message is kept; None: everybody may call it."""
-        if method in _FOR_EVERYBODY or not self._dispatcher.guarded:
+        if method in _FOR_EVERYBODY or not self._dispatcher.admission.guarded:
             return None
         role: Role = "admin" if method in _FOR_OPERATORS else "infer"
-        return lambda sent: self._dispatcher.permit(_token(sent), role)
+        return lambda sent: self._dispatcher.admission.permit(token_of(sent), role)
 
     async def ServerLive(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802 - the protocol's name
         return message("ServerLiveResponse")(live=True)
@@ -82,28 +78,28 @@ class InferenceService:
         return _filled("ModelConfigResponse", {"config": model_configuration(self._named(request, sent))})
 
     async def ModelStatistics(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
-        models = self._operations.models(_token(sent), request.name or None, request.version or None)
+        models = self._operations.models(token_of(sent), request.name or None, request.version or None)
         return _filled("ModelStatisticsResponse", {"model_stats": [model_statistics(model) for model in models]})
 
     async def RepositoryIndex(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
-        states = await self._operations.index(_token(sent), request.ready)
+        states = await self._operations.index(token_of(sent), request.ready)
         return _filled("RepositoryIndexResponse", {"models": [vars(state) for state in states]})
 
     async def RepositoryModelLoad(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
-        await self._operations.load(_token(sent), request.model_name, read_parameters(request.parameters))
+        await self._operations.load(token_of(sent), request.model_name, read_parameters(request.parameters))
         return message("RepositoryModelLoadResponse")(model_name=request.model_name, isLoaded=True)
 
     async def RepositoryModelUnload(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
-        await self._operations.unload(_token(sent), request.model_name, read_parameters(request.parameters))
+        await self._operations.unload(token_of(sent), request.model_name, read_parameters(request.parameters))
         return message("RepositoryModelUnloadResponse")(model_name=request.model_name, isUnloaded=True)
 
     async def ModelInfer(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
-        call, model, parameters, verb = self._asked(request, sent)
-        if verb == "explain":
-            return await self._explain(call, model, request, parameters)
-        names = _wanted(request, model.outputs)
-        outputs = await self._dispatcher.compute(call, model, await self._tensors(request), parameters)
-        return _response(request, model, {name: outputs[name] for name in names}, {})
+        asked = _Request.of(request, self._limits)
+        if asked.verb == "explain":
+            explained = await self._dispatcher.explain(asked.call(sent), asked.read_explain, asked.long_bytes)
+            return asked.response(explained.model, explained.version, explained.tensors(), explained.parameters())
+        result = await self._dispatcher.infer(asked.call(sent), asked.read, asked.long_bytes)
+        return asked.response(result.model, result.version, result.outputs)
 
     def begin_infer(
         self,
@@ -111,114 +107,124 @@ class InferenceService:
         sent: Mapping[bytes, bytes],
         answer: Callable[[Any], None],
         fail: Callable[[Exception], None],
-    ) -> Callable[[], object] | None:
+    ) -> Callable[[], object]:
         """ModelInfer without a task of its own, which would cost a short answer more than its computation."""
-        call, model, parameters, verb = self._asked(request, sent)
-        if verb == "infer" and not _typed_much(request):
-            try:
-                names = _wanted(request, model.outputs)
-                ready = model.checked(read_tensors(request, self._limits))
-                if ready is not None:
-                    return self._submit(call, model, request, (ready, parameters, names), answer, fail)
-            except Exception as error:
-                self._dispatcher.refuse(call, model, error)
-                raise
+        asked = _Request.of(request, self._limits)
+        if asked.verb != "explain":
+            respond = functools.partial(asked.respond, answer, fail)
+            return self._dispatcher.begin(asked.call(sent), asked.read, respond, asked.long_bytes)
         task = asyncio.get_running_loop().create_task(self.ModelInfer(request, sent))
         task.add_done_callback(functools.partial(_settle, answer, fail))
         return task.cancel
 
-    def _submit(
-        self,
-        call: Call,
-        model: LoadedModel,
-        request: Any,
-        work: tuple[Tensors, Mapping[str, Any], Sequence[str]],
-        answer: Callable[[Any], None],
-        fail: Callable[[Exception], None],
-    ) -> Callable[[], object]:
-        tensors, parameters, names = work
-
-        def respond(outputs: Tensors | None, error: Exception | None) -> None:
-            try:
-                if outputs is None:
-                    raise error or ServingError("the engine gave no answer", "send the request again")
-                answer(_response(request, model, {name: outputs[name] for name in names}, {}))
-            except Exception as failed:  # noqa: BLE001 - whatever happens, the client gets an answer
-                fail(failed)
-
-        begun = self._dispatcher.infer(call, model, tensors, parameters, respond)
-
-        def leave() -> None:
-            begun.dropped = True
-
-        return leave
-
-    def _asked(self, request: Any, sent: Mapping[bytes, bytes]) -> tuple[Call, LoadedModel, Mapping[str, Any], str]:
-        """Who asks, which model answers, the parameters, and whether to infer or to explain."""
-        key = _token(sent)
-        routing = sent.get(b"x-routing-key") or (id_of(key) if key else None)
-        call = Call(request.model_name, request.model_version or None, key)
-        if routing:
-            call.routing_key = routing.decode("latin-1")
-        model = self._dispatcher.model(call)
-        parameters = read_parameters(request.parameters) if request.parameters else {}
-        verb = parameters.pop(_VERB, "infer")
-        if verb not in ("infer", "explain"):
-            raise InputError(f"{_VERB} is {verb!r}", "give infer or explain")
-        return call, model, parameters, verb
-
     async def ModelStreamInfer(  # noqa: N802
         self, requests: AsyncIterator[Any], sent: Mapping[bytes, bytes]
     ) -> AsyncGenerator[Any, None]:
-        """Each request is answered in its turn; an error is an answer too, and the stream goes on."""
+        """Each request is answered in its turn, in parts where its model streams; an error is an answer too, and the
+        stream goes on."""
         async for request in requests:
-            answer = message("ModelStreamInferResponse")()
             try:
-                answer.infer_response.CopyFrom(await self.ModelInfer(request, sent))
-            except GlassworksError as error:
-                answer.error_message = text_of(error)
-                answer.infer_response.id = request.id
+                async with contextlib.aclosing(self._parts(request, sent)) as parts:
+                    async for part in parts:
+                        yield message("ModelStreamInferResponse")(infer_response=part)
             except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
-                answer.error_message = unexpected(error)
+                answer = message("ModelStreamInferResponse")(error_message=text_of(error))
                 answer.infer_response.id = request.id
-            yield answer
+                yield answer
 
-    async def _tensors(self, request: Any) -> Tensors:
-        """The inputs; numbers without end are read beside the event loop."""
-        if _typed_much(request):
-            return await asyncio.to_thread(read_tensors, request, self._limits)
-        return read_tensors(request, self._limits)
-
-    async def _explain(self, call: Call, model: LoadedModel, request: Any, parameters: Mapping[str, Any]) -> Any:
-        names = _wanted(request, model.explained)
-        tensors = await self._tensors(request)
-        explanations = await self._dispatcher.explain(call, model, tensors, explain_options(parameters))
-        outputs = explained(explanations, model.outputs)
-        return _response(request, model, {name: outputs[name] for name in names}, explain_parameters(explanations))
+    async def _parts(self, request: Any, sent: Mapping[bytes, bytes]) -> AsyncGenerator[Any, None]:
+        """The responses to one request. As Triton's, they say which is the last where the model streams or the client
+        asks for it; who asks gets an empty one behind the others if need be."""
+        asked = _Request.of(request, self._limits)
+        if asked.verb == "explain":
+            yield await self.ModelInfer(request, sent)
+            return
+        parts = await self._dispatcher.stream(asked.call(sent), asked.read, asked.long_bytes)
+        last, model = False, (request.model_name, request.model_version)
+        async with contextlib.aclosing(parts):
+            async for part in parts:
+                model = part.model, part.version
+                last = part.chunk is None or bool(part.chunk.finish_reason)
+                marks = {_FINAL: last} if asked.marks_final or part.chunk is not None else {}
+                yield asked.response(*model, part.outputs, {**part.parameters(), **marks})
+        if asked.marks_final and not last:
+            yield asked.response(*model, {}, {_FINAL: True})
 
     def _named(self, request: Any, sent: Mapping[bytes, bytes]) -> LoadedModel:
-        return self._operations.model(_token(sent), request.name, request.version or None)
+        return self._operations.model(token_of(sent), request.name, request.version or None)
 
 
-def _typed_much(request: Any) -> bool:
-    return not request.raw_input_contents and request.ByteSize() > _MUCH_BYTES
+class _Request(msgspec.Struct):
+    """A ModelInferRequest that is read when the dispatcher asks for it."""
 
+    _message: Any
+    _limits: TensorLimits
+    _parameters: dict[str, Any] = {}
+    verb: Any = "infer"
+    marks_final: bool = False
+    """Whether a client wants to be sent a last response, even if it is empty."""
 
-def _wanted(request: Any, outputs: Sequence[str]) -> Sequence[str]:
-    asked = request.outputs
-    return wanted_outputs([output.name for output in asked], outputs) if asked else outputs
+    @classmethod
+    def of(cls, request: Any, limits: TensorLimits) -> _Request:
+        """With the parameters read; one of them is the verb."""
+        asked = cls(request, limits)
+        if request.parameters:
+            asked._parameters = read_parameters(request.parameters)
+            asked.verb = asked._parameters.pop(_VERB, "infer")
+            asked.marks_final = asked._parameters.pop(_MARK_FINAL, False) is True
+        return asked
 
+    @property
+    def long_bytes(self) -> int:
+        """Bytes of typed contents, which are read number by number."""
+        request = self._message
+        size = 0 if request.raw_input_contents else request.ByteSize()
+        return size if size > _MUCH_BYTES else 0
 
-def _response(request: Any, model: LoadedModel, outputs: dict[str, Any], parameters: Mapping[str, Any]) -> Any:
-    for output in request.outputs or ():
-        if "classification" in output.parameters:
-            count = output.parameters["classification"].int64_param
-            outputs[output.name] = classified(outputs[output.name], count, model.manifest.labels)
-    head = {"model_name": model.name, "model_version": model.version, "id": request.id}
-    response = write_response(head, outputs, bool(request.raw_input_contents))
-    if parameters:
-        write_parameters(response.parameters, parameters)
-    return response
+    def call(self, sent: Mapping[bytes, bytes]) -> Call:
+        """Who asks for which model."""
+        return call_of(sent, self._message.model_name, self._message.model_version or None)
+
+    def read(self, model: LoadedModel) -> InferRequest:
+        """What is asked for. Raises InputError."""
+        if self.verb not in ("infer", "explain"):
+            raise InputError(f"{_VERB} is {self.verb!r:.200}", "give infer or explain")
+        request = self._message
+        tensors = read_tensors(request, self._limits)
+        if not request.outputs:
+            return InferRequest(tensors, self._parameters)
+        outputs = {output.name: read_parameters(output.parameters) for output in request.outputs}
+        classes = [(name, each["classification"]) for name, each in outputs.items() if "classification" in each]
+        return InferRequest(tensors, self._parameters, [output.name for output in request.outputs], classes)
+
+    def read_explain(self, model: LoadedModel) -> ExplainRequest:
+        """The same, to explain. Raises InputError."""
+        return ExplainRequest.of(self.read(model))
+
+    def respond(
+        self,
+        answer: Callable[[Any], None],
+        fail: Callable[[Exception], None],
+        result: InferResult | None,
+        error: Exception | None,
+    ) -> None:
+        """Send the answer, or what went wrong."""
+        try:
+            if result is None:
+                raise error or ServingError("the engine gave no answer", "send the request again")
+            answer(self.response(result.model, result.version, result.outputs))
+        except Exception as failed:  # noqa: BLE001 - whatever happens, the client gets an answer
+            fail(failed)
+
+    def response(
+        self, model: str, version: str, outputs: Mapping[str, Any], parameters: Mapping[str, Any] | None = None
+    ) -> Any:
+        """A ModelInferResponse."""
+        head = {"model_name": model, "model_version": version, "id": self._message.id}
+        response = write_response(head, outputs, bool(self._message.raw_input_contents))
+        if parameters:
+            write_parameters(response.parameters, parameters)
+        return response
 
 
 def _settle(answer: Callable[[Any], None], fail: Callable[[Exception], None], task: asyncio.Task[Any]) -> None:
@@ -229,10 +235,6 @@ def _settle(answer: Callable[[Any], None], fail: Callable[[Exception], None], ta
         fail(error)
     else:
         answer(task.result())
-
-
-def _token(sent: Mapping[bytes, bytes]) -> bytes | None:
-    return token_of(sent.get(b"authorization"), sent.get(b"x-api-key"))
 
 
 def _filled(name: str, values: Mapping[str, Any]) -> Any:

@@ -12,7 +12,7 @@ from glassworks.serving.transports.http.service import Service
 from glassworks.serving.transports.http.turns import Queue
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 _READ = memoryview(bytearray(65_536))
 """What all connections of the loop read into, each in its turn: a large body passes through it without a copy."""
@@ -188,7 +188,7 @@ class Connection(asyncio.BufferedProtocol):
         task = self._loop.create_task(self._stream(answer.stream, keep_alive, exchange.plain))
         exchange.on_gone = task.cancel
 
-    async def _stream(self, parts: AsyncIterator[bytes], keep_alive: bool, plain: bool) -> None:
+    async def _stream(self, parts: AsyncGenerator[bytes, None], keep_alive: bool, plain: bool) -> None:
         """Where one of the parts fails, the client sees that they are cut off."""
         try:
             await self._sender.stream(parts, plain)

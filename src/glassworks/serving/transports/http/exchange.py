@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from glassworks.errors import InputError
+from glassworks.errors import InputError, Overloaded, Unauthenticated
+from glassworks.serving.access.gate import token_of
+from glassworks.serving.failures import status, text_of
+from glassworks.serving.requests import Call, call_of
 from glassworks.serving.transports.http.compression import Body as Body, Inflation, deflated
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 _STATUS_LINES = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in http.HTTPStatus}
 JSON = b"application/json"
@@ -28,12 +31,22 @@ class Answer:
     status: int = 200
     content_type: bytes = JSON
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    stream: AsyncIterator[bytes] | None = None
+    stream: AsyncGenerator[bytes, None] | None = None
 
 
 def json_answer(value: object, status: int = 200) -> Answer:
     """A value as JSON."""
     return Answer(msgspec.json.encode(value), status)
+
+
+def failure(error: Exception) -> Answer:
+    """The answer for an error."""
+    answer = json_answer({"error": text_of(error)}, status(error).http)
+    if isinstance(error, Overloaded):
+        answer.headers.append((b"retry-after", b"%d" % error.retry_after_s))
+    if isinstance(error, Unauthenticated):
+        answer.headers.append((b"www-authenticate", b"Bearer"))
+    return answer
 
 
 class Exchange:
@@ -96,6 +109,17 @@ class Exchange:
         on_gone, self.on_gone = self.on_gone, None
         if on_gone is not None:
             on_gone()
+
+
+def call(exchange: Exchange) -> Call:
+    """Who asks for which model."""
+    parameters = exchange.parameters
+    return call_of(exchange.headers, parameters["model"], parameters.get("version"), exchange.arrived_ns)
+
+
+def token(exchange: Exchange) -> bytes | None:
+    """The access key that was sent."""
+    return token_of(exchange.headers)
 
 
 def rendered_head(answer: Answer, request_id: bytes, date: bytes, keep_alive: bool, plain: bool = False) -> bytes:

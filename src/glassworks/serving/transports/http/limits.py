@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glassworks.errors import InputError
-
-
-class TooLarge(InputError):
-    """A body over the limit."""
+from glassworks.serving.failures import TooLarge
 
 
 def too_large(limit: int) -> TooLarge:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from glassworks.serving.transports.http.exchange import Answer, rendered_head
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from glassworks.serving.transports.http.service import Service
 
@@ -51,14 +52,15 @@ class Sender:
         """An interim answer: send on."""
         self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    async def stream(self, parts: AsyncIterator[bytes], plain: bool) -> None:
-        """Send parts as they come, as chunks unless `plain`."""
-        async for part in parts:
-            if part:
-                self._transport.write(part if plain else b"%x\r\n%b\r\n" % (len(part), part))
-            if self.paused:
-                self._writable = self._loop.create_future()
-                await self._writable
+    async def stream(self, parts: AsyncGenerator[bytes, None], plain: bool) -> None:
+        """Send parts as they come, as chunks unless `plain`; they are closed at the end, whatever it is."""
+        async with contextlib.aclosing(parts):
+            async for part in parts:
+                if part:
+                    self._transport.write(part if plain else b"%x\r\n%b\r\n" % (len(part), part))
+                if self.paused:
+                    self._writable = self._loop.create_future()
+                    await self._writable
         if not plain:
             self._transport.write(b"0\r\n\r\n")
 

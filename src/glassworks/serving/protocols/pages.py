@@ -8,16 +8,13 @@ import hashlib
 import re
 from importlib.metadata import version
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from glassworks.serving.protocols.open_inference import token
-from glassworks.serving.protocols.openapi import openapi_document
-from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
-
-if TYPE_CHECKING:
-    from glassworks.serving.core.dispatcher import Dispatcher
+from glassworks.serving.endpoints import Context, Protocol, endpoint
+from glassworks.serving.openapi import openapi_document
+from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer, token
 
 _POLICY = (
     "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; img-src data: blob:; "
@@ -26,23 +23,27 @@ _POLICY = (
 _DATA = "$DATA"
 
 
-class Pages:
+class Pages(Protocol):
     """Endpoints for people and tools that look at the service."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher, self._engine = dispatcher, dispatcher.engine
+    def __init__(self, context: Context) -> None:
+        self._admission, self._engine = context.dispatcher.admission, context.dispatcher.engine
 
+    @endpoint(
+        "GET", "/docs", "docs", "A page for people: the API, and a form to try it.", gives="text/html", is_open=True
+    )
+    @endpoint("GET", "/", "page", "The same.", gives="text/html", is_open=True, documented=False)
     def page(self, exchange: Exchange) -> Answer:
         """GET / and /docs: without a key, where one is needed, it tells of no model, and asks for the key."""
         key = token(exchange)
-        asks = key is None and not self._dispatcher.known(None)
+        asks = key is None and not self._admission.known(None)
         paths: dict[str, dict[str, Any]] = openapi_document()["paths"]
         data = {
             "version": version("glassworks"),
-            "keys": self._dispatcher.guarded,
+            "keys": self._admission.guarded,
             "models": []
             if asks
-            else [self._described(each) for each in self._dispatcher.visible(key, self._engine.names())],
+            else [self._described(each) for each in self._admission.visible(key, self._engine.names())],
             "routes": [[verb.upper(), path] for path, verbs in paths.items() for verb in verbs],
         }
         # A label may hold anything; "</script>" must not end the element.
@@ -51,6 +52,7 @@ class Pages:
         headers = [(b"content-security-policy", policy), (b"cache-control", b"no-store")]
         return Answer(template.replace(_DATA, text).encode(), content_type=b"text/html; charset=utf-8", headers=headers)
 
+    @endpoint("GET", "/openapi.json", "openapi", "This document.", is_open=True)
     def openapi(self, exchange: Exchange) -> Answer:
         """GET /openapi.json"""
         return json_answer(openapi_document())

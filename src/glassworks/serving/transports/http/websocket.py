@@ -10,24 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from glassworks.catalog import require
-from glassworks.errors import GlassworksError
-from glassworks.serving.app import text_of, unexpected
+from glassworks.serving.failures import text_of
 
 if TYPE_CHECKING:
     from websockets.frames import Frame
     from websockets.http11 import Request
 
-    from glassworks.serving.core.dispatcher import Call
-    from glassworks.serving.core.model import LoadedModel
-    from glassworks.serving.protocols.pictures import Form, PictureAnswers
     from glassworks.serving.transports.http.exchange import Exchange
     from glassworks.serving.transports.http.service import Service
+
+    Look = Callable[[bytes], Awaitable[tuple[dict[str, Any], bytes | None]]]
+    """The answer for a picture file in words, and as a picture."""
 
 _GOING_AWAY, _UNSUPPORTED, _POLICY, _INTERNAL, _TRY_LATER = 1001, 1003, 1008, 1011, 1013
 _SLICE = 4096
@@ -46,14 +45,13 @@ class FrameStream(asyncio.Protocol):
     arrived and has not begun to be computed counts as received (`Receiving`), of all streams together.
     """
 
-    def __init__(
-        self, service: Service, answers: PictureAnswers, asked: Call, model: LoadedModel, form: Form, opening: Exchange
-    ) -> None:
-        """`asked` names the model and the key of whoever opened the stream; both are looked at again for each frame."""
+    def __init__(self, service: Service, look: Look, drop: Callable[[], object], opening: Exchange) -> None:
+        """`look` answers a frame, and `drop` counts one that waited too long; `opening` is the request that asked for
+        the stream."""
         require(("websockets",), "streaming frames", extra="video")
         from websockets.server import ServerProtocol
 
-        self._service, self._answers, self._asked, self._model, self._form = service, answers, asked, model, form
+        self._service, self._look, self._drop_one = service, look, drop
         self._loop, self._limits = asyncio.get_running_loop(), service.limits
         self._socket = ServerProtocol(max_size=service.limits.max_body_bytes)
         self._opening = opening
@@ -235,7 +233,7 @@ class FrameStream(asyncio.Protocol):
     def _arrived(self, file: bytes) -> None:
         if self._waiting is not None:
             self.dropped += 1
-            self._model.statistics.dropped += 1
+            self._drop_one()
         self._waiting = (self._count, file)
         self._count += 1
         if self._task is None:
@@ -260,18 +258,15 @@ class FrameStream(asyncio.Protocol):
 
     async def _answer(self, number: int, file: bytes) -> None:
         start, shown = time.perf_counter(), None
-        told: dict[str, Any] = {"frame": number}
+        message: dict[str, Any] = {"frame": number}
         try:
-            now = replace(self._asked, arrived_ns=time.perf_counter_ns())
-            told["answer"], shown = await self._answers.answer(now, file, self._form)
-        except GlassworksError as error:  # a frame that cannot be read costs only itself
-            told["error"] = text_of(error)
-        except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
-            told["error"] = unexpected(error)
+            message["answer"], shown = await self._look(file)
+        except Exception as error:  # noqa: BLE001 - a frame that cannot be answered costs only itself
+            message["error"] = text_of(error)
         if self._ending:
             return
-        told |= {"dropped": self.dropped, "milliseconds": round(1e3 * (time.perf_counter() - start), 3)}
-        self._socket.send_text(msgspec.json.encode(told))
+        message |= {"dropped": self.dropped, "milliseconds": round(1e3 * (time.perf_counter() - start), 3)}
+        self._socket.send_text(msgspec.json.encode(message))
         if shown is not None:
             self._socket.send_binary(shown)
         self._flush()

@@ -24,7 +24,7 @@ class Operations:
 
     def model(self, token: bytes | None, name: str, version: str | None) -> LoadedModel:
         """One model, of the default version for None. Raises NotFound."""
-        self._dispatcher.permit(token, model=name)
+        self._dispatcher.admission.permit(token, model=name)
         return self._engine.model(name, version)
 
     def models(self, token: bytes | None, name: str | None = None, version: str | None = None) -> list[LoadedModel]:
@@ -33,23 +33,23 @@ class Operations:
             model = self.model(token, name, version)
             versions = [model.version] if version is not None else self._engine.versions(name)
             return [self._engine.model(name, each) for each in versions]
-        self._dispatcher.permit(token)
-        seen = set(self._dispatcher.visible(token, self._engine.names()))
+        self._dispatcher.admission.permit(token)
+        seen = set(self._dispatcher.admission.visible(token, self._engine.names()))
         return [model for model in self._engine.loaded() if model.name in seen]
 
     async def index(self, token: bytes | None, ready: object = False) -> Sequence[State]:
         """The versions that are there, or only those that are ready. Raises InputError, NotFound."""
-        self._dispatcher.permit(token)
+        self._dispatcher.admission.permit(token)
         if not isinstance(ready, bool):
             raise InputError(f"ready is {ready!r}", "give true or false")
         states = await self._needed().index()
-        seen = set(self._dispatcher.visible(token, {state.name for state in states}))
+        seen = set(self._dispatcher.admission.visible(token, {state.name for state in states}))
         return [state for state in states if state.name in seen and (state.state == "READY" or not ready)]
 
     async def load(self, token: bytes | None, name: str, parameters: Mapping[str, Any]) -> None:
         """Serve a model, of the parameter `version` where that is given. Raises Unsupported, InputError, NotFound,
         BundleError."""
-        self._dispatcher.permit(token, "admin", name.partition("@")[0])
+        self._dispatcher.admission.permit(token, "admin", name.partition("@")[0])
         for parameter in parameters:
             if parameter != "version":
                 raise Unsupported(
@@ -63,7 +63,7 @@ class Operations:
 
     async def unload(self, token: bytes | None, name: str, parameters: Mapping[str, Any]) -> None:
         """Serve a model no more. Raises InputError, NotFound."""
-        self._dispatcher.permit(token, "admin", name)
+        self._dispatcher.admission.permit(token, "admin", name)
         dependents = parameters.get("unload_dependents", False)
         if not isinstance(dependents, bool):
             raise InputError(f"unload_dependents is {dependents!r:.100}", "give true or false")

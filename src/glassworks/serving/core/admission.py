@@ -1,0 +1,115 @@
+"""Who may ask for what, and how much of it was used: the gate is asked before work, the ledger is written after it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from glassworks.errors import InputError, StorageError, Unauthenticated
+from glassworks.serving.access.ledger import Usage
+
+if TYPE_CHECKING:
+    from glassworks.serving.access.gate import Gate
+    from glassworks.serving.access.keys import Role
+    from glassworks.serving.access.ledger import Ledger
+    from glassworks.serving.core.model import LoadedModel
+    from glassworks.serving.core.work import Work
+    from glassworks.serving.requests import Call
+    from glassworks.serving.supervision import Supervisor
+
+_ANONYMOUS = "anonymous"
+
+
+class Admission:
+    """Without a gate everybody is admitted; without a ledger nothing is written. `token` is the access key that was
+    sent."""
+
+    def __init__(self, gate: Gate | None, ledger: Ledger | None, supervisor: Supervisor) -> None:
+        self._gate, self._ledger, self._supervisor = gate, ledger, supervisor
+        self.written = ledger is not None
+        """Whether what is used is written to a ledger."""
+
+    @property
+    def guarded(self) -> bool:
+        """Whether callers need keys."""
+        return self._gate is not None
+
+    def permit(self, token: bytes | None, role: Role | None = "infer", model: str | None = None) -> None:
+        """Let a holder of the role (None: any) pass who may ask that model. Raises Unauthenticated and Forbidden."""
+        if self._gate is not None:
+            self._gate.permit(token, role, model)
+
+    def permit_all(self, token: bytes | None) -> None:
+        """Let whoever may see counts of all models together pass. Raises Unauthenticated and Forbidden."""
+        if self._gate is not None:
+            self._gate.permit_all(token)
+
+    def visible(self, token: bytes | None, names: Iterable[str]) -> list[str]:
+        """Those of the models that the caller may see. Raises Unauthenticated."""
+        allowed = self._gate.models(token) if self._gate is not None else frozenset()
+        return [name for name in names if not allowed or name in allowed]
+
+    def known(self, token: bytes | None) -> bool:
+        """Whether the caller of an open page may see everything: with a valid key, or where none is needed."""
+        with contextlib.suppress(Unauthenticated):
+            self.visible(token, ())
+            return True
+        return False
+
+    def expect(self, call: Call) -> str | None:
+        """What `admit` would give or raise for one row more; nothing is counted."""
+        if self._gate is None:
+            return None
+        return self._gate.expect(call.token).key_id
+
+    def admit(self, call: Call, rows: int) -> str | None:
+        """Count a request as used, once; whom queues are fair to, which without keys is nobody.
+
+        Raises Unauthenticated, Forbidden and LimitExceeded.
+        """
+        if not call.key_id:
+            call.key_id = _ANONYMOUS if self._gate is None else self._gate.admit(call.token, call.name, rows).key_id
+            call.rows = rows
+        return call.key_id if self._gate is not None else None
+
+    @contextlib.contextmanager
+    def unused_if_wrong(self, call: Call) -> Iterator[None]:
+        """What is refused for its content uses up nothing of a day; its caller's rate counts it all the same."""
+        try:
+            yield
+        except InputError:
+            if self._gate is not None and call.rows:
+                self._gate.give_back(call.token, call.rows)
+            call.rows = 0
+            raise
+
+    def settle(self, works: Sequence[Work]) -> None:
+        """Write what was used, at once for a whole batch, before anybody gets an answer: nothing is lost in a kill."""
+        if self._ledger is None:
+            return
+        entries = []
+        for work in works:
+            if work.usage is not None:
+                spent_us = (work.computed_ns - work.started_ns) // 1000
+                ok = work.error is None and not work.dropped
+                entries.append(Usage(*work.usage, 1, work.rows, 0, spent_us, "infer", ok))
+                work.usage = None
+        self._write(entries)
+
+    def record(self, call: Call, model: LoadedModel, verb: str, spent_ns: int, ok: bool, tokens: int = 0) -> None:
+        """Write what one admitted request used."""
+        if self._ledger is not None and call.rows:
+            spent_us = spent_ns // 1000
+            self._write([Usage(call.key_id, model.name, model.version, 1, call.rows, tokens, spent_us, verb, ok)])
+
+    def _write(self, entries: list[Usage]) -> None:
+        """The ledger counts and logs what it cannot keep; the answers are right all the same."""
+        if self._ledger is None or not entries:
+            return
+        try:
+            self._ledger.record(entries)
+        except StorageError:
+            return
+        except Exception as error:  # noqa: BLE001 - usage is not worth an answer
+            self._supervisor.failed("usage ledger", error)

@@ -1,1 +1,0 @@
-"""Explanations of served models: in the server's process, or in one beside it that leaves it the core."""
