@@ -19,6 +19,7 @@ class ToyTask(Task):
 
     name: ClassVar[str] = "toy"
     metric: ClassVar[str] = "none"
+    subject_kind: ClassVar[str] = "toy"
 
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> NDArray[Any]:
         return np.array([value], object)
