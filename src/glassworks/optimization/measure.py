@@ -30,8 +30,7 @@ def measure_latencies(
 ) -> dict[str, tuple[float, float]]:
     """(p50, p99) in milliseconds of one call with `batch` rows, by name. Raises Cancelled.
 
-    Candidates take turns in blocks of ten calls over varied rows, so that noise of the machine meets all alike;
-    the slowest part of the budget's share is respected after each round.
+    Candidates take turns in blocks of ten calls over varied rows, so that noise of the machine meets all alike.
     """
     progress = progress or Progress()
     chunks = _chunks(tensors, batch)

@@ -12,8 +12,9 @@ import grpc
 import pytest
 from tests.patience import PATIENCE_S
 
-from glassworks.serving.transports.grpc.calls import Calls, Method
+from glassworks.serving.transports.grpc.calls import Calls
 from glassworks.serving.transports.grpc.connection import Connection
+from glassworks.serving.transports.grpc.methods import Method
 from glassworks.serving.transports.http.limits import Limits
 from glassworks.serving.transports.receiving import Receiving
 

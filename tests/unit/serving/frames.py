@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import hpack
 
-from glassworks.serving.transports.grpc.calls import Calls, Method
+from glassworks.serving.transports.grpc.calls import Calls
 from glassworks.serving.transports.grpc.connection import Connection
 from glassworks.serving.transports.grpc.frames import (
     END_HEADERS,
@@ -20,6 +20,7 @@ from glassworks.serving.transports.grpc.frames import (
     parse_head,
     settings,
 )
+from glassworks.serving.transports.grpc.methods import Method
 from glassworks.serving.transports.http.limits import Limits
 
 _T = TypeVar("_T")

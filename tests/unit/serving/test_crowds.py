@@ -8,9 +8,9 @@ from typing import Any
 from tests.unit.serving.frames import PATH, Client, Wire, run
 
 from glassworks.serving.app import Application, Route
-from glassworks.serving.transports.grpc.calls import Method
 from glassworks.serving.transports.grpc.connection import Connection
 from glassworks.serving.transports.grpc.frames import PREFACE, Kind, frame, settings
+from glassworks.serving.transports.grpc.methods import Method
 from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
 from glassworks.serving.transports.http.limits import Limits
 

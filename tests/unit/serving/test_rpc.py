@@ -13,7 +13,6 @@ from hypothesis import given, strategies as st
 from tests.unit.serving.frames import LIMIT, PATH, Client, framed, run
 
 from glassworks.errors import InputError, NotFound, Overloaded
-from glassworks.serving.transports.grpc.calls import Method
 from glassworks.serving.transports.grpc.frames import (
     END_HEADERS,
     END_STREAM,
@@ -27,6 +26,7 @@ from glassworks.serving.transports.grpc.frames import (
     settings,
 )
 from glassworks.serving.transports.grpc.headers import HeaderReader
+from glassworks.serving.transports.grpc.methods import Method
 
 
 @pytest.mark.parametrize("size", [1, 3, 9, 10, 100, 10_000])

@@ -15,7 +15,6 @@ from tests.unit.serving.frames import LIMIT, PATH, Client, framed, goodbye, rese
 from glassworks.errors import Unauthenticated
 from glassworks.serving.supervision import Supervisor
 from glassworks.serving.transports.grpc import packing
-from glassworks.serving.transports.grpc.calls import Method
 from glassworks.serving.transports.grpc.frames import (
     END_STREAM,
     FIRST_WINDOW,
@@ -26,6 +25,7 @@ from glassworks.serving.transports.grpc.frames import (
     settings,
     window_update,
 )
+from glassworks.serving.transports.grpc.methods import Method
 from glassworks.serving.transports.http.limits import Limits
 
 LIMITS = Limits(max_body_bytes=1_000_000, receive_s=10, idle_s=20)

@@ -10,8 +10,8 @@ import pytest
 from tests.unit.serving.frames import PATH, Client, echo, framed, run
 from tests.unit.serving.test_rpc_times import shout
 
-from glassworks.serving.transports.grpc.calls import Method
 from glassworks.serving.transports.grpc.frames import PREFACE, Kind, frame, settings
+from glassworks.serving.transports.grpc.methods import Method
 from glassworks.serving.transports.http.limits import Limits
 
 CONNECTIONS, FRAMES, MOST = 150, 40, 300_000

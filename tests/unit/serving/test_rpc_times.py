@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.unit.serving.frames import PATH, Client, framed, goodbye, resets, run
 
-from glassworks.serving.transports.grpc.calls import Method
 from glassworks.serving.transports.grpc.frames import PREFACE, Code, Kind, Setting, frame
+from glassworks.serving.transports.grpc.methods import Method
 from glassworks.serving.transports.http.limits import Limits
 
 LIMITS = Limits(receive_s=10, idle_s=20)

@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 import functools
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 from google.protobuf.message import DecodeError
 
@@ -16,20 +15,14 @@ from glassworks.errors import Overloaded
 from glassworks.serving.failures import status, text_of
 from glassworks.serving.supervision import Supervisor
 from glassworks.serving.transports.grpc.intake import Ended
+from glassworks.serving.transports.grpc.methods import Method, Streamed, Unary
 from glassworks.serving.transports.grpc.packing import unpacked
 from glassworks.serving.transports.http.limits import Limits
 from glassworks.serving.transports.http.turns import Reading
 from glassworks.serving.transports.receiving import Receiving
 
 if TYPE_CHECKING:
-    from glassworks.serving.transports.grpc.connection import Connection
     from glassworks.serving.transports.grpc.stream import Stream
-
-Sent = Mapping[bytes, bytes]
-Unary = Callable[[Any, Sent], Awaitable[Any]]
-Streamed = Callable[[AsyncIterator[Any], Sent], AsyncGenerator[Any, None]]
-Direct = Callable[[Any, Sent, Callable[[Any], None], Callable[[Exception], None]], Callable[[], object] | None]
-"""Takes message, metadata, and where to bring the answer or the error; gives what cancels the work."""
 
 _INVALID, _DEADLINE, _UNIMPLEMENTED, _INTERNAL = 3, 4, 12, 13
 _UNITS_S = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
@@ -37,19 +30,14 @@ _TIMEOUT_BYTES = 9
 _CONTENT_TYPE = re.compile(rb"application/grpc([+;]|\Z)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Method:
-    """A method: one of its three kinds of handler, and how its messages are read and written.
+class Client(Protocol):
+    """A connection, as the server ends it: see `connection.Connection`."""
 
-    `permit` looks at the metadata before a message is kept, and raises what forbids the call.
-    """
+    def drain(self) -> None: ...
 
-    read: Callable[[bytes], Any]
-    write: Callable[[Any], bytes]
-    unary: Unary | None = None
-    streamed: Streamed | None = None
-    direct: Direct | None = None
-    permit: Callable[[Sent], None] | None = None
+    def close(self) -> None: ...
+
+    def expire(self, now: float) -> None: ...
 
 
 class Calls:
@@ -68,7 +56,7 @@ class Calls:
         self.receiving = receiving or Receiving(limits.max_receiving_bytes)
         self.supervisor = supervisor or Supervisor()
         self.reading = reading or Reading(self.supervisor)
-        self.connections: set[Connection] = set()
+        self.connections: set[Client] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property

@@ -10,11 +10,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from glassworks.serving.transports.accepting import Accepting, accepting
-from glassworks.serving.transports.grpc.calls import Calls, Method, Sent
+from glassworks.serving.transports.grpc.calls import Calls
 from glassworks.serving.transports.grpc.connection import Connection
 from glassworks.serving.transports.grpc.fields import read_infer_request
 from glassworks.serving.transports.grpc.frames import Code, Kind, frame
 from glassworks.serving.transports.grpc.messages import SERVICE, message, pool
+from glassworks.serving.transports.grpc.methods import Method, Sent
 from glassworks.serving.transports.grpc.session import GREETING
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from glassworks.serving.transports.grpc.frames import (
     END_HEADERS,
@@ -22,8 +22,7 @@ from glassworks.serving.transports.grpc.frames import (
 )
 
 if TYPE_CHECKING:
-    from glassworks.serving.transports.grpc.calls import Method
-    from glassworks.serving.transports.grpc.intake import Intake
+    from glassworks.serving.transports.grpc.methods import Method
     from glassworks.serving.transports.grpc.patience import Patience
 
 _BEGIN = b"\x88" + block([(b"content-type", b"application/grpc")])
@@ -35,6 +34,22 @@ _DONE_HEAD = head(len(_DONE), Kind.HEADERS, END_HEADERS | END_STREAM, 0)[:-4]
 _UNREAD = 200
 """Frames that answer the client's own, written while it reads nothing."""
 _USEFUL_BYTES = 1024
+
+
+class Incoming(Protocol):
+    """The messages that arrive for the calls of a connection: see `intake.Intake`."""
+
+    max_message_bytes: int
+
+    def take(self, stream: Stream) -> tuple[int, bytes] | None: ...
+
+    async def next(self, stream: Stream) -> tuple[int, bytes] | None: ...
+
+    def hold(self, stream: Stream, size: int) -> None: ...
+
+    def let_go(self, stream: Stream, size: int) -> None: ...
+
+    def forget(self, stream: Stream) -> None: ...
 
 
 class Stream:
@@ -66,7 +81,7 @@ class Stream:
     """Since when the client owes it something, as far as a sweep has seen it."""
 
     def __init__(
-        self, number: int, headers: Mapping[bytes, bytes], window: int, sender: Sender, intake: Intake
+        self, number: int, headers: Mapping[bytes, bytes], window: int, sender: Sender, intake: Incoming
     ) -> None:
         self.id, self.headers, self.window, self._sender, self.intake = number, headers, window, sender, intake
         self.credit = FIRST_WINDOW
