@@ -20,11 +20,12 @@ import numpy as np
 from report import publish
 
 from glassworks.catalog import get
-from glassworks.config import DataConfig, Job, OptimizationConfig, TrainingConfig, load_job
+from glassworks.config import DataConfig, Job, OptimizationConfig, TrainingConfig
 from glassworks.contracts import Artifact, Opened, Pass, Runtime, Session
 from glassworks.data.text.synthetic import write_synthetic
 from glassworks.errors import GlassworksError
 from glassworks.flow import Release, train
+from glassworks.job_files import load_job
 from glassworks.optimization.measure import measure_latencies
 from glassworks.optimization.search import calibrating
 from glassworks.registry import Registry

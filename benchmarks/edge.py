@@ -26,9 +26,9 @@ from PIL import Image
 from report import publish
 
 from glassworks.catalog import get
-from glassworks.config import load_job
 from glassworks.contracts import Exporter
 from glassworks.flow import Release, release
+from glassworks.job_files import load_job
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.progress import Silent
 from glassworks.registry import Registry

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from report import interval, publish
 
 from glassworks.config import DataConfig, Job, OptimizationConfig
-from glassworks.data.sources import read_source
+from glassworks.data.reader import read_pictures
 from glassworks.flow import release
 from glassworks.registry import Registry
 
@@ -83,7 +83,7 @@ def job(
 
 def write_half(folder: Path, classes: tuple[str, ...]) -> str:
     """The pictures of some classes as an npz file."""
-    pictures = read_source("sample:mnist-5k")
+    pictures = read_pictures("sample:mnist-5k")
     names: NDArray[np.str_] = np.array(pictures.classes)[pictures.labels]
     rows = np.flatnonzero(np.isin(names, classes))
     file = folder / f"{classes[0]}.npz"

@@ -19,7 +19,7 @@ import numpy as np
 from report import publish
 
 from glassworks.data.intervals import wilson
-from glassworks.data.text.sources import read_texts
+from glassworks.data.text.reader import read_texts
 from glassworks.data.text.study import study_texts
 
 JUDGED = Path(__file__).parent / "judgements" / "zh_reviews_candidates.csv"

@@ -20,9 +20,9 @@ from report import publish
 from sklearn.datasets import load_sample_images
 from sklearn.metrics import roc_auc_score
 
-from glassworks.config import load_job
 from glassworks.data.intervals import wilson
 from glassworks.flow import release
+from glassworks.job_files import load_job
 from glassworks.optimization.measure import predict_all
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry

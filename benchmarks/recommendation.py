@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 from report import publish
 from threadpoolctl import threadpool_limits
 
-from glassworks.config import DataConfig
 from glassworks.contracts import Measurement
 from glassworks.data.interactions import protocols
 from glassworks.data.interactions.collection import Interactions
 from glassworks.data.interactions.dataset import InteractionsDataset, folds
+from glassworks.data.interactions.keys import InteractionData
 from glassworks.data.interactions.protocols import Cut
 from glassworks.data.interactions.reading import read_interactions
 from glassworks.families._recommendation.algorithms import Means
@@ -164,7 +164,7 @@ def chosen(log: Interactions, all_cuts: Mapping[str, list[Pair]]) -> tuple[dict[
 def dataset(log: Interactions, cut: Cut, tuning: list[Cut]) -> InteractionsDataset:
     """Only what fitting looks at."""
     empty: dict[str, Any] = {"name": log.source, "fingerprint": log.fingerprint, "classes": (), "splits": {}}
-    return InteractionsDataset(log=log, cut=cut, held=cut, tuning=tuple(tuning), protocol="", **empty)
+    return InteractionsDataset(log=log, cut=cut, validation=cut, tuning=tuple(tuning), protocol="", **empty)
 
 
 def both_forms(log: Interactions, python: str) -> tuple[dict[str, Any], list[Row]]:
@@ -232,7 +232,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=["known", "chosen", "ease"])
     parser.add_argument("--peer-python", default=os.environ.get("RECTOOLS_PYTHON", ""))
     given = parser.parse_args()
-    log = read_interactions(DataConfig(source="sample:movielens-small", positive=4))
+    log = read_interactions(InteractionData(source="sample:movielens-small", positive=4))
     all_cuts = cuts(log)
     parts: dict[str, Callable[[], tuple[dict[str, Any], list[Row]]]] = {
         "known": lambda: known(all_cuts),

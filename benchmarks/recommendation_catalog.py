@@ -28,8 +28,8 @@ ASKED, USERS_A_HUNDRED_ITEMS, TOP = 200, 25, 10
 
 def fit(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Read, fit, fit again on everything, and write the arrays without a graph."""
-    from glassworks.config import DataConfig
     from glassworks.data.interactions.dataset import prepare_interactions
+    from glassworks.data.interactions.keys import InteractionData
     from glassworks.data.interactions.reading import read_interactions
     from glassworks.families._recommendation.algorithms import Means
     from glassworks.families._recommendation.fitting import fit_collaborative
@@ -39,7 +39,7 @@ def fit(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     from glassworks.recommendation.artifact import write_arrays
 
     clock: dict[str, float] = {}
-    data = DataConfig(source=f"parquet:{folder / 'events.parquet'}", time="time")
+    data = InteractionData(source=f"parquet:{folder / 'events.parquet'}", time="time")
     with timed(clock, "read_s"):
         log = read_interactions(data)
     with timed(clock, "cut_s"):

@@ -59,9 +59,9 @@ def write(path: Path, count: int, users: int, items: int, seed: int = 0) -> None
 
 def run(path: Path, memory_gb: float, threads: int) -> dict[str, Any]:
     """Every step, timed."""
-    from glassworks.config import DataConfig
     from glassworks.contracts import Opened
     from glassworks.data.interactions.dataset import prepare_interactions
+    from glassworks.data.interactions.keys import InteractionData
     from glassworks.data.interactions.reading import read_interactions
     from glassworks.families._recommendation.algorithms import Means
     from glassworks.families._recommendation.fitting import fit_collaborative
@@ -74,7 +74,7 @@ def run(path: Path, memory_gb: float, threads: int) -> dict[str, Any]:
     from glassworks.tasks.recommendation import Recommendation
 
     clock: dict[str, float] = {}
-    data = DataConfig(source=f"parquet:{path}", time="time")
+    data = InteractionData(source=f"parquet:{path}", time="time")
     with timed(clock, "read_s"):
         log = read_interactions(data)
     with timed(clock, "cut_s"):
@@ -125,12 +125,12 @@ def write_wide(path: Path, rows: int, seed: int = 0) -> None:
 
 def read_wide(path: Path) -> dict[str, Any]:
     """Time and peak memory of reading it."""
-    from glassworks.config import DataConfig
+    from glassworks.data.interactions.keys import InteractionData
     from glassworks.data.interactions.reading import read_interactions
 
     clock: dict[str, float] = {}
     with timed(clock, "read_s"):
-        log = read_interactions(DataConfig(source=f"csv:{path}", time="time"))
+        log = read_interactions(InteractionData(source=f"csv:{path}", time="time"))
     return {"interactions": len(log), "file_gb": path.stat().st_size / 1e9, **clock, "peak_gb": peak_gb()}
 
 

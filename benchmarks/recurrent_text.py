@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from report import publish
 
-from glassworks.config import load_job
 from glassworks.flow import Release, release
+from glassworks.job_files import load_job
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.progress import Silent
 from glassworks.registry import Registry

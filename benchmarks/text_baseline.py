@@ -14,7 +14,7 @@ from report import interval, publish
 
 from glassworks.data.text.baseline import baseline_probabilities
 from glassworks.data.text.dataset import prepare_texts
-from glassworks.data.text.sources import read_texts
+from glassworks.data.text.reader import read_texts
 
 
 def main(seeds: int) -> None:

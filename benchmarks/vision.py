@@ -27,12 +27,12 @@ import cv2
 import numpy as np
 from report import publish
 
-from glassworks.config import load_job
 from glassworks.contracts import Opened
 from glassworks.data.samples import load
 from glassworks.flow import train
 from glassworks.imaging.files import write_jpeg, write_png
 from glassworks.imaging.video import VideoReader, VideoWriter
+from glassworks.job_files import load_job
 from glassworks.packaging.frames import Watcher
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.packaging.video import watch

@@ -19,9 +19,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from glassworks import catalog, errors
-from glassworks.config import Job
+from glassworks.config import DataConfig, Job
 from glassworks.contracts import Family
+from glassworks.data.kinds import schemes_of
 from glassworks.errors import GlassworksError
+from glassworks.job_files import modalities
 
 NOTE = "<!-- Written by docs/generate.py: change the code, then run `make docs`. -->"
 
@@ -41,6 +43,10 @@ def cli_page() -> str:
 def job_page() -> str:
     """Every table and key of a job file, and each family's `[model]` table."""
     parts = ["# Job file", inspect.getdoc(Job) or "", *_record(Job, "")]
+    for kind, data in modalities().items():
+        schemes = ", ".join(f"`{scheme}:`" for scheme in schemes_of(kind))
+        parts += [f"## `[data]` of {kind}", f"{inspect.getdoc(data)} Sources: {schemes}. Beside the keys above:"]
+        parts += [_keys(data, without=DataConfig)]
     for name, family in catalog.found(Family).items():
         parts += [f"## `[model]` of the family `{name}`", inspect.getdoc(family.config) or "", _keys(family.config)]
     return "\n\n".join(parts) + "\n"
@@ -49,7 +55,7 @@ def job_page() -> str:
 def errors_page() -> str:
     """Every error with its parent, its exit code and its meaning."""
     rows = [
-        (f"`{name}`", f"`{value.__mro__[1].__name__}`", str(value.exit_code), _first_paragraph(value))
+        (f"`{name}`", f"`{value.__mro__[1].__name__}`", str(value.exit_code), catalog.first_paragraph(value))
         for name, value in vars(errors).items()
         if inspect.isclass(value) and issubclass(value, GlassworksError)
     ]
@@ -65,13 +71,17 @@ def catalog_page() -> str:
         rows = [
             (
                 f"`{name}`",
-                _first_paragraph(type(found)),
+                catalog.first_paragraph(type(found)),
                 ", ".join(f"`{library}`" for library in getattr(found, "needs", ())),
             )
             for name, found in catalog.found(contract).items()
             if type(found).__module__.startswith("glassworks.")
         ]
-        parts += [f"## {contract.__name__}", _first_paragraph(contract), _table(("Name", "What it is", "Needs"), rows)]
+        parts += [
+            f"## {contract.__name__}",
+            catalog.first_paragraph(contract),
+            _table(("Name", "What it is", "Needs"), rows),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -97,13 +107,15 @@ def _record(record: type[BaseModel], path: str) -> Iterator[str]:
             yield from _record(field.annotation, f"{path}{name}.")
 
 
-def _keys(record: type[BaseModel]) -> str:
+def _keys(record: type[BaseModel], without: type[BaseModel] = BaseModel) -> str:
+    """A row for each key that is no table, but for those of the record `without`."""
     notes = _attribute_docstrings(record)
     types = record.model_json_schema()["properties"]
     rows = [
         (f"`{name}`", _type(types[name]), _default(field), notes.get(name, ""))
         for name, field in record.model_fields.items()
-        if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel))
+        if name not in without.model_fields
+        and not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel))
     ]
     return _table(("Key", "Type", "Default", "Meaning"), rows) if rows else "It has no keys."
 
@@ -136,10 +148,6 @@ def _attribute_docstrings(record: type[BaseModel]) -> dict[str, str]:
             if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
                 notes[ast.unparse(field.target)] = " ".join(str(text.value.value).split())
     return notes
-
-
-def _first_paragraph(thing: type) -> str:
-    return " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split())
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

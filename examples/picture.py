@@ -4,7 +4,7 @@ import sys
 
 from PIL import Image
 
-from glassworks.data.sources import read_source
+from glassworks.data.reader import read_pictures
 
-pictures = read_source("sample:mnist-5k")
+pictures = read_pictures("sample:mnist-5k")
 Image.fromarray(pictures.pictures[1234][:, :, 0]).save(sys.argv[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-BASE = frozenset({"errors", "record", "durations", "printable", "storage"})
+BASE = frozenset({"errors", "record", "durations", "printable", "storage", "locations"})
 """What everybody may import; of each other, they import only `errors`."""
 EDGES: Mapping[str, frozenset[str]] = {
     part: frozenset("" if target == "VERBS" else target for target in targets.split())
@@ -12,6 +12,7 @@ EDGES: Mapping[str, frozenset[str]] = {
         "errors": "",
         "record": "",
         "durations": "errors",
+        "locations": "",
         "printable": "",
         "storage": "errors",
         "wrong_keys": "",
@@ -19,6 +20,7 @@ EDGES: Mapping[str, frozenset[str]] = {
         "contracts": "config",
         "progress": "contracts",
         "catalog": "contracts",
+        "job_files": "catalog config contracts",
         "data": "catalog config contracts wrong_keys",
         "onnx_graphs": "contracts",
         "imaging": "catalog contracts data",
@@ -34,11 +36,12 @@ EDGES: Mapping[str, frozenset[str]] = {
         "registry": "contracts packaging",
         "serving": "catalog config contracts data explanation imaging packaging registry",
         "conformance": "serving",
-        "references": "catalog config contracts data packaging registry training",
-        "flow": "catalog config contracts explanation optimization packaging progress references registry training",
-        "": "config flow",
-        "cli": "VERBS catalog config conformance contracts data explanation flow imaging optimization packaging "
-        "registry serving",
+        "references": "catalog config contracts data job_files packaging registry training",
+        "flow": "catalog config contracts explanation job_files optimization packaging progress references registry "
+        "training",
+        "": "flow job_files",
+        "cli": "VERBS catalog config conformance contracts data explanation flow imaging job_files optimization "
+        "packaging registry serving",
         "__main__": "cli",
     }.items()
 }

@@ -8,8 +8,8 @@ __version__ = "0.1.0"
 __all__ = ["evaluate", "explain", "feedback", "load_job", "optimize", "predict", "release", "train"]
 
 if TYPE_CHECKING:
-    from glassworks.config import load_job
     from glassworks.flow import evaluate, explain, feedback, optimize, predict, release, train
+    from glassworks.job_files import load_job
 
 
 def __getattr__(name: str) -> Any:
@@ -17,7 +17,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'glassworks' has no attribute '{name}'")
     import importlib
 
-    return getattr(importlib.import_module("glassworks.config" if name == "load_job" else "glassworks.flow"), name)
+    return getattr(importlib.import_module("glassworks.job_files" if name == "load_job" else "glassworks.flow"), name)
 
 
 def __dir__() -> list[str]:

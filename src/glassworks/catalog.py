@@ -1,4 +1,4 @@
-"""Finds families, tasks, passes, runtimes, explainers and exporters: by walking folders, never from a list.
+"""Finds families, tasks, passes, sources and the like: by walking folders, never from a list.
 
 A folder or file added under the right package is found; a half-written one is an error that names
 what is missing. Other distributions add theirs through the entry-point group `glassworks.KIND`.
@@ -16,7 +16,7 @@ from importlib.metadata import entry_points
 from types import MappingProxyType, ModuleType
 from typing import Any, TypeVar
 
-from glassworks.contracts import Explainer, Exporter, Family, Pass, Runtime, Task
+from glassworks.contracts import Explainer, Exporter, Family, Pass, Runtime, Sample, Source, Task
 from glassworks.errors import MissingLibrary, NotFound, Unsupported
 
 _T = TypeVar("_T")
@@ -29,6 +29,8 @@ _HOMES: Mapping[type, str] = MappingProxyType(
         Pass: "glassworks.optimization.passes",
         Explainer: "glassworks.explanation.methods",
         Exporter: "glassworks.packaging.exporters",
+        Source: "glassworks.data.sources",
+        Sample: "glassworks.data.samples",
     }
 )
 
@@ -52,13 +54,28 @@ def found(contract: type[_T]) -> Mapping[str, _T]:
     return _found(key)
 
 
-def get(contract: type[_T], name: str) -> _T:
-    """One implementation. Raises NotFound with what there is, MissingLibrary with what to install."""
+def summaries(contract: type[_T]) -> Mapping[str, str]:
+    """Name -> what it is, of every implementation: the first paragraph of its docstring."""
+    return {name: first_paragraph(type(implementation)) for name, implementation in found(contract).items()}
+
+
+def first_paragraph(thing: type) -> str:
+    """Of a class's docstring, in one line."""
+    return " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split())
+
+
+def named(contract: type[_T], name: str) -> _T:
+    """One implementation, whether or not what it needs is installed. Raises NotFound with what there is."""
     everything = found(contract)
     if name not in everything:
         kind = contract.__name__.lower()
         raise NotFound(f"there is no {kind} '{name}'", f"available: {', '.join(everything) or 'none'}")
-    implementation = everything[name]
+    return everything[name]
+
+
+def get(contract: type[_T], name: str) -> _T:
+    """One implementation, ready to be used. Raises NotFound, and MissingLibrary with what to install."""
+    implementation = named(contract, name)
     extra = getattr(implementation, "extra", "train")
     require(getattr(implementation, "needs", ()), f"{contract.__name__.lower()} '{name}'", extra)
     return implementation

@@ -1,63 +1,28 @@
-"""One job file (TOML) becomes typed, frozen records; an unknown key is refused with its path."""
+"""A job: everything one run needs, as typed, frozen records."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, SerializeAsAny, ValidationError
 
 from glassworks.durations import Seconds
 from glassworks.errors import ConfigError
+from glassworks.locations import Location
 from glassworks.record import Record
 from glassworks.wrong_keys import config_error
 
-Protocol = Literal["auto", "temporal", "leave_last_out", "strong_generalization", "strict_temporal"]
-_NO_PATHS = ("sample", "package", "hf_hub", "hf-hub")
-_PLACES = {"data": ("source", "unlabeled", "items"), "model": ("backbone", "vectors")}
 _R = TypeVar("_R", bound=BaseModel)
 
 
 class DataConfig(Record):
-    """Where the examples come from and how they are split."""
+    """Where the examples come from and how they are split; each modality adds keys of its own."""
 
-    source: str = Field(pattern=r"^[a-z]+:.+")
-    """Pictures: `sample:NAME`, `folder:PATH`, `npz:PATH`. Texts: `sample:NAME`, `csv:PATH`, `jsonl:PATH`,
-    `parquet:PATH`, `hf:OWNER/NAME`. Interactions: `sample`, `csv`, `parquet`."""
-    text: str = "text"
-    """The column that holds the text."""
-    label: str = "label"
-    """The column that holds the label."""
-    separator: str = ""
-    """What stands between several labels of a text, or several categories of an item, such as `|`."""
-    user: str = "user"
-    """Interactions: the column of who; ids are kept as given."""
-    item: str = "item"
-    """Interactions: the column of what, in the item table too."""
-    time: str = ""
-    """Interactions: the column of when (seconds since 1970, or a date); without it nothing can be cut by time."""
-    weight: str = ""
-    """Interactions: the column of how much, such as a rating or a count; without it each counts alike."""
-    positive: float | None = None
-    """Interactions: those of at least this weight are liked, such as 4 for ratings; without it all above 0."""
-    items: str = ""
-    """Interactions: a further source, `csv:PATH` or `parquet:PATH`, with a row an item."""
-    categories: tuple[str, ...] = ()
-    """Columns of the item table that hold a category, or several between `separator`."""
-    numbers: tuple[str, ...] = ()
-    """Columns that hold a number, such as a price."""
-    descriptions: tuple[str, ...] = ()
-    """Columns that hold text."""
-    title: str = ""
-    """The column of the item table by which people know an item."""
-    protocol: Protocol = "auto"
-    """Interactions: how they are cut, by time or by user; `auto`: `temporal` where there are times, else by user."""
-    unlabeled: str = ""
-    """A further source of texts; from them words are learned, never labels."""
-    hosts: tuple[str, ...] = ()
-    """Hosts, `NAME` or `NAME:PORT`, from which `predict` may fetch pictures and videos by their address."""
+    kind: ClassVar[str] = ""
+    """The kind of data that these keys are about, as readers name it; empty for any."""
+    source: Annotated[str, Location()] = Field(pattern=r"^[a-z][a-z0-9_-]*:.+")
+    """Where the examples are, as `SCHEME:WHAT`; a path counts from the job file."""
     validation: float = Field(default=0.15, gt=0, lt=0.5)
     """Share of the examples that choose the epoch, the engine and the precision."""
     test: float = Field(default=0.15, gt=0, lt=0.5)
@@ -66,6 +31,21 @@ class DataConfig(Record):
     """At most so many of each class to learn from, and as many to choose with; the test split stays whole."""
     seed: int = Field(default=0, ge=0)
     """Seed of the split; another seed is another split."""
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """The job's data as this record, completed where they are the common keys alone.
+
+        Raises ConfigError for those of another modality.
+        """
+        if isinstance(job.data, cls):
+            return job.data
+        if type(job.data) is DataConfig:
+            return cls.model_validate(job.data.model_dump())
+        raise ConfigError(
+            f"job '{job.name}': the family '{job.family}' learns from {cls.kind}, and 'data' are {job.data.kind}",
+            f"give it data of the record {cls.__name__}",
+        )
 
 
 class TrainingConfig(Record):
@@ -177,7 +157,7 @@ class ServingConfig(Record):
     idle_s: float = Field(default=75.0, gt=0)
     """Seconds after which a connection without requests is closed."""
     drain_s: float = Field(default=10.0, ge=0)
-    """Seconds that what is in flight may take when the service is told to stop."""
+    """Seconds that what is in flight may take when the service stops."""
 
 
 class Job(Record):
@@ -189,7 +169,7 @@ class Job(Record):
     """The kind of model by its name in the catalog."""
     license: str = "unspecified"
     """Terms under which the model is published; written into its card."""
-    data: DataConfig
+    data: SerializeAsAny[DataConfig]
     model: dict[str, Any] = {}
     """The family's own table; validated by its `config` record."""
     training: TrainingConfig = TrainingConfig()
@@ -198,62 +178,9 @@ class Job(Record):
     serving: ServingConfig = ServingConfig()
 
 
-def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
-    """Read a job file and apply `key.path=value` overrides. Raises ConfigError."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        mend = "give the path of a TOML job file, such as examples/digits.toml"
-        raise ConfigError(f"there is no job file {path}", mend) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the job file {path}: {error}", "give a readable UTF-8 text file") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}", "correct the file at that line") from None
-    for override in overrides:
-        _override(table, override)
-    return validate(Job, _anchored(table, path.parent), where=str(path))
-
-
 def validate(record: type[_R], table: Mapping[str, Any], *, where: str, prefix: str = "") -> _R:
-    """`table` as `record`; the first fault is told with its key path, what was given and what is allowed."""
+    """`table` as `record`; the error names the first fault with its key path, what was given and what is allowed."""
     try:
         return record.model_validate(table)
     except ValidationError as error:
         raise config_error(record, error.errors()[0], where, prefix) from None
-
-
-def _override(table: dict[str, Any], override: str) -> None:
-    key, separator, text = override.partition("=")
-    if not separator or not key.strip():
-        raise ConfigError(f"'--set {override}' is not KEY=VALUE", "write for example --set training.epochs=3")
-    *parents, leaf = key.strip().split(".")
-    for parent in parents:
-        child = table.setdefault(parent, {})
-        if not isinstance(child, dict):
-            raise ConfigError(
-                f"'--set {override}': '{parent}' is a value, not a table",
-                "give the path of a key, such as training.epochs",
-            )
-        table = child
-    try:
-        table[leaf] = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        table[leaf] = text
-
-
-def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Relative paths count from the job file, so that a job means the same wherever it is started."""
-    for name, keys in _PLACES.items():
-        if isinstance(part := table.get(name), dict):
-            found = {key: _absolute(part[key], folder) for key in keys if isinstance(part.get(key), str)}
-            table = {**table, name: {**part, **found}}
-    return table
-
-
-def _absolute(source: str, folder: Path) -> str:
-    scheme, separator, rest = source.partition(":")
-    if not separator or scheme in _NO_PATHS or rest.startswith("~") or Path(rest).is_absolute():
-        return source
-    if scheme == "hf" and not (folder / rest).is_dir():
-        return source  # a name on the hub
-    return f"{scheme}:{(folder / rest).resolve()}"

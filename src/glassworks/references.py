@@ -6,6 +6,7 @@ from glassworks.catalog import get
 from glassworks.config import Job, validate
 from glassworks.contracts import EMBEDDING, Dataset, Family, Progress
 from glassworks.errors import ConfigError, Unsupported
+from glassworks.job_files import job_of
 from glassworks.packaging.embedding import PackagedEmbedder
 from glassworks.packaging.kept_vectors import KeptVectors
 from glassworks.packaging.opened import OpenedBundle
@@ -48,8 +49,8 @@ def taught_by_registry(job: Job, dataset: Dataset, registry: Registry, progress:
             "name a teacher of the same task: training.teacher",
         )
     progress.start("teacher")
-    more = further_texts(job.data, dataset) if job.training.teacher_texts == "all" else ()
-    theirs = Job.model_validate(teacher.manifest.job)
+    more = further_texts(job, dataset) if job.training.teacher_texts == "all" else ()
+    theirs = job_of(teacher.manifest.job, where=f"the job of {job.training.teacher}")
     dataset = taught(dataset, teacher.probabilities, teacher.manifest.labels, more, _same_split(job, theirs))
     if job.training.class_weights == "balanced" != theirs.training.class_weights:
         dataset = balanced(dataset)

@@ -1,4 +1,4 @@
-"""Files and databases on disk: written whole or not at all, and failures told in two lines."""
+"""Files and databases on disk: written whole or not at all, and failures as errors of two lines."""
 
 from __future__ import annotations
 

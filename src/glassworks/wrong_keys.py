@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from glassworks.errors import ConfigError
 
-_TABLES = ("csv", "jsonl", "parquet", "npz")
 _WORDS = {
     "Input should": "it should",
     "a valid integer": "a whole number",
@@ -26,7 +23,7 @@ _WORDS = {
 
 
 def config_error(record: type[BaseModel], fault: ErrorDetails, where: str, prefix: str) -> ConfigError:
-    """A fault that pydantic found in a table, told with its key path, what was given and what is allowed."""
+    """A fault that pydantic found in a table, with its key path, what was given and what is allowed."""
     key = prefix + ".".join(path := [str(part) for part in fault["loc"]])
     if fault["type"] == "extra_forbidden":
         allowed = sorted(_fields(record, path[:-1]))
@@ -39,23 +36,10 @@ def config_error(record: type[BaseModel], fault: ErrorDetails, where: str, prefi
     given = f"{fault['input']!r}"[:80]
     if (key, fault["type"]) == ("name", "string_pattern_mismatch"):
         return ConfigError(f"{where}: '{key}' is {given}", "use small letters, digits, '.', '_' and '-': my-model")
-    if (key, fault["type"]) == ("data.source", "string_pattern_mismatch"):
-        source = named_source(fault["input"]) or "for example folder:PATH, csv:PATH or sample:NAME"
-        return ConfigError(f"{where}: '{key}' is {given}, not SCHEME:WHAT", f"write {source}")
     mend = f"set {key} to an allowed value"
     if fault["type"] == "tuple_type":
         mend = f"write {key} = {json.dumps([fault['input']], default=str, ensure_ascii=False)}"
     return ConfigError(f"{where}: '{key}' is {given}: {_plain(fault['msg'])}", mend)
-
-
-def named_source(path: str) -> str:
-    """What to write for a path without a scheme, by its suffix or as a folder; empty where it looks like neither."""
-    suffix = Path(path).suffix.lower().removeprefix(".")
-    if suffix in _TABLES:
-        return f"{suffix}:{path}"
-    # Path.is_dir raises for a name that is too long.
-    is_folder = "/" in path or path == ".." or os.path.isdir(path)  # noqa: PTH112
-    return f"folder:{path}" if is_folder else ""
 
 
 def _plain(message: str) -> str:

@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 
 from glassworks.catalog import found, get
 from glassworks.cli.app import build
-from glassworks.config import load_job
 from glassworks.contracts import Explainer, Explanation, Model, Opened, Runtime, Session, Subject, Task
 from glassworks.errors import ConfigError, InputError, Tampered, Unsupported
 from glassworks.explanation.selection import explainers_of
+from glassworks.job_files import load_job
 from glassworks.packaging.archive import pack_bundle, unpack_bundle
 from glassworks.packaging.bundle import read_bundle
 from glassworks.packaging.opened import OpenedBundle

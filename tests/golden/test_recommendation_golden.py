@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from glassworks.config import DataConfig
 from glassworks.data.interactions import protocols
 from glassworks.data.interactions.collection import Interactions
+from glassworks.data.interactions.keys import InteractionData
 from glassworks.data.interactions.protocols import Cut
 from glassworks.data.interactions.reading import read_interactions
 from glassworks.families._recommendation.ease import fit_dual
@@ -25,7 +25,7 @@ NEAR = 0.001
 
 @pytest.fixture(scope="module")
 def log() -> Interactions:
-    return read_interactions(DataConfig(source="sample:movielens-small", positive=4))
+    return read_interactions(InteractionData(source="sample:movielens-small", positive=4))
 
 
 @pytest.fixture(scope="module")

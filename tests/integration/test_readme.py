@@ -13,8 +13,9 @@ from tests.pages import fenced, page_of
 
 from glassworks.catalog import found, get
 from glassworks.cli.app import app
-from glassworks.config import Job, load_job, validate
+from glassworks.config import Job, validate
 from glassworks.contracts import Family
+from glassworks.job_files import load_job
 from glassworks.record import Record
 
 ROOT = Path(__file__).parents[2]

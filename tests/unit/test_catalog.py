@@ -1,4 +1,4 @@
-"""The catalog: what is found, and what is told of an implementation that is not right."""
+"""The catalog: what is found, and what is said of an implementation that is not right."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ def test_both_engines_are_found() -> None:
     assert {"onnxruntime", "openvino"} <= set(catalog.found(Runtime))
 
 
-def test_an_unknown_kind_is_told_with_the_kinds() -> None:
+def test_an_unknown_kind_is_refused_with_the_kinds() -> None:
     with pytest.raises(NotFound) as caught:
         catalog.contract_of("flavour")
     assert caught.value.problem == "there is no kind 'flavour'"
     assert "family" in caught.value.mend
 
 
-def test_an_unknown_name_is_told_with_the_names() -> None:
+def test_an_unknown_name_is_refused_with_the_names() -> None:
     with pytest.raises(NotFound) as caught:
         catalog.get(Runtime, "abacus")
     assert caught.value.problem == "there is no runtime 'abacus'"
@@ -92,7 +92,7 @@ def test_a_file_is_enough(plant: Planter) -> None:
     assert catalog.get(Runtime, "beta").accepts == {"onnx"}
 
 
-def test_what_is_half_written_is_told_with_what_is_missing(plant: Planter) -> None:
+def test_what_is_half_written_is_refused_with_what_is_missing(plant: Planter) -> None:
     package = plant(a=good("alpha"), half=HALF)
     with pytest.raises(Unsupported) as caught:
         catalog.found(Runtime)
@@ -117,7 +117,7 @@ def test_an_imported_class_does_not_count(plant: Planter) -> None:
     assert list(catalog.found(Runtime)) == ["fast", "own"]
 
 
-def test_two_of_one_name_are_told(plant: Planter) -> None:
+def test_two_of_one_name_are_refused(plant: Planter) -> None:
     package = plant(a=good("same"), b=good("same"))
     with pytest.raises(Unsupported) as caught:
         catalog.found(Runtime)
@@ -130,7 +130,7 @@ def test_an_import_error_is_raised_as_it_is(plant: Planter) -> None:
         catalog.found(Runtime)
 
 
-def test_a_missing_library_is_told_when_it_is_used_not_when_listed(plant: Planter) -> None:
+def test_a_missing_library_is_reported_when_it_is_used_not_when_listed(plant: Planter) -> None:
     plant(a=good("alpha", needs=("json", "no_such_library_at_all")))
     assert list(catalog.found(Runtime)) == ["alpha"]
     with pytest.raises(MissingLibrary) as caught:

@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given, strategies as st
 from pydantic import TypeAdapter
 
-from glassworks.config import Job, load_job, validate
+from glassworks.config import DataConfig, Job, validate
+from glassworks.data.interactions.keys import InteractionData
+from glassworks.data.keys import PictureData
+from glassworks.data.text.keys import TextData
 from glassworks.durations import Seconds, parse_duration
-from glassworks.errors import ConfigError
+from glassworks.errors import ConfigError, NotFound
+from glassworks.job_files import JobWarning, job_of, load_job, modalities
 from glassworks.record import Record
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +41,7 @@ def test_the_example_is_a_job() -> None:
 
 def test_three_keys_are_enough(tmp_path: Path) -> None:
     job = load_job(written(tmp_path, MINIMAL))
-    assert job == Job.model_validate({"name": "m", "family": "convnet", "data": {"source": "sample:mnist-5k"}})
+    assert job == Job(name="m", family="convnet", data=PictureData(source="sample:mnist-5k"))
 
 
 @pytest.mark.parametrize(
@@ -56,10 +60,10 @@ def test_three_keys_are_enough(tmp_path: Path) -> None:
         ("[optimization]\nwithin = [3]", "'optimization.within.0' is 3: ", "set optimization.within.0"),
         ("[training]\nepochs = '3x'", "'training.epochs' is '3x': a whole number", "set training.epochs"),
         ("[optimization]\nwithin = 'a <= 1'", "is 'a <= 1': a list", 'write optimization.within = ["a <= 1"]'),
-        ("training = 3", "unknown key 'data.training'", "allowed here: categories, descriptions, hosts,"),
+        ("training = 3", "unknown key 'data.training'", "allowed here: hosts, per_class, seed,"),
     ],
 )  # fmt: skip
-def test_a_wrong_key_is_told_with_its_path(more: str, problem: str, mend: str, tmp_path: Path) -> None:
+def test_a_wrong_key_is_refused_with_its_path(more: str, problem: str, mend: str, tmp_path: Path) -> None:
     path = written(tmp_path, f"{MINIMAL}{more}\n")
     error = refused(path)
     assert str(path) in error.problem
@@ -67,7 +71,54 @@ def test_a_wrong_key_is_told_with_its_path(more: str, problem: str, mend: str, t
     assert mend in error.mend
 
 
-def test_a_missing_key_is_told(tmp_path: Path) -> None:
+TEXTS = 'name = "m"\nfamily = "recurrent_text"\n[data]\nsource = "csv:x.csv"\n'
+
+
+def test_each_modality_has_keys_of_its_own(tmp_path: Path) -> None:
+    assert modalities() == {"pictures": PictureData, "texts": TextData, "interactions": InteractionData}
+    assert isinstance(load_job(written(tmp_path, MINIMAL)).data, PictureData)
+    data = load_job(written(tmp_path, f"{TEXTS}unlabeled = 'jsonl:more.jsonl'\nseparator = '|'")).data
+    wanted = TextData(source=f"csv:{tmp_path}/x.csv", unlabeled=f"jsonl:{tmp_path}/more.jsonl", separator="|")
+    assert data == wanted
+
+
+def test_a_key_of_another_modality_has_no_effect_and_is_reported(tmp_path: Path) -> None:
+    path = written(tmp_path, f"{TEXTS}user = 'who'\n")
+    message = (
+        rf"{path}: 'data.user' has no effect: it is a key of interactions, which the family 'recurrent_text' does not"
+    )
+    with pytest.warns(JobWarning, match=message):
+        job = load_job(path)
+    assert job == load_job(written(tmp_path, TEXTS))
+    assert "user" not in job.model_dump()["data"]
+
+
+def test_the_record_of_an_older_bundle_is_read_without_a_word() -> None:
+    """Its `[data]` had the keys of every modality."""
+    every = {"source": "csv:x", "text": "t", "user": "user", "hosts": [], "categories": [], "protocol": "auto"}
+    job = job_of({"name": "m", "family": "recurrent_text", "data": every}, where="a bundle")
+    assert job.data == TextData(source="csv:x", text="t")
+
+
+def test_an_unknown_family_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="there is no family 'convent'"):
+        load_job(written(tmp_path, MINIMAL.replace("convnet", "convent")))
+
+
+def test_data_are_taken_as_their_family_reads_them() -> None:
+    job = Job(name="m", family="recurrent_text", data=DataConfig(source="csv:x", seed=3))
+    assert TextData.of(job) == TextData(source="csv:x", seed=3)
+    with pytest.raises(ConfigError, match="the family 'recurrent_text' learns from pictures, and 'data' are texts"):
+        PictureData.of(job.model_copy(update={"data": TextData(source="csv:x")}))
+
+
+def test_what_a_job_writes_is_read_again() -> None:
+    data = InteractionData(source="csv:x", user="who", categories=("kind",))
+    job = Job(name="m", family="collaborative", data=data)
+    assert job_of(json.loads(job.model_dump_json()), where="a test") == job
+
+
+def test_a_missing_key_is_named(tmp_path: Path) -> None:
     error = refused(written(tmp_path, 'name = "m"\nfamily = "convnet"\n[data]\nseed = 1\n'))
     assert error.problem.endswith("the key 'data.source' is missing")
     assert error.mend == "add it to the job file: data.source = ..."
@@ -78,14 +129,14 @@ def test_a_name_that_cannot_stand_in_a_url_is_refused(tmp_path: Path) -> None:
     assert refused(written(tmp_path, MINIMAL), "name=My Model").mend.endswith(": my-model")
 
 
-def test_bad_toml_is_told_with_its_line(tmp_path: Path) -> None:
+def test_bad_toml_is_refused_with_its_line(tmp_path: Path) -> None:
     error = refused(written(tmp_path, 'name = "m"\nfamily =\n'))
     assert "is not valid TOML" in error.problem
     assert "line 2" in error.problem
     assert error.mend == "correct the file at that line"
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     error = refused(tmp_path / "absent.toml")
     assert error.problem == f"there is no job file {tmp_path / 'absent.toml'}"
     assert "examples/digits.toml" in error.mend
@@ -95,7 +146,7 @@ def test_a_folder_is_not_a_job_file(tmp_path: Path) -> None:
     assert "cannot read the job file" in refused(tmp_path).problem
 
 
-def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "job.toml").write_bytes(b"name = '\xff'")
     assert refused(tmp_path / "job.toml").mend == "give a readable UTF-8 text file"
 
@@ -163,7 +214,7 @@ def test_a_local_data_set_is_found_from_the_job_file_and_a_name_on_the_hub_stays
         ("", "write for example folder:PATH"),
     ],
 )
-def test_a_source_without_a_scheme_is_told_what_to_write(source: str, mend: str, tmp_path: Path) -> None:
+def test_a_source_without_a_scheme_is_refused_with_what_to_write(source: str, mend: str, tmp_path: Path) -> None:
     error = refused(written(tmp_path, MINIMAL.replace("sample:mnist-5k", source)))
     assert "not SCHEME:WHAT" in error.problem
     assert error.mend.startswith(mend)
@@ -244,7 +295,7 @@ class _Network(Record):
         ({"firts": {}}, "job: unknown key 'model.firts'", "did you mean 'model.first'?"),
     ],
 )
-def test_a_family_table_is_told_from_the_root_of_the_job(table: dict[str, object], problem: str, mend: str) -> None:
+def test_a_family_table_is_named_from_the_root_of_the_job(table: dict[str, object], problem: str, mend: str) -> None:
     with pytest.raises(ConfigError) as caught:
         validate(_Network, table, where="job", prefix="model.")
     assert caught.value.problem == problem

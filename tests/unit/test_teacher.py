@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from glassworks.config import DataConfig, Job
+from glassworks.config import Job
 from glassworks.contracts import Dataset, Split
 from glassworks.data.text.dataset import further_texts
+from glassworks.data.text.keys import TextData
 from glassworks.errors import ConfigError, Unsupported
 from glassworks.training.distillation import balanced, taught
 
@@ -79,9 +80,9 @@ def test_a_teacher_of_other_labels_is_refused() -> None:
 def test_texts_of_the_splits_and_copies_do_not_join(tmp_path: Path) -> None:
     file = tmp_path / "more.csv"
     file.write_text("text\nheld out\nnew one\nNew: one!\nGOOD\nother\n", encoding="utf-8")
-    config = DataConfig(source="sample:zh-reviews", unlabeled=f"csv:{file}")
-    assert further_texts(config, data()) == ["new one", "other"]
-    assert further_texts(config.model_copy(update={"unlabeled": ""}), data()) == []
+    for unlabeled, further in ((f"csv:{file}", ["new one", "other"]), ("", [])):
+        config = TextData(source="sample:zh-reviews", unlabeled=unlabeled)
+        assert further_texts(Job(name="a", family="recurrent_text", data=config), data()) == further
 
 
 def test_pictures_have_no_teacher(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import importlib
 import os
 import pkgutil
 import sys
-from typing import NoReturn
+import warnings
+from importlib.metadata import entry_points
+from typing import Any, NoReturn
 
 import typer
 
@@ -19,7 +21,7 @@ _INTERRUPTED = 130
 
 
 def build() -> typer.Typer:
-    """The typer application with every verb found in the folder `verbs`."""
+    """The typer application with every verb of the folder `verbs`, and those of other packages."""
     program = typer.Typer(
         name="glassworks",
         help="Models as a service that you can see through: data, train, optimize, package, serve, explain.",
@@ -27,8 +29,9 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for info in sorted(pkgutil.iter_modules(verbs.__path__), key=lambda info: info.name):
-        importlib.import_module(f"{verbs.__name__}.{info.name}").register(program)
+    own = sorted(f"{verbs.__name__}.{info.name}" for info in pkgutil.iter_modules(verbs.__path__))
+    for module in (*own, *sorted(point.module for point in entry_points(group="glassworks.verb"))):
+        importlib.import_module(module).register(program)
     return program
 
 
@@ -37,6 +40,7 @@ app = build()
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 interrupted and resumable."""
+    warnings.showwarning = _show_warning
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()
@@ -69,6 +73,11 @@ def _exit_for(error: Exception) -> None:
         case OSError():
             wrapped = StorageError(f"the system refused: {error}", "free the resource named there and try again")
             _fail(wrapped.problem, wrapped.mend, wrapped.exit_code)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    """On stderr in one line: who runs a command does not look for the line of our code."""
+    sys.stderr.write(printable(f"warning: {message}\n"))
 
 
 def _interrupted() -> NoReturn:

@@ -17,6 +17,7 @@ from glassworks.contracts.memory import Memory as Memory
 from glassworks.contracts.optimization_pass import Pass as Pass
 from glassworks.contracts.presentation import Presentation as Presentation
 from glassworks.contracts.progress import Progress as Progress
+from glassworks.contracts.reader import Reader as Reader
 from glassworks.contracts.records import (
     Artifact as Artifact,
     Attribution as Attribution,
@@ -37,7 +38,9 @@ from glassworks.contracts.records import (
     TensorSpec as TensorSpec,
 )
 from glassworks.contracts.runtime import Runtime as Runtime
+from glassworks.contracts.sample import Sample as Sample
 from glassworks.contracts.session import Session as Session
+from glassworks.contracts.source import Source as Source
 from glassworks.contracts.streaming import Chunk as Chunk
 from glassworks.contracts.subject import Subject as Subject, View as View
 from glassworks.contracts.task import Task as Task

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from glassworks.config import DataConfig
 from glassworks.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ class Family(ABC):
     task: ClassVar[str]
     config: ClassVar[type[Record]]
     """Validates the job's `[model]` table."""
+    data: ClassVar[type[DataConfig]] = DataConfig
+    """Validates the job's `[data]` table."""
     unsupported: ClassVar[Mapping[str, str]] = {}
     """Stage -> a reason that users can read, for stages this family cannot do. `learn`: its `train` returns what the
     job declares, so no loss falls and no seed matters; `distill`: it takes no teacher; `gradient`: its models have no

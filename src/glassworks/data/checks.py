@@ -105,7 +105,7 @@ def _findings(report: DataReport, left_out: int) -> Iterator[str]:
     if report.contradictions:
         first = " = ".join(report.contradictory[0][:_IN_A_SENTENCE])
         yield (
-            f"contradictory labels: {report.contradictions:,} pictures stand, as they are or nearly, under different "
+            f"contradictory labels: {report.contradictions:,} pictures have copies, exact or near, with different "
             f"labels, for example {first}"
         )
     if left_out:
@@ -117,12 +117,12 @@ def _findings(report: DataReport, left_out: int) -> Iterator[str]:
         share = report.duplicates / report.examples
         yield (
             f"{report.duplicates:,} of {report.examples:,} examples ({share:.1%}) are exact copies of another; "
-            "copies stand in one split together"
+            "copies are in one split together"
         )
     if report.near_duplicates:
         yield (
             f"{report.near_duplicates:,} distinct pictures are near copies of another (re-encoded, resized or "
-            "brighter); they stand in one split together"
+            "brighter); they are in one split together"
         )
     yield from _findings_about_classes(report)
     if report.mixed_sizes:

@@ -65,7 +65,7 @@ class Pictures:
 
     `unreadable` are (name, reason).
 
-    `fingerprint` is a SHA-256 over pixels and class names; the order and the place of files do not change it.
+    `fingerprint` is a SHA-256 over pixels and class names; the order and the paths of files do not change it.
     """
 
     source: str
@@ -90,7 +90,7 @@ class Pictures:
         return self.labels.sum(axis=0) if self.multi_label else np.bincount(self.labels, minlength=len(self.classes))
 
     def label(self, index: int) -> str:
-        """What a picture stands under, for people."""
+        """The labels of a picture, for people."""
         if self.multi_label:
             return ", ".join(self.classes[each] for each in np.flatnonzero(self.labels[index])) or "none"
         return self.classes[int(self.labels[index])]

@@ -108,7 +108,7 @@ def _classes_without_parts(pictures: Pictures, rows: NDArray[np.int64], near: ND
     empty = [name for name, count in zip(pictures.classes, distinct, strict=True) if count == 0]
     if empty:
         raise DataError(
-            f"'{pictures.source}': every picture of the class '{empty[0]}' stands under another label too",
+            f"'{pictures.source}': every picture of the class '{empty[0]}' has another label too",
             "correct the labels; 'glassworks data check' names the pictures",
         )
     if len(few) == len(pictures.classes):
@@ -119,7 +119,7 @@ def _classes_without_parts(pictures: Pictures, rows: NDArray[np.int64], near: ND
         )
     if not few:
         return ()
-    sentence = f"{len(few):,} classes have fewer than {NEEDED} distinct pictures and stand in train only: {listed(few)}"
+    sentence = f"{len(few):,} classes have fewer than {NEEDED} distinct pictures and are in train only: {listed(few)}"
     return (sentence,)
 
 

@@ -1,4 +1,4 @@
-"""Which pictures are the same, exactly or nearly: copies must never stand on both sides of a split.
+"""Which pictures are the same, exactly or nearly: copies must never be on both sides of a split.
 
 A near copy is re-encoded, resized or a little brighter. Candidates come from a perceptual feature, the low
 frequencies of a cosine transform; each is then confirmed on pixels, because different handwritten ones share
@@ -27,7 +27,7 @@ _FLAT = 4.0
 _CHROMA = 10.0
 _GAIN = 1.3
 _CROWD = 50
-"""More close pairs than this a picture mean that the threshold does not tell these pictures apart."""
+"""More close pairs than this a picture mean that the threshold cannot separate these pictures."""
 _GROUP_SHARE, _GROUP_MIN = 0.02, 10
 _STRICTEST = 1e-3
 

@@ -15,11 +15,11 @@ def installed(library: str, inner: str) -> Path:
     if spec is None:
         raise DataError(
             f"no installed package holds the module '{library}'",
-            "install the package that brings it (its name may be another), or give the place of a copy",
+            "install the package that brings it (its name may be another), or give the path of a copy",
         )
-    for place in spec.submodule_search_locations or ():
-        found = (Path(place) / inner).resolve()
-        if found.exists() and found.is_relative_to(Path(place).resolve()):
+    for folder in spec.submodule_search_locations or ():
+        found = (Path(folder) / inner).resolve()
+        if found.exists() and found.is_relative_to(Path(folder).resolve()):
             return found
     raise DataError(
         f"the installed library '{library}' has no '{inner}'", f"pip install --upgrade --force-reinstall {library}"

@@ -1,61 +1,62 @@
-"""Pictures, texts or interactions: what a source holds."""
+"""What a source holds, and who reads it: pictures, texts or interactions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from pathlib import Path
+from typing import TypeVar
 
-from glassworks.data.schemes import parts_of, require_scheme
+from glassworks.catalog import found
+from glassworks.contracts import Reader, Source
 from glassworks.errors import DataError
+from glassworks.locations import with_scheme
 
-Kind = Literal["pictures", "texts", "interactions"]
+_R = TypeVar("_R", bound=Reader)
 
 
-def kind_of(source: str, wanted: Kind | None = None) -> Kind:
-    """By its scheme, and by its name where it is a sample; a table is what is `wanted`, else texts.
+def kind_of(source: str, wanted: str | None = None) -> str:
+    """The kind of data in `SCHEME:WHAT`: what is wanted, else what its reader is usually taken for.
 
-    Raises DataError for a source that nothing reads, or not as what is wanted.
+    Raises DataError for a source that nothing reads, or not as what is wanted; NotFound and MissingLibrary.
     """
-    known = all_schemes()
-    scheme, rest = parts_of(source, known)
-    if scheme not in known:
+    kinds = _reader(source)[0].kinds()
+    if wanted is not None and wanted not in kinds:
+        raise _no_source_of(wanted, source)
+    return wanted or kinds[0]
+
+
+def reader_of(source: str, wanted: type[_R]) -> tuple[_R, str]:
+    """The reader of `SCHEME:WHAT`, and WHAT. Raises DataError for a source of something else, and as `kind_of`."""
+    reader, what = _reader(source, wanted.kind)
+    if not isinstance(reader, wanted):
+        raise _no_source_of(wanted.kind, source)
+    return reader, what
+
+
+def schemes_of(kind: str) -> tuple[str, ...]:
+    """The schemes by which data of a kind are read; all of them for an empty one."""
+    return tuple(name for name, source in found(Source).items() if not kind or kind in source.kinds())
+
+
+def _reader(source: str, kind: str = "") -> tuple[Reader, str]:
+    scheme, separator, what = source.partition(":")
+    if not separator or not what:
+        known = schemes_of(kind)
+        example = with_scheme(source, known) or f"{next(iter(known), 'csv')}:PATH"
+        mend = f"write for example {example}; schemes: {', '.join(known)}"
+        raise DataError(f"the source '{source}' is not SCHEME:WHAT", mend)
+    try:
+        Path(what).expanduser().exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        # A name that is too long, the home of nobody, a folder that nobody may enter, or a null character.
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DataError(f"'{source[:200]}' cannot be looked at: {reason}", "give a path that you may read") from None
+    if scheme not in found(Source):
+        known = schemes_of(kind)
         raise DataError(f"the source '{source}' has the unknown scheme '{scheme}'", f"schemes: {', '.join(known)}")
-    if scheme == "sample":
-        if rest not in all_samples():
-            raise DataError(f"there is no sample '{rest}'", f"samples: {', '.join(all_samples())}")
-        if rest in _of_interactions()[0]:
-            return "interactions"
-        return "texts" if rest in _of_texts()[0] else "pictures"
-    if wanted == "interactions":
-        require_scheme(scheme, _of_interactions()[1], "interactions")
-        return wanted
-    return "texts" if scheme in _of_texts()[1] else "pictures"
+    return found(Source)[scheme].reader(what), what
 
 
-def all_samples() -> Mapping[str, str]:
-    """Name -> what it is, of the data sets that ship in packages."""
-    from glassworks.data.sources import samples
-
-    return {**samples(), **_of_texts()[0], **_of_interactions()[0]}
-
-
-def all_schemes() -> Mapping[str, str]:
-    """Scheme -> what it reads."""
-    from glassworks.data.sources import schemes
-
-    own = {**schemes(), **_of_interactions()[1], **_of_texts()[1]}
-    return {**own, "sample": "a data set that ships in an installed package, by its name"}
-
-
-def _of_texts() -> tuple[Mapping[str, str], Mapping[str, str]]:
-    from glassworks.data.text.samples import summaries
-    from glassworks.data.text.sources import schemes
-
-    return summaries(), schemes()
-
-
-def _of_interactions() -> tuple[Mapping[str, str], Mapping[str, str]]:
-    from glassworks.data.interactions.samples import summaries
-    from glassworks.data.interactions.sources import schemes
-
-    return summaries(), schemes()
+def _no_source_of(kind: str, source: str) -> DataError:
+    scheme = source.partition(":")[0]
+    given = scheme if found(Source)[scheme].naming == "path" else source
+    return DataError(f"'{given}' is no source of {kind}", f"sources of {kind}: {', '.join(schemes_of(kind))}")

@@ -1,4 +1,4 @@
-"""`labels.csv` in a folder of pictures: which labels each of them has, one, several or none."""
+"""`labels.csv` in a folder of pictures: which labels each of them has, any number of them."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ def read_label_table(folder: Path) -> LabelTable:
     """The labels of a folder's pictures. Raises DataError for every way in which the table can be wrong.
 
     A column `file` (or `file_name`, `filename`, `path`, `image`, `picture`) names a picture, from the folder on. Its
-    labels stand in one column `labels` (or `label`, `tags`) with `;` or `|` between them; other columns are then
+    labels are in one column `labels` (or `label`, `tags`) with `;` or `|` between them; other columns are then
     notes. Without such a column each other one is a label, with 1 for a picture that has it, else 0.
     """
     table = folder / TABLE
     header, rows = _read(table)
-    place = _column(table, header, _PATHS)
+    path = _column(table, header, _PATHS)
     listed = next((header.index(name) for name in _LISTS if name in header), None)
-    named = [column for column in range(len(header)) if column != place]
+    named = [column for column in range(len(header)) if column != path]
     if listed is None and not named:
         raise DataError(f"{table} has no column of labels; it has: {', '.join(header)}", _LAYOUT)
     found: dict[Path, tuple[str, ...]] = {}
     for line, row in rows:
-        file = _file(folder, f"{table}, line {line}", row[place])
+        file = _file(folder, f"{table}, line {line}", row[path])
         labels = (
             tuple(sorted(set(filter(None, map(str.strip, _BETWEEN.split(row[listed]))))))
             if listed is not None
@@ -56,7 +56,7 @@ def read_label_table(folder: Path) -> LabelTable:
         if found.setdefault(file, labels) != labels:
             both = " and ".join(f"'{_together(each)}'" for each in (found[file], labels))
             raise DataError(
-                f"{table}, line {line}: '{row[place]}' stands there twice, with the labels {both}",
+                f"{table}, line {line}: '{row[path]}' has two lines, with the labels {both}",
                 "keep one line for each picture",
             )
     known = (header[column] for column in named) if listed is None else sorted({x for y in found.values() for x in y})
@@ -96,7 +96,7 @@ def _read(table: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
                 f"{table}, line {line} has {len(row)} values, the header {len(header)}",
                 'give each line a value for each column; put one that holds a comma in "quotes"',
             )
-    twice = [name for place, name in enumerate(header) if not name or name in header[:place]]
+    twice = [name for index, name in enumerate(header) if not name or name in header[:index]]
     if twice:
         what = f"the column '{twice[0]}' twice" if twice[0] else "a column without a name"
         raise DataError(f"{table} has {what}", "give each column a name of its own")

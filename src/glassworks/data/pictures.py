@@ -94,14 +94,14 @@ def is_tiny_png(data: bytes, max_pixels: int) -> bool:
     width, height = struct.unpack(">II", data[16:24])
     if not 0 < width * height <= max_pixels:
         return False
-    place = 33
+    offset = 33
     for _ in range(_FEW_CHUNKS):
-        kind = data[place + 4 : place + 8]
+        kind = data[offset + 4 : offset + 8]
         if kind == b"IEND":
             return True
         if kind in _PACKED or not kind:
             return False
-        place += 12 + int.from_bytes(data[place : place + 4], "big")
+        offset += 12 + int.from_bytes(data[offset : offset + 4], "big")
     return False
 
 
@@ -178,7 +178,7 @@ def _upright(image: Image.Image) -> Image.Image:
 def _composed(image: Image.Image, max_pixels: int) -> Picture:
     """The pixels in strips of rows. It is gray until a strip is not."""
     width, height = image.size
-    if width * height > max_pixels:  # a decoder may find another size than the head told
+    if width * height > max_pixels:  # a decoder may find another size than the head says
         raise too_many_pixels(width, height, max_pixels)
     rows = max(1, _STRIP // width)
     if rows >= height:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 PARTS = ("train", "validation", "test")
 NEEDED = len(PARTS)
-"""A class with fewer groups cannot stand in every part; all of it goes to train."""
+"""A class with fewer groups cannot be in every part; all of it goes to train."""
 
 
 def split(

@@ -76,9 +76,9 @@ def _entries(source: str, depth: Literal["uint8", "uint16"]) -> tuple[list[str],
         return [str(path.relative_to(folder)) for path in files], lambda index: read_picture(
             files[index].read_bytes(), 3, depth
         )
-    from glassworks.data.sources import read_source
+    from glassworks.data.reader import read_pictures
 
-    found = read_source(source, min_classes=1)
+    found = read_pictures(source, min_classes=1)
 
     def stored(index: int) -> Pixels:
         picture = found.pictures[index]

@@ -27,12 +27,12 @@ _UNSAFE = re.compile(r"[\\:\x00-\x1f\x7f]")
 
 
 class Manifest(Record):
-    """What an auditor, a server and an exporter must know of a bundle.
+    """What an auditor, a server and an exporter need to know about a bundle.
 
     `artifacts` hold the roles `predict`, and where they exist `reference` (the fp32 predict graph when
     `predict` is another), `gradient` and `cam`. `metrics` are of the served artifact on the test split, `baseline`
     those of the task's simple classifier on the same split, empty where there is none;
-    `comparison` has the metrics of further ones by their names, the best answer that ignores the input among them;
+    `comparison` has the metrics of further simple answers by their names, such as the best one that ignores the input;
     `warnings` say which of these the model does not beat; `refitted` says that all this was measured before the
     model learned from everything, the test split too;
     `fidelity` is how far explanations of the float and the served model agree. `isa` are the instruction

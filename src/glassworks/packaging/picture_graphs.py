@@ -7,7 +7,7 @@ from glassworks.errors import Unsupported
 from glassworks.packaging.bundle import Bundle
 from glassworks.tasks.image_classification import LABEL_SET, NOVELTY
 
-# A model that asks for more would answer differently with what exporters write.
+# Exported programs follow these keys only; a model with others would answer differently there.
 _FOLLOWED = frozenset({"height", "width", "channels", "thresholds"})
 _CHANNELS = (1, 3, 4)
 
@@ -52,8 +52,8 @@ def picture_input(bundle: Bundle, exporter: str) -> TensorSpec:
 
 
 def beside(bundle: Bundle) -> list[str]:
-    """What exported programs tell beside probabilities: which of several labels a picture has, and whether it is
-    unlike those learned from.
+    """What exported programs answer beside probabilities: which of several labels a picture has, and whether it is
+    unlike the training data.
     """
     return [spec.name for spec in bundle.manifest.signature.outputs if spec.name in (LABEL_SET, NOVELTY)]
 

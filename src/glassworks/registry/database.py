@@ -59,9 +59,9 @@ class Database:
         with_aliases = sa.select(_ALIASES).where(_ALIASES.c.name == name).order_by(_ALIASES.c.alias)
         with self._transaction() as connection:
             rows = connection.execute(of_name).mappings().all()
-            held = connection.execute(with_aliases).mappings().all()
+            aliases = connection.execute(with_aliases).mappings().all()
         return tuple(
-            Version(**row, aliases=tuple(each["alias"] for each in held if each["version"] == row["version"]))
+            Version(**row, aliases=tuple(each["alias"] for each in aliases if each["version"] == row["version"]))
             for row in rows
         )
 
@@ -108,9 +108,9 @@ class Database:
         except exc.IntegrityError:
             raise
         except exc.DBAPIError as error:
-            raise self._told(error) from error
+            raise self._named(error) from error
 
-    def _told(self, error: exc.DBAPIError) -> GlassworksError:
+    def _named(self, error: exc.DBAPIError) -> GlassworksError:
         reason = str(error.orig).strip() or type(error.orig).__name__
         if self._file is None or not isinstance(error.orig, sqlite3.Error):
             where = self._engine.url.render_as_string(hide_password=True)

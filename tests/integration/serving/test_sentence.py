@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests.integration.serving.running import serving
 
-from glassworks.config import load_job
 from glassworks.flow import train
+from glassworks.job_files import load_job
 from glassworks.progress import Silent
 from glassworks.registry import Registry
 

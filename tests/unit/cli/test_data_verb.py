@@ -63,7 +63,7 @@ def test_a_quick_check_fits_no_classifier(table: Path, monkeypatch: pytest.Monke
         raise AssertionError("a classifier was fitted")
 
     monkeypatch.setattr("glassworks.data.text.baseline.fit_baseline", refuse)
-    monkeypatch.setattr("glassworks.data.text.baseline.count_pieces", refuse)
+    monkeypatch.setattr("glassworks.data.text.baseline.count_ngrams", refuse)
     report = answer("check", f"csv:{table}", "--quick")
     assert set(report) >= TEXT_KEYS
     assert report["candidates"] is None
@@ -82,7 +82,7 @@ def test_columns_are_options_or_those_of_a_job_file(table: Path) -> None:
         run("check", f"csv:{table}", "--quick")
 
 
-def test_several_labels(tmp_path: Path) -> None:
+def test_many_labels(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("text,label\none,a;b\ntwo,b\n", encoding="utf-8")
     report = answer("check", f"csv:{tmp_path / 't.csv'}", "--separator", ";", "--quick")
     assert report["class_counts"] == {"a": 1, "b": 2}

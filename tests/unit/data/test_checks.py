@@ -1,4 +1,4 @@
-"""Copies, contradictions and the other findings, on pictures with planted faults."""
+"""Copies, contradictions and the other findings, on pictures with injected faults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from glassworks.data.checks import check_pictures
 from glassworks.data.collection import Pictures, collect
 from glassworks.data.duplicates import find_duplicates
 from glassworks.data.pictures import as_picture, decode_picture, fit_picture
-from glassworks.data.sources import read_source
+from glassworks.data.reader import read_pictures
 
 Pixels = NDArray[np.uint8]
 
@@ -72,17 +72,17 @@ def test_near_copies_of_photographs_are_found(change: Callable[[Pixels], Pixels]
 
 
 def test_recompressed_digits_are_found() -> None:
-    digits = [picture[:, :, 0] for picture in read_source("sample:mnist-5k").pictures[::25]]
+    digits = [picture[:, :, 0] for picture in read_pictures("sample:mnist-5k").pictures[::25]]
     both = [*digits, *(recompressed(digit) for digit in digits)]
     near = find_duplicates(collected(both).looks).near
     assert np.array_equal(near[: len(digits)], near[len(digits) :])
 
 
 def test_different_digits_are_never_merged() -> None:
-    report = check_pictures(read_source("sample:mnist-5k"))
+    report = check_pictures(read_pictures("sample:mnist-5k"))
     assert (report.examples, report.distinct, report.near_duplicates) == (5000, 5000, 0)
     assert report.findings == ()
-    assert check_pictures(read_source("sample:digits")).near_duplicates == 3
+    assert check_pictures(read_pictures("sample:digits")).near_duplicates == 3
 
 
 def test_what_differs_only_in_color_or_brightness_is_different() -> None:
@@ -112,7 +112,7 @@ def test_many_equal_pictures_are_one_group() -> None:
     assert found.exact.tolist() == found.near.tolist() == [0] * 300
 
 
-def test_the_report_counts_what_was_planted(photographs: list[Pixels]) -> None:
+def test_the_report_counts_what_was_injected(photographs: list[Pixels]) -> None:
     pictures = [*photographs[:30], photographs[0], photographs[0], photographs[1], recompressed(photographs[2])]
     labels = [*([0] * 30), 0, 1, 0, 1]
     report = check_pictures(collected(pictures, labels))
@@ -123,9 +123,9 @@ def test_the_report_counts_what_was_planted(photographs: list[Pixels]) -> None:
     assert report.imbalance == 16.0
     assert report.tiny_classes == ("b",)
     assert report.mixed_sizes
-    told = list(report.findings)
+    reported = list(report.findings)
     starts = (
-        "contradictory labels: 2 pictures stand",
+        "contradictory labels: 2 pictures have copies",
         "3 examples with the same pixels and different labels are left out",
         "3 of 34 examples (8.8%) are exact copies",
         "1 distinct pictures are near copies",
@@ -133,18 +133,18 @@ def test_the_report_counts_what_was_planted(photographs: list[Pixels]) -> None:
         "classes are imbalanced: 'a' has 16.0 times the examples of 'b'",
         "sizes differ, from ",
     )
-    assert len(told) == len(starts)
-    assert all(sentence.startswith(start) for sentence, start in zip(told, starts, strict=True)), told
+    assert len(reported) == len(starts)
+    assert all(sentence.startswith(start) for sentence, start in zip(reported, starts, strict=True)), reported
 
 
-def test_unreadable_and_non_square_pictures_are_told(tmp_path: Path) -> None:
+def test_unreadable_and_non_square_pictures_are_reported(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     for index in range(20):
         path = tmp_path / "ab"[index % 2] / f"{index}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(generator.integers(0, 256, (8, 9), dtype=np.uint8)).save(path)
     (tmp_path / "a" / "bad.png").write_text("no")
-    report = check_pictures(read_source(f"folder:{tmp_path}"))
+    report = check_pictures(read_pictures(f"folder:{tmp_path}"))
     assert [name for name, _ in report.unreadable] == ["a/bad.png"]
     assert report.findings[0].startswith("1 files cannot be read: a/bad.png (the 2 bytes given are not a picture")
     assert report.findings[-1] == "20 of 20 pictures are not square"

@@ -14,7 +14,7 @@ from glassworks.contracts import Dataset
 from glassworks.data.collection import Pictures, collect
 from glassworks.data.dataset import labelled_split, picture_shape, prepare_pictures
 from glassworks.data.pictures import as_picture
-from glassworks.data.sources import read_source
+from glassworks.data.reader import read_pictures
 from glassworks.errors import DataError
 
 
@@ -43,7 +43,7 @@ def rows(dataset: Dataset, part: str) -> set[bytes]:
 
 
 def test_mnist_is_split_by_class() -> None:
-    pictures = read_source("sample:mnist-5k")
+    pictures = read_pictures("sample:mnist-5k")
     dataset = prepare_pictures(pictures, DataConfig(source="npz:x"), height=28, width=28, channels=1)
     assert {name: np.bincount(part.y).tolist() for name, part in dataset.splits.items()} == {
         "train": [350] * 10,
@@ -89,9 +89,9 @@ def test_the_seed_decides_the_split() -> None:
     assert rows(prepared(pictures), "test") != rows(prepared(pictures, seed=1), "test")
 
 
-def test_a_class_too_small_to_measure_is_told() -> None:
+def test_a_class_too_small_to_measure_is_reported() -> None:
     dataset = prepared(collected(noise(22), [*(index % 2 for index in range(20)), 2, 2]))
-    assert dataset.findings[0] == "1 classes have fewer than 3 distinct pictures and stand in train only: c2"
+    assert dataset.findings[0] == "1 classes have fewer than 3 distinct pictures and are in train only: c2"
     assert 2 in dataset.splits["train"].y
     assert 2 not in dataset.splits["test"].y
 
@@ -104,7 +104,7 @@ def test_nothing_to_measure_is_an_error() -> None:
 
 def test_a_class_of_contradictions_is_an_error() -> None:
     pictures = noise(12)
-    with pytest.raises(DataError, match="every picture of the class 'c1' stands under another label too"):
+    with pytest.raises(DataError, match="every picture of the class 'c1' has another label too"):
         prepared(collected([*pictures, pictures[0]], [*([0] * 12), 1]))
 
 
@@ -165,7 +165,7 @@ def test_a_file_that_vanishes_is_named(tmp_path: Path) -> None:
         path = tmp_path / "ab"[index % 2] / f"{index}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(picture[:, :, 0]).save(path)
-    pictures = read_source(f"folder:{tmp_path}")
+    pictures = read_pictures(f"folder:{tmp_path}")
     (tmp_path / "a" / "2.png").unlink()
     with pytest.raises(DataError, match=r"a/2\.png could be read before and cannot be now"):
         prepared(pictures)

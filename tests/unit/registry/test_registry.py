@@ -74,7 +74,7 @@ def test_references(registry: Registry, make: Callable[..., Bundle]) -> None:
     assert registry.find("digits@1").aliases == ()
 
 
-def test_what_is_not_there_is_told_with_what_is(registry: Registry, make: Callable[..., Bundle]) -> None:
+def test_what_is_not_there_is_refused_with_what_is(registry: Registry, make: Callable[..., Bundle]) -> None:
     with pytest.raises(NotFound, match=r"no model 'digits'\nmend: the registry in .* is empty: make a model with"):
         registry.resolve("digits")
     registry.publish(make())

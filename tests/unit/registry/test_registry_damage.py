@@ -1,4 +1,4 @@
-"""Damage, full disks and wrong settings are told, and nothing is lost."""
+"""Damage, full disks and wrong settings are reported, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_damaged_database_is_rebuilt_from_the_store(
     assert rebuilt.publish(make()).version == 3
 
 
-def test_a_malformed_record_is_told(registry: Registry, home: Path, make: Callable[..., Bundle]) -> None:
+def test_a_malformed_record_is_reported(registry: Registry, home: Path, make: Callable[..., Bundle]) -> None:
     registry.publish(make())
     (home / "registry.db").unlink()
     (home / "store/versions/digits/1.json").write_text(json.dumps({"name": "digits"}))
@@ -153,7 +153,7 @@ def test_the_store_and_the_database_may_be_elsewhere(home: Path, tmp_path: Path,
         ({"GLASSWORKS_DATABASE": "nosuch://x"}, InputError, "GLASSWORKS_DATABASE is no database URL"),
     ],
 )
-def test_wrong_settings_are_told(environ: dict[str, str], error: type[Exception], expected: str, home: Path) -> None:
+def test_wrong_settings_are_refused(environ: dict[str, str], error: type[Exception], expected: str, home: Path) -> None:
     with pytest.raises(error, match=expected):
         Registry.open({"GLASSWORKS_HOME": str(home), **environ}).models()
 
@@ -165,7 +165,7 @@ def test_wrong_settings_are_told(environ: dict[str, str], error: type[Exception]
         ("s3fs", "GLASSWORKS_STORE", "s3://b/x"),
     ],
 )
-def test_a_missing_driver_is_told(
+def test_a_missing_driver_is_reported(
     module: str, setting: str, url: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
@@ -175,7 +175,7 @@ def test_a_missing_driver_is_told(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere; see the read-only disk in tests/integration")
-def test_a_home_that_is_not_writable_is_told(registry: Registry, home: Path, make: Callable[..., Bundle]) -> None:
+def test_a_home_that_is_not_writable_is_reported(registry: Registry, home: Path, make: Callable[..., Bundle]) -> None:
     home.mkdir(mode=0o555)
     with pytest.raises(StorageError, match=r"cannot be written: unable to open database file\nmend: free some space"):
         registry.models()
@@ -183,7 +183,7 @@ def test_a_home_that_is_not_writable_is_told(registry: Registry, home: Path, mak
         registry.publish(make())
 
 
-def test_a_file_that_cannot_be_read_is_told(registry: Registry, make: Callable[..., Bundle]) -> None:
+def test_a_file_that_cannot_be_read_is_reported(registry: Registry, make: Callable[..., Bundle]) -> None:
     bundle = make()
     (bundle.folder / "model.onnx").unlink()
     (bundle.folder / "model.onnx").mkdir()

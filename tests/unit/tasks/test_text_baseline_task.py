@@ -7,7 +7,7 @@ from pathlib import Path
 from glassworks.catalog import found, get
 from glassworks.contracts import Dataset, Split, Task
 from glassworks.data.text.dataset import prepare_texts
-from glassworks.data.text.sources import read_texts
+from glassworks.data.text.reader import read_texts
 from glassworks.data.text.synthetic import write_synthetic
 
 

@@ -8,17 +8,10 @@ from glassworks.cli.output import AsJson, stdout, table, write_json
 
 
 def catalog(as_json: AsJson = False) -> None:
-    """List families, tasks, passes, runtimes, explainers and exporters."""
-    import inspect
+    """List families, tasks, passes, runtimes, sources and everything else that can be added."""
+    from glassworks.catalog import contract_of, kinds, summaries
 
-    from glassworks.catalog import contract_of, found, kinds
-
-    listing = {
-        kind: {
-            name: (inspect.getdoc(type(each)) or "").split("\n")[0] for name, each in found(contract_of(kind)).items()
-        }
-        for kind in kinds()
-    }
+    listing = {kind: dict(summaries(contract_of(kind))) for kind in kinds()}
     if as_json:
         write_json(listing)
         return

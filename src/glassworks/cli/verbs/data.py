@@ -13,9 +13,8 @@ from glassworks.cli.output import AsJson, measured, stdout, table, write_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from glassworks.config import DataConfig
+    from glassworks.config import DataConfig, Job
     from glassworks.data.interactions.checks import InteractionsReport
-    from glassworks.data.kinds import Kind
     from glassworks.data.text.checks import TextReport
 
 group = typer.Typer(
@@ -27,9 +26,10 @@ _FIRST, _SHOWN = 10, 80
 @group.command("list")
 def list_samples(as_json: AsJson = False) -> None:
     """List the samples that ship in packages, and the kinds of sources."""
-    from glassworks.data.kinds import all_samples, all_schemes
+    from glassworks.catalog import summaries
+    from glassworks.contracts import Sample, Source
 
-    samples, schemes = all_samples(), all_schemes()
+    samples, schemes = summaries(Sample), summaries(Source)
     if as_json:
         write_json({"samples": dict(samples), "schemes": dict(schemes)})
         return
@@ -55,80 +55,75 @@ def check(
     For texts also what a leaking split would have pretended, and labels that look wrong: all of them with --json.
     With --user and --item a table is read as interactions.
     """
-    if _check_unlabelled(source, as_json):
+    job = _job(source)
+    if job and not _labelled(job):
+        _check_unlabelled(job, as_json)
         return
     columns = {"text": text, "label": label, "separator": separator, "user": user, "item": item, "time": time}
     given = {**columns, "weight": weight, "positive": positive}
-    data, kind = _data(source, "interactions" if user or item else None)
-    data = data.model_copy(update={key: value for key, value in given.items() if value not in (None, "")})
-    report: Any = _check_texts(data, quick) if kind == "texts" else _CHECKS[kind](data)
+    data = _data(job.data if job else None, source, "interactions" if user or item else None)
+    known = {key: value for key, value in given.items() if value not in (None, "") and key in type(data).model_fields}
+    report = _CHECKS[data.kind](data.model_copy(update=known), quick)
     if as_json:
         write_json(report.model_dump(mode="json"))
     else:
-        _SHOWN_AS[kind](report, source, stdout())
+        _SHOWN_AS[data.kind](report, source, stdout())
 
 
-def _check_unlabelled(source: str, as_json: bool) -> bool:
-    """Of a job whose examples have no labels, what its family makes of them; whether it is one."""
-    from glassworks import flow
-    from glassworks.catalog import found
-    from glassworks.cli.tables import data_json, show_data
-    from glassworks.config import load_job
+def _job(source: str) -> Job | None:
+    from glassworks.job_files import load_job
+
+    return load_job(Path(source)) if source.endswith(".toml") else None
+
+
+def _labelled(job: Job) -> bool:
+    from glassworks.catalog import named
     from glassworks.contracts import Family, Task
 
-    job = load_job(Path(source)) if source.endswith(".toml") else None
-    family = found(Family).get(job.family) if job else None
-    if job is None or family is None or found(Task)[family.task].labelled:
-        return False
+    return named(Task, named(Family, job.family).task).labelled
+
+
+def _check_unlabelled(job: Job, as_json: bool) -> None:
+    """What the family makes of examples that have no labels."""
+    from glassworks import flow
+    from glassworks.cli.tables import data_json, show_data
+
     dataset = flow.prepare(job)
     if as_json:
         write_json(data_json(dataset))
     else:
         show_data(dataset, stdout())
-    return True
 
 
-def _data(source: str, wanted: Kind | None) -> tuple[DataConfig, Kind]:
-    """The data of a job file, or of a source alone, and what they are."""
-    from glassworks.catalog import found
-    from glassworks.config import DataConfig, load_job
-    from glassworks.contracts import Family
+def _data(given: DataConfig | None, source: str, wanted: str | None) -> DataConfig:
+    """The data of a job, or of a source alone, as a record of their kind."""
     from glassworks.data.kinds import kind_of
+    from glassworks.job_files import modalities
 
-    if source.endswith(".toml"):
-        job = load_job(Path(source))
-        family = found(Family).get(job.family)
-        if family is not None and family.task == "recommendation":
-            wanted = "interactions"
-        return job.data, kind_of(job.data.source, wanted)
-    kind = kind_of(source, wanted)
-    return DataConfig(source=source), kind
+    if given is None:
+        return modalities()[kind_of(source, wanted)](source=source)
+    kind = kind_of(given.source, given.kind or wanted)
+    return given if given.kind else modalities()[kind].model_validate(given.model_dump())
 
 
-def _check_interactions(data: DataConfig) -> InteractionsReport:
+def _check_pictures(data: Any, quick: bool) -> Any:
+    from glassworks.data.checks import check_pictures
+    from glassworks.data.reader import read_pictures
+
+    return check_pictures(read_pictures(data.source))
+
+
+def _check_interactions(data: Any, quick: bool) -> InteractionsReport:
     from glassworks.data.interactions.checks import check_interactions
     from glassworks.data.interactions.reading import read_interactions
 
     return check_interactions(read_interactions(data))
 
 
-def _check_pictures(data: DataConfig) -> Any:
-    from glassworks.data.checks import check_pictures
-    from glassworks.data.sources import read_source
-
-    return check_pictures(read_source(data.source))
-
-
-_CHECKS: Mapping[str, Callable[[DataConfig], Any]] = {
-    "pictures": _check_pictures,
-    "interactions": _check_interactions,
-}
-
-
-def _check_texts(data: DataConfig, quick: bool) -> TextReport:
+def _check_texts(data: Any, quick: bool) -> TextReport:
     from glassworks.data.text.checks import check_texts
     from glassworks.data.text.dataset import columns_of
-    from glassworks.data.text.sources import read_texts
+    from glassworks.data.text.reader import read_texts
     from glassworks.data.text.study import study_texts
 
     texts = read_texts(data.source, columns_of(data))
@@ -170,6 +165,11 @@ def _show_texts(report: TextReport, source: str, console: Console) -> None:
         table(title, head, found, console)
 
 
+_CHECKS: Mapping[str, Callable[[Any, bool], Any]] = {
+    "pictures": _check_pictures,
+    "texts": _check_texts,
+    "interactions": _check_interactions,
+}
 _SHOWN_AS: Mapping[str, Callable[[Any, str, Console], None]] = {
     "pictures": _show,
     "texts": _show_texts,

@@ -25,7 +25,7 @@ def train(job: JobFile, overrides: Overrides = None, resume: Fresh = True, as_js
     receive_interrupts()
     from glassworks import flow
     from glassworks.cli.tables import show_comparison, show_test, show_warnings
-    from glassworks.config import load_job
+    from glassworks.job_files import load_job
     from glassworks.registry import Registry
 
     progress = LiveProgress()

@@ -25,7 +25,7 @@ def up(
     from glassworks.cli.question import ask, passing_key
     from glassworks.cli.release import show_example, show_next, show_release, summary
     from glassworks.cli.service import require_free, start_service
-    from glassworks.config import load_job
+    from glassworks.job_files import load_job
     from glassworks.registry import Registry
 
     loaded, registry, progress = load_job(job, overrides or ()), Registry.open(), LiveProgress()

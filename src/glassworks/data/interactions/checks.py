@@ -74,8 +74,8 @@ def _contradictions(log: Interactions) -> int:
     return len(np.intersect1d(np.unique(pair[log.liked]), np.unique(pair[~log.liked]), assume_unique=True))
 
 
-def _day(time: NDArray[np.int64] | None, place: int) -> str:
-    return "" if time is None else datetime.fromtimestamp(int(time[place]), UTC).date().isoformat()
+def _day(time: NDArray[np.int64] | None, row: int) -> str:
+    return "" if time is None else datetime.fromtimestamp(int(time[row]), UTC).date().isoformat()
 
 
 def _findings(report: InteractionsReport, able: int) -> Iterator[str]:

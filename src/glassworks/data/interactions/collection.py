@@ -73,7 +73,7 @@ class Interactions:
         return np.asarray(self.likes().sum(axis=0), np.float32).ravel()
 
     def part(self, rows: NDArray[Any]) -> Interactions:
-        """Some interactions (a mask or ascending places), of the same users and items."""
+        """Some interactions (a mask or ascending indexes), of the same users and items."""
         return replace(
             self,
             user=self.user[rows],
@@ -87,7 +87,7 @@ class Interactions:
 def sparse_rows(
     row: NDArray[np.int32], column: NDArray[np.int32], value: NDArray[Any], shape: tuple[int, int]
 ) -> Sparse:
-    """A matrix with sorted columns; explicit zeros stay, and of a pair that stands twice the last one counts."""
+    """A matrix with sorted columns; explicit zeros stay, and of a pair that is there twice the last one counts."""
     from scipy.sparse import csr_array
 
     pair = row.astype(np.int64) * shape[1] + column

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from glassworks.data.interactions.reader import sample_of
 from glassworks.errors import DataError
 
 if TYPE_CHECKING:
     import polars
 
-    from glassworks.config import DataConfig
+    from glassworks.data.interactions.keys import InteractionData
 
 _FORMATS = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
 _PROBED = 1000
@@ -32,13 +33,13 @@ class Columns:
         return found & polars.col("time").is_not_null() if self.timed else found
 
 
-def columns_of(table: polars.LazyFrame, data: DataConfig) -> Columns:
+def columns_of(table: polars.LazyFrame, data: InteractionData) -> Columns:
     """The columns that the job names. Raises DataError for one that is not there."""
     import polars
 
     kinds = table.collect_schema()
     roles = {"user": data.user, "item": data.item, "time": data.time, "weight": data.weight}
-    if data.source.startswith("sample:"):
+    if sample_of(data.source):
         roles = {role: role for role in roles if role in kinds}
     for role, name in roles.items():
         if name and name not in kinds:

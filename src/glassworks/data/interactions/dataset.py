@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from glassworks.contracts import Dataset, Split
 from glassworks.data.interactions import protocols
 from glassworks.data.interactions.collection import Interactions
+from glassworks.data.interactions.keys import InteractionData
 from glassworks.data.interactions.protocols import FEW_USERS, Cut
 from glassworks.data.interactions.reading import read_interactions
 
 if TYPE_CHECKING:
-    from glassworks.config import DataConfig, Job
+    from glassworks.config import Job
 
 ASKED = 20
 _MOST_ASKED, _CALIBRATION, _FOLDS = 5_000, 512, 4
@@ -26,12 +27,13 @@ _COLUMNS = ("user", "item", "time", "weight", "positive", "separator")
 
 @dataclass(frozen=True, kw_only=True)
 class InteractionsDataset(Dataset):
-    """`cut` is what the model learns from and the test users; `held` has targets that it does not learn from either, of
-    earlier; settings are chosen on `tuning`, whose training parts are earlier still where time cuts. `log` is all."""
+    """`cut` is what the model learns from and the test users; `validation` has earlier targets that it does not learn
+    from either; settings are chosen on `tuning`, whose training parts are earlier still where time cuts. `log` is
+    everything."""
 
     log: Interactions
     cut: Cut
-    held: Cut
+    validation: Cut
     tuning: tuple[Cut, ...]
     protocol: str
 
@@ -42,15 +44,16 @@ class InteractionsDataset(Dataset):
 
 def prepare_job(job: Job) -> InteractionsDataset:
     """Raises DataError where nothing can be learned or measured."""
-    return prepare_interactions(read_interactions(job.data), job.data)
+    data = InteractionData.of(job)
+    return prepare_interactions(read_interactions(data), data)
 
 
-def prepare_interactions(log: Interactions, data: DataConfig) -> InteractionsDataset:
+def prepare_interactions(log: Interactions, data: InteractionData) -> InteractionsDataset:
     """The log cut by the job's protocol; at most 5,000 users are asked in each part."""
     protocol = data.protocol
     if protocol == "auto":
         protocol = "strong_generalization" if log.time is None else "temporal"
-    cut, held, *tuning = (_narrowed(each, data.seed) for each in _CUTS[protocol](log, data))
+    cut, validation, *tuning = (_narrowed(each, data.seed) for each in _CUTS[protocol](log, data))
     few = (f"only {len(cut):,} users are asked in the test split: below {FEW_USERS} most differences are noise",)
     return InteractionsDataset(
         name=log.source,
@@ -58,13 +61,13 @@ def prepare_interactions(log: Interactions, data: DataConfig) -> InteractionsDat
         classes=(),
         splits={
             "train": _of_users(cut.train),
-            "validation": requests_of(held),
+            "validation": requests_of(validation),
             "test": requests_of(cut),
         },
         findings=(*log.findings, *(few if len(cut) < FEW_USERS else ())),
         log=log,
         cut=cut,
-        held=held,
+        validation=validation,
         tuning=tuple(tuning),
         protocol=protocol,
     )
@@ -72,15 +75,13 @@ def prepare_interactions(log: Interactions, data: DataConfig) -> InteractionsDat
 
 def read_split(source: str, preprocessing: Mapping[str, Any]) -> Split:
     """Another source in the columns of the model's data: the last fifth of what each user likes is to be found."""
-    from glassworks.config import DataConfig
-
-    data = DataConfig.model_validate({**preprocessing.get("columns", {}), "source": source})
+    data = InteractionData.model_validate({**preprocessing.get("columns", {}), "source": source})
     return requests_of(protocols.last_fifth(read_interactions(data)))
 
 
-def columns_of(data: DataConfig) -> dict[str, Any]:
-    """Where what stands in the job's source, as `read_split` takes it."""
-    return data.model_dump(include=set(_COLUMNS))
+def columns_of(job: Job) -> dict[str, Any]:
+    """The columns of the job's source by their roles, as `read_split` takes them."""
+    return InteractionData.of(job).model_dump(include=set(_COLUMNS))
 
 
 def requests_of(cut: Cut) -> Split:
@@ -113,25 +114,25 @@ def _narrowed(cut: Cut, seed: int) -> Cut:
     return protocols.narrowed(cut, np.sort(rows))
 
 
-def _temporal(log: Interactions, data: DataConfig) -> tuple[Cut, ...]:
+def _temporal(log: Interactions, data: InteractionData) -> tuple[Cut, ...]:
     share = 1 - data.test
     cut = protocols.temporal(log, share)
     return cut, protocols.temporal(log, share, window=1), protocols.temporal(log, share, upto=share)
 
 
-def _leave_last_out(log: Interactions, data: DataConfig) -> tuple[Cut, ...]:
+def _leave_last_out(log: Interactions, data: InteractionData) -> tuple[Cut, ...]:
     """The model learns nothing from the last but one either."""
-    held = protocols.leave_last_out(log, back=1)
-    return replace(protocols.leave_last_out(log), train=held.train), held, held
+    validation = protocols.leave_last_out(log, back=1)
+    return replace(protocols.leave_last_out(log), train=validation.train), validation, validation
 
 
-def _strong(log: Interactions, data: DataConfig) -> tuple[Cut, ...]:
+def _strong(log: Interactions, data: InteractionData) -> tuple[Cut, ...]:
     order: NDArray[np.int64] = np.random.default_rng(data.seed).permutation(log.shape[0])
     test = max(1, round(data.test * len(order)))
-    held = max(1, round(data.validation * len(order)))
-    first, second = np.sort(order[:test]), np.sort(order[test : test + held])
-    both = protocols.strong_generalization(log, np.sort(order[: test + held]), data.seed)
-    known = replace(both, train=log.part(~np.isin(log.user, order[: test + held])))
+    validation = max(1, round(data.validation * len(order)))
+    first, second = np.sort(order[:test]), np.sort(order[test : test + validation])
+    both = protocols.strong_generalization(log, np.sort(order[: test + validation]), data.seed)
+    known = replace(both, train=log.part(~np.isin(log.user, order[: test + validation])))
     parts = [np.flatnonzero(np.isin(known.users, users)) for users in (first, second)]
     cut, other = (protocols.some(protocols.narrowed(known, rows)) for rows in parts)
     return cut, other, *folds(cut.train, data.seed)
@@ -143,7 +144,7 @@ def folds(train: Interactions, seed: int) -> list[Cut]:
     return [protocols.strong_generalization(train, users[fold::_FOLDS], seed) for fold in range(_FOLDS)]
 
 
-def _strict_temporal(log: Interactions, data: DataConfig) -> tuple[Cut, ...]:
+def _strict_temporal(log: Interactions, data: InteractionData) -> tuple[Cut, ...]:
     share = 1 - data.test
     earlier = protocols.temporal(log, share, upto=share)
     return protocols.strict_temporal(log, share), earlier, earlier

@@ -6,29 +6,26 @@ from typing import TYPE_CHECKING
 
 from glassworks.data.interactions.collection import ItemColumns
 from glassworks.data.interactions.ids import distinct_ids
-from glassworks.data.interactions.sources import scan
+from glassworks.data.interactions.reader import sample_of, scan
 from glassworks.errors import DataError
 
 if TYPE_CHECKING:
     import polars
 
-    from glassworks.config import DataConfig
+    from glassworks.data.interactions.keys import InteractionData
 
 RESERVED = ("id", "popularity")
 
 
-def read_items(data: DataConfig) -> tuple[polars.DataFrame, ItemColumns, tuple[str, ...]]:
+def read_items(data: InteractionData) -> tuple[polars.DataFrame, ItemColumns, tuple[str, ...]]:
     """A row an item, with the column `id`: its columns by role, and findings. Raises DataError.
 
     Categories are lists of text, numbers floating, descriptions and title text.
     """
     import polars
 
-    if data.source.startswith("sample:"):
-        from glassworks.data.interactions.samples import load
-
-        sample = load(data.source.partition(":")[2])
-        return sample.items, sample.columns, ()
+    if sample := sample_of(data.source):
+        return *sample.items(), ()
     columns = ItemColumns(categories=data.categories, numbers=data.numbers, texts=data.descriptions, title=data.title)
     if not data.items:
         return polars.DataFrame({"id": []}, schema={"id": polars.Int64}), ItemColumns(), ()
@@ -45,7 +42,7 @@ def read_items(data: DataConfig) -> tuple[polars.DataFrame, ItemColumns, tuple[s
     return joined, columns, findings if total > len(read) else ()
 
 
-def _require_columns(table: polars.LazyFrame, data: DataConfig, columns: ItemColumns) -> None:
+def _require_columns(table: polars.LazyFrame, data: InteractionData, columns: ItemColumns) -> None:
     known = table.collect_schema().names()
     title = (columns.title,) if columns.title else ()
     keys = {"categories": columns.categories, "numbers": columns.numbers}
@@ -61,7 +58,7 @@ def _require_columns(table: polars.LazyFrame, data: DataConfig, columns: ItemCol
                 raise DataError(f"{data.items}: the name '{name}' is taken", "give the column another name")
 
 
-def _features(columns: ItemColumns, data: DataConfig, table: polars.LazyFrame) -> list[polars.Expr]:
+def _features(columns: ItemColumns, data: InteractionData, table: polars.LazyFrame) -> list[polars.Expr]:
     import polars
 
     kinds = table.collect_schema()
@@ -79,10 +76,10 @@ def _category(name: str, separator: str, kind: polars.DataType) -> polars.Expr:
 
     column = polars.col(name)
     if isinstance(kind, polars.List):
-        several = column.cast(polars.List(polars.String))
+        lists = column.cast(polars.List(polars.String))
     elif separator:
-        several = column.cast(polars.String).str.split(separator)
+        lists = column.cast(polars.String).str.split(separator)
     else:
-        several = polars.concat_list(column.cast(polars.String))
-    several = several.list.eval(polars.element().str.strip_chars())
-    return several.list.eval(polars.element().filter(polars.element().str.len_chars() > 0)).alias(name)
+        lists = polars.concat_list(column.cast(polars.String))
+    lists = lists.list.eval(polars.element().str.strip_chars())
+    return lists.list.eval(polars.element().filter(polars.element().str.len_chars() > 0)).alias(name)

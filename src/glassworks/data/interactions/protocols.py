@@ -117,7 +117,7 @@ def last_fifth(log: Interactions) -> Cut:
 
 
 def fold_of_users(log: Interactions, fold: int, seed: int, folds: int = FOLDS) -> NDArray[np.int64]:
-    """The users of one of several folds, chosen at random."""
+    """The users of one of the folds, chosen at random."""
     return np.sort(np.random.default_rng(seed).permutation(log.shape[0])[fold::folds])
 
 
@@ -157,9 +157,9 @@ def _cut(log: Interactions, train: Interactions, wanted: Sequence[Rows], history
         limit = np.zeros(log.shape[0], np.int64)
         limit[users] = [each[0] for each in wanted]
         history = np.flatnonzero(np.arange(len(log)) < limit[log.user])
-    place = np.full(log.shape[0], -1, np.int32)
-    place[users[order]] = np.arange(len(users))
-    row, item, shape = place[log.user[history]], log.item[history], (len(users), log.shape[1])
+    position = np.full(log.shape[0], -1, np.int32)
+    position[users[order]] = np.arange(len(users))
+    row, item, shape = position[log.user[history]], log.item[history], (len(users), log.shape[1])
     return Cut(
         train=train,
         users=users[order],

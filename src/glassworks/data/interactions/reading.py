@@ -13,19 +13,19 @@ from glassworks.data.interactions.collection import Interactions, ItemColumns
 from glassworks.data.interactions.columns import Columns, columns_of, facts
 from glassworks.data.interactions.ids import alike, distinct_ids
 from glassworks.data.interactions.items import read_items
-from glassworks.data.interactions.sources import scan
+from glassworks.data.interactions.reader import scan
 from glassworks.errors import DataError
 
 if TYPE_CHECKING:
     import polars
 
-    from glassworks.config import DataConfig
+    from glassworks.data.interactions.keys import InteractionData
 
 _FORMAT = b"glassworks-interactions-1"
 _MOST = 2**31 - 1
 
 
-def read_interactions(data: DataConfig) -> Interactions:
+def read_interactions(data: InteractionData) -> Interactions:
     """What the job's `[data]` table names. Raises DataError where there is nothing to learn from."""
     import polars
 
@@ -82,7 +82,7 @@ def _without_copies(events: polars.DataFrame, timed: bool) -> tuple[polars.DataF
 
 
 def _collect(
-    data: DataConfig,
+    data: InteractionData,
     events: polars.DataFrame,
     ids: tuple[polars.Series, polars.Series],
     columns: Columns,
@@ -131,7 +131,7 @@ def _of_copies(repeated: int, kept: int) -> tuple[str, ...]:
     return (f"{repeated:,} of {whole:,} rows repeat user, item and time of another one; the last counts",)
 
 
-def _of_liked(log: Interactions, data: DataConfig) -> tuple[str, ...]:
+def _of_liked(log: Interactions, data: InteractionData) -> tuple[str, ...]:
     found = []
     if data.positive is None and (below := int(np.sum(~log.liked))):
         found.append(f"{below:,} interactions have a weight of 0 or less: they are seen, not liked")

@@ -1,4 +1,4 @@
-"""Small interactions with a planted taste: users of a group like items of that group's kind, in the order of time."""
+"""Small interactions with a known taste: users of a group like items of that group's kind, in the order of time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from glassworks.config import DataConfig, Job, OptimizationConfig
+from glassworks.config import Job, OptimizationConfig
+from glassworks.data.interactions.keys import InteractionData
 
 _GROUPS = 4
 
@@ -36,7 +37,7 @@ def tiny_job(family: str, folder: Path, model: dict[str, Any]) -> Job:
     return Job(
         name=f"tiny-{family.replace('_', '-')}",
         family=family,
-        data=DataConfig(
+        data=InteractionData(
             source=f"csv:{folder / 'events.csv'}",
             user="who",
             item="what",

@@ -5,29 +5,38 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
+from glassworks.contracts import Source
 from glassworks.data.collection import Pictures, collect
 from glassworks.data.label_table import TABLE, read_label_table
 from glassworks.data.pictures import Picture, decode_picture
+from glassworks.data.reader import PictureReader
 from glassworks.errors import DataError
 
-SUMMARY = "picture files (PNG, JPEG, WebP, BMP, GIF, TIFF) in one subfolder a class, or with a labels.csv"
 _EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 _LAYOUT = f"make one subfolder a class and put its pictures there, or write {TABLE}"
 
 
-def read(location: str) -> Pictures:
-    """The pictures of a folder; names are paths in it. Files that cannot be decoded are named, not fatal.
+class Folder(Source, PictureReader):
+    """Picture files (PNG, JPEG, WebP, BMP, GIF, TIFF) in one subfolder a class, or with a labels.csv."""
 
-    With a `labels.csv` there (see `data/label_table.py`) a picture has the labels of its line, several or none.
-    Raises DataError when there is no such folder, no class, or a class with no readable picture.
-    """
-    folder = _existing(location)
-    if (folder / TABLE).is_file():
-        return _labelled(folder)
+    name: ClassVar[str] = "folder"
+
+    def pictures(self, what: str) -> Pictures:
+        """Names are paths in the folder. Files that cannot be decoded are named, not fatal.
+
+        With a `labels.csv` there (see `data/label_table.py`) a picture has the labels of its line, any number of them.
+        Raises DataError when there is no such folder, no class, or a class with no readable picture.
+        """
+        folder = _existing(what)
+        return _labelled(folder) if (folder / TABLE).is_file() else _by_subfolder(folder)
+
+
+def _by_subfolder(folder: Path) -> Pictures:
     try:
         classes = _classes(folder)
         files = [(path, label) for label, name in enumerate(classes) for path in _files(folder / name)]

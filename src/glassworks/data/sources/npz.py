@@ -7,15 +7,17 @@ import zipfile
 import zlib
 from pathlib import Path
 from tokenize import TokenError
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glassworks.contracts import Source
 from glassworks.data.collection import Pictures, collect
 from glassworks.data.pictures import as_picture
+from glassworks.data.reader import PictureReader
 from glassworks.errors import DataError
 
-SUMMARY = "a NumPy file with x (uint8, N x H x W or N x H x W x C) and y (N integers or texts)"
 _MEND = "write it with numpy.savez(PATH, x=pictures, y=labels)"
 _AGAIN = "write or copy the file again"
 # What the readers of archives and of NumPy's files raise on damaged ones; NotImplementedError, a RuntimeError, is for
@@ -26,23 +28,28 @@ _FAULTS = (
 )
 
 
-def read(location: str) -> Pictures:
-    """The pictures of an npz file. Raises DataError for every way in which it can be malformed."""
-    path = Path(location).expanduser()
-    if not path.is_file():
-        raise DataError(f"there is no file {path}", "give the path of an npz file")
-    x, y = _arrays(path)
-    _check_pictures(path, x)
-    _check_labels(path, y, len(x))
-    classes, labels = np.unique(y, return_inverse=True)
-    return collect(
-        f"npz:{path}",
-        list(x.astype(np.uint8, copy=False)),
-        as_picture,
-        names=[str(index) for index in range(len(x))],
-        labels=labels.astype(np.int64),
-        classes=_names(path, classes),
-    )
+class Npz(Source, PictureReader):
+    """A NumPy file with x (uint8, N x H x W or N x H x W x C) and y (N integers or texts)."""
+
+    name: ClassVar[str] = "npz"
+
+    def pictures(self, what: str) -> Pictures:
+        """Raises DataError for every way in which the file can be malformed."""
+        path = Path(what).expanduser()
+        if not path.is_file():
+            raise DataError(f"there is no file {path}", "give the path of an npz file")
+        x, y = _arrays(path)
+        _check_pictures(path, x)
+        _check_labels(path, y, len(x))
+        classes, labels = np.unique(y, return_inverse=True)
+        return collect(
+            f"npz:{path}",
+            list(x.astype(np.uint8, copy=False)),
+            as_picture,
+            names=[str(index) for index in range(len(x))],
+            labels=labels.astype(np.int64),
+            classes=_names(path, classes),
+        )
 
 
 def _arrays(path: Path) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
@@ -66,12 +73,12 @@ def _array(path: Path, file: np.lib.npyio.NpzFile, key: str) -> NDArray[np.gener
     try:
         array: NDArray[np.generic] | bytes = file[key]
     except _FAULTS as error:
-        told = str(error)
-        if "pickle" in told or "Object" in told:
+        reason = str(error)
+        if "pickle" in reason or "Object" in reason:
             raise DataError(
                 f"{path}: '{key}' holds Python objects, which are never loaded", "save an array of numbers or texts"
             ) from None
-        raise DataError(f"{path}: '{key}' is damaged: {told[:200] or type(error).__name__}", _AGAIN) from None
+        raise DataError(f"{path}: '{key}' is damaged: {reason[:200] or type(error).__name__}", _AGAIN) from None
     if isinstance(array, bytes):  # NumPy gives a member that does not begin as its files do as it is
         raise DataError(f"{path}: '{key}' is no array of NumPy", _MEND)
     return array

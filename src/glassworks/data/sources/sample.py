@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import ClassVar
 
-from glassworks.data.collection import Pictures, collect
-from glassworks.data.pictures import as_picture
-from glassworks.data.samples import load
-
-SUMMARY = "a data set that ships in an installed package, by its name"
+from glassworks.catalog import found, get
+from glassworks.contracts import Reader, Sample, Source
+from glassworks.locations import Naming
 
 
-def read(name: str) -> Pictures:
-    """The sample. Raises DataError for an unknown name, MissingLibrary with what to install."""
-    x, y = load(name)
-    classes, labels = np.unique(y, return_inverse=True)
-    return collect(
-        f"sample:{name}",
-        list(x),
-        as_picture,
-        names=[str(index) for index in range(len(x))],
-        labels=labels.astype(np.int64),
-        classes=[str(label) for label in classes],
-    )
+class Packaged(Source):
+    """A data set that ships in an installed package, by its name."""
+
+    name: ClassVar[str] = "sample"
+    naming: ClassVar[Naming] = "name"
+
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(kind for sample in found(Sample).values() for kind in sample.kinds()))
+
+    def reader(self, what: str) -> Reader:
+        return get(Sample, what)

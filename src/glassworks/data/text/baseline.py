@@ -1,4 +1,4 @@
-"""The linear n-gram classifier that every text model is held against, and what it tells about the data."""
+"""The linear n-gram classifier that every text model is compared with, and what it finds in the data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from glassworks.contracts import Split
 
 Counts = Any
-"""How often each piece stands in each text: a sparse matrix, N P."""
+"""How often each n-gram occurs in each text: a sparse matrix, N P."""
 _STRENGTHS = (1.0, 4.0, 16.0)
 """Inverse regularizations to choose from."""
 _LONGEST, _LEAST_TEXTS, _FOLDS = 4, 2, 5
@@ -29,9 +29,9 @@ _SURE = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """Logistic regression of `strength` on tf-idf of the pieces in `columns`: one a label, weights P K and bias K.
+    """Logistic regression of `strength` on tf-idf of the n-grams in `columns`: one a label, weights P K and bias K.
 
-    `several`: labels do not exclude each other.
+    `multi_label`: labels do not exclude each other.
     """
 
     strength: float
@@ -39,22 +39,23 @@ class Baseline:
     weighing: Any
     weights: NDArray[np.float64]
     bias: NDArray[np.float64]
-    several: bool
+    multi_label: bool
 
     def probabilities(self, counts: Counts) -> NDArray[np.float64]:
         """N x K."""
-        return _probabilities(self.weighing.transform(counts[:, self.columns]), self.weights, self.bias, self.several)
+        weighed = self.weighing.transform(counts[:, self.columns])
+        return _probabilities(weighed, self.weights, self.bias, self.multi_label)
 
 
-def count_pieces(texts: Sequence[str]) -> Counts:
-    """Runs of one to four characters, words and pairs of words that stand in at least two of the texts.
+def count_ngrams(texts: Sequence[str]) -> Counts:
+    """Runs of one to four characters, words and pairs of words that occur in at least two of the texts.
 
     Raises MissingLibrary.
     """
     require(("sklearn",), "the n-gram baseline", extra="text")
     from sklearn.feature_extraction.text import CountVectorizer
 
-    return CountVectorizer(analyzer=pieces_of, min_df=min(_LEAST_TEXTS, len(texts)), dtype=np.float32).fit_transform(
+    return CountVectorizer(analyzer=ngrams_of, min_df=min(_LEAST_TEXTS, len(texts)), dtype=np.float32).fit_transform(
         texts
     )
 
@@ -69,25 +70,27 @@ def fit_baseline(
 ) -> Baseline:
     """Fit one of each strength on the training texts; the most accurate one on the validation texts is taken.
 
-    `targets` are int64 N, or 0 and 1 in N K; only pieces of at least two training texts count.
+    `targets` are int64 N, or 0 and 1 in N K; only n-grams of at least two training texts count.
     """
     from sklearn.feature_extraction.text import TfidfTransformer
 
     columns = np.flatnonzero(train.getnnz(axis=0) >= min(_LEAST_TEXTS, train.shape[0])).astype(np.int64)
     weighing = TfidfTransformer(sublinear_tf=True)
-    x, held = weighing.fit_transform(train[:, columns]), weighing.transform(validation[:, columns])
-    several = targets.ndim == 2
+    x, unseen = weighing.fit_transform(train[:, columns]), weighing.transform(validation[:, columns])
+    multi_label = targets.ndim == 2
     fitted = [(*regress(x, targets, labels, strength), strength) for strength in strengths]
-    scores = [_accuracy(_probabilities(held, *each[:2], several), validation_targets) for each in fitted]
+    scores = [_accuracy(_probabilities(unseen, *each[:2], multi_label), validation_targets) for each in fitted]
     weights, bias, strength = fitted[int(np.argmax(scores))]
-    return Baseline(strength=strength, columns=columns, weighing=weighing, weights=weights, bias=bias, several=several)
+    return Baseline(
+        strength=strength, columns=columns, weighing=weighing, weights=weights, bias=bias, multi_label=multi_label
+    )
 
 
 def baseline_probabilities(splits: Mapping[str, Split], labels: int) -> NDArray[np.float64]:
     """N x K for the texts of `test`, by a baseline fitted on `train` and chosen on `validation`."""
     chosen = choose_texts(len(splits["train"]))
     train, validation, test = splits["train"], splits["validation"], splits["test"]
-    counts = count_pieces([*train.x[chosen].tolist(), *validation.x.tolist(), *test.x.tolist()])
+    counts = count_ngrams([*train.x[chosen].tolist(), *validation.x.tolist(), *test.x.tolist()])
     first, second = len(chosen), len(chosen) + len(validation)
     fitted = fit_baseline(counts[:first], train.y[chosen], counts[first:second], validation.y, labels)
     return fitted.probabilities(counts[second:])
@@ -103,7 +106,7 @@ def choose_texts(count: int) -> NDArray[np.int64]:
 def cross_validated(
     counts: Counts, targets: NDArray[np.int64], groups: NDArray[np.int64], labels: int
 ) -> NDArray[np.float64]:
-    """Out-of-fold probabilities (N K): each text judged by a classifier that saw neither it nor a copy of it.
+    """Out-of-fold probabilities (N K): each text scored by a classifier that saw neither it nor a copy of it.
 
     `groups` are int64 N, at least two different ones.
     """
@@ -117,8 +120,8 @@ def cross_validated(
     return found
 
 
-def pieces_of(text: str) -> list[str]:
-    """Runs of characters, words and pairs of words, and one piece that every text has: no text is without any."""
+def ngrams_of(text: str) -> list[str]:
+    """Runs of characters, words and pairs of words, and one that every text has: no text is without any."""
     text = " ".join(text[:_MOST_CHARACTERS].lower().encode("utf-8", "replace").decode().split())
     runs = [text[at : at + size] for size in range(1, _LONGEST + 1) for at in range(len(text) - size + 1)]
     words = words_of(text)
@@ -167,10 +170,10 @@ def regress(
 
 
 def _probabilities(
-    x: Counts, weights: NDArray[np.float64], bias: NDArray[np.float64], several: bool
+    x: Counts, weights: NDArray[np.float64], bias: NDArray[np.float64], multi_label: bool
 ) -> NDArray[np.float64]:
     found: NDArray[np.float64] = expit(x @ weights + bias)
-    return found if several else found / found.sum(axis=1, keepdims=True)
+    return found if multi_label else found / found.sum(axis=1, keepdims=True)
 
 
 def _accuracy(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> float:

@@ -84,7 +84,7 @@ _QUANTILES = {"smallest": 0.0, "median": 0.5, "p95": 0.95, "p99": 0.99, "largest
 
 
 def contradictory(texts: Texts, copies: Copies) -> list[NDArray[np.int64]]:
-    """The members of each group of the same text that stands under different labels."""
+    """The members of each group of the same text with different labels."""
     _, code = np.unique(texts.targets, axis=0, return_inverse=True)
     order = np.argsort(copies.same, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(copies.same[order])) + 1)
@@ -101,7 +101,7 @@ def _names(texts: Texts, members: NDArray[np.int64]) -> tuple[str, ...]:
 def _findings(report: TextReport) -> Iterator[str]:
     if report.contradictions:
         yield (
-            f"contradictory labels: {report.contradictions:,} texts stand under different labels and are left out of "
+            f"contradictory labels: {report.contradictions:,} texts have different labels and are left out of "
             f"all splits, for example {' = '.join(report.contradictory[0])}"
         )
     if report.unreadable:
@@ -113,7 +113,7 @@ def _findings(report: TextReport) -> Iterator[str]:
             "the letters of another one; one of each is kept"
         )
     if report.near_duplicates:
-        yield f"{report.near_duplicates:,} distinct texts are near copies of another; they stand in one split together"
+        yield f"{report.near_duplicates:,} distinct texts are near copies of another; they are in one split together"
     if report.tiny_classes:
         named = ", ".join(f"{name} ({report.class_counts[name]})" for name in report.tiny_classes[:5])
         yield f"{len(report.tiny_classes):,} classes have fewer than {_TINY} examples: {named}"

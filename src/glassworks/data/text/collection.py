@@ -22,7 +22,7 @@ _NOT_WORDS = re.compile(r"[\W_]+")
 class Texts:
     """Labelled texts of a source. `targets` count in `classes`: int64 N, or 0 and 1 in int64 N K for several labels.
 
-    `names` say where each text stands, `unreadable` are (name, reason). The order does not change `fingerprint`.
+    `names` say where each text is, `unreadable` are (name, reason). The order does not change `fingerprint`.
     """
 
     source: str
@@ -42,14 +42,14 @@ class Texts:
         return self.targets.ndim == 2
 
     def labels(self, index: int) -> str:
-        """What stands beside a text, for people."""
+        """The labels of a text, for people."""
         if self.multi_label:
             return ", ".join(self.classes[each] for each in np.flatnonzero(self.targets[index])) or "none"
         return self.classes[int(self.targets[index])]
 
 
 def collect(source: str, rows: Iterable[tuple[str, str, str]], separator: str = "") -> Texts:
-    """Texts of (name, text, label); with a `separator` a label is several. Raises DataError where nothing is left.
+    """Texts of (name, text, label); a `separator` splits a label into any number of them. Raises DataError for no text.
 
     A text without a letter, digit or sign, or without a label where one is needed, is named in `unreadable`.
     """
@@ -96,9 +96,9 @@ def plain(text: str) -> str:
     return key or text.strip()
 
 
-def _targets(labels: Sequence[tuple[str, ...]], classes: Sequence[str], several: bool) -> NDArray[np.int64]:
+def _targets(labels: Sequence[tuple[str, ...]], classes: Sequence[str], multi_label: bool) -> NDArray[np.int64]:
     number = {name: index for index, name in enumerate(classes)}
-    if not several:
+    if not multi_label:
         return np.array([number[each] for (each,) in labels], np.int64)
     targets = np.zeros((len(labels), len(classes)), np.int64)
     for row, each in zip(targets, labels, strict=True):

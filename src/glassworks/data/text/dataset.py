@@ -13,11 +13,12 @@ from glassworks.data.splits import NEEDED, few, split, strata
 from glassworks.data.text.checks import check_texts, contradictory
 from glassworks.data.text.collection import Texts, plain
 from glassworks.data.text.duplicates import Copies, find_copies
+from glassworks.data.text.keys import TextData
+from glassworks.data.text.reader import Columns, read_lines, read_texts
 from glassworks.errors import DataError
 
 if TYPE_CHECKING:
-    from glassworks.config import DataConfig, Job
-    from glassworks.data.text.sources import Columns
+    from glassworks.config import Job
 
 
 def prepare_texts(texts: Texts, *, validation: float, test: float, seed: int, per_class: int | None = None) -> Dataset:
@@ -25,8 +26,8 @@ def prepare_texts(texts: Texts, *, validation: float, test: float, seed: int, pe
 
     `train` and `validation` keep at most `per_class` texts of each class; `test` stays whole.
 
-    Texts that stand under different labels are left out; of copies with equal letters only the first is kept, so that
-    no part counts one text twice; near copies stand in one part. Raises DataError when nothing can be measured.
+    Texts with different labels are left out; of copies with equal letters only the first is kept, so that
+    no part counts one text twice; near copies are in one part. Raises DataError when nothing can be measured.
     """
     copies = find_copies(texts.texts)
     parts = few(split_rows(texts, copies, validation, test, seed), strata(texts.targets), per_class, seed)
@@ -54,7 +55,7 @@ def split_rows(texts: Texts, copies: Copies, validation: float, test: float, see
 
 
 def kept_rows(texts: Texts, copies: Copies) -> NDArray[np.int64]:
-    """The first text of each group with equal letters, unless its group stands under different labels."""
+    """The first text of each group with equal letters, unless its group has different labels."""
     kept = np.zeros(len(texts), np.bool_)
     kept[np.unique(copies.same, return_index=True)[1]] = True
     for members in contradictory(texts, copies):
@@ -94,9 +95,7 @@ def _array(texts: Sequence[str]) -> NDArray[np.object_]:
 
 def prepare_job(job: Job) -> Dataset:
     """The job's data."""
-    from glassworks.data.text.sources import read_texts
-
-    data = job.data
+    data = TextData.of(job)
     return prepare_texts(
         read_texts(data.source, columns_of(data)),
         validation=data.validation,
@@ -106,10 +105,9 @@ def prepare_job(job: Job) -> Dataset:
     )
 
 
-def further_texts(data: DataConfig, dataset: Dataset) -> list[str]:
+def further_texts(job: Job, dataset: Dataset) -> list[str]:
     """The distinct texts of `data.unlabeled` whose letters are not those of a text in a split."""
-    from glassworks.data.text.sources import read_lines
-
+    data = TextData.of(job)
     if not data.unlabeled:
         return []
     seen = {plain(text) for split in dataset.splits.values() for text in split.x.tolist()}
@@ -117,16 +115,12 @@ def further_texts(data: DataConfig, dataset: Dataset) -> list[str]:
     return [text for key, text in reversed(found.items()) if key not in seen]
 
 
-def columns_of(data: DataConfig) -> Columns:
-    """Where text and label stand in the job's source."""
-    from glassworks.data.text.sources import Columns
-
+def columns_of(data: TextData) -> Columns:
+    """The columns of text and label in the job's source."""
     return Columns(text=data.text, label=data.label, separator=data.separator)
 
 
 def read_split(source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
     """All texts of another source in the columns that `preprocessing` names."""
-    from glassworks.data.text.sources import Columns, read_texts
-
     columns = Columns(**preprocessing.get("columns", {}))
     return labelled_split(read_texts(source, columns, min_classes=1), labels)

@@ -14,8 +14,8 @@ from glassworks.catalog import require
 from glassworks.data.text.collection import plain
 
 NEAR = 0.7
-"""Jaccard similarity of the sets of three-character pieces from which two texts count as near copies."""
-_PIECE, _PERMUTATIONS, _BANDS = 3, 128, 32
+"""Jaccard similarity of the sets of three-character n-grams from which two texts count as near copies."""
+_SIZE, _PERMUTATIONS, _BANDS = 3, 128, 32
 """32 bands of 4 hashes find 99.9 % of pairs with similarity 0.7, which are then compared exactly (Broder 1997)."""
 _LONGEST = 20_000
 """Of longer texts so many characters are compared."""
@@ -48,26 +48,26 @@ def _near_pairs(keys: Sequence[str]) -> Iterable[tuple[int, int]]:
     from datasketch import MinHash
 
     long = [index for index, key in enumerate(keys) if len(key) >= _SHORTEST]
-    pieces = [_pieces(keys[index][:_LONGEST]) for index in long]
-    encoded = [[piece.encode("utf-8", "surrogatepass") for piece in each] for each in pieces]
+    ngrams = [_ngrams(keys[index][:_LONGEST]) for index in long]
+    encoded = [[ngram.encode("utf-8", "surrogatepass") for ngram in each] for each in ngrams]
     hashes = [sketch.hashvalues for sketch in MinHash.bulk(encoded, num_perm=_PERMUTATIONS, seed=1)]
     seen: set[tuple[int, int]] = set()
     rows = _PERMUTATIONS // _BANDS
     for band in range(0, _PERMUTATIONS, rows):
         buckets: dict[bytes, list[int]] = {}
-        for place, values in enumerate(hashes):
+        for index, values in enumerate(hashes):
             bucket = buckets.setdefault(values[band : band + rows].tobytes(), [])
             for other in bucket:
-                if (other, place) in seen or _jaccard(pieces[other], pieces[place]) >= NEAR:
+                if (other, index) in seen or _jaccard(ngrams[other], ngrams[index]) >= NEAR:
                     # One is enough: chains make the group, not every pair.
-                    seen.add((other, place))
-                    yield long[other], long[place]
+                    seen.add((other, index))
+                    yield long[other], long[index]
                     break
-            bucket.append(place)
+            bucket.append(index)
 
 
-def _pieces(key: str) -> set[str]:
-    return {key[at : at + _PIECE] for at in range(len(key) - _PIECE + 1)}
+def _ngrams(key: str) -> set[str]:
+    return {key[at : at + _SIZE] for at in range(len(key) - _SIZE + 1)}
 
 
 def _jaccard(one: set[str], other: set[str]) -> float:

@@ -1,4 +1,4 @@
-"""Bytes of a text file as text: UTF-8, UTF-16 and GB18030 are told apart."""
+"""Bytes of a text file as text: UTF-8, UTF-16 and GB18030 are recognized."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from glassworks.catalog import require
 from glassworks.contracts import Measurement
 from glassworks.data.intervals import wilson
 from glassworks.data.splits import NEEDED, split, strata
-from glassworks.data.text.baseline import Counts, choose_texts, count_pieces, cross_validated, fit_baseline
+from glassworks.data.text.baseline import Counts, choose_texts, count_ngrams, cross_validated, fit_baseline
 from glassworks.data.text.checks import LabelCandidate, TextReport, check_texts
 from glassworks.data.text.collection import Texts
 from glassworks.data.text.dataset import kept_rows, split_rows
@@ -32,13 +32,13 @@ def study_texts(texts: Texts, *, validation: float, test: float, seed: int) -> T
     naive = split(strata(texts.targets), everything, validation, test, seed)
     number: dict[str, int] = {}
     row = np.array([number.setdefault(text, len(number)) for text in texts.texts], np.int64)
-    distinct = count_pieces(list(number))
+    distinct = count_ngrams(list(number))
     honest_split, random_split = (_measured(texts, distinct, row, parts) for parts in (honest, naive))
     kept = kept_rows(texts, copies)
     candidates = _candidates(texts, distinct, row, kept[choose_texts(len(kept))], copies.near)
     found = {"honest_split": honest_split, "random_split": random_split, "candidates": candidates}
-    told = report.model_copy(update=found)
-    return told.model_copy(update={"findings": (*report.findings, *_findings(told, len(kept)))})
+    studied = report.model_copy(update=found)
+    return studied.model_copy(update={"findings": (*report.findings, *_findings(studied, len(kept)))})
 
 
 def _measured(
@@ -46,8 +46,8 @@ def _measured(
 ) -> Measurement:
     """Accuracy on the test rows of a classifier fitted on the training rows and chosen on the validation rows."""
     train = parts["train"][choose_texts(len(parts["train"]))]
-    held, test, y = parts["validation"], parts["test"], texts.targets
-    fitted = fit_baseline(counts[row[train]], y[train], counts[row[held]], y[held], len(texts.classes))
+    validation, test, y = parts["validation"], parts["test"], texts.targets
+    fitted = fit_baseline(counts[row[train]], y[train], counts[row[validation]], y[validation], len(texts.classes))
     probabilities = fitted.probabilities(counts[row[test]])
     predicted = probabilities >= 0.5 if texts.multi_label else probabilities.argmax(axis=1)
     right = predicted == y[test]
@@ -62,7 +62,7 @@ def _candidates(
     targets = texts.targets[rows]
     probabilities = cross_validated(counts[row[rows]], targets, near[rows], len(texts.classes))
     if texts.multi_label:
-        found = list(_of_several_labels(texts, rows, targets, probabilities))
+        found = list(_of_many_labels(texts, rows, targets, probabilities))
     else:
         found = list(_of_one_label(texts, rows, targets, probabilities))
     return tuple(sorted(found, key=lambda candidate: candidate.probability))
@@ -73,24 +73,24 @@ def _of_one_label(
 ) -> Iterator[LabelCandidate]:
     present, known = np.unique(targets, return_inverse=True)
     among = probabilities[:, present] / probabilities[:, present].sum(axis=1, keepdims=True)
-    for place in _issues(known, among):
-        best = texts.classes[present[among[place].argmax()]]
-        given = texts.classes[targets[place]]
-        yield _candidate(texts, int(rows[place]), given, best, float(among[place, known[place]]))
+    for index in _issues(known, among):
+        best = texts.classes[present[among[index].argmax()]]
+        given = texts.classes[targets[index]]
+        yield _candidate(texts, int(rows[index]), given, best, float(among[index, known[index]]))
 
 
-def _of_several_labels(
+def _of_many_labels(
     texts: Texts, rows: NDArray[np.int64], targets: NDArray[np.int64], probabilities: NDArray[np.float64]
 ) -> Iterator[LabelCandidate]:
-    """Each label for itself: it stands beside the text, or does not."""
+    """Each label for itself: the text has it, or not."""
     for label, name in enumerate(texts.classes):
         own, yes = targets[:, label], probabilities[:, label]
         if min(own.sum(), (1 - own).sum()) < NEEDED:
             continue
-        for place in _issues(own, np.stack([1 - yes, yes], axis=1)):
+        for index in _issues(own, np.stack([1 - yes, yes], axis=1)):
             names = (f"not {name}", name)
-            chance = float(yes[place] if own[place] else 1 - yes[place])
-            yield _candidate(texts, int(rows[place]), names[own[place]], names[1 - own[place]], chance)
+            chance = float(yes[index] if own[index] else 1 - yes[index])
+            yield _candidate(texts, int(rows[index]), names[own[index]], names[1 - own[index]], chance)
 
 
 def _issues(known: NDArray[np.int64], probabilities: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Texts with a planted truth, in two languages: one word, anywhere in the text, decides the label."""
+"""Texts with a known truth, in two languages: one word, anywhere in the text, decides the label."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _WORDS = (
 )
 
 
-def synthetic_text(generator: np.random.Generator, label: str, words: int, place: float | None = None) -> str:
-    """A text of so many words; the deciding one stands at `place` (0 first, 1 last; anywhere when None)."""
+def synthetic_text(generator: np.random.Generator, label: str, words: int, position: float | None = None) -> str:
+    """A text of so many words; the deciding one is at `position` (0 first, 1 last; anywhere when None)."""
     language = int(generator.integers(2))
     chosen = generator.choice(_WORDS[language], words).tolist()
-    at = int(generator.integers(words)) if place is None else round(place * (words - 1))
+    at = int(generator.integers(words)) if position is None else round(position * (words - 1))
     chosen[at] = TRIGGERS[label][language]
     return ("", " ")[language == 0].join(chosen)
 

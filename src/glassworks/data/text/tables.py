@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import require
@@ -11,7 +12,7 @@ from glassworks.errors import DataError
 if TYPE_CHECKING:
     import polars
 
-    from glassworks.data.text.sources import Columns
+    from glassworks.data.text.reader import Columns, Row
 
 
 def load_polars() -> Any:
@@ -22,7 +23,7 @@ def load_polars() -> Any:
     return polars
 
 
-def rows_of(table: polars.DataFrame, columns: Columns, name: str) -> Iterator[tuple[str, str, str]]:
+def rows_of(table: polars.DataFrame, columns: Columns, name: str) -> Iterator[Row]:
     """(name, text, label) a row; what is missing is empty. Raises DataError for a column that is not there."""
     for column, key in ((columns.text, "text"), (columns.label, "label")):
         if column and column not in table.columns:
@@ -36,14 +37,27 @@ def rows_of(table: polars.DataFrame, columns: Columns, name: str) -> Iterator[tu
         yield f"row {number}", _text(text), label_of(label, columns, f"{name}, row {number}")
 
 
-def label_of(value: object, columns: Columns, place: str) -> str:
-    """A label as text; a list is several, with the separator between them. Raises DataError where there is none."""
+def parquet_rows(path: str, columns: Columns) -> Iterator[Row]:
+    """The rows of a Parquet file. Raises DataError."""
+    polars = load_polars()
+    if not Path(path).is_file():
+        raise DataError(f"there is no file {path}", "give the path of a file that exists")
+    try:
+        table = polars.read_parquet(path)
+    except (polars.exceptions.PolarsError, OSError) as error:
+        reason = str(error).split("\n")[0][:200]
+        raise DataError(f"{path} is not a Parquet file: {reason}", "write it again as Parquet") from None
+    return rows_of(table, columns, path)
+
+
+def label_of(value: object, columns: Columns, row: str) -> str:
+    """A label as text; the labels of a list are joined by the separator. Raises DataError where there is none."""
     if not isinstance(value, list | tuple):
         return _text(value)
     if not columns.separator:
         raise DataError(
-            f"{place}: '{columns.label}' is a list of labels",
-            'say that texts have several, by a sign that no label holds: data.separator = "|" or --separator "|"',
+            f"{row}: '{columns.label}' is a list of labels",
+            'say that texts have more than one, by a sign that no label holds: data.separator = "|" or --separator "|"',
         )
     return columns.separator.join(map(_text, value))
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
-from glassworks.config import Job, validate
+from glassworks.config import DataConfig, Job, validate
 from glassworks.contracts import Artifact, Dataset, Differentiable, Embedder, Family, Model, Progress, Split
+from glassworks.data.interactions.keys import InteractionData
 from glassworks.errors import ConfigError, Unsupported
 from glassworks.record import Record
 
@@ -28,6 +29,7 @@ class RecommenderFamily(Family, Generic[C]):
     """Everything but `fit`, `name`, `config`, `needs` and the settings of a tiny job."""
 
     task: ClassVar[str] = "recommendation"
+    data: ClassVar[type[DataConfig]] = InteractionData
     unsupported: ClassVar[Mapping[str, str]] = {
         "learn": "weights are solved for at once: no loss falls from step to step, and no seed matters",
         "distill": "recommenders are not learned from a teacher",

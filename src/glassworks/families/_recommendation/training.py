@@ -52,7 +52,7 @@ def train(family: str, fit: Fit, dataset: Dataset, job: Job, folder: Path, progr
     fitted = fit(dataset, means, job.training.budget, progress)
     popularity = dataset.cut.train.popularity()
     progress.start("compare")
-    held = evaluate(dataset.held, fitted.scorer, popularity)
+    held = evaluate(dataset.validation, fitted.scorer, popularity)
     table = compare(dataset.cut, fitted.scorer, popularity)
     progress.finish(_sentence(table))
     return Model(
@@ -60,7 +60,7 @@ def train(family: str, fit: Fit, dataset: Dataset, job: Job, folder: Path, progr
         network=Recommender(scorer=fitted.scorer, log=dataset.log, popularity=popularity, again=fitted.again),
         signature=SIGNATURE,
         preprocessing={
-            "columns": columns_of(job.data),
+            "columns": columns_of(job),
             "protocol": dataset.protocol,
             "settings": dict(fitted.settings),
             "notes": list(fitted.notes),

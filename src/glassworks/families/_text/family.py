@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from glassworks.config import Job, validate
+from glassworks.config import DataConfig, Job, validate
 from glassworks.contracts import Dataset, Family, Split
+from glassworks.data.text.keys import TextData
 from glassworks.errors import ConfigError
 
 
@@ -14,6 +15,7 @@ class TextFamily(Family):
     """Everything but `name`, `config`, `needs`, training and export."""
 
     task: ClassVar[str] = "text-classification"
+    data: ClassVar[type[DataConfig]] = TextData
     unsupported: ClassVar[Mapping[str, str]] = {}
 
     def settings(self, job: Job) -> Any:

@@ -70,6 +70,6 @@ def tokenizer_of(path: Path, dataset: Dataset, job: Job, size: int, kind: Kind) 
     from glassworks.data.text.dataset import further_texts
 
     if not path.exists():
-        made = learn_tokenizer([*dataset.splits["train"].x.tolist(), *further_texts(job.data, dataset)], size, kind)
+        made = learn_tokenizer([*dataset.splits["train"].x.tolist(), *further_texts(job, dataset)], size, kind)
         write_atomically(path, made.to_str().encode())
     return Tokenizer.from_file(str(path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from glassworks.catalog import get
 from glassworks.config import Job
 from glassworks.contracts import Dataset, Measurement, Model, Progress, Task
+from glassworks.data.text.dataset import columns_of
+from glassworks.data.text.keys import TextData
 from glassworks.families._text.ngrams import Bags, Pieces, fit_pieces
 from glassworks.families._text.preparation import calibrated
 from glassworks.text.session import signature
@@ -94,8 +96,9 @@ class TextStage:
 
 def answers(dataset: Dataset, job: Job) -> dict[str, Any]:
     """What the bundle says of labels, and of the columns in which further texts and labels stand."""
+    columns = columns_of(TextData.of(job))
     return {
         "labels": list(dataset.classes),
-        "several": bool(job.data.separator),
-        "columns": {"text": job.data.text, "label": job.data.label, "separator": job.data.separator},
+        "several": bool(columns.separator),
+        "columns": asdict(columns),
     }

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from glassworks.config import DataConfig, Job, TrainingConfig, validate
 from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Split
+from glassworks.data.keys import PictureData
+from glassworks.locations import Location
 from glassworks.record import Record
 
 
@@ -31,7 +33,7 @@ class ConvNetConfig(Record):
     """Training starts on pictures of this share of the side and ends on whole ones; left out, all are whole."""
     views: Literal["none", "auto", "mirror", "shifts"] = "none"
     """Answers are the mean over 2 (`mirror`) or 5 (`shifts`) looks; `auto`: where validation says that it helps."""
-    backbone: str | None = None
+    backbone: Annotated[str | None, Location({"folder": "path", "local-dir": "path"})] = None
     """A pretrained network for the recipe `backbone`: a folder in timm's layout, or a name on the hub."""
 
 
@@ -41,25 +43,26 @@ class ConvNet(Family):
     name: ClassVar[str] = "convnet"
     task: ClassVar[str] = "image-classification"
     config: ClassVar[type[Record]] = ConvNetConfig
+    data: ClassVar[type[DataConfig]] = PictureData
     unsupported: ClassVar[Mapping[str, str]] = {"distill": "pictures are not learned from a teacher"}
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     variants: ClassVar[tuple[str, ...]] = ("several_labels",)
 
     def prepare(self, job: Job) -> Dataset:
         from glassworks.data.dataset import picture_shape, prepare_pictures
-        from glassworks.data.sources import read_source
+        from glassworks.data.reader import read_pictures
 
         config = settings(job)
-        pictures = read_source(job.data.source)
+        pictures = read_pictures(job.data.source)
         wanted = config.channels or (3 if config.backbone else None)
         height, width, channels = picture_shape(pictures, config.size, wanted)
         return prepare_pictures(pictures, job.data, height=height, width=width, channels=channels)
 
     def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
         from glassworks.data.dataset import labelled_split
-        from glassworks.data.sources import read_source
+        from glassworks.data.reader import read_pictures
 
-        return labelled_split(read_source(source, min_classes=1), preprocessing, labels)
+        return labelled_split(read_pictures(source, min_classes=1), preprocessing, labels)
 
     def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
         started = time.monotonic()  # loading PyTorch is part of the stage, and of its budget
@@ -84,7 +87,7 @@ class ConvNet(Family):
         return Job(
             name="tiny-convnet",
             family=self.name,
-            data=DataConfig(source=f"npz:{folder / 'bars.npz'}"),
+            data=PictureData(source=f"npz:{folder / 'bars.npz'}"),
             training=TrainingConfig(epochs=4, batch_size=32, precision="fp32"),
         )
 
@@ -97,7 +100,7 @@ class ConvNet(Family):
         return Job(
             name="tiny-labels",
             family=self.name,
-            data=DataConfig(source=f"folder:{folder / 'shapes'}"),
+            data=PictureData(source=f"folder:{folder / 'shapes'}"),
             model={"progressive": 0.5},
             training=TrainingConfig(epochs=6, batch_size=32, precision="fp32"),
         )

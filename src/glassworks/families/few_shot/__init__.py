@@ -10,6 +10,7 @@ from pydantic import Field
 
 from glassworks.config import DataConfig, Job, OptimizationConfig, validate
 from glassworks.contracts import Artifact, Dataset, Differentiable, Embedder, Family, Model, Progress, Split
+from glassworks.data.keys import PictureData
 from glassworks.errors import ConfigError, Unsupported
 from glassworks.record import Record
 
@@ -29,6 +30,7 @@ class FewShot(Family):
     name: ClassVar[str] = "few_shot"
     task: ClassVar[str] = "image-classification"
     config: ClassVar[type[Record]] = FewShotConfig
+    data: ClassVar[type[DataConfig]] = PictureData
     unsupported: ClassVar[Mapping[str, str]] = {
         "learn": "classes are placed in an embedding that is there already, so no loss falls and no seed matters",
         "distill": "few pictures are not learned from a teacher",
@@ -56,11 +58,11 @@ class FewShot(Family):
 
     def prepare(self, job: Job) -> Dataset:
         from glassworks.data.dataset import prepare_pictures
-        from glassworks.data.sources import read_source
+        from glassworks.data.reader import read_pictures
 
         settings(job)
         size = {key: int(self.embedder.preprocessing[key]) for key in ("height", "width", "channels")}
-        pictures = read_source(job.data.source)
+        pictures = read_pictures(job.data.source)
         if pictures.multi_label:
             raise Unsupported(
                 f"few_shot tells one label a picture, '{pictures.source}' has several", "learn them with a convnet"
@@ -69,9 +71,9 @@ class FewShot(Family):
 
     def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
         from glassworks.data.dataset import labelled_split
-        from glassworks.data.sources import read_source
+        from glassworks.data.reader import read_pictures
 
-        return labelled_split(read_source(source, min_classes=1), preprocessing, labels)
+        return labelled_split(read_pictures(source, min_classes=1), preprocessing, labels)
 
     def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
         from glassworks.families.few_shot.placing import place
@@ -93,7 +95,7 @@ class FewShot(Family):
         return Job(
             name="tiny-shapes",
             family="convnet",
-            data=DataConfig(source=f"npz:{folder / 'learned.npz'}"),
+            data=PictureData(source=f"npz:{folder / 'learned.npz'}"),
             model={"embed": True},
             optimization=OptimizationConfig(enabled=False),
         )
@@ -105,7 +107,7 @@ class FewShot(Family):
         return Job(
             name="tiny-few-shot",
             family=self.name,
-            data=DataConfig(source=f"npz:{folder / 'few.npz'}", validation=0.2, test=0.4),
+            data=PictureData(source=f"npz:{folder / 'few.npz'}", validation=0.2, test=0.4),
             model={"embedding": "tiny-shapes"},
         )
 

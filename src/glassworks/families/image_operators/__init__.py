@@ -10,6 +10,7 @@ from pydantic import Field
 
 from glassworks.config import DataConfig, Job, OptimizationConfig, validate
 from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Split
+from glassworks.data.keys import PictureData
 from glassworks.errors import Unsupported
 from glassworks.imaging.operator import Kind
 from glassworks.imaging.pipeline import AnyOperator, Pipeline, connect, signature_of
@@ -38,6 +39,7 @@ class ImageOperators(Family):
     name: ClassVar[str] = "image_operators"
     task: ClassVar[str] = "image-to-image"
     config: ClassVar[type[Record]] = ImageOperatorsConfig
+    data: ClassVar[type[DataConfig]] = PictureData
     unsupported: ClassVar[Mapping[str, str]] = {
         "learn": "classical operators are declared, nothing is learned",
         "distill": "classical operators are declared, nothing is learned from a teacher",
@@ -117,7 +119,7 @@ class ImageOperators(Family):
         return Job(
             name="tiny-operators",
             family=self.name,
-            data=DataConfig(source=f"folder:{folder / 'pictures'}"),
+            data=PictureData(source=f"folder:{folder / 'pictures'}"),
             model={"pipeline": [gray, across, down, length, edge]},
             optimization=OptimizationConfig(batch_sizes=(1,)),
         )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from glassworks.config import DataConfig, Job, TrainingConfig
+from glassworks.config import Job, TrainingConfig
 from glassworks.contracts import Artifact, Dataset, Differentiable, Model, Progress
+from glassworks.data.text.keys import TextData
 from glassworks.errors import Unsupported
 from glassworks.families._text.family import TextFamily
+from glassworks.locations import Location
 from glassworks.record import Record
 
 
@@ -27,7 +29,7 @@ class RecurrentTextConfig(Record):
     """Most different tokens."""
     width: int = Field(default=128, ge=4, le=1024)
     """Values a token, learned from the job's own texts."""
-    vectors: str = ""
+    vectors: Annotated[str, Location({"file": "path"})] = ""
     """Vectors of words to begin with beside those, in word2vec's binary form: `file:PATH`, `package:LIBRARY/FILE`."""
     hidden: int = Field(default=96, ge=4, le=1024)
     """Values a direction of the recurrent layer."""
@@ -76,7 +78,7 @@ class RecurrentText(TextFamily):
         return Job(
             name="tiny-recurrent-text",
             family=self.name,
-            data=DataConfig(source=f"csv:{folder / 'planted.csv'}"),
+            data=TextData(source=f"csv:{folder / 'planted.csv'}"),
             model={"width": 16, "hidden": 12, "vocabulary": 256, "dropout": 0.1},
             training=TrainingConfig(epochs=6, batch_size=16, precision="fp32"),
         )

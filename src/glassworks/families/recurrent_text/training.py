@@ -145,7 +145,7 @@ def _fit(network: RecurrentText, stage: _Stage) -> dict[str, Any]:
 def _first_meaning(network: RecurrentText, learning: Read, stage: _Stage) -> None:
     """Token vectors begin with what the company of each token says, and with what others have learned."""
     stage.progress.start("tokens")
-    texts = further_texts(stage.job.data, stage.dataset)
+    texts = further_texts(stage.job, stage.dataset)
     more = [np.array(each.ids, np.int64) for each in stage.tokenizer.encode_batch(texts)]
     tokens = network.embedding.num_embeddings
     vectors = first_vectors([*learning.ids, *more], tokens, stage.config.width, stage.job.training.seed)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from glassworks.config import DataConfig, Job, validate
 from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Split
+from glassworks.data.text.keys import TextData
 from glassworks.errors import Unsupported
+from glassworks.locations import Location
 from glassworks.record import Record
 
 
 class TextEncoderConfig(Record):
     """The `[model]` table of a job whose family is `text_encoder`."""
 
-    backbone: str = Field(min_length=1)
+    backbone: Annotated[str, Location({"folder": "path", "hf": "path or name"})] = Field(min_length=1)
     """The encoder: `folder:PATH`, `package:LIBRARY/FOLDER` or `hf:OWNER/NAME`."""
     pooling: Literal["auto", "mean", "first"] = "auto"
     """How token states become one: their mean, or the first one; `auto` takes what the encoder's folder says."""
@@ -31,6 +33,7 @@ class TextEncoder(Family):
     name: ClassVar[str] = "text_encoder"
     task: ClassVar[str] = "text-embedding"
     config: ClassVar[type[Record]] = TextEncoderConfig
+    data: ClassVar[type[DataConfig]] = TextData
     unsupported: ClassVar[Mapping[str, str]] = {
         "learn": "the encoder is taken as it is, nothing is learned",
         "distill": "the encoder is taken as it is, nothing is learned from a teacher",
@@ -70,7 +73,7 @@ class TextEncoder(Family):
         return Job(
             name="tiny-text-encoder",
             family=self.name,
-            data=DataConfig(source=f"csv:{folder / 'texts.csv'}"),
+            data=TextData(source=f"csv:{folder / 'texts.csv'}"),
             model={"backbone": f"folder:{folder / 'encoder'}"},
         )
 

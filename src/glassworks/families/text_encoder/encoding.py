@@ -26,7 +26,8 @@ from glassworks.contracts import (
     Task,
     TensorSpec,
 )
-from glassworks.data.text.sources import read_lines
+from glassworks.data.text.keys import TextData
+from glassworks.data.text.reader import read_lines
 from glassworks.errors import DataError
 from glassworks.families._text.encoder import TOKENIZER, Backbone, find_backbone, load_encoder, pooled, reading
 from glassworks.onnx_graphs.export import write_onnx
@@ -77,7 +78,7 @@ class _Plain(Session):
 
 def prepare(job: Job, config: TextEncoderConfig) -> Dataset:
     """At most 256 distinct texts a part, with the network's own vectors. Raises DataError with fewer than three."""
-    texts = list(dict.fromkeys(read_lines(job.data.source, job.data.text)))
+    texts = list(dict.fromkeys(read_lines(job.data.source, TextData.of(job).text)))
     if len(texts) < len(_PARTS):
         raise DataError(
             f"'{job.data.source}' holds {len(texts)} distinct texts, three are needed",
@@ -85,7 +86,7 @@ def prepare(job: Job, config: TextEncoderConfig) -> Dataset:
         )
     order = np.random.default_rng(job.data.seed).permutation(len(texts))[: _MEASURED * len(_PARTS)]
     parts = {name: [texts[row] for row in order[place :: len(_PARTS)]] for place, name in enumerate(_PARTS)}
-    network, folder, preprocessing = _opened(config.backbone, config.pooling, config.max_tokens, job.data.text)
+    network, folder, preprocessing = _opened(config.backbone, config.pooling, config.max_tokens, TextData.of(job).text)
     return Dataset(
         name=job.data.source,
         fingerprint=hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest(),
@@ -104,7 +105,7 @@ def read(source: str, preprocessing: Mapping[str, Any]) -> Split:
 def model_of(dataset: Dataset, job: Job, config: TextEncoderConfig, folder: Path, progress: Progress) -> Model:
     """Nothing is learned: what is measured is that the reference agrees with itself."""
     progress.start("train")
-    network, source, preprocessing = _opened(config.backbone, config.pooling, config.max_tokens, job.data.text)
+    network, source, preprocessing = _opened(config.backbone, config.pooling, config.max_tokens, TextData.of(job).text)
     wanted = dataset.splits["validation"].y
     progress.finish("nothing to learn: the encoder is taken as it is")
     return Model(

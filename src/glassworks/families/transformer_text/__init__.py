@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from glassworks.config import DataConfig, Job, TrainingConfig
+from glassworks.config import Job, TrainingConfig
 from glassworks.contracts import Artifact, Dataset, Differentiable, Model, Progress
+from glassworks.data.text.keys import TextData
 from glassworks.errors import ConfigError
 from glassworks.families._text.family import TextFamily
+from glassworks.locations import Location
 from glassworks.record import Record
 
 
 class TransformerTextConfig(Record):
     """The `[model]` table of a job whose family is `transformer_text`."""
 
-    backbone: str = ""
+    backbone: Annotated[str, Location({"folder": "path", "hf": "path or name"})] = ""
     """A pretrained encoder: `folder:PATH`, `package:LIBRARY/FOLDER`, `hf:OWNER/NAME`; without it one is trained from
     nothing."""
     mode: Literal["full", "lora", "frozen"] = "full"
@@ -103,7 +105,7 @@ class TransformerText(TextFamily):
         return Job(
             name="tiny-transformer-text",
             family=self.name,
-            data=DataConfig(source=f"csv:{folder / 'planted.csv'}"),
+            data=TextData(source=f"csv:{folder / 'planted.csv'}"),
             model={"width": 16, "layers": 1, "heads": 2, "vocabulary": 256},
             training=TrainingConfig(epochs=4, batch_size=16, learning_rate=5e-3, precision="fp32"),
         )

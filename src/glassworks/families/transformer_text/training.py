@@ -244,7 +244,7 @@ def _start_head(network: TransformerText, course: Course, stage: _Stage, history
 
 def _first_meaning(network: TransformerText, learning: Read, stage: _Stage) -> None:
     """Token vectors begin with what the company of each token says, as far as texts are there."""
-    texts = further_texts(stage.job.data, stage.dataset)
+    texts = further_texts(stage.job, stage.dataset)
     more = [np.array(each.ids, np.int64) for each in stage.tokenizer.encode_batch(texts)]
     table = network.encoder.get_input_embeddings().weight
     tokens, width = table.shape

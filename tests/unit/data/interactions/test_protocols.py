@@ -9,10 +9,10 @@ import polars
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from glassworks.config import DataConfig
 from glassworks.data.interactions import protocols
 from glassworks.data.interactions.collection import Interactions, ItemColumns
 from glassworks.data.interactions.dataset import prepare_interactions
+from glassworks.data.interactions.keys import InteractionData
 from glassworks.data.interactions.protocols import Cut
 from glassworks.errors import DataError
 
@@ -88,14 +88,14 @@ def test_folds_share_no_user_and_leave_none_out() -> None:
 
 @pytest.mark.parametrize("protocol", ["temporal", "leave_last_out", "strict_temporal"])
 def test_without_times_nothing_is_cut_by_time(protocol: str) -> None:
-    data = DataConfig.model_validate({"source": "csv:x", "protocol": protocol})
+    data = InteractionData.model_validate({"source": "csv:x", "protocol": protocol})
     with pytest.raises(DataError, match="has no times, which the protocol") as caught:
         prepare_interactions(log(timed=False), data)
     assert "data.time" in caught.value.mend
 
 
-def test_without_times_users_are_held_out() -> None:
-    assert prepare_interactions(log(timed=False), DataConfig(source="csv:x", test=0.3)).protocol == (
+def test_without_times_whole_users_are_left_out() -> None:
+    assert prepare_interactions(log(timed=False), InteractionData(source="csv:x", test=0.3)).protocol == (
         "strong_generalization"
     )
 
@@ -115,10 +115,10 @@ def test_nobody_to_ask() -> None:
 @pytest.mark.parametrize("protocol", ["temporal", "leave_last_out", "strong_generalization"])
 def test_a_data_set_asks_for_what_is_not_learned(protocol: str) -> None:
     whole = log(users=60, each=40, items=200)
-    data = DataConfig.model_validate({"source": "csv:x", "protocol": protocol, "test": 0.3, "validation": 0.3})
+    data = InteractionData.model_validate({"source": "csv:x", "protocol": protocol, "test": 0.3, "validation": 0.3})
     dataset = prepare_interactions(whole, data)
     learned = set(zip(dataset.cut.train.user.tolist(), dataset.cut.train.item.tolist(), strict=True))
-    for cut in (dataset.cut, dataset.held):
+    for cut in (dataset.cut, dataset.validation):
         asked = {(int(u), int(i)) for u, targets in zip(cut.users, cut.targets, strict=True) for i in targets}
         assert not asked & learned
     assert any("below 200 most differences are noise" in finding for finding in dataset.findings)

@@ -1,4 +1,4 @@
-"""Tables become interactions: ids as given, order, copies, likes; and what cannot be used is told."""
+"""Tables become interactions: ids as given, order, copies, likes; and what cannot be used is reported."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import polars
 import pytest
 
-from glassworks.config import DataConfig
 from glassworks.data.interactions.checks import check_interactions
 from glassworks.data.interactions.collection import Interactions
+from glassworks.data.interactions.keys import InteractionData
 from glassworks.data.interactions.reading import read_interactions
-from glassworks.errors import DataError
+from glassworks.errors import DataError, InputError
 
 EVENTS = "who,what,when,stars\nb,7,300,5\na,9,100,2\nb,9,200,4\na,7,100,5\n"
 ROLES: dict[str, Any] = {"user": "who", "item": "what", "time": "when", "weight": "stars"}
@@ -22,7 +22,7 @@ ROLES: dict[str, Any] = {"user": "who", "item": "what", "time": "when", "weight"
 def read(folder: Path, text: str = EVENTS, **roles: Any) -> Interactions:
     path = folder / "events.csv"
     path.write_text(text, encoding="utf-8")
-    return read_interactions(DataConfig(source=f"csv:{path}", **{**ROLES, **roles}))
+    return read_interactions(InteractionData(source=f"csv:{path}", **{**ROLES, **roles}))
 
 
 def events(log: Interactions) -> list[tuple[Any, Any, float]]:
@@ -84,7 +84,7 @@ def test_ids_of_a_csv_are_kept_as_given(given: list[str], wanted: list[Any], tmp
 def test_ids_of_parquet_are_kept_as_given(given: polars.Series, wanted: list[Any], tmp_path: Path) -> None:
     frame = polars.DataFrame({"user": given.gather([0, 0, 1]), "item": ["x", "y", "x"]})
     frame.write_parquet(tmp_path / "e.parquet")
-    log = read_interactions(DataConfig(source=f"parquet:{tmp_path / 'e.parquet'}"))
+    log = read_interactions(InteractionData(source=f"parquet:{tmp_path / 'e.parquet'}"))
     assert log.users.to_list() == wanted
     assert log.likes().nnz == 3
 
@@ -92,7 +92,7 @@ def test_ids_of_parquet_are_kept_as_given(given: polars.Series, wanted: list[Any
 def test_a_folder_of_parquet_is_one_table(tmp_path: Path) -> None:
     for part, user in enumerate("ab"):
         polars.DataFrame({"user": [user] * 2, "item": [1, 2]}).write_parquet(tmp_path / f"{part}.parquet")
-    assert read_interactions(DataConfig(source=f"parquet:{tmp_path}")).shape == (2, 2)
+    assert read_interactions(InteractionData(source=f"parquet:{tmp_path}")).shape == (2, 2)
 
 
 def test_of_copies_the_last_one_counts(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_of_copies_the_last_one_counts(tmp_path: Path) -> None:
         ("b,7,,5", "1 rows have a time that is neither a number nor a date and are left out"),
     ],
 )
-def test_rows_that_cannot_be_used_are_told(line: str, finding: str, tmp_path: Path) -> None:
+def test_rows_that_cannot_be_used_are_reported(line: str, finding: str, tmp_path: Path) -> None:
     log = read(tmp_path, f"{EVENTS}{line}\n")
     assert len(log) == 4
     assert finding in log.findings
@@ -130,7 +130,7 @@ def test_negative_weights_are_seen_and_not_liked(tmp_path: Path) -> None:
     assert log.met().nnz == 5
 
 
-def test_ratings_without_a_threshold_are_told(tmp_path: Path) -> None:
+def test_ratings_without_a_threshold_are_reported(tmp_path: Path) -> None:
     assert any("look like ratings from 2 to 5" in finding for finding in read(tmp_path).findings)
     assert not any("look like ratings" in finding for finding in read(tmp_path, positive=4).findings)
 
@@ -184,19 +184,19 @@ def test_all_ratings_below_the_threshold(tmp_path: Path) -> None:
 def test_ids_that_are_fractions(tmp_path: Path) -> None:
     polars.DataFrame({"user": [1.5, 2.0], "item": [1, 2]}).write_parquet(tmp_path / "e.parquet")
     with pytest.raises(DataError, match="are fractions"):
-        read_interactions(DataConfig(source=f"parquet:{tmp_path / 'e.parquet'}"))
+        read_interactions(InteractionData(source=f"parquet:{tmp_path / 'e.parquet'}"))
 
 
 @pytest.mark.parametrize("source", ["folder:x", "csv:none.csv", "parquet:none.parquet", "sample:none"])
 def test_sources_that_hold_no_interactions(source: str) -> None:
-    with pytest.raises(DataError):
-        read_interactions(DataConfig(source=source))
+    with pytest.raises(InputError):
+        read_interactions(InteractionData(source=source))
 
 
 def test_a_file_that_is_no_parquet(tmp_path: Path) -> None:
     (tmp_path / "e.parquet").write_text("no table", encoding="utf-8")
     with pytest.raises(DataError, match="cannot be read as a table"):
-        read_interactions(DataConfig(source=f"parquet:{tmp_path / 'e.parquet'}"))
+        read_interactions(InteractionData(source=f"parquet:{tmp_path / 'e.parquet'}"))
 
 
 def test_the_item_table_brings_items_that_nobody_met(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_the_fingerprint_knows_every_event(tmp_path: Path) -> None:
 
 
 def test_movielens_is_keyed_by_film_and_not_by_title() -> None:
-    log = read_interactions(DataConfig(source="sample:movielens-small", positive=4))
+    log = read_interactions(InteractionData(source="sample:movielens-small", positive=4))
     assert (len(log), *log.shape, int(log.liked.sum())) == (100_004, 671, 9_066, 51_568)
     assert log.table["title"].drop_nulls().n_unique() < len(log.table["title"].drop_nulls())
     assert np.all(np.diff(log.items.to_numpy()) > 0)

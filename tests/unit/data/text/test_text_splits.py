@@ -49,9 +49,9 @@ def rows_with_copies(draw: st.DrawFn) -> list[tuple[str, str, str]]:
         for _ in range(int(generator.integers(0, 4))):
             dress = DRESSES[int(generator.integers(len(DRESSES)))]
             copies.append(dress(text) + ("", "", " 完")[int(generator.integers(3))])
-        rows += [(f"{number}.{place}", copy, label) for place, copy in enumerate(copies)]
+        rows += [(f"{number}.{index}", copy, label) for index, copy in enumerate(copies)]
     order = generator.permutation(len(rows))
-    return [rows[place] for place in order]
+    return [rows[index] for index in order]
 
 
 def prepared(rows: list[tuple[str, str, str]], seed: int = 0, test: float = 0.2, separator: str = "") -> Dataset:
@@ -59,8 +59,8 @@ def prepared(rows: list[tuple[str, str, str]], seed: int = 0, test: float = 0.2,
 
 
 def jaccard(one: str, other: str) -> float:
-    pieces = [{key[at : at + 3] for at in range(len(key) - 2)} for key in (plain(one), plain(other))]
-    return len(pieces[0] & pieces[1]) / max(len(pieces[0] | pieces[1]), 1)
+    parts = [{key[at : at + 3] for at in range(len(key) - 2)} for key in (plain(one), plain(other))]
+    return len(parts[0] & parts[1]) / max(len(parts[0] | parts[1]), 1)
 
 
 @given(rows_with_copies(), st.integers(0, 100))
@@ -126,18 +126,18 @@ def test_very_long_texts_are_compared_by_their_beginnings() -> None:
     assert find_copies([head + ends[0], head + ends[1] * 20, other, "短的文章在这里面写"]).near.tolist() == [0, 0, 1, 2]
 
 
-def test_contradictory_texts_are_left_out_and_told() -> None:
+def test_contradictory_texts_are_left_out_and_reported() -> None:
     generator = np.random.default_rng(0)
     rows = [(f"r{n}", sentence(generator, 8), "ab"[n % 2]) for n in range(40)]
     dataset = prepared([*rows, ("r40", rows[0][1].upper() + "!", "b")])
     kept = [plain(text) for part in dataset.splits.values() for text in part.x.tolist()]
     assert len(kept) == 39
     assert plain(rows[0][1]) not in kept
-    assert dataset.findings[0].startswith("contradictory labels: 1 texts stand under different labels")
+    assert dataset.findings[0].startswith("contradictory labels: 1 texts have different labels")
     assert "r0 (a)" in dataset.findings[0] and "r40 (b)" in dataset.findings[0]
 
 
-def test_several_labels_are_split_by_the_rarest() -> None:
+def test_many_labels_are_split_by_the_rarest() -> None:
     generator = np.random.default_rng(0)
     rows = [(str(n), sentence(generator, 8), "a" if n % 10 else "a|rare") for n in range(200)]
     dataset = prepared(rows, separator="|")

@@ -162,9 +162,9 @@ def newcomers(*, informed: bool) -> InteractionsDataset:
         rows += [(user, int(i), int(generator.integers(0, 700))) for i in generator.choice(early, 8, replace=False)]
         rows += [(user, int(i), int(generator.integers(700, 1000))) for i in generator.choice(late, 6, replace=False)]
     log = log_of(np.array(sorted(rows, key=lambda row: row[2])), users, items, [[f"kind {each}"] for each in shown])
-    from glassworks.config import DataConfig
+    from glassworks.data.interactions.keys import InteractionData
 
-    return prepare_interactions(log, DataConfig(source="csv:x", test=0.25))
+    return prepare_interactions(log, InteractionData(source="csv:x", test=0.25))
 
 
 def test_content_counts_where_it_helps_and_not_where_it_says_nothing() -> None:
@@ -211,7 +211,15 @@ def fashions(timed: bool = True) -> InteractionsDataset:
         targets=(np.array([2]), np.array([2])),
     )
     return InteractionsDataset(
-        name="t", fingerprint="", classes=(), splits={}, log=log, cut=cut, held=cut, tuning=(cut,), protocol="temporal"
+        name="t",
+        fingerprint="",
+        classes=(),
+        splits={},
+        log=log,
+        cut=cut,
+        validation=cut,
+        tuning=(cut,),
+        protocol="temporal",
     )
 
 

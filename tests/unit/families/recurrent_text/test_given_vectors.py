@@ -9,11 +9,12 @@ import pytest
 from tests.unit.training.test_word_vectors import written
 
 from glassworks import flow
-from glassworks.config import Job, load_job
+from glassworks.config import Job
 from glassworks.contracts import Model
 from glassworks.errors import DataError
 from glassworks.families._text.word_vectors import read_word_vectors
 from glassworks.families.recurrent_text import RecurrentText
+from glassworks.job_files import load_job
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.progress import Silent
 from glassworks.registry import Registry

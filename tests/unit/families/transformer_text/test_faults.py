@@ -14,10 +14,11 @@ import torch
 from safetensors.torch import load_file
 from tests.unit.families.transformer_text.encoders import write_encoder
 
-from glassworks.config import DataConfig, Job, load_job
+from glassworks.config import DataConfig, Job
 from glassworks.errors import ConfigError, DataError, InputError
 from glassworks.families._text.encoder import find_backbone, load_encoder
 from glassworks.families.transformer_text import TransformerText
+from glassworks.job_files import load_job
 
 
 def without_tokenizer(folder: Path) -> None:

@@ -32,19 +32,19 @@ async function read(blob) {
 
 function fit(picture) {
   let found = picture;
-  const gray = found.data.every((value, place) => place % 3 === 0 || value === found.data[place - (place % 3)]);
+  const gray = found.data.every((value, index) => index % 3 === 0 || value === found.data[index - (index % 3)]);
   if (MODEL.channels === 1 || gray) {
     const data = new Uint8Array(found.height * found.width);
-    for (let place = 0; place < data.length; place++) {
-      const [r, g, b] = found.data.subarray(3 * place, 3 * place + 3);
-      data[place] = (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
+    for (let index = 0; index < data.length; index++) {
+      const [r, g, b] = found.data.subarray(3 * index, 3 * index + 3);
+      data[index] = (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
     }
     found = { ...found, data, channels: 1 };
   }
   if (found.width !== MODEL.width) found = resized(found, "width", MODEL.width);
   if (found.height !== MODEL.height) found = resized(found, "height", MODEL.height);
   if (MODEL.channels === 3 && found.channels === 1) {
-    found = { ...found, data: Uint8Array.from({ length: 3 * found.data.length }, (_, place) => found.data[Math.floor(place / 3)]), channels: 3 };
+    found = { ...found, data: Uint8Array.from({ length: 3 * found.data.length }, (_, index) => found.data[Math.floor(index / 3)]), channels: 3 };
   }
   return found;
 }
@@ -64,11 +64,11 @@ function resized(picture, axis, size) {
     for (let other = 0; other < others; other++) for (let c = 0; c < picture.channels; c++) {
       let sum = 0;
       for (let from = first; from < last; from++) {
-        const place = axis === "width" ? other * picture.width + from : from * picture.width + other;
-        sum += weights[from - first] * picture.data[place * picture.channels + c];
+        const index = axis === "width" ? other * picture.width + from : from * picture.width + other;
+        sum += weights[from - first] * picture.data[index * picture.channels + c];
       }
-      const place = axis === "width" ? other * size + at : at * picture.width + other;
-      made.data[place * picture.channels + c] = Math.min(255, Math.floor(sum / total + 0.5));
+      const index = axis === "width" ? other * size + at : at * picture.width + other;
+      made.data[index * picture.channels + c] = Math.min(255, Math.floor(sum / total + 0.5));
     }
   }
   return made;
@@ -76,8 +76,8 @@ function resized(picture, axis, size) {
 
 function prepared(picture) {
   const { height, width, channels } = MODEL, image = new Float32Array(height * width * channels);
-  for (let place = 0; place < height * width; place++)
-    for (let c = 0; c < channels; c++) image[c * height * width + place] = picture.data[place * channels + c] / 255;
+  for (let index = 0; index < height * width; index++)
+    for (let c = 0; c < channels; c++) image[c * height * width + index] = picture.data[index * channels + c] / 255;
   return image;
 }
 
@@ -87,8 +87,8 @@ const tensor = (image) => new ort.Tensor("float32", image, [1, MODEL.channels, M
 async function predict(image) {
   const outputs = await (await open("predict")).run({ [MODEL.input]: tensor(image) }, [MODEL.output, ...MODEL.beside]);
   const scores = Array.from(outputs[MODEL.output].data), [energy, distance] = outputs.novelty ? outputs.novelty.data : [];
-  const told = outputs.label_set ? scores.map((_, place) => Boolean(outputs.label_set.data[place])) : null;
-  return { scores, told, novelty: outputs.novelty ? { energy, distance } : null };
+  const chosen = outputs.label_set ? scores.map((_, index) => Boolean(outputs.label_set.data[index])) : null;
+  return { scores, chosen, novelty: outputs.novelty ? { energy, distance } : null };
 }
 
 function rule(count) {
@@ -108,14 +108,14 @@ async function explain(image, target) {
   const session = await open("gradient");
   let found = null;
   for (const count of NODES) {
-    const [nodes, weights] = rule(count), total = new Float64Array(image.length), along = [];
+    const [nodes, weights] = rule(count), total = new Float64Array(image.length), pathScores = [];
     for (let node = 0; node < count; node++) {
       const given = { [session.inputNames[0]]: tensor(image.map((value) => value * nodes[node])), target: new ort.Tensor("int64", [BigInt(target)], [1]) };
       const outputs = await session.run(given);
-      along.push(outputs.scores.data[target]);
-      outputs.gradient.data.forEach((value, place) => { total[place] += weights[node] * value; });
+      pathScores.push(outputs.scores.data[target]);
+      outputs.gradient.data.forEach((value, index) => { total[index] += weights[node] * value; });
     }
-    const values = total.map((value, place) => value * image[place]), change = along[count - 1] - along[0];
+    const values = total.map((value, index) => value * image[index]), change = pathScores[count - 1] - pathScores[0];
     const gap = Math.abs(values.reduce((sum, value) => sum + value, 0) - change) / Math.max(Math.abs(change), 1e-12);
     found = { values, gap, nodes: count };
     if (gap <= TOLERANCE) break;
@@ -125,39 +125,39 @@ async function explain(image, target) {
 
 async function ask(blob) {
   const picture = fit(await read(blob)), image = prepared(picture);
-  const { scores, told, novelty } = await predict(image), target = scores.indexOf(Math.max(...scores));
+  const { scores, chosen, novelty } = await predict(image), target = scores.indexOf(Math.max(...scores));
   const why = MODEL.graphs.gradient ? await explain(image, target) : null;
-  const labels = told && MODEL.labels.filter((_, place) => told[place]);
-  return { picture, scores, told, labels, label: MODEL.labels[target], novelty, why };
+  const labels = chosen && MODEL.labels.filter((_, index) => chosen[index]);
+  return { picture, scores, chosen, labels, label: MODEL.labels[target], novelty, why };
 }
 
 function paint(canvas, color) {
   canvas.width = MODEL.width;
   canvas.height = MODEL.height;
   const context = canvas.getContext("2d"), image = context.createImageData(MODEL.width, MODEL.height);
-  for (let place = 0; place < MODEL.width * MODEL.height; place++) image.data.set(color(place), 4 * place);
+  for (let index = 0; index < MODEL.width * MODEL.height; index++) image.data.set(color(index), 4 * index);
   context.putImageData(image, 0, 0);
 }
 
 function show(answer) {
   const channels = answer.picture.channels, size = MODEL.width * MODEL.height;
-  paint(document.getElementById("picture"), (place) => [0, 1, 2].map((c) => answer.picture.data[place * channels + Math.min(c, channels - 1)]).concat(255));
+  paint(document.getElementById("picture"), (index) => [0, 1, 2].map((c) => answer.picture.data[index * channels + Math.min(c, channels - 1)]).concat(255));
   if (answer.why) {
-    const sums = Array.from({ length: size }, (_, place) => { let sum = 0; for (let c = 0; c < MODEL.channels; c++) sum += answer.why.values[c * size + place]; return sum; });
+    const sums = Array.from({ length: size }, (_, index) => { let sum = 0; for (let c = 0; c < MODEL.channels; c++) sum += answer.why.values[c * size + index]; return sum; });
     const most = Math.max(...sums.map(Math.abs), 1e-12);
-    paint(document.getElementById("why"), (place) => {
-      const strength = sums[place] / most, rest = Math.round(255 * (1 - Math.abs(strength)));
+    paint(document.getElementById("why"), (index) => {
+      const strength = sums[index] / most, rest = Math.round(255 * (1 - Math.abs(strength)));
       return strength > 0 ? [255, rest, rest, 255] : [rest, rest, 255, 255];
     });
     document.getElementById("caption").textContent = words.why(answer.label, `${(100 * answer.why.gap).toFixed(2)} %`);
   }
-  const order = answer.scores.map((_, place) => place).sort((a, b) => answer.scores[b] - answer.scores[a]).filter((place, rank) => rank < 5 || answer.told?.[place]);
-  document.getElementById("top").replaceChildren(...order.map((place) => {
-    const row = document.createElement("tr"), share = `${(100 * answer.scores[place]).toFixed(1)} %`;
+  const order = answer.scores.map((_, index) => index).sort((a, b) => answer.scores[b] - answer.scores[a]).filter((index, rank) => rank < 5 || answer.chosen?.[index]);
+  document.getElementById("top").replaceChildren(...order.map((index) => {
+    const row = document.createElement("tr"), share = `${(100 * answer.scores[index]).toFixed(1)} %`;
     row.innerHTML = "<td></td><td></td><td class=bar><div></div></td>";
-    row.children[0].textContent = (answer.told?.[place] ? "✓ " : "") + MODEL.labels[place];
+    row.children[0].textContent = (answer.chosen?.[index] ? "✓ " : "") + MODEL.labels[index];
     row.children[1].textContent = share;
-    row.querySelector("div").style.width = `${100 * Math.max(0, Math.min(1, answer.scores[place]))}%`;
+    row.querySelector("div").style.width = `${100 * Math.max(0, Math.min(1, answer.scores[index]))}%`;
     return row;
   }));
   const strange = answer.novelty && Math.max(answer.novelty.energy, answer.novelty.distance) > 0;
@@ -172,7 +172,7 @@ async function take(blob) {
 }
 
 document.documentElement.lang = words === WORDS.zh ? "zh" : "en";
-for (const place of document.querySelectorAll("[data-t]")) place.textContent = words[place.dataset.t];
+for (const element of document.querySelectorAll("[data-t]")) element.textContent = words[element.dataset.t];
 const drop = document.getElementById("drop");
 document.getElementById("file").addEventListener("change", (event) => event.target.files[0] && take(event.target.files[0]));
 for (const kind of ["dragover", "dragleave", "drop"]) drop.addEventListener(kind, (event) => {

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from glassworks.data.interactions.sources import scan
+from glassworks.data.interactions.reader import scan
 from glassworks.data.kinds import kind_of
-from glassworks.data.sources import read_source
-from glassworks.data.text.sources import read_lines, read_texts
+from glassworks.data.reader import read_pictures
+from glassworks.data.text.reader import read_lines, read_texts
 from glassworks.errors import DataError
 
 
 @pytest.mark.parametrize("source", ["events", "csv:", ":path"])
-def test_what_is_no_source_is_told_alike(source: str) -> None:
-    for read in (scan, kind_of, read_texts, read_source, lambda each: read_lines(each, "text")):
+def test_what_is_no_source_is_refused_alike(source: str) -> None:
+    for read in (scan, kind_of, read_texts, read_pictures, lambda each: read_lines(each, "text")):
         with pytest.raises(DataError) as caught:
             read(source)
         if source == ":path":
@@ -23,7 +23,7 @@ def test_what_is_no_source_is_told_alike(source: str) -> None:
             assert caught.value.mend.startswith("write for example ")
 
 
-def test_a_source_of_something_else_is_told_alike() -> None:
+def test_a_source_of_something_else_is_refused_alike() -> None:
     for read in (scan, lambda each: kind_of(each, "interactions")):
         with pytest.raises(DataError) as caught:
             read("folder:photos")

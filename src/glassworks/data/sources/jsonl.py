@@ -1,0 +1,39 @@
+"""`jsonl:PATH`: one JSON object a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from glassworks.contracts import Source
+from glassworks.data.text.reader import Columns, Row, TextReader
+from glassworks.errors import DataError
+
+
+class JsonLines(Source, TextReader):
+    """One JSON object a line, in UTF-8, UTF-16 or GB18030."""
+
+    name: ClassVar[str] = "jsonl"
+
+    def texts(self, what: str, columns: Columns) -> Iterator[Row]:
+        import msgspec
+
+        from glassworks.data.text.encodings import read_text
+        from glassworks.data.text.tables import label_of
+
+        for number, line in enumerate(read_text(Path(what)).split("\n"), 1):
+            if not line.strip():
+                continue
+            try:
+                row = msgspec.json.decode(line.encode("utf-8", "replace"))
+            except msgspec.DecodeError as error:
+                raise DataError(f"{what}, line {number} is not JSON: {error}", "write one JSON object a line") from None
+            for column, key in ((columns.text, "text"), (columns.label, "label")):
+                if column and (not isinstance(row, dict) or column not in row):
+                    raise DataError(
+                        f"{what}, line {number} has no '{column}'",
+                        f"every line needs it; or name yours: data.{key} = ... or --{key}",
+                    )
+            label = label_of(row[columns.label], columns, f"{what}, line {number}") if columns.label else ""
+            yield f"line {number}", str(row[columns.text] or ""), label

@@ -1,0 +1,58 @@
+"""Reading texts from any source."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+from glassworks.contracts import Reader
+from glassworks.data.kinds import reader_of
+from glassworks.errors import DataError
+
+if TYPE_CHECKING:
+    from glassworks.data.text.collection import Texts
+
+Row: TypeAlias = tuple[str, str, str]
+"""Where a text is, the text, and its label: empty where it has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """The columns of text and label; a `separator` splits a label into more than one."""
+
+    text: str = "text"
+    label: str = "label"
+    separator: str = ""
+
+
+class TextReader(Reader):
+    """Reads texts, with labels or without."""
+
+    kind: ClassVar[str] = "texts"
+
+    @abstractmethod
+    def texts(self, what: str, columns: Columns) -> Iterable[Row]:
+        """A row for each text; an empty `columns.label` asks for texts alone. Raises DataError."""
+
+
+def read_texts(source: str, columns: Columns | None = None, *, min_classes: int = 2) -> Texts:
+    """The labelled texts of `SCHEME:WHAT`. Raises DataError when there is nothing to learn from them."""
+    from glassworks.data.text.collection import collect
+
+    columns = columns or Columns()
+    reader, what = reader_of(source, TextReader)
+    texts = collect(source, reader.texts(what, columns), columns.separator)
+    if len(texts.classes) < min_classes and not texts.multi_label:
+        raise DataError(
+            f"'{source}' holds only one label, '{texts.classes[0]}'; a classifier needs at least {min_classes}",
+            "add texts of another class, or name another column: data.label = ... or --label",
+        )
+    return texts
+
+
+def read_lines(source: str, column: str) -> list[str]:
+    """The texts of a source without their labels. Raises DataError."""
+    reader, what = reader_of(source, TextReader)
+    return [text for _, text, _ in reader.texts(what, Columns(text=column, label="")) if text.strip()]
