@@ -39,8 +39,11 @@ def test_every_error_says_what_it_is_for(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(CLASSES))
-def test_bad_input_exits_with_2_and_failure_with_1(name: str) -> None:
-    assert CLASSES[name].exit_code == (2 if issubclass(CLASSES[name], errors.InputError) else 1)
+def test_bad_input_exits_with_2_an_interrupt_with_130_and_failure_with_1(name: str) -> None:
+    expected = {errors.InputError: 2, errors.Cancelled: 130}
+    assert CLASSES[name].exit_code == next(
+        (code for kind, code in expected.items() if issubclass(CLASSES[name], kind)), 1
+    )
 
 
 def test_an_error_reads_as_problem_and_mend() -> None:

@@ -55,7 +55,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
 
 
 def test_a_model_that_counts_classes_alike_is_guarded_so(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glassworks.optimization.search.found", lambda kind: {} if kind is Pass else found(kind))
+    monkeypatch.setattr("glassworks.optimization.candidates.found", lambda kind: {} if kind is Pass else found(kind))
     nothing_said = OptimizationConfig(budget=0.1)
     for balanced, metric in ((False, "accuracy"), (True, "balanced_accuracy")):
         _, report = optimize(replace(trial, balanced=balanced), nothing_said, Silent())
@@ -130,8 +130,10 @@ class Overwriting(Halved):
 
 def with_passes(monkeypatch: pytest.MonkeyPatch, *more: Pass) -> None:
     passes = {**found(Pass), **{each.name: each for each in more}}
-    monkeypatch.setattr("glassworks.optimization.search.found", lambda kind: passes if kind is Pass else found(kind))
-    monkeypatch.setattr("glassworks.optimization.search.get", lambda kind, name: passes[name])
+    monkeypatch.setattr(
+        "glassworks.optimization.candidates.found", lambda kind: passes if kind is Pass else found(kind)
+    )
+    monkeypatch.setattr("glassworks.optimization.candidates.get", lambda kind, name: passes[name])
 
 
 def test_a_further_pass_in_fp32_is_a_candidate_of_its_own(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +176,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, said: str, *runtimes: str) -> None:
         session = open_session(task, one, *args, **options)
         return Failing(session, said) if one.artifact.runtime in runtimes else session
 
-    monkeypatch.setattr("glassworks.optimization.search.open_session", opened)
+    monkeypatch.setattr("glassworks.optimization.candidates.open_session", opened)
 
 
 @pytest.mark.parametrize(

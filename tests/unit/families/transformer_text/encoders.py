@@ -90,7 +90,7 @@ def served_and_own(release: Release, text: str) -> tuple[NDArray[np.float32], ND
     (window,) = session.tokenization.windows(text)  # type: ignore[attr-defined]
     with torch.no_grad():
         ids = torch.from_numpy(window.ids)[None]
-        pieces = torch.from_numpy(window.ngrams)[None] if network.has_pieces else None
+        pieces = torch.from_numpy(window.ngrams)[None] if network.has_ngrams else None
         own = network(ids, torch.ones_like(ids), pieces).softmax(1).numpy()
     scores = session.scores([text]) * session.temperature  # type: ignore[attr-defined]
     opened.close()
