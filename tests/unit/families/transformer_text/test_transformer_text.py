@@ -17,6 +17,7 @@ from tests.unit.families.transformer_text.encoders import TRICKY, write_encoder
 from glassworks.catalog import found, get
 from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Family, Model, Opened, Pass, Runtime, Task
+from glassworks.data.text.keys import TextData
 from glassworks.data.text.synthetic import write_synthetic
 from glassworks.families._text.encoder import find_backbone, load_encoder
 from glassworks.families._text.tokens import tokenize
@@ -291,7 +292,7 @@ def test_several_labels_and_class_weights(tmp_path: Path, encoder: Path) -> None
         lines.append(f"the book {number} {'price' if price else 'cover'} {'paper' if size else 'monday'},{labels}")
     data.write_text("\n".join(lines) + "\n", encoding="utf-8")
     job = job_of(encoder, mode="frozen")
-    several = job.data.model_copy(update={"source": f"csv:{data}", "separator": "|"})
+    several = TextData(source=f"csv:{data}", separator="|")
     training = job.training.model_copy(update={"class_weights": "balanced"})
     model = trained(job.model_copy(update={"data": several, "training": training}), tmp_path / "run")
     assert model.preprocessing["several"]
