@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-import subprocess
-import sys
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.allowed_imports import BASE, EDGES
+from tests.retired_words import NOT_OURS, RETIRED
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "glassworks"
@@ -169,6 +169,19 @@ def waits_with_patience(module: Module) -> Iterator[str]:
                 yield f"line {call.lineno}: waits for {limit.value} s, and not for PATIENCE_S"
 
 
+def names_in_the_fields_words(module: Module) -> Iterator[str]:
+    """Names hold no word that docs/glossary.md replaced; names of other libraries keep theirs."""
+    for node in module.walk():
+        for key in ("id", "arg", "attr", "name"):
+            name = getattr(node, key, None)
+            if isinstance(name, str) and name not in NOT_OURS and (found := RETIRED.intersection(_words(name))):
+                yield f"line {getattr(node, 'lineno', 0)}: '{name}' has the retired word '{min(found)}'"
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
+
+
 RULES: tuple[Checker, ...] = (
     imports_allowed,
     families_and_runtimes_apart,
@@ -179,6 +192,7 @@ RULES: tuple[Checker, ...] = (
     no_print,
     nothing_unfinished_or_asserted,
     usearch_comes_after_onnxruntime,
+    names_in_the_fields_words,
 )
 OUTSIDE: tuple[tuple[Checker, str], ...] = (
     *((sizes_are_bounded, folder) for folder in ("tests", "benchmarks", "docs")),
@@ -225,6 +239,8 @@ PLANTED: tuple[tuple[Checker, str, str, str], ...] = (
     (waits_with_patience, "test_x.py", "process.wait(20)", "waits for 20 s"),
     (waits_with_patience, "test_x.py", "subprocess.run(['a'], timeout=60)", "waits for 60 s"),
     (waits_with_patience, "test_x.py", "WAIT_S = 60\nprocess.wait(WAIT_S)", "waits for 60 s"),
+    (names_in_the_fields_words, "serving/x.py", "class FrontDesk: ...", "the retired word 'desk'"),
+    (names_in_the_fields_words, "data/x.py", "held_out = 1", "the retired word 'held'"),
     (usearch_comes_after_onnxruntime, "tasks/x.py", "from usearch.index import Index", "not onnxruntime before it"),
 )
 
@@ -237,6 +253,7 @@ ALLOWED: tuple[tuple[Checker, str, str], ...] = (
     (no_print, "cli/up.py", "print(1)"),
     (waits_with_patience, "test_x.py", "process.wait(PATIENCE_S)\nprocess.wait(0.05)\nsocket.recv(1000)"),
     (waits_with_patience, "hostile/x.py", "process.wait(20)"),
+    (names_in_the_fields_words, "data/x.py", "replaced = WordPiece.backend(foretold)"),
 )
 
 
@@ -303,46 +320,6 @@ def test_the_ratchet_turns_one_way(tmp_path: Path) -> None:
     assert ratchet_faults(now, now) == []
     assert "the limit is 0: shorten" in ratchet_faults(now, {**now, "functions_over_30_lines": 0})[0]
     assert "lower it to 1" in ratchet_faults(now, {**now, "modules_over_300_lines": 2})[0]
-
-
-LIST_EVERYTHING = """
-from glassworks import catalog
-for kind in catalog.kinds():
-    catalog.found(catalog.contract_of(kind))
-"""
-IMPORT_ALL_OF = """
-import importlib, pkgutil
-import glassworks.{0} as part
-for module in pkgutil.walk_packages(part.__path__, part.__name__ + "."):
-    importlib.import_module(module.name)
-"""
-
-
-@pytest.mark.parametrize(
-    ("statement", "heavy"),
-    [
-        ("import glassworks", ("numpy", "torch", "onnxruntime", "openvino", "sqlalchemy", "starlette")),
-        (LIST_EVERYTHING, ("torch", "onnxruntime", "openvino", "nncf", "scipy", "sklearn")),
-        (IMPORT_ALL_OF.format("cli"), ("torch", "onnxruntime", "openvino", "nncf", "scipy", "sklearn")),
-        (IMPORT_ALL_OF.format("serving"), ("torch", "nncf", "sklearn")),
-    ],
-    ids=["the package", "the catalog", "the command line", "the server"],
-)
-def test_loads_nothing_heavy(statement: str, heavy: tuple[str, ...]) -> None:
-    assert _loaded(statement, heavy) == []
-
-
-def test_something_heavy_would_be_seen() -> None:
-    assert _loaded("import numpy", ("numpy", "torch")) == ["numpy"]
-
-
-def _loaded(statement: str, heavy: tuple[str, ...]) -> list[str]:
-    """Which of `heavy` a fresh interpreter holds after `statement`."""
-    code = f"import sys, json\n{statement}\njson.dump([name for name in {heavy!r} if name in sys.modules], sys.stdout)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    loaded: list[str] = json.loads(done.stdout)
-    return loaded
 
 
 def _plant(root: Path, file: str, text: str) -> None:

@@ -89,15 +89,15 @@ def call(stream: int = 1, path: bytes = LIVE, *more: tuple[bytes, bytes]) -> byt
 
 def keyed(content: bytes, key: str) -> bytes:
     """The same frames; behind the usual headers of each call comes the key. What is no whole frame stays as it is."""
-    place = len(PREFACE) if content.startswith(PREFACE) else 0
-    usual, parts = block([(b"te", b"trailers")]), [content[:place]]
+    position = len(PREFACE) if content.startswith(PREFACE) else 0
+    usual, parts = block([(b"te", b"trailers")]), [content[:position]]
     more = usual + block([(b"authorization", b"Bearer " + key.encode())])
-    while (end := place + 9 + int.from_bytes(content[place : place + 3], "big")) <= len(content):
-        part, place = content[place:end], end
+    while (end := position + 9 + int.from_bytes(content[position : position + 3], "big")) <= len(content):
+        part, position = content[position:end], end
         if part[3] == HEADERS and usual in part:
             part = frame(HEADERS, part[4], int.from_bytes(part[5:9], "big"), part[9:].replace(usual, more, 1))
         parts.append(part)
-    return b"".join([*parts, content[place:]])
+    return b"".join([*parts, content[position:]])
 
 
 @dataclass
@@ -137,7 +137,7 @@ class Seen:
                     kept = b""
         return found
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """In words."""
         parts = [
             f"{_NAMES.get(kind, kind)}({stream}, {payload[:8].hex()})" for kind, _, stream, payload in self.frames[-5:]
@@ -230,7 +230,7 @@ def ends(*codes: int) -> Verdict:
     def verdict(link: Link) -> None:
         seen = link.done()
         if seen.goodbye is None and not seen.closed:
-            raise Failed(f"the connection goes on: {seen.told()}")
+            raise Failed(f"the connection goes on: {seen.summary()}")
         if seen.goodbye is not None and seen.goodbye not in codes:
             raise Failed(f"GOAWAY with code {seen.goodbye} instead of {' or '.join(map(str, codes))}")
 
@@ -245,7 +245,7 @@ def resets(*codes: int, stream: int = 1) -> Verdict:
         seen = link.until(lambda seen: seen.reset(stream) is not None, _LATE_S)
         code = seen.reset(stream) if seen.goodbye is None else seen.goodbye
         if code is None and not seen.closed:
-            raise Failed(f"the stream goes on: {seen.told()}")
+            raise Failed(f"the stream goes on: {seen.summary()}")
         if code is not None and code not in codes:
             raise Failed(f"code {code} instead of {' or '.join(map(str, codes))}")
 
@@ -258,7 +258,7 @@ def goes_on(stream: int = 0) -> Verdict:
     def verdict(link: Link) -> None:
         seen = link.done()
         if seen.goodbye is not None or seen.closed:
-            raise Failed(f"the connection ends: {seen.told()}")
+            raise Failed(f"the connection ends: {seen.summary()}")
         if stream:
             _status(link, stream, "0")
 
@@ -292,7 +292,7 @@ def _status(link: Link, stream: int, *codes: str) -> None:
     seen = link.until(lambda seen: _over(seen, stream))
     found = seen.metadata(stream).get("grpc-status")
     if found not in codes:
-        raise Failed(f"grpc-status {found} instead of {' or '.join(codes)}: {seen.told()}")
+        raise Failed(f"grpc-status {found} instead of {' or '.join(codes)}: {seen.summary()}")
 
 
 def _over(seen: Seen, stream: int) -> bool:

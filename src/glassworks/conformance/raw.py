@@ -123,27 +123,27 @@ def _pass_body(reader: _Reader, fields: dict[str, str]) -> None:
 
 class _Reader:
     def __init__(self, wire: socket.socket, seconds: float) -> None:
-        self._wire, self._held, self._end = wire, b"", time.monotonic() + seconds
+        self._wire, self._received, self._end = wire, b"", time.monotonic() + seconds
 
     def until(self, mark: bytes) -> bytes:
         """What comes before the mark; nothing where the connection ends first."""
-        while mark not in self._held:
+        while mark not in self._received:
             if not self._more():
                 return b""
-        found, _, self._held = self._held.partition(mark)
+        found, _, self._received = self._received.partition(mark)
         return found
 
     def exactly(self, size: int) -> None:
         """Pass so many bytes."""
-        while len(self._held) < size:
+        while len(self._received) < size:
             if not self._more():
                 raise Failed("a body is cut off")
-        self._held = self._held[size:]
+        self._received = self._received[size:]
 
     def rest(self) -> None:
         """Pass all that comes until the connection ends."""
         while self._more():
-            self._held = b""
+            self._received = b""
 
     def _more(self) -> bool:
         self._wire.settimeout(max(0.01, self._end - time.monotonic()))
@@ -151,7 +151,7 @@ class _Reader:
             content = self._wire.recv(65_536)
         except ConnectionError:
             return False
-        self._held += content
-        if len(self._held) > _LARGEST:
+        self._received += content
+        if len(self._received) > _LARGEST:
             raise Failed("an answer has no end")
         return bool(content)

@@ -73,12 +73,12 @@ def _reach_grpc(target: Target, address: str) -> None:
         with Link(target) as link:
             seen = link.greet().until(lambda seen: bool(seen.frames))
     except Failed as failed:
-        told = str(failed)
+        reason = str(failed)
     else:
         if seen.frames and seen.frames[0][0] == SETTINGS:
             return
-        told = "what is there does not speak HTTP/2 without TLS"
-    raise ServingError(f"nothing answers gRPC at {address}: {told}", "give HOST:PORT of the server's gRPC: --grpc")
+        reason = "what is there does not speak HTTP/2 without TLS"
+    raise ServingError(f"nothing answers gRPC at {address}: {reason}", "give HOST:PORT of the server's gRPC: --grpc")
 
 
 def run(target: Target, selected: Sequence[Check] | None = None) -> Iterator[Outcome]:
@@ -162,8 +162,8 @@ def junit(outcomes: Sequence[Outcome]) -> bytes:
         )
         if outcome.result != "passed":
             kind = "failure" if outcome.result == "failed" else "skipped"
-            told = ElementTree.SubElement(case, kind, message=_printable(outcome.seen))
-            told.text = _printable(f"expected: {outcome.expects}")
+            reason = ElementTree.SubElement(case, kind, message=_printable(outcome.seen))
+            reason.text = _printable(f"expected: {outcome.expects}")
     content: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
     return content
 

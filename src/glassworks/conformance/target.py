@@ -60,13 +60,13 @@ class Reply:
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """The outputs of an inference, from JSON or from the bytes behind it; texts are bytes. Raises Failed."""
-        place = int(self.headers.get(HEADER.lower(), 0))
+        position = int(self.headers.get(HEADER.lower(), 0))
         found: dict[str, NDArray[Any]] = {}
         for output in self.json["outputs"]:
             size = output.get("parameters", {}).get("binary_data_size")
             dtype = DTYPES.get(output["datatype"])
             if size is not None:
-                content, place = self.body[place : place + size], place + size
+                content, position = self.body[position : position + size], position + size
                 found[output["name"]] = _array(content, dtype, output["shape"])
             else:
                 values = np.asarray(output["data"], dtype or object).reshape(output["shape"])
@@ -244,11 +244,11 @@ def _array(content: bytes, dtype: np.dtype[Any] | None, shape: Sequence[int]) ->
         if len(content) != int(np.prod(shape)) * dtype.itemsize:
             raise Failed(f"{len(content)} bytes for the shape {list(shape)}")
         return np.frombuffer(content, dtype).reshape(shape)
-    found, place = [], 0
-    while place < len(content):
-        end = place + 4 + int.from_bytes(content[place : place + 4], "little")
-        found.append(content[place + 4 : end])
-        place = end
+    found, position = [], 0
+    while position < len(content):
+        end = position + 4 + int.from_bytes(content[position : position + 4], "little")
+        found.append(content[position + 4 : end])
+        position = end
     values = np.empty(len(found), object)
     values[:] = found
     return values.reshape(shape)

@@ -72,7 +72,7 @@ def _head(target: Target, headers: Mapping[str, str], first: str) -> bytes:
 
 class _Reader:
     def __init__(self, wire: socket.socket, seconds: float) -> None:
-        self._wire, self._held, self._end = wire, b"", time.monotonic() + seconds
+        self._wire, self._received, self._end = wire, b"", time.monotonic() + seconds
 
     def send(self, content: bytes) -> None:
         # A server that refuses may end before it has read everything.
@@ -82,10 +82,10 @@ class _Reader:
     def head(self, request: bytes) -> tuple[str, dict[str, str]]:
         """Status and headers that answer a request."""
         self.send(request)
-        while b"\r\n\r\n" not in self._held:
+        while b"\r\n\r\n" not in self._received:
             if not self._more():
                 return "", {}
-        head, _, self._held = self._held.partition(b"\r\n\r\n")
+        head, _, self._received = self._received.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         fields = (line.partition(":") for line in lines)
         return first.partition(" ")[2][:3], {name.lower(): value.strip() for name, _, value in fields}
@@ -105,7 +105,7 @@ class _Reader:
     def _frame(self) -> tuple[int, bytes] | None:
         if not self._filled(2):
             return None
-        first, second = self._held[:2]
+        first, second = self._received[:2]
         if first & 0x70 or second & 0x80:
             raise Failed("the server sends a frame with a mask or a reserved bit")
         size, start = second, 2
@@ -113,16 +113,16 @@ class _Reader:
             start = 4 if second == 126 else 10
             if not self._filled(start):
                 return None
-            size = int.from_bytes(self._held[2:start], "big")
+            size = int.from_bytes(self._received[2:start], "big")
         if size > _LARGEST:
             raise Failed(f"the server sends a frame of {size:,} bytes")
         if not self._filled(start + size):
             return None
-        content, self._held = self._held[start : start + size], self._held[start + size :]
+        content, self._received = self._received[start : start + size], self._received[start + size :]
         return first & 15, content
 
     def _filled(self, size: int) -> bool:
-        while len(self._held) < size:
+        while len(self._received) < size:
             if not self._more():
                 return False
         return True
@@ -133,5 +133,5 @@ class _Reader:
             content = self._wire.recv(65_536)
         except ConnectionError:
             return False
-        self._held += content
+        self._received += content
         return bool(content)

@@ -59,7 +59,7 @@ def status(error: Exception) -> Status:
 
 
 def text_of(error: Exception) -> str:
-    """What a client is told of an error: of ours what is wrong and how to mend it, with access keys masked; of others,
+    """What a client sees of an error: of ours what is wrong and how to mend it, with access keys masked; of others,
     which are logged, only a number to look up."""
     if isinstance(error, GlassworksError):
         return masked(f"{error.problem[:_LONGEST]}; {error.mend[:_LONGEST]}")

@@ -41,7 +41,7 @@ class Supervisor:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._troubles: dict[str, Trouble] = {}
-        self._told: dict[str, float] = {}
+        self._reported: dict[str, float] = {}
 
     @property
     def troubles(self) -> Mapping[str, Trouble]:
@@ -54,16 +54,16 @@ class Supervisor:
         text = masked(f"{type(error).__name__}: {error}")[:_LONGEST]
         self._troubles[part] = replace(before, failures=before.failures + 1, last=text)
         now = self._clock()
-        if now - self._told.get(part, -_QUIET_S) >= _QUIET_S:
-            self._told[part] = now
+        if now - self._reported.get(part, -_QUIET_S) >= _QUIET_S:
+            self._reported[part] = now
             _log.error("%s failed (%d times so far); it goes on", part, before.failures + 1, exc_info=error)
 
     def suffers(self, part: str, problem: str) -> None:
         """A part works worse than it should until `recovered`: counted and logged where that is new."""
         before = self._troubles.get(part, Trouble())
-        if before.lasting != (told := masked(problem)[:_LONGEST]):
-            self._troubles[part] = replace(before, failures=before.failures + 1, last=told, lasting=told)
-            _log.error("%s: %s", part, told)
+        if before.lasting != (reason := masked(problem)[:_LONGEST]):
+            self._troubles[part] = replace(before, failures=before.failures + 1, last=reason, lasting=reason)
+            _log.error("%s: %s", part, reason)
 
     def recovered(self, part: str) -> None:
         """A part works again as it should."""

@@ -111,7 +111,7 @@ def test_spans_that_no_collector_takes_are_counted() -> None:
 
     async def run() -> None:
         await tracing.start()
-        exporter = module._told(Exporter, tracing._sent)()
+        exporter = module._reporting(Exporter, tracing._sent)()
         for expected in ("the collector does not take the spans", ""):
             await asyncio.to_thread(exporter.export, [1, 2, 3])
             await asyncio.sleep(0)

@@ -41,7 +41,7 @@ def c8_one_output_in_binary(target: Target) -> None:
         raise Failed("the output is not in binary")
 
 
-def c8_the_outputs_own_wish_counts(target: Target) -> None:
+def c8_the_outputs_own_parameter_counts(target: Target) -> None:
     """binary_data false of an output wins over binary_data_output true of the request."""
     target.require(_EXTENSION)
     name = target.metadata["outputs"][0]["name"]

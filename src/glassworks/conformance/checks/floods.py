@@ -41,7 +41,7 @@ def _flood(content: bytes, expects: str) -> Check:
             goes_on(1)(other)
             seen = link.done()
         if not seen.closed and seen.goodbye is None and not seen.of(PING):
-            raise Failed(f"the connection neither ends nor goes on: {seen.told()}")
+            raise Failed(f"the connection neither ends nor goes on: {seen.summary()}")
 
     check.__doc__ = expects
     return check

@@ -46,7 +46,7 @@ c43_type_with_a_format = sends(
     headers(asked(type=b"application/grpc+proto")) + data(), goes_on(1), "the content type may name the format"
 )
 c43_get = sends(headers(asked(method=b"GET")) + data(), refused(405), "another verb than POST is refused")
-c43_message_in_pieces = sends(
+c43_message_in_parts = sends(
     _LIVE + b"".join(data(each, flags=0) for each in (b"\0", b"\0\0", b"\0\0")) + data(b""),
     goes_on(1),
     "a message may come in pieces",
@@ -113,7 +113,7 @@ c43_deadline = sends(
 c43_long_deadline = sends(call(1, LIVE, (b"grpc-timeout", b"99999999H")), goes_on(1), "the longest deadline is none")
 _BAD_TIMES = (b"soon", b"\xb2S", b"1", b"S", b"-1S", b"1.5S", b"123456789S", b"1s", b"")
 c43_bad_deadlines = sends(
-    b"".join(call(2 * place + 1, LIVE, (b"grpc-timeout", each)) for place, each in enumerate(_BAD_TIMES)) + call(41),
+    b"".join(call(2 * index + 1, LIVE, (b"grpc-timeout", each)) for index, each in enumerate(_BAD_TIMES)) + call(41),
     goes_on(41),
     "a grpc-timeout that is none ends no other call",
 )

@@ -229,9 +229,9 @@ def _setting(target: Target, name: int, usual: int) -> int:
     with Link(target) as link:
         seen = link.greet().done()
         for payload in seen.of(SETTINGS):
-            for place in range(0, len(payload), 6):
-                if int.from_bytes(payload[place : place + 2], "big") == name:
-                    return int.from_bytes(payload[place + 2 : place + 6], "big")
+            for position in range(0, len(payload), 6):
+                if int.from_bytes(payload[position : position + 2], "big") == name:
+                    return int.from_bytes(payload[position + 2 : position + 6], "big")
     return usual
 
 
@@ -256,7 +256,7 @@ def c40_says_its_settings_and_acknowledges_ours(target: Target) -> None:
     with Link(target) as link:
         seen = link.greet().done()
     if not seen.frames or seen.frames[0][0] != SETTINGS or seen.frames[0][1] & ACK:
-        raise Failed(f"SETTINGS are not its first frame: {seen.told()}")
+        raise Failed(f"SETTINGS are not its first frame: {seen.summary()}")
     if not any(kind == SETTINGS and flags & ACK for kind, flags, *_ in seen.frames):
         raise Failed("SETTINGS are not acknowledged")
 
@@ -266,7 +266,7 @@ def c40_ping_is_answered(target: Target) -> None:
     with Link(target) as link:
         seen = link.greet().send(frame(PING, 0, 0, b"abcdefgh")).done()
     if not any(kind == PING and flags & ACK and payload == b"abcdefgh" for kind, flags, _, payload in seen.frames):
-        raise Failed(f"no such answer: {seen.told()}")
+        raise Failed(f"no such answer: {seen.summary()}")
 
 
 def c40_a_window_of_one_byte(target: Target) -> None:

@@ -166,7 +166,7 @@ c42_compressed_strings = sends(
     "strings may be compressed (5.2)",
 )
 c42_large_headers = sends(
-    call(1, LIVE, *((b"x-%d" % place, b"v" * 985) for place in range(16))) + call(3),
+    call(1, LIVE, *((b"x-%d" % index, b"v" * 985) for index in range(16))) + call(3),
     goes_on(3),
     "a request with large headers ends no other (10.5.1)",
 )

@@ -28,7 +28,7 @@ def frame(opcode: int, content: bytes = b"", fin: bool = True, reserved: int = 0
     head = bytes([opcode | reserved << 4 | (0x80 if fin else 0), length[0] | (0x80 if masked else 0)]) + length[1:]
     if not masked:
         return head + content
-    return head + mask + bytes(byte ^ mask[place % 4] for place, byte in enumerate(content))
+    return head + mask + bytes(byte ^ mask[index % 4] for index, byte in enumerate(content))
 
 
 def closing(code: int, reason: bytes = b"") -> bytes:
@@ -56,7 +56,7 @@ class Case:
         """Raise Failed unless it holds."""
         content = self.sends + (BYE if self.bye else b"")
         seen = answered(
-            target, [content[place : place + 1] for place in range(len(content))] if self.bytewise else [content]
+            target, [content[index : index + 1] for index in range(len(content))] if self.bytewise else [content]
         )
         if not re.fullmatch(self.accepts, seen):
             raise Failed(f"{seen[:200] or 'nothing'!r} until it ended; RFC 6455, {self.section}")

@@ -48,7 +48,7 @@ for index in $chosen:
     print(labels[index], float(scores[0, index]))
 ```
 """)
-_BEST, _TOLD = "[int(scores[0].argmax())]", "np.flatnonzero(others[0][0])"
+_BEST, _REPORTED = "[int(scores[0].argmax())]", "np.flatnonzero(others[0][0])"
 
 
 class OnnxExporter(Exporter):
@@ -94,7 +94,7 @@ def _readme(bundle: Bundle) -> str:
         input_literal=repr(picture.name),
         output=scores.name,
         outputs_literal=", ".join(repr(name) for name in (scores.name, *sets)),
-        chosen=_TOLD if sets else _BEST,
+        chosen=_REPORTED if sets else _BEST,
         channels=channels,
         height=height,
         width=width,

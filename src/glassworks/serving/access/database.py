@@ -83,7 +83,7 @@ class AccessDatabase:
         except exc.IntegrityError:
             raise
         except exc.DBAPIError as error:
-            raise self._told(error) from error
+            raise self._storage_error(error) from error
 
     def _make(self) -> None:
         if self._made:
@@ -102,7 +102,7 @@ class AccessDatabase:
             connection.execute(CreateIndex(_LIVE_NAMES, if_not_exists=True))
         self._made = True
 
-    def _told(self, error: exc.DBAPIError) -> StorageError:
+    def _storage_error(self, error: exc.DBAPIError) -> StorageError:
         reason = str(error.orig).strip() or type(error.orig).__name__
         code = getattr(error.orig, "sqlite_errorname", "")
         if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):

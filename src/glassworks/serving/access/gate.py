@@ -48,7 +48,7 @@ class Gate:
         self._holders: dict[bytes, _Holder] = {}
         self._stamp, self._settled = store.stamp(), False
         now = self._monotonic()
-        self._look_at, self._told_at = now + _LOOK_S, now - _QUIET_S
+        self._look_at, self._reported_at = now + _LOOK_S, now - _QUIET_S
         self._renew(now)
         # Keys that come later have used nothing yet.
         used = ledger.today()
@@ -145,8 +145,8 @@ class Gate:
             self._renew(now)
         except StorageError as error:
             self._settled = False
-            if now >= self._told_at + _QUIET_S:
-                self._told_at = now
+            if now >= self._reported_at + _QUIET_S:
+                self._reported_at = now
                 _log.error("the access keys cannot be read, those read last stay in force: %s", error)
 
     def _renew(self, now: float) -> None:

@@ -119,8 +119,8 @@ class KeyStore:
 
     def find(self, secret: bytes) -> Key | None:
         """The key of a secret, whether or not it is still valid; None for what is no key's secret."""
-        held = {entry.key.id.encode(): entry for entry in self.entries()}
-        entry = held.get(id_of(secret))
+        by_id = {entry.key.id.encode(): entry for entry in self.entries()}
+        entry = by_id.get(id_of(secret))
         return entry.key if matches(secret, entry.secret_sha256 if entry else None) and entry else None
 
     def entries(self) -> tuple[Entry, ...]:
@@ -167,7 +167,7 @@ def matches(secret: bytes, secret_sha256: bytes | None) -> bool:
 
 
 def shown(text: str) -> str:
-    """What was given, for an error to quote: a secret that was put in a wrong place is not told."""
+    """What was given, for an error to quote: a secret that was put in a wrong place is not shown."""
     return masked(text)[:100]
 
 

@@ -1,4 +1,4 @@
-"""Access keys never stand in what is logged, told or sent back: text of others goes out through here."""
+"""Access keys never stand in what is logged, shown or sent back: text of others goes out through here."""
 
 from __future__ import annotations
 

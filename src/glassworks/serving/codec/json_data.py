@@ -1,6 +1,6 @@
 """JSON that is read with bounded work: how many values it has is known before one of them becomes an object.
 
-The parser holds the interpreter until it is done, on whichever thread: what takes long is refused, or read in pieces.
+The parser holds the interpreter until it is done, on whichever thread: what takes long is refused, or read in parts.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ MAX_TEXTS = 2**16
 CONTAINER_VALUES = 8
 """A list or an object takes as much as so many numbers, a text as two."""
 _BLOCK_BYTES = 2**20
-_PIECE_BYTES = 2**17
-_PIECE_NUMBERS = 2**15
+_PART_BYTES = 2**17
+_PART_NUMBERS = 2**15
 Buffer = bytes | bytearray | memoryview
 
 
@@ -103,32 +103,32 @@ def flat(data: msgspec.Raw, name: str, datatype: str, shape: Sequence[int], kind
 def numbers(
     data: msgspec.Raw, name: str, datatype: str, dtype: np.dtype[Any], shape: Sequence[int], kinds: tuple[type, ...]
 ) -> Array:
-    """Many numbers without nesting, read in pieces. Raises InputError."""
+    """Many numbers without nesting, read in parts. Raises InputError."""
     text, count = bytes(data), math.prod(shape)
     given = _number_of(b",", text) + 1
     if given != count:
         raise count_error(name, shape, given, count)
     array: Array = np.empty(count, dtype)
-    place = 0
-    for piece in _pieces(text):
-        values = _list(piece, name)
+    position = 0
+    for part in _parts(text):
+        values = _list(part, name)
         _check_kinds(values, name, datatype, kinds)
-        array[place : place + len(values)] = numbers_of(values, name, datatype, dtype)
-        place += len(values)
-    if place != count:
-        raise count_error(name, shape, place, count)
+        array[position : position + len(values)] = numbers_of(values, name, datatype, dtype)
+        position += len(values)
+    if position != count:
+        raise count_error(name, shape, position, count)
     return array
 
 
 def is_long_and_flat(data: msgspec.Raw) -> bool:
-    """Whether data is so large that it is better read in pieces, and can be."""
+    """Whether data is so large that it is better read in parts, and can be."""
     return len(memoryview(data)) > LARGE_BYTES and _number_of(b"[", memoryview(data)) == 1
 
 
-def _pieces(text: bytes) -> Iterator[bytes]:
+def _parts(text: bytes) -> Iterator[bytes]:
     begin, end = 1, len(text) - 1
     while begin < end:
-        cut = text.find(b",", begin + _PIECE_BYTES, end)
+        cut = text.find(b",", begin + _PART_BYTES, end)
         cut = end if cut < 0 else cut
         yield b"[%b]" % text[begin:cut]
         begin = cut + 1
@@ -166,10 +166,10 @@ def check_texts(count: int, name: str) -> None:
 
 
 def long_list(values: NDArray[Any]) -> msgspec.Raw:
-    """Many numbers as a JSON list, written in pieces."""
-    flat, step = values.ravel(), _PIECE_NUMBERS
-    pieces = [msgspec.json.encode(flat[begin : begin + step].tolist())[1:-1] for begin in range(0, len(flat), step)]
-    return msgspec.Raw(b"[%b]" % b",".join(pieces))
+    """Many numbers as a JSON list, written in parts."""
+    flat, step = values.ravel(), _PART_NUMBERS
+    parts = [msgspec.json.encode(flat[begin : begin + step].tolist())[1:-1] for begin in range(0, len(flat), step)]
+    return msgspec.Raw(b"[%b]" % b",".join(parts))
 
 
 def count_error(name: str, shape: Sequence[int], given: int, wanted: int) -> InputError:

@@ -85,9 +85,9 @@ class QuickReader:
 
 def _has_lists(body: bytes | bytearray, count: int) -> bool:
     """Whether so many brackets open; counting them takes ten times as long as looking for the next one."""
-    place = -1
+    position = -1
     for _ in range(count):
-        place = body.find(b"[", place + 1)
-        if place < 0:
+        position = body.find(b"[", position + 1)
+        if position < 0:
             return False
-    return body.find(b"[", place + 1) < 0
+    return body.find(b"[", position + 1) < 0

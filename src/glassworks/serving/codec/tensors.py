@@ -217,10 +217,10 @@ def from_bytes(name: str, datatype: str, shape: Sequence[int], count: int, data:
 def _split(name: str, shape: Sequence[int], data: memoryview | bytes, count: int) -> list[bytes]:
     """Elements of four bytes of length (little-endian) and that many bytes."""
     found: list[bytes] = []
-    place = 0
-    while place < len(data):
-        end = place + 4
-        length = int.from_bytes(data[place:end], "little")
+    position = 0
+    while position < len(data):
+        end = position + 4
+        length = int.from_bytes(data[position:end], "little")
         if end + length > len(data):
             raise InputError(
                 f"the input '{name}' is cut off in its element {len(found)}", "send length and bytes of each element"
@@ -228,7 +228,7 @@ def _split(name: str, shape: Sequence[int], data: memoryview | bytes, count: int
         if len(found) == count:
             raise count_error(name, shape, count + 1, count)
         found.append(bytes(data[end : end + length]))
-        place = end + length
+        position = end + length
     return found
 
 

@@ -39,9 +39,9 @@ class AccessLog:
     moved away or cut to nothing at any time.
     """
 
-    def __init__(self, place: str, supervisor: Supervisor, max_waiting_bytes: int = _MAX_WAITING_BYTES) -> None:
+    def __init__(self, path: str, supervisor: Supervisor, max_waiting_bytes: int = _MAX_WAITING_BYTES) -> None:
         """Raises StorageError when the file cannot be written."""
-        self._sink = _Sink(place)
+        self._sink = _Sink(path)
         self._supervisor, self._max_waiting_bytes = supervisor, max_waiting_bytes
         self._encode = msgspec.json.Encoder().encode
         self._lines: deque[bytes] = deque()
@@ -91,15 +91,15 @@ class AccessLog:
             try:
                 lost = self._sink.write(self._taken())
                 if lost:
-                    _tell(loop, self._supervisor.lost, _PART, lost)
+                    _report(loop, self._supervisor.lost, _PART, lost)
                 if suffers:
-                    _tell(loop, self._supervisor.recovered, _PART)
+                    _report(loop, self._supervisor.recovered, _PART)
                 suffers = False
             except OSError as error:
                 suffers = True
-                _tell(loop, self._supervisor.suffers, _PART, f"it cannot be written: {error.strerror}")
+                _report(loop, self._supervisor.suffers, _PART, f"it cannot be written: {error.strerror}")
             except Exception as error:  # noqa: BLE001 - whatever happens, later lines are written
-                _tell(loop, self._supervisor.failed, _PART, error)
+                _report(loop, self._supervisor.failed, _PART, error)
             if ended:
                 return
 
@@ -108,8 +108,8 @@ class AccessLog:
         return b"".join([self._lines.popleft() for _ in range(len(self._lines))])
 
 
-def _tell(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:
-    """Call something on the loop's thread; where the loop has ended nobody is there to be told."""
+def _report(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:
+    """Call something on the loop's thread; where the loop has ended nobody is there to get it."""
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(call, *arguments)
 
@@ -117,13 +117,13 @@ def _tell(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments
 class _Sink:
     """The file, and what it has not taken yet. After its making it belongs to one thread."""
 
-    def __init__(self, place: str) -> None:
-        self._place = None if place == "-" else place
+    def __init__(self, path: str) -> None:
+        self._path = None if path == "-" else path
         self._left, self._inside = b"", False
         self.done_bytes = 0
         """Of all that was to be written, how much the system has taken, or is lost; other threads may ask."""
-        with storage_errors(Path(place), "name another file for the access log"):
-            self._file = _STDERR if self._place is None else _opened(self._place)
+        with storage_errors(Path(path), "name another file for the access log"):
+            self._file = _STDERR if self._path is None else _opened(self._path)
 
     def write(self, more: bytes) -> int:
         """Write all that there is; how many lines are lost, with a file that went away in the middle of one.
@@ -133,7 +133,7 @@ class _Sink:
         self._left += more
         lost = self._follow()
         while self._left:
-            if self._place is None:
+            if self._path is None:
                 # Whoever reads the other end of a pipe may have made it one that refuses instead of waiting.
                 select.select((), (self._file,), ())
             size = os.write(self._file, self._left)
@@ -143,16 +143,16 @@ class _Sink:
 
     def _follow(self) -> int:
         """Go on in a new file where the old one was moved away, and at the beginning where it was cut to nothing."""
-        if self._place is None:
+        if self._path is None:
             return 0
         found = os.fstat(self._file)
         try:
-            named = Path(self._place).stat()
+            named = Path(self._path).stat()
         except FileNotFoundError:
             named = None
         moved = named is None or (named.st_dev, named.st_ino) != (found.st_dev, found.st_ino)
         if moved:
-            file = _opened(self._place)
+            file = _opened(self._path)
             os.close(self._file)
             self._file = file
         lost = 0
@@ -166,5 +166,5 @@ class _Sink:
         self.done_bytes += size
 
 
-def _opened(place: str) -> int:
-    return os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+def _opened(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)

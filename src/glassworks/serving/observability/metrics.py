@@ -72,7 +72,7 @@ class Metrics:
                 yield counter
         errors = CounterMetricFamily("glassworks_errors", "Requests that failed.", labels=(*_LABELS, "error"))
         waiting = GaugeMetricFamily("glassworks_waiting_rows", "Rows that wait for an engine.", labels=_LABELS)
-        told = CounterMetricFamily(
+        tokens = CounterMetricFamily(
             "glassworks_feedback_events", "Events of feedback: new ones, and known ones.", labels=(*_LABELS, "kind")
         )
         restarts = CounterMetricFamily(
@@ -82,10 +82,10 @@ class Metrics:
             restarts.add_metric((model.name, model.version), model.engines.restarts)
             waiting.add_metric((model.name, model.version), model.waiting_rows)
             for kind, count in model.statistics.feedback.items():
-                told.add_metric((model.name, model.version, kind), count)
+                tokens.add_metric((model.name, model.version, kind), count)
             for kind, count in model.statistics.errors.items():
                 errors.add_metric((model.name, model.version, kind), count)
-        yield from (errors, waiting, told, restarts, *_histograms(models), *_troubles(self._engine.supervisor))
+        yield from (errors, waiting, tokens, restarts, *_histograms(models), *_troubles(self._engine.supervisor))
         service = self._service()
         if service is not None:
             yield GaugeMetricFamily("glassworks_connections", "Open connections.", value=len(service.connections))

@@ -39,7 +39,7 @@ class Tracing:
         resource = Resource.create({"service.name": "glassworks"})
         # Not when the interpreter ends: by then `stop` has done it, or has given up.
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        exporter = _told(OTLPSpanExporter, self._sent)(endpoint=url)
+        exporter = _reporting(OTLPSpanExporter, self._sent)(endpoint=url)
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("glassworks")
         # Requests are timed by a clock that does not jump; spans want the time of day.
@@ -65,7 +65,7 @@ class Tracing:
         span.end(time.perf_counter_ns() + self._offset_ns)
 
     async def start(self) -> None:
-        """The exporter has a thread of its own; what becomes of its spans is told on the event loop."""
+        """The exporter has a thread of its own; what becomes of its spans is reported on the event loop."""
         self._loop = asyncio.get_running_loop()
 
     async def stop(self, grace_s: float) -> None:
@@ -81,10 +81,10 @@ class Tracing:
         """So many spans were taken by the collector, or are lost. Called on the exporter's thread."""
         if self._loop is None:
             return
-        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is there to be told
-            self._loop.call_soon_threadsafe(self._tell, spans, ok)
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is there to get it
+            self._loop.call_soon_threadsafe(self._report, spans, ok)
 
-    def _tell(self, spans: int, ok: bool) -> None:
+    def _report(self, spans: int, ok: bool) -> None:
         if ok:
             self._supervisor.recovered(_PART)
         else:
@@ -99,14 +99,14 @@ class Tracing:
         part.end(end_ns + self._offset_ns)
 
 
-def _told(exporter: type[Any], sent: Callable[[int, bool], None]) -> type[Any]:
+def _reporting(exporter: type[Any], sent: Callable[[int, bool], None]) -> type[Any]:
     """The library's exporter, which also tells what became of its spans."""
     from opentelemetry.sdk.trace.export import SpanExportResult
 
-    class Told(exporter):  # type: ignore[misc]
+    class Reporting(exporter):  # type: ignore[misc]
         def export(self, spans: Sequence[Any]) -> Any:
             result = super().export(spans)
             sent(len(spans), result is SpanExportResult.SUCCESS)
             return result
 
-    return Told
+    return Reporting

@@ -21,26 +21,26 @@ class Receiving:
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes, self.total_bytes = limit_bytes, 0
-        self._held: dict[Receiver, int] = {}
+        self._kept: dict[Receiver, int] = {}
 
     def grown(self, receiver: Receiver, size_bytes: int) -> None:
-        """So many bytes more are kept for a receiver, which may be told to give up before this returns."""
-        self._held[receiver] = self._held.get(receiver, 0) + size_bytes
+        """So many bytes more are kept for a receiver, whose `give_up` may be called before this returns."""
+        self._kept[receiver] = self._kept.get(receiver, 0) + size_bytes
         self.total_bytes += size_bytes
         while self.total_bytes > self.limit_bytes:
-            largest = max(self._held, key=self._held.__getitem__)
+            largest = max(self._kept, key=self._kept.__getitem__)
             largest.give_up()
             self.released(largest)
 
     def shrunk(self, receiver: Receiver, size_bytes: int) -> None:
         """So many bytes of what is kept for a receiver went on."""
-        held = self._held.get(receiver, 0) - size_bytes
-        if held > 0:
-            self._held[receiver] = held
+        kept = self._kept.get(receiver, 0) - size_bytes
+        if kept > 0:
+            self._kept[receiver] = kept
             self.total_bytes -= size_bytes
         else:
             self.released(receiver)
 
     def released(self, receiver: Receiver) -> None:
         """What was kept for a receiver went on, or was dropped."""
-        self.total_bytes -= self._held.pop(receiver, 0)
+        self.total_bytes -= self._kept.pop(receiver, 0)

@@ -1,4 +1,4 @@
-"""The calls of gRPC: which method a stream asks for, its deadline, and how failures are told."""
+"""The calls of gRPC: which method a stream asks for, its deadline, and how failures are reported."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _DATA = int(Kind.DATA)
 
 
 class Connection(asyncio.Protocol):
-    """One client. `calls` is told of each call that begins."""
+    """One client. `calls` gets each call that begins."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
@@ -98,34 +98,34 @@ class Connection(asyncio.Protocol):
 
     def _read(self, content: bytes | bytearray) -> tuple[int, bool]:
         """Handle frames; how many bytes they were, and whether whole ones may be left."""
-        place = 0
+        position = 0
         if not self._greeted:
             if not PREFACE.startswith(bytes(content[: len(PREFACE)])):
                 raise Broken(Code.PROTOCOL_ERROR, "this port speaks gRPC over HTTP/2 only")
             if len(content) < len(PREFACE):
                 return 0, False
-            self._greeted, place = True, len(PREFACE)
+            self._greeted, position = True, len(PREFACE)
         size, left, handle = len(content), _TURN, self._session.handle
-        while size - place >= HEAD_BYTES:
-            length, kind, flags, stream = parse_head(content, place)
+        while size - position >= HEAD_BYTES:
+            length, kind, flags, stream = parse_head(content, position)
             if length > FRAME_BYTES:
                 raise Broken(Code.FRAME_SIZE_ERROR, f"a frame has {length} bytes, at most {FRAME_BYTES} are allowed")
-            end = place + HEAD_BYTES + length
+            end = position + HEAD_BYTES + length
             if end > size:
                 break
             if left <= 0:
-                return place, True
+                return position, True
             left -= 1 if kind == _DATA else 1 + (length >> _HEADERS_UNIT)
             try:
-                handle(kind, flags, stream, bytes(content[place + HEAD_BYTES : end]))
+                handle(kind, flags, stream, bytes(content[position + HEAD_BYTES : end]))
             except Broken:
                 raise
             except Exception as error:  # noqa: BLE001 - what fails for one call must not end the others
                 self._failed(stream, error)
             if self._closing:
                 break
-            place = end
-        return place, False
+            position = end
+        return position, False
 
     def _failed(self, stream: int, error: Exception) -> None:
         self._calls.supervisor.failed("gRPC connection", error)
@@ -145,7 +145,7 @@ class Connection(asyncio.Protocol):
     def give_up(self) -> None:
         """End the calls of which something is kept: this connection holds most of what the service may keep."""
         for stream in list(self._streams.live.values()):
-            if stream.held:
+            if stream.kept:
                 stream.give_up(14, "the service keeps too much that has not arrived whole; send it again later")
 
     def expire(self, now: float) -> None:

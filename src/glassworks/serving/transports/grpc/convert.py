@@ -59,7 +59,7 @@ def read_tensors(request: Any, limits: TensorLimits) -> dict[str, Array]:
     if raw and len(raw) != len(inputs):
         raise InputError(f"{len(inputs)} inputs came with {len(raw)} raw contents", "send as many of both")
     tensors: dict[str, Array] = {}
-    for place, tensor in enumerate(inputs):
+    for index, tensor in enumerate(inputs):
         # Each look at a field makes an object of it.
         name, kind, shape = tensor.name, tensor.datatype, tensor.shape[:]
         if name in tensors:
@@ -70,7 +70,7 @@ def read_tensors(request: Any, limits: TensorLimits) -> dict[str, Array]:
             continue
         if tensor.HasField("contents"):
             raise InputError(f"the input '{name}' has both raw and typed contents", "send one of them")
-        tensors[name] = from_bytes(name, kind, shape, count, raw[place])
+        tensors[name] = from_bytes(name, kind, shape, count, raw[index])
     return tensors
 
 
@@ -108,12 +108,12 @@ def write_response(head: Mapping[str, str], outputs: Mapping[str, Array], raw: b
     response.id = head.get("id", "")
     # Datatypes without typed contents can only go raw, and then all must.
     raw = raw or any(kind not in _CONTENTS for _, kind, _ in layout)
-    for place, values in enumerate(outputs.values()):
+    for index, values in enumerate(outputs.values()):
         if raw:
             response.raw_output_contents.append(to_bytes(values))
         else:
             contents: Iterable[Any] = values.ravel().tolist()
-            getattr(response.outputs[place].contents, _CONTENTS[layout[place][1]]).extend(contents)
+            getattr(response.outputs[index].contents, _CONTENTS[layout[index][1]]).extend(contents)
     return response
 
 

@@ -39,28 +39,28 @@ def _schema(name: str) -> _Schema:
 
 
 def _check(content: bytes) -> None:
-    """Walk over the fields, those of inner messages too; what is no message stops it, and is told by who reads it."""
+    """Walk over the fields, those of inner messages too; what is no message stops it; reading it raises the error."""
     count = varints = 0
     parts = [(0, len(content), _schema("inference.ModelInferRequest"))]
     while parts:
-        place, end, schema = parts.pop()
-        while place < end:
+        position, end, schema = parts.pop()
+        while position < end:
             count += 1
-            tag = content[place]  # nearly always one byte
-            tag, place = (tag, place + 1) if tag < 0x80 else _number(content, place)
+            tag = content[position]  # nearly always one byte
+            tag, position = (tag, position + 1) if tag < 0x80 else _number(content, position)
             kind = tag & 7
             if kind == 0:
-                _, place = _number(content, place)
+                _, position = _number(content, position)
             elif kind == 2:
-                size, place = _number(content, place)
+                size, position = _number(content, position)
                 inner = schema.get(tag >> 3, False)
                 if inner and size and isinstance(inner, str):
-                    parts.append((place, min(place + size, end), _schema(inner)))
+                    parts.append((position, min(position + size, end), _schema(inner)))
                 elif inner is True:
                     varints += size
-                place += size
+                position += size
             elif kind in _SIZES:
-                place += _SIZES[kind]
+                position += _SIZES[kind]
             else:
                 return
             if count > _MOST or varints > _VARINTS_BYTES:
@@ -70,14 +70,14 @@ def _check(content: bytes) -> None:
                 )
 
 
-def _number(content: bytes, place: int) -> tuple[int, int]:
-    """A number of variable length, and the place behind it; 0 at the end."""
+def _number(content: bytes, position: int) -> tuple[int, int]:
+    """A number of variable length, and the position behind it; 0 at the end."""
     found = shift = 0
-    while place < len(content) and shift < 70:
-        byte = content[place]
-        place += 1
+    while position < len(content) and shift < 70:
+        byte = content[position]
+        position += 1
         found |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return found, place
+            return found, position
         shift += 7
     return found, len(content)

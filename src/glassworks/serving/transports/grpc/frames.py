@@ -85,9 +85,9 @@ def head(length: int, kind: int, flags: int, stream: int) -> bytes:
     return _HEAD.pack(length >> 8, length & 0xFF, kind, flags, stream)
 
 
-def parse_head(data: bytes | bytearray, place: int) -> tuple[int, int, int, int]:
+def parse_head(data: bytes | bytearray, position: int) -> tuple[int, int, int, int]:
     """Length, kind, flags and stream of the frame that begins there."""
-    high, low, kind, flags, stream = _HEAD.unpack_from(data, place)
+    high, low, kind, flags, stream = _HEAD.unpack_from(data, position)
     return high << 8 | low, kind, flags, stream & _STREAM
 
 
@@ -155,8 +155,8 @@ def block(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 def trailers(status: int, message: str = "", more: Iterable[tuple[bytes, bytes]] = ()) -> bytes:
     """The header block that ends a call."""
-    told = [(b"grpc-message", quote(message, safe=_PLAIN).encode())] if message else []
-    return block([(b"grpc-status", b"%d" % status), *told, *more])
+    explained = [(b"grpc-message", quote(message, safe=_PLAIN).encode())] if message else []
+    return block([(b"grpc-status", b"%d" % status), *explained, *more])
 
 
 def _text(value: bytes) -> bytes:

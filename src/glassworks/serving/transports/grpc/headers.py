@@ -45,11 +45,11 @@ class HeaderReader:
         known = self._known.get(content)
         if known is not None:
             return known
-        size, front = self._table()
+        size, newest = self._table()
         fields = self._fields(content)
         # Entries come in at the front; holding on to the old one keeps another from looking like it.
-        now, new_front = self._table()
-        changed = now != size or new_front is not front
+        now, now_newest = self._table()
+        changed = now != size or now_newest is not newest
         if changed or len(self._known) >= _KEPT:
             self._known.clear()
         list_bytes = sum(len(name) + len(value) + 32 for name, value in fields)
@@ -87,22 +87,22 @@ class HeaderReader:
             raise Broken(Code.COMPRESSION_ERROR, f"the headers cannot be read: {error}") from None
 
     def _table(self) -> tuple[tuple[int, int], object]:
-        """Its sizes, and the entry at its front."""
+        """Its sizes, and its newest entry."""
         entries = self._decoder.header_table.dynamic_entries
         return (len(entries), self._decoder.header_table_size), entries[0] if entries else None
 
 
 def _few_updates(content: bytes) -> None:
-    place = count = 0
-    while place < len(content) and content[place] & 0xE0 == 0x20:
+    position = count = 0
+    while position < len(content) and content[position] & 0xE0 == 0x20:
         count += 1
         if count > _UPDATES:
             raise Broken(Code.COMPRESSION_ERROR, f"a block changes the table's size more than {_UPDATES} times")
-        if content[place] == 0x3F:  # more bytes of the number follow
-            place += 1
-            while place < len(content) and content[place] & 0x80:
-                place += 1
-        place += 1
+        if content[position] == 0x3F:  # more bytes of the number follow
+            position += 1
+            while position < len(content) and content[position] & 0x80:
+                position += 1
+        position += 1
 
 
 def _checked(fields: Fields) -> dict[bytes, bytes]:

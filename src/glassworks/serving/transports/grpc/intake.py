@@ -50,13 +50,13 @@ class Intake:
 
     def hold(self, stream: Stream, size: int) -> None:
         """So many bytes more are kept for a stream, which may have ended when this returns."""
-        stream.held += size
+        stream.kept += size
         self._receiving.grown(self._receiver, size)
 
     def let_go(self, stream: Stream, size: int) -> None:
         """So many bytes went on."""
-        if stream.held:
-            stream.held -= size
+        if stream.kept:
+            stream.kept -= size
             self._receiving.shrunk(self._receiver, size)
 
     def arrived(self, stream: Stream, content: bytes) -> None:
@@ -85,7 +85,7 @@ class Intake:
         if stream.streamed:
             self.returned(stream, size - stream.reserved)
             self._free(stream)
-            with contextlib.suppress(Ended):  # the message behind this one, which is told in its turn
+            with contextlib.suppress(Ended):  # the message behind this one, which gets its error in its turn
                 self._whole(stream)
         return packed, message
 
@@ -110,8 +110,8 @@ class Intake:
 
     def forget(self, stream: Stream) -> None:
         """A call has ended: nothing of it is kept."""
-        if stream.held:
-            self.let_go(stream, stream.held)
+        if stream.kept:
+            self.let_go(stream, stream.kept)
         stream.buffer = None
         if stream.missing:
             stream.missing = 0

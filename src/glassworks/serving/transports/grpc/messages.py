@@ -20,10 +20,10 @@ SERVICE = f"{PACKAGE}.GRPCInferenceService"
 def pool() -> descriptor_pool.DescriptorPool:
     """The pool that holds the protocol."""
     content = files("glassworks.serving.transports.grpc").joinpath("open_inference.binpb").read_bytes()
-    held = descriptor_pool.DescriptorPool()
+    found = descriptor_pool.DescriptorPool()
     for file in descriptor_pb2.FileDescriptorSet.FromString(content).file:
-        held.Add(file)
-    return held
+        found.Add(file)
+    return found
 
 
 @functools.cache

@@ -150,10 +150,10 @@ def _reflection() -> Mapping[str, Method]:
     from grpc_health.v1 import health_pb2
     from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-    held = pool()
+    known = pool()
     for module in (health_pb2, reflection_pb2):
-        held.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
-    described = reflection.ReflectionServicer((SERVICE, _HEALTH, _REFLECTION), pool=held)
+        known.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+    described = reflection.ReflectionServicer((SERVICE, _HEALTH, _REFLECTION), pool=known)
 
     async def info(requests: AsyncIterator[Any], sent: Sent) -> AsyncGenerator[Any, None]:
         async for request in requests:

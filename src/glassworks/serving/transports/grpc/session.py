@@ -51,7 +51,7 @@ GREETING = settings(
 
 
 class Session:
-    """The streams of one connection. `calls` is told of each call that begins and of each message that is whole."""
+    """The streams of one connection. `calls` gets each call that begins and each message that is whole."""
 
     def __init__(self, calls: Calls, streams: Streams, sender: Sender, intake: Intake, patience: Patience) -> None:
         self._calls, self._streams, self._patience = calls, streams, patience

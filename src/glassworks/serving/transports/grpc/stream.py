@@ -65,7 +65,7 @@ class Stream:
     closed = begun = ended = False
     """Nothing more is to be done; the answer has begun; the client has sent all."""
     buffer: bytearray | None = None
-    held = missing = reserved = owed = 0
+    kept = missing = reserved = owed = 0
     """Bytes kept of the call; still to come of its next message; let come for it beyond the window; read, but not
     given back to the window yet."""
     due = -1
@@ -126,7 +126,7 @@ class Sender:
         finished: Callable[[Stream], None],
         broken: Callable[[Broken], None],
     ) -> None:
-        """`finished` is told of each stream that everything was sent of, `broken` of a client that reads nothing."""
+        """`finished` is called for each stream that was sent to its end, `broken` for a client that reads nothing."""
         self._transport, self._patience, self._finished, self._broken = transport, patience, finished, broken
         self.window, self.frame_bytes = FIRST_WINDOW, SMALLEST_FRAME
         self.paused = False
@@ -242,4 +242,4 @@ class Sender:
 
 
 def _nothing(_: object) -> None:
-    """Told of what does not matter any more."""
+    """Called for what does not matter any more."""

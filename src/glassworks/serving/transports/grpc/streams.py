@@ -99,7 +99,7 @@ class Streams:
         if stream.outgoing is not None:
             stream.outgoing.clear()
             self._sender.waiting.pop(stream, None)
-        if stream.buffer is not None or stream.held:
+        if stream.buffer is not None or stream.kept:
             self._intake.forget(stream)
         cancel, stream.cancel = stream.cancel, None
         if cancel is not None:

@@ -28,7 +28,7 @@ class Inflation:
         if encoding not in _WINDOWS:
             raise InputError(f"the content encoding {self._name!r} is not known", "send gzip, deflate or identity")
         self._packed, self._encoding, self._limit = packed, encoding, limit
-        self._place, self._members, self._step = 0, 1, _FIRST_STEP
+        self._position, self._members, self._step = 0, 1, _FIRST_STEP
         self._inflater = zlib.decompressobj(_WINDOWS[encoding])
         self.content = bytearray()
 
@@ -45,23 +45,23 @@ class Inflation:
 
     def _inflate(self) -> None:
         with memoryview(self._packed) as packed:
-            piece = packed[self._place : self._place + self._step]
+            part = packed[self._position : self._position + self._step]
             try:
-                made = self._inflater.decompress(piece, min(_OUTPUT_STEP, self._limit + 1 - len(self.content)))
+                made = self._inflater.decompress(part, min(_OUTPUT_STEP, self._limit + 1 - len(self.content)))
             except zlib.error as error:
                 raise InputError(f"the body is not {self._name}: {error}", "send what content-encoding says") from None
-            used = len(piece) - len(self._inflater.unconsumed_tail) - len(self._inflater.unused_data)
-            piece.release()
+            used = len(part) - len(self._inflater.unconsumed_tail) - len(self._inflater.unused_data)
+            part.release()
         if not used and not made and not self._inflater.eof:
             raise InputError(f"the {self._name} body is cut off", "send the whole stream")
         self.content += made
-        self._place += used
+        self._position += used
         self._step = min(2 * self._step, _LONGEST_STEP)
 
     def _next_member(self) -> bool:
         """Begin the next of several gzip members, where there is one."""
         size = len(self._packed)
-        if self._place == size:
+        if self._position == size:
             return False
         if self._encoding == b"deflate":
             raise InputError("the deflate body is followed by something else", "send one whole stream")

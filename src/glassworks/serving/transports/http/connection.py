@@ -101,8 +101,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _schedule(self) -> None:
         """Begin the next of the requests that wait, when others had their turn."""
-        held = self._scheduled or self._closing or self._current is not None or self._sender.paused
-        if not held and (self._queue.waiting or self._queue.unread):
+        blocked = self._scheduled or self._closing or self._current is not None or self._sender.paused
+        if not blocked and (self._queue.waiting or self._queue.unread):
             self._scheduled = True
             self._service.turns.wait(self._next)
 
@@ -110,8 +110,8 @@ class Connection(asyncio.BufferedProtocol):
         self._scheduled = False
         if self._closing or self._current is not None or self._sender.paused:
             return
-        while (piece := self._queue.next_slice()) and not self._closing:
-            self._feed(piece)
+        while (part := self._queue.next_slice()) and not self._closing:
+            self._feed(part)
         if self._queue.waiting and not self._closing:
             self._begin(self._queue.take())
         self._resume()
@@ -217,7 +217,7 @@ class Connection(asyncio.BufferedProtocol):
             self._pay_go_on()
 
     def _go_on(self) -> None:
-        """A client waits to be told to send its body: told so behind the answers that are owed."""
+        """A client waits for 100 Continue: it is sent behind the answers that are owed."""
         self._go_on_owed = True
         self._pay_go_on()
 
@@ -249,8 +249,8 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def _resume(self) -> None:
-        held = self._sender.paused or self._refused is not None or self._ended or self._closing or self._queue.full
-        if self._paused and not held:
+        blocked = self._sender.paused or self._refused is not None or self._ended or self._closing or self._queue.full
+        if self._paused and not blocked:
             self._paused = False
             self._transport.resume_reading()
 

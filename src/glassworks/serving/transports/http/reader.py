@@ -56,7 +56,7 @@ class Reader:
         go_on: Callable[[], object],
         taken_over: Callable[[Exchange, bytes], bool],
     ) -> None:
-        """`whole` gets each request, `go_on` is called when a client waits to be told so, `taken_over` may go on with
+        """`whole` gets each request, `go_on` is called for one that waits for 100 Continue, `taken_over` may go on with
         a connection whose request asks for another protocol, and with the bytes behind it."""
         self._service, self._limits = service, service.limits
         self._whole, self._go_on, self._taken_over = whole, go_on, taken_over

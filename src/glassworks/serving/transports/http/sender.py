@@ -96,7 +96,7 @@ class Sender:
         self._transport.write_eof()
 
     def expire(self, now: float) -> None:
-        """Cut off a client that was told the end, or took too little of what waits for it for too long."""
+        """Cut off a client that was sent the end, or took too little of what waits for it for too long."""
         unsent, waited = self._transport.get_write_buffer_size(), now - self._since
         if self._unsent_bytes - unsent >= _PROGRESS:
             self._mark(now)

@@ -96,10 +96,10 @@ async def _serve(
 ) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(service.supervisor.loop_failed)
-    told, hurried = asyncio.Event(), asyncio.Event()
+    stopped, hurried = asyncio.Event(), asyncio.Event()
 
     def stop() -> None:
-        (hurried if told.is_set() else told).set()
+        (hurried if stopped.is_set() else stopped).set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
@@ -107,7 +107,7 @@ async def _serve(
         await companion.start()
     server = await listen(service, listening, tls)
     ready()
-    await _until(told, service)
+    await _until(stopped, service)
     # New requests are told to come back later while those in flight end.
     service.stopping = True
     ending = [asyncio.ensure_future(companion.stop(drain_s)) for companion in companions]
@@ -135,11 +135,11 @@ class _Full(asyncio.Protocol):
         transport.close()
 
 
-async def _until(told: asyncio.Event, service: Service) -> None:
+async def _until(stopped: asyncio.Event, service: Service) -> None:
     loop = asyncio.get_running_loop()
-    while not told.is_set():
+    while not stopped.is_set():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(told.wait(), _SWEEP_S)
+            await asyncio.wait_for(stopped.wait(), _SWEEP_S)
         service.sweep(loop.time())
 
 

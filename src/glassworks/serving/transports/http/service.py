@@ -55,7 +55,7 @@ class Service:
         for: an answer is sent at once, and the connection closed."""
         self.stopping = False
         self.date = b""
-        self._tell_time()
+        self._read_time()
         self._prefix = secrets.token_hex(4).encode()
         self._numbers = itertools.count(1)
 
@@ -70,12 +70,12 @@ class Service:
             return given[:_REQUEST_ID]
         return b"%s-%x" % (self._prefix, next(self._numbers))
 
-    def _tell_time(self) -> None:
+    def _read_time(self) -> None:
         self.date = formatdate(time.time(), usegmt=True).encode()
 
     def sweep(self, now: float) -> None:
         """Once a second: close the connections whose time is over."""
-        self._tell_time()
+        self._read_time()
         for connection in list(self.connections):
             try:
                 connection.expire(now)

@@ -115,8 +115,8 @@ class Queue:
         """What is read next of it; nothing while a request waits already."""
         if self.waiting:
             return b""
-        piece, self.unread = self.unread[:_SLICE], self.unread[_SLICE:]
-        return piece
+        part, self.unread = self.unread[:_SLICE], self.unread[_SLICE:]
+        return part
 
     def add(self, exchange: Exchange) -> None:
         self.waiting.append(exchange)

@@ -57,7 +57,7 @@ class FrameStream(asyncio.Protocol):
         self._opening = opening
         self._transport: Any = None
         self._unread, self._message = bytearray(), bytearray()
-        self._fragmented, self._empty_parts, self._partial_bytes, self._held_bytes = False, 0, 0, 0
+        self._fragmented, self._empty_parts, self._partial_bytes, self._kept_bytes = False, 0, 0, 0
         self._waiting: tuple[int, bytes] | None = None
         self._task: asyncio.Task[None] | None = None
         self._count = self.dropped = 0
@@ -204,18 +204,18 @@ class FrameStream(asyncio.Protocol):
 
     def _hold(self) -> None:
         """Tell how much is kept of what has arrived."""
-        held = len(self._message) + max(self._partial_bytes, 0) + (len(self._waiting[1]) if self._waiting else 0)
-        if held < self._held_bytes or self._ending:
+        kept = len(self._message) + max(self._partial_bytes, 0) + (len(self._waiting[1]) if self._waiting else 0)
+        if kept < self._kept_bytes or self._ending:
             self._service.receiving.released(self)
-            self._held_bytes = 0
-        if held > self._held_bytes and not self._ending:
-            grown, self._held_bytes = held - self._held_bytes, held
+            self._kept_bytes = 0
+        if kept > self._kept_bytes and not self._ending:
+            grown, self._kept_bytes = kept - self._kept_bytes, kept
             self._service.receiving.grown(self, grown)
 
     def _drop(self) -> None:
         """Nothing that arrived is needed any longer."""
         self._ending, self._waiting, self._begun = True, None, None
-        self._unread, self._message, self._held_bytes = bytearray(), bytearray(), 0
+        self._unread, self._message, self._kept_bytes = bytearray(), bytearray(), 0
         self._service.receiving.released(self)
 
     def _fail(self, code: int, reason: str) -> None:
