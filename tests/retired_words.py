@@ -5,20 +5,8 @@ from __future__ import annotations
 RETIRED = frozenset(
     {
         *("along", "apart", "desk", "foundation", "front", "forth", "heed", "heeds", "held", "judge", "judged", "lane"),
-        *(
-            "lanes",
-            "piece",
-            "pieces",
-            "place",
-            "places",
-            "planted",
-            "several",
-            "tell",
-            "tells",
-            "told",
-            "wish",
-            "wishes",
-        ),
+        *("lanes", "piece", "pieces", "place", "places", "planted", "several", "tell", "tells", "told", "wish"),
+        "wishes",
     }
 )
 NOT_OURS = frozenset({"WordPiece"})

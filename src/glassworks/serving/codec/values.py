@@ -16,7 +16,7 @@ from glassworks.serving.codec.tensors import DTYPES
 if TYPE_CHECKING:
     from glassworks.contracts import Array, TensorSpec
 
-_LONG_LISTS = 64
+_PARTS = 64
 
 
 def tensor_of(values: Sequence[Any], spec: TensorSpec) -> Array:
@@ -46,7 +46,7 @@ def tensor_of(values: Sequence[Any], spec: TensorSpec) -> Array:
 
 def _array(values: Sequence[Any]) -> Array:
     """Nested lists of one shape; a few rows at a time, between which others have the interpreter."""
-    step = len(values) // _LONG_LISTS + 1
+    step = len(values) // _PARTS + 1
     return np.concatenate([np.array(values[begin : begin + step]) for begin in range(0, len(values), step)])
 
 
