@@ -1,0 +1,108 @@
+"""Chat templates: messages become the text that a model was trained on, in a sandbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NoReturn
+
+import jinja2
+from jinja2 import nodes
+from jinja2.ext import Extension, loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from glassworks.errors import InputError
+from glassworks.language.tokenizer import LanguageTokenizer
+
+ROLES = ("system", "developer", "user", "assistant", "tool")
+_PRIVATE = 0xF0000
+"""Where code points begin that no text uses."""
+
+
+class ChatTemplate:
+    """A model's own template (Jinja). Thread-safe."""
+
+    def __init__(self, source: str, tokenizer: LanguageTokenizer, special: Mapping[str, str]) -> None:
+        """`special` are texts that templates name, such as `bos_token`. Raises InputError for what does not compile."""
+        self.source, self._tokenizer, self._special = source, tokenizer, special
+        try:
+            self._template = _environment().from_string(source)
+        except jinja2.TemplateError as error:
+            raise InputError(f"the chat template cannot be read: {error}", "give another one: chat_template") from None
+
+    @property
+    def takes_tools(self) -> bool:
+        """Whether the template shows tools to the model."""
+        return "tools" in self.source
+
+    def ids(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any] = (), *, answer: bool = True, **further: Any
+    ) -> list[int]:
+        """Token ids of a conversation, and where `answer`, of what begins an answer. `further` are the template's own
+        variables. Special tokens in contents stay text. Raises InputError, with the template's words where it refuses.
+        """
+        marks = _marks(tuple(self._tokenizer.special), json.dumps([list(messages), list(tools)], ensure_ascii=False))
+        text = self._rendered(
+            messages=[_hidden(each, marks) for each in messages],
+            tools=_hidden(list(tools), marks) or None,
+            add_generation_prompt=answer,
+            **further,
+        )
+        return self._tokenizer.with_special(text, {mark: token for token, mark in marks.items()})
+
+    def _rendered(self, **variables: Any) -> str:
+        try:
+            return self._template.render(**self._special, **variables)
+        except Exception as error:  # noqa: BLE001 - a template raises whatever its expressions do
+            raise InputError(
+                f"the model's chat template refuses these messages: {error}", "change the roles or contents it names"
+            ) from None
+
+
+def _marks(special: Sequence[str], content: str) -> Mapping[str, str]:
+    """For each special token that stands in users' content a character that does not; it stands in for the token while
+    the template is rendered."""
+    found = [token for token in special if token in content]
+    unused = (chr(code) for code in range(_PRIVATE, _PRIVATE + 2**16) if chr(code) not in content)
+    return dict(zip(found, unused, strict=False))
+
+
+def _hidden(value: Any, marks: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        for token, mark in marks.items():
+            value = value.replace(token, mark)
+    elif isinstance(value, Mapping):
+        return {key: _hidden(each, marks) for key, each in value.items()}
+    elif isinstance(value, list | tuple):
+        return [_hidden(each, marks) for each in value]
+    return value
+
+
+class _Generation(Extension):
+    """`{% generation %}` marks answers for training; rendering shows what is inside."""
+
+    tags = {"generation"}
+
+    def parse(self, parser: Any) -> list[nodes.Node]:
+        next(parser.stream)
+        body: list[nodes.Node] = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return body
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
+    )
+    environment.filters["tojson"] = _json
+    environment.globals["raise_exception"] = _refuse
+    environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
+    return environment
+
+
+def _json(value: Any, indent: int | None = None, **_: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def _refuse(message: str) -> NoReturn:
+    raise jinja2.TemplateError(message)

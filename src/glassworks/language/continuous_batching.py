@@ -1,0 +1,211 @@
+"""Answers of a decoder for many prompts at once, each token in one batch: openvino-genai's continuous batching.
+
+Only ids cross this boundary. One thread makes all calls of the pipeline: it takes no others meanwhile, and its steps
+hold the interpreter's lock, so that a server runs it in a process of its own.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glassworks.errors import Overloaded
+from glassworks.language.sampling import Generated, Sampling
+
+if TYPE_CHECKING:
+    import openvino_genai
+
+_BLOCK_TOKENS = 32
+"""Tokens in a block of the cache, on a CPU."""
+_AGAIN = "send the request again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSettings:
+    """`cache_tokens` over all answers. With `fp32` answers do not depend on what else is in the batch.
+
+    `step_tokens` of prompts are computed in one step; cancelling waits for the end of one.
+    """
+
+    cache_tokens: int
+    threads: int
+    precision: str = "fp32"
+    step_tokens: int = 96
+    prefix_caching: bool = True
+
+
+@dataclass(eq=False)
+class _Request:
+    ids: Sequence[int]
+    sampling: Sampling
+    answers: queue.SimpleQueue[Generated | Exception] = field(default_factory=queue.SimpleQueue)
+    cancelled: bool = False
+    handle: Any = None
+    count: int = 0
+
+
+class ContinuousBatching:
+    """The pipeline over the folder of a graph (`openvino_model.xml`). Safe to share between threads."""
+
+    def __init__(self, folder: Path, settings: EngineSettings) -> None:
+        self._folder, self._settings = folder, settings
+        self._pipeline = _opened(folder, settings)
+        self._new: list[_Request] = []
+        self._active: list[_Request] = []
+        self._numbers = iter(range(1, 2**62))
+        self._closed = False
+        self._work = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="continuous batching", daemon=True)
+        self._thread.start()
+
+    @property
+    def open_requests(self) -> int:
+        """Answers that are waiting or under way."""
+        return len(self._new) + len(self._active)
+
+    def generate(self, ids: Sequence[int], sampling: Sampling) -> Generator[Generated, None, None]:
+        """The answer to a prompt, token by token; closing the generator ends it after the step under way.
+
+        The caller sees to it that prompt and answer fit into the model's context and the cache. Raises Overloaded
+        where the engine was closed or failed.
+        """
+        request = _Request(ids=ids, sampling=sampling)
+        with self._work:
+            if self._closed:
+                raise Overloaded("the engine was closed", _AGAIN)
+            self._new.append(request)
+            self._work.notify()
+        try:
+            while True:
+                answer = request.answers.get()
+                if isinstance(answer, Exception):
+                    raise answer
+                yield answer
+                if answer.finish_reason:
+                    return
+        finally:
+            request.cancelled = True
+
+    def close(self) -> None:
+        """End the thread; answers under way get Overloaded."""
+        with self._work:
+            self._closed = True
+            self._work.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while self._wait():
+            try:
+                self._admit()
+                self._drop_cancelled()
+                if self._active:
+                    self._pipeline.step()
+                    self._deliver()
+            except Exception as error:  # noqa: BLE001 - whatever it was, the pipeline cannot be used further
+                self._fail(Overloaded(f"the engine failed: {error}", _AGAIN))
+                self._pipeline = _opened(self._folder, self._settings)
+        self._fail(Overloaded("the engine was closed", _AGAIN))
+
+    def _wait(self) -> bool:
+        with self._work:
+            self._work.wait_for(lambda: self._closed or self._new or self._active)
+            return not self._closed
+
+    def _admit(self) -> None:
+        import openvino
+
+        with self._work:
+            new, self._new = self._new, []
+            self._active += new
+        for request in new:
+            ids = openvino.Tensor(np.array([request.ids], np.int64))
+            request.handle = self._pipeline.add_request(next(self._numbers), ids, _config(request.sampling))
+
+    def _drop_cancelled(self) -> None:
+        for request in [each for each in self._active if each.cancelled]:
+            request.handle.cancel()
+            self._active.remove(request)
+            self._idle_step()
+
+    def _idle_step(self) -> None:
+        """The pipeline frees what a cancelled request holds in its next step."""
+        if not self._active and self._pipeline.has_non_finished_requests():
+            self._pipeline.step()
+
+    def _deliver(self) -> None:
+        for request in list(self._active):
+            if not request.handle.can_read():
+                continue
+            answer = _generated(request, self._settings)
+            if answer.finish_reason:
+                self._active.remove(request)
+            request.answers.put(answer)
+
+    def _fail(self, error: Overloaded) -> None:
+        with self._work:
+            failed, self._new, self._active = [*self._active, *self._new], [], []
+        for request in failed:
+            request.answers.put(error)
+
+
+def _opened(folder: Path, settings: EngineSettings) -> openvino_genai.ContinuousBatchingPipeline:
+    import openvino_genai
+
+    scheduler = openvino_genai.SchedulerConfig()
+    scheduler.num_kv_blocks = -(-settings.cache_tokens // _BLOCK_TOKENS) + 1
+    scheduler.max_num_batched_tokens = settings.step_tokens
+    scheduler.enable_prefix_caching = settings.prefix_caching
+    scheduler.max_num_seqs = 256
+    properties = {
+        "INFERENCE_PRECISION_HINT": "f32" if settings.precision == "fp32" else "bf16",
+        "KV_CACHE_PRECISION": "f32",
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+        "INFERENCE_NUM_THREADS": settings.threads,
+    }
+    return openvino_genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", properties)
+
+
+def _config(sampling: Sampling) -> openvino_genai.GenerationConfig:
+    import openvino_genai
+
+    config = openvino_genai.GenerationConfig()
+    config.max_new_tokens, config.logprobs = sampling.max_tokens, 1
+    config.apply_chat_template = False
+    if sampling.stop_ids:
+        config.stop_token_ids, config.eos_token_id = set(sampling.stop_ids), min(sampling.stop_ids)
+    else:
+        config.ignore_eos = True
+    if sampling.temperature > 0:
+        config.do_sample, config.temperature, config.rng_seed = True, sampling.temperature, sampling.seed
+        config.top_p, config.min_p = sampling.top_p, sampling.min_p
+        if sampling.top_k:
+            config.top_k = sampling.top_k
+    config.presence_penalty, config.frequency_penalty = sampling.presence_penalty, sampling.frequency_penalty
+    if sampling.json_schema or sampling.regex or sampling.ebnf:
+        config.structured_output_config = openvino_genai.StructuredOutputConfig(
+            json_schema=sampling.json_schema or None, regex=sampling.regex or None, grammar=sampling.ebnf or None
+        )
+    return config
+
+
+def _generated(request: _Request, settings: EngineSettings) -> Generated:
+    """What the last step added to an answer."""
+    import openvino_genai
+
+    ((_, output),) = request.handle.read().items()
+    ids, probabilities = list(output.generated_ids), list(output.generated_log_probs)
+    request.count += len(ids)
+    reason = {
+        openvino_genai.GenerationFinishReason.NONE: "",
+        openvino_genai.GenerationFinishReason.STOP: "stop",
+        openvino_genai.GenerationFinishReason.LENGTH: "length",
+    }[output.finish_reason]
+    if reason == "stop" and ids and ids[-1] in request.sampling.stop_ids:
+        ids, probabilities = ids[:-1], probabilities[:-1]
+    return Generated(ids=tuple(ids), log_probabilities=tuple(probabilities), finish_reason=reason)

@@ -1,0 +1,190 @@
+"""Log-probabilities of tokens from the graph that is served: of a prompt's own tokens, and of those that could follow.
+
+The served graph gets a second end: hidden vectors of the wanted positions, log-softmax, the most probable tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset13 as op
+
+from glassworks.errors import BundleError
+from glassworks.language.sampling import Generated, Sampling
+
+MOST_ALTERNATIVES = 20
+_STEP_TOKENS = 128
+"""Tokens of a prompt in one call: log-probabilities of all tokens at all of them are in memory."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenScore:
+    """A token where it stands; `alternatives` are (id, log-probability), best first."""
+
+    id: int
+    log_probability: float
+    alternatives: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScoredGenerated(Generated):
+    """Tokens with the alternatives at each."""
+
+    alternatives: tuple[tuple[tuple[int, float], ...], ...] = ()
+
+
+class Scorer:
+    """The second end of the graph in `folder`. Thread-safe: each call has a cache of its own."""
+
+    def __init__(self, folder: Path, threads: int, precision: str = "fp32") -> None:
+        properties = {
+            "INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else "bf16",
+            "KV_CACHE_PRECISION": "f32",
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+            "INFERENCE_NUM_THREADS": threads,
+        }
+        core = ov.Core()
+        self._compiled = core.compile_model(
+            scoring_graph(core.read_model(folder / "openvino_model.xml")), "CPU", properties
+        )
+
+    def score(self, ids: Sequence[int], alternatives: int = 0) -> list[TokenScore]:
+        """Each token but the first, given those before it."""
+        state, found = _State(self._compiled), list[TokenScore]()
+        for start in range(0, len(ids) - 1, _STEP_TOKENS):
+            part = ids[start : min(start + _STEP_TOKENS, len(ids) - 1)]
+            answer = state.feed(part, list(range(len(part))), ids[start + 1 : start + 1 + len(part)])
+            for row, token in enumerate(ids[start + 1 : start + 1 + len(part)]):
+                found.append(
+                    TokenScore(
+                        id=token,
+                        log_probability=float(answer["target"][0, row]),
+                        alternatives=_alternatives(answer, row, alternatives),
+                    )
+                )
+        return found
+
+    def generate(
+        self, ids: Sequence[int], sampling: Sampling, bias: Mapping[int, float], alternatives: int = 0
+    ) -> Generator[ScoredGenerated, None, None]:
+        """An answer token by token, with `bias` added to the logits of tokens, and alternatives told before it."""
+        state, chooser = _State(self._compiled), _Chooser(sampling, bias)
+        for start in range(0, max(len(ids) - 1, 0), _STEP_TOKENS):
+            state.feed(ids[start : min(start + _STEP_TOKENS, len(ids) - 1)], [0], [0])
+        token = ids[-1]
+        for count in range(1, sampling.max_tokens + 1):
+            answer = state.feed([token], [0], [0])
+            row = np.array(answer["log_probabilities"][0, 0])
+            token = chooser.next(row)
+            if token in sampling.stop_ids:
+                yield ScoredGenerated(ids=(), log_probabilities=(), finish_reason="stop")
+                return
+            yield ScoredGenerated(
+                ids=(token,),
+                log_probabilities=(float(row[token]),),
+                finish_reason="length" if count == sampling.max_tokens else "",
+                alternatives=(_alternatives(answer, 0, alternatives),),
+            )
+
+
+class _State:
+    """One sequence with its cache."""
+
+    def __init__(self, compiled: Any) -> None:
+        self._request, self._seen = compiled.create_infer_request(), 0
+
+    def feed(self, ids: Sequence[int], positions: Sequence[int], targets: Sequence[int]) -> Mapping[str, NDArray[Any]]:
+        """Outputs at `positions` among these further tokens; `target` is that of `targets` there."""
+        total = self._seen + len(ids)
+        answer = self._request.infer(
+            {
+                "input_ids": np.array([ids], np.int64),
+                "attention_mask": np.ones((1, total), np.int64),
+                "position_ids": np.arange(self._seen, total, dtype=np.int64)[None],
+                "beam_idx": np.zeros(1, np.int32),
+                "positions": np.array([positions], np.int64),
+                "targets": np.array([targets], np.int64),
+            },
+            share_outputs=True,
+        )
+        self._seen = total
+        return {name: answer[name] for name in _OUTPUTS}
+
+
+class _Chooser:
+    """Samples as openvino-genai does: penalties, temperature, then the k, p and min-p that are left in."""
+
+    def __init__(self, sampling: Sampling, bias: Mapping[int, float]) -> None:
+        self._sampling, self._random = sampling, np.random.default_rng(sampling.seed)
+        self._bias = np.array([*bias], np.int64), np.array([*bias.values()], np.float32)
+        self._counts: dict[int, int] = {}
+
+    def next(self, log_probabilities: NDArray[np.float32]) -> int:
+        """The next token by the log-probabilities of all (V)."""
+        sampling, scores = self._sampling, log_probabilities.copy()
+        scores[self._bias[0]] += self._bias[1]
+        for token, count in self._counts.items():
+            scores[token] -= sampling.presence_penalty + sampling.frequency_penalty * count
+        token = int(scores.argmax()) if sampling.temperature <= 0 else self._sampled(scores / sampling.temperature)
+        self._counts[token] = self._counts.get(token, 0) + 1
+        return token
+
+    def _sampled(self, scores: NDArray[np.float32]) -> int:
+        sampling = self._sampling
+        order = np.argsort(-scores, kind="stable")
+        if sampling.top_k:
+            order = order[: sampling.top_k]
+        shares = np.exp(scores[order].astype(np.float64) - scores[order[0]])
+        shares /= shares.sum()
+        kept = (shares.cumsum() - shares < sampling.top_p) & (shares >= sampling.min_p * shares[0])
+        shares = np.where(kept, shares, 0)
+        return int(self._random.choice(order, p=shares / shares.sum()))
+
+
+_OUTPUTS = ("log_probabilities", "top", "top_ids", "target")
+
+
+def scoring_graph(model: ov.Model) -> ov.Model:
+    """The decoder with inputs `positions` and `targets` (N P) more, and the outputs `log_probabilities` (N P V),
+    `top` and `top_ids` (N P 20), `target` (N P) instead of logits. Raises BundleError for a graph of another kind.
+    """
+    logits = model.output("logits").get_node().input_value(0)
+    product = logits.get_node()
+    while product.get_type_name() == "Convert":
+        product = product.input_value(0).get_node()
+    if product.get_type_name() != "MatMul":
+        raise BundleError("the graph's logits are no product of hidden vectors", "import the model again")
+    positions, targets = _parameter("positions"), _parameter("targets")
+    hidden = op.gather(product.input_value(0), positions, op.constant(np.int64(1)), 1)
+    product.input(0).replace_source_output(hidden.output(0))
+    scores = op.log_softmax(op.convert(logits, "f32"), 2)
+    size = op.minimum(op.constant(np.int64(MOST_ALTERNATIVES)), op.gather(op.shape_of(scores), _number(2), _number(0)))
+    top = op.topk(scores, size, 2, "max", "value", index_element_type="i64")
+    target = op.squeeze(op.gather_elements(scores, op.unsqueeze(targets, _number(2)), 2), _number(2))
+    results = []
+    for name, output in zip(_OUTPUTS, (scores.output(0), top.output(0), top.output(1), target.output(0)), strict=True):
+        result = op.result(output)
+        result.output(0).set_names({name})
+        results.append(result)
+    return ov.Model(results, model.get_sinks(), [*model.get_parameters(), positions, targets], "scoring")
+
+
+def _alternatives(answer: Mapping[str, NDArray[Any]], row: int, count: int) -> tuple[tuple[int, float], ...]:
+    ids, values = answer["top_ids"][0, row, :count], answer["top"][0, row, :count]
+    return tuple((int(token), float(value)) for token, value in zip(ids, values, strict=True))
+
+
+def _parameter(name: str) -> Any:
+    parameter = op.parameter([-1, -1], ov.Type.i64, name=name)
+    parameter.output(0).set_names({name})
+    return parameter
+
+
+def _number(value: int) -> Any:
+    return op.constant(np.int64(value))
