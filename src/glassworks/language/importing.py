@@ -1,0 +1,182 @@
+"""A model as its publisher brings it becomes a folder that is served: graph, tokenizer, settings."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from glassworks.errors import InputError, MissingLibrary
+from glassworks.language.architecture import Architecture
+from glassworks.language.decoder_graph import build
+from glassworks.language.gguf import GgufFile
+from glassworks.language.gguf_tokenizer import tokenizer_of
+from glassworks.language.hf_folder import HuggingFaceFolder, read_json
+from glassworks.language.settings import GRAPH, TOKENIZER, LanguageSettings, write_settings
+from glassworks.language.tokenizer import LanguageTokenizer
+
+_TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end_of_text|>", "</s>")
+"""Special tokens that end an answer in the templates of the known families, whatever else their files say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brought:
+    """A model before it is written: what it is, and its weights one by one."""
+
+    settings: LanguageSettings
+    tokenizer: Tokenizer
+    weight: Callable[[str], NDArray[Any]]
+
+
+def bring(path: Path, source: str) -> Brought:
+    """Open a GGUF file or a folder in Hugging Face's layout. Raises InputError and Unsupported."""
+    if path.is_dir():
+        return _from_folder(path, source)
+    if path.suffix == ".gguf":
+        return _from_gguf(path, source)
+    raise InputError(f"{path} is neither a .gguf file nor a folder", "give one of these")
+
+
+def write(brought: Brought, folder: Path) -> None:
+    """Write graph (float16 weights), tokenizer and settings into `folder`."""
+    import openvino
+
+    graph = build(brought.settings.architecture, _halved(brought.weight))
+    openvino.save_model(graph, folder / GRAPH, compress_to_fp16=False)
+    brought.tokenizer.save(str(folder / TOKENIZER))
+    write_grammar_tokenizer(brought.tokenizer, folder)
+    write_settings(folder, brought.settings)
+
+
+def write_grammar_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+    """Write the tokenizer as the engine reads it. Raises MissingLibrary."""
+    try:
+        from openvino_tokenizers import convert_tokenizer
+        from transformers import PreTrainedTokenizerFast
+    except ImportError as error:
+        raise MissingLibrary(
+            f"importing a language model needs '{error.name}'", "pip install 'glassworks[language]'"
+        ) from None
+    import openvino
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        theirs = PreTrainedTokenizerFast(tokenizer_object=tokenizer)  # type: ignore[no-untyped-call]
+        encoder, decoder = convert_tokenizer(theirs, with_detokenizer=True)
+    openvino.save_model(encoder, folder / "openvino_tokenizer.xml")
+    openvino.save_model(decoder, folder / "openvino_detokenizer.xml")
+
+
+def _halved(weight: Callable[[str], NDArray[Any]]) -> Callable[[str], NDArray[Any]]:
+    """Products in float16; vectors, of which there are few, in full."""
+
+    def half(name: str) -> NDArray[Any]:
+        values = weight(name)
+        return values.astype(np.float16) if values.ndim > 1 else values
+
+    return half
+
+
+def _from_gguf(path: Path, source: str) -> Brought:
+    file = GgufFile(path)
+    tokenizer, tokens = tokenizer_of(file), file.field("tokenizer.ggml.tokens")
+    named = {
+        name: file.field(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos", "eot", "unknown", "padding")
+    }
+    special = {
+        f"{_SHORT.get(name, name)}_token": tokens[number] for name, number in named.items() if number is not None
+    }
+    ends = {named["eos"], named["eot"]} - {None}
+    return Brought(
+        settings=LanguageSettings(
+            architecture=file.architecture,
+            source=source,
+            stored=dict(file.types),
+            license=str(file.field("general.license", "unspecified")),
+            chat_template=str(file.field("tokenizer.chat_template", "")),
+            special=special,
+            stop_ids=_stop_ids(tokenizer, {int(end) for end in ends}),
+            context=file.architecture.context,
+        ),
+        tokenizer=tokenizer,
+        weight=file.weight,
+    )
+
+
+_SHORT: Mapping[str, str] = {"unknown": "unk", "padding": "pad"}
+
+
+def _from_folder(path: Path, source: str) -> Brought:
+    folder = HuggingFaceFolder(path)
+    tokenizer = _read_tokenizer(path)
+    described = read_json(path / "tokenizer_config.json") if (path / "tokenizer_config.json").exists() else {}
+    special = {key: _token_text(value) for key, value in described.items() if key.endswith("_token") and value}
+    ends = {tokenizer.token_to_id(special["eos_token"])} if "eos_token" in special else set()
+    for config in (folder.config, _optional(path / "generation_config.json")):
+        found = config.get("eos_token_id")
+        ends |= set(found) if isinstance(found, list) else {found}
+    return Brought(
+        settings=LanguageSettings(
+            architecture=folder.architecture,
+            source=source,
+            stored=dict(folder.types),
+            license=_license(path),
+            chat_template=_template(path, described),
+            special=special,
+            stop_ids=_stop_ids(tokenizer, {int(end) for end in ends - {None}}),
+            context=folder.architecture.context,
+        ),
+        tokenizer=tokenizer,
+        weight=folder.weight,
+    )
+
+
+def _stop_ids(tokenizer: Tokenizer, named: set[int]) -> tuple[int, ...]:
+    special = LanguageTokenizer(Tokenizer.from_str(tokenizer.to_str())).special
+    return tuple(sorted(named | {special[token] for token in _TURN_ENDS if token in special}))
+
+
+def _read_tokenizer(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path / "tokenizer.json"))
+    except Exception as error:  # noqa: BLE001 - the library raises no class of its own
+        raise InputError(f"cannot read {path / 'tokenizer.json'}: {error}", "give the folder as published") from None
+
+
+def _template(path: Path, described: Mapping[str, Any]) -> str:
+    """The chat template: a file of its own in newer folders, a string or a list of named ones in older."""
+    if (path / "chat_template.jinja").exists():
+        return (path / "chat_template.jinja").read_text(encoding="utf-8")
+    found = described.get("chat_template") or ""
+    if isinstance(found, list):
+        found = next((each["template"] for each in found if each.get("name") == "default"), "")
+    return str(found)
+
+
+def _license(path: Path) -> str:
+    """As the folder's README says in its head."""
+    readme = path / "README.md"
+    if readme.exists():
+        for line in readme.read_text(encoding="utf-8", errors="replace").splitlines()[:60]:
+            if line.startswith("license:"):
+                return line.partition(":")[2].strip() or "unspecified"
+    return "unspecified"
+
+
+def _token_text(value: Any) -> str:
+    return str(value["content"]) if isinstance(value, dict) else str(value)
+
+
+def _optional(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.exists() else {}
+
+
+def memory_bytes(architecture: Architecture, precision: str, tokens: int) -> int:
+    """Weights and cache of so many tokens, and a tenth for what an engine holds beside them."""
+    return int(1.1 * (architecture.weights_bytes(precision) + architecture.cache_bytes(tokens)))

@@ -1,0 +1,48 @@
+"""What a bundle says of a language model beside its graph, in `language.json`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from glassworks.language.architecture import Architecture
+from glassworks.record import Record
+from glassworks.storage import write_atomically
+
+FILE = "language.json"
+GRAPH = "openvino_model.xml"
+GRAPH_WEIGHTS = "openvino_model.bin"
+TOKENIZER = "tokenizer.json"
+GRAMMAR_TOKENIZER = (
+    "openvino_tokenizer.xml",
+    "openvino_tokenizer.bin",
+    "openvino_detokenizer.xml",
+    "openvino_detokenizer.bin",
+)
+"""The tokenizer once more, as the engine reads the vocabulary for grammars."""
+
+
+class LanguageSettings(Record):
+    """`special` are texts that chat templates name, such as `bos_token`; an answer ends at one of `stop_ids`.
+
+    `context` is the most tokens of prompt and answer together; `stored` counts weights by the type of the file they
+    came from; an empty `chat_template` means that the model holds no conversations.
+    """
+
+    architecture: Architecture
+    source: str
+    stored: dict[str, int]
+    license: str = "unspecified"
+    chat_template: str = ""
+    special: dict[str, str] = {}
+    stop_ids: tuple[int, ...]
+    context: int
+
+
+def write_settings(folder: Path, settings: LanguageSettings) -> None:
+    """Raises StorageError."""
+    write_atomically(folder / FILE, settings.model_dump_json(indent=2).encode())
+
+
+def read_settings(folder: Path) -> LanguageSettings:
+    """What `write_settings` wrote."""
+    return LanguageSettings.model_validate_json((folder / FILE).read_bytes())
