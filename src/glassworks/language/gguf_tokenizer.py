@@ -52,8 +52,8 @@ def _bpe(tokens: list[str], merges: list[str], name: str) -> Any:
         raise InputError(f"{name} holds no whole tokenizer: {error}", _MEND) from None
 
 
-def _added(token: str) -> AddedToken:
-    return AddedToken(token, normalized=False)
+def _added(tokens: list[str], types: list[int], wanted: int) -> list[AddedToken]:
+    return [AddedToken(token, normalized=False) for token, type_ in zip(tokens, types, strict=True) if type_ == wanted]
 
 
 def _begin(tokenizer: Tokenizer, file: GgufFile, tokens: list[str]) -> None:

@@ -109,7 +109,7 @@ def _from_gguf(path: Path, source: str) -> Brought:
     )
 
 
-_SHORT: Mapping[str, str] = {"unknown": "unk", "padding": "pad"}
+_NAMED: Mapping[str, str] = {"bos": "bos", "eos": "eos", "eot": "eot", "unk": "unknown", "pad": "padding"}
 
 
 def _from_folder(path: Path, source: str) -> Brought:
