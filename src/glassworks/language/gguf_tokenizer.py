@@ -36,10 +36,8 @@ def tokenizer_of(file: GgufFile) -> Tokenizer:
     if rule == "qwen2":
         tokenizer.normalizer = normalizers.NFC()
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(
-        [_added(token) for token, type_ in zip(tokens, types, strict=True) if type_ == _CONTROL]
-    )
-    tokenizer.add_tokens([_added(token) for token, type_ in zip(tokens, types, strict=True) if type_ == _USER_DEFINED])
+    tokenizer.add_special_tokens(_added(tokens, types, _CONTROL))
+    tokenizer.add_tokens(_added(tokens, types, _USER_DEFINED))
     _begin(tokenizer, file, tokens)
     return tokenizer
 

@@ -86,12 +86,8 @@ def _halved(weight: Callable[[str], NDArray[Any]]) -> Callable[[str], NDArray[An
 def _from_gguf(path: Path, source: str) -> Brought:
     file = GgufFile(path)
     tokenizer, tokens = tokenizer_of(file), file.field("tokenizer.ggml.tokens")
-    named = {
-        name: file.field(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos", "eot", "unknown", "padding")
-    }
-    special = {
-        f"{_SHORT.get(name, name)}_token": tokens[number] for name, number in named.items() if number is not None
-    }
+    named = {name: file.field(f"tokenizer.ggml.{theirs}_token_id") for name, theirs in _NAMED.items()}
+    special = {f"{name}_token": tokens[number] for name, number in named.items() if number is not None}
     ends = {named["eos"], named["eot"]} - {None}
     return Brought(
         settings=LanguageSettings(
@@ -129,7 +125,7 @@ def _from_folder(path: Path, source: str) -> Brought:
             license=_license(path),
             chat_template=_template(path, described),
             special=special,
-            stop_ids=_stop_ids(tokenizer, {int(end) for end in ends - {None}}),
+            stop_ids=_stop_ids(tokenizer, {end for end in ends if end is not None}),
             context=folder.architecture.context,
         ),
         tokenizer=tokenizer,
