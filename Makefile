@@ -8,10 +8,11 @@ STAMP := $(VENV)/.installed
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt samples.txt
 	@echo "setup: installing Glassworks and its tools into $(VENV) (once, some minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,text,recommend,video,samples,telemetry,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,text,language,recommend,video,samples,telemetry,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r samples.txt
 	@touch $@
 
 up: setup
