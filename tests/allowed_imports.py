@@ -26,6 +26,7 @@ EDGES: Mapping[str, frozenset[str]] = {
         "imaging": "catalog contracts data",
         "text": "contracts",
         "recommendation": "catalog contracts data",
+        "language": "catalog contracts data",
         "tasks": "contracts data imaging recommendation text",
         "training": "config contracts progress",
         "families": "catalog config contracts data imaging onnx_graphs recommendation tasks text training",

@@ -67,7 +67,7 @@ def _split(digits: str) -> Any:
     return pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
 
 
-def _digits_apart() -> Any:
+def _single_digits() -> Any:
     digits = pre_tokenizers.Digits(individual_digits=True)
     return pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
 
@@ -75,7 +75,7 @@ def _digits_apart() -> Any:
 _RULES: Mapping[str, Callable[[], Any]] = MappingProxyType(
     {
         "gpt-2": lambda: pre_tokenizers.ByteLevel(add_prefix_space=False),
-        "smollm": _digits_apart,
+        "smollm": _single_digits,
         "qwen2": lambda: _split(""),
         "llama-bpe": lambda: _split("{1,3}"),
     }

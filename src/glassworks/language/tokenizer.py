@@ -107,7 +107,7 @@ class LanguageTokenizer:
                 f"the tokenizer decodes by {', '.join(map(str, kinds)) or 'nothing'}",
                 "import a model whose tokenizer works on bytes (ByteLevel or ByteFallback)",
             )
-        convert = _of_byte_level() if "ByteLevel" in kinds else _of_sentence_piece
+        convert = _of_byte_level() if "ByteLevel" in kinds else _of_byte_fallback
         table = [b""] * self.size
         added = self._tokenizer.get_added_tokens_decoder()
         for token, number in self._tokenizer.get_vocab(with_added_tokens=True).items():
@@ -151,7 +151,7 @@ class StopMatcher:
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = [stop for stop in stops if stop]
-        self._kept = ""
+        self._pending = ""
         self.stopped = ""
         """The string that ended the text."""
 
@@ -159,19 +159,19 @@ class StopMatcher:
         """What of the text so far can be shown now."""
         if self.stopped or not self._stops:
             return "" if self.stopped else text
-        text = self._kept + text
+        text = self._pending + text
         found = [(text.find(stop), stop) for stop in self._stops if stop in text]
         if found:
             at, self.stopped = min(found)
-            self._kept = ""
+            self._pending = ""
             return text[:at]
         kept = max((_overlap(text, stop) for stop in self._stops), default=0)
-        self._kept = text[len(text) - kept :]
+        self._pending = text[len(text) - kept :]
         return text[: len(text) - kept]
 
     def finish(self) -> str:
         """What was held back, where the text ends without a stop string."""
-        kept, self._kept = self._kept, ""
+        kept, self._pending = self._pending, ""
         return kept
 
 
@@ -189,6 +189,6 @@ def _of_byte_level() -> Any:
     return lambda token: bytes(letters[letter] for letter in token if letter in letters)
 
 
-def _of_sentence_piece(token: str) -> bytes:
+def _of_byte_fallback(token: str) -> bytes:
     single = _BYTE_TOKEN.fullmatch(token)
     return bytes([int(single[1], 16)]) if single else token.replace(_WORD_START, " ").encode()
