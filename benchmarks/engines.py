@@ -27,10 +27,10 @@ from glassworks.packaging.opened import OpenedBundle
 from glassworks.progress import Silent
 from glassworks.registry import Registry
 from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.core.engine import Engine
 from glassworks.serving.core.engines import messages
 from glassworks.serving.core.engines.opening import Placement, Where, open_engines
 from glassworks.serving.core.model import LoadedModel
+from glassworks.serving.core.models import Models
 from glassworks.serving.requests import Call, InferRequest
 from glassworks.serving.supervision import Supervisor
 
@@ -75,10 +75,10 @@ async def keep_busy(dispatcher: Dispatcher) -> None:
 
 async def beside(bundle: Bundle, threaded: bool, seconds: float) -> dict[str, float]:
     """Quantiles of the fast model alone and beside the slow one, over all turns."""
-    engine = Engine()
-    dispatcher = Dispatcher(engine)
-    sleeping(engine.load(bundle, "slow", "1"), SLOW_S)
-    fast = engine.load(bundle, "fast", "1")
+    models = Models()
+    dispatcher = Dispatcher(models)
+    sleeping(models.load(bundle, "slow", "1"), SLOW_S)
+    fast = models.load(bundle, "fast", "1")
     if threaded:
         sleeping(fast, FAST_S)
     alone, together = list[float](), list[float]()
@@ -87,7 +87,7 @@ async def beside(bundle: Bundle, threaded: bool, seconds: float) -> dict[str, fl
         slow = asyncio.ensure_future(keep_busy(dispatcher))
         together += await latencies_ms(dispatcher, seconds / ROUNDS)
         slow.cancel()
-    await asyncio.to_thread(engine.close)
+    await asyncio.to_thread(models.close)
     return {
         f"{name}_p{percent}_ms": float(np.percentile(values, percent))
         for name, values in (("alone", alone), ("beside", together))

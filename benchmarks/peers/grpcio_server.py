@@ -12,7 +12,7 @@ import uvloop
 from glassworks.registry import Registry
 from glassworks.serving.codec.tensors import TensorLimits
 from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 from glassworks.serving.transports.grpc.messages import SERVICE, message, pool
 from glassworks.serving.transports.grpc.service import InferenceService
 
@@ -29,10 +29,10 @@ def handler(service: InferenceService, described: Any) -> grpc.RpcMethodHandler:
 
 
 async def main(model: str, port: int) -> None:
-    with contextlib.closing(Engine()) as engine:
+    with contextlib.closing(Models()) as models:
         resolved = Registry.open().resolve(model)
-        engine.load(resolved.bundle, resolved.name, "1")
-        service = InferenceService(Dispatcher(engine), None, TensorLimits())
+        models.load(resolved.bundle, resolved.name, "1")
+        service = InferenceService(Dispatcher(models), None, TensorLimits())
         methods = {each.name: handler(service, each) for each in pool().FindServiceByName(SERVICE).methods}
         server = grpc.aio.server()
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))

@@ -16,8 +16,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from glassworks.registry import Registry
 from glassworks.serving.app import Application
 from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.core.engine import Engine
 from glassworks.serving.core.memory import keep_memory
+from glassworks.serving.core.models import Models
 from glassworks.serving.endpoints import Context
 from glassworks.serving.routes import routes
 from glassworks.serving.transports.http.connection import Connection
@@ -105,9 +105,9 @@ def main() -> None:
     """Serve until killed."""
     which, port, name = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     keep_memory()
-    engine = Engine()
-    engine.load(Registry.open().resolve(name).bundle, name, "1")
-    service = Service(Application(routes(Context(Dispatcher(engine)))), Limits(receive_s=PATIENCE_S, idle_s=PATIENCE_S))
+    models = Models()
+    models.load(Registry.open().resolve(name).bundle, name, "1")
+    service = Service(Application(routes(Context(Dispatcher(models)))), Limits(receive_s=PATIENCE_S, idle_s=PATIENCE_S))
     if which == "ours":
         uvloop.run(ours(service, port))
         return

@@ -21,10 +21,10 @@ from glassworks.serving.access.origins import Origins
 from glassworks.serving.app import Application
 from glassworks.serving.codec.tensors import TensorLimits
 from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.core.engine import Engine
 from glassworks.serving.core.engines.opening import Placement
 from glassworks.serving.core.memory import GivingBack
 from glassworks.serving.core.model import Batching
+from glassworks.serving.core.models import Models
 from glassworks.serving.core.repository import Repository
 from glassworks.serving.core.traffic import parse_traffic
 from glassworks.serving.endpoints import Context
@@ -68,13 +68,13 @@ def serve(
     listening = bind(config.host, config.port)
     batching = Batching(max_rows=config.max_batch, max_queue=config.max_queue)
     placement = Placement(engine=config.engine, explain_in=config.explain_in)
-    engine = Engine(batching, placement, registry.home, Supervisor())
-    with contextlib.closing(listening), contextlib.closing(engine), _access_log(config, engine) as log:
-        repository = Repository(engine, registry, config.watch)
+    models = Models(batching, placement, registry.home, Supervisor())
+    with contextlib.closing(listening), contextlib.closing(models), _access_log(config, models) as log:
+        repository = Repository(models, registry, config.watch)
         repository.open(references or registry.models())
         for split in config.traffic:
-            _direct(engine, split)
-        dispatcher, folding = _dispatcher(config, engine, registry.home)
+            _direct(models, split)
+        dispatcher, folding = _dispatcher(config, models, registry.home)
         service = _service(config, dispatcher, repository, log)
         rpc = _rpc(config, dispatcher, repository, service, int(listening.getsockname()[1])) if config.grpc else None
         companions: list[Companion] = [repository, *folding, *([rpc] if rpc is not None else [])]
@@ -83,19 +83,19 @@ def serve(
         def up() -> None:
             address = f"{config.host}:{rpc.port}" if rpc is not None else None
             where = url(listening, config.host, tls is not None)
-            ready(Running(url=where, grpc=address, models=list(engine.names()), keys=dispatcher.admission.guarded))
+            ready(Running(url=where, grpc=address, models=list(models.names()), keys=dispatcher.admission.guarded))
 
         run(service, listening, companions, tls, up, config.drain_s)
 
 
-def _dispatcher(config: ServingConfig, engine: Engine, home: Path) -> tuple[Dispatcher, list[Companion]]:
+def _dispatcher(config: ServingConfig, models: Models, home: Path) -> tuple[Dispatcher, list[Companion]]:
     if not (config.keys == "on" or (config.keys == "auto" and not is_loopback(config.host))):
-        return Dispatcher(engine), []
-    clock, supervisor = Clock(), engine.supervisor
+        return Dispatcher(models), []
+    clock, supervisor = Clock(), models.supervisor
     ledger = Ledger(home, clock, supervisor=supervisor)
     ledger.fold()
     gate = Gate(KeyStore(home, clock), ledger, clock, required=True)
-    return Dispatcher(engine, gate, ledger), [_Folding(ledger, supervisor)]
+    return Dispatcher(models, gate, ledger), [_Folding(ledger, supervisor)]
 
 
 def _service(config: ServingConfig, dispatcher: Dispatcher, repository: Repository, log: AccessLog | None) -> Service:
@@ -107,8 +107,8 @@ def _service(config: ServingConfig, dispatcher: Dispatcher, repository: Reposito
         idle_s=config.idle_s,
     )
     service: list[Service] = []
-    metrics = Metrics(dispatcher.engine, lambda: service[0])
-    supervisor = dispatcher.engine.supervisor
+    metrics = Metrics(dispatcher.models, lambda: service[0])
+    supervisor = dispatcher.models.supervisor
     on_answer = supervisor.guard("access log", log) if log is not None else None
     application = Application(routes(Context(dispatcher, tensors, repository, metrics)), on_answer)
     if not dispatcher.admission.guarded:
@@ -120,17 +120,17 @@ def _service(config: ServingConfig, dispatcher: Dispatcher, repository: Reposito
 
 
 @contextlib.contextmanager
-def _access_log(config: ServingConfig, engine: Engine) -> Iterator[AccessLog | None]:
+def _access_log(config: ServingConfig, models: Models) -> Iterator[AccessLog | None]:
     """The log, where one is wanted; at its end it is written as far as the system takes it."""
     if not config.access_log:
         yield None
         return
-    with contextlib.closing(AccessLog(config.access_log, engine.supervisor)) as log:
+    with contextlib.closing(AccessLog(config.access_log, models.supervisor)) as log:
         yield log
 
 
 def _observers(dispatcher: Dispatcher, log: AccessLog | None, config: ServingConfig) -> list[Companion]:
-    supervisor = dispatcher.engine.supervisor
+    supervisor = dispatcher.models.supervisor
     observers: list[Companion] = [GivingBack(supervisor), *([log] if log is not None else [])]
     if config.traces:
         from glassworks.serving.observability.tracing import Tracing
@@ -165,19 +165,19 @@ def _tls(config: ServingConfig, protocol: str) -> ssl.SSLContext | None:
     return secure_context(Path(config.tls_certificate), Path(config.tls_key), protocol)
 
 
-def _direct(engine: Engine, split: str) -> None:
+def _direct(models: Models, split: str) -> None:
     """`digits:champion=90,candidate=10`; the name may be left out where one model is served."""
     name, separator, shares = split.rpartition(":")
     if not separator:
-        if len(engine.names()) != 1:
+        if len(models.names()) != 1:
             raise InputError(
                 f"'{split[:100]}' does not say of which model", "begin with its name: digits:champion=90,..."
             )
-        name = engine.names()[0]
+        name = models.names()[0]
     traffic = parse_traffic(shares)
     for version in (*traffic.shares, *([traffic.shadow] if traffic.shadow else [])):
-        engine.model(name, version)
-    engine.direct(name, traffic)
+        models.model(name, version)
+    models.direct(name, traffic)
 
 
 def is_loopback(host: str) -> bool:

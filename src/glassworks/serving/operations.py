@@ -20,22 +20,22 @@ class Operations:
     """
 
     def __init__(self, dispatcher: Dispatcher, repository: Repository | None) -> None:
-        self._dispatcher, self._engine, self._repository = dispatcher, dispatcher.engine, repository
+        self._dispatcher, self._models, self._repository = dispatcher, dispatcher.models, repository
 
     def model(self, token: bytes | None, name: str, version: str | None) -> LoadedModel:
         """One model, of the default version for None. Raises NotFound."""
         self._dispatcher.admission.permit(token, model=name)
-        return self._engine.model(name, version)
+        return self._models.model(name, version)
 
     def models(self, token: bytes | None, name: str | None = None, version: str | None = None) -> list[LoadedModel]:
         """The loaded versions of a model, or one of them; all that the caller may see without a name."""
         if name is not None:
             model = self.model(token, name, version)
-            versions = [model.version] if version is not None else self._engine.versions(name)
-            return [self._engine.model(name, each) for each in versions]
+            versions = [model.version] if version is not None else self._models.versions(name)
+            return [self._models.model(name, each) for each in versions]
         self._dispatcher.admission.permit(token)
-        seen = set(self._dispatcher.admission.visible(token, self._engine.names()))
-        return [model for model in self._engine.loaded() if model.name in seen]
+        seen = set(self._dispatcher.admission.visible(token, self._models.names()))
+        return [model for model in self._models.loaded() if model.name in seen]
 
     async def index(self, token: bytes | None, ready: object = False) -> Sequence[State]:
         """The versions that are there, or only those that are ready. Raises InputError, NotFound."""

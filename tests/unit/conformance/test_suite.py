@@ -24,7 +24,7 @@ from glassworks.registry import Registry
 from glassworks.serving.app import Application
 from glassworks.serving.codec.tensors import TensorLimits
 from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 from glassworks.serving.core.repository import Repository
 from glassworks.serving.endpoints import Context
 from glassworks.serving.observability.metrics import Metrics
@@ -62,13 +62,13 @@ class Running:
         self._loop.close()
 
     async def _serve(self) -> None:
-        engine = Engine()
-        engine.load(self._bundle, "bars", "1")
-        dispatcher = Dispatcher(engine)
-        repository = Repository(engine, Registry.open({"GLASSWORKS_HOME": str(self._home)}))
+        models = Models()
+        models.load(self._bundle, "bars", "1")
+        dispatcher = Dispatcher(models)
+        repository = Repository(models, Registry.open({"GLASSWORKS_HOME": str(self._home)}))
         service = Service(self._answer, Limits())
         self._app = Application(
-            routes(Context(dispatcher, repository=repository, metrics=Metrics(engine, lambda: service)))
+            routes(Context(dispatcher, repository=repository, metrics=Metrics(models, lambda: service)))
         )
         service.taken_over = lambda exchange: self._app.upgraded(exchange, service)
         rpc = RpcServer(InferenceService(dispatcher, repository, TensorLimits()), self._grpc, service)
@@ -81,7 +81,7 @@ class Running:
         for connection in list(service.connections):
             connection.close()
         await asyncio.sleep(0.01)
-        engine.close()
+        models.close()
 
     def _answer(self, exchange: Exchange) -> None:
         reply = exchange.reply

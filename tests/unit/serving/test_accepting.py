@@ -12,7 +12,7 @@ from tests.patience import PATIENCE_S
 
 from glassworks.serving.codec.tensors import TensorLimits
 from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 from glassworks.serving.transports.accepting import accepting
 from glassworks.serving.transports.grpc.frames import PREFACE
 from glassworks.serving.transports.grpc.server import RpcServer
@@ -58,10 +58,10 @@ def test_connections_of_both_ports_are_counted_together() -> None:
     """The files of the process are: those of one port must not leave the other one without."""
 
     async def main() -> list[bytes]:
-        engine, service = Engine(), Service(lambda exchange: exchange.reply(json_answer({})), Limits())
+        models, service = Models(), Service(lambda exchange: exchange.reply(json_answer({})), Limits())
         service.max_connections = 3
         http, grpc = bind("127.0.0.1", 0), bind("127.0.0.1", 0)
-        rpc = RpcServer(InferenceService(Dispatcher(engine), None, TensorLimits()), grpc, service)
+        rpc = RpcServer(InferenceService(Dispatcher(models), None, TensorLimits()), grpc, service)
         await rpc.start()
         held = await listen(service, http, None)
         told: list[bytes] = []
@@ -76,7 +76,7 @@ def test_connections_of_both_ports_are_counted_together() -> None:
             each.close()
         held.close()
         await rpc.stop(1)
-        engine.close()
+        models.close()
         return told
 
     told = asyncio.run(main())

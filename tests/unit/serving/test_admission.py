@@ -24,7 +24,7 @@ from glassworks.serving.app import Application
 from glassworks.serving.codec.responses import render_response
 from glassworks.serving.core.decoding import Decoding
 from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 from glassworks.serving.endpoints import Context
 from glassworks.serving.routes import routes
 from glassworks.serving.transports.http.limits import Limits
@@ -39,10 +39,10 @@ LARGE = picture() + bytes(10_000)
 class Shop:
     """A service with keys, and what it decoded and on which threads it read."""
 
-    def __init__(self, engine: Engine, home: Path, hands: Hands) -> None:
+    def __init__(self, models: Models, home: Path, hands: Hands) -> None:
         self.store, self.ledger = KeyStore(home, hands.clock), Ledger(home, hands.clock)
         self.keys: dict[str, str] = {}
-        self.engine, self.hands = engine, hands
+        self.models, self.hands = models, hands
 
     def key(self, name: str, **limits: Any) -> str:
         _, self.keys[name] = self.store.create(name, **limits)
@@ -51,7 +51,7 @@ class Shop:
     def served(self) -> Service:
         gate = Gate(self.store, self.ledger, self.hands.clock, required=True)
         return Service(
-            Application(routes(Context(Dispatcher(self.engine, gate, self.ledger)))), Limits(max_body_bytes=2**26)
+            Application(routes(Context(Dispatcher(self.models, gate, self.ledger)))), Limits(max_body_bytes=2**26)
         )
 
     def send(self, served: Service, path: str, key: str, content: object, **headers: str) -> Reply:
@@ -63,24 +63,24 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def engine(tiny_bundle: Bundle) -> Iterator[Engine]:
-    engine = Engine()
-    engine.load(tiny_bundle, "bars", "1")
-    yield engine
-    engine.close()
+def models(tiny_bundle: Bundle) -> Iterator[Models]:
+    models = Models()
+    models.load(tiny_bundle, "bars", "1")
+    yield models
+    models.close()
 
 
 @pytest.fixture
-def shop(engine: Engine, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(engine, tmp_path, Hands())
+def shop(models: Models, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(models, tmp_path, Hands())
     yield shop
     shop.ledger.close()
 
 
 @pytest.fixture
-def decoded(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def decoded(models: Models, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the files that were decoded."""
-    sizes, task = list[int](), type(engine.model("bars").opened.task)
+    sizes, task = list[int](), type(models.model("bars").opened.task)
     decode = task.decode
 
     def noting(self: Task, value: bytes, preprocessing: Mapping[str, Any]) -> Any:
@@ -216,21 +216,21 @@ def test_a_long_answer_is_written_on_a_thread(shop: Shop, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("what", ["ledger", "tracing", "shadow"])
 def test_whatever_raises_beside_an_answer_the_answer_comes(
-    what: str, shop: Shop, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    what: str, shop: Shop, models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object) -> Any:
         raise RuntimeError(what)
 
     key = shop.key("any")
-    dispatcher = Dispatcher(engine, Gate(shop.store, shop.ledger, shop.hands.clock, required=True), shop.ledger)
+    dispatcher = Dispatcher(models, Gate(shop.store, shop.ledger, shop.hands.clock, required=True), shop.ledger)
     served = Service(Application(routes(Context(dispatcher))), Limits(max_body_bytes=2**26))
     if what == "ledger":
         monkeypatch.setattr(shop.ledger, "record", fails)
     elif what == "tracing":
-        dispatcher.spans = engine.supervisor.guard("tracing", fails)
+        dispatcher.spans = models.supervisor.guard("tracing", fails)
     else:
-        monkeypatch.setattr(engine, "shadow", lambda name: object())
-    before = dict(engine.supervisor.troubles)
+        monkeypatch.setattr(models, "shadow", lambda name: object())
+    before = dict(models.supervisor.troubles)
     for content in (body(), body(70)):
         assert shop.send(served, INFER, key, content).status == 200
-    assert engine.supervisor.troubles != before
+    assert models.supervisor.troubles != before

@@ -21,7 +21,7 @@ from tests.unit.serving.wire import LIMIT, Reply, ask, service
 from glassworks.errors import Overloaded
 from glassworks.packaging.bundle import Bundle
 from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 from glassworks.serving.endpoints import Context
 from glassworks.serving.openapi import openapi_document
 from glassworks.serving.routes import routes
@@ -32,17 +32,17 @@ INFER, EXPLAIN = "/v2/models/bars/infer", "/v2/models/bars/explain"
 
 
 @pytest.fixture(scope="module")
-def engine(tiny_bundle: Bundle) -> Iterator[Engine]:
-    engine = Engine()
-    engine.load(tiny_bundle, "bars", "1")
-    engine.load(tiny_bundle, "bars", "2")
-    yield engine
-    engine.close()
+def models(tiny_bundle: Bundle) -> Iterator[Models]:
+    models = Models()
+    models.load(tiny_bundle, "bars", "1")
+    models.load(tiny_bundle, "bars", "2")
+    yield models
+    models.close()
 
 
 @pytest.fixture(scope="module")
-def app(engine: Engine) -> Service:
-    return service(engine)
+def app(models: Models) -> Service:
+    return service(models)
 
 
 def send(app: Service, verb: str, path: str, body: bytes = b"", **headers: str) -> Reply:
@@ -99,11 +99,11 @@ def test_every_documented_path_takes_its_verb_and_no_other(path: str, verb: str,
         assert f"{other} is not allowed here" in reply.error
 
 
-def test_the_document_is_valid_and_lists_every_route(engine: Engine, app: Service) -> None:
+def test_the_document_is_valid_and_lists_every_route(models: Models, app: Service) -> None:
     document = send(app, "GET", "/openapi.json").json
     names = [operation["operationId"] for verbs in document["paths"].values() for operation in verbs.values()]
     assert len(names) == len(set(names))
-    table = [(route.path, verb.lower()) for route in routes(Context(Dispatcher(engine))) for verb in route.handlers]
+    table = [(route.path, verb.lower()) for route in routes(Context(Dispatcher(models))) for verb in route.handlers]
     for pattern, verb in table:
         if pattern in ("/", "/v2/") or pattern.endswith("/stream"):  # second names, and WebSocket
             continue

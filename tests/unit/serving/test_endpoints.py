@@ -19,7 +19,7 @@ from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.access.ledger import Ledger
 from glassworks.serving.app import Application
 from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 from glassworks.serving.endpoints import Context, Endpoint, declared, protocols
 from glassworks.serving.openapi import openapi_document
 from glassworks.serving.routes import pattern, routes
@@ -59,10 +59,10 @@ def toy(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def engine() -> Iterator[Engine]:
-    engine = Engine()
-    yield engine
-    engine.close()
+def models() -> Iterator[Models]:
+    models = Models()
+    yield models
+    models.close()
 
 
 def asked(context: Context, method: str, path: str, key: str = "") -> Reply:
@@ -73,22 +73,22 @@ def asked(context: Context, method: str, path: str, key: str = "") -> Reply:
 
 
 @pytest.mark.usefixtures("toy")
-def test_a_toy_answers_and_is_documented(engine: Engine) -> None:
-    assert asked(Context(Dispatcher(engine)), "POST", "/toys/top:play").json == {"plays": "top"}
+def test_a_toy_answers_and_is_documented(models: Models) -> None:
+    assert asked(Context(Dispatcher(models)), "POST", "/toys/top:play").json == {"plays": "top"}
     document = openapi_document()
     described = document["paths"]["/toys/{toy}:play"]["post"]
     assert described["parameters"][0]["name"] == "toy"
     assert document["components"]["schemas"]["Toy"] == {"type": "object"}
-    assert b"/toys/{toy}:play" in asked(Context(Dispatcher(engine)), "GET", "/docs").body
+    assert b"/toys/{toy}:play" in asked(Context(Dispatcher(models)), "GET", "/docs").body
 
 
 @pytest.mark.usefixtures("toy")
-def test_a_toy_that_asks_for_no_key_is_guarded_all_the_same(engine: Engine, tmp_path: Path) -> None:
+def test_a_toy_that_asks_for_no_key_is_guarded_all_the_same(models: Models, tmp_path: Path) -> None:
     clock = Hands().clock
     store, ledger = KeyStore(tmp_path / "home", clock), Ledger(tmp_path / "home", clock)
     _, infer = store.create("infer")
     _, admin = store.create("admin", roles=["admin"])
-    context = Context(Dispatcher(engine, Gate(store, ledger, clock, required=True), ledger))
+    context = Context(Dispatcher(models, Gate(store, ledger, clock, required=True), ledger))
     replies = [asked(context, "POST", "/toys/top:play", key).status for key in ("", infer, admin)]
     ledger.close()
     assert replies == [401, 403, 200]
@@ -99,11 +99,11 @@ TABLE = [each for protocol in protocols() for each, _ in declared(protocol)]
 
 @pytest.mark.parametrize("endpoint", TABLE, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
 def test_nobody_without_a_key_comes_in_unless_the_table_says_so(
-    endpoint: Endpoint, engine: Engine, tmp_path: Path
+    endpoint: Endpoint, models: Models, tmp_path: Path
 ) -> None:
     clock = Hands().clock
     store, ledger = KeyStore(tmp_path, clock), Ledger(tmp_path, clock)
-    context = Context(Dispatcher(engine, Gate(store, ledger, clock, required=True), ledger))
+    context = Context(Dispatcher(models, Gate(store, ledger, clock, required=True), ledger))
     path = endpoint.path.replace("{model}", "none").replace("{version}", "1")
     reply = asked(context, endpoint.method, path)
     ledger.close()
@@ -114,8 +114,8 @@ def test_names_and_places_are_used_once() -> None:
     assert len({each.name for each in TABLE}) == len(TABLE) == len({(each.method, each.path) for each in TABLE})
 
 
-def test_plain_paths_come_before_parameters(engine: Engine) -> None:
-    paths = [route.path for route in routes(Context(Dispatcher(engine)))]
+def test_plain_paths_come_before_parameters(models: Models) -> None:
+    paths = [route.path for route in routes(Context(Dispatcher(models)))]
     assert paths.index(pattern("/v2/models/stats")) < paths.index(pattern("/v2/models/{model}"))
 
 

@@ -23,12 +23,12 @@ from glassworks.contracts import Chunk
 from glassworks.errors import BundleError, InputError, NotFound, Overloaded
 from glassworks.packaging.bundle import Bundle, read_bundle
 from glassworks.packaging.opened import OpenedBundle
-from glassworks.serving.core.engine import Engine
 from glassworks.serving.core.engines import process
 from glassworks.serving.core.engines.client import EngineClient
 from glassworks.serving.core.engines.opening import Engines, Placement, Where, open_engines
 from glassworks.serving.core.engines.process import Backoff, ProcessEngine
 from glassworks.serving.core.explanations import ExplainOptions
+from glassworks.serving.core.models import Models
 from glassworks.serving.core.streaming import Streaming
 from glassworks.serving.supervision import Supervisor
 
@@ -274,7 +274,7 @@ def test_a_process_that_cannot_be_started_is_a_problem(toy_bundle: Bundle, monke
 def test_a_bundle_that_cannot_be_opened_is_known_before_it_is_served(
     kind: Where, toy_bundle: Bundle, tmp_path: Path
 ) -> None:
-    engine = Engine(placement=Placement(engine=kind))
+    engine = Models(placement=Placement(engine=kind))
     with pytest.raises(BundleError, match="is not what its manifest says"):
         engine.load(toy.bundle(tmp_path / "odd", "odd", unknown=1), "odd", "1")
     gone = read_bundle(Path(shutil.copytree(toy_bundle.folder, tmp_path / "gone")))
@@ -289,7 +289,7 @@ def test_a_model_that_blocks_keeps_no_other_one_waiting(kind: Where, toy_home: P
     """Neither its predictions nor its streams."""
 
     async def main() -> None:
-        engine = Engine(placement=Placement(engine=kind))
+        engine = Models(placement=Placement(engine=kind))
         bundle = toy.bundle(toy_home / f"slow-{kind}", "slow", call_s=0.001)
         slow, fast = engine.load(bundle, "slow", "1"), engine.load(bundle, "fast", "1")
         blocked = asyncio.ensure_future(asked(slow, f"wait {tmp_path}"))
@@ -316,7 +316,7 @@ def test_a_model_that_blocks_keeps_no_other_one_waiting(kind: Where, toy_home: P
 
 def test_explanations_and_files_of_a_model_keep_no_other_one_waiting(tiny_bundle: Bundle) -> None:
     async def main() -> None:
-        engine, go, example = Engine(), threading.Event(), {"image": np.ones((1, 1, 16, 16), np.float32)}
+        engine, go, example = Models(), threading.Event(), {"image": np.ones((1, 1, 16, 16), np.float32)}
         slow, fast = engine.load(tiny_bundle, "slow", "1"), engine.load(tiny_bundle, "fast", "1")
         workers = slow._threads.explaining, slow._threads.decoding, slow._threads.whole
         blocked = [asyncio.ensure_future(worker.run(lambda: go.wait(PATIENCE_S))) for worker in workers]

@@ -20,12 +20,12 @@ from glassworks.contracts import Explanation
 from glassworks.errors import InputError, NotFound, Overloaded, Tampered
 from glassworks.packaging.bundle import Bundle, read_bundle, write_bundle
 from glassworks.packaging.opened import OpenedBundle
-from glassworks.serving.core.engine import Engine
 from glassworks.serving.core.engines import messages
 from glassworks.serving.core.engines.local import LocalEngine
 from glassworks.serving.core.engines.opening import Placement
 from glassworks.serving.core.engines.process import ProcessEngine
 from glassworks.serving.core.explanations import ExplainOptions
+from glassworks.serving.core.models import Models
 from glassworks.serving.supervision import Supervisor
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def test_what_has_changed_on_the_disk_is_refused(damage: str, copied: Bundle) ->
 
 def test_the_process_of_an_unloaded_model_ends(tiny_bundle: Bundle) -> None:
     async def live() -> None:
-        engine = Engine(placement=Placement(explain_in="process"))
+        engine = Models(placement=Placement(explain_in="process"))
         try:
             model = engine.load(tiny_bundle, "bars", "1")
             (found,) = await model.explain(example(), ExplainOptions(grade=False))
@@ -186,7 +186,7 @@ def test_the_process_of_an_unloaded_model_ends(tiny_bundle: Bundle) -> None:
 def test_the_server_keeps_open_what_it_computes_itself(
     placement: Placement, open_here: set[str], tiny_bundle: Bundle
 ) -> None:
-    engine = Engine(placement=placement)
+    engine = Models(placement=placement)
     model = engine.load(tiny_bundle, "bars", "1")
     assert set(model.opened._sessions) == open_here
     engine.close()
@@ -199,7 +199,7 @@ def test_an_explanation_graph_that_cannot_be_opened_is_known_before_it_is_served
     graph = copied.artifact("gradient").path
     graph.write_bytes(b"no graph")
     changed = write_bundle(copied.folder, copied.manifest)
-    engine = Engine(placement=placement)
+    engine = Models(placement=placement)
     with pytest.raises(errors.BundleError, match="ONNX Runtime cannot open"):
         engine.load(changed, "bars", "1")
     engine.close()

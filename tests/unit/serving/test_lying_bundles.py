@@ -15,16 +15,16 @@ from glassworks.errors import BundleError
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.manifest import Manifest
 from glassworks.record import Record
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 
 Change = Callable[[Manifest], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    engine = Engine()
-    yield engine
-    engine.close()
+def models() -> Iterator[Models]:
+    models = Models()
+    yield models
+    models.close()
 
 
 def lying(bundle: Bundle, **changes: Any) -> Bundle:
@@ -126,10 +126,10 @@ LIES: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_lie_is_told_in_two_lines(lie: str, engine: Engine, tiny_bundle: Bundle) -> None:
+def test_a_lie_is_told_in_two_lines(lie: str, models: Models, tiny_bundle: Bundle) -> None:
     bundle = lying(tiny_bundle, **LIES[lie](tiny_bundle.manifest))
     try:
-        engine.open(bundle, "m", "1").close()
+        models.open(bundle, "m", "1").close()
     except BundleError as error:
         assert len(str(error).splitlines()) == 2
         assert error.mend
@@ -139,14 +139,14 @@ def test_a_lie_is_told_in_two_lines(lie: str, engine: Engine, tiny_bundle: Bundl
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_no_preprocessing_raises_anything_else(data: st.DataObject, engine: Engine, tiny_bundle: Bundle) -> None:
+def test_no_preprocessing_raises_anything_else(data: st.DataObject, models: Models, tiny_bundle: Bundle) -> None:
     """Each setting is left out, or replaced by something of another kind."""
     preprocessing = tiny_bundle.manifest.preprocessing
     key = data.draw(st.sampled_from(sorted(preprocessing)))
     wrong = data.draw(st.sampled_from([None, -1, 0, 2.5, "x", True, [], [1, 2, 3, 4], {}, {"a": 1}, 1e9, [0, 0]]))
     change = _without_preprocessing(key) if wrong is None else _preprocessing(**{key: wrong})
     try:
-        model = engine.open(lying(tiny_bundle, **change(tiny_bundle.manifest)), "m", "1")
+        model = models.open(lying(tiny_bundle, **change(tiny_bundle.manifest)), "m", "1")
     except BundleError as error:
         assert len(str(error).splitlines()) == 2
     else:
@@ -164,20 +164,20 @@ SPECS = st.builds(
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(inputs=st.lists(SPECS, max_size=2), outputs=st.lists(SPECS, max_size=2))
 def test_only_a_signature_that_is_true_is_served(
-    inputs: list[TensorSpec], outputs: list[TensorSpec], engine: Engine, tiny_bundle: Bundle
+    inputs: list[TensorSpec], outputs: list[TensorSpec], models: Models, tiny_bundle: Bundle
 ) -> None:
     signature = Signature(inputs=tuple(inputs), outputs=tuple(outputs))
     with pytest.raises(BundleError) as told:
-        engine.open(lying(tiny_bundle, signature=signature), "m", "1")
+        models.open(lying(tiny_bundle, signature=signature), "m", "1")
     assert len(str(told.value).splitlines()) == 2
 
 
 def test_what_is_not_installed_is_left_out_and_said(
-    engine: Engine, tiny_bundle: Bundle, caplog: pytest.LogCaptureFixture
+    models: Models, tiny_bundle: Bundle, caplog: pytest.LogCaptureFixture
 ) -> None:
     names = ("tea_leaves", *tiny_bundle.manifest.explainers)
     with caplog.at_level(logging.WARNING):
-        model = engine.open(lying(tiny_bundle, explainers=names), "m", "7")
+        model = models.open(lying(tiny_bundle, explainers=names), "m", "7")
     assert model.manifest.explainers == tiny_bundle.manifest.explainers
     assert model.opened.explain(np.zeros((1, 16, 16, 1), np.uint8), grade=False).attribution is not None
     assert list(model.opened.missing_explainers) == ["tea_leaves"]
@@ -185,14 +185,14 @@ def test_what_is_not_installed_is_left_out_and_said(
     model.close()
 
 
-def test_a_bundle_of_unknown_explainers_alone_is_served_without_any(engine: Engine, tiny_bundle: Bundle) -> None:
-    model = engine.open(lying(tiny_bundle, explainers=("tea_leaves",)), "m", "1")
+def test_a_bundle_of_unknown_explainers_alone_is_served_without_any(models: Models, tiny_bundle: Bundle) -> None:
+    model = models.open(lying(tiny_bundle, explainers=("tea_leaves",)), "m", "1")
     assert model.manifest.explainers == ()
     model.close()
 
 
-def test_a_true_bundle_is_opened(engine: Engine, tiny_bundle: Bundle) -> None:
-    model = engine.open(lying(tiny_bundle), "m", "1")
+def test_a_true_bundle_is_opened(models: Models, tiny_bundle: Bundle) -> None:
+    model = models.open(lying(tiny_bundle), "m", "1")
     assert not model.opened.missing_explainers
     model.close()
     assert isinstance(tiny_bundle.manifest.artifacts[0], Artifact)

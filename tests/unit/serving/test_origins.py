@@ -13,7 +13,7 @@ from glassworks.packaging.bundle import Bundle
 from glassworks.serving.access.origins import Origins
 from glassworks.serving.app import Application
 from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 from glassworks.serving.endpoints import Context
 from glassworks.serving.routes import routes
 from glassworks.serving.transports.http.limits import Limits
@@ -101,16 +101,16 @@ def test_what_is_remembered_is_bounded(origins: Origins) -> None:
 
 
 @pytest.fixture(scope="module")
-def engine(tiny_bundle: Bundle) -> Iterator[Engine]:
-    engine = Engine()
-    engine.load(tiny_bundle, "bars", "1")
-    yield engine
-    engine.close()
+def models(tiny_bundle: Bundle) -> Iterator[Models]:
+    models = Models()
+    models.load(tiny_bundle, "bars", "1")
+    yield models
+    models.close()
 
 
 @pytest.mark.parametrize("path", ["/v2/models/bars/infer", "/v2/repository/models/bars/unload", "/v2/models/none"])
-def test_the_application_asks_before_anything_else(path: str, engine: Engine) -> None:
-    application = Application(routes(Context(Dispatcher(engine))), admit=Origins("127.0.0.1").check)
+def test_the_application_asks_before_anything_else(path: str, models: Models) -> None:
+    application = Application(routes(Context(Dispatcher(models))), admit=Origins("127.0.0.1").check)
     served = Service(application, Limits())
     served.taken_over = lambda exchange: application.upgraded(exchange, served)
     foreign = {"origin": "http://evil.example"}

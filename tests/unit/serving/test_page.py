@@ -9,13 +9,13 @@ from tests.unit.serving.test_app import send
 from tests.unit.serving.wire import service
 
 from glassworks.packaging.bundle import Bundle
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 
 
 def test_the_page_holds_no_code_but_its_own(tiny_bundle: Bundle) -> None:
     labels = ("</script><script>alert(1)</script>", "$DATA", *tiny_bundle.manifest.labels[2:])
     manifest = tiny_bundle.manifest.model_copy(update={"labels": labels, "warnings": labels[:1]})
-    hostile = Engine()
+    hostile = Models()
     hostile.load(Bundle(folder=tiny_bundle.folder, manifest=manifest, sha256=tiny_bundle.sha256), "m", "1")
     reply = send(service(hostile), "GET", "/docs")
     hostile.close()

@@ -21,7 +21,7 @@ from glassworks.flow import train
 from glassworks.packaging.bundle import Bundle, read_bundle
 from glassworks.progress import Silent
 from glassworks.registry import Registry
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 
 CHROMIUM = shutil.which("chromium")
 ADDRESS = "http://glassworks.test"
@@ -29,14 +29,14 @@ WARNING = "no better than <b>one answer</b>"
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
     """A recommender with a warning, and a text encoder."""
     folder = tmp_path_factory.mktemp("seen")
     shop = read_bundle(shops.bundle(folder / "shop"))
     manifest = shop.manifest.model_copy(update={"warnings": (WARNING,)})
     job = get(Family, "text_encoder").tiny(folder)
     encoder = train(job, Registry.open({"GLASSWORKS_HOME": str(folder / "home")}), Silent()).bundle
-    served = Engine()
+    served = Models()
     served.load(Bundle(folder=shop.folder, manifest=manifest, sha256=shop.sha256), "shop", "1")
     served.load(encoder, "encoder", "1")
     yield served
@@ -49,7 +49,7 @@ def page(request: pytest.FixtureRequest) -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api")
     if CHROMIUM is None:
         pytest.skip("there is no chromium")
-    served = service(request.getfixturevalue("engine"))  # not trained where it cannot be seen
+    served = service(request.getfixturevalue("models"))  # not trained where it cannot be seen
 
     def answer(route: Any) -> None:
         asked = route.request

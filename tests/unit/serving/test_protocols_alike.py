@@ -32,8 +32,8 @@ from glassworks.serving.access.keys import KeyStore, id_of
 from glassworks.serving.access.ledger import Ledger
 from glassworks.serving.core.batching import Batcher
 from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.core.engine import Engine
 from glassworks.serving.core.model import LoadedModel
+from glassworks.serving.core.models import Models
 from glassworks.serving.core.work import Work
 from glassworks.serving.failures import STATUSES, status
 
@@ -48,26 +48,26 @@ def picture() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def engine(tiny_bundle: Bundle) -> Iterator[Engine]:
-    engine = Engine()
+def models(tiny_bundle: Bundle) -> Iterator[Models]:
+    models = Models()
     for name in ("bars", "other"):
-        engine.load(tiny_bundle, name, "1")
-    yield engine
-    engine.close()
+        models.load(tiny_bundle, name, "1")
+    yield models
+    models.close()
 
 
 @pytest.fixture
-def model(engine: Engine) -> LoadedModel:
-    return engine.model("bars")
+def model(models: Models) -> LoadedModel:
+    return models.model("bars")
 
 
 class Guarded:
     """The service with keys, and its ledger."""
 
-    def __init__(self, engine: Engine, home: Path) -> None:
+    def __init__(self, models: Models, home: Path) -> None:
         clock = Hands().clock
         self.store, self.ledger = KeyStore(home, clock), Ledger(home, clock)
-        self._engine, self._clock = engine, clock
+        self._engine, self._clock = models, clock
 
     def key(self, **limits: Any) -> str:
         return self.store.create("any", **limits)[1]
@@ -78,8 +78,8 @@ class Guarded:
 
 
 @pytest.fixture
-def guarded(engine: Engine, tmp_path: Path) -> Iterator[Guarded]:
-    guarded = Guarded(engine, tmp_path)
+def guarded(models: Models, tmp_path: Path) -> Iterator[Guarded]:
+    guarded = Guarded(models, tmp_path)
     yield guarded
     guarded.ledger.close()
 
@@ -123,8 +123,8 @@ def over(protocols: Mapping[str, Send]) -> pytest.MarkDecorator:
 def test_who_may_not_ask(
     send: Send, asked: Ask, kind: type[Exception], problem: str, guarded: Guarded, model: LoadedModel
 ) -> None:
-    models = () if kind is NotFound else ("bars",)
-    key, before = guarded.key(models=models), dict(model.statistics.errors)
+    allowed = () if kind is NotFound else ("bars",)
+    key, before = guarded.key(models=allowed), dict(model.statistics.errors)
     asked = replace(asked, file=picture(), key="" if kind is Unauthenticated else key)
     is_of(said(send, guarded.speaker(), asked), kind, problem)
     assert counted(model, before) == {}
@@ -270,11 +270,11 @@ def test_poison_costs_nobody_else_an_answer(
 
 
 @over({**INFER, **EXPLAIN, **FILES, **OPENING})
-def test_a_model_that_is_unloaded(send: Send, engine: Engine, tiny_bundle: Bundle) -> None:
-    engine.load(tiny_bundle, "gone", "1")
+def test_a_model_that_is_unloaded(send: Send, models: Models, tiny_bundle: Bundle) -> None:
+    models.load(tiny_bundle, "gone", "1")
 
     async def unloaded() -> Said:
-        engine.remove("gone", "1")
-        return await send(Speaker(Dispatcher(engine)), Ask(model="gone", file=picture()))
+        models.remove("gone", "1")
+        return await send(Speaker(Dispatcher(models)), Ask(model="gone", file=picture()))
 
     is_of(asyncio.run(unloaded()), NotFound, "there is no model 'gone' here")

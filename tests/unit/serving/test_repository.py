@@ -14,7 +14,7 @@ from tests.patience import PATIENCE_S
 from glassworks.errors import BundleError, GlassworksError, StorageError
 from glassworks.packaging.bundle import Bundle, write_bundle
 from glassworks.registry import Registry
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 from glassworks.serving.core.repository import Repository
 
 PART = "registry watcher"
@@ -28,7 +28,7 @@ class Served:
         self.registry.publish(bundle)
         self.registry.publish(_with_a_lie(bundle, folder / "lie"))
         self.registry.publish(bundle)
-        self.engine = Engine()
+        self.engine = Models()
         self.repository = Repository(self.engine, self.registry, watch=True)
         self.champion(1)
         self.repository.open([f"{self.name}@champion"])

@@ -20,21 +20,21 @@ from tests.unit.serving.wire import ask, service
 from glassworks.contracts import TensorSpec
 from glassworks.packaging.bundle import Bundle
 from glassworks.serving.core.batching import Batcher
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 from glassworks.serving.transports.http.service import Service
 
 
 @pytest.fixture(scope="module")
-def engine(tiny_bundle: Bundle) -> Iterator[Engine]:
-    engine = Engine()
-    engine.load(tiny_bundle, "bars", "1")
-    yield engine
-    engine.close()
+def models(tiny_bundle: Bundle) -> Iterator[Models]:
+    models = Models()
+    models.load(tiny_bundle, "bars", "1")
+    yield models
+    models.close()
 
 
 @pytest.fixture(scope="module")
-def app(engine: Engine) -> Service:
-    return service(engine)
+def app(models: Models) -> Service:
+    return service(models)
 
 
 def pixels(count: int) -> NDArray[np.float32]:
@@ -67,11 +67,11 @@ def test_a_raw_body_of_another_size_is_refused(size: int, problem: str, app: Ser
     ],
 )
 def test_a_raw_body_needs_a_model_of_one_plain_input(inputs: tuple[TensorSpec, ...], tiny_bundle: Bundle) -> None:
-    engine = Engine()
-    model = engine.load(tiny_bundle, "bars", "1")
+    models = Models()
+    model = models.load(tiny_bundle, "bars", "1")
     model.inputs = {spec.name: spec for spec in inputs}
-    reply = send(service(engine), "POST", INFER, b"\0" * 8, inference_header_content_length="0")
-    engine.close()
+    reply = send(service(models), "POST", INFER, b"\0" * 8, inference_header_content_length="0")
+    models.close()
     assert reply.status == 400
     assert "a raw request needs a model of one input of numbers" in reply.error
 
@@ -91,17 +91,17 @@ def test_the_tolerance_of_the_job_holds_for_the_service(tiny_bundle: Bundle) -> 
     for tolerance in (0.5, 1e-6):
         job = {**tiny_bundle.manifest.job, "explanation": {"tolerance": tolerance}}
         manifest = tiny_bundle.manifest.model_copy(update={"job": job})
-        engine = Engine()
-        engine.load(Bundle(folder=tiny_bundle.folder, manifest=manifest, sha256=tiny_bundle.sha256), "bars", "1")
-        reply = post(service(engine), EXPLAIN, body(parameters={"method": "integrated_gradients"}))
-        engine.close()
+        models = Models()
+        models.load(Bundle(folder=tiny_bundle.folder, manifest=manifest, sha256=tiny_bundle.sha256), "bars", "1")
+        reply = post(service(models), EXPLAIN, body(parameters={"method": "integrated_gradients"}))
+        models.close()
         gaps.append(reply.json["parameters"]["forward"])
     assert gaps[0] < gaps[1]
 
 
 def test_who_leaves_while_waiting_is_not_computed(tiny_bundle: Bundle) -> None:
-    engine = Engine()
-    model = engine.load(tiny_bundle, "bars", "1")
+    models = Models()
+    model = models.load(tiny_bundle, "bars", "1")
     calls, began, go = [], threading.Event(), threading.Event()
     run = model.opened.session("predict").run
 
@@ -113,7 +113,7 @@ def test_who_leaves_while_waiting_is_not_computed(tiny_bundle: Bundle) -> None:
         return run(tensors)
 
     model._batcher = Batcher(slow, 1, 100, model._threads.computing)
-    app, content = service(engine), json.dumps(body()).encode()
+    app, content = service(models), json.dumps(body()).encode()
 
     async def main() -> None:
         first = asyncio.ensure_future(ask(app, "POST", INFER, content))
@@ -127,16 +127,16 @@ def test_who_leaves_while_waiting_is_not_computed(tiny_bundle: Bundle) -> None:
             assert reply.status == 200
 
     asyncio.run(main())
-    engine.close()
+    models.close()
     assert calls == [1, 1, 1]
 
 
 @pytest.mark.parametrize(("side", "at_once"), [(16, True), (3000, False)])
-def test_files_of_many_pixels_are_decoded_beside_the_loop(side: int, at_once: bool, engine: Engine) -> None:
+def test_files_of_many_pixels_are_decoded_beside_the_loop(side: int, at_once: bool, models: Models) -> None:
     """However few bytes they take."""
     stream = io.BytesIO()
     Image.new("RGB", (side, side)).save(stream, "PNG" if at_once else "WEBP", lossless=True, quality=0, method=0)
     assert len(stream.getvalue()) < 200
-    model, files = engine.model("bars"), np.empty(1, object)
+    model, files = models.model("bars"), np.empty(1, object)
     files[0] = stream.getvalue()
     assert (model.checked({next(iter(model.inputs)): files}) is not None) == at_once

@@ -22,7 +22,7 @@ from glassworks.serving.access.ledger import Ledger
 from glassworks.serving.app import Application
 from glassworks.serving.codec.tensors import TensorLimits
 from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 from glassworks.serving.core.repository import Repository
 from glassworks.serving.endpoints import Context
 from glassworks.serving.failures import status
@@ -41,7 +41,7 @@ NOBODY, WRONG, ONE, ALL, ADMIN = "nobody", "wrong", "one", "all", "admin"
 class Shop:
     """Two models, bars and other, behind a gate."""
 
-    engine: Engine
+    engine: Models
     dispatcher: Dispatcher
     service: Service
     application: Application
@@ -84,7 +84,7 @@ def shop(tiny_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Itera
         ADMIN: store.create("admin", models=["bars"], roles=["admin", "infer"])[1],
         WRONG: "gw_00000000_" + "x" * 43,
     }
-    engine = Engine()
+    engine = Models()
     engine.load(tiny_bundle, "bars", "1")
     engine.load(tiny_bundle, "other", "1")
     ledger = Ledger(home, clock)

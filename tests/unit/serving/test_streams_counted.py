@@ -16,18 +16,18 @@ from glassworks.errors import InputError
 from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.ledger import Ledger
 from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.core.engine import Engine
 from glassworks.serving.core.model import LoadedModel
+from glassworks.serving.core.models import Models
 from glassworks.serving.requests import Call, InferRequest
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def models(tmp_path: Path) -> Iterator[Models]:
     with toy.installed(tmp_path / "toy"):
-        engine = Engine()
-        engine.load(toy.bundle(tmp_path / "bundle"), "toy", "1")
-        yield engine
-        engine.close()
+        models = Models()
+        models.load(toy.bundle(tmp_path / "bundle"), "toy", "1")
+        yield models
+        models.close()
 
 
 def request(text: str) -> InferRequest:
@@ -40,10 +40,10 @@ def request(text: str) -> InferRequest:
     ids=["whole", "left", "failed", "failed at once"],
 )
 def test_tokens_until_then_are_used(
-    text: str, read: int, ok: bool, tokens: int, engine: Engine, tmp_path: Path
+    text: str, read: int, ok: bool, tokens: int, models: Models, tmp_path: Path
 ) -> None:
     ledger = Ledger(tmp_path / "home", Clock())
-    dispatcher = Dispatcher(engine, ledger=ledger)
+    dispatcher = Dispatcher(models, ledger=ledger)
 
     async def main() -> None:
         def asked(model: LoadedModel) -> InferRequest:
@@ -62,6 +62,6 @@ def test_tokens_until_then_are_used(
     ledger.fold()
     (total,) = ledger.totals()
     assert (total.tokens, total.requests, total.rows, total.errors) == (tokens, 1, 1, not ok)
-    counted = engine.model("toy").statistics
+    counted = models.model("toy").statistics
     assert (counted.tokens, counted.success.count) == (tokens, ok)
     assert (counted.fail.count, counted.dropped) == (text.endswith("fail"), read == 2)

@@ -13,7 +13,7 @@ import pytest
 from tests.patience import PATIENCE_S
 
 from glassworks.packaging.bundle import Bundle
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 from glassworks.serving.core.work import Work
 from glassworks.serving.requests import Call
 from glassworks.serving.supervision import Supervisor
@@ -51,15 +51,15 @@ def test_a_request_is_a_span_with_its_parts(collector: tuple[str, list[bytes]], 
     from glassworks.serving.observability.tracing import Tracing
 
     url, bodies = collector
-    engine = Engine()
-    model = engine.load(tiny_bundle, "bars", "7")
+    models = Models()
+    model = models.load(tiny_bundle, "bars", "7")
     tracing = Tracing(url)
     call = Call("bars", trace={"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"})
     work = Work({"image": np.zeros((3, 1, 16, 16), np.float32)}, lambda work: None)
     work.started_ns, work.computed_ns = work.queued_ns + 1_000_000, work.queued_ns + 3_000_000
     tracing(call, model, work)
     asyncio.run(tracing.stop(1))
-    engine.close()
+    models.close()
     spans = [
         span
         for body in bodies

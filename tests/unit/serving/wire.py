@@ -14,7 +14,7 @@ from tests.patience import PATIENCE_S
 
 from glassworks.serving.app import Application
 from glassworks.serving.core.dispatcher import Dispatcher
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 from glassworks.serving.endpoints import Context
 from glassworks.serving.routes import routes
 from glassworks.serving.transports.http.connection import Connection
@@ -125,9 +125,9 @@ class Wire:
         return found
 
 
-def service(engine: Engine, limit: int = LIMIT, **more: Any) -> Service:
-    """All routes over an engine."""
-    return Service(Application(routes(Context(Dispatcher(engine), **more))), Limits(max_body_bytes=limit))
+def service(models: Models, limit: int = LIMIT, **more: Any) -> Service:
+    """All routes over an models."""
+    return Service(Application(routes(Context(Dispatcher(models), **more))), Limits(max_body_bytes=limit))
 
 
 def request_bytes(verb: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from glassworks.contracts import Tensors
     from glassworks.serving.access.gate import Gate
     from glassworks.serving.access.ledger import Ledger
-    from glassworks.serving.core.engine import Engine
+    from glassworks.serving.core.models import Models
     from glassworks.serving.requests import Read
 
     Respond = Callable[[InferResult | None, Exception | None], None]
@@ -35,7 +35,7 @@ _clock = time.perf_counter_ns
 
 
 class Dispatcher:
-    """Takes requests for an engine. Without a `gate` everybody may ask.
+    """Takes requests for loaded models. Without a `gate` everybody may ask.
 
     A protocol brings who asks and how to read the request (`read`), which is called only for who may ask. `long_bytes`
     is the size of a request that takes long to read: beyond LARGE_BYTES that is done on a thread. Everything raises
@@ -43,10 +43,10 @@ class Dispatcher:
     and Overloaded; whatever ends a request is counted once.
     """
 
-    def __init__(self, engine: Engine, gate: Gate | None = None, ledger: Ledger | None = None) -> None:
-        self.engine = engine
-        self.admission = Admission(gate, ledger, engine.supervisor)
-        engine.settle = self.admission.settle
+    def __init__(self, models: Models, gate: Gate | None = None, ledger: Ledger | None = None) -> None:
+        self.models = models
+        self.admission = Admission(gate, ledger, models.supervisor)
+        models.settle = self.admission.settle
         self.spans: Callable[[Call, LoadedModel, Work | None], None] | None = None
         """Called with every answer, where traces are kept; it must not raise."""
         self._tasks: set[asyncio.Task[InferResult]] = set()
@@ -54,7 +54,7 @@ class Dispatcher:
     def model(self, call: Call) -> LoadedModel:
         """The model that answers this request. Raises NotFound; Unauthenticated and Forbidden where keys are needed."""
         self.admission.permit(call.token, model=call.name)
-        return self.engine.chosen(call.name, call.version, call.routing_key)
+        return self.models.chosen(call.name, call.version, call.routing_key)
 
     def begin(
         self, call: Call, read: Read[InferRequest], respond: Respond, long_bytes: int = 0
@@ -136,9 +136,9 @@ class Dispatcher:
             try:
                 counts = await model.learn(body)
             except StorageError as error:
-                self.engine.supervisor.suffers("feedback", error.problem)
+                self.models.supervisor.suffers("feedback", error.problem)
                 raise
-        self.engine.supervisor.recovered("feedback")
+        self.models.supervisor.recovered("feedback")
         return counts
 
     async def answer(
@@ -183,9 +183,9 @@ class Dispatcher:
         work = model.submit(tensors, done, timeout_ns, level, caller)
         if admission.written:
             work.usage = (call.key_id, model.name, model.version)
-        shadow = self.engine.shadow(call.name) if call.version is None else None
+        shadow = self.models.shadow(call.name) if call.version is None else None
         if shadow is not None and shadow is not model:
-            cast(shadow, work, self.engine.supervisor)
+            cast(shadow, work, self.models.supervisor)
         return work
 
     def _done(self, call: Call, model: LoadedModel, request: InferRequest, respond: Respond, work: Work) -> None:
@@ -233,7 +233,7 @@ class Dispatcher:
         if long_bytes <= LARGE_BYTES:
             return read(model)
         caller = self.admission.expect(call)
-        return await self.engine.threads.decoding.read(long_bytes, functools.partial(read, model), caller)
+        return await self.models.threads.decoding.read(long_bytes, functools.partial(read, model), caller)
 
     async def _decoded(
         self, call: Call, model: LoadedModel, tensors: Tensors, parameters: Mapping[str, Any]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from glassworks.errors import GlassworksError, RegistryError, ServingError, StorageError
 from glassworks.registry import Registry
 from glassworks.registry.records import split_reference
-from glassworks.serving.core.engine import Engine
+from glassworks.serving.core.models import Models
 
 if TYPE_CHECKING:
     from glassworks.registry import Resolved
@@ -37,9 +37,9 @@ class State:
 class Repository:
     """Keeps an engine's models as references to the registry say: `name`, `name@3`, `name@champion`, or a path."""
 
-    def __init__(self, engine: Engine, registry: Registry, watch: bool = False) -> None:
-        self._engine, self._registry, self._watch = engine, registry, watch
-        self._supervisor = engine.supervisor
+    def __init__(self, models: Models, registry: Registry, watch: bool = False) -> None:
+        self._models, self._registry, self._watch = models, registry, watch
+        self._supervisor = models.supervisor
         self._standing: dict[str, dict[str, str]] = {}
         """By name: each reference that is followed, and the version that now answers for it."""
         self._states: dict[tuple[str, str], State] = {}
@@ -52,17 +52,17 @@ class Repository:
         """Load what is served from the beginning. Raises what forbids it."""
         for reference in references:
             resolved = self._registry.resolve(reference)
-            self._engine.load(resolved.bundle, resolved.name, str(resolved.version or 1))
+            self._models.load(resolved.bundle, resolved.name, str(resolved.version or 1))
             if resolved.version is not None:
                 self._standing.setdefault(resolved.name, {})[reference] = str(resolved.version)
-                self._engine.point(resolved.name, self._aliases(resolved.name))
+                self._models.point(resolved.name, self._aliases(resolved.name))
 
     async def index(self) -> list[State]:
         """All versions that are served or were asked for, and those of the registry."""
         loop = asyncio.get_running_loop()
-        kept = await loop.run_in_executor(self._engine.threads.loading, self._kept)
+        kept = await loop.run_in_executor(self._models.threads.loading, self._kept)
         states = dict(self._states)
-        for model in self._engine.loaded():
+        for model in self._models.loaded():
             reason = _without(model.opened.missing_explainers)
             states[model.name, model.version] = State(
                 name=model.name, version=model.version, state="READY", reason=reason
@@ -91,8 +91,8 @@ class Repository:
         """Stop serving a model; what is in flight ends first. Raises NotFound."""
         async with self._changing:
             self._standing.pop(name, None)
-            for version in list(self._engine.versions(name)):
-                self._engine.remove(name, version)
+            for version in list(self._models.versions(name)):
+                self._models.remove(name, version)
                 self._note(name, version, "UNAVAILABLE", "unloaded")
 
     async def start(self) -> None:
@@ -133,7 +133,7 @@ class Repository:
         A reference whose version cannot be opened stands for the one that it stood for before; the reasons, by
         reference. The one that is `asked` for is tried even if it was given up. Raises NotFound.
         """
-        loop, loading = asyncio.get_running_loop(), self._engine.threads.loading
+        loop, loading = asyncio.get_running_loop(), self._models.threads.loading
         found = await loop.run_in_executor(loading, self._found, name)
         aliases = await loop.run_in_executor(loading, self._aliases, name)
         problems: dict[str, GlassworksError] = {}
@@ -156,7 +156,7 @@ class Repository:
         """Serve one more version, or keep the reason why that cannot be."""
         name, number = key = version.name, str(version.version)
         self._note(name, number, "LOADING", "")
-        loop, loading = asyncio.get_running_loop(), self._engine.threads.loading
+        loop, loading = asyncio.get_running_loop(), self._models.threads.loading
         try:
             resolved = await loop.run_in_executor(loading, self._registry.resolve, version.reference)
             model = await loop.run_in_executor(loading, self._opened, resolved)
@@ -169,7 +169,7 @@ class Repository:
         else:
             self._states.pop(key, None)
             self._failed.pop(key, None)
-            self._engine.add(model, self._reachable(name, aliases, number))
+            self._models.add(model, self._reachable(name, aliases, number))
 
     def _known(self, error: Exception) -> GlassworksError:
         if isinstance(error, GlassworksError):
@@ -181,25 +181,25 @@ class Repository:
         """Let the aliases name what they name now, as far as that is served, and the other versions go."""
         if not self._served(name):
             return
-        self._engine.point(name, self._reachable(name, aliases))
+        self._models.point(name, self._reachable(name, aliases))
         for number in self._served(name) - set(self._standing[name].values()):
-            self._engine.remove(name, number)
+            self._models.remove(name, number)
             self._note(name, number, "UNAVAILABLE", "replaced")
 
     def _reachable(self, name: str, aliases: Mapping[str, str], *more: str) -> dict[str, str]:
         """The aliases; one of a version that is not served names the version that it named before, if that still is."""
         served = {*self._served(name), *more}
-        before = self._engine.aliases(name)
+        before = self._models.aliases(name)
         return {
             alias: before[alias] if number not in served and before.get(alias) in served else number
             for alias, number in aliases.items()
         }
 
     def _served(self, name: str) -> set[str]:
-        return set(self._engine.versions(name)) if name in self._engine.names() else set()
+        return set(self._models.versions(name)) if name in self._models.names() else set()
 
     def _opened(self, resolved: Resolved) -> LoadedModel:
-        return self._engine.open(resolved.bundle, resolved.name, str(resolved.version))
+        return self._models.open(resolved.bundle, resolved.name, str(resolved.version))
 
     def _kept(self) -> list[tuple[str, str]]:
         registry = self._registry

@@ -10,8 +10,8 @@ from glassworks.serving.core.statistics import BATCH_ROWS, LATENCY_S
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-    from glassworks.serving.core.engine import Engine
     from glassworks.serving.core.model import LoadedModel
+    from glassworks.serving.core.models import Models
     from glassworks.serving.core.statistics import Histogram, Statistics
     from glassworks.serving.supervision import Supervisor
     from glassworks.serving.transports.http.service import Service
@@ -45,8 +45,8 @@ _TRITON: Sequence[tuple[str, str, Callable[[Statistics], float]]] = (
 class Metrics:
     """Collects the metrics of an engine and of the connections to it."""
 
-    def __init__(self, engine: Engine, service: Callable[[], Service | None]) -> None:
-        self._engine, self._service = engine, service
+    def __init__(self, models: Models, service: Callable[[], Service | None]) -> None:
+        self._models, self._service = models, service
 
     def text(self) -> tuple[bytes, bytes]:
         """All metrics in Prometheus' text format, and its content type."""
@@ -63,7 +63,7 @@ class Metrics:
         """The metrics of the moment, as the library asks for them."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        models = self._engine.loaded()
+        models = self._models.loaded()
         for prefix, counters in (("glassworks_", _COUNTERS), ("", _TRITON)):
             for name, text, value in counters:
                 counter = CounterMetricFamily(prefix + name, text, labels=_LABELS)
@@ -85,7 +85,7 @@ class Metrics:
                 tokens.add_metric((model.name, model.version, kind), count)
             for kind, count in model.statistics.errors.items():
                 errors.add_metric((model.name, model.version, kind), count)
-        yield from (errors, waiting, tokens, restarts, *_histograms(models), *_troubles(self._engine.supervisor))
+        yield from (errors, waiting, tokens, restarts, *_histograms(models), *_troubles(self._models.supervisor))
         service = self._service()
         if service is not None:
             yield GaugeMetricFamily("glassworks_connections", "Open connections.", value=len(service.connections))

@@ -40,7 +40,7 @@ class KServeV1(Protocol):
     @endpoint("GET", "/v1/models", "modelsV1", "The names of the models.")
     def models(self, exchange: Exchange) -> Answer:
         """GET /v1/models"""
-        names = self._dispatcher.admission.visible(token(exchange), self._dispatcher.engine.names())
+        names = self._dispatcher.admission.visible(token(exchange), self._dispatcher.models.names())
         return json_answer({"models": names})
 
     @endpoint("GET", "/v1/models/{model}", "readyV1", "Whether a model can answer.", dispatched=True)

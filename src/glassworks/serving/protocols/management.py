@@ -23,7 +23,7 @@ class Management(Protocol):
     """Endpoints over a dispatcher and the repository behind it."""
 
     def __init__(self, context: Context) -> None:
-        self._dispatcher, self._engine = context.dispatcher, context.dispatcher.engine
+        self._dispatcher, self._models = context.dispatcher, context.dispatcher.models
         self._operations, self._metrics = Operations(context.dispatcher, context.repository), context.metrics
 
     @endpoint("GET", "/v2/models/stats", "allStatistics", "What all models have answered.")
@@ -69,12 +69,12 @@ class Management(Protocol):
     def set_traffic(self, exchange: Exchange) -> Answer:
         """PUT /api/models/{model}/traffic: `{"split": "champion=90,candidate=10"}`, or null to end a split."""
         name = exchange.parameters["model"]
-        self._engine.model(name)
+        self._models.model(name)
         split = exchange.json().get("split")
         if split is None:
-            self._engine.direct(name, None)
+            self._models.direct(name, None)
         elif isinstance(split, str):
-            self._engine.direct(name, self._known(name, parse_traffic(split)))
+            self._models.direct(name, self._known(name, parse_traffic(split)))
         else:
             raise InputError(f"split is {split!r:.200}", "give a text such as champion=90,candidate=10, or null")
         return self._split(name)
@@ -87,13 +87,13 @@ class Management(Protocol):
         return Answer(text, content_type=content_type)
 
     def _split(self, name: str) -> Answer:
-        model = self._engine.model(name)
-        traffic = self._engine.traffic(name) or Traffic(shares={model.version: 100.0})
+        model = self._models.model(name)
+        traffic = self._models.traffic(name) or Traffic(shares={model.version: 100.0})
         return json_answer(traffic.model_dump(mode="json"))
 
     def _known(self, name: str, traffic: Traffic) -> Traffic:
         for version in (*traffic.shares, *([traffic.shadow] if traffic.shadow else [])):
-            self._engine.model(name, version)
+            self._models.model(name, version)
         return checked_traffic(traffic)
 
 

@@ -76,7 +76,7 @@ class OpenInference(Protocol):
     """Endpoints over a dispatcher. Each gives its answer to an exchange, or a coroutine for it, or replies itself."""
 
     def __init__(self, context: Context) -> None:
-        self._dispatcher, self._engine = context.dispatcher, context.dispatcher.engine
+        self._dispatcher, self._models = context.dispatcher, context.dispatcher.models
         self._reader, self._reader_on_thread = BodyReader(context.limits), BodyReader(context.limits)
 
     @endpoint("GET", "/v2", "server", "Name, version and extensions of the server.", is_open=True)
@@ -93,14 +93,14 @@ class OpenInference(Protocol):
         Troubles change nothing of the status: they are for people to read.
         """
         whole = self._dispatcher.admission.known(token(exchange))
-        troubles = [_shown(part, trouble, whole) for part, trouble in self._engine.supervisor.troubles.items()]
+        troubles = [_shown(part, trouble, whole) for part, trouble in self._models.supervisor.troubles.items()]
         return json_answer({"live": True, "ready": True, "troubles": troubles})
 
     @of_model("GET", "", "metadata", "Inputs, outputs and properties of a model.")
     def metadata(self, exchange: Exchange) -> Answer:
         """GET /v2/models/{model}[/versions/{version}]"""
         model = self._dispatcher.model(call(exchange))
-        return json_answer(metadata(model, self._engine.versions(model.name)))
+        return json_answer(metadata(model, self._models.versions(model.name)))
 
     @of_model("GET", "/ready", "modelReady", "Whether a model can answer.")
     def ready(self, exchange: Exchange) -> Answer:

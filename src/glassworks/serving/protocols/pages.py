@@ -27,7 +27,7 @@ class Pages(Protocol):
     """Endpoints for people and tools that look at the service."""
 
     def __init__(self, context: Context) -> None:
-        self._admission, self._engine = context.dispatcher.admission, context.dispatcher.engine
+        self._admission, self._models = context.dispatcher.admission, context.dispatcher.models
 
     @endpoint(
         "GET", "/docs", "docs", "A page for people: the API, and a form to try it.", gives="text/html", is_open=True
@@ -43,7 +43,7 @@ class Pages(Protocol):
             "keys": self._admission.guarded,
             "models": []
             if asks
-            else [self._described(each) for each in self._admission.visible(key, self._engine.names())],
+            else [self._described(each) for each in self._admission.visible(key, self._models.names())],
             "routes": [[verb.upper(), path] for path, verbs in paths.items() for verb in verbs],
         }
         # A label may hold anything; "</script>" must not end the element.
@@ -58,7 +58,7 @@ class Pages(Protocol):
         return json_answer(openapi_document())
 
     def _described(self, name: str) -> dict[str, Any]:
-        model = self._engine.model(name)
+        model = self._models.model(name)
         manifest = model.manifest
         return {
             "name": name,

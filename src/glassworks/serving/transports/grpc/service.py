@@ -42,7 +42,7 @@ class InferenceService:
     """One method a call of the protocol; each takes its message and the call's metadata. Raises GlassworksError."""
 
     def __init__(self, dispatcher: Dispatcher, repository: Repository | None, limits: TensorLimits) -> None:
-        self._dispatcher, self._engine, self._limits = dispatcher, dispatcher.engine, limits
+        self._dispatcher, self._models, self._limits = dispatcher, dispatcher.models, limits
         self._operations = Operations(dispatcher, repository)
 
     def permit(self, method: str) -> Callable[[Mapping[bytes, bytes]], None] | None:
@@ -72,7 +72,7 @@ class InferenceService:
 
     async def ModelMetadata(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
         model = self._named(request, sent)
-        return _filled("ModelMetadataResponse", metadata(model, list(self._engine.versions(model.name))))
+        return _filled("ModelMetadataResponse", metadata(model, list(self._models.versions(model.name))))
 
     async def ModelConfig(self, request: Any, sent: Mapping[bytes, bytes]) -> Any:  # noqa: N802
         return _filled("ModelConfigResponse", {"config": model_configuration(self._named(request, sent))})

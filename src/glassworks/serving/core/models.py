@@ -1,4 +1,4 @@
-"""The engine: loaded models by name and version, and which of them answers. It knows no transport."""
+"""Loaded models by name and version, and which of them answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CHAMPION = "champion"
 _log = logging.getLogger("glassworks.serving")
 
 
-class Engine:
+class Models:
     """Models by name and version; aliases and traffic say which version answers when none is asked for."""
 
     def __init__(
