@@ -48,9 +48,15 @@ class Home:
     @contextlib.contextmanager
     def start(self, *arguments: str, stderr: int = subprocess.STDOUT) -> Iterator[subprocess.Popen[str]]:
         command = [sys.executable, "-m", "glassworks", *arguments]
-        with subprocess.Popen(
-            command, cwd=self.folder, env=self.environ, stdout=subprocess.PIPE, stderr=stderr, text=True
-        ) as process:
+        # Tests that are started by nohup ignore it, and so would what they start.
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        try:
+            started = subprocess.Popen(
+                command, cwd=self.folder, env=self.environ, stdout=subprocess.PIPE, stderr=stderr, text=True
+            )
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        with started as process:
             try:
                 yield process
             finally:
