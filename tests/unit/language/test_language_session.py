@@ -1,0 +1,103 @@
+"""A language session: parts are the whole, limits are said with both counts, what is unknown is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.unit.language.test_chat_template import CHAT
+from tests.unit.language.test_gguf import write as write_gguf
+from tests.unit.language.test_importing import add_tokenizer
+from tests.unit.language.test_tokenizer import byte_level
+from tests.unit.language.tiny_models import tiny
+
+from glassworks.contracts import Chunk
+from glassworks.errors import InputError
+from glassworks.language.continuous_batching import EngineSettings
+from glassworks.language.importing import bring, write
+from glassworks.language.session import INPUT, OUTPUT, LanguageSession
+from glassworks.language.tokenizer import LanguageTokenizer
+
+CONTEXT = 256
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LanguageSession]:
+    path, written = tmp_path_factory.mktemp("model"), tmp_path_factory.mktemp("written")
+    write_gguf(path / "m.gguf", tiny("llama", vocab_size=330, max_position_embeddings=CONTEXT), "llama")
+    add_tokenizer(path / "m.gguf", byte_level())
+    write(bring(path / "m.gguf", "here"), written)
+    opened = LanguageSession(written, EngineSettings(cache_tokens=4096, threads=1))
+    yield opened
+    opened.close()
+
+
+def streamed(session: LanguageSession, text: str, **parameters: Any) -> list[Chunk]:
+    return list(session.stream({INPUT: np.array([text.encode()], object)}, parameters))
+
+
+def text_of(chunks: list[Chunk]) -> str:
+    return "".join(chunk.outputs[OUTPUT].tolist()[0].decode() for chunk in chunks)
+
+
+def test_the_parts_are_the_whole_and_end_once(session: LanguageSession) -> None:
+    chunks = streamed(session, "The quick", max_tokens=40)
+    assert [bool(chunk.finish_reason) for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+    assert (chunks[-1].finish_reason, chunks[-1].completion_tokens) == ("length", 40)
+    assert chunks[-1].prompt_tokens == len(LanguageTokenizer(byte_level()).encode("The quick"))
+    everything = text_of(streamed(session, "The quick"))
+    assert everything.startswith(text_of(chunks).rstrip("\ufffd"))
+    whole = session.run({INPUT: np.array([b"The quick", b"other", b"The quick"], object)})[OUTPUT].tolist()
+    assert [whole[0].decode(), whole[2].decode()] == [everything, everything]
+
+
+def test_a_stop_string_ends_it_and_is_not_shown(session: LanguageSession) -> None:
+    everything = text_of(streamed(session, "The quick", max_tokens=60))
+    stop = everything[10:12]
+    chunks = streamed(session, "The quick", max_tokens=60, stop=[stop])
+    assert text_of(chunks) == everything[: everything.index(stop)]
+    assert chunks[-1].finish_reason == "stop"
+
+
+def test_a_conversation_is_rendered_by_the_models_template(session: LanguageSession) -> None:
+    chunks = streamed(session, "", messages=CHAT, max_tokens=3)
+    assert chunks[-1].prompt_tokens > 20
+    with pytest.raises(InputError, match="no JSON"):
+        streamed(session, "", messages="[")
+
+
+def test_seeds_repeat_and_differ(session: LanguageSession) -> None:
+    one, again, other = (
+        text_of(streamed(session, "a", temperature=1.0, seed=seed, max_tokens=20)) for seed in (1, 1, 2)
+    )
+    assert one == again != other
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"max_tokens": CONTEXT}, "256 of the answer do not fit into 256"),
+        ({"max_tokens": 0}, "max_tokens is 0"),
+        ({"temperature": 2.1}, "temperature is 2.1"),
+        ({"temperature": float("nan")}, "temperature is nan"),
+        ({"top_k": 1.5}, "top_k is 1.5"),
+        ({"stop": ["a"] * 5}, "stop is"),
+        ({"stop": [""]}, "stop holds ''"),
+        ({"best_of": 2}, "the parameter 'best_of' is not known"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_by_name(
+    session: LanguageSession, parameters: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        streamed(session, "The quick", **parameters)
+    assert said in refused.value.problem
+
+
+@pytest.mark.parametrize(("text", "said"), [("", "empty"), ("a" * 3000, "context_length_exceeded: the prompt's")])
+def test_prompts_that_do_not_fit(session: LanguageSession, text: str, said: str) -> None:
+    with pytest.raises(InputError) as refused:
+        streamed(session, text)
+    assert said in refused.value.problem
