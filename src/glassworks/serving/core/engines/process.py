@@ -234,7 +234,8 @@ class ProcessEngine(EngineClient):
                 self._supervisor.suffers(self._part, f"{error.args[0]}; it is started again")
             self._ended, self._retry_at = self._starts, time.monotonic() + pause_s
             self._changed.notify_all()
-        for answers in child.waiting.values() if child is not None else ():
+        # Whoever wakes up leaves, while the others are still to be woken.
+        for answers in list(child.waiting.values()) if child is not None else ():
             answers.put(copy.copy(self._problem))
 
 
