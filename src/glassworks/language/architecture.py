@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Literal
 
@@ -11,7 +12,6 @@ Kind = Literal["llama", "qwen2", "qwen3"]
 KINDS: tuple[Kind, ...] = ("llama", "qwen2", "qwen3")
 """Decoders with rotary positions, RMS norms, grouped queries and gated feed-forward layers. They differ in a bias on
 queries, keys and values (qwen2) and in norms of queries and keys (qwen3)."""
-_BYTES = {"fp32": 4.0, "fp16": 2.0, "int8": 1.0, "int4": 0.5}
 
 
 class RopeScaling(Record):
@@ -77,18 +77,4 @@ class Architecture(Record):
     @property
     def parameters(self) -> int:
         """How many numbers the weights are."""
-        total = 0
-        for _, shape in self.weights():
-            size = 1
-            for each in shape:
-                size *= each
-            total += size
-        return total
-
-    def weights_bytes(self, precision: str) -> int:
-        """Bytes of the weights alone in `fp32`, `fp16`, `int8` or `int4`."""
-        return int(self.parameters * _BYTES[precision])
-
-    def cache_bytes(self, tokens: int, bytes_each: int = 4) -> int:
-        """Bytes of keys and values of so many tokens."""
-        return 2 * self.layers * self.key_value_heads * self.head_width * bytes_each * tokens
+        return sum(math.prod(shape) for _, shape in self.weights())

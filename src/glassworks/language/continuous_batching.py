@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassworks.errors import Overloaded
+from glassworks.errors import InputError, Overloaded
+from glassworks.language.decoder_graph import exact
 from glassworks.language.sampling import Generated, Sampling
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ class _Request:
     answers: queue.SimpleQueue[Generated | Exception] = field(default_factory=queue.SimpleQueue)
     cancelled: bool = False
     handle: Any = None
-    count: int = 0
 
 
 class ContinuousBatching:
@@ -72,8 +72,8 @@ class ContinuousBatching:
     def generate(self, ids: Sequence[int], sampling: Sampling) -> Generator[Generated, None, None]:
         """The answer to a prompt, token by token; closing the generator ends it after the step under way.
 
-        The caller sees to it that prompt and answer fit into the model's context and the cache. Raises Overloaded
-        where the engine was closed or failed.
+        The caller sees to it that prompt and answer fit into the model's context and the cache. Raises InputError for
+        settings that the engine refuses, and Overloaded where it was closed or failed.
         """
         request = _Request(ids=ids, sampling=sampling)
         with self._work:
@@ -109,8 +109,16 @@ class ContinuousBatching:
                     self._deliver()
             except Exception as error:  # noqa: BLE001 - whatever it was, the pipeline cannot be used further
                 self._fail(Overloaded(f"the engine failed: {error}", _AGAIN))
-                self._pipeline = _opened(self._folder, self._settings)
+                self._begin_again()
         self._fail(Overloaded("the engine was closed", _AGAIN))
+
+    def _begin_again(self) -> None:
+        """Open another pipeline; where that fails too, nobody may wait for one."""
+        try:
+            self._pipeline = _opened(self._folder, self._settings)
+        except Exception:  # noqa: BLE001 - those who ask get Overloaded
+            with self._work:
+                self._closed = True
 
     def _wait(self) -> bool:
         with self._work:
@@ -122,10 +130,14 @@ class ContinuousBatching:
 
         with self._work:
             new, self._new = self._new, []
-            self._active += new
         for request in new:
             ids = openvino.Tensor(np.array([request.ids], np.int64))
-            request.handle = self._pipeline.add_request(next(self._numbers), ids, _config(request.sampling))
+            try:
+                request.handle = self._pipeline.add_request(next(self._numbers), ids, _config(request.sampling))
+            except Exception as error:  # noqa: BLE001 - what the pipeline refuses costs this request alone
+                request.answers.put(InputError(f"the engine refuses the request: {error}", "change its settings"))
+            else:
+                self._active.append(request)
 
     def _drop_cancelled(self) -> None:
         for request in [each for each in self._active if each.cancelled]:
@@ -142,7 +154,7 @@ class ContinuousBatching:
         for request in list(self._active):
             if not request.handle.can_read():
                 continue
-            answer = _generated(request, self._settings)
+            answer = _generated(request)
             if answer.finish_reason:
                 self._active.remove(request)
             request.answers.put(answer)
@@ -162,12 +174,7 @@ def _opened(folder: Path, settings: EngineSettings) -> openvino_genai.Continuous
     scheduler.max_num_batched_tokens = settings.step_tokens
     scheduler.enable_prefix_caching = settings.prefix_caching
     scheduler.max_num_seqs = 256
-    properties = {
-        "INFERENCE_PRECISION_HINT": "f32" if settings.precision == "fp32" else "bf16",
-        "KV_CACHE_PRECISION": "f32",
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
-        "INFERENCE_NUM_THREADS": settings.threads,
-    }
+    properties = exact(settings.threads, settings.precision)
     return openvino_genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", properties)
 
 
@@ -187,20 +194,15 @@ def _config(sampling: Sampling) -> openvino_genai.GenerationConfig:
         if sampling.top_k:
             config.top_k = sampling.top_k
     config.presence_penalty, config.frequency_penalty = sampling.presence_penalty, sampling.frequency_penalty
-    if sampling.json_schema or sampling.regex or sampling.ebnf:
-        config.structured_output_config = openvino_genai.StructuredOutputConfig(
-            json_schema=sampling.json_schema or None, regex=sampling.regex or None, grammar=sampling.ebnf or None
-        )
     return config
 
 
-def _generated(request: _Request, settings: EngineSettings) -> Generated:
+def _generated(request: _Request) -> Generated:
     """What the last step added to an answer."""
     import openvino_genai
 
     ((_, output),) = request.handle.read().items()
     ids, probabilities = list(output.generated_ids), list(output.generated_log_probs)
-    request.count += len(ids)
     reason = {
         openvino_genai.GenerationFinishReason.NONE: "",
         openvino_genai.GenerationFinishReason.STOP: "stop",

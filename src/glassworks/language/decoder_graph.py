@@ -51,7 +51,7 @@ class _Builder:
     def __init__(self, architecture: Architecture, weight: Weight) -> None:
         self._a, self._weight = architecture, weight
         self._sinks: list[Any] = []
-        self._ids, self._mask, self._positions = (_parameter(name) for name in _INTEGERS)
+        self._ids, self._mask, self._positions = (integer_input(name) for name in _INTEGERS)
         self._beam = op.parameter([-1], ov.Type.i32, name="beam_idx")
         self._beam.output(0).set_names({"beam_idx"})
         self._rows = op.gather(op.shape_of(self._ids), _int64([0]), _int64(0))
@@ -175,10 +175,23 @@ class _Builder:
 _INTEGERS = ("input_ids", "attention_mask", "position_ids")
 
 
-def _parameter(name: str) -> Any:
+def integer_input(name: str) -> Any:
+    """An input of int64 with two dimensions of any size."""
     parameter = op.parameter([-1, -1], ov.Type.i64, name=name)
     parameter.output(0).set_names({name})
     return parameter
+
+
+def exact(threads: int, precision: str) -> dict[str, Any]:
+    """Properties with which OpenVINO computes a decoder alike alone and in a batch: in fp32 (or bf16), with a cache in
+    fp32, and without quantizing what it computes with.
+    """
+    return {
+        "INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else "bf16",
+        "KV_CACHE_PRECISION": "f32",
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+        "INFERENCE_NUM_THREADS": threads,
+    }
 
 
 def _int64(values: int | list[int]) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from glassworks.errors import InputError, MissingLibrary
-from glassworks.language.architecture import Architecture
+from glassworks.errors import InputError
 from glassworks.language.decoder_graph import build
 from glassworks.language.gguf import GgufFile
 from glassworks.language.gguf_tokenizer import tokenizer_of
@@ -51,26 +48,7 @@ def write(brought: Brought, folder: Path) -> None:
     graph = build(brought.settings.architecture, _halved(brought.weight))
     openvino.save_model(graph, folder / GRAPH, compress_to_fp16=False)
     brought.tokenizer.save(str(folder / TOKENIZER))
-    write_grammar_tokenizer(brought.tokenizer, folder)
     write_settings(folder, brought.settings)
-
-
-def write_grammar_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write the tokenizer as the engine reads it. Raises MissingLibrary."""
-    try:
-        from openvino_tokenizers import convert_tokenizer
-        from transformers import PreTrainedTokenizerFast
-    except ImportError as error:
-        raise MissingLibrary(
-            f"importing a language model needs '{error.name}'", "pip install 'glassworks[language]'"
-        ) from None
-    import openvino
-
-    with contextlib.redirect_stdout(io.StringIO()):
-        theirs = PreTrainedTokenizerFast(tokenizer_object=tokenizer)  # type: ignore[no-untyped-call]
-        encoder, decoder = convert_tokenizer(theirs, with_detokenizer=True)
-    openvino.save_model(encoder, folder / "openvino_tokenizer.xml")
-    openvino.save_model(decoder, folder / "openvino_detokenizer.xml")
 
 
 def _halved(weight: Callable[[str], NDArray[Any]]) -> Callable[[str], NDArray[Any]]:
@@ -171,8 +149,3 @@ def _token_text(value: Any) -> str:
 
 def _optional(path: Path) -> dict[str, Any]:
     return read_json(path) if path.exists() else {}
-
-
-def memory_bytes(architecture: Architecture, precision: str, tokens: int) -> int:
-    """Weights and cache of so many tokens, and a tenth for what an engine holds beside them."""
-    return int(1.1 * (architecture.weights_bytes(precision) + architecture.cache_bytes(tokens)))

@@ -10,7 +10,7 @@ class Sampling:
     """Settings of one answer; `temperature` 0 takes the most probable token.
 
     `top_k` 0, `top_p` 1 and `min_p` 0 leave all tokens in. The penalties are OpenAI's: `presence` and `frequency` are
-    subtracted from the logits of tokens that were generated. `grammar` bounds the answer; at most one is given.
+    subtracted from the logits of tokens that were generated.
     """
 
     max_tokens: int
@@ -22,9 +22,6 @@ class Sampling:
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     seed: int = 0
-    json_schema: str = ""
-    regex: str = ""
-    ebnf: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

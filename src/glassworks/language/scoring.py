@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as op
 
 from glassworks.errors import BundleError
+from glassworks.language.decoder_graph import exact, integer_input
 from glassworks.language.sampling import Generated, Sampling
 
 MOST_ALTERNATIVES = 20
@@ -43,15 +44,9 @@ class Scorer:
     """The second end of the graph in `folder`. Thread-safe: each call has a cache of its own."""
 
     def __init__(self, folder: Path, threads: int, precision: str = "fp32") -> None:
-        properties = {
-            "INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else "bf16",
-            "KV_CACHE_PRECISION": "f32",
-            "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
-            "INFERENCE_NUM_THREADS": threads,
-        }
         core = ov.Core()
         self._compiled = core.compile_model(
-            scoring_graph(core.read_model(folder / "openvino_model.xml")), "CPU", properties
+            scoring_graph(core.read_model(folder / "openvino_model.xml")), "CPU", exact(threads, precision)
         )
 
     def score(self, ids: Sequence[int], alternatives: int = 0) -> list[TokenScore]:
@@ -160,7 +155,7 @@ def scoring_graph(model: ov.Model) -> ov.Model:
         product = product.input_value(0).get_node()
     if product.get_type_name() != "MatMul":
         raise BundleError("the graph's logits are no product of hidden vectors", "import the model again")
-    positions, targets = _parameter("positions"), _parameter("targets")
+    positions, targets = integer_input("positions"), integer_input("targets")
     hidden = op.gather(product.input_value(0), positions, op.constant(np.int64(1)), 1)
     product.input(0).replace_source_output(hidden.output(0))
     scores = op.log_softmax(op.convert(logits, "f32"), 2)
@@ -178,12 +173,6 @@ def scoring_graph(model: ov.Model) -> ov.Model:
 def _alternatives(answer: Mapping[str, NDArray[Any]], row: int, count: int) -> tuple[tuple[int, float], ...]:
     ids, values = answer["top_ids"][0, row, :count], answer["top"][0, row, :count]
     return tuple((int(token), float(value)) for token, value in zip(ids, values, strict=True))
-
-
-def _parameter(name: str) -> Any:
-    parameter = op.parameter([-1, -1], ov.Type.i64, name=name)
-    parameter.output(0).set_names({name})
-    return parameter
 
 
 def _number(value: int) -> Any:

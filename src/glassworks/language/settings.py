@@ -10,15 +10,7 @@ from glassworks.storage import write_atomically
 
 FILE = "language.json"
 GRAPH = "openvino_model.xml"
-GRAPH_WEIGHTS = "openvino_model.bin"
 TOKENIZER = "tokenizer.json"
-GRAMMAR_TOKENIZER = (
-    "openvino_tokenizer.xml",
-    "openvino_tokenizer.bin",
-    "openvino_detokenizer.xml",
-    "openvino_detokenizer.bin",
-)
-"""The tokenizer once more, as the engine reads the vocabulary for grammars."""
 
 
 class LanguageSettings(Record):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Operations:
     """Over a dispatcher, and the repository behind it if there is one. `token` is the access key that was sent.
 
-    Everything raises Unauthenticated and Forbidden; of models that a key is not for nothing is told.
+    Everything raises Unauthenticated and Forbidden; models that a key is not for stay unseen.
     """
 
     def __init__(self, dispatcher: Dispatcher, repository: Repository | None) -> None:

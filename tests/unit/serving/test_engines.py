@@ -192,13 +192,14 @@ def test_who_leaves_at_the_moment_of_its_death_does_not_keep_it_down(remote: Pro
     """As streams do, whose readers wake up while the others are still to be woken."""
     child = remote._child
     assert child is not None
+    waiting = child.waiting
 
     class Leaving(process.Answers):
         def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-            child.waiting.pop(2**40 + 1, None)
+            waiting.pop(2**40 + 1, None)
 
     for number in range(2):
-        child.waiting[2**40 + number] = Leaving()
+        waiting[2**40 + number] = Leaving()
     os.kill(pid(remote), signal.SIGKILL)
     until(lambda: remote._child is not None and remote._child is not child, "another process")
     assert remote.infer(texts("a b"))

@@ -83,7 +83,7 @@ class Ledger:
     def record(self, entries: Sequence[Usage]) -> None:
         """Keep what was answered, all of it or nothing; once this returns, no kill takes it away.
 
-        Raises StorageError, say for a full disk: then the requests are added to `lost`, and the supervisor is told.
+        Raises StorageError, say for a full disk: then the requests are added to `lost`, and reported to the supervisor.
         Serve on: the answers were right, and usage that is not on the disk is not worth an outage.
         """
         if not entries:

@@ -12,7 +12,7 @@ _ENCODINGS = 4
 
 def masked(text: str) -> str:
     """The text with only the public part of each key in it. One that was percent-encoded is found too: then the whole
-    text is told as it was before that.
+    text is shown as it was before that.
     """
     found = _SECRET.sub(r"\1_...", text)
     if "%" not in text:

@@ -82,7 +82,7 @@ class Reader:
         return self._limits.idle_s if self._method else min(self._limits.idle_s, self._limits.receive_s)
 
     def end(self) -> None:
-        """Drop what came, and who is told; nothing more is fed."""
+        """Drop what came, and the callbacks; nothing more is fed."""
         self._parser, self._body, self._head, self.kept_bytes, self.receiving = None, [], b"", 0, False
         self._whole = self._go_on = self._taken_over = _nobody
 

@@ -148,7 +148,7 @@ class FrameStream(asyncio.Protocol):
                 del self._unread[:_SLICE]
                 frames += self._receive(data)
                 self._flush()
-        except Exception as error:  # noqa: BLE001 - whatever fails here costs this connection alone, and is told
+        except Exception as error:  # noqa: BLE001 - whatever fails here costs this connection alone, and is reported
             self._service.supervisor.failed(_PART, error)
             self._fail(_INTERNAL, "the frame could not be read")
         if self._unread and self._writable.is_set():
@@ -244,7 +244,7 @@ class FrameStream(asyncio.Protocol):
             while self._waiting is not None:
                 await self._writable.wait()
                 await self._next()
-        except Exception as error:  # noqa: BLE001 - whatever fails, the client is told and nobody else notices
+        except Exception as error:  # noqa: BLE001 - whatever fails, the client gets the error and nobody else notices
             self._service.supervisor.failed(_PART, error)
             self._fail(_INTERNAL, "the frame could not be answered")
         finally:

