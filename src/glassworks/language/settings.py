@@ -17,7 +17,8 @@ class LanguageSettings(Record):
     """`special` are texts that chat templates name, such as `bos_token`; an answer ends at one of `stop_ids`.
 
     `context` is the most tokens of prompt and answer together; `stored` counts weights by the type of the file they
-    came from; an empty `chat_template` means that the model holds no conversations.
+    came from; an empty `chat_template` means that the model holds no conversations. An answer has `max_tokens` at most
+    where a request says nothing of it.
     """
 
     architecture: Architecture
@@ -28,6 +29,7 @@ class LanguageSettings(Record):
     special: dict[str, str] = {}
     stop_ids: tuple[int, ...]
     context: int
+    max_tokens: int = 512
 
 
 def write_settings(folder: Path, settings: LanguageSettings) -> None:
