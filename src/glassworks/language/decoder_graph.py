@@ -208,13 +208,13 @@ def integer_input(name: str) -> Any:
     return parameter
 
 
-def exact(threads: int, precision: str) -> dict[str, Any]:
+def exact(threads: int, precision: str, kv_cache: str = "f32") -> dict[str, Any]:
     """Properties with which OpenVINO computes a decoder alike alone and in a batch: in fp32 (or bf16), with a cache in
-    fp32, and without quantizing what it computes with.
+    fp32 (or `u8`), and without quantizing what it computes with.
     """
     return {
         "INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else "bf16",
-        "KV_CACHE_PRECISION": "f32",
+        "KV_CACHE_PRECISION": kv_cache,
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
         "INFERENCE_NUM_THREADS": threads,
     }

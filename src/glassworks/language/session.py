@@ -47,6 +47,8 @@ class LanguageSession(Session):
         self._engine = ContinuousBatching(graph, engine)
         self._scorer = Lazily(lambda: Scorer(graph, engine.threads, engine.precision))
         self._context = min(self._settings.context, engine.cache_tokens)
+        self.max_tokens = self._settings.max_tokens
+        """Of an answer where a request does not say."""
         self._rows = ThreadPoolExecutor(_ROWS, "answers")
         self.signature = signature()
 
@@ -123,7 +125,7 @@ class LanguageSession(Session):
                 f"context_length_exceeded: the prompt's {len(ids)} tokens{wanted} do not fit into {self._context}",
                 "send a shorter prompt, or ask for fewer tokens",
             )
-        return asked.max_tokens or min(left, self._settings.max_tokens)
+        return asked.max_tokens or min(left, self.max_tokens)
 
 
 def signature() -> Signature:

@@ -34,7 +34,7 @@ class OpenVinoGenAi(Runtime):
         tokens = settings.context * settings.streams
         memory = needed(settings.architecture, opened.path.with_suffix(".bin").stat().st_size, tokens, stored)
         require_fits(memory, opened.path.name, "lower model.streams or model.context, and import the model again")
-        engine = EngineSettings(cache_tokens=tokens, threads=artifact.threads, cache_precision=stored)
+        engine = EngineSettings(cache_tokens=tokens, threads=artifact.threads, kv_cache=stored)
         try:
             return LanguageSession(opened.path.parent, opened.folder, engine)
         except GlassworksError:

@@ -96,9 +96,6 @@ def _downloaded(name: str) -> Path:
 def _overridden(brought: Brought, config: LanguageModelConfig) -> LanguageSettings:
     """What the job says instead of the model. Raises ConfigError."""
     settings = brought.settings
-    stop = {token: brought.tokenizer.token_to_id(token) for token in config.stop}
-    if unknown := [token for token, number in stop.items() if number is None]:
-        raise ConfigError(f"'model.stop' names '{unknown[0]}', which is no token", "name tokens of the model")
     context = config.context or settings.context
     if context > settings.context:
         raise ConfigError(
@@ -111,9 +108,16 @@ def _overridden(brought: Brought, config: LanguageModelConfig) -> LanguageSettin
         "max_tokens": min(config.max_tokens, context),
         "special": {**settings.special, **config.special},
         "chat_template": config.chat_template or settings.chat_template,
-        "stop_ids": tuple(sorted({*settings.stop_ids, *stop.values()})),
+        "stop_ids": tuple(sorted({*settings.stop_ids, *(_token(brought, token) for token in config.stop)})),
     }
     return settings.model_copy(update=more)
+
+
+def _token(brought: Brought, token: str) -> int:
+    number = brought.tokenizer.token_to_id(token)
+    if number is None:
+        raise ConfigError(f"'model.stop' names '{token}', which is no token", "name tokens of the model")
+    return int(number)
 
 
 def _require_memory(name: str, settings: LanguageSettings) -> None:
