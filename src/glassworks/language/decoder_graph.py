@@ -9,7 +9,8 @@ The shape of attention is the one that OpenVINO's continuous batching recognizes
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset6, opset13 as op
 
+from glassworks.errors import InputError
 from glassworks.language.architecture import Architecture, RopeScaling
 
 if TYPE_CHECKING:
@@ -170,6 +172,30 @@ class _Builder:
         constant = op.constant(values)
         constant.set_friendly_name(name)
         return constant if values.dtype == np.float32 else op.convert(constant, "f32")
+
+
+def types_of(graph: Path) -> Mapping[str, int]:
+    """Type of a decoder's weights in OpenVINO's files -> how many are stored in it.
+
+    Raises InputError for a graph of another kind.
+    """
+    try:
+        model = ov.Core().read_model(graph)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1][:200]
+        raise InputError(f"OpenVINO cannot read {graph.name}: {reason}", "export the model again") from None
+    inputs = {name for port in model.inputs for name in port.get_names()}
+    if not {*_INTEGERS, "beam_idx"} <= inputs or "logits" not in model.outputs[0].get_names():
+        raise InputError(
+            f"{graph.name} is no decoder with a cache: its inputs are {', '.join(sorted(inputs)) or 'none'}",
+            "export it for text generation with past (optimum-cli export openvino)",
+        )
+    counts: dict[str, int] = {}
+    for node in model.get_ops():
+        if node.get_type_name() == "Constant" and (size := math.prod(node.get_output_shape(0))) > 1:
+            kind = node.get_element_type().get_type_name().upper()
+            counts[kind] = counts.get(kind, 0) + size
+    return counts
 
 
 _INTEGERS = ("input_ids", "attention_mask", "position_ids")
