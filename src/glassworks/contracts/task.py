@@ -38,6 +38,9 @@ class Task(ABC):
     labelled: ClassVar[bool] = True
     """Whether its examples come with what is to be learned of them: labels, or interactions."""
 
+    brief: ClassVar[Mapping[str, Any]] = {}
+    """Parameters with which `Session.stream` answers at once, to warm up with; empty where `Session.run` does."""
+
     @abstractmethod
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
         """What a person sent (a picture file, a text) as one stored example, as in `Split.x`."""
@@ -88,6 +91,10 @@ class Task(ABC):
     def usual(self, session: Session, preprocessing: Mapping[str, Any]) -> Tensors:
         """A typical row, to warm up with and to time; empty where zeros will do."""
         return {}
+
+    def compared(self, x: Array) -> Array:
+        """Those of the stored examples on which answers of two graphs are compared; fewer where an answer is long."""
+        return x
 
     def target(self, asked: int | str | None, labels: Sequence[str]) -> int | str | None:
         """The target of an explanation as people name it, checked: here a class by its label or number. None leaves
