@@ -30,6 +30,7 @@ from glassworks.progress import Silent
 from glassworks.references import family_of, taught_by_registry
 from glassworks.registry import Registry, Version
 from glassworks.registry.opening import keep_feedback, open_model
+from glassworks.storage import linked
 from glassworks.training.runs import forget_run, open_run
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _searched_again(
     """Search for the artifact to serve among candidates made from the exported one in a bundle."""
     manifest, task = bundle.manifest, get(Task, family.task)
     for name in files_of(manifest.artifacts):
-        shutil.copyfile(bundle.folder / name, folder / name)
+        linked(bundle.folder / name, folder / name)
     exported, compiled = exported_of(manifest.artifacts)
     trial = trial_of(task, Opened(artifact=exported, folder=folder), dataset, manifest.preprocessing, job)
     served, report = search(trial, job.optimization, progress)

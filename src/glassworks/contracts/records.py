@@ -23,7 +23,7 @@ Datatype = Literal[
     "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
     "FP16", "FP32", "FP64", "BF16", "BYTES",
 ]  # fmt: skip
-Precision = Literal["fp32", "bf16", "int8"]
+Precision = Literal["fp32", "bf16", "int8", "int4"]
 Device = Literal["cpu", "cuda"]
 
 
@@ -58,7 +58,7 @@ class Artifact(Record):
     that its task needs, such as a tokenizer. `role` says what the graph computes: `predict` (inputs -> outputs),
     `gradient` (input, target -> scores, gradient), `cam` (input, target -> scores, map) or `embed`
     (tokens -> what `gradient` takes). `computes_fp32` names the layers of a less precise artifact that compute in
-    fp32 all the same.
+    fp32 all the same. `settings` tell its runtime more: `{"kv_cache": "u8"}` keeps keys and values in 8 bits.
     """
 
     role: str
@@ -70,6 +70,7 @@ class Artifact(Record):
     threads: int = 1
     made_by: str = ""
     computes_fp32: tuple[str, ...] = ()
+    settings: dict[str, str] = {}
 
 
 class Candidate(Record):

@@ -29,7 +29,8 @@ _AGAIN = "send the request again"
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSettings:
-    """`cache_tokens` over all answers. With `fp32` answers do not depend on what else is in the batch.
+    """`cache_tokens` over all answers. With `fp32` and a cache in `f32` answers do not depend on what else is in the
+    batch; `kv_cache` may be `u8`.
 
     `step_tokens` of prompts are computed in one step; cancelling waits for the end of one.
     """
@@ -37,6 +38,7 @@ class EngineSettings:
     cache_tokens: int
     threads: int
     precision: str = "fp32"
+    kv_cache: str = "f32"
     step_tokens: int = 96
     prefix_caching: bool = True
 
@@ -174,7 +176,7 @@ def _opened(folder: Path, settings: EngineSettings) -> openvino_genai.Continuous
     scheduler.max_num_batched_tokens = settings.step_tokens
     scheduler.enable_prefix_caching = settings.prefix_caching
     scheduler.max_num_seqs = 256
-    properties = exact(settings.threads, settings.precision)
+    properties = exact(settings.threads, settings.precision, settings.kv_cache)
     return openvino_genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", properties)
 
 
