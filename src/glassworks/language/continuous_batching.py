@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _BLOCK_TOKENS = 32
 """Tokens in a block of the cache, on a CPU."""
 _AGAIN = "send the request again"
+_BEAT_S = 0.05
+_NOTHING = Generated(ids=(), log_probabilities=(), finish_reason="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,8 @@ class ContinuousBatching:
         return len(self._new) + len(self._active)
 
     def generate(self, ids: Sequence[int], sampling: Sampling) -> Generator[Generated, None, None]:
-        """The answer to a prompt, token by token; closing the generator ends it after the step under way.
+        """The answer to a prompt, token by token; closing the generator ends it after the step under way. Where nothing
+        comes for a while, it gives a part without tokens, so that it can be closed.
 
         The caller sees to it that prompt and answer fit into the model's context and the cache. Raises InputError for
         settings that the engine refuses, and Overloaded where it was closed or failed.
@@ -85,7 +88,11 @@ class ContinuousBatching:
             self._work.notify()
         try:
             while True:
-                answer = request.answers.get()
+                try:
+                    answer = request.answers.get(timeout=_BEAT_S)
+                except queue.Empty:
+                    yield _NOTHING
+                    continue
                 if isinstance(answer, Exception):
                     raise answer
                 yield answer

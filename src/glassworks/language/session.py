@@ -92,7 +92,7 @@ class LanguageSession(Session):
                 reason = "stop"
             elif reason:
                 shown += stops.finish()
-            if shown or reason:
+            if shown or reason or not part.ids:
                 outputs = {OUTPUT: _objects([shown.encode()])} if shown else {}
                 yield Chunk(outputs=outputs, completion_tokens=count, finish_reason=reason)
             if reason:
