@@ -272,7 +272,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _may_knock(self) -> bool:
         """Whether an answer is owed to who can read over something before it: HTTP/1.0 knows nothing like that."""
-        return self._current is not None and (self._streaming or not self._current.plain)
+        current = self._current
+        return current is not None and not self._closing and (self._streaming or not current.plain)
 
     def close(self) -> None:
         """End the connection; what was written is still sent."""

@@ -65,7 +65,7 @@ class Sender:
         self._loop.call_later(after_s, self._knock, owes, min(2 * after_s, _SELDOM_S))
 
     def _knock(self, owes: Callable[[], bool], after_s: float) -> None:
-        if owes() and not self._transport.is_closing():
+        if owes():
             if self._filler and not self.paused:
                 self._transport.write(self._filler)
             self.knock(owes, after_s)
