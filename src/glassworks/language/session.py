@@ -45,7 +45,7 @@ class LanguageSession(Session):
         self._tokenizer = LanguageTokenizer.read(model / TOKENIZER)
         self._prompts = Prompts(self._settings, self._tokenizer)
         self._engine = ContinuousBatching(graph, engine)
-        self._scorer = Lazily(lambda: Scorer(graph, engine.threads, engine.precision))
+        self._scorer = Lazily(lambda: Scorer(graph, engine.threads, engine.precision, engine.kv_cache))
         self._context = min(self._settings.context, engine.cache_tokens)
         self.max_tokens = self._settings.max_tokens
         """Of an answer where a request does not say."""
