@@ -1,4 +1,4 @@
-"""Weights of a language model in int8, one scale a channel; half the size, and nearly the same answers."""
+"""Weights of a language model in int8, a scale and zero point a channel; half the size, nearly the same answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 class Int8Decoder(Pass):
-    """Symmetric, without texts: ranges of weights are known."""
+    """Asymmetric: symmetric ranges worsened perplexity by more than twice as much, at no other speed. No texts are
+    needed, as ranges of weights are known."""
 
     name: ClassVar[str] = "int8_decoder"
     accepts: ClassVar[frozenset[str]] = frozenset({"decoder"})
@@ -22,4 +23,4 @@ class Int8Decoder(Pass):
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
         from glassworks.optimization.decoder_weights import compressed
 
-        return compressed(opened, self.name, self.precision, "INT8_SYM")
+        return compressed(opened, self.name, self.precision, "INT8_ASYM")
