@@ -29,6 +29,14 @@ class TooLarge(InputError):
     """A body over the limit."""
 
 
+class WrongParameter(InputError):
+    """A field of a request: clients of OpenAI's protocol read its name (`param`) and a `code` to act upon."""
+
+    def __init__(self, problem: str, mend: str, param: str | None, code: str = "invalid_value") -> None:
+        super().__init__(problem, mend)
+        self.param, self.code = param, code
+
+
 class Status(NamedTuple):
     """The codes of one class of errors."""
 
