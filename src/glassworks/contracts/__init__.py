@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from glassworks.contracts.capabilities import Feedback as Feedback, Pictures as Pictures, Tables as Tables
+from glassworks.contracts.capabilities import (
+    Feedback as Feedback,
+    Generation as Generation,
+    Pictures as Pictures,
+    Tables as Tables,
+)
 from glassworks.contracts.embedding import (
     EMBEDDING as EMBEDDING,
     Embedder as Embedder,

@@ -13,12 +13,17 @@ if TYPE_CHECKING:
 class Chunk:
     """The next part of an answer.
 
-    `outputs` are the tensors of this part alone. `prompt_tokens` and `completion_tokens` are counts of the whole
-    request so far, 0 for a model without tokens. `finish_reason` is empty until the last chunk, which says why it is
-    the last: `stop`, `length`.
+    `outputs` are the tensors of this part alone. The counts are those of the whole request so far, 0 for a model
+    without tokens: `cached_tokens` are those of the prompt that were not computed again, `reasoning_tokens` those of
+    the answer that thought. The first chunk comes before any work, so that `max_tokens`, the most that the answer may
+    have, can be checked. `finish_reason` is empty until the last chunk, which says why it is the last: `stop`,
+    `length`, `tool_calls`.
     """
 
     outputs: Tensors
     prompt_tokens: int = 0
+    cached_tokens: int = 0
     completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    max_tokens: int = 0
     finish_reason: str = ""

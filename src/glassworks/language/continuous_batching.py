@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 _BLOCK_TOKENS = 32
 """Tokens in a block of the cache, on a CPU."""
 _AGAIN = "send the request again"
+_BEAT_S = 0.05
+_NOTHING = Generated(ids=(), log_probabilities=(), finish_reason="")
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSettings:
-    """`cache_tokens` over all answers. With `fp32` answers do not depend on what else is in the batch.
+    """`cache_tokens` over all answers. With `fp32` and a cache in `f32` answers do not depend on what else is in the
+    batch; `kv_cache` may be `u8`.
 
     `step_tokens` of prompts are computed in one step; cancelling waits for the end of one.
     """
@@ -37,6 +40,7 @@ class EngineSettings:
     cache_tokens: int
     threads: int
     precision: str = "fp32"
+    kv_cache: str = "f32"
     step_tokens: int = 96
     prefix_caching: bool = True
 
@@ -70,7 +74,8 @@ class ContinuousBatching:
         return len(self._new) + len(self._active)
 
     def generate(self, ids: Sequence[int], sampling: Sampling) -> Generator[Generated, None, None]:
-        """The answer to a prompt, token by token; closing the generator ends it after the step under way.
+        """The answer to a prompt, token by token; closing the generator ends it after the step under way. Where nothing
+        comes for a while, it gives a part without tokens, so that it can be closed.
 
         The caller sees to it that prompt and answer fit into the model's context and the cache. Raises InputError for
         settings that the engine refuses, and Overloaded where it was closed or failed.
@@ -83,7 +88,11 @@ class ContinuousBatching:
             self._work.notify()
         try:
             while True:
-                answer = request.answers.get()
+                try:
+                    answer = request.answers.get(timeout=_BEAT_S)
+                except queue.Empty:
+                    yield _NOTHING
+                    continue
                 if isinstance(answer, Exception):
                     raise answer
                 yield answer
@@ -174,7 +183,7 @@ def _opened(folder: Path, settings: EngineSettings) -> openvino_genai.Continuous
     scheduler.max_num_batched_tokens = settings.step_tokens
     scheduler.enable_prefix_caching = settings.prefix_caching
     scheduler.max_num_seqs = 256
-    properties = exact(settings.threads, settings.precision)
+    properties = exact(settings.threads, settings.precision, settings.kv_cache)
     return openvino_genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", properties)
 
 

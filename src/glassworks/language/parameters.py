@@ -19,14 +19,19 @@ _RANGES: Mapping[str, tuple[float, float, float]] = {
 }
 """Name -> default, least, most."""
 _WHOLE: Mapping[str, tuple[int, int, int]] = {"top_k": (0, 0, 2**20), "seed": (0, 0, 2**31 - 1)}
-KNOWN = frozenset({*_RANGES, *_WHOLE, "max_tokens", "stop", "messages", "timeout", "priority"})
+KNOWN = frozenset(
+    {*_RANGES, *_WHOLE, "max_tokens", "stop", "messages", "prompt_ids", "tokenize", "timeout", "priority"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Parameters of one answer; `max_tokens` 0 is as many as the context holds."""
+    """Parameters of one answer; `max_tokens` 0 is the model's own. `messages` and `prompt_ids` replace the text."""
 
     max_tokens: int
+    messages: Any = None
+    prompt_ids: Any = None
+    tokenize: bool = False
     stop: tuple[str, ...]
     stop_ids: frozenset[int]
     numbers: Mapping[str, float]
@@ -46,6 +51,9 @@ def asked_of(parameters: Mapping[str, Any], stop_ids: Sequence[int]) -> Asked:
     numbers |= {name: _integer(parameters, name, *bounds) for name, bounds in _WHOLE.items()}
     return Asked(
         max_tokens=_integer(parameters, "max_tokens", 0, 1, 2**24),
+        messages=parameters.get("messages"),
+        prompt_ids=parameters.get("prompt_ids"),
+        tokenize=_flag(parameters, "tokenize"),
         stop=_stops(parameters.get("stop", ())),
         stop_ids=frozenset(stop_ids),
         numbers=numbers,
@@ -65,6 +73,13 @@ def _integer(parameters: Mapping[str, Any], name: str, default: int, least: int,
     value = parameters[name]
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise InputError(f"{name} is {value!r:.100}", f"give a whole number from {least} to {most}")
+    return value
+
+
+def _flag(parameters: Mapping[str, Any], name: str) -> bool:
+    value = parameters.get(name, False)
+    if not isinstance(value, bool):
+        raise InputError(f"{name} is {value!r:.100}", "give true or false")
     return value
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +14,21 @@ import numpy as np
 
 from glassworks.contracts import Chunk, Session, Signature, TensorSpec
 from glassworks.errors import InputError
-from glassworks.language.chat_template import ChatTemplate
 from glassworks.language.continuous_batching import ContinuousBatching, EngineSettings
+from glassworks.language.lazily import Lazily
 from glassworks.language.parameters import Asked, asked_of
+from glassworks.language.prompts import Prompts
+from glassworks.language.scoring import Scorer
 from glassworks.language.settings import TOKENIZER, read_settings
 from glassworks.language.tokenizer import LanguageTokenizer, StopMatcher
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
 
-INPUT, OUTPUT = "text", "generated"
-MESSAGES = "messages"
-"""The parameter that holds a conversation in JSON; the text is then not looked at."""
+INPUT, OUTPUT, REASON = "text", "generated", "finish_reason"
+LOG_LIKELIHOOD = "log_likelihood"
+"""What `run` gives when it is named: sum of the log-probabilities of a text's tokens but the first, and their count."""
+PROMPT_TOKENS = "prompt_tokens"
 _ROWS = 32
 
 
@@ -32,26 +37,50 @@ class LanguageSession(Session):
     `parameters.Asked`, and gives the answer as it comes: no character is broken, and the parts together are the whole.
     """
 
-    def __init__(self, folder: Path, engine: EngineSettings) -> None:
-        """`folder` is what `importing.write` wrote. Raises BundleError."""
-        self._settings = read_settings(folder)
-        self._tokenizer = LanguageTokenizer.read(folder / TOKENIZER)
-        template, special = self._settings.chat_template, self._settings.special
-        self._template = ChatTemplate(template, self._tokenizer, special) if template else None
-        self._engine = ContinuousBatching(folder, engine)
+    def __init__(self, graph: Path, model: Path, engine: EngineSettings) -> None:
+        """`graph` holds `openvino_model.xml`, `model` the tokenizer and the settings; they may be one folder. Raises
+        BundleError.
+        """
+        self._settings = read_settings(model)
+        self._tokenizer = LanguageTokenizer.read(model / TOKENIZER)
+        self._prompts = Prompts(self._settings, self._tokenizer)
+        self._engine = ContinuousBatching(graph, engine)
+        self._scorer = Lazily(lambda: Scorer(graph, engine.threads, engine.precision))
         self._context = min(self._settings.context, engine.cache_tokens)
+        self.max_tokens = self._settings.max_tokens
+        """Of an answer where a request does not say."""
         self._rows = ThreadPoolExecutor(_ROWS, "answers")
         self.signature = signature()
 
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
-        found = np.empty(len(tensors[INPUT]), object)
-        found[:] = list(self._rows.map(self._whole, tensors[INPUT].tolist()))
-        return {OUTPUT: found}
+        texts, wanted = tensors[INPUT].tolist(), set(outputs or (OUTPUT, REASON))
+        found: dict[str, Array] = {}
+        if LOG_LIKELIHOOD in wanted:
+            found[LOG_LIKELIHOOD] = np.array([self._log_likelihood(text) for text in texts], float).reshape(-1, 2)
+        if wanted & {OUTPUT, REASON}:
+            answers = list(self._rows.map(self._whole, texts))
+            for index, name in enumerate((OUTPUT, REASON)):
+                found[name] = _objects([answer[index] for answer in answers])
+        return {name: found[name] for name in outputs or found}
 
     def stream(self, tensors: Tensors, parameters: Mapping[str, Any]) -> Generator[Chunk, None, None]:
         (text,) = tensors[INPUT].tolist()
         asked = asked_of(parameters, self._settings.stop_ids)
-        ids = self._prompt(text, parameters)
+        ids = self._prompts.ids(text, asked)
+        if asked.tokenize:
+            yield self._tokens(ids)
+            return
+        sampling = asked.sampling(self._room(ids, asked))
+        yield Chunk(outputs={}, prompt_tokens=len(ids), max_tokens=sampling.max_tokens)
+        with closing(self._answer(ids, asked)) as answer:
+            for chunk in answer:
+                yield replace(chunk, prompt_tokens=len(ids), max_tokens=sampling.max_tokens)
+
+    def close(self) -> None:
+        self._rows.shutdown(cancel_futures=True)
+        self._engine.close()
+
+    def _answer(self, ids: list[int], asked: Asked) -> Generator[Chunk, None, None]:
         sampling = asked.sampling(self._room(ids, asked))
         decoder, stops, count = self._tokenizer.decoder(), StopMatcher(asked.stop), 0
         for part in self._engine.generate(ids, sampling):
@@ -63,60 +92,51 @@ class LanguageSession(Session):
                 reason = "stop"
             elif reason:
                 shown += stops.finish()
-            if shown or reason:
-                yield _chunk(shown, len(ids), count, reason)
+            if shown or reason or not part.ids:
+                outputs = {OUTPUT: _objects([shown.encode()])} if shown else {}
+                yield Chunk(outputs=outputs, completion_tokens=count, finish_reason=reason)
             if reason:
                 return
 
-    def close(self) -> None:
-        self._rows.shutdown(cancel_futures=True)
-        self._engine.close()
+    def _whole(self, text: bytes | str) -> tuple[bytes, bytes]:
+        chunks = list(self.stream({INPUT: _objects([text])}, {}))
+        parts = [chunk.outputs[OUTPUT].tolist()[0] for chunk in chunks if OUTPUT in chunk.outputs]
+        return b"".join(parts), chunks[-1].finish_reason.encode()
 
-    def _whole(self, text: bytes | str) -> bytes:
-        row = np.array([text], object)
-        return b"".join(chunk.outputs[OUTPUT].tolist()[0] for chunk in self.stream({INPUT: row}, {}))
+    def _log_likelihood(self, text: bytes | str) -> tuple[float, int]:
+        """Windows of the context overlap by a token, so that each but the first counts once."""
+        ids, step = self._prompts.plain(text), self._settings.context - 1
+        windows = [ids[start : start + step + 1] for start in range(0, len(ids) - 1, step)]
+        scores = [score.log_probability for window in windows for score in self._scorer().score(window)]
+        return float(np.sum(scores)), len(scores)
 
-    def _prompt(self, text: bytes | str, parameters: Mapping[str, Any]) -> list[int]:
-        if MESSAGES in parameters:
-            return self._conversation(parameters[MESSAGES])
-        try:
-            ids = self._tokenizer.prompt(text if isinstance(text, str) else text.decode())
-        except UnicodeDecodeError as error:
-            raise InputError(f"the text is not valid UTF-8: byte {error.start}", "send texts in UTF-8") from None
-        if not ids:
-            raise InputError("the prompt is empty", "send at least one character")
-        return ids
-
-    def _conversation(self, content: Any) -> list[int]:
-        if self._template is None:
-            raise InputError("this model holds no conversations: it has no chat template", "send a plain prompt")
-        try:
-            messages = json.loads(content) if isinstance(content, str) else content
-        except ValueError as error:
-            raise InputError(f"messages are no JSON: {error}", "send a list of objects with role and content") from None
-        return self._template.ids(messages)
+    def _tokens(self, ids: Sequence[int]) -> Chunk:
+        tokens = json.dumps([self._tokenizer.described(number) for number in ids], ensure_ascii=False)
+        left = max(self._context - len(ids), 0)
+        outputs = {PROMPT_TOKENS: _objects([tokens.encode()])}
+        return Chunk(outputs=outputs, prompt_tokens=len(ids), max_tokens=left, finish_reason="stop")
 
     def _room(self, ids: Sequence[int], asked: Asked) -> int:
         """How many tokens the answer may have. Raises InputError where the context does not hold the prompt."""
         left = self._context - len(ids)
-        if left < 1 or (asked.max_tokens or 0) > left:
+        if left < 1 or asked.max_tokens > left:
             wanted = f" and {asked.max_tokens} of the answer" if asked.max_tokens else ""
             raise InputError(
                 f"context_length_exceeded: the prompt's {len(ids)} tokens{wanted} do not fit into {self._context}",
                 "send a shorter prompt, or ask for fewer tokens",
             )
-        return asked.max_tokens or left
+        return asked.max_tokens or min(left, self.max_tokens)
 
 
 def signature() -> Signature:
-    """Texts in, texts out."""
+    """Texts in; out come texts, and why each ended."""
     return Signature(
         inputs=(TensorSpec(name=INPUT, datatype="BYTES", shape=(-1,)),),
-        outputs=(TensorSpec(name=OUTPUT, datatype="BYTES", shape=(-1,)),),
+        outputs=tuple(TensorSpec(name=name, datatype="BYTES", shape=(-1,)) for name in (OUTPUT, REASON)),
     )
 
 
-def _chunk(text: str, prompt: int, count: int, reason: str) -> Chunk:
-    content = np.empty(1, object)
-    content[0] = text.encode()
-    return Chunk(outputs={OUTPUT: content}, prompt_tokens=prompt, completion_tokens=count, finish_reason=reason)
+def _objects(values: Sequence[Any]) -> Array:
+    found = np.empty(len(values), object)
+    found[:] = values
+    return found

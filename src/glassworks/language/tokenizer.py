@@ -68,6 +68,11 @@ class LanguageTokenizer:
             raise InputError(f"{number} is no token", f"tokens are numbers from 0 to {len(self._bytes) - 1}")
         return self._bytes[number]
 
+    def described(self, number: int) -> dict[str, Any]:
+        """A token as answers tell it: id, text (U+FFFD where it is no whole character), exact bytes."""
+        content = self.bytes_of(number)
+        return {"id": number, "token": content.decode("utf-8", "replace"), "bytes": list(content)}
+
     def decode(self, ids: Iterable[int]) -> str:
         """The text of tokens without special ones; bytes that are no UTF-8 become U+FFFD."""
         decoder = self.decoder()

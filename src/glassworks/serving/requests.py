@@ -93,7 +93,9 @@ def _level(priority: bytes) -> int:
     """What the header `x-priority` says. Raises InputError."""
     if len(priority) == 1 and b"1" <= priority <= b"9":
         return int(priority)
-    raise InputError(f"x-priority is {priority[:40].decode('latin-1')!r}", "give 1 (first) to 9 (last), or leave it out")
+    raise InputError(
+        f"x-priority is {priority[:40].decode('latin-1')!r}", "give 1 (first) to 9 (last), or leave it out"
+    )
 
 
 def check_outputs(request: InferRequest | ExplainRequest, available: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from tests.unit.language.test_chat_template import CHAT
 from tests.unit.language.test_gguf import write as write_gguf
 from tests.unit.language.test_importing import add_tokenizer
 from tests.unit.language.test_tokenizer import byte_level
-from tests.unit.language.tiny_models import tiny
+from tests.unit.language.tiny_models import logits, tiny
 
 from glassworks.contracts import Chunk
 from glassworks.errors import InputError
@@ -29,7 +30,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LanguageSessio
     write_gguf(path / "m.gguf", tiny("llama", vocab_size=330, max_position_embeddings=CONTEXT), "llama")
     add_tokenizer(path / "m.gguf", byte_level())
     write(bring(path / "m.gguf", "here"), written)
-    opened = LanguageSession(written, EngineSettings(cache_tokens=4096, threads=1))
+    opened = LanguageSession(written, written, EngineSettings(cache_tokens=4096, threads=1))
     yield opened
     opened.close()
 
@@ -39,7 +40,7 @@ def streamed(session: LanguageSession, text: str, **parameters: Any) -> list[Chu
 
 
 def text_of(chunks: list[Chunk]) -> str:
-    return "".join(chunk.outputs[OUTPUT].tolist()[0].decode() for chunk in chunks)
+    return "".join(chunk.outputs[OUTPUT].tolist()[0].decode() for chunk in chunks if OUTPUT in chunk.outputs)
 
 
 def test_the_parts_are_the_whole_and_end_once(session: LanguageSession) -> None:
@@ -101,3 +102,43 @@ def test_prompts_that_do_not_fit(session: LanguageSession, text: str, said: str)
     with pytest.raises(InputError) as refused:
         streamed(session, text)
     assert said in refused.value.problem
+
+
+def test_the_first_chunk_comes_before_any_work(session: LanguageSession) -> None:
+    answer = session.stream({INPUT: np.array([b"The quick"], object)}, {"max_tokens": 7})
+    first = next(answer)
+    assert (first.outputs, first.max_tokens, first.completion_tokens, first.finish_reason) == ({}, 7, 0, "")
+    assert first.prompt_tokens == len(LanguageTokenizer(byte_level()).encode("The quick"))
+    assert session._engine.open_requests == 0
+    assert [chunk.max_tokens for chunk in answer][-1] == 7
+
+
+def test_ids_are_a_prompt_and_a_prompt_can_be_cut_alone(session: LanguageSession) -> None:
+    (cut,) = streamed(session, "The é", tokenize=True)
+    tokens = json.loads(cut.outputs["prompt_tokens"].tolist()[0])
+    ids = LanguageTokenizer(byte_level()).encode("The é")
+    assert ([each["id"] for each in tokens], cut.finish_reason) == (ids, "stop")
+    assert bytes(byte for each in tokens for byte in each["bytes"]).decode() == "The é"
+    assert text_of(streamed(session, "", prompt_ids=ids, max_tokens=9)) == text_of(
+        streamed(session, "The é", max_tokens=9)
+    )
+
+
+def test_log_likelihoods_are_those_of_windows(session: LanguageSession) -> None:
+    texts = np.array([b"The quick brown fox", b"a", b"", ("flag 零 " * 80).encode()], object)
+    found = session.run({INPUT: texts}, ["log_likelihood"])["log_likelihood"]
+    tokenizer = LanguageTokenizer(byte_level())
+    ids = [tokenizer.encode(text.decode()) for text in texts.tolist()]
+    assert found[:, 1].tolist() == [len(ids[0]) - 1, 0, 0, len(ids[3]) - 1]
+    assert len(ids[3]) > CONTEXT
+    for row in (0, 3):
+        windows = [ids[row][start : start + CONTEXT] for start in range(0, len(ids[row]) - 1, CONTEXT - 1)]
+        expected = sum(log_likelihood(window) for window in windows)
+        assert found[row, 0] == pytest.approx(expected, abs=0.05)
+
+
+def log_likelihood(ids: list[int]) -> float:
+    """By transformers."""
+    scores = logits(tiny("llama", vocab_size=330, max_position_embeddings=CONTEXT), [ids])[0]
+    shares = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
+    return float(shares[np.arange(len(ids) - 1), ids[1:]].sum())

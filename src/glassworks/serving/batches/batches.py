@@ -36,14 +36,22 @@ class Batches:
     """The files and batches in a folder. One process of all that share it works them off, whichever comes first; when
     it ends, however it does, another one goes on. Methods but `start` and `stop` run on `thread`."""
 
-    def __init__(self, home: Path, dispatcher: Dispatcher, ask: Ask, clock: Clock | None = None) -> None:
-        """`ask` takes requests as the transports do."""
+    def __init__(self, home: Path, dispatcher: Dispatcher, clock: Clock | None = None) -> None:
         self._clock = clock or Clock()
+        self.ask: Ask
+        """Takes requests as the transports do; set before `start`."""
         self.store, self.files = BatchStore(home), FileStore(home, self._clock)
         self.thread = Worker(_PART, _WAITING)
         self._folder, self._dispatcher = home / "batches", dispatcher
         self._around = Surroundings(
-            self.store, self.files, self._folder, self.thread, self._clock, ask, self._busy, dispatcher.admission.key_of
+            self.store,
+            self.files,
+            self._folder,
+            self.thread,
+            self._clock,
+            lambda exchange: self.ask(exchange),
+            self._busy,
+            dispatcher.admission.key_of,
         )
         self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
         """By their batches: of each owner one that asks."""

@@ -113,7 +113,9 @@ class FileStore:
                 BATCHES.c.input_file_id == identity, BATCHES.c.owner == owner, BATCHES.c.status.in_(ACTIVE)
             )
             if (batch := connection.scalar(reading)) is not None:
-                raise InputError(f"the batch {batch} reads the file", f"cancel it first: POST /v1/batches/{batch}/cancel")
+                raise InputError(
+                    f"the batch {batch} reads the file", f"cancel it first: POST /v1/batches/{batch}/cancel"
+                )
             self._forget(connection, FILES.c.id == identity)
 
     def purge(self) -> None:

@@ -74,7 +74,9 @@ def read_lines(path: Path, endpoint: str) -> tuple[list[Line], list[LineError]]:
             errors.append(LineError(code="empty_file", message="the file holds no requests; send one a line"))
         return found, errors
     if len(errors) < _MOST_ERRORS:
-        errors.append(LineError(code="too_many_requests", message=f"at most {MOST_LINES:,} requests; send several files"))
+        errors.append(
+            LineError(code="too_many_requests", message=f"at most {MOST_LINES:,} requests; send several files")
+        )
     return found, errors
 
 

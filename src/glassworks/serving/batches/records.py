@@ -7,9 +7,7 @@ from typing import Any, Literal
 
 from glassworks.record import Record
 
-Status = Literal[
-    "validating", "in_progress", "finalizing", "completed", "failed", "cancelling", "cancelled", "expired"
-]
+Status = Literal["validating", "in_progress", "finalizing", "completed", "failed", "cancelling", "cancelled", "expired"]
 ACTIVE: tuple[Status, ...] = ("validating", "in_progress", "finalizing", "cancelling")
 ENDPOINTS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses")
 """Whose requests a batch may hold."""

@@ -208,7 +208,9 @@ class Run:
         def changed(batch: Batch) -> Batch:
             ends = status not in ("in_progress", "finalizing")
             kept = batch.status == status or (batch.status == "cancelling" and not ends)
-            return batch.model_copy(update=more) if kept else batch.turned(status, int(self._around.clock.wall()), **more)
+            return (
+                batch.model_copy(update=more) if kept else batch.turned(status, int(self._around.clock.wall()), **more)
+            )
 
         self.batch = await self._on(lambda: self._around.store.change(self.batch.id, changed))
         if self.batch.status == "cancelling":

@@ -88,7 +88,9 @@ class Form:
             self.files[name] = Upload(options[b"filename"].decode("utf-8", "replace"), content)
             return
         if len(content) > _FIELD_BYTES:
-            raise InputError(f"the field '{name[:100]}' has {len(content):,} bytes", "send a file as one, with its name")
+            raise InputError(
+                f"the field '{name[:100]}' has {len(content):,} bytes", "send a file as one, with its name"
+            )
         try:
             self.fields[name] = content.decode()
         except UnicodeDecodeError:
