@@ -86,7 +86,7 @@ class FileStore:
                 return _file(row)
         raise NotFound(f"there is no file '{identity[:100]}'", "list yours: GET /v1/files")
 
-    def list(
+    def page(
         self, owner: str, limit: int, after: str | None = None, purpose: str | None = None, ascending: bool = False
     ) -> tuple[list[StoredFile], bool]:
         """Files behind `after`, and whether there are more. Raises NotFound."""

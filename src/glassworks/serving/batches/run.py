@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -24,6 +24,7 @@ from glassworks.serving.batches.store import BatchStore
 from glassworks.serving.core.worker import Worker
 from glassworks.serving.transports.http.exchange import Answer
 
+_T = TypeVar("_T")
 AT_ONCE = 8
 """Lines of a batch that are asked together: language models answer that many in little more time than one."""
 _PATIENCE_S = 1.0
@@ -216,7 +217,7 @@ class Run:
         if self.batch.status == "cancelling":
             self.cancel()
 
-    async def _on(self, call: Callable[[], Any]) -> Any:
+    async def _on(self, call: Callable[[], _T]) -> _T:
         """What takes some milliseconds, on the thread of batches. It is not left half done."""
         running = asyncio.ensure_future(self._around.thread.run(call))
         try:

@@ -34,7 +34,7 @@ class BatchStore:
                 return Batch.model_validate_json(record)
         raise NotFound(f"there is no batch '{identity[:100]}'", "list yours: GET /v1/batches")
 
-    def list(self, owner: str, limit: int, after: str | None = None) -> tuple[list[Batch], bool]:
+    def page(self, owner: str, limit: int, after: str | None = None) -> tuple[list[Batch], bool]:
         """The newest first, behind `after`, and whether there are more. Raises NotFound."""
         if not self._database.exists:
             return [], False

@@ -45,7 +45,7 @@ class Admission:
         return _ANONYMOUS if self._gate is None else self._gate.permit(token, "infer").key_id
 
     def key_of(self, owner: str) -> bytes | None:
-        """What stands for the key of an owner, for what this process asks itself in its name; see `Gate.standing_in`."""
+        """What stands for the key of an owner, for what this process asks itself in its name: `Gate.standing_in`."""
         return None if self._gate is None or owner == _ANONYMOUS else self._gate.standing_in(owner)
 
     def permit_all(self, token: bytes | None) -> None:

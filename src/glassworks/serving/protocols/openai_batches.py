@@ -66,7 +66,7 @@ class OpenAIBatches(Protocol):
         batches, owner = kept(self._context), self._admission.owner(token(exchange))
         asked = query(exchange, "limit", "after")
         limit = limit_of(asked, 20, 100)
-        found, more = await batches.thread.run(lambda: batches.store.list(owner, limit, asked.get("after")), owner)
+        found, more = await batches.thread.run(lambda: batches.store.page(owner, limit, asked.get("after")), owner)
         return page([batches.seen(each).public() for each in found], more)
 
     @endpoint("GET", _ONE, "batch", "How far a batch is.", gives=_BATCH)

@@ -50,7 +50,7 @@ class OpenAIFiles(Protocol):
         if order not in ("asc", "desc"):
             raise WrongParameter(f"order is {order[:40]!r}", "give asc or desc", "order")
         files, more = await batches.thread.run(
-            lambda: batches.files.list(owner, limit, asked.get("after"), asked.get("purpose"), order == "asc"), owner
+            lambda: batches.files.page(owner, limit, asked.get("after"), asked.get("purpose"), order == "asc"), owner
         )
         return page([each.public() for each in files], more)
 
