@@ -20,7 +20,7 @@ _calls = msgspec.json.Decoder(list[dict[str, Any]]).decode
 def text_of(part: InferResult, name: str) -> str:
     """The text of an output; empty where this part has none."""
     found = part.outputs.get(name)
-    return "" if found is None else found[0].decode()  # type: ignore[no-any-return]
+    return "" if found is None else found[0].decode()
 
 
 def calls_of(part: InferResult) -> Sequence[dict[str, Any]]:

@@ -104,23 +104,29 @@ def _add(found: list[dict[str, Any]], item: object, path: str) -> None:
     if not isinstance(item, dict) or kind is None:
         raise WrongParameter(f"{path} is {item!r:.100}", "give an object with a type", path)
     if kind == "message":
-        message = {key: value for key, value in item.items() if key != "type"}
-        found += messages_of([message], path)
+        (message,) = messages_of([{key: value for key, value in item.items() if key != "type"}], path)
+        before = found.pop() if message["role"] == "assistant" and found and _only_thinks(found[-1]) else {}
+        found.append({**before, **message})
     elif kind == "function_call":
         if not found or found[-1]["role"] != "assistant":
-            found.append({"role": "assistant", "content": None})
+            found.append({"role": "assistant", "content": ""})
         found[-1].setdefault("tool_calls", []).append(_call(item, path))
     elif kind == "function_call_output":
         output = text_of_parts(item.get("output"), f"{path}.output")
         found.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": output})
     elif kind == "reasoning":
         text = "".join(str(part.get("text", "")) for part in item.get("content") or () if isinstance(part, dict))
-        found.append({"role": "assistant", "content": None, "reasoning_content": text})
+        found.append({"role": "assistant", "content": "", "reasoning_content": text})
     else:
         raise WrongParameter(
             f"{path} is of the type {kind!r:.100}, which is not supported",
             "give messages, function calls and their outputs", f"{path}.type", "unsupported_parameter",
         )  # fmt: skip
+
+
+def _only_thinks(message: Mapping[str, Any]) -> bool:
+    """Whether it is reasoning whose message or calls come next."""
+    return "reasoning_content" in message and not message["content"] and "tool_calls" not in message
 
 
 def _call(item: Mapping[str, Any], path: str) -> dict[str, Any]:
