@@ -50,9 +50,8 @@ def assemble(parts: Parts, folder: Path) -> Bundle:
     report = parts.report
     if report:
         _write_json(folder / "optimization.json", report.model_dump(mode="json"))
-    card = write_card(
-        manifest, report.candidates if report else (), report.chosen if report else "", parts.dataset.findings
-    )
+    searched = (report.candidates, report.chosen, report.reference) if report else ((), "", "")
+    card = write_card(manifest, *searched[:2], parts.dataset.findings, searched[2])
     (folder / "card.md").write_text(card, encoding="utf-8")
     return write_bundle(folder, manifest)
 

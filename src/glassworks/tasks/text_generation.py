@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Generation, Measurement, Presentation, Session, Subject
+from glassworks.contracts import Generation, Measurement, Presentation, Progress, Session, Subject
 from glassworks.errors import DataError, Unsupported
 from glassworks.tasks._texts import TextTask
 
@@ -35,9 +35,17 @@ class TextGeneration(TextTask, Generation):
     brief: ClassVar[Mapping[str, Any]] = {"max_tokens": 1}
 
     minimize: ClassVar[str] = "size"
+    timings: ClassVar[tuple[str, ...]] = ("tokens_per_second", "time_per_token", "first_token_p50", "first_token_p99")
 
     def within(self, guard: str) -> tuple[str, ...]:
         return (f"{guard}_rise <= 1%",)
+
+    def speeds(
+        self, sessions: Mapping[str, Session], tensors: Tensors, budget_s: float, progress: Progress
+    ) -> Mapping[str, Mapping[str, float]]:
+        from glassworks.language.measuring import measure_speeds
+
+        return measure_speeds(sessions, tensors, budget_s, progress)
 
     def unlimited(self, preprocessing: Mapping[str, Any]) -> Mapping[str, Any]:
         """Where answers are compared, their beginnings are."""
