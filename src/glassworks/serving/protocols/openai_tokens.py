@@ -97,7 +97,7 @@ def _prompt(fields: Fields, special: bool) -> tuple[str, dict[str, Any]]:
         prompt = fields.needed("prompt", "give prompt, a text, or messages")
         if not isinstance(prompt, str):
             raise fields.wrong("prompt", prompt, "give a text")
-        return prompt, {"special_tokens": special}
+        return prompt, {"add_special_tokens": special}
     fields.only("add_generation_prompt", True)
     tools = tools_of(fields.rows("tools"))
     return "", {"messages": messages_of(messages), **({"tools": tools} if tools else {})}

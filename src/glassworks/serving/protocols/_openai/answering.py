@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from glassworks.contracts import Generation
-from glassworks.errors import InputError, NotFound, Unsupported
+from glassworks.errors import InputError, Unsupported
 from glassworks.serving.codec.json_data import LARGE_BYTES, json_object
-from glassworks.serving.failures import NoModel, WrongParameter
+from glassworks.serving.failures import WrongParameter
+from glassworks.serving.protocols._openai.listing import id_of, named
 from glassworks.serving.requests import Call, InferRequest, call_of
 
 if TYPE_CHECKING:
@@ -48,13 +49,9 @@ class Asking:
     def __init__(self, dispatcher: Dispatcher, exchange: Exchange, model: str, names: Mapping[str, str]) -> None:
         """`model` may have a version or an alias behind `@`. `names` are the client's words for parameters of the
         session, where they differ."""
-        name, _, version = model.partition("@")
         self._dispatcher, self._names = dispatcher, names
-        self.call: Call = call_of(exchange.headers, name, version or None, exchange.arrived_ns)
-        try:
-            self.model = dispatcher.model(self.call)
-        except NotFound as error:
-            raise NoModel(error.problem, f"{error.mend}; /v1/models lists what there is") from None
+        self.call: Call = call_of(exchange.headers, *id_of(model), exchange.arrived_ns)
+        self.model = named(dispatcher, self.call)
         if not isinstance(self.model.opened.task, Generation):
             raise WrongParameter(
                 f"the model '{model[:200]}' is for {self.model.manifest.task} and writes no text",
@@ -66,8 +63,7 @@ class Asking:
     @property
     def fingerprint(self) -> str:
         """Which weights answer: the same ones give the same seeded answers."""
-        artifact = next((each for each in self.model.manifest.artifacts if each.role == "predict"), None)
-        digest = self.model.manifest.files.get(artifact.file, "") if artifact else ""
+        digest = self.model.opened.bundle.artifact_sha256("predict")
         return f"{self.model.name}@{self.model.version}-{digest[:12]}"
 
     async def open(self, text: str, parameters: Mapping[str, Any]) -> tuple[InferResult, Parts]:

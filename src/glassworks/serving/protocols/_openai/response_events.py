@@ -137,8 +137,7 @@ class Response:
         if item is None:
             return
         if item["type"] == "function_call":
-            done = {"arguments": item["arguments"], "name": item["name"]}
-            self._of_item("response.function_call_arguments.done", item, **done)
+            self._of_item("response.function_call_arguments.done", item, arguments=item["arguments"])
         else:
             part = item["content"][0]
             more = {"logprobs": part["logprobs"]} if "logprobs" in part else {}
