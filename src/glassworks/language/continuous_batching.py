@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _BLOCK_TOKENS = 32
 """Tokens in a block of the cache, on a CPU."""
+_SILENCE_S = 0.05
+"""After that a part without tokens comes."""
 _AGAIN = "send the request again"
 
 
@@ -74,6 +76,8 @@ class ContinuousBatching:
     def generate(self, ids: Sequence[int], sampling: Sampling) -> Generator[Generated, None, None]:
         """The answer to a prompt, token by token; closing the generator ends it after the step under way.
 
+        Parts without tokens come while nothing else does, so that it can be closed then too.
+
         The caller sees to it that prompt and answer fit into the model's context and the cache. Raises InputError for
         settings that the engine refuses, and Overloaded where it was closed or failed.
         """
@@ -85,7 +89,7 @@ class ContinuousBatching:
             self._work.notify()
         try:
             while True:
-                answer = request.answers.get()
+                answer = _next(request.answers)
                 if isinstance(answer, Exception):
                     raise answer
                 yield answer
@@ -168,6 +172,13 @@ class ContinuousBatching:
             request.answers.put(error)
 
 
+def _next(answers: queue.SimpleQueue[Generated | Exception]) -> Generated | Exception:
+    try:
+        return answers.get(timeout=_SILENCE_S)
+    except queue.Empty:
+        return Generated(ids=(), log_probabilities=())
+
+
 def _opened(folder: Path, settings: EngineSettings) -> openvino_genai.ContinuousBatchingPipeline:
     import openvino_genai
 
@@ -196,6 +207,9 @@ def _config(sampling: Sampling) -> openvino_genai.GenerationConfig:
         if sampling.top_k:
             config.top_k = sampling.top_k
     config.presence_penalty, config.frequency_penalty = sampling.presence_penalty, sampling.frequency_penalty
+    config.repetition_penalty = sampling.repetition_penalty
+    if sampling.grammar:
+        config.structured_output_config = openvino_genai.StructuredOutputConfig(grammar=sampling.grammar)
     return config
 
 

@@ -107,10 +107,10 @@ def test_prompts_are_scored_as_by_transformers_over_any_number_of_steps(model: A
     )
 
 
-def test_a_bias_moves_the_choice_and_alternatives_are_told_before_it(scorer: Scorer, model: Any) -> None:
-    plain = next(scorer.generate(PROMPT, Sampling(max_tokens=1), {}, alternatives=2))
+def test_a_bias_moves_the_choice_and_alternatives_are_those_before_it(scorer: Scorer, model: Any) -> None:
+    plain = list(scorer.generate(PROMPT, Sampling(max_tokens=1), {}, alternatives=2))[-1]
     (best, _), (second, value) = plain.alternatives[0]
-    pushed = next(scorer.generate(PROMPT, Sampling(max_tokens=1), {best: -100.0}, alternatives=2))
+    pushed = list(scorer.generate(PROMPT, Sampling(max_tokens=1), {best: -100.0}, alternatives=2))[-1]
     assert plain.ids == (best,)
     assert pushed.ids == (second,)
     assert pushed.log_probabilities[0] == pytest.approx(value)
@@ -133,7 +133,11 @@ def test_answers_do_not_depend_on_what_else_is_in_the_batch(engine: ContinuousBa
         thread.start()
     for thread in threads:
         thread.join(PATIENCE_S)
-    assert [found[number] for number in range(16)] == [alone[number % 4] for number in range(16)]
+    for number, (ids, values, reason) in found.items():
+        expected = alone[number % 4]
+        assert (ids, reason) == (expected[0], expected[2])
+        np.testing.assert_allclose(values, expected[1], atol=1e-4)
+    assert len(found) == 16
 
 
 def test_cancelled_answers_leave_nothing_behind(engine: ContinuousBatching) -> None:
