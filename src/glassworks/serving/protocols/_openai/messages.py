@@ -56,7 +56,9 @@ def _message(message: object, path: str) -> dict[str, Any]:
 
 def _are_calls(calls: object) -> bool:
     return isinstance(calls, list) and all(
-        isinstance(call, dict) and isinstance(call.get("function"), dict) and isinstance(call["function"].get("name"), str)
+        isinstance(call, dict)
+        and isinstance(call.get("function"), dict)
+        and isinstance(call["function"].get("name"), str)
         for call in calls
     )
 

@@ -25,9 +25,7 @@ decode = msgspec.json.Decoder(list[Token]).decode
 
 def of_chat(tokens: Sequence[Token], count: int) -> list[dict[str, Any]]:
     """`choices[].logprobs.content`: one entry a token, each with its `count` best alternatives by id."""
-    return [
-        {**_one(token), "top_logprobs": [_one(each) for each in token.top[:count]]} for token in tokens
-    ]
+    return [{**_one(token), "top_logprobs": [_one(each) for each in token.top[:count]]} for token in tokens]
 
 
 def _one(token: Token) -> dict[str, Any]:

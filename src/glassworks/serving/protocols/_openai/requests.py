@@ -129,7 +129,9 @@ def _asked(
     most = MOST_STREAMED if stream else MOST_CHOICES
     if n * len(prompts) > most:
         raise WrongParameter(
-            f"{len(prompts)} prompts with {n} answers each are {n * len(prompts)} choices", f"ask for at most {most}", "n"
+            f"{len(prompts)} prompts with {n} answers each are {n * len(prompts)} choices",
+            f"ask for at most {most}",
+            "n",
         )
     wanted = dict(shared or {})
     if logprobs:
