@@ -52,9 +52,6 @@ WEATHER: dict[str, Any] = {
 }
 STOCK_SCHEMA = {"properties": {"a": {"const": 1}}}
 STOCK: dict[str, Any] = {"type": "function", "function": {"name": "stock", "parameters": STOCK_SCHEMA}}
-    "type": "function",
-    "function": {"name": "stock", "parameters": {"properties": {"a": {"const": 1}}}},
-}
 USER = {"role": "user", "content": "How is it?"}
 
 
