@@ -30,6 +30,7 @@ from glassworks.progress import Silent
 from glassworks.references import family_of, taught_by_registry
 from glassworks.registry import Registry, Version
 from glassworks.registry.opening import keep_feedback, open_model
+from glassworks.storage import linked
 from glassworks.training.runs import forget_run, open_run
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def release(
     with open_run(registry.home, job, dataset.fingerprint, fresh=fresh) as run:
         task = get(Task, family.task)
         constant = task.constant(plain)
-        require_objective(job.optimization, next(iter(constant.values()), ()))
+        require_objective(job.optimization, next(iter(constant.values()), ()), type(task))
         baseline = _baseline(task, plain, progress)
         model = family.train(dataset, job, run, progress)
         parts = _built(job, family, dataset, model, _empty(run / "build"), progress)
@@ -133,7 +134,7 @@ def optimize(
     job = job_of(manifest.job, where=f"the job of {reference}")
     table = {**job.optimization.model_dump(), **objective, "enabled": True}
     job = job.model_copy(update={"optimization": validate(OptimizationConfig, table, where="optimize")})
-    require_objective(job.optimization, manifest.metrics)
+    require_objective(job.optimization, manifest.metrics, type(get(Task, manifest.task)))
     job, family = family_of(job, registry)
     dataset = _prepare(family, job, progress)
     work = _empty(registry.home / "runs" / f"optimize-{resolved.bundle.sha256[:12]}")
@@ -152,7 +153,7 @@ def _searched_again(
     """Search for the artifact to serve among candidates made from the exported one in a bundle."""
     manifest, task = bundle.manifest, get(Task, family.task)
     for name in files_of(manifest.artifacts):
-        shutil.copyfile(bundle.folder / name, folder / name)
+        linked(bundle.folder / name, folder / name)
     exported, compiled = exported_of(manifest.artifacts)
     trial = trial_of(task, Opened(artifact=exported, folder=folder), dataset, manifest.preprocessing, job)
     served, report = search(trial, job.optimization, progress)
@@ -255,7 +256,7 @@ def evaluate(
 
 def _require_possible(family: Family, job: Job) -> None:
     """Raise ConfigError for a job that cannot work. Not asked of the jobs in older bundles."""
-    require_objective(job.optimization)
+    require_objective(job.optimization, task=type(get(Task, family.task)))
     method, methods = job.explanation.method, explainers_of(family)
     if method not in (None, *methods):
         given = f"job '{job.name}': 'explanation.method' is '{method}', which {job.family} does not have"

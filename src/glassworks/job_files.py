@@ -30,12 +30,17 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> Job:
         raise ConfigError(f"cannot read the job file {path}: {error}", "give a readable UTF-8 text file") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", "correct the file at that line") from None
+    return job_with(table, overrides, where=str(path), folder=path.parent)
+
+
+def job_with(table: dict[str, Any], overrides: Sequence[str], *, where: str, folder: Path | None = None) -> Job:
+    """The job of a table with `key.path=value` overrides; see `job_of`."""
     for override in overrides:
         _override(table, override)
     for key, kinds in _foreign(table).items():
         reason = f"it is a key of {' and '.join(kinds)}, which the family '{table['family']}' does not read"
-        warnings.warn(f"{path}: 'data.{key}' has no effect: {reason}", JobWarning, stacklevel=2)
-    return job_of(table, where=str(path), folder=path.parent)
+        warnings.warn(f"{where}: 'data.{key}' has no effect: {reason}", JobWarning, stacklevel=3)
+    return job_of(table, where=where, folder=folder)
 
 
 def job_of(table: Mapping[str, Any], *, where: str, folder: Path | None = None) -> Job:
@@ -44,6 +49,7 @@ def job_of(table: Mapping[str, Any], *, where: str, folder: Path | None = None) 
     Keys of `[data]` that belong to another modality are left out: earlier versions wrote all of them into each bundle.
     Raises ConfigError; NotFound for an unknown family.
     """
+    table = _with_data(table)
     if (family := _family(table)) is not None:
         foreign = _foreign(table)
         table = {**table, "data": {key: value for key, value in table["data"].items() if key not in foreign}}
@@ -58,6 +64,15 @@ def modalities() -> Mapping[str, type[DataConfig]]:
     """Kind of data -> the record of its `[data]` keys, of all families."""
     records = (family.data for family in found(Family).values())
     return {record.kind: record for record in records if record.kind}
+
+
+def _with_data(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With an empty `[data]` where there is none and the family needs no key of it."""
+    name = table.get("family")
+    if "data" in table or not isinstance(name, str):
+        return table
+    optional = not any(field.is_required() for field in named(Family, name).data.model_fields.values())
+    return {**table, "data": {}} if optional else table
 
 
 def _family(table: Mapping[str, Any]) -> Family | None:

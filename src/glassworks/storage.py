@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 from glassworks.errors import StorageError
 
 _PAUSE_S = 0.005
+_LINKED_BYTES = 32 * 2**20
+"""Smaller files are copied: what happens to one of them then does not happen to the other."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -27,6 +30,27 @@ def write_atomically(path: Path, content: bytes) -> None:
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
+
+
+def linked(source: Path, target: Path) -> None:
+    """The file under a second name where it is large and the disk allows that, else a copy; `target` must not exist.
+
+    Neither may be written to afterwards. Raises OSError.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not hard_linked(source, target):
+        shutil.copyfile(source, target)
+
+
+def hard_linked(source: Path, target: Path) -> bool:
+    """Give a large file a second name, and say whether that was done: files of gigabytes are not kept twice."""
+    if source.stat().st_size < _LINKED_BYTES:
+        return False
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -15,7 +15,10 @@ from glassworks.packaging.bundle import Bundle, write_bundle
 from glassworks.packaging.manifest import Manifest
 
 NAME, SPEC = "toy", TensorSpec(name="text", datatype="BYTES", shape=(-1,))
-POINTS = "[glassworks.runtime]\ntoy = tests.toy.runtime\n[glassworks.task]\ntoy = tests.toy.task\n"
+POINTS = (
+    "[glassworks.runtime]\ntoy = tests.toy.runtime\nscribe = tests.toy.scribe\n"
+    "[glassworks.task]\ntoy = tests.toy.task\nwriting = tests.toy.writing\n"
+)
 
 
 def install(folder: Path) -> Path:
@@ -45,3 +48,20 @@ def bundle(folder: Path, name: str = "toy", **settings: object) -> Bundle:
     artifact = Artifact(role="predict", format="toy", file="toy.json", runtime=NAME)
     signature = Signature(inputs=(SPEC,), outputs=(SPEC,))
     return write_bundle(folder, Manifest(name=name, task=NAME, family=NAME, signature=signature, artifacts=(artifact,)))
+
+
+def writer(folder: Path, name: str = "scribe", streams: int = 4, **settings: object) -> Bundle:
+    """A bundle of a model that writes, `streams` answers at once; `settings` are those of `scribe.ScribeSession`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "scribe.json").write_text(json.dumps(settings), encoding="utf-8")
+    artifact = Artifact(role="predict", format="scribe", file="scribe.json", runtime="scribe")
+    outputs = tuple(TensorSpec(name=each, datatype="BYTES", shape=(-1,)) for each in ("generated", "finish_reason"))
+    manifest = Manifest(
+        name=name,
+        task="writing",
+        family=NAME,
+        signature=Signature(inputs=(SPEC,), outputs=outputs),
+        artifacts=(artifact,),
+        preprocessing={"streams": streams},
+    )
+    return write_bundle(folder, manifest)

@@ -88,8 +88,17 @@ def _show_why(why: Why, console: Console) -> None:
 
 def summary(made: Release, service: Service, answered: Answered) -> dict[str, Any]:
     """One key a stage."""
-    model, manifest = made.model, made.bundle.manifest
     log = {"log": str(service.log)} if service.log else {}
+    return {
+        **summary_of(made),
+        "explain": {**why.parameters, "drawn": str(why.drawn)} if (why := answered.why) else None,
+        "serve": {"url": service.url, "grpc": service.grpc, "pid": service.pid, **log},
+    }
+
+
+def summary_of(made: Release) -> dict[str, Any]:
+    """The same of the stages before serving."""
+    model, manifest = made.model, made.bundle.manifest
     return {
         "data": data_json(made.dataset),
         "train": {
@@ -109,6 +118,4 @@ def summary(made: Release, service: Service, answered: Answered) -> dict[str, An
             "warnings": list(manifest.warnings),
             "fidelity": dict(manifest.fidelity),
         },
-        "explain": {**why.parameters, "drawn": str(why.drawn)} if (why := answered.why) else None,
-        "serve": {"url": service.url, "grpc": service.grpc, "pid": service.pid, **log},
     }

@@ -98,8 +98,10 @@ def show_refit(manifest: Manifest, console: Console) -> None:
 def show_report(report: OptimizationReport, console: Console) -> None:
     """Every candidate, the chosen one marked, and the notes."""
     batches = sorted({batch for candidate in report.candidates for batch in candidate.latency_p50_ms})
-    header = ("candidate", *(f"batch {batch}: p50 / p99 ms" for batch in batches), "size", _metric(report))
-    rows = [_row(candidate, report.chosen, batches) for candidate in report.candidates]
+    speeds = ("tokens/s", "first token: p50 / p99 ms") if any(each.speeds for each in report.candidates) else ()
+    times = (*(f"batch {batch}: p50 / p99 ms" for batch in batches), *speeds)
+    rows = [_row(candidate, report.chosen, batches, len(times)) for candidate in report.candidates]
+    header = ("candidate", *times, "size", _metric(report))
     table(f"optimize: minimize {report.minimize} within {', '.join(report.within)}", header, rows, console)
     for candidate in report.candidates:
         if candidate.excluded:
@@ -115,13 +117,16 @@ def _metric(report: OptimizationReport) -> str:
     return next((name for candidate in report.candidates for name in candidate.metrics), "metric")
 
 
-def _row(candidate: Candidate, chosen: str, batches: Sequence[int]) -> tuple[str, ...]:
+def _row(candidate: Candidate, chosen: str, batches: Sequence[int], columns: int) -> tuple[str, ...]:
     mark = "-> " if candidate.name == chosen else "   "
     if candidate.excluded:
-        return (mark + candidate.name, *("" for _ in batches), "", "not possible")
-    latencies = (f"{candidate.latency_p50_ms[batch]:.3f} / {candidate.latency_p99_ms[batch]:.3f}" for batch in batches)
+        return (mark + candidate.name, *("" for _ in range(columns)), "", "not possible")
+    times = [f"{candidate.latency_p50_ms[batch]:.3f} / {candidate.latency_p99_ms[batch]:.3f}" for batch in batches]
+    if speeds := candidate.speeds:
+        times.append(f"{speeds['tokens_per_second']:.1f}")
+        times.append(f"{speeds['first_token_p50']:.1f} / {speeds['first_token_p99']:.1f}")
     metric = next(iter(candidate.metrics.values()))
-    return mark + candidate.name, *latencies, f"{candidate.size_bytes / 1000:.0f} kB", f"{metric.value:.4f}"
+    return mark + candidate.name, *times, f"{candidate.size_bytes / 1000:.0f} kB", f"{metric.value:.4f}"
 
 
 def report_json(report: OptimizationReport) -> dict[str, Any]:

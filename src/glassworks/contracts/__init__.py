@@ -8,8 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from glassworks.contracts.capabilities import Feedback as Feedback, Pictures as Pictures, Tables as Tables
-from glassworks.contracts.embedding import EMBEDDING as EMBEDDING, Embedder as Embedder
+from glassworks.contracts.capabilities import (
+    Feedback as Feedback,
+    Generation as Generation,
+    Pictures as Pictures,
+    Tables as Tables,
+)
+from glassworks.contracts.embedding import (
+    EMBEDDING as EMBEDDING,
+    Embedder as Embedder,
+    Embedding as Embedding,
+    Tokens as Tokens,
+)
 from glassworks.contracts.explainer import Explainer as Explainer
 from glassworks.contracts.exporter import Exporter as Exporter
 from glassworks.contracts.family import Family as Family

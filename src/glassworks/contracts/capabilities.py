@@ -41,3 +41,10 @@ class Feedback(ABC):
     @abstractmethod
     def memory(self, file: Path) -> Memory:
         """What keeps it, in `file`."""
+
+
+class Generation:
+    """Its models write text, token by token: their sessions stream, and take the parameters of `language.parameters`.
+
+    `preprocessing` says their `context`, `streams`, `max_tokens`, `vocabulary`, `chat_template` and `special` tokens.
+    """

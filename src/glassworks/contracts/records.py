@@ -23,7 +23,7 @@ Datatype = Literal[
     "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
     "FP16", "FP32", "FP64", "BF16", "BYTES",
 ]  # fmt: skip
-Precision = Literal["fp32", "bf16", "int8"]
+Precision = Literal["fp32", "bf16", "int8", "int4"]
 Device = Literal["cpu", "cuda"]
 
 
@@ -58,7 +58,7 @@ class Artifact(Record):
     that its task needs, such as a tokenizer. `role` says what the graph computes: `predict` (inputs -> outputs),
     `gradient` (input, target -> scores, gradient), `cam` (input, target -> scores, map) or `embed`
     (tokens -> what `gradient` takes). `computes_fp32` names the layers of a less precise artifact that compute in
-    fp32 all the same.
+    fp32 all the same. `settings` tell its runtime more: `{"kv_cache": "u8"}` keeps keys and values in 8 bits.
     """
 
     role: str
@@ -70,13 +70,15 @@ class Artifact(Record):
     threads: int = 1
     made_by: str = ""
     computes_fp32: tuple[str, ...] = ()
+    settings: dict[str, str] = {}
 
 
 class Candidate(Record):
     """A row of the optimization table: one artifact in one runtime, measured.
 
-    Latencies are of one call, in milliseconds, keyed by batch size. `excluded` says why a
-    candidate was not measured or may not be chosen; it is empty otherwise. `size_bytes` is that of all files that
+    Latencies are of one call, in milliseconds, keyed by batch size; models that write text have `speeds` instead:
+    `tokens_per_second` of one answer, and `first_token_p50` and `first_token_p99` in milliseconds. `excluded` says why
+    a candidate was not measured or may not be chosen; it is empty otherwise. `size_bytes` is that of all files that
     it is served from, `computes_fp32` that of its artifact.
     """
 
@@ -85,6 +87,7 @@ class Candidate(Record):
     precision: Precision
     latency_p50_ms: dict[int, float] = {}
     latency_p99_ms: dict[int, float] = {}
+    speeds: dict[str, float] = {}
     size_bytes: int = 0
     metrics: dict[str, Measurement] = {}
     computes_fp32: tuple[str, ...] = ()

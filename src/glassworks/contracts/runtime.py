@@ -20,6 +20,8 @@ class Runtime(ABC):
     """Precision -> empty, or the reason why this runtime does not compute in it."""
     devices: ClassVar[tuple[Device, ...]] = ("cpu",)
     needs: ClassVar[tuple[str, ...]] = ()
+    own_process: ClassVar[bool] = False
+    """Whether a server opens its artifacts in a process of their own, wherever it computes otherwise."""
 
     @abstractmethod
     def open(self, opened: Opened, device: Device = "cpu") -> Session:

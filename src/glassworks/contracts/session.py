@@ -25,7 +25,9 @@ class Session(ABC):
     def stream(self, tensors: Tensors, parameters: Mapping[str, Any]) -> Generator[Chunk, None, None]:
         """The answer in parts, each computed when it is asked for; closing the generator cancels the rest.
 
-        `parameters` are those of the request. A session that does not stream, as here, gives everything at once.
+        `parameters` are those of the request. A session that does not stream, as here, gives everything at once. One
+        that computes for long gives chunks without outputs meanwhile, some a second: nobody is sent them, and a
+        stream that was cancelled ends there.
         """
         yield Chunk(outputs=self.run(tensors), finish_reason="stop")
 

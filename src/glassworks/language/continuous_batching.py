@@ -33,7 +33,8 @@ _AGAIN = "send the request again"
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSettings:
-    """`cache_tokens` over all answers. With `fp32` answers do not depend on what else is in the batch.
+    """`cache_tokens` over all answers. With `fp32` and a cache in `f32` answers do not depend on what else is in the
+    batch; `kv_cache` may be `u8`.
 
     `step_tokens` of prompts are computed in one step; cancelling waits for the end of one.
     """
@@ -41,6 +42,7 @@ class EngineSettings:
     cache_tokens: int
     threads: int
     precision: str = "fp32"
+    kv_cache: str = "f32"
     step_tokens: int = 96
     prefix_caching: bool = True
 
@@ -190,7 +192,7 @@ def _opened(
     scheduler.max_num_batched_tokens = settings.step_tokens
     scheduler.enable_prefix_caching = settings.prefix_caching
     scheduler.max_num_seqs = 256
-    properties = exact(settings.threads, settings.precision)
+    properties = exact(settings.threads, settings.precision, settings.kv_cache)
     if not contents:
         return openvino_genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", properties)
     tokenizer = engine_tokenizer(contents)

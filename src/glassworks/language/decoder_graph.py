@@ -9,7 +9,8 @@ The shape of attention is the one that OpenVINO's continuous batching recognizes
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset6, opset13 as op
 
+from glassworks.errors import InputError
 from glassworks.language.architecture import Architecture, RopeScaling
 
 if TYPE_CHECKING:
@@ -172,6 +174,30 @@ class _Builder:
         return constant if values.dtype == np.float32 else op.convert(constant, "f32")
 
 
+def types_of(graph: Path) -> Mapping[str, int]:
+    """Type of a decoder's weights in OpenVINO's files -> how many are stored in it.
+
+    Raises InputError for a graph of another kind.
+    """
+    try:
+        model = ov.Core().read_model(graph)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1][:200]
+        raise InputError(f"OpenVINO cannot read {graph.name}: {reason}", "export the model again") from None
+    inputs = {name for port in model.inputs for name in port.get_names()}
+    if not {*_INTEGERS, "beam_idx"} <= inputs or "logits" not in model.outputs[0].get_names():
+        raise InputError(
+            f"{graph.name} is no decoder with a cache: its inputs are {', '.join(sorted(inputs)) or 'none'}",
+            "export it for text generation with past (optimum-cli export openvino)",
+        )
+    counts: dict[str, int] = {}
+    for node in model.get_ops():
+        if node.get_type_name() == "Constant" and (size := math.prod(node.get_output_shape(0))) > 1:
+            kind = node.get_element_type().get_type_name().upper()
+            counts[kind] = counts.get(kind, 0) + size
+    return counts
+
+
 _INTEGERS = ("input_ids", "attention_mask", "position_ids")
 
 
@@ -182,13 +208,13 @@ def integer_input(name: str) -> Any:
     return parameter
 
 
-def exact(threads: int, precision: str) -> dict[str, Any]:
+def exact(threads: int, precision: str, kv_cache: str = "f32") -> dict[str, Any]:
     """Properties with which OpenVINO computes a decoder alike alone and in a batch: in fp32 (or bf16), with a cache in
-    fp32, and without quantizing what it computes with.
+    fp32 (or `u8`), and without quantizing what it computes with.
     """
     return {
         "INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else "bf16",
-        "KV_CACHE_PRECISION": "f32",
+        "KV_CACHE_PRECISION": kv_cache,
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
         "INFERENCE_NUM_THREADS": threads,
     }

@@ -27,15 +27,22 @@ _PLAIN: Mapping[str, tuple[object, ...]] = {
 
 
 class HuggingFaceFolder:
-    """An opened folder. Raises InputError for one that is damaged, Unsupported for what cannot be read exactly."""
+    """An opened folder, with its weights or without. Raises InputError for one that is damaged, Unsupported for what
+    cannot be read exactly.
+    """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, weights: bool = True) -> None:
         self.path = path
         self.config = read_json(path / "config.json")
-        self._files = _files_by_weight(path)
+        self._files = _files_by_weight(path) if weights else {}
         self.architecture = self._architecture()
-        for name, shape in self.architecture.weights():
+        for name, shape in self.architecture.weights() if weights else ():
             self._require(name, shape)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those that hold weights."""
+        return tuple(sorted(set(self._files.values())))
 
     @property
     def types(self) -> Mapping[str, int]:
@@ -71,8 +78,12 @@ class HuggingFaceFolder:
             rope_base=float(self._rope().get("rope_theta", 10000.0)),
             rope_scaling=self._rope_scaling(),
             norm_epsilon=float(config.get("rms_norm_eps", 1e-6)),
-            tied_embeddings=bool(config.get("tie_word_embeddings", False)) or "lm_head.weight" not in self._files,
+            tied_embeddings=self._tied(),
         )
+
+    def _tied(self) -> bool:
+        """Whether the last product uses the table of embeddings: said so, or without a matrix of its own."""
+        return bool(self.config.get("tie_word_embeddings")) or bool(self._files and "lm_head.weight" not in self._files)
 
     def _kind(self) -> Kind:
         named = self.config.get("architectures") or [""]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from glassworks.errors import InputError
-from glassworks.language.decoder_graph import build
+from glassworks.errors import InputError, Unsupported
+from glassworks.language.decoder_graph import build, types_of
 from glassworks.language.gguf import GgufFile
 from glassworks.language.gguf_tokenizer import tokenizer_of
 from glassworks.language.hf_folder import HuggingFaceFolder, read_json
 from glassworks.language.settings import GRAPH, TOKENIZER, LanguageSettings, write_settings
 from glassworks.language.tokenizer import LanguageTokenizer
+from glassworks.storage import linked
 
 _TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end_of_text|>", "</s>")
 """Special tokens that end an answer in the templates of the known families, whatever else their files say."""
@@ -25,15 +27,30 @@ _TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end_of_text|>", "<
 
 @dataclass(frozen=True, kw_only=True)
 class Brought:
-    """A model before it is written: what it is, and its weights one by one."""
+    """A model before it is written: what it is, and its weights one by one; or a `graph` that is served as it is.
+
+    `files` are those that the weights are read from.
+    """
 
     settings: LanguageSettings
     tokenizer: Tokenizer
+    files: tuple[Path, ...]
     weight: Callable[[str], NDArray[Any]]
+    graph: Path | None = None
+
+    def sha256(self) -> str:
+        """Of the files with the weights, one after the other."""
+        whole = hashlib.sha256()
+        for path in self.files:
+            with path.open("rb") as file:
+                whole.update(hashlib.file_digest(file, "sha256").digest())
+        return whole.hexdigest()
 
 
 def bring(path: Path, source: str) -> Brought:
-    """Open a GGUF file or a folder in Hugging Face's layout. Raises InputError and Unsupported."""
+    """Open a GGUF file, or a folder in Hugging Face's layout or OpenVINO's. Raises InputError and Unsupported."""
+    if path.is_dir() and (path / GRAPH).exists():
+        return _from_openvino(path, source)
     if path.is_dir():
         return _from_folder(path, source)
     if path.suffix == ".gguf":
@@ -41,14 +58,19 @@ def bring(path: Path, source: str) -> Brought:
     raise InputError(f"{path} is neither a .gguf file nor a folder", "give one of these")
 
 
-def write(brought: Brought, folder: Path) -> None:
-    """Write graph (float16 weights), tokenizer and settings into `folder`."""
+def write(brought: Brought, folder: Path, beside: Path | None = None) -> None:
+    """Write the graph (float16 weights) into `folder`, tokenizer and settings into `beside`, or into `folder` too."""
     import openvino
 
-    graph = build(brought.settings.architecture, _halved(brought.weight))
-    openvino.save_model(graph, folder / GRAPH, compress_to_fp16=False)
-    brought.tokenizer.save(str(folder / TOKENIZER))
-    write_settings(folder, brought.settings)
+    beside = beside or folder
+    if brought.graph is not None:
+        for suffix in (".xml", ".bin"):
+            linked(brought.graph.with_suffix(suffix), (folder / GRAPH).with_suffix(suffix))
+    else:
+        graph = build(brought.settings.architecture, _halved(brought.weight))
+        openvino.save_model(graph, folder / GRAPH, compress_to_fp16=False)
+    brought.tokenizer.save(str(beside / TOKENIZER))
+    write_settings(beside, brought.settings)
 
 
 def _halved(weight: Callable[[str], NDArray[Any]]) -> Callable[[str], NDArray[Any]]:
@@ -79,6 +101,7 @@ def _from_gguf(path: Path, source: str) -> Brought:
             context=file.architecture.context,
         ),
         tokenizer=tokenizer,
+        files=(path,),
         weight=file.weight,
     )
 
@@ -89,25 +112,53 @@ _NAMED: Mapping[str, str] = {"bos": "bos", "eos": "eos", "eot": "eot", "unk": "u
 def _from_folder(path: Path, source: str) -> Brought:
     folder = HuggingFaceFolder(path)
     tokenizer = _read_tokenizer(path)
+    return Brought(
+        settings=_described(path, folder, tokenizer, source, folder.types),
+        tokenizer=tokenizer,
+        files=folder.files,
+        weight=folder.weight,
+    )
+
+
+def _from_openvino(path: Path, source: str) -> Brought:
+    graph = path / GRAPH
+    types = types_of(graph)
+    tokenizer = _read_tokenizer(path)
+
+    def none(name: str) -> NDArray[Any]:
+        raise Unsupported(f"{path} holds no weight '{name}' in safetensors", _NO_WEIGHTS)
+
+    return Brought(
+        settings=_described(path, HuggingFaceFolder(path, weights=False), tokenizer, source, types),
+        tokenizer=tokenizer,
+        files=(graph, graph.with_suffix(".bin")),
+        weight=none,
+        graph=graph,
+    )
+
+
+_NO_WEIGHTS = "import the model from its Hugging Face folder for that"
+
+
+def _described(
+    path: Path, folder: HuggingFaceFolder, tokenizer: Tokenizer, source: str, types: Mapping[str, int]
+) -> LanguageSettings:
+    """What the files beside the weights say."""
     described = read_json(path / "tokenizer_config.json") if (path / "tokenizer_config.json").exists() else {}
     special = {key: _token_text(value) for key, value in described.items() if key.endswith("_token") and value}
     ends = {tokenizer.token_to_id(special["eos_token"])} if "eos_token" in special else set()
     for config in (folder.config, _optional(path / "generation_config.json")):
         found = config.get("eos_token_id")
         ends |= set(found) if isinstance(found, list) else {found}
-    return Brought(
-        settings=LanguageSettings(
-            architecture=folder.architecture,
-            source=source,
-            stored=dict(folder.types),
-            license=_license(path),
-            chat_template=_template(path, described),
-            special=special,
-            stop_ids=_stop_ids(tokenizer, {end for end in ends if end is not None}),
-            context=folder.architecture.context,
-        ),
-        tokenizer=tokenizer,
-        weight=folder.weight,
+    return LanguageSettings(
+        architecture=folder.architecture,
+        source=source,
+        stored=dict(types),
+        license=_license(path),
+        chat_template=_template(path, described),
+        special=special,
+        stop_ids=_stop_ids(tokenizer, {end for end in ends if end is not None}),
+        context=folder.architecture.context,
     )
 
 

@@ -37,11 +37,10 @@ class TokenScore:
 class Scorer:
     """The second end of the graph in `folder`. Thread-safe: each call has a cache of its own."""
 
-    def __init__(self, folder: Path, threads: int, precision: str = "fp32") -> None:
+    def __init__(self, folder: Path, threads: int, precision: str = "fp32", kv_cache: str = "f32") -> None:
         core = ov.Core()
-        self._compiled = core.compile_model(
-            scoring_graph(core.read_model(folder / "openvino_model.xml")), "CPU", exact(threads, precision)
-        )
+        graph = scoring_graph(core.read_model(folder / "openvino_model.xml"))
+        self._compiled = core.compile_model(graph, "CPU", exact(threads, precision, kv_cache))
 
     def score(self, ids: Sequence[int], alternatives: int = 0) -> list[TokenScore]:
         """Each token but the first, given those before it."""

@@ -52,8 +52,10 @@ class LanguageSession(Session):
         contents = contents_of(self._tokenizer, self._settings.architecture.vocabulary, self._prompts.marks)
         self._engine = ContinuousBatching(graph, engine, contents)
         self._grammars = Grammars(model)
-        self._scorer = Lazily(lambda: Scorer(graph, engine.threads, engine.precision))
+        self._scorer = Lazily(lambda: Scorer(graph, engine.threads, engine.precision, engine.kv_cache))
         self._context = min(self._settings.context, engine.cache_tokens)
+        self.max_tokens = self._settings.max_tokens
+        """Of an answer where a request does not say."""
         self._rows = ThreadPoolExecutor(_ROWS, "answers")
         self.signature = signature()
 
@@ -137,7 +139,7 @@ class LanguageSession(Session):
                 f"context_length_exceeded: the prompt's {len(ids)} tokens{wanted} do not fit into {self._context}",
                 "send a shorter prompt, or ask for fewer tokens",
             )
-        return asked.max_tokens or min(left, self._settings.max_tokens)
+        return asked.max_tokens or min(left, self.max_tokens)
 
 
 def signature() -> Signature:

@@ -16,9 +16,9 @@ TOKENIZER = "tokenizer.json"
 class LanguageSettings(Record):
     """`special` are texts that chat templates name, such as `bos_token`; an answer ends at one of `stop_ids`.
 
-    `context` is the most tokens of prompt and answer together; `stored` counts weights by the type of the file they
-    came from; an empty `chat_template` means that the model holds no conversations. An answer has `max_tokens` at most
-    where a request says nothing of it.
+    `context` is the most tokens of prompt and answer together, `streams` are the answers at once that the cache has
+    room for, and `max_tokens` those of an answer where a request does not say; `stored` counts weights by the type of
+    the file they came from; an empty `chat_template` means that the model holds no conversations.
     """
 
     architecture: Architecture
@@ -29,6 +29,7 @@ class LanguageSettings(Record):
     special: dict[str, str] = {}
     stop_ids: tuple[int, ...]
     context: int
+    streams: int = 8
     max_tokens: int = 512
 
 

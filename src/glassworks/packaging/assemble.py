@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +22,7 @@ from glassworks.packaging.machine import instruction_set
 from glassworks.packaging.manifest import Manifest
 from glassworks.packaging.parts import Measured, Parts
 from glassworks.runtimes import open_session
+from glassworks.storage import linked
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
@@ -43,16 +43,15 @@ def measure(parts: Parts) -> Measured:
 def assemble(parts: Parts, folder: Path) -> Bundle:
     """Write the bundle into the empty `folder`; measures first what was not measured yet."""
     for name in files_of(parts.artifacts):
-        shutil.copyfile(parts.folder / name, folder / name)
+        linked(parts.folder / name, folder / name)
     measured = parts.measured or measure(parts)
     _write_json(folder / "samples.json", _samples(parts, _open(parts, "predict")))
     manifest = _manifest(parts, measured)
     report = parts.report
     if report:
         _write_json(folder / "optimization.json", report.model_dump(mode="json"))
-    card = write_card(
-        manifest, report.candidates if report else (), report.chosen if report else "", parts.dataset.findings
-    )
+    searched = (report.candidates, report.chosen, report.reference) if report else ((), "", "")
+    card = write_card(manifest, *searched[:2], parts.dataset.findings, searched[2])
     (folder / "card.md").write_text(card, encoding="utf-8")
     return write_bundle(folder, manifest)
 

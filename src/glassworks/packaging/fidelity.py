@@ -43,7 +43,7 @@ def measure_fidelity(parts: Parts, sessions: Callable[[str], Session]) -> dict[s
         return served("reference" if role == "predict" else role)
 
     x = parts.dataset.splits["validation"].x
-    tensors = parts.task.encode(x, parts.preprocessing)
+    tensors = parts.task.encode(parts.task.compared(x), parts.preprocessing)
     answers = [predict_all(served(role), tensors) for role in ("predict", "reference")]
     if parts.dataset.classes and answers[0].ndim == 2:
         answers = [scores.argmax(axis=1) for scores in answers]

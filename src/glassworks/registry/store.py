@@ -13,7 +13,7 @@ from typing import IO, Any
 from glassworks.errors import InputError, MissingLibrary, RegistryError, Tampered
 from glassworks.packaging.bundle import Bundle, reading, tampered
 from glassworks.packaging.manifest import MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, from_json
-from glassworks.storage import storage_errors
+from glassworks.storage import hard_linked, storage_errors
 
 _CHUNK_BYTES = 2**20
 _DAMAGED = "publish the bundle again: its damaged blobs are then written anew"
@@ -99,13 +99,20 @@ class BlobStore:
             return digest.hexdigest() == sha256
 
     def _get(self, sha256: str, target: Path, name: str) -> None:
+        """A large file in a folder of this machine is the blob under a second name."""
         digest = hashlib.sha256()
-        with self._opened(sha256, name) as source, target.open("xb") as file:
+        with self._opened(sha256, name) as source, self._written(sha256, target) as file:
             while chunk := source.read(_CHUNK_BYTES):
                 digest.update(chunk)
                 file.write(chunk)
         if digest.hexdigest() != sha256:
             raise self._tampered(sha256, name)
+
+    def _written(self, sha256: str, target: Path) -> IO[bytes]:
+        """Where the blob's bytes go: into `target`, or nowhere where they are there already."""
+        if "file" in self._protocols() and hard_linked(Path(self._blob(sha256)), target):
+            return Path(os.devnull).open("wb")
+        return target.open("xb")
 
     @contextlib.contextmanager
     def _opened(self, sha256: str, name: str) -> Iterator[IO[bytes]]:

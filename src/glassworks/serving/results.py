@@ -37,8 +37,9 @@ class InferResult(msgspec.Struct, frozen=True):
 
     @classmethod
     def part(cls, model: LoadedModel, request: InferRequest, chunk: Chunk) -> InferResult:
-        """The same of one part of a streamed answer, which may have only some of the outputs."""
-        chosen = {name: chunk.outputs[name] for name in request.outputs or model.outputs if name in chunk.outputs}
+        """A part of a streamed answer, which may have only some of the outputs, and others than whole answers have."""
+        wanted = request.outputs or chunk.outputs
+        chosen = {name: chunk.outputs[name] for name in wanted if name in chunk.outputs}
         return cls(model.name, model.version, chosen, chunk)
 
     def parameters(self) -> dict[str, Any]:

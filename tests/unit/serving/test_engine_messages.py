@@ -89,9 +89,10 @@ def test_without_memory_to_share_the_pipe_will_do(pair: Pair, monkeypatch: pytes
 def test_requests_come_as_they_were_sent(pair: Pair) -> None:
     for message in (
         messages.Open("folder", "0", "", True, False),
-        messages.Stream(1, {}, {"a": 1, "b": [True, "x"]}, 8),
+        messages.Stream(1, {}, {"a": 1, "b": [True, "x"]}),
         messages.Explain(2, {}, ExplainOptions(target=2, baseline=0.1)),
         messages.Next(3),
+        messages.Next(3, 8),
         messages.Cancel(4),
         messages.End(5),
     ):

@@ -49,9 +49,8 @@ def test_tokens_until_then_are_used(
         def asked(model: LoadedModel) -> InferRequest:
             return request(text)
 
-        parts = await dispatcher.stream(Call("toy"), asked)
         with contextlib.suppress(InputError):
-            async with contextlib.aclosing(parts):
+            async with contextlib.aclosing(await dispatcher.stream(Call("toy"), asked)) as parts:
                 async for part in parts:
                     assert part.chunk is not None
                     if part.chunk.completion_tokens == read:

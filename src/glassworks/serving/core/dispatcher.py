@@ -82,18 +82,19 @@ class Dispatcher:
     ) -> AsyncGenerator[InferResult, None]:
         """The answer to a request in its parts: one where the model does not stream. Close the generator to cancel.
 
-        Whatever forbids the request is raised here, before the first part is waited for; what fails later is raised
-        between the parts.
+        Whatever forbids the request is raised here: the first part is there when this returns. What fails later is
+        raised between the parts.
         """
         model = self.model(call)
         request, ready = await self._received(call, model, read, long_bytes)
         if not model.streams:
-            return _only(*await self._submitted(call, model, request, ready))
+            return _begun(await self._computed(call, model, request, ready))
         with self.counted(call, model):
             schedule(request.parameters)
             tensors = ready or await self._decoded(call, model, request.tensors, request.parameters)
             caller = self.admission.admit(call, _rows(tensors))
-        return self._streamed(call, model, streamed(call, model, request, tensors, self.admission, caller))
+        parts = self._streamed(call, model, streamed(call, model, request, tensors, self.admission, caller))
+        return _begun(await anext(parts, None), parts)
 
     async def _streamed(
         self, call: Call, model: LoadedModel, parts: AsyncGenerator[InferResult, None]
@@ -176,7 +177,7 @@ class Dispatcher:
     ) -> Work:
         """Compute checked tensors, where the caller may."""
         timeout_ns, level = schedule(request.parameters)
-        admission = self.admission
+        level, admission = call.level or level, self.admission
         caller = admission.admit(call, _rows(tensors))
 
         done = functools.partial(self._done, call, model, request, respond)
@@ -291,5 +292,13 @@ async def _waited(work: Work, result: asyncio.Future[InferResult]) -> InferResul
         work.dropped = not result.done() or result.cancelled()
 
 
-async def _only(work: Work, result: asyncio.Future[InferResult]) -> AsyncGenerator[InferResult, None]:
-    yield await _waited(work, result)
+async def _begun(
+    first: InferResult | None, rest: AsyncGenerator[InferResult, None] | None = None
+) -> AsyncGenerator[InferResult, None]:
+    """The parts, the first of which is there."""
+    if first is not None:
+        yield first
+    if rest is not None:
+        async with contextlib.aclosing(rest):
+            async for part in rest:
+                yield part

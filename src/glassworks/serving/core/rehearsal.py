@@ -10,6 +10,7 @@ import numpy as np
 from glassworks.contracts import Pictures
 from glassworks.errors import BundleError
 from glassworks.serving.codec.tensors import DTYPES, datatype
+from glassworks.serving.core.joining import joined
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors, TensorSpec
@@ -26,7 +27,7 @@ def rehearse(opened: OpenedBundle) -> None:
     tensors = _example(opened)
     for spec in manifest.signature.inputs:
         _check("the preprocessing gives", "input", tensors.get(spec.name), spec)
-    outputs = opened.session("predict").run(tensors)
+    outputs = _answered(opened, tensors)
     rows = len(next(iter(tensors.values())))
     for spec in manifest.signature.outputs:
         _check("the graph gives", "output", outputs.get(spec.name), spec, rows)
@@ -35,8 +36,15 @@ def rehearse(opened: OpenedBundle) -> None:
         raise BundleError(f"the model answers {rows} rows with {len(answers)}", _MEND)
 
 
+def _answered(opened: OpenedBundle, tensors: Tensors) -> Tensors:
+    """All outputs; of a model that writes, a short answer, as it is streamed."""
+    session, brief = opened.session("predict"), opened.task.brief
+    return joined(list(session.stream(tensors, brief))) if brief else session.run(tensors)
+
+
 def _example(opened: OpenedBundle) -> Tensors:
-    """What is usually sent: for a model that looks at pictures, one that went through its preprocessing."""
+    """What is usually sent: for a model that looks at pictures, one that went through its preprocessing. Two rows, but
+    for a model that writes: it answers one at a time."""
     task, preprocessing = opened.task, opened.manifest.preprocessing
     if isinstance(task, Pictures):
         picture = np.zeros((_SIDE, _SIDE, 3), np.uint8)
@@ -44,7 +52,7 @@ def _example(opened: OpenedBundle) -> Tensors:
     else:
         tensors = task.usual(opened.session("predict"), preprocessing)
         tensors = tensors or {spec.name: _zeros(spec) for spec in opened.manifest.signature.inputs}
-    if all(spec.shape[0] == -1 for spec in opened.manifest.signature.inputs):
+    if not task.brief and all(spec.shape[0] == -1 for spec in opened.manifest.signature.inputs):
         return {name: np.concatenate([values, values]) for name, values in tensors.items()}
     return tensors
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from glassworks.serving.core.engines.client import EngineClient
 
 MAX_STREAMS = 64
-"""Of one model that are open at a time."""
+"""Of one model that are answered at a time, where it does not say itself how many it can."""
+MAX_THREADS = 1024
+"""For streams of one model: each has one while its next chunk is computed. They are made when they are needed."""
 
 
 class Streaming:

@@ -6,46 +6,25 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from glassworks.contracts import Feedback
+from glassworks.contracts import Chunk, Feedback
 from glassworks.errors import GlassworksError, Tampered
 from glassworks.packaging.bundle import read_bundle
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.serving.core.engines import messages
 from glassworks.serving.core.engines.client import EngineClient
 from glassworks.serving.core.engines.local import LocalEngine
+from glassworks.serving.core.engines.outgoing import Outgoing
 from glassworks.serving.core.engines.shared import SharedMemory
-from glassworks.serving.core.streaming import MAX_STREAMS
+from glassworks.serving.core.streaming import MAX_THREADS
 from glassworks.serving.core.worker import step_back
 
 _LEAST = 19
 """The lowest priority where the system knows no policy for what is to run only when nothing else does."""
-
-
-class Credit:
-    """How many chunks of a stream may still be sent, and whether anybody wants them."""
-
-    def __init__(self, chunks: int) -> None:
-        self._chunks, self._cancelled = threading.Semaphore(chunks), False
-
-    def take(self) -> bool:
-        """Wait until one more may be sent; False where the stream was cancelled."""
-        self._chunks.acquire()
-        return not self._cancelled
-
-    def give(self) -> None:
-        """Let one more be sent."""
-        self._chunks.release()
-
-    def cancel(self) -> None:
-        """Let none be sent any more."""
-        self._cancelled = True
-        self._chunks.release()
 
 
 class Server:
@@ -53,9 +32,9 @@ class Server:
 
     def __init__(self, channel: messages.Channel, engine: EngineClient) -> None:
         self._channel, self._engine = channel, engine
-        self._computing, self._streaming = ThreadPoolExecutor(1, "infer"), ThreadPoolExecutor(MAX_STREAMS, "stream")
+        self._computing, self._streaming = ThreadPoolExecutor(1, "infer"), ThreadPoolExecutor(MAX_THREADS, "stream")
         self._explaining = ThreadPoolExecutor(1, "explain", initializer=step_back)
-        self._credits: dict[int, Credit] = {}
+        self._streams: dict[int, Outgoing] = {}
 
     def take(self, request: messages.Message) -> None:
         """Begin what is asked for."""
@@ -65,12 +44,12 @@ class Server:
             case messages.Explain():
                 self._explaining.submit(self._answer, request.id, lambda: self._explain(request))
             case messages.Stream():
-                self._credits[request.id] = Credit(request.ahead)
-                self._streaming.submit(self._answer, request.id, lambda: self._stream(request))
-            case messages.Next() if request.id in self._credits:
-                self._credits[request.id].give()
-            case messages.Cancel() if request.id in self._credits:
-                self._credits[request.id].cancel()
+                self._stream(request)
+            case messages.Next() if (stream := self._streams.get(request.id)) is not None:
+                stream.allow(request.chunks)
+            case messages.Cancel() if (stream := self._streams.get(request.id)) is not None:
+                self._engine.cancel(request.id)
+                stream.cancel()
 
     def _infer(self, request: messages.Infer) -> messages.Response:
         return messages.Outputs(request.id, dict(self._engine.infer(request.tensors)))
@@ -78,15 +57,21 @@ class Server:
     def _explain(self, request: messages.Explain) -> messages.Response:
         return messages.explained(request.id, self._engine.explain(request.example, request.options))
 
-    def _stream(self, request: messages.Stream) -> messages.Response:
-        credit = self._credits[request.id]
-        try:
-            with contextlib.closing(self._engine.stream(request.id, request.tensors, request.parameters)) as chunks:
-                while credit.take() and (chunk := next(chunks, None)) is not None:
-                    self._channel.send(messages.part(request.id, chunk))
-        finally:
-            del self._credits[request.id]
-        return messages.End(request.id)
+    def _stream(self, request: messages.Stream) -> None:
+        """Send the first chunk: it may be refused, or its reader may let it wait, before much is computed."""
+        number = request.id
+
+        def send(chunk: Chunk) -> None:
+            self._channel.send(messages.part(number, chunk))
+
+        def end(error: Exception | None) -> None:
+            del self._streams[number]
+            with contextlib.suppress(BrokenPipeError):
+                self._channel.send(messages.End(number) if error is None else failure(number, error))
+
+        chunks = self._engine.stream(number, request.tensors, request.parameters)
+        self._streams[number] = Outgoing(chunks, send, end, self._streaming)
+        self._streams[number].allow(1)
 
     def _answer(self, request_id: int, call: Callable[[], messages.Response], shared: bool = False) -> None:
         # A server that went away needs no answer.

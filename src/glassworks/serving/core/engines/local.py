@@ -60,10 +60,11 @@ class LocalEngine(EngineClient):
         cancelled = self._open[request_id] = Event()
         try:
             with contextlib.closing(self._stream(tensors, parameters)) as chunks:
-                for chunk in chunks:
+                for number, chunk in enumerate(chunks):
                     if cancelled.is_set():
                         return
-                    yield chunk
+                    if number == 0 or chunk.outputs or chunk.finish_reason:
+                        yield chunk
         finally:
             del self._open[request_id]
 
@@ -78,10 +79,12 @@ class LocalEngine(EngineClient):
         self._opened.close()
 
     def _warm_up(self) -> float:
-        """Measure a call with one row, in seconds."""
+        """Measure a call with one row, in seconds; one that writes its answer token by token is always long."""
         opened, times = self._opened, list[float]()
         rows = opened.task.usual(opened.session("predict"), opened.manifest.preprocessing)
         rows = rows or {spec.name: _zeros(spec) for spec in opened.manifest.signature.inputs}
+        if opened.task.brief:
+            return sum(1.0 for _ in self._stream(rows, opened.task.brief))
         for _ in range(_WARM_UP_CALLS):
             start = time.perf_counter()
             self._run(rows)

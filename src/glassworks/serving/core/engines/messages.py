@@ -5,6 +5,7 @@ Arrays are extensions. One holds the numbers themselves, or where they lie in sh
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from typing import IO, Any
 
@@ -25,6 +26,8 @@ SHARED_BYTES = 2**12
 PIPE_BYTES = 2**16
 """Of the buffers at both ends: what a pipe of Linux holds."""
 _LENGTH_BYTES = 8
+_COUNTS = tuple(field.name for field in dataclasses.fields(Chunk) if field.name != "outputs")
+"""What a chunk says beside its outputs."""
 _LARGEST = 2**40
 
 
@@ -65,18 +68,18 @@ class Explain(msgspec.Struct, tag=True, frozen=True):
 
 
 class Stream(msgspec.Struct, tag=True, frozen=True):
-    """Answer in chunks: each is sent once it was asked for by a Next; `ahead` of them are from the beginning."""
+    """Answer in chunks: the first is sent at once, the others when they were asked for by a Next."""
 
     id: int
     tensors: dict[str, Any]
     parameters: dict[str, Any]
-    ahead: int
 
 
 class Next(msgspec.Struct, tag=True, frozen=True):
-    """A chunk was read, so one more may be sent."""
+    """So many more chunks may be sent: several behind the first one, which was taken, then one for each that was."""
 
     id: int
+    chunks: int = 1
 
 
 class Cancel(msgspec.Struct, tag=True, frozen=True):
@@ -105,7 +108,10 @@ class Part(msgspec.Struct, tag=True, frozen=True):
     id: int
     tensors: dict[str, Any]
     prompt_tokens: int
+    cached_tokens: int
     completion_tokens: int
+    reasoning_tokens: int
+    max_tokens: int
     finish_reason: str
 
 
@@ -227,17 +233,12 @@ def explanation(message: Explained) -> Explanation:
 
 def part(request_id: int, chunk: Chunk) -> Part:
     """A chunk as it is sent."""
-    return Part(request_id, dict(chunk.outputs), chunk.prompt_tokens, chunk.completion_tokens, chunk.finish_reason)
+    return Part(request_id, dict(chunk.outputs), **{name: getattr(chunk, name) for name in _COUNTS})
 
 
 def chunk(message: Part) -> Chunk:
     """A chunk as it was sent."""
-    return Chunk(
-        outputs=message.tensors,
-        prompt_tokens=message.prompt_tokens,
-        completion_tokens=message.completion_tokens,
-        finish_reason=message.finish_reason,
-    )
+    return Chunk(outputs=message.tensors, **{name: getattr(message, name) for name in _COUNTS})
 
 
 def refused(request_id: int, raised: GlassworksError) -> Refused:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from glassworks.catalog import get
+from glassworks.contracts import Runtime
 from glassworks.serving.core.engines.client import EngineClient
 from glassworks.serving.core.engines.local import LocalEngine
 from glassworks.serving.core.engines.messages import Open
@@ -20,7 +22,8 @@ Where = Literal["thread", "process"]
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """Where models compute: on threads of the server, or in processes of their own."""
+    """Where models compute: on threads of the server, or in processes of their own. One whose runtime wants a process
+    has one, in which it is explained too."""
 
     engine: Where = "thread"
     explain_in: Where = "thread"
@@ -55,9 +58,10 @@ def open_engines(
     opened: OpenedBundle, name: str, placement: Placement, memory: Memory | None, supervisor: Supervisor
 ) -> Engines:
     """Engines that are warm and answer as the manifest says. Raises what forbids it, with nothing left open."""
-    explains = placement.explain_in == "thread"
+    wants_process = get(Runtime, opened.bundle.artifact("predict").artifact.runtime).own_process
+    explains = wants_process or placement.explain_in == "thread"
     opened.memory = memory
-    if placement.engine == "process":
+    if wants_process or placement.engine == "process":
         computing: EngineClient = ProcessEngine(name, _opening(opened, True, explains), supervisor)
     else:
         try:

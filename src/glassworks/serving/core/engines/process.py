@@ -32,7 +32,7 @@ _CHILD = "glassworks.serving.core.engines.child"
 _GRACE_S = 1.0
 """A process that closes its pipes ends soon after."""
 _AHEAD = 8
-"""Chunks of a stream that may be on their way to who reads."""
+"""Chunks of a stream that may be on their way to who reads, once the first one was taken."""
 _WORTH_WAITING_S = 1.0
 """Requests wait for a process that is started again that soon; later they are refused at once."""
 _MEND = "send the request again"
@@ -121,11 +121,13 @@ class ProcessEngine(EngineClient):
     def stream(self, request_id: int, tensors: Tensors, parameters: Mapping[str, Any]) -> Generator[Chunk, None, None]:
         number, child, answers = self._register()
         self._streams[request_id] = child, number
-        child.send(messages.Stream(number, dict(tensors), dict(parameters), _AHEAD))
+        child.send(messages.Stream(number, dict(tensors), dict(parameters)))
+        more = _AHEAD
         try:
             while isinstance(answer := _answer(answers), messages.Part):
                 yield messages.chunk(answer)
-                child.send(messages.Next(number))
+                child.send(messages.Next(number, more))
+                more = 1
         finally:
             del self._streams[request_id]
             if child.waiting.pop(number, None) is not None:

@@ -1,0 +1,66 @@
+"""`glassworks import`: bring a published language model: measured, compressed, packaged and registered."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from glassworks.cli.interrupts import receive_interrupts
+from glassworks.cli.output import AsJson, LiveProgress, stderr, stdout, write_json
+from glassworks.cli.verbs.train import Fresh, Overrides
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A .gguf file, a folder (Hugging Face's layout or OpenVINO's), package:LIBRARY/FILE or hf:OWNER/NAME.",
+    ),
+]
+Name = Annotated[str | None, typer.Option(help="The model's name in the registry; left out, made of the file's.")]
+
+
+def bring(
+    source: Source, name: Name = None, overrides: Overrides = None, resume: Fresh = True, as_json: AsJson = False
+) -> None:
+    """Bring a published language model into the registry: exact, then compressed within the objective."""
+    receive_interrupts()
+    from glassworks import flow
+    from glassworks.cli.release import show_release, summary_of
+    from glassworks.job_files import job_with
+    from glassworks.registry import Registry
+
+    table: dict[str, Any] = {"name": name or _name_of(source), "family": "language_model"}
+    table["model"] = {"source": _with_scheme(source)}
+    job, progress = job_with(table, overrides or (), where="import"), LiveProgress()
+    console = stderr() if as_json else stdout()
+    try:
+        made = flow.release(job, Registry.open(), progress, fresh=not resume)
+    finally:
+        progress.close()
+    show_release(made, console)
+    if as_json:
+        write_json(summary_of(made))
+        return
+    console.print(f"next: glassworks chat {made.version.name}, glassworks serve {made.version.name}")
+
+
+def _with_scheme(source: str) -> str:
+    """A path as it is typed, with what kind of place it is."""
+    if re.match(r"(gguf|folder|package|hf):", source):
+        return source
+    path = Path(source).expanduser().absolute()
+    return f"gguf:{path}" if path.suffix == ".gguf" else f"folder:{path}"
+
+
+def _name_of(source: str) -> str:
+    """`SmolLM2-135M-Instruct.Q4_1.gguf` is called `smollm2-135m-instruct.q4_1`."""
+    last = re.split(r"[/:]", source.rstrip("/"))[-1].removesuffix(".gguf").lower()
+    return re.sub(r"[^a-z0-9._-]+", "-", last).lstrip("._-")[:63] or "model"
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command."""
+    program.command("import")(bring)

@@ -1,0 +1,143 @@
+"""A published model becomes one of the flow: found, checked against the machine's memory, written as a graph."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glassworks.catalog import require
+from glassworks.contracts import Artifact, Model
+from glassworks.data.installed import installed
+from glassworks.errors import ConfigError, DataError
+from glassworks.families.language_model.settings import LanguageData, LanguageModelConfig
+from glassworks.language.importing import Brought, bring, write
+from glassworks.language.memory import needed, require_fits
+from glassworks.language.session import signature
+from glassworks.language.settings import FILE, GRAPH, TOKENIZER, LanguageSettings
+
+if TYPE_CHECKING:
+    from glassworks.config import Job
+    from glassworks.contracts import Progress
+
+_SCHEMES = "gguf:FILE, folder:PATH, package:LIBRARY/FILE, hf:OWNER/NAME"
+_FOLDER = "fp16"
+_FILES = ("*.json", "*.safetensors", "*.jinja", "README.md", "LICENSE*", "openvino_model.*")
+
+
+def model_of(job: Job, config: LanguageModelConfig, folder: Path, progress: Progress) -> Model:
+    """Nothing is learned. Raises ConfigError, DataError, InputError, and Unsupported for what does not fit."""
+    progress.start("bring")
+    begun = time.perf_counter()
+    brought = bring(_found(config.source), config.source)
+    settings = _overridden(brought, config)
+    _require_memory(job.name, settings)
+    brought = replace(brought, settings=settings)
+    progress.finish(_sentence(settings))
+    return Model(
+        family=job.family,
+        network=brought,
+        signature=signature(),
+        preprocessing={**_about(settings), "column": LanguageData.of(job).text},
+        weights_sha256=brought.sha256(),
+        metrics={},
+        run=folder.name,
+        resumed=False,
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def export(model: Model, folder: Path) -> Artifact:
+    """Write the graph with its weights in float16, the tokenizer and the settings."""
+    graph = folder / _FOLDER
+    graph.mkdir(exist_ok=True)
+    write(model.network, graph, folder)
+    weights = Path(GRAPH).with_suffix(".bin").name
+    return Artifact(
+        role="predict",
+        format="decoder",
+        file=f"{_FOLDER}/{GRAPH}",
+        beside=(f"{_FOLDER}/{weights}", TOKENIZER, FILE),
+        made_by="export",
+    )
+
+
+def _found(source: str) -> Path:
+    scheme, _, what = source.partition(":")
+    if scheme == "package":
+        library, _, inner = what.partition("/")
+        return installed(library, inner)
+    if scheme == "hf":
+        return Path(what) if Path(what).is_dir() else _downloaded(what)
+    if scheme not in ("gguf", "folder") or not what:
+        raise ConfigError(f"'model.source' is '{source}'", f"write one of: {_SCHEMES}")
+    path = Path(what).expanduser()
+    if not path.exists():
+        raise DataError(f"there is no {'file' if scheme == 'gguf' else 'folder'} {path}", f"write one of: {_SCHEMES}")
+    return path
+
+
+def _downloaded(name: str) -> Path:
+    require(("huggingface_hub",), "loading from the hub", extra="text")
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(huggingface_hub.snapshot_download(name, allow_patterns=list(_FILES)))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        reason = str(error).split("\n")[0][:200]
+        raise DataError(
+            f"the model '{name}' cannot be loaded from the hub: {reason}",
+            "check name and network, or give a local copy: folder:PATH",
+        ) from None
+
+
+def _overridden(brought: Brought, config: LanguageModelConfig) -> LanguageSettings:
+    """What the job says instead of the model. Raises ConfigError."""
+    settings = brought.settings
+    context = config.context or settings.context
+    if context > settings.context:
+        raise ConfigError(
+            f"'model.context' is {context}, the model was made for {settings.context} tokens",
+            f"give at most {settings.context}, or leave it out",
+        )
+    more = {
+        "context": context,
+        "streams": config.streams,
+        "max_tokens": min(config.max_tokens, context),
+        "special": {**settings.special, **config.special},
+        "chat_template": config.chat_template or settings.chat_template,
+        "stop_ids": tuple(sorted({*settings.stop_ids, *(_token(brought, token) for token in config.stop)})),
+    }
+    return settings.model_copy(update=more)
+
+
+def _token(brought: Brought, token: str) -> int:
+    number = brought.tokenizer.token_to_id(token)
+    if number is None:
+        raise ConfigError(f"'model.stop' names '{token}', which is no token", "name tokens of the model")
+    return int(number)
+
+
+def _require_memory(name: str, settings: LanguageSettings) -> None:
+    """For the most exact form, with weights in float16, which is measured before smaller ones."""
+    tokens = settings.context * settings.streams
+    memory = needed(settings.architecture, 2 * settings.architecture.parameters, tokens)
+    mend = "lower model.streams or model.context, or take a machine with more memory"
+    require_fits(memory, name, mend)
+
+
+def _about(settings: LanguageSettings) -> dict[str, Any]:
+    """What users may know of the model."""
+    shown = settings.model_dump(mode="json", exclude={"license"})
+    return {**shown, "vocabulary": settings.architecture.vocabulary}
+
+
+def _sentence(settings: LanguageSettings) -> str:
+    a = settings.architecture
+    stored = " and ".join(settings.stored)
+    return (
+        f"{a.kind}, {a.parameters / 1e6:,.0f} million weights stored as {stored}, context {settings.context:,}, "
+        f"{'a' if settings.chat_template else 'no'} chat template"
+    )

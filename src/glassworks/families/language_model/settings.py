@@ -1,0 +1,41 @@
+"""The settings of a job whose family is `language_model`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from glassworks.data.text.keys import TextData
+from glassworks.locations import Location
+from glassworks.record import Record
+
+
+class LanguageData(TextData):
+    """Texts that the model is measured on; nothing is learned from them."""
+
+    kind: ClassVar[str] = "texts"
+    source: Annotated[str, Location()] = Field(default="sample:python-manual", pattern=r"^[a-z][a-z0-9_-]*:.+")
+    """Texts of the kind that the model will read: its compressed forms are compared on them."""
+    measured_bytes: int = Field(default=16_384, ge=64)
+    """Text (UTF-8) in each part that is read to measure: more gives narrower intervals, and takes longer."""
+
+
+class LanguageModelConfig(Record):
+    """The `[model]` table of a job whose family is `language_model`."""
+
+    source: Annotated[str, Location({"gguf": "path", "folder": "path", "hf": "path or name"})] = Field(min_length=1)
+    """The model: `gguf:FILE`, `folder:PATH` (Hugging Face's layout, or OpenVINO's), `package:LIBRARY/FILE`,
+    `hf:OWNER/NAME`."""
+    context: int | None = Field(default=None, ge=16)
+    """Most tokens of prompt and answer together; left out, what the model was made for."""
+    streams: int = Field(default=8, ge=1, le=256)
+    """Answers at once; further ones wait. The cache has room for so many whole contexts."""
+    max_tokens: int = Field(default=512, ge=1)
+    """Tokens of an answer where a request does not say."""
+    chat_template: str = ""
+    """A template (Jinja) instead of the model's own."""
+    special: dict[str, str] = {}
+    """Tokens by the names that templates use, such as `bos_token`, instead of the model's own."""
+    stop: tuple[str, ...] = ()
+    """Further tokens that end an answer, beside the model's own."""

@@ -1,0 +1,87 @@
+"""A tiny language model with random weights, in Hugging Face's layout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+from glassworks.language.architecture import Architecture
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+_SCALE = 0.2
+
+
+def write_model(folder: Path, seed: int, **sizes: Any) -> None:
+    """A Llama of two layers whose tokens are bytes; `sizes` override fields of `Architecture`."""
+    from safetensors.numpy import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = _tokenizer()
+    architecture = Architecture.model_validate({**_SIZES, "vocabulary": tokenizer.get_vocab_size(), **sizes})
+    random = np.random.default_rng(seed)
+    save_file({name: _weight(shape, random) for name, shape in architecture.weights()}, folder / "model.safetensors")
+    tokenizer.save(str(folder / "tokenizer.json"))
+    _write(folder / "config.json", _config(architecture, tokenizer))
+    described = {"bos_token": _SPECIAL[0], "eos_token": _SPECIAL[2], "chat_template": CHAT_TEMPLATE}
+    _write(folder / "tokenizer_config.json", described)
+
+
+_SIZES: dict[str, Any] = {
+    "kind": "llama",
+    "layers": 2,
+    "width": 32,
+    "heads": 4,
+    "key_value_heads": 2,
+    "head_width": 8,
+    "feed_forward": 48,
+    "context": 512,
+    "rope_base": 10000.0,
+    "norm_epsilon": 1e-5,
+    "tied_embeddings": True,
+}
+
+
+def _tokenizer() -> Tokenizer:
+    vocabulary = {token: number for number, token in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in _SPECIAL])
+    return tokenizer
+
+
+def _weight(shape: tuple[int, ...], random: np.random.Generator) -> Any:
+    values = random.normal(size=shape).astype(np.float32) * _SCALE
+    return values if len(shape) > 1 else values + 1
+
+
+def _config(a: Architecture, tokenizer: Tokenizer) -> dict[str, Any]:
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_act": "silu",
+        "num_hidden_layers": a.layers,
+        "hidden_size": a.width,
+        "num_attention_heads": a.heads,
+        "num_key_value_heads": a.key_value_heads,
+        "head_dim": a.head_width,
+        "intermediate_size": a.feed_forward,
+        "vocab_size": a.vocabulary,
+        "max_position_embeddings": a.context,
+        "rope_theta": a.rope_base,
+        "rms_norm_eps": a.norm_epsilon,
+        "tie_word_embeddings": a.tied_embeddings,
+        "eos_token_id": tokenizer.token_to_id(_SPECIAL[2]),
+    }
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")

@@ -1,0 +1,115 @@
+"""Text generation: a text or a conversation goes in, its continuation comes out, token by token."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.contracts import Generation, Measurement, Presentation, Progress, Session, Subject
+from glassworks.errors import DataError, Unsupported
+from glassworks.tasks._texts import TextTask
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array, Opened, Tensors
+
+GENERATED, FINISH_REASON = "generated", "finish_reason"
+_LOG_LIKELIHOOD = "log_likelihood"
+_SHORT, _COMPARED, _RESAMPLED = 64, 8, 1000
+_MEASURED = 32
+"""Tokens of an answer."""
+_Z = (2.5, 97.5)
+
+
+class TextGeneration(TextTask, Generation):
+    """Measured by perplexity (Jelinek et al. 1977): e to the mean negative log-probability of a text's tokens."""
+
+    name: ClassVar[str] = "text-generation"
+    metric: ClassVar[str] = "perplexity"
+    labelled: ClassVar[bool] = False
+    subject_kind: ClassVar[str] = "prompts"
+    parts: ClassVar[Literal["", "spans", "names"]] = ""
+    brief: ClassVar[Mapping[str, Any]] = {"max_tokens": 1}
+
+    minimize: ClassVar[str] = "size"
+    timings: ClassVar[tuple[str, ...]] = ("tokens_per_second", "time_per_token", "first_token_p50", "first_token_p99")
+
+    def within(self, guard: str) -> tuple[str, ...]:
+        return (f"{guard}_rise <= 1%",)
+
+    def speeds(
+        self, sessions: Mapping[str, Session], tensors: Tensors, budget_s: float, progress: Progress
+    ) -> Mapping[str, Mapping[str, float]]:
+        from glassworks.language.measuring import measure_speeds
+
+        return measure_speeds(sessions, tensors, budget_s, progress)
+
+    def unlimited(self, preprocessing: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Where answers are compared, their beginnings are."""
+        return {**preprocessing, "max_tokens": _MEASURED}
+
+    def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
+        from glassworks.language.session import LanguageSession
+
+        if isinstance(session, LanguageSession):
+            session.max_tokens = preprocessing["max_tokens"]
+        return session
+
+    def usual(self, session: Session, preprocessing: Mapping[str, Any]) -> Tensors:
+        return self.encode(np.array(["Hello"], object), preprocessing)
+
+    def small(self, x: Array) -> Array:
+        return self.compared(x)
+
+    def compared(self, x: Array) -> Array:
+        found = np.empty(min(len(x), _COMPARED), object)
+        found[:] = [text[:_SHORT] for text in x[:_COMPARED].tolist()]
+        return found
+
+    def calibration(self, x: Array, opened: Opened, preprocessing: Mapping[str, Any]) -> list[Tensors]:
+        """`input_ids` (1 T) of each text."""
+        from glassworks.language.settings import TOKENIZER
+        from glassworks.language.tokenizer import LanguageTokenizer
+
+        tokenizer = LanguageTokenizer.read(opened.folder / TOKENIZER)
+        ids = (tokenizer.prompt(text)[: preprocessing["context"]] for text in x.tolist())
+        return [{"input_ids": np.array([each], np.int64)} for each in ids if each]
+
+    def evaluate(self, ask: Callable[[str], Array], targets: NDArray[np.int64]) -> dict[str, Measurement]:
+        return self.measure(ask(_LOG_LIKELIHOOD), targets)
+
+    def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
+        """`scores` (N 2) are the sum of each text's log-probabilities and how many tokens it counts; the interval is
+        from resampled texts. Raises DataError where no text has two tokens.
+        """
+        rows = np.asarray(scores, np.float64)
+        if not rows[:, 1].sum():
+            raise DataError("no text has two tokens: there is nothing to measure", "give a source with longer texts")
+        chosen = np.random.default_rng(0).integers(len(rows), size=(_RESAMPLED, len(rows)))
+        sums = rows[chosen].sum(axis=1)
+        sums = sums[sums[:, 1] > 0]
+        low, high = np.percentile(np.exp(-sums[:, 0] / sums[:, 1]), _Z)
+        value = math.exp(-rows[:, 0].sum() / rows[:, 1].sum())
+        measured = Measurement(
+            value=value, interval=(float(low), float(high)), examples=len(rows), higher_is_better=False
+        )
+        return {self.metric: measured}
+
+    def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
+        """One object a row: `generated` and `finish_reason`."""
+        columns = {name: outputs[name].tolist() for name in (GENERATED, FINISH_REASON)}
+        texts = {name: [_text(value) for value in values] for name, values in columns.items()}
+        return [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
+
+    def present(self, answer: Mapping[str, Any]) -> Presentation:
+        return Presentation(headline=str(answer[GENERATED]), row=answer)
+
+    def subject(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> Subject:
+        raise Unsupported("answers of language models are not explained yet", "ask for log-probabilities")
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
