@@ -44,21 +44,10 @@ def _message(message: object, path: str) -> dict[str, Any]:
             "unsupported_parameter",
         )  # fmt: skip
     found = {key: found[key] for key in found if key in _KNOWN and key != "refusal"}
-    calls = found.get("tool_calls")
-    if calls is not None and not (role == "assistant" and _are_calls(calls)):
-        mend = 'give an assistant\'s list of {"id", "type": "function", "function": {"name", "arguments"}}'
-        raise WrongParameter(f"{path}.tool_calls is {calls!r:.200}", mend, f"{path}.tool_calls")
     content = message.get("content", message.get("refusal"))
-    if content is None and calls:
+    if content is None and found.get("tool_calls"):
         return {**found, "content": None}
     return {**found, "content": text_of_parts(content, f"{path}.content")}
-
-
-def _are_calls(calls: object) -> bool:
-    return isinstance(calls, list) and all(
-        isinstance(call, dict) and isinstance(call.get("function"), dict) and isinstance(call["function"].get("name"), str)
-        for call in calls
-    )
 
 
 def _part(part: object, path: str) -> str:
@@ -75,15 +64,11 @@ def _part(part: object, path: str) -> str:
 
 
 def tools_of(tools: Sequence[Mapping[str, Any]], path: str = "tools") -> list[dict[str, Any]]:
-    """Tools that are functions with names. Raises WrongParameter."""
+    """Tools that are functions. Raises WrongParameter."""
     for number, tool in enumerate(tools):
         if tool.get("type") != "function":
             raise WrongParameter(
                 f"{path}[{number}] is of the type {tool.get('type')!r:.100}: only functions are tools here",
                 'give {"type": "function", "function": {...}}', f"{path}[{number}].type", "unsupported_parameter",
             )  # fmt: skip
-        function = tool.get("function")
-        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            where = f"{path}[{number}].function"
-            raise WrongParameter(f"{where} is {function!r:.200}", "give an object with a name", where)
     return [dict(tool) for tool in tools]

@@ -1,8 +1,8 @@
-"""Log-probabilities of tokens in the shapes that clients read: of chats, of plain completions, and vLLM's of prompts."""
+"""Log-probabilities of tokens in the shapes that clients read: of chats, of completions, and vLLM's of prompts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -25,9 +25,7 @@ decode = msgspec.json.Decoder(list[Token]).decode
 
 def of_chat(tokens: Sequence[Token], count: int) -> list[dict[str, Any]]:
     """`choices[].logprobs.content`: one entry a token, each with its `count` best alternatives by id."""
-    return [
-        {**_one(token), "top_logprobs": [_one(each) for each in token.top[:count]]} for token in tokens
-    ]
+    return [{**_one(token), "top_logprobs": [_one(each) for each in token.top[:count]]} for token in tokens]
 
 
 def _one(token: Token) -> dict[str, Any]:
@@ -87,17 +85,3 @@ def _name(token: Token) -> str:
         return content.decode()
     except UnicodeDecodeError:
         return "bytes:" + "".join(f"\\x{byte:02x}" for byte in content)
-
-
-def usage(counts: Sequence[Mapping[str, int]], prompts: Sequence[int]) -> dict[str, Any]:
-    """`usage` of choices; of their tokens in the prompt, those of `prompts` (choices by number) are counted."""
-    prompt = sum(counts[each]["prompt"] for each in prompts)
-    cached = sum(counts[each]["cached"] for each in prompts)
-    completion, reasoning = (sum(each[name] for each in counts) for name in ("completion", "reasoning"))
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": cached},
-        "completion_tokens_details": {"reasoning_tokens": reasoning},
-    }

@@ -64,6 +64,11 @@ class Asked:
     tier: bool = False
     """Whether the answer names the tier of service."""
 
+    @property
+    def of_prompt(self) -> bool:
+        """Whether the tokens of the prompt are told of, before the first one of the answer."""
+        return "prompt_logprobs" in self.prompts[0].parameters
+
     def parameters(self, choice: int) -> dict[str, Any]:
         """What the session is asked for a choice."""
         return {**self.prompts[choice // self.n].parameters, "seed": (self.seed + choice % self.n) % SEEDS}
@@ -73,12 +78,8 @@ def chat(content: Mapping[str, Any]) -> Asked:
     """Of a body for /v1/chat/completions. Raises WrongParameter."""
     fields = Fields(content)
     model = model_of(fields)
-    parameters = {"messages": messages_of(fields.needed("messages", "give a list of messages")), **_sampling(fields)}
-    limits = [fields.whole(name, None, 1, _MOST_TOKENS) for name in ("max_tokens", "max_completion_tokens")]
-    if None not in limits and limits[0] != limits[1]:
-        raise WrongParameter("max_tokens and max_completion_tokens differ", "give one of them", "max_tokens")
-    parameters |= {"max_tokens": limit for limit in limits if limit is not None}
-    parameters |= _tools(fields) | fields.given("response_format")
+    parameters = {"messages": messages_of(fields.needed("messages", "give a list of messages")), **sampling(fields)}
+    parameters |= _limit(fields) | _tools(fields) | fields.given("response_format")
     logprobs, top = fields.flag("logprobs"), fields.whole("top_logprobs", None, 0, _MOST_TOP)
     if top is not None and not logprobs:
         raise WrongParameter("top_logprobs is given without logprobs", "give logprobs: true too", "top_logprobs")
@@ -94,7 +95,7 @@ def completion(content: Mapping[str, Any]) -> Asked:
     fields = Fields(content)
     model = model_of(fields)
     prompts = _prompts(fields.needed("prompt", "give a text, or a list of texts or of token ids"))
-    parameters, echo = _sampling(fields), fields.flag("echo")
+    parameters, echo = sampling(fields), fields.flag("echo")
     tokens = fields.whole("max_tokens", _COMPLETION_TOKENS, 0 if echo else 1, _MOST_TOKENS) or 0
     parameters |= {"max_tokens": max(tokens, 1), **fields.given("response_format")}
     top = fields.whole("logprobs", None, 0, _MOST_TOP)
@@ -129,17 +130,16 @@ def _asked(
     most = MOST_STREAMED if stream else MOST_CHOICES
     if n * len(prompts) > most:
         raise WrongParameter(
-            f"{len(prompts)} prompts with {n} answers each are {n * len(prompts)} choices", f"ask for at most {most}", "n"
+            f"{len(prompts)} prompts with {n} answers each are {n * len(prompts)} choices",
+            f"ask for at most {most}",
+            "n",
         )
     wanted = dict(shared or {})
     if logprobs:
         wanted |= {"logprobs": True, "top_logprobs": top}
-    if echo and logprobs and prompt_top is None:
-        wanted["prompt_logprobs"] = top
-    elif prompt_top is not None:
-        wanted["prompt_logprobs"] = max(prompt_top, top if echo and logprobs else 0)
-    given = fields.whole("seed", None, -(2**63), 2**64)
-    seed = secrets.randbelow(SEEDS) if given is None else given % SEEDS
+    if prompt_top is not None or (echo and (logprobs or "prompt_ids" in prompts[0].parameters)):
+        wanted["prompt_logprobs"] = max(prompt_top or 0, top if echo and logprobs else 0)
+    seed = seed_of(fields)
     fields.harmless()
     whole = [Prompt(each.text, {**each.parameters, **wanted}) for each in prompts]
     return Asked(model, whole, n, seed, stream, usage, logprobs, top, prompt_top, echo, only_prompt, tier is not None)
@@ -158,9 +158,24 @@ def stream_usage(fields: Fields, stream: bool) -> bool:
     return usage
 
 
-def _sampling(fields: Fields) -> dict[str, Any]:
+def seed_of(fields: Fields) -> int:
+    """The seed; without one, answers differ from request to request."""
+    given = fields.whole("seed", None, -(2**63), 2**64)
+    return secrets.randbelow(SEEDS) if given is None else given % SEEDS
+
+
+def sampling(fields: Fields) -> dict[str, Any]:
     """Of which OpenAI's default is to draw from the distribution as it is."""
     return {"temperature": fields.take("temperature", 1.0), **fields.given(*_SAMPLING)}
+
+
+def _limit(fields: Fields) -> dict[str, Any]:
+    """How long an answer may be, by its old name or its new one."""
+    names = ("max_tokens", "max_completion_tokens")
+    limits = {limit for name in names if (limit := fields.whole(name, None, 1, _MOST_TOKENS)) is not None}
+    if len(limits) > 1:
+        raise WrongParameter("max_tokens and max_completion_tokens differ", "give one of them", "max_tokens")
+    return {"max_tokens": limits.pop()} if limits else {}
 
 
 def _tools(fields: Fields) -> dict[str, Any]:
