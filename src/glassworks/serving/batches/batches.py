@@ -163,7 +163,15 @@ class Batches:
                 os.close(file)
             else:
                 self._lock = file
+                self._tidy()
         return self._lock is not None
+
+    def _tidy(self) -> None:
+        """Delete journals whose answers are kept: a kill may have come between."""
+        active = {batch.id for batch in self.store.active()}
+        for path in self._folder.glob("*.jsonl"):
+            if path.name.partition(".")[0] not in active:
+                path.unlink(missing_ok=True)
 
     def _busy(self) -> bool:
         """Whether models compute for somebody else."""

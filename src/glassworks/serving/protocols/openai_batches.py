@@ -8,9 +8,10 @@ from typing import Any
 from glassworks.durations import parse_duration
 from glassworks.errors import InputError
 from glassworks.serving.batches.records import ENDPOINTS, Batch
-from glassworks.serving.codec.json_data import json_object
 from glassworks.serving.endpoints import Context, Protocol, Schema, endpoint
 from glassworks.serving.failures import WrongParameter
+from glassworks.serving.protocols._openai.answering import object_of
+from glassworks.serving.protocols._openai.fields import Fields
 from glassworks.serving.protocols._paging import kept, limit_of, page, query
 from glassworks.serving.protocols.openai_files import lasts
 from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer, token
@@ -18,7 +19,6 @@ from glassworks.serving.transports.http.exchange import Answer, Exchange, json_a
 _ONE = "/v1/batches/{batch}"
 _LONGEST_S = 7 * 86_400
 _PAIRS, _KEY, _VALUE = 16, 64, 512
-_FIELDS = ("input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after")
 _BATCH = Schema("Batch", {"type": "object", "required": ["id", "object", "endpoint", "status", "request_counts"]})
 _BATCHES = Schema("Batches", {"type": "object", "required": ["object", "data", "has_more"]})
 _REQUEST = Schema(
@@ -48,7 +48,7 @@ class OpenAIBatches(Protocol):
     async def create(self, exchange: Exchange) -> Answer:
         """POST /v1/batches"""
         batches, owner = kept(self._context), self._admission.owner(token(exchange))
-        draft = _draft(json_object(exchange.content()), batches.new_id(), owner, batches.now())
+        draft = _draft(await object_of(self._context.dispatcher, exchange), batches.new_id(), owner, batches.now())
 
         def create() -> Batch:
             try:
@@ -87,37 +87,33 @@ class OpenAIBatches(Protocol):
         return json_answer(batches.seen(batch).public())
 
 
-def _draft(fields: Mapping[str, Any], identity: str, owner: str, now: int) -> Batch:
+def _draft(content: Mapping[str, Any], identity: str, owner: str, now: int) -> Batch:
     """What is asked for. Raises WrongParameter."""
-    for name in fields:
-        if name not in _FIELDS:
-            mend = f"leave it out; a batch takes: {', '.join(_FIELDS)}"
-            raise WrongParameter(
-                f"the parameter '{name[:100]}' is not supported", mend, name[:100], "unsupported_parameter"
-            )
-    path, window = _text(fields, "endpoint"), _text(fields, "completion_window")
+    fields = Fields(content)
+    path = _text(fields, "endpoint", f"give one of: {', '.join(ENDPOINTS)}")
     if path not in ENDPOINTS:
-        raise WrongParameter(f"endpoint is {path[:100]!r}", f"give one of: {', '.join(ENDPOINTS)}", "endpoint")
-    return Batch(
+        raise fields.wrong("endpoint", path, f"give one of: {', '.join(ENDPOINTS)}")
+    window = _text(fields, "completion_window", "give 24h")
+    batch = Batch(
         id=identity,
         owner=owner,
         endpoint=path,
-        input_file_id=_text(fields, "input_file_id"),
+        input_file_id=_text(fields, "input_file_id", "give the id of a file with the purpose 'batch'"),
         completion_window=window,
         status="validating",
         created_at=now,
         expires_at=now + _seconds(window),
-        metadata=_metadata(fields.get("metadata")),
-        output_expires_s=_lasts(fields.get("output_expires_after")),
+        metadata=_metadata(fields.take("metadata")),
+        output_expires_s=_lasts(fields.take("output_expires_after")),
     )
+    fields.end()
+    return batch
 
 
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = fields.get(name)
+def _text(fields: Fields, name: str, mend: str) -> str:
+    value = fields.needed(name, mend)
     if not isinstance(value, str) or not value:
-        problem = f"{name} is {value!r:.100}" if name in fields else f"the request has no '{name}'"
-        code = "invalid_value" if name in fields else "missing_required_parameter"
-        raise WrongParameter(problem, f"give a text as '{name}'", name, code)
+        raise fields.wrong(name, value, mend)
     return value
 
 
@@ -147,4 +143,4 @@ def _lasts(value: Any) -> int | None:
     if value is not None and not isinstance(value, dict):
         mend = 'give {"anchor": "created_at", "seconds": N}'
         raise WrongParameter(f"output_expires_after is {value!r:.100}", mend, "output_expires_after")
-    return lasts(value or {})
+    return lasts(value or {}, "output_expires_after")

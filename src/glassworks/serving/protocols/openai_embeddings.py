@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.contracts import EMBEDDING, Embedding, Tokens
-from glassworks.errors import InputError
-from glassworks.serving.codec.json_data import LARGE_BYTES, json_object
+from glassworks.errors import InputError, NotFound
+from glassworks.serving.codec.json_data import LARGE_BYTES
 from glassworks.serving.endpoints import Context, Protocol, Schema, endpoint
-from glassworks.serving.failures import WrongParameter
+from glassworks.serving.failures import NoModel, WrongParameter
+from glassworks.serving.protocols._openai.answering import object_of
+from glassworks.serving.protocols._openai.fields import Fields
+from glassworks.serving.protocols._openai.requests import model_of
 from glassworks.serving.requests import InferRequest, call_of
 from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer, token
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from glassworks.serving.core.model import LoadedModel
 
 MOST_INPUTS = 2048
-_FIELDS = ("model", "input", "encoding_format", "dimensions", "user")
+_MOST = 2**31
 _FORMATS = ("float", "base64")
 _QUICK_BYTES = 4096
 """Of a request whose texts become tokens in less time than the way to a thread takes."""
@@ -56,25 +59,24 @@ class OpenAIEmbeddings(Protocol):
     async def embeddings(self, exchange: Exchange) -> Answer:
         """POST /v1/embeddings"""
         self._dispatcher.admission.permit(token(exchange))
-        content = exchange.content()
-        asked = _Asked(await self._object(content))
-
-        call = call_of(exchange.headers, asked.model, None, exchange.arrived_ns)
+        asked = _Asked(await object_of(self._dispatcher, exchange))
+        name, _, version = asked.model.partition("@")
+        call = call_of(exchange.headers, name, version or None, exchange.arrived_ns)
+        try:
+            chosen = self._dispatcher.model(call)
+        except NotFound as error:
+            raise NoModel(error.problem, f"{error.mend}; /v1/models lists what there is") from None
 
         def read(model: LoadedModel) -> InferRequest:
             return asked.read(model, self._tokens_of(model, call.token))
 
-        long_bytes = max(len(content), LARGE_BYTES + 1) if len(content) > _QUICK_BYTES else 0
-        result = await self._dispatcher.infer(call, read, long_bytes)
+        size_bytes = len(exchange.body)
+        long_bytes = max(size_bytes, LARGE_BYTES + 1) if size_bytes > _QUICK_BYTES else 0
+        result = await self._dispatcher.answer(call, chosen, read, long_bytes)
         vectors = asked.vectors(result.outputs[EMBEDDING])
         if vectors.size < _LARGE_NUMBERS:
             return json_answer(asked.answer(vectors))
         return await self._dispatcher.models.threads.decoding.run(lambda: json_answer(asked.answer(vectors)))
-
-    async def _object(self, content: bytes | bytearray) -> dict[str, Any]:
-        if len(content) <= LARGE_BYTES:
-            return json_object(content)
-        return await self._dispatcher.models.threads.decoding.read(len(content), lambda: json_object(content))
 
     def _encoders(self, key: bytes | None) -> str:
         """Who may be asked instead, as far as the caller may know."""
@@ -96,24 +98,18 @@ class OpenAIEmbeddings(Protocol):
 class _Asked:
     """A request. Raises WrongParameter for what it cannot be."""
 
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        for name in fields:
-            if name not in _FIELDS:
-                raise WrongParameter(
-                    f"the parameter '{name[:100]}' is not supported",
-                    f"leave it out; embeddings take: {', '.join(_FIELDS)}",
-                    name[:100],
-                    "unsupported_parameter",
-                )
-        self.model: str = _text(fields, "model", needed=True)
-        _text(fields, "user")
-        self._format = _text(fields, "encoding_format") or "float"
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        fields = Fields(content)
+        self.model = model_of(fields)
+        self._inputs = _inputs(fields.needed("input", "give a text, or a list of texts or of token ids"))
+        self._format, self._dimensions = (
+            fields.text("encoding_format", "float"),
+            fields.whole("dimensions", None, 1, _MOST),
+        )
         if self._format not in _FORMATS:
-            raise WrongParameter(
-                f"encoding_format is {self._format[:40]!r}", f"give one of: {', '.join(_FORMATS)}", "encoding_format"
-            )
-        self._dimensions = _dimensions(fields.get("dimensions"))
-        self._inputs = _inputs(fields.get("input"))
+            raise fields.wrong("encoding_format", self._format, f"give one of: {', '.join(_FORMATS)}")
+        fields.text("user")
+        fields.end()
         self._order: NDArray[np.intp] = np.arange(len(self._inputs))
         self._prompt_tokens = 0
 
@@ -161,26 +157,6 @@ class _Asked:
         return {"object": "list", "data": data, "model": self.model, "usage": usage}
 
 
-def _text(fields: Mapping[str, Any], name: str, needed: bool = False) -> str:
-    """A field that is a text; empty where there is none."""
-    value = fields.get(name)
-    if value is None and not needed:
-        return ""
-    if not isinstance(value, str) or (needed and not value):
-        problem = f"{name} is {value!r:.100}" if name in fields else f"the request has no '{name}'"
-        code = "invalid_value" if name in fields else "missing_required_parameter"
-        raise WrongParameter(problem, f"give a text as '{name}'", name, code)
-    return value
-
-
-def _dimensions(value: Any) -> int | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise WrongParameter(
-            f"dimensions is {value!r:.100}", "give a whole number from 1 on, or leave it out", "dimensions"
-        )
-    return value
-
-
 def _inputs(value: Any) -> list[str | list[int]]:
     """One text, texts, the ids of one, or of each."""
     inputs = value if isinstance(value, list) and not _are_ids(value) else [value]
@@ -190,7 +166,7 @@ def _inputs(value: Any) -> list[str | list[int]]:
         raise WrongParameter(f"input holds {len(inputs):,} texts", f"send at most {MOST_INPUTS:,} a request", "input")
     for index, each in enumerate(inputs):
         if not isinstance(each, str) and not _are_ids(each):
-            problem = "the request has no 'input'" if value is None else f"input[{index}] is {each!r:.100}"
+            problem = f"input[{index}] is {each!r:.100}"
             raise WrongParameter(problem, "give a text, a list of texts, ids, or a list of lists of ids", "input")
         if not each:
             raise WrongParameter(f"input[{index}] is empty", "leave it out, or send what it should say", "input")

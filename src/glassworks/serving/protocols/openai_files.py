@@ -103,7 +103,7 @@ def _asked(form: Form) -> tuple[Upload, str, int | None]:
     )
 
 
-def lasts(expires_after: Mapping[str, object]) -> int | None:
+def lasts(expires_after: Mapping[str, object], name: str = "expires_after") -> int | None:
     """Seconds that a file is kept; None for ever. Raises WrongParameter."""
     if not expires_after:
         return None
@@ -111,7 +111,7 @@ def lasts(expires_after: Mapping[str, object]) -> int | None:
     known = set(expires_after) == {"anchor", "seconds"} and expires_after["anchor"] == "created_at"
     if not known or not (text.isascii() and text.isdigit() and _SHORTEST_S <= int(text[:9]) <= _LONGEST_S):
         mend = f'give {{"anchor": "created_at", "seconds": N}}, N from {_SHORTEST_S} to {_LONGEST_S}'
-        raise WrongParameter(f"expires_after is {dict(expires_after)!r:.100}", mend, "expires_after")
+        raise WrongParameter(f"{name} is {dict(expires_after)!r:.100}", mend, name)
     return int(text)
 
 
