@@ -118,10 +118,8 @@ def test_the_end_of_an_answer_counts_where_a_prompt_is_scored(language_client: o
     choice: Any = complete(language_client, "abc", **asked).choices[0]
     assert (choice.finish_reason, choice.text) == ("stop", "abc")
     assert [len(choice.logprobs.tokens), len(choice.logprobs.token_logprobs)] == [4, 4]
-    assert (
-        choice.logprobs.token_logprobs[:-1]
-        == complete(language_client, "abc", max_tokens=0, echo=True, logprobs=1).choices[0].logprobs.token_logprobs
-    )  # type: ignore[union-attr]
+    alone: Any = complete(language_client, "abc", max_tokens=0, echo=True, logprobs=1).choices[0].logprobs
+    assert choice.logprobs.token_logprobs[:-1] == alone.token_logprobs
 
 
 @pytest.mark.parametrize("count", [0, 3])
