@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ import numpy as np
 from glassworks.errors import InputError, Overloaded
 from glassworks.language.decoder_graph import exact
 from glassworks.language.sampling import Generated, Sampling
+from glassworks.language.vocabulary import engine_tokenizer
 
 if TYPE_CHECKING:
     import openvino_genai
@@ -57,9 +59,10 @@ class _Request:
 class ContinuousBatching:
     """The pipeline over the folder of a graph (`openvino_model.xml`). Safe to share between threads."""
 
-    def __init__(self, folder: Path, settings: EngineSettings) -> None:
-        self._folder, self._settings = folder, settings
-        self._pipeline = _opened(folder, settings)
+    def __init__(self, folder: Path, settings: EngineSettings, contents: Sequence[bytes] = ()) -> None:
+        """`contents` are the bytes of all tokens: without them no answer can keep to a grammar."""
+        self._open = partial(_opened, folder, settings, contents)
+        self._pipeline = self._open()
         self._new: list[_Request] = []
         self._active: list[_Request] = []
         self._numbers = iter(range(1, 2**62))
@@ -121,7 +124,7 @@ class ContinuousBatching:
     def _begin_again(self) -> None:
         """Open another pipeline; where that fails too, nobody may wait for one."""
         try:
-            self._pipeline = _opened(self._folder, self._settings)
+            self._pipeline = self._open()
         except Exception:  # noqa: BLE001 - those who ask get Overloaded
             with self._work:
                 self._closed = True
@@ -179,7 +182,9 @@ def _next(answers: queue.SimpleQueue[Generated | Exception]) -> Generated | Exce
         return Generated(ids=(), log_probabilities=())
 
 
-def _opened(folder: Path, settings: EngineSettings) -> openvino_genai.ContinuousBatchingPipeline:
+def _opened(
+    folder: Path, settings: EngineSettings, contents: Sequence[bytes]
+) -> openvino_genai.ContinuousBatchingPipeline:
     import openvino_genai
 
     scheduler = openvino_genai.SchedulerConfig()
@@ -188,7 +193,10 @@ def _opened(folder: Path, settings: EngineSettings) -> openvino_genai.Continuous
     scheduler.enable_prefix_caching = settings.prefix_caching
     scheduler.max_num_seqs = 256
     properties = exact(settings.threads, settings.precision, settings.kv_cache)
-    return openvino_genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", properties)
+    if not contents:
+        return openvino_genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", properties)
+    tokenizer = engine_tokenizer(contents)
+    return openvino_genai.ContinuousBatchingPipeline(str(folder), tokenizer, scheduler, "CPU", **properties)
 
 
 def _config(sampling: Sampling) -> openvino_genai.GenerationConfig:

@@ -57,12 +57,12 @@ def measure_speeds(
 
 def _material(session: Session, tensors: Tensors) -> tuple[Any, int, int]:
     """Token ids of the texts, one after the other, and how long prompts and answers are: at most the whole context."""
+    (short,) = session.stream(_row("a"), {"tokenize": True})
+    context = short.prompt_tokens + short.max_tokens
     ids: list[int] = []
-    context = 0
     for text in tensors[INPUT].tolist():
         (chunk,) = session.stream(_row(text), {"tokenize": True})
         ids += [token["id"] for token in json.loads(chunk.outputs[PROMPT_TOKENS].tolist()[0])]
-        context = max(context, chunk.prompt_tokens + chunk.max_tokens)
         if len(ids) > _PROMPT * _MOST_ROUNDS:
             break
     prompt = min(_PROMPT, context // 2)

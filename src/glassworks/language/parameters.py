@@ -21,7 +21,12 @@ _RANGES: Mapping[str, tuple[float, float, float]] = {
 }
 """Name -> default, least, most."""
 _WHOLE: Mapping[str, tuple[int, int, int]] = {"top_k": (0, 0, 2**20), "seed": (0, 0, 2**31 - 1)}
-_FLAGS: Mapping[str, bool] = {"logprobs": False, "tokenize": False, "parallel_tool_calls": True}
+_FLAGS: Mapping[str, bool] = {
+    "logprobs": False,
+    "tokenize": False,
+    "parallel_tool_calls": True,
+    "add_special_tokens": True,
+}
 _CONTENT = ("messages", "prompt_ids", "tools", "tool_choice", "response_format")
 """Checked where they are used."""
 _SERVERS = ("timeout", "priority")
@@ -35,6 +40,7 @@ KNOWN = frozenset(
 class Asked:
     """Parameters of one answer; `max_tokens` 0 is the model's own. `messages` and `prompt_ids` replace the text.
 
+    Without `add_special_tokens` a text is all that its ids are of, and one that is a special token is that token.
     `prompt_logprobs` is how many alternatives are shown at each token of the prompt, None not to score it.
     """
 
@@ -48,6 +54,7 @@ class Asked:
     prompt_logprobs: int | None
     tokenize: bool
     parallel_tool_calls: bool
+    add_special_tokens: bool
     messages: Any = None
     prompt_ids: Any = None
     tools: Any = None
@@ -88,6 +95,7 @@ def asked_of(parameters: Mapping[str, Any], stop_ids: Sequence[int], vocabulary:
         logprobs=flags["logprobs"],
         tokenize=flags["tokenize"],
         parallel_tool_calls=flags["parallel_tool_calls"],
+        add_special_tokens=flags["add_special_tokens"],
         **{name: given.get(name) for name in _CONTENT},
     )
 

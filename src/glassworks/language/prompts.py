@@ -58,17 +58,20 @@ class Prompts:
             return self._conversation(asked)
         if asked.tools:
             raise InputError("tools are given without messages", "send a conversation: messages")
-        ids = self.plain(text) if asked.prompt_ids is None else self._checked(asked.prompt_ids)
+        ids = self._text(text, asked) if asked.prompt_ids is None else self._checked(asked.prompt_ids)
         if not ids:
             raise InputError("the prompt is empty", "send at least one character")
         return Prompt(ids=ids)
 
     def plain(self, text: bytes | str) -> list[int]:
         """Ids of a text, with what the model wants at its beginning. Raises InputError."""
-        try:
-            return self._tokenizer.prompt(text if isinstance(text, str) else text.decode())
-        except UnicodeDecodeError as error:
-            raise InputError(f"the text is not valid UTF-8: byte {error.start}", "send texts in UTF-8") from None
+        return self._tokenizer.prompt(_decoded(text))
+
+    def _text(self, text: bytes | str, asked: Asked) -> list[int]:
+        if asked.add_special_tokens:
+            return self.plain(text)
+        alone = self._tokenizer.special.get(_decoded(text))
+        return [alone] if alone is not None else self._tokenizer.encode(_decoded(text))
 
     def _checked(self, ids: Any) -> list[int]:
         most = min(self._tokenizer.size, self._vocabulary) - 1
@@ -104,3 +107,10 @@ class Prompts:
                 "send the request without tools, or to a model that was trained to call them",
             )
         return form
+
+
+def _decoded(text: bytes | str) -> str:
+    try:
+        return text if isinstance(text, str) else text.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"the text is not valid UTF-8: byte {error.start}", "send texts in UTF-8") from None

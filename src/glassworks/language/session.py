@@ -15,7 +15,9 @@ import numpy as np
 from glassworks.contracts import Chunk, Session, Signature, TensorSpec
 from glassworks.errors import InputError
 from glassworks.language.answer import TEXT, Answer, objects
+from glassworks.language.answer_form import form_grammar
 from glassworks.language.continuous_batching import ContinuousBatching, EngineSettings
+from glassworks.language.grammars import Grammars
 from glassworks.language.lazily import Lazily
 from glassworks.language.parameters import Asked, asked_of
 from glassworks.language.prompts import Prompts
@@ -23,6 +25,7 @@ from glassworks.language.sampling import Generated, Sampling
 from glassworks.language.scoring import Scorer
 from glassworks.language.settings import TOKENIZER, read_settings
 from glassworks.language.tokenizer import LanguageTokenizer
+from glassworks.language.vocabulary import contents_of
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
@@ -46,7 +49,9 @@ class LanguageSession(Session):
         self._settings = read_settings(model)
         self._tokenizer = LanguageTokenizer.read(model / TOKENIZER)
         self._prompts = Prompts(self._settings, self._tokenizer)
-        self._engine = ContinuousBatching(graph, engine)
+        contents = contents_of(self._tokenizer, self._settings.architecture.vocabulary, self._prompts.marks)
+        self._engine = ContinuousBatching(graph, engine, contents)
+        self._grammars = Grammars(model)
         self._scorer = Lazily(lambda: Scorer(graph, engine.threads, engine.precision, engine.kv_cache))
         self._context = min(self._settings.context, engine.cache_tokens)
         self.max_tokens = self._settings.max_tokens
@@ -72,7 +77,10 @@ class LanguageSession(Session):
         if asked.tokenize:
             yield self._tokens(prompt.ids)
             return
-        sampling = asked.sampling(self._room(prompt.ids, asked))
+        grammar = form_grammar(asked, prompt)
+        sampling = asked.sampling(self._room(prompt.ids, asked), grammar)
+        if grammar:
+            self._grammars.check(grammar)
         first = Chunk(outputs={}, prompt_tokens=len(prompt.ids), max_tokens=sampling.max_tokens)
         yield first
         if asked.prompt_logprobs is not None:
@@ -88,6 +96,7 @@ class LanguageSession(Session):
     def close(self) -> None:
         self._rows.shutdown(cancel_futures=True)
         self._engine.close()
+        self._grammars.close()
 
     def _generated(self, ids: list[int], asked: Asked, sampling: Sampling) -> Generator[Generated, None, None]:
         if asked.scored:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _GROUPS = (64, 32, 16)
 """Weights that share a scale; NNCF leaves products in 8 bits whose width is no multiple."""
-_TEXTS, _TOKENS = 64, 256
+_TEXTS, _TOKENS = 32, 128
 _BITS = ("u8", "i8", "u4", "i4")
 
 

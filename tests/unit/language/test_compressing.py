@@ -170,7 +170,7 @@ class Writer(Session):
             ids = list(tensors["text"].tolist()[0].encode())
             told = "[" + ", ".join(f'{{"id": {number}}}' for number in ids) + "]"
             outputs = {"prompt_tokens": np.array([told.encode()], object)}
-            left = self.context - len(ids)
+            left = max(self.context - len(ids), 0)
             yield Chunk(outputs=outputs, prompt_tokens=len(ids), max_tokens=left, finish_reason="stop")
             return
         self.asked.append(parameters)
@@ -202,7 +202,7 @@ def test_speeds_are_what_a_clock_says_in_turns_over_other_prompts() -> None:
 def test_prompts_and_answers_fit_into_the_context() -> None:
     clock = Clock()
     writer = Writer(clock, 0.1, 0.1, [], context=40)
-    measure_speeds({"one": writer}, {"text": np.array(["short"], object)}, 0.0, clock=clock)
+    measure_speeds({"one": writer}, {"text": np.array(["longer than the context " * 3], object)}, 0.0, clock=clock)
     assert {(len(each["prompt_ids"]), each["max_tokens"]) for each in writer.asked[1:]} == {(20, 20)}
     assert len(writer.asked) == 1 + 3
 
