@@ -87,6 +87,17 @@ def show_warnings(manifest: Manifest, console: Console) -> None:
         console.print(f"[bold red]WARNING:[/bold red] {escape(warning)}", soft_wrap=True)
 
 
+def show_about(manifest: Manifest, console: Console) -> None:
+    """What people should know of a language model before they ask it."""
+    from glassworks.catalog import get
+    from glassworks.contracts import Generation, Task
+
+    task = get(Task, manifest.task)
+    if isinstance(task, Generation):
+        for name, value in task.about(manifest.preprocessing).items():
+            console.print(f"  {name:16} {value}", markup=False, soft_wrap=True)
+
+
 def show_refit(manifest: Manifest, console: Console) -> None:
     """A note where the served model learned more than the measured one."""
     if manifest.refitted:
