@@ -43,10 +43,11 @@ def data_json(dataset: Dataset) -> dict[str, Any]:
 
 
 def show_training(model: Model, console: Console) -> None:
-    """How training ended."""
+    """How training ended; nothing of a model that was taken as it is."""
     rows = [(name, measured(value), str(value.examples)) for name, value in model.metrics.items()]
     seconds = f"{model.seconds:.1f} s" + (", resumed" if model.resumed else "")
-    table(f"train: {seconds}", ("metric on validation", "value [95 %]", "examples"), rows, console)
+    if rows:
+        table(f"train: {seconds}", ("metric on validation", "value [95 %]", "examples"), rows, console)
 
 
 def show_comparison(model: Model, console: Console) -> None:
