@@ -42,6 +42,10 @@ class Call(msgspec.Struct):
     """Who was admitted, for so many `rows`; empty before."""
     rows: int = 0
     refused: bool = False
+    begun: bool = False
+    """Whether an engine works for it: then it is counted as a request, however many streams answer it."""
+    failed: bool = False
+    """Whether one of them has failed."""
 
 
 class InferRequest(msgspec.Struct, frozen=True):
