@@ -30,7 +30,7 @@ def form_grammar(asked: Asked, prompt: Prompt) -> str:
         raise InputError(
             "a form of the answer is asked for together with top_logprobs or logit_bias", "ask for one of them"
         )
-    rules = grammar_of({"body": schema}) if schema is not None else _calls(prompt, several=asked.parallel_tool_calls)
+    rules = grammar_of({"body": schema}) if schema is not None else _calls(prompt, repeated=asked.parallel_tool_calls)
     if prompt.inside:
         return f"root ::= thought body\n{_THOUGHT}{rules}"
     before = f"({literal(THINK)} thought)? " if prompt.reasons else ""
@@ -73,7 +73,7 @@ def _depth(value: Any) -> int:
     return depth
 
 
-def _calls(prompt: Prompt, *, several: bool) -> str:
+def _calls(prompt: Prompt, *, repeated: bool) -> str:
     """One call or more of the prompt's tools."""
     names = [str(tool["function"]["name"]) for tool in prompt.tools]
     schemas = {f"arguments{index}_": _arguments(tool) for index, tool in enumerate(prompt.tools)}
@@ -82,9 +82,9 @@ def _calls(prompt: Prompt, *, several: bool) -> str:
     call = " | ".join(f'{begin} {rule} "}}"' for begin, rule in zip(begins, schemas, strict=True))
     if prompt.form == "tags":
         one = f"{literal(OPENING + chr(10))} call {literal(chr(10) + CLOSING)}"
-        body = f'{one} ("\\n" {one})*' if several else one
+        body = f'{one} ("\\n" {one})*' if repeated else one
     else:
-        body = 'call ("; " call)*' if several else "call"
+        body = 'call ("; " call)*' if repeated else "call"
     return f"body ::= {body}\ncall ::= {call}\n{grammar_of(schemas)}"
 
 

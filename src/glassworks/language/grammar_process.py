@@ -85,7 +85,8 @@ def main() -> None:
     compiler = GrammarCompiler(Path(sys.argv[1]))
     for line in sys.stdin.buffer:
         words = compiler.compile(json.loads(line))
-        print(json.dumps(words), file=answers, flush=True)
+        answers.write(json.dumps(words) + "\n")
+        answers.flush()
         if words:
             return
 

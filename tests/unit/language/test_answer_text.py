@@ -14,7 +14,7 @@ from glassworks.language.tool_calls import Call, Form, form_of
 
 MARKS = ("<think>", "</think>", "<tool_call>", "</tool_call>", "<|python_tag|>", "<", "</", "<think", "</tool_call")
 CALLS = ('{"name": "f", "arguments": {"a": [1, "</x>"]}}', '{"name": "g", "parameters": {}}', '{"name": 1}', '{"a": 1}')
-PIECES = (*MARKS, *CALLS, "{", "}", ";", ",", " ", "\n", "text", "零", '"name"', "nul")
+PARTS = (*MARKS, *CALLS, "{", "}", ";", ",", " ", "\n", "text", "零", '"name"', "nul")
 FORMS: tuple[Form | None, ...] = ("tags", "json", None)
 Read = tuple[str, str, list[Call]]
 
@@ -29,18 +29,18 @@ def read(parts: list[str], *, reasoning: bool, inside: bool, form: Form | None) 
 
 
 @given(
-    pieces=st.lists(st.sampled_from(PIECES), max_size=12),
+    drawn=st.lists(st.sampled_from(PARTS), max_size=12),
     cuts=st.sets(st.integers(0, 200)),
     reasoning=st.booleans(),
     inside=st.booleans(),
     form=st.sampled_from(FORMS),
 )
 def test_any_cutting_reads_as_the_whole(
-    pieces: list[str], cuts: set[int], reasoning: bool, inside: bool, form: Form | None
+    drawn: list[str], cuts: set[int], reasoning: bool, inside: bool, form: Form | None
 ) -> None:
-    whole = "".join(pieces)
-    places = [0, *sorted(cut for cut in cuts if cut < len(whole)), len(whole)]
-    parts = [whole[start:end] for start, end in pairwise(places)]
+    whole = "".join(drawn)
+    bounds = [0, *sorted(cut for cut in cuts if cut < len(whole)), len(whole)]
+    parts = [whole[start:end] for start, end in pairwise(bounds)]
     settings = {"reasoning": reasoning, "inside": inside and reasoning}
     expected = read([whole], form=form, **settings)
     assert read(parts, form=form, **settings) == expected
