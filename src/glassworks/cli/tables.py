@@ -43,10 +43,11 @@ def data_json(dataset: Dataset) -> dict[str, Any]:
 
 
 def show_training(model: Model, console: Console) -> None:
-    """How training ended."""
+    """How training ended; nothing of a model that was taken as it is."""
     rows = [(name, measured(value), str(value.examples)) for name, value in model.metrics.items()]
     seconds = f"{model.seconds:.1f} s" + (", resumed" if model.resumed else "")
-    table(f"train: {seconds}", ("metric on validation", "value [95 %]", "examples"), rows, console)
+    if rows:
+        table(f"train: {seconds}", ("metric on validation", "value [95 %]", "examples"), rows, console)
 
 
 def show_comparison(model: Model, console: Console) -> None:
@@ -85,6 +86,17 @@ def show_warnings(manifest: Manifest, console: Console) -> None:
 
     for warning in manifest.warnings:
         console.print(f"[bold red]WARNING:[/bold red] {escape(warning)}", soft_wrap=True)
+
+
+def show_about(manifest: Manifest, console: Console) -> None:
+    """What people should know of a language model before they ask it."""
+    from glassworks.catalog import get
+    from glassworks.contracts import Generation, Task
+
+    task = get(Task, manifest.task)
+    if isinstance(task, Generation):
+        for name, value in task.about(manifest.preprocessing).items():
+            console.print(f"  {name:16} {value}", markup=False, soft_wrap=True)
 
 
 def show_refit(manifest: Manifest, console: Console) -> None:

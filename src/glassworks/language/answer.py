@@ -32,11 +32,12 @@ class Answer:
         self._decoder, self._stops = tokenizer.decoder(visible), StopMatcher(asked.stop)
         self._text, self._parallel = text, asked.parallel_tool_calls
         self._shown = _Shown(tokenizer) if asked.logprobs else None
-        self._count = self._reasoning = self._calls = 0
+        self._cached = self._count = self._reasoning = self._calls = 0
 
     def feed(self, generated: Generated) -> Chunk:
         """The chunk of further tokens; it may have no outputs."""
         part, reason = _Part(), generated.finish_reason
+        self._cached = max(self._cached, generated.cached)
         for index, token in enumerate(generated.ids):
             self._count += 1
             self._reasoning += self._text.reasons
@@ -52,6 +53,7 @@ class Answer:
             reason = "tool_calls"
         return Chunk(
             outputs=part.outputs(),
+            cached_tokens=self._cached,
             completion_tokens=self._count,
             reasoning_tokens=self._reasoning,
             finish_reason=reason,

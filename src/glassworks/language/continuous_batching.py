@@ -18,6 +18,8 @@ import numpy as np
 
 from glassworks.errors import InputError, Overloaded
 from glassworks.language.decoder_graph import exact
+from glassworks.language.engine import Engine
+from glassworks.language.prefix_memory import PrefixMemory
 from glassworks.language.sampling import Generated, Sampling
 from glassworks.language.vocabulary import engine_tokenizer
 
@@ -54,15 +56,26 @@ class _Request:
     answers: queue.SimpleQueue[Generated | Exception] = field(default_factory=queue.SimpleQueue)
     cancelled: bool = False
     handle: Any = None
+    cached: int = 0
+    """Tokens of the prompt that need not be computed."""
+    answered: list[int] = field(default_factory=list)
+    """Tokens of the answer so far; with the first of them the whole prompt is computed."""
+
+    @property
+    def blocks(self) -> int:
+        """Most that it can use of the cache."""
+        return -(-(len(self.ids) + self.sampling.max_tokens) // _BLOCK_TOKENS)
 
 
-class ContinuousBatching:
+class ContinuousBatching(Engine):
     """The pipeline over the folder of a graph (`openvino_model.xml`). Safe to share between threads."""
 
     def __init__(self, folder: Path, settings: EngineSettings, contents: Sequence[bytes] = ()) -> None:
         """`contents` are the bytes of all tokens: without them no answer can keep to a grammar."""
+        self._settings = settings
         self._open = partial(_opened, folder, settings, contents)
         self._pipeline = self._open()
+        self._memory = PrefixMemory(_blocks(settings), _BLOCK_TOKENS)
         self._new: list[_Request] = []
         self._active: list[_Request] = []
         self._numbers = iter(range(1, 2**62))
@@ -73,17 +86,9 @@ class ContinuousBatching:
 
     @property
     def open_requests(self) -> int:
-        """Answers that are waiting or under way."""
         return len(self._new) + len(self._active)
 
     def generate(self, ids: Sequence[int], sampling: Sampling) -> Generator[Generated, None, None]:
-        """The answer to a prompt, token by token; closing the generator ends it after the step under way.
-
-        Parts without tokens come while nothing else does, so that it can be closed then too.
-
-        The caller sees to it that prompt and answer fit into the model's context and the cache. Raises InputError for
-        settings that the engine refuses, and Overloaded where it was closed or failed.
-        """
         request = _Request(ids=ids, sampling=sampling)
         with self._work:
             if self._closed:
@@ -102,7 +107,6 @@ class ContinuousBatching:
             request.cancelled = True
 
     def close(self) -> None:
-        """End the thread; answers under way get Overloaded."""
         with self._work:
             self._closed = True
             self._work.notify()
@@ -124,6 +128,7 @@ class ContinuousBatching:
     def _begin_again(self) -> None:
         """Open another pipeline; where that fails too, nobody may wait for one."""
         try:
+            self._memory.clear()
             self._pipeline = self._open()
         except Exception:  # noqa: BLE001 - those who ask get Overloaded
             with self._work:
@@ -146,13 +151,23 @@ class ContinuousBatching:
             except Exception as error:  # noqa: BLE001 - what the pipeline refuses costs this request alone
                 request.answers.put(InputError(f"the engine refuses the request: {error}", "change its settings"))
             else:
+                request.cached = self._memory.cached(request.ids) if self._settings.prefix_caching else 0
                 self._active.append(request)
+        self._memory.use(sum(request.blocks for request in self._active))
 
     def _drop_cancelled(self) -> None:
         for request in [each for each in self._active if each.cancelled]:
             request.handle.cancel()
-            self._active.remove(request)
+            self._end(request)
             self._idle_step()
+
+    def _end(self, request: _Request) -> None:
+        """What it computed stays in the cache, in the place of what was there for longer."""
+        self._active.remove(request)
+        if request.answered:
+            self._memory.add([*request.ids, *request.answered[:-1]])
+        else:
+            self._memory.lose(request.blocks)
 
     def _idle_step(self) -> None:
         """The pipeline frees what a cancelled request holds in its next step."""
@@ -164,8 +179,11 @@ class ContinuousBatching:
             if not request.handle.can_read():
                 continue
             answer = _generated(request)
+            if not request.answered:
+                self._memory.add(request.ids)
+            request.answered += answer.ids
             if answer.finish_reason:
-                self._active.remove(request)
+                self._end(request)
             request.answers.put(answer)
 
     def _fail(self, error: Overloaded) -> None:
@@ -173,6 +191,10 @@ class ContinuousBatching:
             failed, self._new, self._active = [*self._active, *self._new], [], []
         for request in failed:
             request.answers.put(error)
+
+
+def _blocks(settings: EngineSettings) -> int:
+    return -(-settings.cache_tokens // _BLOCK_TOKENS) + 1
 
 
 def _next(answers: queue.SimpleQueue[Generated | Exception]) -> Generated | Exception:
@@ -188,7 +210,7 @@ def _opened(
     import openvino_genai
 
     scheduler = openvino_genai.SchedulerConfig()
-    scheduler.num_kv_blocks = -(-settings.cache_tokens // _BLOCK_TOKENS) + 1
+    scheduler.num_kv_blocks = _blocks(settings)
     scheduler.max_num_batched_tokens = settings.step_tokens
     scheduler.enable_prefix_caching = settings.prefix_caching
     scheduler.max_num_seqs = 256
@@ -234,4 +256,6 @@ def _generated(request: _Request) -> Generated:
     }[output.finish_reason]
     if reason == "stop" and ids and ids[-1] in request.sampling.stop_ids:
         ids, probabilities = ids[:-1], probabilities[:-1]
-    return Generated(ids=tuple(ids), log_probabilities=tuple(probabilities), finish_reason=reason)
+    return Generated(
+        ids=tuple(ids), log_probabilities=tuple(probabilities), cached=request.cached, finish_reason=reason
+    )

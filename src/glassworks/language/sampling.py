@@ -32,11 +32,13 @@ class Sampling:
 class Generated:
     """Further tokens of an answer with their log-probabilities (natural, before temperature, penalties and bias).
 
-    `alternatives`, where asked for, are (id, log-probability) of the most probable tokens at each. `finish_reason` is
-    empty until the last one: `stop` at a stop token, which is not among the tokens, or `length`.
+    `cached` is how many tokens of the prompt, at least, were not computed again. `alternatives`, where asked for, are
+    (id, log-probability) of the most probable tokens at each. `finish_reason` is empty until the last one: `stop` at a
+    stop token, which is not among the tokens, or `length`.
     """
 
     ids: tuple[int, ...]
     log_probabilities: tuple[float, ...]
     alternatives: tuple[tuple[tuple[int, float], ...], ...] = ()
+    cached: int = 0
     finish_reason: str = ""

@@ -76,10 +76,16 @@ def _manifest(parts: Parts, measured: Measured) -> Manifest:
         job=parts.job.model_dump(mode="json"),
         libraries=_libraries(),
         isa=instruction_set(),
-        license=parts.job.license,
+        license=_license(parts),
     )
     metric = comparison_metric(manifest, parts.task.guard(parts.dataset.splits["test"].y))
     return manifest.model_copy(update={"warnings": tuple(warnings_of(manifest, metric))})
+
+
+def _license(parts: Parts) -> str:
+    """The job's, or else what a model that was brought says of itself."""
+    said = parts.job.license
+    return str(parts.preprocessing.get("license", said)) if said == "unspecified" else said
 
 
 def _open(parts: Parts, role: str) -> Session:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from glassworks.contracts import Candidate, Measurement, TensorSpec
+from glassworks.catalog import get
+from glassworks.contracts import Candidate, Generation, Measurement, Task, TensorSpec
 from glassworks.packaging.manifest import Manifest
 
 
@@ -33,6 +34,10 @@ def _purpose(manifest: Manifest) -> list[str]:
     lines = [f"Task: {_text(manifest.task)}. Family: {_text(manifest.family)}.", ""]
     if manifest.labels:
         lines += [f"Labels ({len(manifest.labels)}): {', '.join(_text(label) for label in manifest.labels)}.", ""]
+    task = get(Task, manifest.task)
+    if isinstance(task, Generation):
+        known = ((name, _text(value)) for name, value in task.about(manifest.preprocessing).items())
+        lines += [*_table(("", ""), known), ""]
     rows = [("input", spec) for spec in manifest.signature.inputs]
     rows += [("output", spec) for spec in manifest.signature.outputs]
     return lines + _table(("", "name", "type", "shape"), ((side, *_spec(spec)) for side, spec in rows))

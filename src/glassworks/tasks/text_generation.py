@@ -98,6 +98,21 @@ class TextGeneration(TextTask, Generation):
         )
         return {self.metric: measured}
 
+    def about(self, preprocessing: Mapping[str, Any]) -> Mapping[str, str]:
+        special, known = preprocessing["special"], preprocessing["architecture"]
+        return {
+            "source": preprocessing["source"],
+            "weights": ", ".join(f"{count:,} as {kind}" for kind, count in preprocessing["stored"].items()),
+            "decoder": f"{known['kind']}, {known['layers']} layers of {known['width']}",
+            "context": f"{preprocessing['context']:,} tokens of prompt and answer",
+            "streams": f"{preprocessing['streams']} answers at once",
+            "longest answer": f"{preprocessing['max_tokens']:,} tokens where a request does not say",
+            "vocabulary": f"{preprocessing['vocabulary']:,} tokens",
+            "special tokens": ", ".join(f"{name} {token}" for name, token in special.items()) or "none",
+            "ends an answer": ", ".join(map(str, preprocessing["stop_ids"])) or "nothing but its length",
+            "chat template": preprocessing["chat_template"] or "none: it holds no conversations",
+        }
+
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """One object a row: `generated` and `finish_reason`."""
         columns = {name: outputs[name].tolist() for name in (GENERATED, FINISH_REASON)}

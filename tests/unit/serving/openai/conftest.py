@@ -38,8 +38,10 @@ def language_server(language_home: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def language_client(language_server: Server) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"http://{language_server.address}/v1", api_key="none", max_retries=0)
+def language_client(language_server: Server) -> Iterator[openai.OpenAI]:
+    base = f"http://{language_server.address}/v1"
+    with openai.OpenAI(base_url=base, api_key="none", max_retries=0) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

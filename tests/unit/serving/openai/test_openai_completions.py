@@ -17,7 +17,7 @@ EXACT = 1e-4
 
 
 def complete(client: openai.OpenAI, prompt: Any, **asked: Any) -> Completion:
-    found = client.completions.create(**{**GREEDY, "prompt": prompt, "max_tokens": 6, **asked})
+    found: Completion = client.completions.create(**{**GREEDY, "prompt": prompt, "max_tokens": 6, **asked})
     if "echo" not in asked:  # the first token of a prompt has no log-probability, which the client's types do not know
         Completion.model_validate(found.model_dump())
     return found
@@ -62,11 +62,9 @@ def test_a_stream_is_the_whole(language_client: openai.OpenAI) -> None:
 
 def test_echo_scores_the_prompt_as_its_generation_was(language_client: openai.OpenAI) -> None:
     """The log-probabilities of a greedy answer are those that it has as a prompt, and each is the best."""
-    first = complete(language_client, "abc", logprobs=1).choices[0].logprobs
-    assert first is not None and first.tokens is not None and first.token_logprobs is not None
+    first: Any = complete(language_client, "abc", logprobs=1).choices[0].logprobs
     ids = ids_of(language_client, "abc") + _ids(language_client, first.tokens)
-    again = complete(language_client, ids, echo=True, max_tokens=1, logprobs=1).choices[0].logprobs
-    assert again is not None and again.token_logprobs is not None and again.top_logprobs is not None
+    again: Any = complete(language_client, ids, echo=True, max_tokens=1, logprobs=1).choices[0].logprobs
     assert len(again.token_logprobs) == 3 + 6 + 1
     assert again.token_logprobs[0] is None
     assert again.token_logprobs[3:-1] == pytest.approx(first.token_logprobs, abs=EXACT)
@@ -120,10 +118,8 @@ def test_the_end_of_an_answer_counts_where_a_prompt_is_scored(language_client: o
     choice: Any = complete(language_client, "abc", **asked).choices[0]
     assert (choice.finish_reason, choice.text) == ("stop", "abc")
     assert [len(choice.logprobs.tokens), len(choice.logprobs.token_logprobs)] == [4, 4]
-    assert (
-        choice.logprobs.token_logprobs[:-1]
-        == complete(language_client, "abc", max_tokens=0, echo=True, logprobs=1).choices[0].logprobs.token_logprobs
-    )  # type: ignore[union-attr]
+    alone: Any = complete(language_client, "abc", max_tokens=0, echo=True, logprobs=1).choices[0].logprobs
+    assert choice.logprobs.token_logprobs[:-1] == alone.token_logprobs
 
 
 @pytest.mark.parametrize("count", [0, 3])
@@ -147,7 +143,7 @@ def test_captum_explains_this_server_unmodified(language_server: Server, languag
     provider = VLLMProvider(f"http://{language_server.address}/v1")
     assert provider.model_name == MODEL
     assert len(provider.generate("abc", max_tokens=3, temperature=0)) > 0
-    scores = provider.get_logprobs("Hel", "lo", Bytes())  # type: ignore[arg-type]
+    scores = provider.get_logprobs("Hel", "lo", Bytes())
     echoed: Any = complete(language_client, "Hello", echo=True, max_tokens=0, logprobs=0).choices[0].logprobs
     assert scores == pytest.approx(echoed.token_logprobs[3:])
 

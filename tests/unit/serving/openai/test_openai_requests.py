@@ -128,7 +128,8 @@ def test_what_is_beside_another_parameter() -> None:
     assert chat({**NEEDED["chat"], "logprobs": True, "top_logprobs": 4}).top == 4
     tools = {"tools": [TOOL], "tool_choice": "required", "parallel_tool_calls": False}
     assert tools.items() <= chat({**NEEDED["chat"], **tools}).parameters(0).items()
-    for alone in ({"stream_options": {}}, {"top_logprobs": 1}, {"tool_choice": "required"}):
+    given_alone: list[dict[str, Any]] = [{"stream_options": {}}, {"top_logprobs": 1}, {"tool_choice": "required"}]
+    for alone in given_alone:
         with pytest.raises(WrongParameter, match="without"):
             chat({**NEEDED["chat"], **alone})
     with pytest.raises(WrongParameter, match=r"stream_options\.other"):
@@ -164,7 +165,8 @@ def test_prompts_in_their_four_forms() -> None:
     assert asked["texts"].prompts[1].text == "b"
     assert asked["ids"].parameters(1)["prompt_ids"] == [1, 2]
     assert asked["lists of ids"].parameters(2)["prompt_ids"] == [3]
-    for prompt in ([], [[]], [1, "a"], {}, 5, [True]):
+    wrong: list[Any] = [[], [[]], [1, "a"], {}, 5, [True]]
+    for prompt in wrong:
         with pytest.raises(WrongParameter):
             completion({"model": "m", "prompt": prompt})
 
