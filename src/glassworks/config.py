@@ -84,11 +84,13 @@ class TrainingConfig(Record):
 class OptimizationConfig(Record):
     """The objective: what to minimize, within which constraints."""
 
-    minimize: str = "latency_p99"
-    """What to make small among the candidates that keep `within`."""
+    minimize: str | None = None
+    """What to make small among the candidates that keep `within`; left out, `latency_p99`, and of language models
+    `size`."""
     within: tuple[str, ...] | None = None
     """Constraints that every chosen candidate keeps, on validation data; left out, the task's metric may fall by half
-    a point, such as `accuracy_drop <= 0.5%`; with balanced classes it is balanced accuracy."""
+    a point, such as `accuracy_drop <= 0.5%`; with balanced classes it is balanced accuracy, and of language models
+    `perplexity_rise <= 1%`."""
     budget: Seconds = 60.0
     """Wall-clock limit of the whole stage."""
     batch_sizes: tuple[int, ...] = Field(default=(1, 32), min_length=1)

@@ -67,7 +67,7 @@ def release(
     with open_run(registry.home, job, dataset.fingerprint, fresh=fresh) as run:
         task = get(Task, family.task)
         constant = task.constant(plain)
-        require_objective(job.optimization, next(iter(constant.values()), ()))
+        require_objective(job.optimization, next(iter(constant.values()), ()), type(task))
         baseline = _baseline(task, plain, progress)
         model = family.train(dataset, job, run, progress)
         parts = _built(job, family, dataset, model, _empty(run / "build"), progress)
@@ -134,7 +134,7 @@ def optimize(
     job = job_of(manifest.job, where=f"the job of {reference}")
     table = {**job.optimization.model_dump(), **objective, "enabled": True}
     job = job.model_copy(update={"optimization": validate(OptimizationConfig, table, where="optimize")})
-    require_objective(job.optimization, manifest.metrics)
+    require_objective(job.optimization, manifest.metrics, type(get(Task, manifest.task)))
     job, family = family_of(job, registry)
     dataset = _prepare(family, job, progress)
     work = _empty(registry.home / "runs" / f"optimize-{resolved.bundle.sha256[:12]}")
@@ -256,7 +256,7 @@ def evaluate(
 
 def _require_possible(family: Family, job: Job) -> None:
     """Raise ConfigError for a job that cannot work. Not asked of the jobs in older bundles."""
-    require_objective(job.optimization)
+    require_objective(job.optimization, task=type(get(Task, family.task)))
     method, methods = job.explanation.method, explainers_of(family)
     if method not in (None, *methods):
         given = f"job '{job.name}': 'explanation.method' is '{method}', which {job.family} does not have"

@@ -24,6 +24,7 @@ SIGNATURE = Signature(
     outputs=tuple(TensorSpec(name=name, datatype="BYTES", shape=(-1,)) for name in ("generated", "finish_reason")),
 )
 _BEAT_S = 0.02
+_KNOWN = {"max_tokens", "tokenize", "timeout", "priority", "temperature", "seed"}
 
 
 class Scribe(Runtime):
@@ -56,7 +57,7 @@ class ScribeSession(Session):
     def stream(self, tensors: Tensors, parameters: Mapping[str, Any]) -> Generator[Chunk, None, None]:
         (text,) = tensors["text"].tolist()
         words = text.decode().split()
-        if unknown := sorted(set(parameters) - {"max_tokens", "tokenize", "timeout", "priority"}):
+        if unknown := sorted(set(parameters) - _KNOWN):
             raise InputError(f"there is no parameter '{unknown[0]}'", "leave it out")
         asked = parameters.get("max_tokens", min(self._max_tokens, self._context - len(words)))
         if len(words) + asked > self._context:

@@ -1,7 +1,8 @@
-"""Processes that open the same new database at once wait for one another."""
+"""Processes that open the same new database at once wait for one another; large files are kept once."""
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import threading
 from contextlib import closing
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 from tests.patience import PATIENCE_S
 
-from glassworks.storage import write_ahead
+from glassworks import storage
+from glassworks.storage import linked, write_ahead
 
 
 def _holder(file: Path) -> sqlite3.Connection:
@@ -48,3 +50,20 @@ def test_other_failures_pass_at_once(tmp_path: Path) -> None:
     file.write_bytes(b"no database" * 1000)
     with closing(sqlite3.connect(file)) as connection, pytest.raises(sqlite3.DatabaseError, match="not a database"):
         write_ahead(connection)
+
+
+def test_large_files_get_a_second_name_and_small_ones_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * 1000)
+    linked(source, tmp_path / "a" / "copy")
+    assert not (tmp_path / "a" / "copy").samefile(source)
+    monkeypatch.setattr(storage, "_LINKED_BYTES", 1000)
+    linked(source, tmp_path / "b" / "second")
+    assert (tmp_path / "b" / "second").samefile(source)
+    monkeypatch.setattr(Path, "hardlink_to", _refuse)  # as between two disks
+    linked(source, tmp_path / "c" / "copy")
+    assert (tmp_path / "c" / "copy").read_bytes() == source.read_bytes()
+
+
+def _refuse(self: Path, target: Path) -> None:
+    raise OSError(errno.EXDEV, "Invalid cross-device link")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import get
-from glassworks.contracts import Task
+from glassworks.contracts import Generation, Task
 from glassworks.errors import ServingError
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _ANSWER_S = 300.0
 _KEY_S = 600.0
 _BAD_REQUEST = 400
+_SHORT_ANSWER = 48
+"""Tokens."""
 _TRIED = 16
 """Examples to ask about until one can be explained: what is too long, or recommends nothing, cannot."""
 
@@ -104,10 +106,10 @@ def _asked(
     from glassworks.cli.drawing import as_file
 
     test, labels = made.dataset.splits["test"], made.dataset.classes
-    example = test.x[row]
+    example, more = _example(made, row)
     file, suffix, value = as_file(example)
     name = made.bundle.manifest.signature.inputs[0].name
-    body: dict[str, Any] = {"inputs": [{"name": name, "shape": [1], "datatype": "BYTES", "data": [value]}]}
+    body: dict[str, Any] = {"inputs": [{"name": name, "shape": [1], "datatype": "BYTES", "data": [value]}], **more}
     model = f"{service.url}/v2/models/{made.version.name}"
     answered = _post(f"{model}/infer", body, key)
     files = folder / made.version.reference
@@ -125,6 +127,14 @@ def _asked(
         request=_write(files.with_name(f"{files.name}-request.json"), json.dumps(body).encode()),
         why=why,
     )
+
+
+def _example(made: Release, row: int) -> tuple[Any, dict[str, Any]]:
+    """A test example, and what else is asked: of a text to go on with its beginning, and a short answer."""
+    x, task = made.dataset.splits["test"].x[row : row + 1], get(Task, made.bundle.manifest.task)
+    if isinstance(task, Generation):
+        return task.compared(x)[0], {"parameters": {"max_tokens": _SHORT_ANSWER}}
+    return x[0], {}
 
 
 def _drawn(example: Array, answer: Mapping[str, Any], name: str) -> Drawn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from glassworks.catalog import get
 from glassworks.cli.output import metrics_json, stderr, table
 from glassworks.cli.tables import (
     data_json,
@@ -18,6 +19,7 @@ from glassworks.cli.tables import (
     show_training,
     show_warnings,
 )
+from glassworks.contracts import Generation, Task
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +39,8 @@ def show_release(made: Release, console: Console) -> None:
     manifest = made.bundle.manifest
     show_test(manifest, f"package: {made.version.reference}", console)
     rows = [(name.replace("_", " "), f"{value:.4f}", "") for name, value in manifest.fidelity.items()]
-    table("explanations, measured", ("float against served", "value", ""), rows, console)
+    title = "explanations, measured" if manifest.explainers else "answers, measured"
+    table(title, ("float against served", "value", ""), rows, console)
     show_warnings(manifest, stderr())
 
 
@@ -65,6 +68,8 @@ def show_next(answered: Answered, made: Release, service: Service | None, consol
             f"curl -s {service.url}/v2/models/{name}/infer -d @{answered.request}",
             f"open {service.url}/docs in a browser: the API, and a form to try it",
         ]
+    if isinstance(get(Task, made.bundle.manifest.task), Generation):
+        lines += _talking(name, service)
     if answered.why:
         used = answered.why.parameters["method"]
         others = [each for each in made.bundle.manifest.explainers if each != used]
@@ -75,6 +80,15 @@ def show_next(answered: Answered, made: Release, service: Service | None, consol
     console.print("\n[bold]Next[/bold]")
     for line in lines:
         console.print(f"  {line}", soft_wrap=True, markup=False)
+
+
+def _talking(name: str, service: Service | None) -> list[str]:
+    """How to talk with a language model."""
+    asked = f'{{"model": "{name}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
+    return [
+        f"glassworks chat {name}",
+        *([f"curl -s {service.url}/v1/chat/completions -d '{asked}'"] if service else []),
+    ]
 
 
 def _show_why(why: Why, console: Console) -> None:

@@ -43,10 +43,11 @@ def data_json(dataset: Dataset) -> dict[str, Any]:
 
 
 def show_training(model: Model, console: Console) -> None:
-    """How training ended."""
+    """How training ended; nothing of a model that was taken as it is."""
     rows = [(name, measured(value), str(value.examples)) for name, value in model.metrics.items()]
     seconds = f"{model.seconds:.1f} s" + (", resumed" if model.resumed else "")
-    table(f"train: {seconds}", ("metric on validation", "value [95 %]", "examples"), rows, console)
+    if rows:
+        table(f"train: {seconds}", ("metric on validation", "value [95 %]", "examples"), rows, console)
 
 
 def show_comparison(model: Model, console: Console) -> None:
@@ -87,6 +88,17 @@ def show_warnings(manifest: Manifest, console: Console) -> None:
         console.print(f"[bold red]WARNING:[/bold red] {escape(warning)}", soft_wrap=True)
 
 
+def show_about(manifest: Manifest, console: Console) -> None:
+    """What people should know of a language model before they ask it."""
+    from glassworks.catalog import get
+    from glassworks.contracts import Generation, Task
+
+    task = get(Task, manifest.task)
+    if isinstance(task, Generation):
+        for name, value in task.about(manifest.preprocessing).items():
+            console.print(f"  {name:16} {value}", markup=False, soft_wrap=True)
+
+
 def show_refit(manifest: Manifest, console: Console) -> None:
     """A note where the served model learned more than the measured one."""
     if manifest.refitted:
@@ -98,8 +110,10 @@ def show_refit(manifest: Manifest, console: Console) -> None:
 def show_report(report: OptimizationReport, console: Console) -> None:
     """Every candidate, the chosen one marked, and the notes."""
     batches = sorted({batch for candidate in report.candidates for batch in candidate.latency_p50_ms})
-    header = ("candidate", *(f"batch {batch}: p50 / p99 ms" for batch in batches), "size", _metric(report))
-    rows = [_row(candidate, report.chosen, batches) for candidate in report.candidates]
+    speeds = ("tokens/s", "first token: p50 / p99 ms") if any(each.speeds for each in report.candidates) else ()
+    times = (*(f"batch {batch}: p50 / p99 ms" for batch in batches), *speeds)
+    rows = [_row(candidate, report.chosen, batches, len(times)) for candidate in report.candidates]
+    header = ("candidate", *times, "size", _metric(report))
     table(f"optimize: minimize {report.minimize} within {', '.join(report.within)}", header, rows, console)
     for candidate in report.candidates:
         if candidate.excluded:
@@ -115,13 +129,16 @@ def _metric(report: OptimizationReport) -> str:
     return next((name for candidate in report.candidates for name in candidate.metrics), "metric")
 
 
-def _row(candidate: Candidate, chosen: str, batches: Sequence[int]) -> tuple[str, ...]:
+def _row(candidate: Candidate, chosen: str, batches: Sequence[int], columns: int) -> tuple[str, ...]:
     mark = "-> " if candidate.name == chosen else "   "
     if candidate.excluded:
-        return (mark + candidate.name, *("" for _ in batches), "", "not possible")
-    latencies = (f"{candidate.latency_p50_ms[batch]:.3f} / {candidate.latency_p99_ms[batch]:.3f}" for batch in batches)
+        return (mark + candidate.name, *("" for _ in range(columns)), "", "not possible")
+    times = [f"{candidate.latency_p50_ms[batch]:.3f} / {candidate.latency_p99_ms[batch]:.3f}" for batch in batches]
+    if speeds := candidate.speeds:
+        times.append(f"{speeds['tokens_per_second']:.1f}")
+        times.append(f"{speeds['first_token_p50']:.1f} / {speeds['first_token_p99']:.1f}")
     metric = next(iter(candidate.metrics.values()))
-    return mark + candidate.name, *latencies, f"{candidate.size_bytes / 1000:.0f} kB", f"{metric.value:.4f}"
+    return mark + candidate.name, *times, f"{candidate.size_bytes / 1000:.0f} kB", f"{metric.value:.4f}"
 
 
 def report_json(report: OptimizationReport) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Literal
 from xml.etree import ElementTree
 
@@ -16,7 +17,7 @@ from glassworks.conformance.http2 import SETTINGS, Link
 from glassworks.conformance.target import Failed, NotOffered, Target
 from glassworks.errors import GlassworksError, InputError, ServingError, Unauthenticated
 
-_NAME = re.compile(r"c(\d+)_(\w+)")
+_NAME = re.compile(r"([co]\d+)_(\w+)")
 Result = Literal["passed", "failed", "not offered"]
 
 
@@ -27,7 +28,7 @@ class Check:
     id: str
     expects: str
     area: str
-    run: Callable[[Target], None]
+    run: Callable[[Any], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +43,9 @@ class Outcome:
     seconds: float
 
 
-def found() -> list[Check]:
-    """All checks, in the order of their numbers."""
-    listed = [each for module in pkgutil.iter_modules(checks.__path__) for each in _of(module.name)]
+def found(package: ModuleType = checks) -> list[Check]:
+    """All checks of a package, in the order of their numbers; without one those of the Open Inference Protocol."""
+    listed = [each for module in pkgutil.iter_modules(package.__path__) for each in _of(package, module.name)]
     return sorted(listed, key=lambda check: (int(check.id.partition(".")[0][1:]), check.area))
 
 
@@ -168,13 +169,13 @@ def junit(outcomes: Sequence[Outcome]) -> bytes:
     return content
 
 
-def _of(area: str) -> Iterator[Check]:
-    module = importlib.import_module(f"{checks.__name__}.{area}")
+def _of(package: ModuleType, area: str) -> Iterator[Check]:
+    module = importlib.import_module(f"{package.__name__}.{area}")
     for name, value in vars(module).items():
         match = _NAME.fullmatch(name)
         if match is not None and callable(value):
             expects = " ".join((value.__doc__ or "").split())
-            yield Check(id=f"C{match[1]}.{match[2]}", expects=expects, area=area, run=value)
+            yield Check(id=f"{match[1].upper()}.{match[2]}", expects=expects, area=area, run=value)
     for case in getattr(module, "CASES", ()):
         yield Check(id=f"{case.group}.{case.name}", expects=case.expects, area=area, run=case)
 

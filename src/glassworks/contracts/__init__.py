@@ -14,7 +14,12 @@ from glassworks.contracts.capabilities import (
     Pictures as Pictures,
     Tables as Tables,
 )
-from glassworks.contracts.embedding import EMBEDDING as EMBEDDING, Embedder as Embedder
+from glassworks.contracts.embedding import (
+    EMBEDDING as EMBEDDING,
+    Embedder as Embedder,
+    Embedding as Embedding,
+    Tokens as Tokens,
+)
 from glassworks.contracts.explainer import Explainer as Explainer
 from glassworks.contracts.exporter import Exporter as Exporter
 from glassworks.contracts.family import Family as Family

@@ -43,8 +43,12 @@ class Feedback(ABC):
         """What keeps it, in `file`."""
 
 
-class Generation:
+class Generation(ABC):
     """Its models write text, token by token: their sessions stream, and take the parameters of `language.parameters`.
 
     `preprocessing` says their `context`, `streams`, `max_tokens`, `vocabulary`, `chat_template` and `special` tokens.
     """
+
+    @abstractmethod
+    def about(self, preprocessing: Mapping[str, Any]) -> Mapping[str, str]:
+        """What people should know of a model before they ask it, by short names."""

@@ -16,6 +16,8 @@ class Pass(ABC):
     name: ClassVar[str]
     accepts: ClassVar[frozenset[str]]
     precision: ClassVar[Precision]
+    after: ClassVar[str] = ""
+    """The pass whose artifact it takes, where that is not the exported one."""
     needs: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod

@@ -76,8 +76,9 @@ class Artifact(Record):
 class Candidate(Record):
     """A row of the optimization table: one artifact in one runtime, measured.
 
-    Latencies are of one call, in milliseconds, keyed by batch size. `excluded` says why a
-    candidate was not measured or may not be chosen; it is empty otherwise. `size_bytes` is that of all files that
+    Latencies are of one call, in milliseconds, keyed by batch size; models that write text have `speeds` instead:
+    `tokens_per_second` of one answer, and `first_token_p50` and `first_token_p99` in milliseconds. `excluded` says why
+    a candidate was not measured or may not be chosen; it is empty otherwise. `size_bytes` is that of all files that
     it is served from, `computes_fp32` that of its artifact.
     """
 
@@ -86,6 +87,7 @@ class Candidate(Record):
     precision: Precision
     latency_p50_ms: dict[int, float] = {}
     latency_p99_ms: dict[int, float] = {}
+    speeds: dict[str, float] = {}
     size_bytes: int = 0
     metrics: dict[str, Measurement] = {}
     computes_fp32: tuple[str, ...] = ()

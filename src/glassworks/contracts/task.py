@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from glassworks.contracts.progress import Progress
     from glassworks.contracts.records import Array, Dataset, Measurement, Opened, Tensors
     from glassworks.contracts.session import Session
     from glassworks.contracts.subject import Subject
@@ -37,6 +38,10 @@ class Task(ABC):
     """What values of an explanation belong to where that is not the input's own shape: see `Explanation`."""
     labelled: ClassVar[bool] = True
     """Whether its examples come with what is to be learned of them: labels, or interactions."""
+    minimize: ClassVar[str] = "latency_p99"
+    """What a search makes small where the job says nothing."""
+    timings: ClassVar[tuple[str, ...]] = ("latency_p50", "latency_p99")
+    """What objectives may say of its models' time; `speeds` measures what stands here instead."""
 
     brief: ClassVar[Mapping[str, Any]] = {}
     """Parameters with which `Session.stream` answers at once, to warm up with; empty where `Session.run` does."""
@@ -63,6 +68,18 @@ class Task(ABC):
     def guard(self, targets: NDArray[np.int64]) -> str:
         """The metric that a search must not worsen and early stopping looks at, for targets of that shape."""
         return self.metric
+
+    def within(self, guard: str) -> tuple[str, ...]:
+        """The constraints of a search where the job says nothing; `guard` is the metric that must not get worse."""
+        return (f"{guard}_drop <= 0.5%",)
+
+    def speeds(
+        self, sessions: Mapping[str, Session], tensors: Tensors, budget_s: float, progress: Progress
+    ) -> Mapping[str, Mapping[str, float]] | None:
+        """`Candidate.speeds` of each session by its name, measured side by side on validation examples. None, as here:
+        their latencies by batch are measured. Raises Cancelled.
+        """
+        return None
 
     @abstractmethod
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:

@@ -15,7 +15,6 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from glassworks.errors import InputError
 from glassworks.language.tokenizer import LanguageTokenizer
 
-ROLES = ("system", "developer", "user", "assistant", "tool")
 _PRIVATE = 0xF0000
 """Where code points begin that no text uses."""
 
@@ -44,12 +43,17 @@ class ChatTemplate:
         """
         marks = _marks(tuple(self._tokenizer.special), json.dumps([list(messages), list(tools)], ensure_ascii=False))
         text = self._rendered(
-            messages=[_hidden(each, marks) for each in messages],
+            messages=[_hidden(self._known(each), marks) for each in messages],
             tools=_hidden(list(tools), marks) or None,
             add_generation_prompt=answer,
             **further,
         )
         return self._tokenizer.with_special(text, {mark: token for token, mark in marks.items()})
+
+    def _known(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A developer is the system to a template that knows no developers."""
+        unknown = message.get("role") == "developer" and "developer" not in self.source
+        return {**message, "role": "system"} if unknown else message
 
     def _rendered(self, **variables: Any) -> str:
         try:

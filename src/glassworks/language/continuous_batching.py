@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +18,19 @@ import numpy as np
 
 from glassworks.errors import InputError, Overloaded
 from glassworks.language.decoder_graph import exact
+from glassworks.language.engine import Engine
+from glassworks.language.prefix_memory import PrefixMemory
 from glassworks.language.sampling import Generated, Sampling
+from glassworks.language.vocabulary import engine_tokenizer
 
 if TYPE_CHECKING:
     import openvino_genai
 
 _BLOCK_TOKENS = 32
 """Tokens in a block of the cache, on a CPU."""
+_SILENCE_S = 0.05
+"""After that a part without tokens comes."""
 _AGAIN = "send the request again"
-_BEAT_S = 0.05
-_NOTHING = Generated(ids=(), log_probabilities=(), finish_reason="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +56,26 @@ class _Request:
     answers: queue.SimpleQueue[Generated | Exception] = field(default_factory=queue.SimpleQueue)
     cancelled: bool = False
     handle: Any = None
+    cached: int = 0
+    """Tokens of the prompt that need not be computed."""
+    answered: list[int] = field(default_factory=list)
+    """Tokens of the answer so far; with the first of them the whole prompt is computed."""
+
+    @property
+    def blocks(self) -> int:
+        """Most that it can use of the cache."""
+        return -(-(len(self.ids) + self.sampling.max_tokens) // _BLOCK_TOKENS)
 
 
-class ContinuousBatching:
+class ContinuousBatching(Engine):
     """The pipeline over the folder of a graph (`openvino_model.xml`). Safe to share between threads."""
 
-    def __init__(self, folder: Path, settings: EngineSettings) -> None:
-        self._folder, self._settings = folder, settings
-        self._pipeline = _opened(folder, settings)
+    def __init__(self, folder: Path, settings: EngineSettings, contents: Sequence[bytes] = ()) -> None:
+        """`contents` are the bytes of all tokens: without them no answer can keep to a grammar."""
+        self._settings = settings
+        self._open = partial(_opened, folder, settings, contents)
+        self._pipeline = self._open()
+        self._memory = PrefixMemory(_blocks(settings), _BLOCK_TOKENS)
         self._new: list[_Request] = []
         self._active: list[_Request] = []
         self._numbers = iter(range(1, 2**62))
@@ -70,16 +86,9 @@ class ContinuousBatching:
 
     @property
     def open_requests(self) -> int:
-        """Answers that are waiting or under way."""
         return len(self._new) + len(self._active)
 
     def generate(self, ids: Sequence[int], sampling: Sampling) -> Generator[Generated, None, None]:
-        """The answer to a prompt, token by token; closing the generator ends it after the step under way. Where nothing
-        comes for a while, it gives a part without tokens, so that it can be closed.
-
-        The caller sees to it that prompt and answer fit into the model's context and the cache. Raises InputError for
-        settings that the engine refuses, and Overloaded where it was closed or failed.
-        """
         request = _Request(ids=ids, sampling=sampling)
         with self._work:
             if self._closed:
@@ -88,11 +97,7 @@ class ContinuousBatching:
             self._work.notify()
         try:
             while True:
-                try:
-                    answer = request.answers.get(timeout=_BEAT_S)
-                except queue.Empty:
-                    yield _NOTHING
-                    continue
+                answer = _next(request.answers)
                 if isinstance(answer, Exception):
                     raise answer
                 yield answer
@@ -102,7 +107,6 @@ class ContinuousBatching:
             request.cancelled = True
 
     def close(self) -> None:
-        """End the thread; answers under way get Overloaded."""
         with self._work:
             self._closed = True
             self._work.notify()
@@ -124,7 +128,8 @@ class ContinuousBatching:
     def _begin_again(self) -> None:
         """Open another pipeline; where that fails too, nobody may wait for one."""
         try:
-            self._pipeline = _opened(self._folder, self._settings)
+            self._memory.clear()
+            self._pipeline = self._open()
         except Exception:  # noqa: BLE001 - those who ask get Overloaded
             with self._work:
                 self._closed = True
@@ -146,13 +151,23 @@ class ContinuousBatching:
             except Exception as error:  # noqa: BLE001 - what the pipeline refuses costs this request alone
                 request.answers.put(InputError(f"the engine refuses the request: {error}", "change its settings"))
             else:
+                request.cached = self._memory.cached(request.ids) if self._settings.prefix_caching else 0
                 self._active.append(request)
+        self._memory.use(sum(request.blocks for request in self._active))
 
     def _drop_cancelled(self) -> None:
         for request in [each for each in self._active if each.cancelled]:
             request.handle.cancel()
-            self._active.remove(request)
+            self._end(request)
             self._idle_step()
+
+    def _end(self, request: _Request) -> None:
+        """What it computed stays in the cache, in the place of what was there for longer."""
+        self._active.remove(request)
+        if request.answered:
+            self._memory.add([*request.ids, *request.answered[:-1]])
+        else:
+            self._memory.lose(request.blocks)
 
     def _idle_step(self) -> None:
         """The pipeline frees what a cancelled request holds in its next step."""
@@ -164,8 +179,11 @@ class ContinuousBatching:
             if not request.handle.can_read():
                 continue
             answer = _generated(request)
+            if not request.answered:
+                self._memory.add(request.ids)
+            request.answered += answer.ids
             if answer.finish_reason:
-                self._active.remove(request)
+                self._end(request)
             request.answers.put(answer)
 
     def _fail(self, error: Overloaded) -> None:
@@ -175,16 +193,32 @@ class ContinuousBatching:
             request.answers.put(error)
 
 
-def _opened(folder: Path, settings: EngineSettings) -> openvino_genai.ContinuousBatchingPipeline:
+def _blocks(settings: EngineSettings) -> int:
+    return -(-settings.cache_tokens // _BLOCK_TOKENS) + 1
+
+
+def _next(answers: queue.SimpleQueue[Generated | Exception]) -> Generated | Exception:
+    try:
+        return answers.get(timeout=_SILENCE_S)
+    except queue.Empty:
+        return Generated(ids=(), log_probabilities=())
+
+
+def _opened(
+    folder: Path, settings: EngineSettings, contents: Sequence[bytes]
+) -> openvino_genai.ContinuousBatchingPipeline:
     import openvino_genai
 
     scheduler = openvino_genai.SchedulerConfig()
-    scheduler.num_kv_blocks = -(-settings.cache_tokens // _BLOCK_TOKENS) + 1
+    scheduler.num_kv_blocks = _blocks(settings)
     scheduler.max_num_batched_tokens = settings.step_tokens
     scheduler.enable_prefix_caching = settings.prefix_caching
     scheduler.max_num_seqs = 256
     properties = exact(settings.threads, settings.precision, settings.kv_cache)
-    return openvino_genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", properties)
+    if not contents:
+        return openvino_genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", properties)
+    tokenizer = engine_tokenizer(contents)
+    return openvino_genai.ContinuousBatchingPipeline(str(folder), tokenizer, scheduler, "CPU", **properties)
 
 
 def _config(sampling: Sampling) -> openvino_genai.GenerationConfig:
@@ -203,6 +237,9 @@ def _config(sampling: Sampling) -> openvino_genai.GenerationConfig:
         if sampling.top_k:
             config.top_k = sampling.top_k
     config.presence_penalty, config.frequency_penalty = sampling.presence_penalty, sampling.frequency_penalty
+    config.repetition_penalty = sampling.repetition_penalty
+    if sampling.grammar:
+        config.structured_output_config = openvino_genai.StructuredOutputConfig(grammar=sampling.grammar)
     return config
 
 
@@ -219,4 +256,6 @@ def _generated(request: _Request) -> Generated:
     }[output.finish_reason]
     if reason == "stop" and ids and ids[-1] in request.sampling.stop_ids:
         ids, probabilities = ids[:-1], probabilities[:-1]
-    return Generated(ids=tuple(ids), log_probabilities=tuple(probabilities), finish_reason=reason)
+    return Generated(
+        ids=tuple(ids), log_probabilities=tuple(probabilities), cached=request.cached, finish_reason=reason
+    )

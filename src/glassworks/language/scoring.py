@@ -17,27 +17,21 @@ from openvino import opset13 as op
 
 from glassworks.errors import BundleError
 from glassworks.language.decoder_graph import exact, integer_input
+from glassworks.language.parameters import MOST_ALTERNATIVES
 from glassworks.language.sampling import Generated, Sampling
 
-MOST_ALTERNATIVES = 20
 _STEP_TOKENS = 128
 """Tokens of a prompt in one call: log-probabilities of all tokens at all of them are in memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenScore:
-    """A token where it stands; `alternatives` are (id, log-probability), best first."""
+    """A token where it stands; `rank` 1 is the most probable. `alternatives` are (id, log-probability), best first."""
 
     id: int
     log_probability: float
+    rank: int
     alternatives: tuple[tuple[int, float], ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScoredGenerated(Generated):
-    """Tokens with the alternatives at each."""
-
-    alternatives: tuple[tuple[tuple[int, float], ...], ...] = ()
 
 
 class Scorer:
@@ -59,6 +53,7 @@ class Scorer:
                     TokenScore(
                         id=token,
                         log_probability=float(answer["target"][0, row]),
+                        rank=int(answer["rank"][0, row]),
                         alternatives=_alternatives(answer, row, alternatives),
                     )
                 )
@@ -66,20 +61,24 @@ class Scorer:
 
     def generate(
         self, ids: Sequence[int], sampling: Sampling, bias: Mapping[int, float], alternatives: int = 0
-    ) -> Generator[ScoredGenerated, None, None]:
-        """An answer token by token, with `bias` added to the logits of tokens, and alternatives told before it."""
-        state, chooser = _State(self._compiled), _Chooser(sampling, bias)
+    ) -> Generator[Generated, None, None]:
+        """An answer token by token, with `bias` added to the logits of tokens; alternatives are those before it.
+
+        While the prompt is computed, parts without tokens come, so that it can be closed then too.
+        """
+        state, chooser = _State(self._compiled), _Chooser(sampling, bias, ids)
         for start in range(0, max(len(ids) - 1, 0), _STEP_TOKENS):
             state.feed(ids[start : min(start + _STEP_TOKENS, len(ids) - 1)], [0], [0])
+            yield Generated(ids=(), log_probabilities=())
         token = ids[-1]
         for count in range(1, sampling.max_tokens + 1):
             answer = state.feed([token], [0], [0])
             row = np.array(answer["log_probabilities"][0, 0])
-            token = chooser.next(row)
+            token = chooser.next(row, float(answer["normalizer"][0, 0]))
             if token in sampling.stop_ids:
-                yield ScoredGenerated(ids=(), log_probabilities=(), finish_reason="stop")
+                yield Generated(ids=(), log_probabilities=(), finish_reason="stop")
                 return
-            yield ScoredGenerated(
+            yield Generated(
                 ids=(token,),
                 log_probabilities=(float(row[token]),),
                 finish_reason="length" if count == sampling.max_tokens else "",
@@ -114,19 +113,25 @@ class _State:
 class _Chooser:
     """Samples as openvino-genai does: penalties, temperature, then the k, p and min-p that are left in."""
 
-    def __init__(self, sampling: Sampling, bias: Mapping[int, float]) -> None:
+    def __init__(self, sampling: Sampling, bias: Mapping[int, float], prompt: Sequence[int]) -> None:
         self._sampling, self._random = sampling, np.random.default_rng(sampling.seed)
         self._bias = np.array([*bias], np.int64), np.array([*bias.values()], np.float32)
         self._counts: dict[int, int] = {}
+        self._seen = set(prompt)
 
-    def next(self, log_probabilities: NDArray[np.float32]) -> int:
-        """The next token by the log-probabilities of all (V)."""
-        sampling, scores = self._sampling, log_probabilities.copy()
+    def next(self, log_probabilities: NDArray[np.float32], normalizer: float) -> int:
+        """The next token by the log-probabilities of all (V), which are the logits less the normalizer."""
+        sampling, scores = self._sampling, log_probabilities + np.float32(normalizer)
         scores[self._bias[0]] += self._bias[1]
+        if sampling.repetition_penalty != 1:
+            seen = np.array([*self._seen], np.int64)
+            factor = np.where(scores[seen] > 0, 1 / sampling.repetition_penalty, sampling.repetition_penalty)
+            scores[seen] *= factor.astype(np.float32)
         for token, count in self._counts.items():
             scores[token] -= sampling.presence_penalty + sampling.frequency_penalty * count
         token = int(scores.argmax()) if sampling.temperature <= 0 else self._sampled(scores / sampling.temperature)
         self._counts[token] = self._counts.get(token, 0) + 1
+        self._seen.add(token)
         return token
 
     def _sampled(self, scores: NDArray[np.float32]) -> int:
@@ -141,12 +146,13 @@ class _Chooser:
         return int(self._random.choice(order, p=shares / shares.sum()))
 
 
-_OUTPUTS = ("log_probabilities", "top", "top_ids", "target")
+_OUTPUTS = ("log_probabilities", "top", "top_ids", "target", "rank", "normalizer")
 
 
 def scoring_graph(model: ov.Model) -> ov.Model:
     """The decoder with inputs `positions` and `targets` (N P) more, and the outputs `log_probabilities` (N P V),
-    `top` and `top_ids` (N P 20), `target` (N P) instead of logits. Raises BundleError for a graph of another kind.
+    `top` and `top_ids` (N P 20), `target`, its `rank` and the `normalizer` that was subtracted from the logits (each
+    N P) instead of logits. Raises BundleError for a graph of another kind.
     """
     logits = model.output("logits").get_node().input_value(0)
     product = logits.get_node()
@@ -160,9 +166,13 @@ def scoring_graph(model: ov.Model) -> ov.Model:
     scores = op.log_softmax(op.convert(logits, "f32"), 2)
     size = op.minimum(op.constant(np.int64(MOST_ALTERNATIVES)), op.gather(op.shape_of(scores), _number(2), _number(0)))
     top = op.topk(scores, size, 2, "max", "value", index_element_type="i64")
-    target = op.squeeze(op.gather_elements(scores, op.unsqueeze(targets, _number(2)), 2), _number(2))
+    column = op.gather_elements(scores, op.unsqueeze(targets, _number(2)), 2)
+    better = op.reduce_sum(op.convert(op.greater(scores, column), "i64"), _number(2), keep_dims=False)
+    first = (op.gather(each, _number(0), _number(2)) for each in (op.convert(logits, "f32"), scores))
+    found = [scores.output(0), *top.outputs(), op.squeeze(column, _number(2)).output(0)]
+    found += [op.add(better, _number(1)).output(0), op.subtract(*first).output(0)]
     results = []
-    for name, output in zip(_OUTPUTS, (scores.output(0), top.output(0), top.output(1), target.output(0)), strict=True):
+    for name, output in zip(_OUTPUTS, found, strict=True):
         result = op.result(output)
         result.output(0).set_names({name})
         results.append(result)

@@ -14,21 +14,26 @@ import numpy as np
 
 from glassworks.contracts import Chunk, Session, Signature, TensorSpec
 from glassworks.errors import InputError
+from glassworks.language.answer import TEXT, Answer, objects
+from glassworks.language.answer_form import form_grammar
 from glassworks.language.continuous_batching import ContinuousBatching, EngineSettings
+from glassworks.language.grammars import Grammars
 from glassworks.language.lazily import Lazily
 from glassworks.language.parameters import Asked, asked_of
 from glassworks.language.prompts import Prompts
+from glassworks.language.sampling import Generated, Sampling
 from glassworks.language.scoring import Scorer
 from glassworks.language.settings import TOKENIZER, read_settings
-from glassworks.language.tokenizer import LanguageTokenizer, StopMatcher
+from glassworks.language.tokenizer import LanguageTokenizer
+from glassworks.language.vocabulary import contents_of
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
 
-INPUT, OUTPUT, REASON = "text", "generated", "finish_reason"
+INPUT, OUTPUT, REASON = "text", TEXT, "finish_reason"
 LOG_LIKELIHOOD = "log_likelihood"
 """What `run` gives when it is named: sum of the log-probabilities of a text's tokens but the first, and their count."""
-PROMPT_TOKENS = "prompt_tokens"
+PROMPT_TOKENS, PROMPT_LOGPROBS = "prompt_tokens", "prompt_logprobs"
 _ROWS = 32
 
 
@@ -44,8 +49,10 @@ class LanguageSession(Session):
         self._settings = read_settings(model)
         self._tokenizer = LanguageTokenizer.read(model / TOKENIZER)
         self._prompts = Prompts(self._settings, self._tokenizer)
-        self._engine = ContinuousBatching(graph, engine)
-        self._scorer = Lazily(lambda: Scorer(graph, engine.threads, engine.precision))
+        contents = contents_of(self._tokenizer, self._settings.architecture.vocabulary, self._prompts.marks)
+        self._engine = ContinuousBatching(graph, engine, contents)
+        self._grammars = Grammars(model)
+        self._scorer = Lazily(lambda: Scorer(graph, engine.threads, engine.precision, engine.kv_cache))
         self._context = min(self._settings.context, engine.cache_tokens)
         self.max_tokens = self._settings.max_tokens
         """Of an answer where a request does not say."""
@@ -60,46 +67,53 @@ class LanguageSession(Session):
         if wanted & {OUTPUT, REASON}:
             answers = list(self._rows.map(self._whole, texts))
             for index, name in enumerate((OUTPUT, REASON)):
-                found[name] = _objects([answer[index] for answer in answers])
+                found[name] = objects([answer[index] for answer in answers])
         return {name: found[name] for name in outputs or found}
 
     def stream(self, tensors: Tensors, parameters: Mapping[str, Any]) -> Generator[Chunk, None, None]:
         (text,) = tensors[INPUT].tolist()
-        asked = asked_of(parameters, self._settings.stop_ids)
-        ids = self._prompts.ids(text, asked)
+        asked = asked_of(parameters, self._settings.stop_ids, self._settings.architecture.vocabulary)
+        prompt = self._prompts.prompt(text, asked)
         if asked.tokenize:
-            yield self._tokens(ids)
+            yield self._tokens(prompt.ids)
             return
-        sampling = asked.sampling(self._room(ids, asked))
-        yield Chunk(outputs={}, prompt_tokens=len(ids), max_tokens=sampling.max_tokens)
-        with closing(self._answer(ids, asked)) as answer:
-            for chunk in answer:
-                yield replace(chunk, prompt_tokens=len(ids), max_tokens=sampling.max_tokens)
+        grammar = form_grammar(asked, prompt)
+        sampling = asked.sampling(self._room(prompt.ids, asked), grammar)
+        if grammar:
+            self._grammars.check(grammar)
+        first = Chunk(outputs={}, prompt_tokens=len(prompt.ids), max_tokens=sampling.max_tokens)
+        yield first
+        if asked.prompt_logprobs is not None:
+            yield replace(first, outputs=self._prompt_logprobs(prompt.ids, asked.prompt_logprobs))
+        answer = Answer(self._tokenizer, asked, prompt.text(), self._prompts.marks)
+        with closing(self._generated(prompt.ids, asked, sampling)) as parts:
+            for part in parts:
+                chunk = replace(answer.feed(part), prompt_tokens=len(prompt.ids), max_tokens=sampling.max_tokens)
+                yield chunk
+                if chunk.finish_reason:
+                    return
 
     def close(self) -> None:
         self._rows.shutdown(cancel_futures=True)
         self._engine.close()
+        self._grammars.close()
 
-    def _answer(self, ids: list[int], asked: Asked) -> Generator[Chunk, None, None]:
-        sampling = asked.sampling(self._room(ids, asked))
-        decoder, stops, count = self._tokenizer.decoder(), StopMatcher(asked.stop), 0
-        for part in self._engine.generate(ids, sampling):
-            count += len(part.ids)
-            shown, reason = stops.feed(decoder.feed(part.ids)), part.finish_reason
-            if reason:
-                shown += stops.feed(decoder.finish())
-            if stops.stopped:
-                reason = "stop"
-            elif reason:
-                shown += stops.finish()
-            if shown or reason or not part.ids:
-                outputs = {OUTPUT: _objects([shown.encode()])} if shown else {}
-                yield Chunk(outputs=outputs, completion_tokens=count, finish_reason=reason)
-            if reason:
-                return
+    def _generated(self, ids: list[int], asked: Asked, sampling: Sampling) -> Generator[Generated, None, None]:
+        if asked.scored:
+            return self._scorer().generate(ids, sampling, asked.bias, asked.top_logprobs)
+        return self._engine.generate(ids, sampling)
+
+    def _prompt_logprobs(self, ids: Sequence[int], top: int) -> dict[str, Array]:
+        entries: list[dict[str, Any]] = [
+            {**self._tokenizer.described(ids[0]), "logprob": None, "rank": None, "top": []}
+        ]
+        for score in self._scorer().score(ids, top):
+            entry = {**self._tokenizer.scored(score.id, score.log_probability), "rank": score.rank}
+            entries.append({**entry, "top": [self._tokenizer.scored(*each) for each in score.alternatives]})
+        return {PROMPT_LOGPROBS: objects([json.dumps(entries, ensure_ascii=False).encode()])}
 
     def _whole(self, text: bytes | str) -> tuple[bytes, bytes]:
-        chunks = list(self.stream({INPUT: _objects([text])}, {}))
+        chunks = list(self.stream({INPUT: objects([text])}, {}))
         parts = [chunk.outputs[OUTPUT].tolist()[0] for chunk in chunks if OUTPUT in chunk.outputs]
         return b"".join(parts), chunks[-1].finish_reason.encode()
 
@@ -113,7 +127,7 @@ class LanguageSession(Session):
     def _tokens(self, ids: Sequence[int]) -> Chunk:
         tokens = json.dumps([self._tokenizer.described(number) for number in ids], ensure_ascii=False)
         left = max(self._context - len(ids), 0)
-        outputs = {PROMPT_TOKENS: _objects([tokens.encode()])}
+        outputs = {PROMPT_TOKENS: objects([tokens.encode()])}
         return Chunk(outputs=outputs, prompt_tokens=len(ids), max_tokens=left, finish_reason="stop")
 
     def _room(self, ids: Sequence[int], asked: Asked) -> int:
@@ -134,9 +148,3 @@ def signature() -> Signature:
         inputs=(TensorSpec(name=INPUT, datatype="BYTES", shape=(-1,)),),
         outputs=tuple(TensorSpec(name=name, datatype="BYTES", shape=(-1,)) for name in (OUTPUT, REASON)),
     )
-
-
-def _objects(values: Sequence[Any]) -> Array:
-    found = np.empty(len(values), object)
-    found[:] = values
-    return found

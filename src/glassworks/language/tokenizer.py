@@ -68,19 +68,27 @@ class LanguageTokenizer:
             raise InputError(f"{number} is no token", f"tokens are numbers from 0 to {len(self._bytes) - 1}")
         return self._bytes[number]
 
+    def content(self, number: int) -> bytes:
+        """The bytes of an answer's token: none for numbers that only fill up the graph's vocabulary."""
+        return self.bytes_of(number) if 0 <= number < self.size else b""
+
     def described(self, number: int) -> dict[str, Any]:
-        """A token as answers tell it: id, text (U+FFFD where it is no whole character), exact bytes."""
-        content = self.bytes_of(number)
+        """A token as answers show it: id, text (U+FFFD where it is no whole character), exact bytes."""
+        content = self.content(number)
         return {"id": number, "token": content.decode("utf-8", "replace"), "bytes": list(content)}
+
+    def scored(self, number: int, log_probability: float) -> dict[str, Any]:
+        """A token as answers show it, with its log-probability."""
+        return {**self.described(number), "logprob": log_probability}
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of tokens without special ones; bytes that are no UTF-8 become U+FFFD."""
         decoder = self.decoder()
         return decoder.feed(ids) + decoder.finish()
 
-    def decoder(self) -> StreamDecoder:
-        """A new one for one answer."""
-        return StreamDecoder(self)
+    def decoder(self, visible: frozenset[int] = frozenset()) -> StreamDecoder:
+        """A new one for one answer; `visible` are special tokens that it reads as text."""
+        return StreamDecoder(self, visible)
 
     @cached_property
     def special_ids(self) -> frozenset[int]:
@@ -134,14 +142,14 @@ class LanguageTokenizer:
 class StreamDecoder:
     """Text of tokens as they come; no character is broken, and the parts together are the text of all tokens."""
 
-    def __init__(self, tokenizer: LanguageTokenizer) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, tokenizer: LanguageTokenizer, visible: frozenset[int] = frozenset()) -> None:
+        self._tokenizer, self._hidden = tokenizer, tokenizer.special_ids - visible
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
         self._first = tokenizer.strips_first_space
 
     def feed(self, ids: Iterable[int]) -> str:
         """What can be read now of these further tokens."""
-        content = b"".join(self._tokenizer.bytes_of(each) for each in ids if each not in self._tokenizer.special_ids)
+        content = b"".join(self._tokenizer.content(each) for each in ids if each not in self._hidden)
         if self._first and content:
             content, self._first = content.removeprefix(b" "), False
         return self._utf8.decode(content)
@@ -170,7 +178,7 @@ class StopMatcher:
             at, self.stopped = min(found)
             self._pending = ""
             return text[:at]
-        kept = max((_overlap(text, stop) for stop in self._stops), default=0)
+        kept = max((overlap(text, stop) for stop in self._stops), default=0)
         self._pending = text[len(text) - kept :]
         return text[: len(text) - kept]
 
@@ -180,7 +188,7 @@ class StopMatcher:
         return kept
 
 
-def _overlap(text: str, stop: str) -> int:
+def overlap(text: str, stop: str) -> int:
     """Length of the longest end of `text` that is a proper beginning of `stop`."""
     return next((size for size in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:size])), 0)
 

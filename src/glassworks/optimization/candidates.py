@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import found, get
 from glassworks.config import OptimizationConfig
-from glassworks.contracts import Artifact, Candidate, Opened, Pass, Progress, Runtime, Session, Task
+from glassworks.contracts import Artifact, Candidate, Opened, Pass, Precision, Progress, Runtime, Session, Task
 from glassworks.errors import GlassworksError, Unsupported
 from glassworks.optimization.choice import PRECISIONS
 from glassworks.runtimes import open_session
@@ -82,12 +82,17 @@ def open_candidates(
 
 def _open(trial: Trial, artifact: Artifact, chosen: Artifact, runtime: Runtime) -> Session:
     """Raises GlassworksError with the reason why this runtime does not run it."""
-    if reason := runtime.precisions[artifact.precision]:
+    if reason := refusal(runtime, artifact.precision):
         raise Unsupported(reason, "choose another runtime")
     if artifact.runtime not in ("", runtime.name):
         raise Unsupported(f"it computes in int8 in {artifact.runtime} alone", "choose that runtime")
     opened = Opened(artifact=chosen, folder=trial.opened.folder)
     return open_session(trial.task, opened, trial.preprocessing, limited=False)
+
+
+def refusal(runtime: Runtime, precision: Precision) -> str:
+    """Why the runtime does not compute in that precision; empty where it does."""
+    return runtime.precisions.get(precision, f"{runtime.name} does not compute in {precision}")
 
 
 def _name(artifact: Artifact, runtime: Runtime, taken: set[str]) -> str:
@@ -99,37 +104,49 @@ def _name(artifact: Artifact, runtime: Runtime, taken: set[str]) -> str:
 
 
 def _artifacts(trial: Trial, progress: Progress) -> tuple[list[Artifact], list[Candidate]]:
-    """What was exported, and then what each pass makes of it, with the name of the pass."""
-    artifacts, failures = [trial.opened.artifact], []
+    """What was exported, and then what each pass makes of it or of what another one made, with the name of the pass."""
+    made = {"": trial.opened.artifact}
+    failures = []
     known: dict[Path, tuple[bytes, str]] = {}
-    _require_kept(trial.opened.path, "the export", known)
-    for name in sorted(found(Pass), key=lambda name: PRECISIONS.index(found(Pass)[name].precision)):
-        if trial.opened.artifact.format not in found(Pass)[name].accepts:
-            continue  # it is for other kinds of models
+    _require_kept(trial.opened.folder, made[""], "the export", known)
+    for name in _in_order(trial.opened.artifact.format):
         progress.start(f"optimize: {name}")
         try:
-            made = get(Pass, name).apply(trial.opened, trial.calibration)
+            artifact = _made(trial, get(Pass, name), made)
         except GlassworksError as error:
             precision = found(Pass)[name].precision
             failures.append(Candidate(name=name, engine="", precision=precision, excluded=error.problem))
         else:
-            artifacts.append(made.model_copy(update={"made_by": name}))
-            _require_kept(trial.opened.folder / made.file, name, known)
-    return artifacts, failures
+            made[name] = artifact.model_copy(update={"made_by": name})
+            _require_kept(trial.opened.folder, artifact, name, known)
+    return list(made.values()), failures
 
 
-def _require_kept(path: Path, maker: str, known: dict[Path, tuple[bytes, str]]) -> None:
+def _in_order(form: str) -> list[str]:
+    """Passes for artifacts of that format, the most precise first, each after the one whose artifact it takes."""
+    passes = {name: each for name, each in found(Pass).items() if form in each.accepts}
+    return sorted(passes, key=lambda name: (PRECISIONS.index(passes[name].precision), bool(passes[name].after)))
+
+
+def _made(trial: Trial, one: Pass, made: Mapping[str, Artifact]) -> Artifact:
+    if one.after not in made:
+        raise Unsupported(f"it takes what '{one.after}' makes, which was not possible", f"mend '{one.after}' first")
+    return one.apply(Opened(artifact=made[one.after], folder=trial.opened.folder), trial.calibration)
+
+
+def _require_kept(folder: Path, artifact: Artifact, maker: str, known: dict[Path, tuple[bytes, str]]) -> None:
     """Raise Unsupported where a pass has written over what another one had made: both would be measured as one."""
-    if not path.is_file():
-        return  # engines say so
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").digest()
-    before, first = known.setdefault(path, (digest, maker))
-    if digest != before:
-        raise Unsupported(
-            f"the pass '{maker}' wrote over {path.name}, which {first} had made",
-            "have each pass write a file of a name of its own",
-        )
+    for path in (folder / name for name in (artifact.file, *artifact.beside)):
+        if not path.is_file():
+            continue  # engines say so
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+        before, first = known.setdefault(path, (digest, maker))
+        if digest != before:
+            raise Unsupported(
+                f"the pass '{maker}' wrote over {path.name}, which {first} had made",
+                "have each pass write a file of a name of its own",
+            )
 
 
 def excluded_for(name: str, artifact: Artifact, reason: str) -> Candidate:

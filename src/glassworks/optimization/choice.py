@@ -8,7 +8,7 @@ from glassworks.contracts import Candidate
 from glassworks.errors import Unsupported
 from glassworks.optimization.objective import Objective
 
-PRECISIONS = ("fp32", "bf16", "int8")
+PRECISIONS = ("fp32", "bf16", "int8", "int4")
 """The most precise first."""
 _TIE = 0.03
 """Differences in the objective below this share are noise: the more precise candidate is kept."""
@@ -51,12 +51,16 @@ def _notes(
     notes = []
     for candidate in candidates:
         if candidate not in feasible:
-            broken = [rule.text for rule in objective.within if not rule.holds(candidate, reference)]
+            rules = [rule for rule in objective.within if not rule.holds(candidate, reference)]
+            broken = [rule.broken(candidate, reference) for rule in rules]
             notes.append(f"{candidate.name} breaks {', '.join(broken)}")
     for batch, latency in chosen.latency_p50_ms.items():
         if latency > 1.05 * reference.latency_p50_ms[batch]:
             ratio = latency / reference.latency_p50_ms[batch]
             notes.append(f"at batch {batch}, {chosen.name} takes {ratio:.2f} times as long as {reference.name}")
+    rates = [each.speeds.get("tokens_per_second", 0.0) for each in (chosen, reference)]
+    if rates[0] < 0.95 * rates[1]:
+        notes.append(f"{chosen.name} writes {rates[0]:.1f} tokens/s, {reference.name} {rates[1]:.1f}")
     for name, measured in chosen.metrics.items():
         loss = reference.metrics[name].value - measured.value
         if (loss if measured.higher_is_better else -loss) > 0:
@@ -66,9 +70,14 @@ def _notes(
 
 def certainty(objective: Objective, examples: int) -> list[str]:
     """A drop below one example's weight, or within the noise of the split, cannot be distinguished from none."""
-    return [
+    rises = [
+        f"'{rule.text}' is checked on {examples} validation examples and is not a guarantee for new data"
+        for rule in objective.within
+        if rule.quantity.change == "rise"
+    ]
+    return rises + [
         f"{examples} validation examples resolve steps of {100 / examples:.2f} %: '{rule.text}' is checked against the "
         "observed difference and is not a guarantee for new data"
         for rule in objective.within
-        if rule.quantity.drop and examples < 10_000
+        if rule.quantity.change == "drop" and examples < 10_000
     ]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from glassworks.catalog import found
 from glassworks.config import OptimizationConfig
-from glassworks.contracts import Artifact, Candidate, Measurement, Progress, Runtime
+from glassworks.contracts import Artifact, Candidate, Measurement, Progress, Runtime, Session
 from glassworks.errors import Cancelled, Unsupported
-from glassworks.optimization.candidates import Entry, Trial as Trial, excluded_for, open_candidates
+from glassworks.optimization.candidates import Entry, Trial as Trial, excluded_for, open_candidates, refusal
 from glassworks.optimization.choice import certainty, choose, reference_of
 from glassworks.optimization.measure import measure_latencies, predict_all
 from glassworks.optimization.objective import parse_objective
@@ -31,20 +31,19 @@ def optimize(trial: Trial, config: OptimizationConfig, progress: Progress) -> tu
     fp32 always takes part. A candidate that cannot be made, opened or run is in the report with its reason.
     Raises Unsupported when no candidate keeps the constraints, naming the nearest one.
     """
-    within = (f"{trial.guard}_drop <= 0.5%",) if config.within is None else config.within
-    objective = parse_objective(config.minimize, within)
+    minimize, within = _sought(trial, config)
+    objective = parse_objective(minimize, within)
     start = time.perf_counter()
     entries, excluded = open_candidates(trial, config, progress)
     try:
         metrics, failed = _evaluate(trial, entries, progress)
         candidates = _measure(trial, [entry for entry in entries if entry.name in metrics], metrics, config, progress)
     finally:
-        for entry in entries:
-            entry.session.close()
+        _close(entries)
     reference = reference_of(candidates, {entry.name for entry in entries if entry.trained}, objective)
     chosen, notes = choose(candidates, reference, objective)
     report = OptimizationReport(
-        minimize=config.minimize,
+        minimize=minimize,
         within=within,
         candidates=(*candidates, *excluded, *failed),
         chosen=chosen.name,
@@ -57,6 +56,17 @@ def optimize(trial: Trial, config: OptimizationConfig, progress: Progress) -> tu
     return next(entry.artifact for entry in entries if entry.name == chosen.name), report
 
 
+def _sought(trial: Trial, config: OptimizationConfig) -> tuple[str, tuple[str, ...]]:
+    """What to minimize, within what: as the configuration says, else as the task does."""
+    within = trial.task.within(trial.guard) if config.within is None else config.within
+    return config.minimize or trial.task.minimize, within
+
+
+def _close(entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        entry.session.close()
+
+
 def calibrating(x: Array) -> Array:
     """Examples to find ranges by: a sample, always the same, as sources may have them in the order of their labels."""
     import numpy as np
@@ -67,7 +77,7 @@ def calibrating(x: Array) -> Array:
 def first_runtime(artifact: Artifact, threads: int) -> Artifact:
     """The artifact set to the first runtime that accepts it, where nothing is searched. Raises Unsupported."""
     for runtime in found(Runtime).values():
-        if artifact.format in runtime.accepts and not runtime.precisions[artifact.precision]:
+        if artifact.format in runtime.accepts and not refusal(runtime, artifact.precision):
             return artifact.model_copy(update={"runtime": runtime.name, "threads": threads})
     raise Unsupported(f"no runtime opens {artifact.format} files in {artifact.precision}", "see 'glassworks catalog'")
 
@@ -104,11 +114,9 @@ def _measure(
     trial: Trial, entries: Sequence[Entry], metrics: _Metrics, config: OptimizationConfig, progress: Progress
 ) -> list[Candidate]:
     sessions = {entry.name: entry.session for entry in entries}
-    latencies: dict[int, Mapping[str, tuple[float, float]]] = {}
-    share = config.budget / len(config.batch_sizes)
-    for batch in config.batch_sizes:
-        progress.start(f"optimize: latency at batch {batch}")
-        latencies[batch] = measure_latencies(sessions, trial.validation, batch, share, progress)
+    progress.start("optimize: speed")
+    speeds = trial.task.speeds(sessions, trial.validation, config.budget, progress)
+    latencies = _latencies(sessions, trial, config, progress) if speeds is None else {}
     return [
         Candidate(
             name=entry.name,
@@ -116,12 +124,25 @@ def _measure(
             precision=entry.artifact.precision,
             latency_p50_ms={batch: measured[entry.name][0] for batch, measured in latencies.items()},
             latency_p99_ms={batch: measured[entry.name][1] for batch, measured in latencies.items()},
+            speeds=dict(speeds[entry.name]) if speeds else {},
             size_bytes=_size(entry.artifact, trial.opened.folder),
             metrics=metrics[entry.name],
             computes_fp32=entry.artifact.computes_fp32,
         )
         for entry in entries
     ]
+
+
+def _latencies(
+    sessions: Mapping[str, Session], trial: Trial, config: OptimizationConfig, progress: Progress
+) -> dict[int, Mapping[str, tuple[float, float]]]:
+    """By batch size and name."""
+    latencies: dict[int, Mapping[str, tuple[float, float]]] = {}
+    share = config.budget / len(config.batch_sizes)
+    for batch in config.batch_sizes:
+        progress.start(f"optimize: latency at batch {batch}")
+        latencies[batch] = measure_latencies(sessions, trial.validation, batch, share, progress)
+    return latencies
 
 
 def _size(artifact: Artifact, folder: Path) -> int:

@@ -50,9 +50,8 @@ def assemble(parts: Parts, folder: Path) -> Bundle:
     report = parts.report
     if report:
         _write_json(folder / "optimization.json", report.model_dump(mode="json"))
-    card = write_card(
-        manifest, report.candidates if report else (), report.chosen if report else "", parts.dataset.findings
-    )
+    searched = (report.candidates, report.chosen, report.reference) if report else ((), "", "")
+    card = write_card(manifest, *searched[:2], parts.dataset.findings, searched[2])
     (folder / "card.md").write_text(card, encoding="utf-8")
     return write_bundle(folder, manifest)
 
@@ -77,10 +76,16 @@ def _manifest(parts: Parts, measured: Measured) -> Manifest:
         job=parts.job.model_dump(mode="json"),
         libraries=_libraries(),
         isa=instruction_set(),
-        license=parts.job.license,
+        license=_license(parts),
     )
     metric = comparison_metric(manifest, parts.task.guard(parts.dataset.splits["test"].y))
     return manifest.model_copy(update={"warnings": tuple(warnings_of(manifest, metric))})
+
+
+def _license(parts: Parts) -> str:
+    """The job's, or else what a model that was brought says of itself."""
+    said = parts.job.license
+    return str(parts.preprocessing.get("license", said)) if said == "unspecified" else said
 
 
 def _open(parts: Parts, role: str) -> Session:

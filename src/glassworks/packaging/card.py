@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from glassworks.contracts import Candidate, Measurement, TensorSpec
+from glassworks.catalog import get
+from glassworks.contracts import Candidate, Generation, Measurement, Task, TensorSpec
 from glassworks.packaging.manifest import Manifest
 
 
-def write_card(manifest: Manifest, candidates: Sequence[Candidate], chosen: str, findings: Sequence[str]) -> str:
-    """The card in Markdown. `chosen` names one of `candidates`; `findings` are the sentences about the data."""
+def write_card(
+    manifest: Manifest, candidates: Sequence[Candidate], chosen: str, findings: Sequence[str], reference: str = ""
+) -> str:
+    """The card in Markdown. `chosen` names one of `candidates`, and so does `reference`, which the others are compared
+    with; `findings` are the sentences about the data."""
     sections = (
         ("What it does", _purpose(manifest)),
         ("Data", _data(manifest, findings)),
         ("How good it is", [*_warnings(manifest), *_metrics(manifest), *_baseline(manifest), *_comparison(manifest)]),
-        ("How it was chosen", _candidates(candidates, chosen)),
+        ("How it was chosen", [*_candidates(candidates, chosen), *_kept(candidates, chosen, reference)]),
         ("How it explains itself", _explaining(manifest)),
         ("Where it came from", _lineage(manifest)),
         ("Limits", _limits(manifest)),
@@ -30,6 +34,10 @@ def _purpose(manifest: Manifest) -> list[str]:
     lines = [f"Task: {_text(manifest.task)}. Family: {_text(manifest.family)}.", ""]
     if manifest.labels:
         lines += [f"Labels ({len(manifest.labels)}): {', '.join(_text(label) for label in manifest.labels)}.", ""]
+    task = get(Task, manifest.task)
+    if isinstance(task, Generation):
+        known = ((name, _text(value)) for name, value in task.about(manifest.preprocessing).items())
+        lines += [*_table(("", ""), known), ""]
     rows = [("input", spec) for spec in manifest.signature.inputs]
     rows += [("output", spec) for spec in manifest.signature.outputs]
     return lines + _table(("", "name", "type", "shape"), ((side, *_spec(spec)) for side, spec in rows))
@@ -91,11 +99,31 @@ def _candidates(candidates: Sequence[Candidate], chosen: str) -> list[str]:
     if not candidates:
         return ["There was no search: the trained model is served as it is."]
     rows = ((*_candidate(candidate), _verdict(candidate, chosen)) for candidate in candidates)
+    writes = any(candidate.speeds for candidate in candidates)
+    time, how = ("speed", _SPEED) if writes else ("latency", _LATENCY)
     return [
-        "Latencies are of one call, in milliseconds, p50 / p99 at each batch size; metrics are on validation data.",
+        f"{how}; metrics are on validation data.",
         "",
-        *_table(("candidate", "engine", "precision", "latency", "size", "metrics", "verdict"), rows),
+        *_table(("candidate", "engine", "precision", time, "size", "metrics", "verdict"), rows),
     ]
+
+
+_LATENCY = "Latencies are of one call, in milliseconds, p50 / p99 at each batch size"
+_SPEED = "Speeds are of one answer at a time; the wait for its first token is in milliseconds, p50 / p99"
+
+
+def _kept(candidates: Sequence[Candidate], chosen: str, reference: str) -> list[str]:
+    """What a compressed language model has kept of the weights that it came with, on the same texts."""
+    by_name = {candidate.name: candidate for candidate in candidates}
+    served, own = by_name.get(chosen), by_name.get(reference)
+    if served is None or own is None or not served.speeds:
+        return []
+    lines = [""]
+    for name, value in served.metrics.items():
+        before = own.metrics[name].value
+        change = f" ({value.value / before - 1:+.2%})" if before else ""
+        lines.append(f"Served {name} {_number(value.value)}, with the weights as they came {_number(before)}{change}.")
+    return lines
 
 
 def _candidate(candidate: Candidate) -> tuple[str, ...]:
@@ -103,6 +131,9 @@ def _candidate(candidate: Candidate) -> tuple[str, ...]:
         f"batch {size}: {p50:.3g} / {_optional(candidate.latency_p99_ms.get(size))}"
         for size, p50 in sorted(candidate.latency_p50_ms.items())
     ]
+    if speeds := candidate.speeds:
+        waits = f"{speeds['first_token_p50']:.3g} / {speeds['first_token_p99']:.3g}"
+        latencies = [f"{speeds['tokens_per_second']:.3g} tokens/s", f"first token: {waits}"]
     metrics = [f"{name} {_number(value.value)} {_interval(value)}" for name, value in sorted(candidate.metrics.items())]
     size = f"{candidate.size_bytes / 1000:.1f} kB" if candidate.size_bytes else ""
     computed: str = candidate.precision

@@ -1,4 +1,4 @@
-"""The application: routes, who may use them, and every failure as `{"error": string}`."""
+"""The application: routes, who may use them, and every failure in the words of the protocol that was spoken."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from glassworks.errors import Forbidden, GlassworksError, Overloaded
 from glassworks.serving.access.masking import masked
 from glassworks.serving.core.room import Room
-from glassworks.serving.transports.http.exchange import Answer, Exchange, failure, json_answer
+from glassworks.serving.transports.http.exchange import Answer, Exchange, failure, refusal
 
 if TYPE_CHECKING:
     from glassworks.serving.transports.http.service import Service
@@ -62,13 +62,13 @@ class Application:
         if self.on_answer is not None:
             exchange.reply = _reporting(exchange, exchange.reply, self.on_answer)
         if exchange.late:
-            exchange.reply(failure(Overloaded("the service is stopping", "ask another one, or try again later")))
+            exchange.reply(failure(_stopping(), exchange.target))
             return
         method = exchange.method
         try:
             self.admit(method, exchange.headers)
         except Forbidden as error:
-            exchange.reply(failure(error))
+            exchange.reply(failure(error, exchange.target))
             return
         # Clients ask for the same few paths again and again.
         found = self._found.get(exchange.target)
@@ -81,7 +81,7 @@ class Application:
             packed = b"content-encoding" in exchange.headers and not exchange.unpack(_INFLATED_AT_ONCE)
             answer = self._unpacked(exchange, handler) if packed else handler(exchange)
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
-            exchange.reply(failure(error))
+            exchange.reply(failure(error, exchange.target))
             return
         if isinstance(answer, Answer):
             exchange.reply(answer)
@@ -149,13 +149,17 @@ def _finished(exchange: Exchange, task: asyncio.Task[Answer | None]) -> None:
     if exchange.gone:
         return
     if task.cancelled():
-        exchange.reply(failure(Overloaded("the service is stopping", "ask another one, or try again later")))
+        exchange.reply(failure(_stopping(), exchange.target))
         return
     error = task.exception()
     if isinstance(error, Exception):
-        exchange.reply(failure(error))
+        exchange.reply(failure(error, exchange.target))
     elif (answer := task.result()) is not None:
         exchange.reply(answer)
+
+
+def _stopping() -> Overloaded:
+    return Overloaded("the service is stopping", "ask another one, or try again later")
 
 
 def _reporting(
@@ -179,8 +183,8 @@ def _path(target: bytes) -> str:
 def _no_route(exchange: Exchange, handlers: Mapping[str, Handler]) -> Answer:
     if not handlers:
         shown = masked(_path(exchange.target))[:200]
-        return json_answer({"error": f"there is no {shown!r}; the routes are listed at /docs"}, 404)
+        return refusal(f"there is no {shown!r}; the routes are listed at /docs", 404, exchange.target)
     allowed = ", ".join(handlers)
-    answer = json_answer({"error": f"{exchange.method} is not allowed here; use {allowed}"}, 405)
+    answer = refusal(f"{exchange.method} is not allowed here; use {allowed}", 405, exchange.target)
     answer.headers.append((b"allow", allowed.encode()))
     return answer

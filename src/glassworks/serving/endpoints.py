@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from glassworks.serving.access.keys import Role
+    from glassworks.serving.batches.batches import Batches
     from glassworks.serving.core.dispatcher import Dispatcher
     from glassworks.serving.core.repository import Repository
     from glassworks.serving.observability.metrics import Metrics
@@ -82,6 +83,7 @@ class Context:
     limits: TensorLimits = field(default_factory=TensorLimits)
     repository: Repository | None = None
     metrics: Metrics | None = None
+    batches: Batches | None = None
 
 
 class Protocol:

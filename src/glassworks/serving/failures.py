@@ -1,12 +1,16 @@
-"""How an error is answered, over whatever transport: one table of status codes, and one text."""
+"""How an error is answered, over whatever transport: one table of status codes, and one text.
+
+Over HTTP it is `{"error": string}`, but for the paths of OpenAI's protocol, whose clients read an object.
+"""
 
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from glassworks.errors import (
     DeadlineExceeded,
@@ -16,6 +20,7 @@ from glassworks.errors import (
     LimitExceeded,
     NotFound,
     Overloaded,
+    ServingError,
     Unauthenticated,
 )
 from glassworks.serving.access.masking import masked
@@ -27,6 +32,20 @@ _log = logging.getLogger("glassworks.serving")
 
 class TooLarge(InputError):
     """A body over the limit."""
+
+
+class WrongParameter(InputError):
+    """A field of a request: clients of OpenAI's protocol read its name (`param`) and a `code` to act upon."""
+
+    def __init__(self, problem: str, mend: str, param: str | None, code: str = "invalid_value") -> None:
+        super().__init__(problem, mend)
+        self.param, self.code = param, code
+
+
+class NoModel(NotFound):
+    """A model that a request names in its body."""
+
+    param, code = "model", "model_not_found"
 
 
 class Status(NamedTuple):
@@ -53,6 +72,37 @@ STATUSES: Mapping[type[Exception], Status] = MappingProxyType(
 """By class; one that is not here has the codes of its parent."""
 
 
+class Kind(NamedTuple):
+    """What OpenAI's protocol calls one class of errors."""
+
+    type: str
+    code: str | None = None
+
+
+KINDS: Mapping[type[Exception], Kind] = MappingProxyType(
+    {
+        Exception: Kind("server_error"),
+        InputError: Kind("invalid_request_error"),
+        NotFound: Kind("invalid_request_error", "not_found"),
+        TooLarge: Kind("invalid_request_error", "request_too_large"),
+        Unauthenticated: Kind("authentication_error", "invalid_api_key"),
+        Forbidden: Kind("permission_error", "permission_denied"),
+        ServingError: Kind("server_error"),
+        Overloaded: Kind("server_error", "server_overloaded"),
+        LimitExceeded: Kind("rate_limit_error", "rate_limit_exceeded"),
+        DeadlineExceeded: Kind("server_error", "timeout"),
+    }
+)
+_OF_STATUS = MappingProxyType({404: "unknown_url", 405: "method_not_allowed", 413: "request_too_large"})
+_LONG_S = 60
+"""Seconds: who has to wait longer is not to send the same again by itself."""
+_ENVELOPED = re.compile(rb"/(?:v1(?:/.*)?|tokenize|detokenize|tokenizer_info)")
+_PLAIN = re.compile(rb"/v1/models/[^/:]+:(?:predict|explain)")
+"""KServe's own, under the same beginning."""
+_CODE = re.compile(r"(context_length_exceeded): ")
+"""What an engine's problem begins with where clients know a code for it."""
+
+
 def status(error: Exception) -> Status:
     """The codes that an error is answered with."""
     return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
@@ -66,3 +116,39 @@ def text_of(error: Exception) -> str:
     number = uuid.uuid4().hex[:12]
     _log.error("request failed (%s)", number, exc_info=error)
     return f"internal error {number}; the server's log tells more"
+
+
+def enveloped(target: bytes) -> bool:
+    """Whether errors at this target of a request are OpenAI's."""
+    path = target.partition(b"?")[0]
+    return _ENVELOPED.fullmatch(path) is not None and _PLAIN.fullmatch(path) is None
+
+
+def error_body(error: Exception, target: bytes = b"") -> dict[str, Any]:
+    """What is answered for an error of a request to this target."""
+    text = text_of(error)
+    if not enveloped(target):
+        return {"error": text}
+    kind = next(KINDS[each] for each in type(error).__mro__ if each in KINDS)
+    found = _CODE.match(text)
+    code = getattr(error, "code", None) or (found[1] if found else kind.code)
+    return _envelope(text, kind._replace(code=code), getattr(error, "param", None))
+
+
+def refusal_body(problem: str, http: int, target: bytes = b"") -> dict[str, Any]:
+    """The same for what is refused by a status alone."""
+    if not enveloped(target):
+        return {"error": problem}
+    kind = KINDS[InputError if http < 500 else ServingError]
+    return _envelope(problem, kind._replace(code=_OF_STATUS.get(http, kind.code)), None)
+
+
+def hopeless(error: Exception) -> bool:
+    """Whether the same request, sent again by itself, would fail again; clients do that for 429 and from 500 on."""
+    if isinstance(error, Overloaded):
+        return error.retry_after_s > _LONG_S
+    return isinstance(error, GlassworksError)
+
+
+def _envelope(text: str, kind: Kind, param: str | None) -> dict[str, Any]:
+    return {"error": {"message": text, "type": kind.type, "param": param, "code": kind.code}}

@@ -19,6 +19,7 @@ from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.access.ledger import Ledger
 from glassworks.serving.access.origins import Origins
 from glassworks.serving.app import Application
+from glassworks.serving.batches.batches import Batches
 from glassworks.serving.codec.tensors import TensorLimits
 from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.engines.opening import Placement
@@ -75,9 +76,9 @@ def serve(
         for split in config.traffic:
             _direct(models, split)
         dispatcher, folding = _dispatcher(config, models, registry.home)
-        service = _service(config, dispatcher, repository, log)
+        service, batches = _service(config, dispatcher, repository, log, registry.home)
         rpc = _rpc(config, dispatcher, repository, service, int(listening.getsockname()[1])) if config.grpc else None
-        companions: list[Companion] = [repository, *folding, *([rpc] if rpc is not None else [])]
+        companions: list[Companion] = [repository, batches, *folding, *([rpc] if rpc is not None else [])]
         companions += _observers(dispatcher, log, config)
 
         def up() -> None:
@@ -98,7 +99,9 @@ def _dispatcher(config: ServingConfig, models: Models, home: Path) -> tuple[Disp
     return Dispatcher(models, gate, ledger, config.unread_s), [_Folding(ledger, supervisor)]
 
 
-def _service(config: ServingConfig, dispatcher: Dispatcher, repository: Repository, log: AccessLog | None) -> Service:
+def _service(
+    config: ServingConfig, dispatcher: Dispatcher, repository: Repository, log: AccessLog | None, home: Path
+) -> tuple[Service, Batches]:
     tensors = TensorLimits(max_elements=config.max_elements, max_dimensions=config.max_dimensions)
     limits = Limits(
         max_body_bytes=config.max_body_bytes,
@@ -107,16 +110,18 @@ def _service(config: ServingConfig, dispatcher: Dispatcher, repository: Reposito
         idle_s=config.idle_s,
     )
     service: list[Service] = []
+    batches = Batches(home, dispatcher)
     metrics = Metrics(dispatcher.models, lambda: service[0])
     supervisor = dispatcher.models.supervisor
     on_answer = supervisor.guard("access log", log) if log is not None else None
-    application = Application(routes(Context(dispatcher, tensors, repository, metrics)), on_answer)
+    application = Application(routes(Context(dispatcher, tensors, repository, metrics, batches)), on_answer)
     if not dispatcher.admission.guarded:
         application.admit = Origins(config.host, config.allowed_hosts).check
     service.append(Service(application, limits, supervisor))
     service[0].refused = doorkeeper(dispatcher.admission, application)
     service[0].taken_over = lambda exchange: application.upgraded(exchange, service[0])
-    return service[0]
+    batches.ask = application
+    return service[0], batches
 
 
 @contextlib.contextmanager

@@ -42,10 +42,14 @@ class Call(msgspec.Struct):
     """Who was admitted, for so many `rows`; empty before."""
     rows: int = 0
     refused: bool = False
+    streaming: bool = False
+    """Whether a stream was asked for."""
     begun: bool = False
     """Whether an engine works for it: then it is counted as a request, however many streams answer it."""
     failed: bool = False
     """Whether one of them has failed."""
+    level: int = 0
+    """Its priority where the request itself has no parameters for it: 1 (first) to 9; 0 for what they say."""
 
 
 class InferRequest(msgspec.Struct, frozen=True):
@@ -86,7 +90,18 @@ def call_of(
         call.routing_key = routing.decode("latin-1")
     elif key is not None:
         call.routing_key = id_of(key).decode("latin-1")
+    if (priority := headers.get(b"x-priority")) is not None:
+        call.level = _level(priority)
     return call
+
+
+def _level(priority: bytes) -> int:
+    """What the header `x-priority` says. Raises InputError."""
+    if len(priority) == 1 and b"1" <= priority <= b"9":
+        return int(priority)
+    raise InputError(
+        f"x-priority is {priority[:40].decode('latin-1')!r}", "give 1 (first) to 9 (last), or leave it out"
+    )
 
 
 def check_outputs(request: InferRequest | ExplainRequest, available: Sequence[str]) -> None:

@@ -46,7 +46,7 @@ def doorkeeper(admission: Admission, application: Application) -> Callable[[Exch
             application.locate(exchange)
             admission.permit(token(exchange), None, _model(exchange))
         except GlassworksError as error:
-            return failure(error)
+            return failure(error, exchange.target)
         return None
 
     return refused

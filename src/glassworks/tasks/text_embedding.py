@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import EMBEDDING, Measurement, Presentation, Session, Subject
+from glassworks.contracts import EMBEDDING, Embedding, Measurement, Presentation, Session, Subject, Tokens
 from glassworks.data.intervals import Z, wilson
 from glassworks.errors import DataError
 from glassworks.tasks._texts import TextTask
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from glassworks.contracts import Array, Opened, Tensors
 
 
-class TextEmbedding(TextTask):
+class TextEmbedding(TextTask, Embedding):
     """A text goes in, a vector of length 1 comes out.
 
     Targets (N D) are the vectors of the reference: what is measured is a graph of the encoder, not the encoder.
@@ -59,6 +61,11 @@ class TextEmbedding(TextTask):
         from glassworks.text.embedding_subject import VectorSubject
 
         return VectorSubject(tensors, sessions, baseline)
+
+    def tokens(self, folder: Path, preprocessing: Mapping[str, Any]) -> Tokens:
+        from glassworks.text.embedding_tokens import EncoderTokens
+
+        return EncoderTokens(folder, preprocessing)
 
 
 def _unit(vectors: Array) -> NDArray[np.float64]:

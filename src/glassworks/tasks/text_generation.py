@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Generation, Measurement, Presentation, Session, Subject
+from glassworks.contracts import Generation, Measurement, Presentation, Progress, Session, Subject
 from glassworks.errors import DataError, Unsupported
 from glassworks.tasks._texts import TextTask
 
@@ -35,9 +35,17 @@ class TextGeneration(TextTask, Generation):
     brief: ClassVar[Mapping[str, Any]] = {"max_tokens": 1}
 
     minimize: ClassVar[str] = "size"
+    timings: ClassVar[tuple[str, ...]] = ("tokens_per_second", "time_per_token", "first_token_p50", "first_token_p99")
 
     def within(self, guard: str) -> tuple[str, ...]:
         return (f"{guard}_rise <= 1%",)
+
+    def speeds(
+        self, sessions: Mapping[str, Session], tensors: Tensors, budget_s: float, progress: Progress
+    ) -> Mapping[str, Mapping[str, float]]:
+        from glassworks.language.measuring import measure_speeds
+
+        return measure_speeds(sessions, tensors, budget_s, progress)
 
     def unlimited(self, preprocessing: Mapping[str, Any]) -> Mapping[str, Any]:
         """Where answers are compared, their beginnings are."""
@@ -89,6 +97,21 @@ class TextGeneration(TextTask, Generation):
             value=value, interval=(float(low), float(high)), examples=len(rows), higher_is_better=False
         )
         return {self.metric: measured}
+
+    def about(self, preprocessing: Mapping[str, Any]) -> Mapping[str, str]:
+        special, known = preprocessing["special"], preprocessing["architecture"]
+        return {
+            "source": preprocessing["source"],
+            "weights": ", ".join(f"{count:,} as {kind}" for kind, count in preprocessing["stored"].items()),
+            "decoder": f"{known['kind']}, {known['layers']} layers of {known['width']}",
+            "context": f"{preprocessing['context']:,} tokens of prompt and answer",
+            "streams": f"{preprocessing['streams']} answers at once",
+            "longest answer": f"{preprocessing['max_tokens']:,} tokens where a request does not say",
+            "vocabulary": f"{preprocessing['vocabulary']:,} tokens",
+            "special tokens": ", ".join(f"{name} {token}" for name, token in special.items()) or "none",
+            "ends an answer": ", ".join(map(str, preprocessing["stop_ids"])) or "nothing but its length",
+            "chat template": preprocessing["chat_template"] or "none: it holds no conversations",
+        }
 
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """One object a row: `generated` and `finish_reason`."""

@@ -124,6 +124,16 @@ class Tokenization:
         ngrams = preprocessing.get("pieces")
         self._known = KnownNgrams(load_ngrams(folder / str(ngrams))) if ngrams else None
 
+    @property
+    def most(self) -> int:
+        """Tokens of the longest text that is read, without the special ones."""
+        return self._room + (self._max_windows - 1) * (self._room - self._overlap)
+
+    @property
+    def _room(self) -> int:
+        """Tokens of a window that are not special."""
+        return self._max - len(self._prefix) - len(self._suffix)
+
     def windows(self, text: str) -> list[Window]:
         """At least one window. Raises InputError for a text that is too long."""
         return [self._window(part, part.offsets, *self._ngrams(part)) for part in self._parts(text)]
@@ -136,12 +146,12 @@ class Tokenization:
 
     def _parts(self, text: str) -> list[_Part]:
         tokens = _Tokens(self._tokenizer, text)
-        room = self._max - len(self._prefix) - len(self._suffix)
-        stride = room - self._overlap
+        room, stride = self._room, self._room - self._overlap
+        if len(tokens.ids) > self.most:
+            raise InputError(
+                f"the text has {len(tokens.ids):,} tokens, at most {self.most:,} are read", "send it in parts"
+            )
         count = 1 + max(0, -(-(len(tokens.ids) - room) // stride))
-        if count > self._max_windows:
-            most = room + (self._max_windows - 1) * stride
-            raise InputError(f"the text has {len(tokens.ids):,} tokens, at most {most:,} are read", "send it in parts")
         starts = [*range(0, count * stride, stride)]
         if count > self._read:
             behind = self._read // 2

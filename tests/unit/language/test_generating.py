@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino
 import pytest
-import torch
-from tests.patience import PATIENCE_S
+from tests.unit.language.engine_contract import PROMPT, EngineContract, first, greedy, log_softmax, whole
 from tests.unit.language.tiny_models import logits, tiny
 
-from glassworks.errors import Overloaded
 from glassworks.language.continuous_batching import ContinuousBatching, EngineSettings
 from glassworks.language.decoder_graph import build
 from glassworks.language.hf_folder import HuggingFaceFolder
-from glassworks.language.sampling import Generated, Sampling
+from glassworks.language.sampling import Sampling
 from glassworks.language.scoring import Scorer
-
-PROMPT = [7, 3, 60, 12, 5, 1]
 
 
 @pytest.fixture(scope="module")
@@ -49,27 +43,6 @@ def engine(folder: Path) -> Iterator[ContinuousBatching]:
 @pytest.fixture(scope="module")
 def scorer(folder: Path) -> Scorer:
     return Scorer(folder, threads=1)
-
-
-def whole(parts: Iterator[Generated]) -> tuple[list[int], list[float], str]:
-    """Ids, log-probabilities and why it ended; that is said once, at the end."""
-    found = list(parts)
-    assert [bool(part.finish_reason) for part in found] == [False] * (len(found) - 1) + [True]
-    ids = [token for part in found for token in part.ids]
-    return ids, [value for part in found for value in part.log_probabilities], found[-1].finish_reason
-
-
-def greedy(model: Any, ids: list[int], count: int) -> list[int]:
-    """By transformers, token by token."""
-    settings = {"max_new_tokens": count, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
-    with torch.no_grad():
-        found: list[int] = model.generate(torch.tensor([ids]), **settings)[0, len(ids) :].tolist()
-    return found
-
-
-def log_softmax(scores: Any) -> Any:
-    shifted = scores - scores.max(-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
 def test_greedy_answers_and_their_probabilities(model: Any, engine: ContinuousBatching, scorer: Scorer) -> None:
@@ -107,57 +80,33 @@ def test_prompts_are_scored_as_by_transformers_over_any_number_of_steps(model: A
     )
 
 
-def test_a_bias_moves_the_choice_and_alternatives_are_told_before_it(scorer: Scorer, model: Any) -> None:
-    plain = next(scorer.generate(PROMPT, Sampling(max_tokens=1), {}, alternatives=2))
+def test_a_bias_moves_the_choice_and_alternatives_are_those_before_it(scorer: Scorer, model: Any) -> None:
+    plain = list(scorer.generate(PROMPT, Sampling(max_tokens=1), {}, alternatives=2))[-1]
     (best, _), (second, value) = plain.alternatives[0]
-    pushed = next(scorer.generate(PROMPT, Sampling(max_tokens=1), {best: -100.0}, alternatives=2))
+    pushed = list(scorer.generate(PROMPT, Sampling(max_tokens=1), {best: -100.0}, alternatives=2))[-1]
     assert plain.ids == (best,)
     assert pushed.ids == (second,)
     assert pushed.log_probabilities[0] == pytest.approx(value)
     assert pushed.alternatives == plain.alternatives
 
 
-def test_answers_do_not_depend_on_what_else_is_in_the_batch(engine: ContinuousBatching) -> None:
-    settings = [
-        Sampling(max_tokens=20, temperature=temperature, seed=seed) for temperature in (0, 1.0) for seed in (1, 2)
-    ]
-    alone = [whole(engine.generate(PROMPT, each)) for each in settings]
-    assert alone[2][0] != alone[3][0]
-    found: dict[int, Any] = {}
+class TestContinuousBatching(EngineContract):
+    """The engine for CPUs."""
 
-    def ask(number: int) -> None:
-        found[number] = whole(engine.generate(PROMPT, settings[number % 4]))
-
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE_S)
-    assert [found[number] for number in range(16)] == [alone[number % 4] for number in range(16)]
+    @pytest.fixture
+    def fresh(self, folder: Path) -> Callable[[], ContinuousBatching]:
+        return lambda: ContinuousBatching(folder, EngineSettings(cache_tokens=512, threads=1))
 
 
-def test_cancelled_answers_leave_nothing_behind(engine: ContinuousBatching) -> None:
-    expected = whole(engine.generate(PROMPT, Sampling(max_tokens=5)))
-    for length in (6, 3000):
-        ids = np.random.default_rng(length).integers(0, 61, length).tolist()
-        for taken in (0, 1, 2):
-            answer = engine.generate(ids, Sampling(max_tokens=500))
-            for _ in range(taken):
-                next(answer)
-            answer.close()
-    end = time.monotonic() + PATIENCE_S
-    while engine.open_requests and time.monotonic() < end:
-        time.sleep(0.01)
-    assert engine.open_requests == 0
-    assert whole(engine.generate(PROMPT, Sampling(max_tokens=5))) == expected
-
-
-def test_a_closed_engine_says_so(folder: Path) -> None:
+def test_it_knows_what_it_need_not_compute_again(folder: Path) -> None:
     engine = ContinuousBatching(folder, EngineSettings(cache_tokens=512, threads=1))
-    answer = engine.generate(PROMPT, Sampling(max_tokens=400))
-    next(answer)
+    ids = np.random.default_rng(2).integers(0, 61, 128).tolist()
+    ask = Sampling(max_tokens=4)
+    assert [first(engine.generate(ids, ask)).cached for _ in range(2)] == [0, 96]
+    answer = whole(engine.generate(ids, Sampling(max_tokens=65)))[0]
+    assert first(engine.generate([*ids, *answer], ask)).cached == 192
+    assert first(engine.generate([*ids[:40], *ids], ask)).cached == 32
+    for seed in range(3, 8):
+        first(engine.generate(np.random.default_rng(seed).integers(0, 61, 128).tolist(), ask))
+    assert first(engine.generate(ids, ask)).cached == 0
     engine.close()
-    with pytest.raises(Overloaded, match="closed"):
-        list(answer)
-    with pytest.raises(Overloaded, match="closed"):
-        next(engine.generate(PROMPT, Sampling(max_tokens=1)))

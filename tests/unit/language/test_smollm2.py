@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def session(imported: Path) -> Iterator[LanguageSession]:
-    opened = LanguageSession(imported, imported, EngineSettings(cache_tokens=512, threads=1))
+    opened = LanguageSession(imported, imported, EngineSettings(cache_tokens=2048, threads=1))
     yield opened
     opened.close()
 
@@ -55,3 +56,17 @@ def test_it_knows_a_capital(session: LanguageSession) -> None:
     chunks = list(session.stream({INPUT: np.array([b""], object)}, asked))
     assert "Paris" in "".join(chunk.outputs[OUTPUT].tolist()[0].decode() for chunk in chunks if OUTPUT in chunk.outputs)
     assert chunks[-1].prompt_tokens == 37
+
+
+def test_a_cached_prefix_is_counted_and_not_computed_again(session: LanguageSession) -> None:
+    ids = np.random.default_rng(0).integers(100, 40_000, 1000).tolist()
+    first, again = (cpu_of_the_first_token(session, [*ids, end]) for end in (1, 2))
+    assert (first[1], again[1]) == (0, 31 * 32)
+    assert again[0] <= 0.15 * first[0]
+
+
+def cpu_of_the_first_token(session: LanguageSession, ids: list[int]) -> tuple[float, int]:
+    """Seconds that this process computed, whatever else the machine does, and cached tokens."""
+    start = time.process_time()
+    last = list(session.stream({INPUT: np.array([b""], object)}, {"prompt_ids": ids, "max_tokens": 1}))[-1]
+    return time.process_time() - start, last.cached_tokens

@@ -73,3 +73,27 @@ def test_foreign_text_breaks_neither_table_nor_page(manifest: Manifest) -> None:
     odd = Candidate(name="a|b\n## c <script>", engine="e", precision="fp32")
     card = write_card(manifest, [odd], "", ())
     assert "| a\\|b ## c &lt;script> | e | fp32 |  |  |  |  |" in card.splitlines()
+
+
+def written(name: str, perplexity: float) -> Candidate:
+    """A measured form of a language model."""
+    value = Measurement(value=perplexity, interval=(20.0, 26.0), examples=40, higher_is_better=False)
+    speeds = {"tokens_per_second": 48.25, "first_token_p50": 123.4, "first_token_p99": 150.0}
+    return Candidate(
+        name=name,
+        engine="openvino_genai",
+        precision="int8",
+        speeds=speeds,
+        size_bytes=1000,
+        metrics={"perplexity": value},
+    )
+
+
+def test_a_language_model_shows_its_speed_and_what_it_kept_of_its_file(manifest: Manifest) -> None:
+    candidates = [written("fp32", 23.0), written("int8", 23.23)]
+    lines = write_card(manifest, candidates, "int8", (), "fp32").splitlines()
+    assert "Served perplexity 23.23, with the weights as they came 23 (+1.00%)." in lines
+    told = "48.2 tokens/s; first token: 123 / 150 | 1.0 kB | perplexity 23.23 [20, 26] | chosen |"
+    assert f"| int8 | openvino_genai | int8 | {told}" in lines
+    assert "| candidate | engine | precision | speed | size | metrics | verdict |" in lines
+    assert not any("as they came" in line for line in write_card(manifest, CANDIDATES, "fp32-ort", ()).splitlines())

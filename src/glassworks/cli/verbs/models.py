@@ -27,7 +27,7 @@ def models(as_json: AsJson = False) -> None:
 
 def show(model: Reference, as_json: AsJson = False) -> None:
     """Show what a model's bundle says of itself."""
-    from glassworks.cli.tables import show_refit, show_warnings
+    from glassworks.cli.tables import show_about, show_refit, show_warnings
     from glassworks.packaging.promises import missing_explainers
     from glassworks.registry import Registry
 
@@ -40,17 +40,20 @@ def show(model: Reference, as_json: AsJson = False) -> None:
     artifacts = [(a.role, a.precision, a.runtime, a.file) for a in manifest.artifacts]
     title = f"{manifest.name}: {manifest.task} ({manifest.family})"
     table(title, ("role", "precision", "engine", "file"), artifacts, console)
+    show_about(manifest, console)
     metrics = [(name, measured(value), str(value.examples)) for name, value in manifest.metrics.items()]
     table("metrics on the test split", ("metric", "value [95 %]", "examples"), metrics, console)
     show_refit(manifest, console)
     show_warnings(manifest, console)
     fidelity = [(k, f"{v:.4f}") for k, v in manifest.fidelity.items()]
-    table("fidelity of explanations", ("measure", "value"), fidelity, console)
+    title = "fidelity of explanations" if manifest.explainers else "served against float"
+    table(title, ("measure", "value"), fidelity, console)
     missing = missing_explainers(manifest)
     kept = [name for name in manifest.explainers if name not in missing]
     console.print(f"explains with: {', '.join(kept) or 'nothing'}")
     for name, reason in missing.items():
         console.print(f"  - not with {name}: {reason}", markup=False)
+    console.print(f"license: {manifest.license}", markup=False)
     console.print(f"card: {bundle.folder / 'card.md'}")
 
 

@@ -9,10 +9,12 @@ import typer
 from glassworks.cli.interrupts import receive_interrupts
 from glassworks.cli.output import AsJson, LiveProgress, Reference, stderr, stdout, write_json
 
+_MINIMIZE = "latency_p50, latency_p99 (with @BATCH) or size; of language models time_per_token, first_token_p99 too."
+
 
 def optimize(
     model: Reference,
-    minimize: Annotated[str | None, typer.Option(help="latency_p50, latency_p99 (with @BATCH) or size.")] = None,
+    minimize: Annotated[str | None, typer.Option(help=_MINIMIZE)] = None,
     within: Annotated[list[str] | None, typer.Option(help="A constraint; give it again for more.")] = None,
     budget: Annotated[str | None, typer.Option(help="Time for measuring, such as 30s or 5m.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of one call.")] = None,

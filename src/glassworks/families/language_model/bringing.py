@@ -130,8 +130,7 @@ def _require_memory(name: str, settings: LanguageSettings) -> None:
 
 def _about(settings: LanguageSettings) -> dict[str, Any]:
     """What users may know of the model."""
-    shown = settings.model_dump(mode="json", exclude={"license"})
-    return {**shown, "vocabulary": settings.architecture.vocabulary}
+    return {**settings.model_dump(mode="json"), "vocabulary": settings.architecture.vocabulary}
 
 
 def _sentence(settings: LanguageSettings) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import warnings
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from glassworks.contracts import Artifact, Opened, Pass, Precision
 from glassworks.errors import Unsupported
+from glassworks.optimization.quiet_nncf import quiet_nncf
 
 if TYPE_CHECKING:
     import onnx
@@ -54,7 +51,7 @@ def _quantized(model: onnx.ModelProto, calibration: Sequence[Tensors], floating:
     """Weights have 7 bits: without VNNI engines add products in 16 bits, which those of 8 overflow, and a model may be
     served by an older processor than the one it was made on. Nodes in `floating` stay as they are.
     """
-    with _quiet_nncf() as nncf:
+    with quiet_nncf() as nncf:
         found: onnx.ModelProto = nncf.quantize(
             model,
             nncf.Dataset(list(calibration)),
@@ -71,15 +68,3 @@ def _attends(model: onnx.ModelProto) -> bool:
     """Whether the graph has attention: sums before its normalizations and softmaxes then stay in floating point."""
     kinds = {node.op_type for node in model.graph.node}
     return {"Softmax", "LayerNormalization", "MatMul"} <= kinds
-
-
-@contextlib.contextmanager
-def _quiet_nncf() -> Iterator[Any]:
-    """NNCF reports to its makers unless it runs in a pipeline, and writes a lot to stdout."""
-    os.environ["NNCF_CI"] = "1"
-    with warnings.catch_warnings(), open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
-        warnings.simplefilter("ignore")
-        import nncf
-
-        nncf.set_log_level(logging.ERROR)
-        yield nncf

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import logging
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -45,7 +48,7 @@ class Gate:
         """Reads the keys, and what they have used today. Raises StorageError."""
         self._store, self._required = store, required
         self._monotonic, self._wall, self._clock = clock.monotonic, clock.wall, clock
-        self._anonymous = Caller(ANONYMOUS, ANONYMOUS)
+        self._anonymous, self._seed = Caller(ANONYMOUS, ANONYMOUS), secrets.token_bytes(32)
         self._holders: dict[bytes, _Holder] = {}
         self._stamp, self._settled = store.stamp(), False
         now = self._monotonic()
@@ -133,6 +136,12 @@ class Gate:
         holder = self._holder(token, self._monotonic(), self._wall())
         return frozenset() if holder is None else holder.models
 
+    def standing_in(self, key_id: str) -> bytes:
+        """What this gate, and no other, takes for the secret of a key: for work that goes on in the name of who asked
+        for it, when the secret itself, which is kept nowhere, is long gone. Rights and limits are those of the key."""
+        digest = hmac.digest(self._seed, key_id.encode(), "sha256")
+        return b"gw_%b_%b" % (key_id.encode(), base64.urlsafe_b64encode(digest).rstrip(b"="))
+
     def _holder(self, token: bytes | None, now: float, wall: float) -> _Holder | None:
         """Whose token it is; None for the anonymous caller."""
         if now >= self._look_at:
@@ -142,7 +151,8 @@ class Gate:
                 raise Unauthenticated("no access key was sent", _HOW)
             return None
         holder = self._holders.get(id_of(token))
-        if not matches(token, holder.secret_sha256 if holder else None) or holder is None:
+        matched = matches(token, holder.secret_sha256 if holder else None)
+        if holder is None or not (matched or hmac.compare_digest(token, self.standing_in(holder.caller.key_id))):
             raise Unauthenticated(
                 "the access key is not valid",
                 f"{_HOW} with a key that 'glassworks keys list' shows and that was not revoked",

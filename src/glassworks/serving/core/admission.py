@@ -43,6 +43,14 @@ class Admission:
         if self._gate is not None:
             self._gate.permit(token, role, model)
 
+    def owner(self, token: bytes | None) -> str:
+        """The id of the key that was sent, which owns what is kept for it. Raises Unauthenticated and Forbidden."""
+        return _ANONYMOUS if self._gate is None else self._gate.permit(token, "infer").key_id
+
+    def key_of(self, owner: str) -> bytes | None:
+        """What stands for the key of an owner, for what this process asks itself in its name: `Gate.standing_in`."""
+        return None if self._gate is None or owner == _ANONYMOUS else self._gate.standing_in(owner)
+
     def permit_all(self, token: bytes | None) -> None:
         """Let whoever may see counts of all models together pass. Raises Unauthenticated and Forbidden."""
         if self._gate is not None:

@@ -199,7 +199,7 @@ class Dispatcher:
     ) -> Work:
         """Compute checked tensors, where the caller may."""
         timeout_ns, level = schedule(request.parameters)
-        admission = self.admission
+        level, admission = call.level or level, self.admission
         caller = admission.admit(call, _rows(tensors))
 
         done = functools.partial(self._done, call, model, request, respond)

@@ -74,6 +74,11 @@ class LoadedModel:
         self._retired: Callable[[], None] | None = None
 
     @property
+    def users(self) -> int:
+        """How many requests it is at, or has waiting."""
+        return self._users
+
+    @property
     def waiting_rows(self) -> int:
         """How many rows wait to be computed."""
         return self._batcher.waiting_rows

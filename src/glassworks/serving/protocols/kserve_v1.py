@@ -1,4 +1,7 @@
-"""KServe's first protocol: `instances` in, `predictions` or `explanations` out."""
+"""KServe's first protocol: `instances` in, `predictions` or `explanations` out.
+
+OpenAI's clients list models at the same paths: both find in the answers what they look for.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from glassworks.serving.codec.json_data import json_object
 from glassworks.serving.codec.tensors import to_json
 from glassworks.serving.codec.values import tensor_of
 from glassworks.serving.endpoints import Context, Protocol, Schema, endpoint
-from glassworks.serving.requests import ExplainRequest, InferRequest
+from glassworks.serving.protocols._openai.listing import described, id_of, listed, named
+from glassworks.serving.requests import ExplainRequest, InferRequest, call_of
 from glassworks.serving.results import parameters_of
 from glassworks.serving.transports.http.exchange import Answer, Exchange, call, json_answer, token
 
@@ -41,12 +45,14 @@ class KServeV1(Protocol):
     def models(self, exchange: Exchange) -> Answer:
         """GET /v1/models"""
         names = self._dispatcher.admission.visible(token(exchange), self._dispatcher.models.names())
-        return json_answer({"models": names})
+        return json_answer({"object": "list", "data": listed(self._dispatcher, token(exchange)), "models": names})
 
     @endpoint("GET", "/v1/models/{model}", "readyV1", "Whether a model can answer.", dispatched=True)
     def ready(self, exchange: Exchange) -> Answer:
         """GET /v1/models/{model}"""
-        return json_answer({"name": self._dispatcher.model(call(exchange)).name, "ready": True})
+        asked = exchange.parameters["model"]
+        found = named(self._dispatcher, call_of(exchange.headers, *id_of(asked), exchange.arrived_ns))
+        return json_answer({"name": found.name, "ready": True, **described(found, asked)})
 
     @endpoint(
         "POST",

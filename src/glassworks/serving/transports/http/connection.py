@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from glassworks.serving.transports.http.exchange import Answer, Exchange, compress
 from glassworks.serving.transports.http.reader import LARGE, Reader, Refusal
 from glassworks.serving.transports.http.sender import Sender
 from glassworks.serving.transports.http.service import Service
 from glassworks.serving.transports.http.turns import Queue
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
 
 _READ = memoryview(bytearray(65_536))
 """What all connections of the loop read into, each in its turn: a large body passes through it without a copy."""
@@ -78,7 +75,7 @@ class Connection(asyncio.BufferedProtocol):
         try:
             self._reader.feed(data)
         except Refusal as refusal:
-            self._refuse(refusal.answer)
+            self._refuse(refusal.answer(self._reader.target))
         except Exception as error:  # noqa: BLE001 - one connection must not end others
             self._fail("reading of requests", error)
 
@@ -132,7 +129,7 @@ class Connection(asyncio.BufferedProtocol):
     def give_up(self) -> None:
         """Refuse what waits and what is being received: the service has no memory for it."""
         self._queue.clear()
-        answer = Refusal(503, "too much of unfinished requests is kept; send it again later, or send less").answer
+        answer = Refusal(503, "too much of unfinished requests is kept; send it again later, or send less").answer()
         answer.headers.append((b"retry-after", b"1"))
         self._refuse(answer)
 
@@ -156,7 +153,7 @@ class Connection(asyncio.BufferedProtocol):
     def _write_refusal(self) -> None:
         if self._refused is None:
             return
-        self._sender.answer(self._refused, b"", False)
+        self._sender.answer(self._refused, self._service.request_id(), False)
         self._closing = True
         if self._ended:
             self._sender.close()
@@ -185,13 +182,13 @@ class Connection(asyncio.BufferedProtocol):
             self._answered(keep_alive)
             return
         self._streaming = True
-        task = self._loop.create_task(self._stream(answer.stream, keep_alive, exchange.plain))
+        task = self._loop.create_task(self._stream(answer, keep_alive, exchange.plain))
         exchange.on_gone = task.cancel
 
-    async def _stream(self, parts: AsyncGenerator[bytes, None], keep_alive: bool, plain: bool) -> None:
+    async def _stream(self, answer: Answer, keep_alive: bool, plain: bool) -> None:
         """Where one of the parts fails, the client sees that they are cut off."""
         try:
-            await self._sender.stream(parts, plain)
+            await self._sender.stream(answer, plain)
             self._streaming = False
             self._answered(keep_alive)
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer or the end
@@ -269,8 +266,14 @@ class Connection(asyncio.BufferedProtocol):
         self._ended = True
         self._end_reading()
         owed = self._current is not None or bool(self._queue.waiting) or self._refused is not None
+        self._sender.knock(self._may_knock)
         # With TLS there is no half of a connection.
         return owed and not self._sender.lingers and self._transport.can_write_eof()
+
+    def _may_knock(self) -> bool:
+        """Whether an answer is owed to who can read over something before it: HTTP/1.0 knows nothing like that."""
+        current = self._current
+        return current is not None and not self._closing and (self._streaming or not current.plain)
 
     def close(self) -> None:
         """End the connection; what was written is still sent."""
@@ -285,16 +288,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def expire(self, now: float) -> None:
         """Close when the client has been too slow for too long."""
-        limits, reader = self._limits, self._reader
+        limits, reader, queue = self._limits, self._reader, self._queue
+        idle = not (self._current or reader.receiving or queue.waiting or queue.unread)
         if self._sender.paused or self._closing:
             self._sender.expire(now)
-        elif self._current is not None:
-            # Who left altogether looks like who sends nothing more, until something is sent: clients read over this.
-            if self._ended and not self._streaming and not self._current.plain:
-                self._sender.go_on()
-        elif reader.receiving and now - reader.since > limits.receive_s:
-            self._refuse(
-                Refusal(408, f"the request did not arrive within {limits.receive_s:g} s; send it faster").answer
-            )
-        elif not (reader.receiving or self._queue.waiting or self._queue.unread) and now - self._since > reader.idle_s:
+        elif self._current is None and reader.receiving and now - reader.since > limits.receive_s:
+            slow = Refusal(408, f"the request did not arrive within {limits.receive_s:g} s; send it faster")
+            self._refuse(slow.answer(reader.target))
+        elif idle and now - self._since > reader.idle_s:
             self.close()

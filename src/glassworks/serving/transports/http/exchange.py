@@ -12,7 +12,7 @@ import msgspec
 
 from glassworks.errors import InputError, Overloaded, Unauthenticated
 from glassworks.serving.access.gate import token_of
-from glassworks.serving.failures import status, text_of
+from glassworks.serving.failures import enveloped, error_body, hopeless, refusal_body, status
 from glassworks.serving.requests import Call, call_of
 from glassworks.serving.transports.http.compression import Body as Body, Inflation, deflated
 
@@ -25,13 +25,15 @@ JSON = b"application/json"
 
 @dataclass(slots=True)
 class Answer:
-    """A response; `headers` are beside those that every answer has. A `stream` is sent as it comes, chunked."""
+    """A response; `headers` are beside those that every answer has. A `stream` is sent as it comes, chunked; `filler`
+    may stand between any two of its parts."""
 
     body: bytes
     status: int = 200
     content_type: bytes = JSON
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     stream: AsyncGenerator[bytes, None] | None = None
+    filler: bytes = b""
 
 
 def json_answer(value: object, status: int = 200) -> Answer:
@@ -39,14 +41,21 @@ def json_answer(value: object, status: int = 200) -> Answer:
     return Answer(msgspec.json.encode(value), status)
 
 
-def failure(error: Exception) -> Answer:
-    """The answer for an error."""
-    answer = json_answer({"error": text_of(error)}, status(error).http)
+def failure(error: Exception, target: bytes = b"") -> Answer:
+    """The answer for an error of a request to this target."""
+    answer = json_answer(error_body(error, target), status(error).http)
     if isinstance(error, Overloaded):
         answer.headers.append((b"retry-after", b"%d" % error.retry_after_s))
     if isinstance(error, Unauthenticated):
         answer.headers.append((b"www-authenticate", b"Bearer"))
+    if enveloped(target) and hopeless(error):
+        answer.headers.append((b"x-should-retry", b"false"))
     return answer
+
+
+def refusal(problem: str, status: int, target: bytes = b"") -> Answer:
+    """The answer for what is refused by a status."""
+    return json_answer(refusal_body(problem, status, target), status)
 
 
 class Exchange:

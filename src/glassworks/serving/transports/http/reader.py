@@ -8,10 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import httptools
-import msgspec
 
 from glassworks.serving.transports.http.compression import Body
-from glassworks.serving.transports.http.exchange import Answer, Exchange
+from glassworks.serving.transports.http.exchange import Answer, Exchange, refusal
 from glassworks.serving.transports.http.limits import too_large
 
 if TYPE_CHECKING:
@@ -39,11 +38,15 @@ _KEPT = 2048
 
 
 class Refusal(Exception):
-    """What came is not read any further; `answer` says why."""
+    """What came is not read any further; `answer` says why, unless another one does."""
 
     def __init__(self, status: int, problem: str, answer: Answer | None = None) -> None:
         super().__init__(problem)
-        self.answer = answer or Answer(msgspec.json.encode({"error": problem}), status)
+        self.status, self.problem, self._answer = status, problem, answer
+
+    def answer(self, target: bytes = b"") -> Answer:
+        """What is sent to who asked for this target."""
+        return self._answer or refusal(self.problem, self.status, target)
 
 
 class Reader:
@@ -80,6 +83,11 @@ class Reader:
     def idle_s(self) -> float:
         """How long nothing may come: who never asked anything has no more time than for a whole request."""
         return self._limits.idle_s if self._method else min(self._limits.idle_s, self._limits.receive_s)
+
+    @property
+    def target(self) -> bytes:
+        """What is asked for, as far as it was read."""
+        return self._target
 
     def end(self) -> None:
         """Drop what came, and the callbacks; nothing more is fed."""

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from glassworks.serving.transports.http.exchange import Answer, rendered_head
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import Callable
 
     from glassworks.serving.transports.http.service import Service
 
 _SAME_WRITE = 65_536
 """Bytes; a larger body is handed over beside its head rather than copied behind it."""
 _LINGER_S = 2.0
+_KNOCK_S, _SELDOM_S = 0.03, 1.0
+"""Before the first look at whether the client is there, and at most between two."""
+_GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 _PROGRESS = 65_536
 """Bytes that a client must take of its answers within `receive_s`."""
 
@@ -30,6 +33,7 @@ class Sender:
         self._since = 0.0
         self._unsent_bytes = 0
         self._writable: asyncio.Future[None] | None = None
+        self._filler = _GO_ON
 
     @property
     def unsent(self) -> bool:
@@ -50,10 +54,28 @@ class Sender:
 
     def go_on(self) -> None:
         """An interim answer: send on."""
-        self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._transport.write(_GO_ON)
 
-    async def stream(self, parts: AsyncGenerator[bytes, None], plain: bool) -> None:
-        """Send parts as they come, as chunks unless `plain`; they are closed at the end, whatever it is."""
+    def knock(self, owes: Callable[[], bool], after_s: float = _KNOCK_S) -> None:
+        """See again and again whether a client that ended its side is there, as long as an answer is owed.
+
+        Who left altogether looks like who sends nothing more, until something is sent, and that twice: the first is
+        answered by a reset, the second one fails. Clients read over what is sent.
+        """
+        self._loop.call_later(after_s, self._knock, owes, min(2 * after_s, _SELDOM_S))
+
+    def _knock(self, owes: Callable[[], bool], after_s: float) -> None:
+        if owes():
+            if self._filler and not self.paused:
+                self._transport.write(self._filler)
+            self.knock(owes, after_s)
+
+    async def stream(self, answer: Answer, plain: bool) -> None:
+        """Send its parts as they come, as chunks unless `plain`; they are closed at the end, whatever it is."""
+        filler, parts = answer.filler, answer.stream
+        if parts is None:
+            return
+        self._filler = filler if plain or not filler else b"%x\r\n%b\r\n" % (len(filler), filler)
         async with contextlib.aclosing(parts):
             async for part in parts:
                 if part:
@@ -63,6 +85,7 @@ class Sender:
                     await self._writable
         if not plain:
             self._transport.write(b"0\r\n\r\n")
+        self._filler = _GO_ON
 
     def pause(self) -> None:
         self.paused = True

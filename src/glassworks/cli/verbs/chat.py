@@ -1,0 +1,162 @@
+"""`glassworks chat`: talk with a language model in the terminal, in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from glassworks.cli.output import AsJson, Reference, stderr, stdout, write_json
+from glassworks.errors import GlassworksError
+from glassworks.printable import printable
+
+if TYPE_CHECKING:
+    from glassworks.cli.conversation import Conversation, Token
+    from glassworks.contracts import Chunk
+
+_COMMANDS: Mapping[str, str] = {
+    "/why": "how sure the last answer was: each token, its probability, and what else could have stood there",
+    "/system TEXT": "tell the model how to answer; alone it takes that back",
+    "/clear": "forget what was said",
+    "/history": "what was said",
+    "/help": "these commands",
+    "/exit": "end; Ctrl-D does too",
+}
+_UNSURE, _SURE = 0.3, 0.9
+
+
+def chat(
+    model: Reference,
+    prompt: Annotated[str | None, typer.Argument(help="Ask this alone; without it, a conversation.")] = None,
+    system: Annotated[str, typer.Option(help="How to answer, said to the model before anything else.")] = "",
+    temperature: Annotated[float, typer.Option(min=0, max=2, help="0 takes the most probable token.")] = 0.0,
+    top_p: Annotated[float, typer.Option(min=0, max=1, help="Sample from the most probable so much.")] = 1.0,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of sampling.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Talk with a language model; Ctrl-C ends an answer, not the conversation."""
+    from glassworks.cli.conversation import Conversation
+    from glassworks.registry import Registry
+    from glassworks.registry.opening import open_model
+
+    parameters: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "seed": seed}
+    if max_tokens is not None:
+        parameters["max_tokens"] = max_tokens
+    opened = open_model(model, Registry.open())
+    try:
+        conversation = Conversation(opened, system, parameters)
+        if prompt is not None or as_json:
+            _once(conversation, model, sys.stdin.read() if prompt in (None, "-") else str(prompt), as_json)
+        else:
+            _converse(conversation, model)
+    finally:
+        opened.close()
+
+
+def _once(conversation: Conversation, model: str, prompt: str, as_json: bool) -> None:
+    said = []
+    for part in conversation.ask(prompt):
+        said.append(part)
+        if not as_json:
+            _write(part)
+    if as_json:
+        write_json({"model": model, "answer": "".join(said), **_counts(conversation.last)})
+    else:
+        _write("\n")
+
+
+def _converse(conversation: Conversation, model: str) -> None:
+    people = sys.stdin.isatty()
+    if people:
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401 - input() has a history from then on
+        stderr().print(f"{model} is listening. /help shows commands, Ctrl-D ends.", markup=False)
+    for line in _lines(people):
+        try:
+            if line.startswith("/"):
+                if not _command(conversation, line):
+                    return
+            elif line.strip():
+                _answer(conversation, line)
+        except GlassworksError as error:
+            stderr().print(f"error: {error.problem}\nmend: {error.mend}", markup=False)
+
+
+def _lines(people: bool) -> Iterator[str]:
+    """What is typed, or every line that is piped in."""
+    while True:
+        try:
+            yield input("> " if people else "")
+        except EOFError:
+            return
+        except KeyboardInterrupt:
+            _write("\n")
+            if not people:
+                raise
+
+
+def _answer(conversation: Conversation, line: str) -> None:
+    with contextlib.closing(conversation.ask(line)) as parts:
+        try:
+            for part in parts:
+                _write(part)
+        except KeyboardInterrupt:
+            _write(" ...")
+    _write("\n")
+
+
+def _command(conversation: Conversation, line: str) -> bool:
+    """Do it, and say whether the conversation goes on."""
+    name, _, rest = line.partition(" ")
+    if name in ("/exit", "/quit"):
+        return False
+    if name == "/why":
+        _show_why(conversation.why())
+    elif name == "/clear":
+        conversation.clear()
+    elif name == "/system":
+        conversation.system = rest.strip()
+    elif name == "/history":
+        for message in conversation.messages:
+            stdout().print(f"{message['role']}: {message['content']}", markup=False)
+    else:
+        stderr().print("\n".join(f"{command:14} {what}" for command, what in _COMMANDS.items()), markup=False)
+    return True
+
+
+def _show_why(tokens: Sequence[Token]) -> None:
+    from rich.text import Text
+
+    shaded = Text()
+    for token in tokens:
+        style = "red" if token.probability < _UNSURE else "" if token.probability < _SURE else "green"
+        shaded.append(printable(token.text), style)
+    stdout().print(shaded)
+    unsure = sorted(tokens, key=lambda token: token.probability)[:5]
+    for token in unsure:
+        others = ", ".join(
+            f"{printable(text)!r} {share:.0%}" for text, share in token.alternatives if text != token.text
+        )
+        stdout().print(f"  {printable(token.text)!r} {token.probability:.0%}, instead of {others}", markup=False)
+    stdout().print(f"  red: less than {_UNSURE:.0%} sure, green: {_SURE:.0%} and more; least sure first", markup=False)
+
+
+def _counts(chunk: Chunk | None) -> dict[str, Any]:
+    if chunk is None:
+        return {}
+    names = ("prompt_tokens", "cached_tokens", "completion_tokens", "finish_reason")
+    return {name: getattr(chunk, name) for name in names}
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(printable(text))
+    sys.stdout.flush()
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command."""
+    program.command()(chat)

@@ -1,0 +1,139 @@
+"""OpenAI's chat completions: a conversation in, the assistant's next message out, whole or as events."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from glassworks.serving.endpoints import Context, Protocol, Schema, endpoint
+from glassworks.serving.protocols._openai.answering import Asking, closing_all, each, interleaved, object_of, open_all
+from glassworks.serving.protocols._openai.collected import Collected, Counts, calls_of, text_of, tokens_of, usage
+from glassworks.serving.protocols._openai.events import event, event_stream, to_the_end
+from glassworks.serving.protocols._openai.probabilities import of_chat, of_prompt
+from glassworks.serving.protocols._openai.requests import Asked, chat
+from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
+
+if TYPE_CHECKING:
+    from glassworks.serving.protocols._openai.answering import Parts
+    from glassworks.serving.results import InferResult
+
+_NAMES = {"prompt": "messages", "text": "messages", "messages": "messages", "context_length_exceeded": "messages"}
+_REQUEST = Schema(
+    "ChatCompletionRequest",
+    {
+        "type": "object",
+        "required": ["model", "messages"],
+        "properties": {
+            "model": {"type": "string"},
+            "messages": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+            "stream": {"type": ["boolean", "null"]},
+        },
+    },
+)
+
+
+class OpenAIChat(Protocol):
+    """Over a dispatcher."""
+
+    def __init__(self, context: Context) -> None:
+        self._dispatcher = context.dispatcher
+
+    @endpoint("POST", "/v1/chat/completions", "chatCompletions", "The next message of a conversation.", takes=_REQUEST)
+    async def create(self, exchange: Exchange) -> Answer:
+        """POST /v1/chat/completions"""
+        asked = chat(await object_of(self._dispatcher, exchange))
+        asking = Asking(self._dispatcher, exchange, asked.model, _NAMES)
+        head = _Head(asked, asking.fingerprint)
+        if not asked.stream:
+            return json_answer(head.whole(await each(asked.n, lambda choice: _collected(asking, asked, choice))))
+        opened = await open_all(asking, [("", asked.parameters(choice)) for choice in range(asked.n)])
+        return event_stream(to_the_end(_events(head, opened)))
+
+
+async def _collected(asking: Asking, asked: Asked, choice: int) -> Collected:
+    found = Collected()
+    first, parts = await asking.open("", asked.parameters(choice))
+    found.add(first)
+    async with contextlib.aclosing(parts):
+        async for part in parts:
+            found.add(part)
+    return found
+
+
+async def _events(head: _Head, opened: Sequence[tuple[InferResult, Parts]]) -> AsyncGenerator[bytes, None]:
+    counts, streams = [Counts() for _ in opened], [parts for _, parts in opened]
+    async with closing_all(streams), contextlib.aclosing(interleaved(streams)) as numbered:
+        for choice, (first, _) in enumerate(opened):
+            counts[choice].see(first.chunk)
+            yield head.event(choice, {"role": "assistant", "content": ""})
+        async for choice, part in numbered:
+            counts[choice].see(part.chunk)
+            for each_event in head.events(choice, part):
+                yield each_event
+    if head.asked.usage:
+        yield event(head.chunk([], usage(counts, head.asked.n)))
+
+
+class _Head:
+    """What all answers and events of a request say alike."""
+
+    def __init__(self, asked: Asked, fingerprint: str) -> None:
+        self.asked = asked
+        self._common: dict[str, Any] = {
+            "id": f"chatcmpl-{uuid.uuid4().hex}",
+            "object": "chat.completion.chunk" if asked.stream else "chat.completion",
+            "created": int(time.time()),
+            "model": asked.model,
+            "system_fingerprint": fingerprint,
+        }
+        if asked.tier:
+            self._common["service_tier"] = "default"
+        if asked.stream and asked.usage:
+            self._common["usage"] = None
+
+    def whole(self, choices: Sequence[Collected]) -> Mapping[str, Any]:
+        """The answer that is no stream."""
+        shown = [self._choice(index, found) for index, found in enumerate(choices)]
+        answer = {**self._common, "choices": shown, "usage": usage([found.counts for found in choices], self.asked.n)}
+        if self.asked.prompt_top is not None:
+            answer["prompt_logprobs"] = of_prompt(choices[0].prompt, self.asked.prompt_top)
+        return answer
+
+    def _choice(self, index: int, found: Collected) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": found.text, "refusal": None}
+        if found.calls:
+            message |= {"content": found.text or None, "tool_calls": found.calls}
+        if found.reasoning:
+            message["reasoning_content"] = found.reasoning
+        shown = {"content": of_chat(found.tokens, self.asked.top), "refusal": None} if self.asked.logprobs else None
+        return {"index": index, "message": message, "logprobs": shown, "finish_reason": found.finish_reason}
+
+    def chunk(self, choices: Sequence[Mapping[str, Any]], counts: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """One event's content."""
+        content = {**self._common, "choices": choices}
+        return content if counts is None else {**content, "usage": counts}
+
+    def event(
+        self, choice: int, delta: Mapping[str, Any], shown: object = None, finish_reason: str | None = None
+    ) -> bytes:
+        """One event of a choice."""
+        return event(self.chunk([{"index": choice, "delta": delta, "logprobs": shown, "finish_reason": finish_reason}]))
+
+    def events(self, choice: int, part: InferResult) -> Sequence[bytes]:
+        """Those of a part: none where it only shows life; why it is the last one comes by itself."""
+        delta: dict[str, Any] = {}
+        if text := text_of(part, "generated"):
+            delta["content"] = text
+        if reasoning := text_of(part, "reasoning"):
+            delta["reasoning_content"] = reasoning
+        if calls := calls_of(part):
+            delta["tool_calls"] = calls
+        tokens = tokens_of(part) if self.asked.logprobs else []
+        shown = {"content": of_chat(tokens, self.asked.top), "refusal": None} if tokens else None
+        found = [self.event(choice, delta, shown)] if delta or shown else []
+        if part.chunk is not None and part.chunk.finish_reason:
+            found.append(self.event(choice, {}, None, part.chunk.finish_reason))
+        return found
