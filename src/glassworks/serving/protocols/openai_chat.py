@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from glassworks.serving.protocols._openai.answering import Parts
     from glassworks.serving.results import InferResult
 
-_NAMES = {"prompt": "messages", "text": "messages", "messages": "messages", "context_length_exceeded": "messages"}
+_NAMES = {
+    "prompt": "messages",
+    "text": "messages",
+    "messages": "messages",
+    "context_length_exceeded": "messages",
+    "schema": "response_format",
+}
 _REQUEST = Schema(
     "ChatCompletionRequest",
     {

@@ -27,7 +27,13 @@ if TYPE_CHECKING:
     from glassworks.serving.protocols._openai.answering import Parts
     from glassworks.serving.results import InferResult
 
-_NAMES = {"prompt": "prompt", "text": "prompt", "prompt_ids": "prompt", "top_logprobs": "logprobs"}
+_NAMES = {
+    "prompt": "prompt",
+    "text": "prompt",
+    "prompt_ids": "prompt",
+    "top_logprobs": "logprobs",
+    "schema": "response_format",
+}
 _REQUEST = Schema(
     "CompletionRequest",
     {

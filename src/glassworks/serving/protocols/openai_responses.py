@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "prompt": "input", "text": "input", "messages": "input", "max_tokens": "max_output_tokens",
-    "response_format": "text.format", "logprobs": "include",
+    "response_format": "text.format", "schema": "text.format", "logprobs": "include",
 }  # fmt: skip
 _REQUEST = Schema(
     "ResponseRequest",
