@@ -44,6 +44,10 @@ class Call(msgspec.Struct):
     refused: bool = False
     level: int = 0
     """Its priority where the request itself has no parameters for it: 1 (first) to 9; 0 for what they say."""
+    begun: bool = False
+    """Whether an engine works for it: then it is counted as a request, however many streams answer it."""
+    failed: bool = False
+    """Whether one of them has failed."""
 
 
 class InferRequest(msgspec.Struct, frozen=True):
