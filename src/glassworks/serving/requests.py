@@ -62,6 +62,8 @@ class InferRequest(msgspec.Struct, frozen=True):
     """Those that are asked for; empty for all."""
     classes: Sequence[tuple[str, Any]] = ()
     """Outputs of which only so many of the largest values are sent, with their labels."""
+    tokens: Sequence[int] = ()
+    """Of each row, where its key is charged by them."""
 
 
 class ExplainRequest(msgspec.Struct, frozen=True):
