@@ -35,7 +35,8 @@ class Work:
 
     `done` is called on the event loop, once, when `outputs` or `error` is set. Times are of `time.perf_counter_ns`.
     Set `dropped` when nobody waits any longer: what has not begun is then not computed. `usage` is who pays for it:
-    key, model and version; `tokens` are those that it is charged for, beside its rows. `caller` is whom the queue is fair to; without one, it is fair to the request.
+    key, model and version; `tokens` are those that it is charged for, beside its rows. `caller` is whom the queue is
+    fair to; without one, it is fair to the request.
     """
 
     kind: Kind
