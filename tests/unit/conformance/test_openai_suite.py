@@ -54,13 +54,16 @@ FAULTS: Mapping[str, str] = {
     ),
     "ignores prompt_logprobs": "O7.prompt_logprobs",
     "templates crash": "O2.template_errors_are_the_callers",
-    "cuts prompts": "O4.prompt_longer_than_the_context O4.prompt_longer_than_the_context_in_a_stream",
+    "cuts prompts": (
+        "O4.prompt_longer_than_the_context O4.prompt_longer_than_the_context_in_a_stream "
+        "O7.prompt_longer_than_the_context"
+    ),
     "no code for long prompts": "O4.prompt_longer_than_the_context O4.prompt_longer_than_the_context_in_a_stream",
     "ignores base64": "O10.base64",
     "one cache for all models": "O1.models_do_not_share_a_cache",
     "adapters fall back": "O1.unknown_adapter_does_not_answer",
     "counts the prompt for each choice": "O2.usage_counts_each_token_once",
-    "counts three tokens": "O2.usage_equals_the_tokenizer",
+    "counts three tokens": "O2.usage_equals_the_tokenizer O7.usage_equals_the_tokenizer O14.ids",
     "cached tokens in streams only": "O5.usage_where_asked_for",
     "depends on neighbors": "O3.greedy_repeats_cold_warm_and_beside_others",
     "no sequence numbers": "O12.events_are_numbered",
@@ -192,7 +195,11 @@ FAULTS: Mapping[str, str] = {
         "O4.top_logprobs_below_0 O4.top_logprobs_of_1000000 O4.top_p_above_1 O4.unknown_parameter "
         "O4.unknown_parameter_elsewhere"
     ),
-    "checks no messages": "O4.content_that_is_a_number",
+    "checks no messages": (
+        "O4.content_that_is_a_number O4.empty_messages O4.envelope O4.message_that_is_a_text "
+        "O4.messages_that_are_a_text O4.no_content O4.no_messages O4.no_role O4.refused_before_a_stream "
+        "O4.response_format_text O4.response_format_unknown O4.wrong_role"
+    ),
 }
 
 

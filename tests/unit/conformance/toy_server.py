@@ -32,7 +32,24 @@ from tests.unit.conformance.toy_shapes import Counted, Event, completion
 
 MODELS = ("toy", "toy-2")
 _LARGEST = 10_000_000
-_LONG, _TOKEN_S, _BURST_S, _NEIGHBORS_S = 150, 0.007, 0.6, 0.1
+_LONG, _TOKEN_S, _BURST_S, _NEIGHBORS_S = 150, 0.005, 0.6, 0.1
+
+
+class Turns:
+    """A lock that is given in the order in which it was asked for."""
+
+    def __init__(self) -> None:
+        self._changed, self._last, self._now = threading.Condition(), 0, 0
+
+    def __enter__(self) -> None:
+        with self._changed:
+            mine, self._last = self._last, self._last + 1
+            self._changed.wait_for(lambda: self._now == mine)
+
+    def __exit__(self, *error: object) -> None:
+        with self._changed:
+            self._now += 1
+            self._changed.notify_all()
 
 
 class Left(Exception):
@@ -48,7 +65,7 @@ class ToyServer(ThreadingHTTPServer):
     def __init__(self, key: str | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.key, self.faults = key, frozenset[str]()
-        self.slot, self.asking, self.number = threading.Lock(), 0, 0
+        self.slot, self.asking, self.number = Turns(), 0, 0
         self.files = Files(lambda asked: self.answer("/chat/completions", asked))
         self.read: dict[str, str] = {}
         self.cleared = False
@@ -161,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server
         server.asking += 1
         try:
-            with server.slot if "depends on neighbors" not in server.faults else threading.Lock():
+            with server.slot if "depends on neighbors" not in server.faults else Turns():
                 self._routed(self.path.removeprefix("/v1"), body)
         except Refusal as refusal:
             self._refuse(refusal)
@@ -264,7 +281,7 @@ class _Handler(BaseHTTPRequestHandler):
             if (asked.get("max_tokens") or 0) > _LONG:
                 time.sleep(_TOKEN_S)
                 self._present("streams go on")
-            if "one burst" not in faults:
+            if "one burst" not in faults or (asked.get("max_tokens") or 0) > _LONG:
                 self._chunk(burst.pop(), "streams go on" in faults)
         if burst:
             time.sleep(_BURST_S)

@@ -117,6 +117,17 @@ def test_answers_of_one_call_are_one_request(service: Counted) -> None:
     assert counts(service) == (1, 0, 1, 4, 2, 4)
 
 
+def test_more_answers_of_one_call_than_are_computed_at_a_time_can_be_opened_first(service: Counted) -> None:
+    async def main() -> None:
+        call = Call("scribe")
+        parts = await asyncio.gather(*(service.ask("a b", call=call, max_tokens=2) for _ in range(5)))
+        assert await asyncio.gather(*map(read, parts)) == [b"a b "] * 5
+        await settled(service)
+
+    run(main())
+    assert counts(service) == (1, 0, 1, 10, 5, 10)
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_what_forbids_an_answer_is_raised_before_there_is_one(whole: bool, service: Counted) -> None:
     async def main() -> None:

@@ -121,7 +121,8 @@ class Admission:
             if work.usage is not None:
                 spent_us = (work.computed_ns - work.started_ns) // 1000
                 ok = work.error is None and not work.dropped
-                entries.append(Usage(*work.usage, 1, work.rows, 0, spent_us, "infer", ok))
+                tokens = work.tokens if work.error is None else 0
+                entries.append(Usage(*work.usage, 1, work.rows, tokens, spent_us, "infer", ok, tokens))
                 work.usage = None
         self._write(entries)
 

@@ -16,7 +16,7 @@ _LONG = 64
 _AT_LEAST = 0.5
 _ENDLESS = (4000, 1000, 200)
 _HUNG_UP = 4
-_GRACE_S = 2.0
+_GRACE_S = 3.0
 SIGNS = "你好，世界 🙂👩‍👩‍👧 é"
 """Characters of one, two, three and four bytes, and one of five code points."""
 
