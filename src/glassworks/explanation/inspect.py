@@ -40,7 +40,8 @@ def _openvino(path: Path) -> tuple[Layer, ...]:
     import openvino
 
     model = openvino.Core().read_model(path)
-    found = [(node, _constants(node)) for node in model.get_ordered_ops() if node.get_type_name() in _WEIGHED]
+    nodes = (node for node in model.get_ordered_ops() if node.get_type_name() in _WEIGHED and not _stored(node))
+    found = [(node, _constants(node)) for node in nodes]
     return tuple(
         Layer(
             name=node.get_friendly_name(),
@@ -57,6 +58,8 @@ def _openvino(path: Path) -> tuple[Layer, ...]:
 _WEIGHED = ("MatMul", "Gather", "Multiply")
 _BETWEEN = ("Convert", "Multiply", "Subtract", "Reshape")
 """What stands between stored weights and the operator that computes with them."""
+_POSITIONS = ("i32", "i64")
+"""Whole numbers of these types are shapes and axes, not parameters."""
 
 
 def _constants(node: Any) -> list[tuple[int, int]]:
@@ -68,9 +71,9 @@ def _constants(node: Any) -> list[tuple[int, int]]:
     while waiting:
         each = waiting.pop()
         if each.get_type_name() == "Constant":
-            size = math.prod(each.get_output_shape(0))
-            if size > 1:
-                found.append((size, size * each.get_element_type().bitwidth // 8))
+            size, kind = math.prod(each.get_output_shape(0)), each.get_element_type()
+            if size > 1 and kind.get_type_name() not in _POSITIONS:
+                found.append((size, size * kind.bitwidth // 8))
         elif each.get_type_name() in _BETWEEN and _stored(each):
             waiting += [source.get_node() for source in each.input_values()]
     return found
