@@ -39,20 +39,23 @@ def _openvino(path: Path) -> tuple[Layer, ...]:
     """The products of a decoder and its table of tokens; weights in fewer bits with their scales."""
     import openvino
 
-    model = openvino.Core().read_model(path)
-    nodes = (node for node in model.get_ordered_ops() if node.get_type_name() in _WEIGHED and not _stored(node))
-    found = [(node, _constants(node)) for node in nodes]
-    return tuple(
-        Layer(
-            name=node.get_friendly_name(),
-            operator=node.get_type_name(),
-            shape=tuple(size.get_length() if size.is_static else "?" for size in node.get_output_partial_shape(0)),
-            parameters=max(size for size, _ in constants),
-            size_bytes=sum(size_bytes for _, size_bytes in constants),
+    model, seen, layers = openvino.Core().read_model(path), set[str](), list[Layer]()
+    for node in model.get_ordered_ops():
+        if node.get_type_name() not in _WEIGHED or _stored(node) or not (constants := _constants(node)):
+            continue
+        # A table that embeds and predicts is there once.
+        counted = [sizes for name, sizes in constants.items() if name not in seen]
+        seen |= constants.keys()
+        layers.append(
+            Layer(
+                name=node.get_friendly_name(),
+                operator=node.get_type_name(),
+                shape=tuple(size.get_length() if size.is_static else "?" for size in node.get_output_partial_shape(0)),
+                parameters=max((size for size, _ in counted), default=0),
+                size_bytes=sum(size_bytes for _, size_bytes in counted),
+            )
         )
-        for node, constants in found
-        if constants
-    )
+    return tuple(layers)
 
 
 _WEIGHED = ("MatMul", "Gather", "Multiply")
@@ -62,18 +65,18 @@ _POSITIONS = ("i32", "i64")
 """Whole numbers of these types are shapes and axes, not parameters."""
 
 
-def _constants(node: Any) -> list[tuple[int, int]]:
-    """Elements and bytes of the weights that an operator computes with; empty where all its inputs are computed."""
+def _constants(node: Any) -> dict[str, tuple[int, int]]:
+    """Elements and bytes, by name, of the weights that an operator computes with; empty where all inputs are computed."""
     import math
 
-    found: list[tuple[int, int]] = []
+    found: dict[str, tuple[int, int]] = {}
     waiting = [source.get_node() for source in node.input_values()]
     while waiting:
         each = waiting.pop()
         if each.get_type_name() == "Constant":
             size, kind = math.prod(each.get_output_shape(0)), each.get_element_type()
             if size > 1 and kind.get_type_name() not in _POSITIONS:
-                found.append((size, size * kind.bitwidth // 8))
+                found[each.get_friendly_name()] = size, size * kind.bitwidth // 8
         elif each.get_type_name() in _BETWEEN and _stored(each):
             waiting += [source.get_node() for source in each.input_values()]
     return found
