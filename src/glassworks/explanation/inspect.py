@@ -66,7 +66,7 @@ _POSITIONS = ("i32", "i64")
 
 
 def _constants(node: Any) -> dict[str, tuple[int, int]]:
-    """Elements and bytes, by name, of the weights that an operator computes with; empty where all inputs are computed."""
+    """Elements and bytes, by name, of the weights that an operator computes with; empty where none is stored."""
     import math
 
     found: dict[str, tuple[int, int]] = {}
