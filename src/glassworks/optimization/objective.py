@@ -158,7 +158,7 @@ def _unmeasured(name: str, metrics: Collection[str]) -> ConfigError:
 
 
 def _untimed(name: str, timings: Sequence[str]) -> ConfigError:
-    return ConfigError(f"'{name}' is not measured of this kind of model", f"name size, or of {', '.join(timings)}")
+    return ConfigError(f"'{name}' is not measured of this kind of model", f"name size, or one of: {', '.join(timings)}")
 
 
 def _unmeasured_batch(name: str, batch: int, measured: Collection[int]) -> ConfigError:

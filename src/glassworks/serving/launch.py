@@ -76,9 +76,7 @@ def serve(
         for split in config.traffic:
             _direct(models, split)
         dispatcher, folding = _dispatcher(config, models, registry.home)
-        batches = Batches(registry.home, dispatcher)
-        service = _service(config, dispatcher, repository, log, batches)
-        batches.ask = service.answer
+        service, batches = _service(config, dispatcher, repository, log, registry.home)
         rpc = _rpc(config, dispatcher, repository, service, int(listening.getsockname()[1])) if config.grpc else None
         companions: list[Companion] = [repository, batches, *folding, *([rpc] if rpc is not None else [])]
         companions += _observers(dispatcher, log, config)
@@ -93,17 +91,17 @@ def serve(
 
 def _dispatcher(config: ServingConfig, models: Models, home: Path) -> tuple[Dispatcher, list[Companion]]:
     if not (config.keys == "on" or (config.keys == "auto" and not is_loopback(config.host))):
-        return Dispatcher(models), []
+        return Dispatcher(models, unread_s=config.unread_s), []
     clock, supervisor = Clock(), models.supervisor
     ledger = Ledger(home, clock, supervisor=supervisor)
     ledger.fold()
     gate = Gate(KeyStore(home, clock), ledger, clock, required=True)
-    return Dispatcher(models, gate, ledger), [_Folding(ledger, supervisor)]
+    return Dispatcher(models, gate, ledger, config.unread_s), [_Folding(ledger, supervisor)]
 
 
 def _service(
-    config: ServingConfig, dispatcher: Dispatcher, repository: Repository, log: AccessLog | None, batches: Batches
-) -> Service:
+    config: ServingConfig, dispatcher: Dispatcher, repository: Repository, log: AccessLog | None, home: Path
+) -> tuple[Service, Batches]:
     tensors = TensorLimits(max_elements=config.max_elements, max_dimensions=config.max_dimensions)
     limits = Limits(
         max_body_bytes=config.max_body_bytes,
@@ -112,6 +110,7 @@ def _service(
         idle_s=config.idle_s,
     )
     service: list[Service] = []
+    batches = Batches(home, dispatcher)
     metrics = Metrics(dispatcher.models, lambda: service[0])
     supervisor = dispatcher.models.supervisor
     on_answer = supervisor.guard("access log", log) if log is not None else None
@@ -121,7 +120,8 @@ def _service(
     service.append(Service(application, limits, supervisor))
     service[0].refused = doorkeeper(dispatcher.admission, application)
     service[0].taken_over = lambda exchange: application.upgraded(exchange, service[0])
-    return service[0]
+    batches.ask = application
+    return service[0], batches
 
 
 @contextlib.contextmanager

@@ -23,6 +23,9 @@ class Suite(StrEnum):
     OPENAI = "openai"
 
 
+_Seconds = Annotated[float | None, typer.Option(min=0.1, help="Time for one request: 10, with --suite openai 60.")]
+
+
 def conformance(
     url: Annotated[str, typer.Argument(help="Where the server is, such as http://127.0.0.1:8080.")],
     grpc: Annotated[str | None, typer.Option(help="HOST:PORT of its gRPC; without it gRPC is not checked.")] = None,
@@ -31,9 +34,7 @@ def conformance(
     key: Annotated[str | None, typer.Option(help="An access key.", envvar="GLASSWORKS_KEY")] = None,
     report: Annotated[Path | None, typer.Option(help="Write all of it to this JSON file.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write it to this JUnit XML file.")] = None,
-    seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="Time for one request: 10, with --suite openai 60.")
-    ] = None,
+    seconds: _Seconds = None,
     patience: Annotated[float | None, typer.Option(min=0.1, help="Time for ending slow and silent clients.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -50,11 +51,8 @@ def conformance(
         report.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     if junit is not None:
         junit.write_bytes(junit_of(outcomes))
-    if as_json:
-        write_json(summary)
-    else:
-        # Lines are not wrapped, so that names of checks stay whole and can be searched for.
-        stdout().print("\n".join(lines(target, outcomes)), markup=False, soft_wrap=True)
+    # Lines are not wrapped, so that names of checks stay whole and can be searched for.
+    write_json(summary) if as_json else stdout().print("\n".join(lines(target, outcomes)), markup=False, soft_wrap=True)
     if summary["totals"]["failed"]:
         raise typer.Exit(1)
 

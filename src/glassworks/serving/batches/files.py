@@ -35,14 +35,8 @@ class FileStore:
         self, owner: str, filename: str, purpose: str, content: bytes, expires_in_s: int | None = None
     ) -> StoredFile:
         """Keep what was sent. Raises InputError for a name that is none, and for an owner who keeps too much."""
-        name = _checked_name(filename)
-        used = self._used(owner)
-        if used + len(content) > self._most_bytes:
-            raise InputError(
-                f"your files have {used:,} bytes, and at most {self._most_bytes:,} are kept",
-                "delete some: DELETE /v1/files/ID",
-            )
-        now = int(self._clock.wall())
+        name, now = _checked_name(filename), int(self._clock.wall())
+        self._check_room(owner, len(content))
         file = StoredFile(
             id=f"file-{secrets.token_hex(12)}",
             owner=owner,
@@ -134,11 +128,15 @@ class FileStore:
         alive = sa.or_(FILES.c.expires_at.is_(None), FILES.c.expires_at > int(self._clock.wall()))
         return sa.select(FILES).where(FILES.c.owner == owner, alive)
 
-    def _used(self, owner: str) -> int:
-        if not self._database.exists:
-            return 0
+    def _check_room(self, owner: str, size_bytes: int) -> None:
+        """Raise InputError where an owner would keep too much."""
         with self._database.transaction() as connection:
-            return int(connection.scalar(sa.select(sa.func.sum(FILES.c.size_bytes)).where(FILES.c.owner == owner)) or 0)
+            used = connection.scalar(sa.select(sa.func.sum(FILES.c.size_bytes)).where(FILES.c.owner == owner)) or 0
+        if used + size_bytes > self._most_bytes:
+            raise InputError(
+                f"your files have {used:,} bytes, and at most {self._most_bytes:,} are kept",
+                "delete some: DELETE /v1/files/ID",
+            )
 
     def _add(self, file: StoredFile, beside: Path) -> None:
         """Row and content together: who writes the row has the database alone until the content has its name."""

@@ -184,3 +184,22 @@ def test_a_clock_that_goes_back_gives_nothing_and_takes_nothing() -> None:
 
 def _key(**limits: float | int) -> Key:
     return Key.model_validate({"id": "0" * 8, "name": "shop", "created_at": "2026-01-02T00:00:00Z", **limits})
+
+
+def test_what_stands_in_for_a_key_has_its_rights_and_its_end(store: KeyStore, ledger: Ledger, hands: Hands) -> None:
+    key, _ = store.create("shop", models=["digits"], requests_per_day=2)
+    gate, other = (Gate(store, ledger, hands.clock, required=True) for _ in range(2))
+    token = gate.standing_in(key.id)
+    assert gate.admit(token, "digits", 1).key_id == key.id
+    with pytest.raises(Forbidden, match="does not allow the model"):
+        gate.admit(token, "letters", 1)
+    gate.admit(token, "digits", 1)
+    with pytest.raises(LimitExceeded):
+        gate.admit(token, "digits", 1)
+    for wrong in (other.standing_in(key.id), gate.standing_in("00000000"), token[:-1] + b"A", token[:-1]):
+        with pytest.raises(Unauthenticated):
+            gate.admit(wrong, "digits", 1)
+    store.revoke(key.id)
+    hands.turn(0.6)
+    with pytest.raises(Unauthenticated):
+        gate.permit(token, "infer")
