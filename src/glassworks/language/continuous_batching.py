@@ -18,7 +18,7 @@ import numpy as np
 
 from glassworks.errors import InputError, Overloaded
 from glassworks.language.decoder_graph import exact
-from glassworks.language.engine import Engine
+from glassworks.language.engine import Computing, Engine, Scoring
 from glassworks.language.prefix_memory import PrefixMemory
 from glassworks.language.sampling import Generated, Sampling
 from glassworks.language.vocabulary import engine_tokenizer
@@ -34,7 +34,7 @@ _AGAIN = "send the request again"
 
 
 @dataclass(frozen=True, kw_only=True)
-class EngineSettings:
+class EngineSettings(Computing):
     """`cache_tokens` over all answers. With `fp32` and a cache in `f32` answers do not depend on what else is in the
     batch; `kv_cache` may be `u8`.
 
@@ -47,6 +47,14 @@ class EngineSettings:
     kv_cache: str = "f32"
     step_tokens: int = 96
     prefix_caching: bool = True
+
+    def engine(self, folder: Path, contents: Sequence[bytes]) -> Engine:
+        return ContinuousBatching(folder, self, contents)
+
+    def scorer(self, folder: Path, engine: Engine) -> Scoring:
+        from glassworks.language.scoring import Scorer
+
+        return Scorer(folder, self.threads, self.precision, self.kv_cache)
 
 
 @dataclass(eq=False)

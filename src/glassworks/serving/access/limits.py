@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from glassworks.errors import InputError, LimitExceeded
+from glassworks.errors import InputError, LimitExceeded, QuotaSpent
 from glassworks.serving.access.clock import Day, day_text
 from glassworks.serving.access.keys import Key
 from glassworks.serving.access.segments import Sums
@@ -137,7 +137,8 @@ class Allowance:
         wait_s = _SOON_S if soon else max(1, math.ceil(left_s))
         reserved = f", {self.reserved} more are reserved by answers under way" if self.reserved else ""
         fewer = f"ask for at most {left - prompt} tokens with max_tokens" if left > prompt else "send a shorter prompt"
-        return LimitExceeded(
+        kind = LimitExceeded if soon else QuotaSpent
+        return kind(
             f"the key '{self._key.name}' may use {limit} tokens a day; on {day_text(self._day.number)} (UTC) it has "
             f"used {self.tokens}{reserved}, {left} are left; the prompt has {prompt} and the answer may have {answer}",
             f"{fewer}, try again in {wait_s} s, or ask for a key with a larger quota",
@@ -156,9 +157,9 @@ class Allowance:
         left = rows_per_day - self.rows
         return f"send at most {left} rows more today" if left else "send further rows tomorrow"
 
-    def _spent(self, left_s: float, quota: str, mend: str) -> LimitExceeded:
+    def _spent(self, left_s: float, quota: str, mend: str) -> QuotaSpent:
         wait_s = max(1, math.ceil(left_s))
-        return LimitExceeded(
+        return QuotaSpent(
             f"the key '{self._key.name}' may send {quota} a day; on {day_text(self._day.number)} (UTC) it has sent "
             f"{self.requests} requests with {self.rows} rows",
             f"{mend}, which begins in {wait_s} s, or ask for a key with a larger quota",

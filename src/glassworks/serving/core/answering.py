@@ -37,7 +37,11 @@ class Answering:
     async def parts(
         self, call: Call, model: LoadedModel, request: InferRequest, tensors: Tensors, caller: str | None
     ) -> Parts:
-        """The answer in parts. Whatever forbids it is raised here, when the first part is there."""
+        """The answer in parts. Whatever forbids it is raised here, when the first part is there and it has a slot.
+
+        Of several streams of a call only the first one waits for its slot here: nobody reads any before all are open.
+        """
+        leads, call.streaming = not call.streaming, True
         count = len(next(iter(tensors.values())))
         if model.writes and count != 1:
             raise InputError(f"{count} rows were sent", "send one row a stream, or ask for whole answers")
@@ -47,7 +51,8 @@ class Answering:
             if first is not None and not first.finish_reason:
                 streamed.streams = self._admission.streams(call, 1)
                 streamed.reserve()
-                await streamed.start()
+                if leads:
+                    await streamed.start()
         except BaseException as error:
             streamed.end(error)
             raise

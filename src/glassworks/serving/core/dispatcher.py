@@ -13,6 +13,7 @@ from glassworks.errors import ServingError, StorageError, Unsupported
 from glassworks.serving.codec.json_data import LARGE_BYTES, json_object
 from glassworks.serving.core.admission import Admission
 from glassworks.serving.core.answering import UNREAD_S, Answering
+from glassworks.serving.core.charging import charged
 from glassworks.serving.core.model import LoadedModel
 from glassworks.serving.core.schedule import schedule
 from glassworks.serving.core.shadow import cast
@@ -201,9 +202,9 @@ class Dispatcher:
         timeout_ns, level = schedule(request.parameters)
         level, admission = call.level or level, self.admission
         caller = admission.admit(call, _rows(tensors))
-
         done = functools.partial(self._done, call, model, request, respond)
-        work = model.submit(tensors, done, timeout_ns, level, caller)
+        submit = charged(request.tokens, admission, call, model.submit) if request.tokens else model.submit
+        work = submit(tensors, done, timeout_ns, level, caller)
         if admission.written:
             work.usage = (call.key_id, model.name, model.version)
         shadow = self.models.shadow(call.name) if call.version is None else None

@@ -41,13 +41,14 @@ class Streamed:
         caller: str | None,
     ) -> None:
         """Raises InputError for its schedule, and Overloaded where no more may wait."""
-        self._timeout_ns, self._level = schedule(parameters)
+        self._timeout_ns, level = schedule(parameters)
+        self._level = call.level or level
         self._call, self._model, self._admission = call, model, admission
         self._slot = model.slots.enter(caller)
         self._stream, self._tokens = model.stream(tensors, parameters), admission.tokens(call)
         self._counted = (0, 0, 0)
         self._spent_ns, self._begun_ns = 0, _clock()
-        self._begun = self._ended = False
+        self._begun = self._ended = self._started = False
         self.leads = False
         """Whether it is the one that counts its call as a request."""
         self.first: Chunk | None = None
@@ -60,7 +61,7 @@ class Streamed:
         A model that writes has done nothing else by then, and so has no slot yet. Others begin to work with it.
         """
         if not self._model.writes:
-            await self._wait()
+            await self.start()
         self.first = await self._computed()
         if self.first is not None and self.first.completion_tokens:
             self._count(self.first)
@@ -72,12 +73,14 @@ class Streamed:
             self._tokens.reserve(self.first.prompt_tokens, self.first.max_tokens)
 
     async def start(self) -> None:
-        """Return when it may be computed. Raises DeadlineExceeded."""
-        if self._model.writes:
-            await self._wait()
+        """Return when it has a slot. Raises DeadlineExceeded."""
+        if not self._started:
+            self._started = True
+            await self._slot.wait(self._timeout_ns, self._level)
 
     async def next(self) -> Chunk | None:
-        """The next chunk, None at the end. Raises what the engine raises."""
+        """The next chunk, None at the end, once it has a slot. Raises what the engine raises."""
+        await self.start()
         if self.first is not None and not self._begun:
             self._count(self.first)
         chunk = await self._computed()
@@ -106,9 +109,6 @@ class Streamed:
         waited_ns, spent_ns = self._slot.waited_ns, _clock() - self._begun_ns
         arrived_ns = self._begun_ns - self._call.arrived_ns
         self._model.statistics.answered(rows, arrived_ns, waited_ns, max(0, spent_ns - waited_ns), 0)
-
-    async def _wait(self) -> None:
-        await self._slot.wait(self._timeout_ns, self._level)
 
     async def _computed(self) -> Chunk | None:
         start = _clock()
