@@ -16,10 +16,11 @@ from glassworks.contracts import Chunk, Session, Signature, TensorSpec
 from glassworks.errors import InputError
 from glassworks.language.answer import TEXT, Answer, objects
 from glassworks.language.answer_form import form_grammar
-from glassworks.language.continuous_batching import ContinuousBatching, EngineSettings
+from glassworks.language.continuous_batching import ContinuousBatching
 from glassworks.language.grammars import Grammars
 from glassworks.language.lazily import Lazily
 from glassworks.language.parameters import Asked, asked_of
+from glassworks.language.pipeline import EngineSettings
 from glassworks.language.prompts import Prompts
 from glassworks.language.sampling import Generated, Sampling
 from glassworks.language.scoring import Scorer
