@@ -73,14 +73,10 @@ class Asked:
     def sampling(self, max_tokens: int, grammar: str = "") -> Sampling:
         """As engines take them."""
         numbers: dict[str, Any] = dict(self.numbers)
-<<<<<<< HEAD
-        told = self.logprobs
-        return Sampling(max_tokens=max_tokens, stop_ids=self.stop_ids, grammar=grammar, told=told, **numbers)
-=======
         if any(numbers[name] < least for name, least in _LEAST.items()) or numbers["min_p"] >= 1:
             numbers |= {"temperature": 0.0, "top_p": 1.0, "min_p": 0.0}
-        return Sampling(max_tokens=max_tokens, stop_ids=self.stop_ids, grammar=grammar, **numbers)
->>>>>>> attack
+        told = self.logprobs
+        return Sampling(max_tokens=max_tokens, stop_ids=self.stop_ids, grammar=grammar, told=told, **numbers)
 
 
 def asked_of(parameters: Mapping[str, Any], stop_ids: Sequence[int], vocabulary: int) -> Asked:
