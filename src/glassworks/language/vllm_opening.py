@@ -75,12 +75,16 @@ def _made(folder: Path, settings: VllmSettings, *, grammars: bool) -> LLMEngine:
         "disable_log_stats": True,
         "enforce_eager": on_cpu,
         "seed": 0,
+        **_memory(settings, on_cpu=on_cpu),
     }
-    if settings.gpu_memory and not on_cpu:
-        arguments["gpu_memory_utilization"] = settings.gpu_memory
-    else:
-        arguments |= {"kv_cache_memory_bytes": settings.cache_bytes, "gpu_memory_utilization": 0.01}
     return LLMEngine.from_engine_args(EngineArgs(**arguments))
+
+
+def _memory(settings: VllmSettings, *, on_cpu: bool) -> dict[str, Any]:
+    """A share of a GPU, or the cache that was asked for."""
+    if settings.gpu_memory and not on_cpu:
+        return {"gpu_memory_utilization": settings.gpu_memory}
+    return {"kv_cache_memory_bytes": settings.cache_bytes, "gpu_memory_utilization": 0.01}
 
 
 def params(
