@@ -1,12 +1,14 @@
 """Language models as a service: speed against others, what our layers cost, and what must never happen.
 
     python benchmarks/peers/language_files.py FILE.gguf MODELS
-    python benchmarks/language.py [PART ...] --home HOME --model NAME --graph FOLDER [--models MODELS --llama FOLDER --python PYTHON]
+    python benchmarks/language.py [PART ...] --home HOME --model NAME --graph GRAPH
+        [--models MODELS --llama FOLDER --python PYTHON]
 
 Parts: speed, layers, prefix, equal, cancel, harm, probabilities, characters; all without. HOME is a registry in which
-`NAME` is served, GRAPH the folder of its graph. MODELS is what `language_files.py` wrote of the same weights, llama's FOLDER
+`NAME` is served, GRAPH the folder of its graph. MODELS is what `language_files.py` wrote of the same weights, FOLDER
 holds llama.cpp's libraries (`peers/llama_cpp.py`), PYTHON an interpreter with numpy for it. One thread for everybody;
-contenders take turns in each round, and medians over rounds count. CPU seconds are those of the process with all its threads.
+contenders take turns in each round, and medians over rounds count. CPU seconds are those of a process with all its
+threads.
 """
 
 from __future__ import annotations

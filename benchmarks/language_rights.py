@@ -1,4 +1,4 @@
-"""The rows of `language.py` that are right or wrong: equal answers, neighbors unharmed, log-probabilities, characters."""
+"""The rows of `language.py` that are right or wrong: equal answers, unharmed neighbors, probabilities, characters."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def probabilities(asked: argparse.Namespace) -> Rows:
 
 
 def _differences(served: Served, name: str, model: Any, tokenizer: LanguageTokenizer, prompt: Sequence[int]) -> Any:
-    """Of the prompt's tokens, of 16 chosen ones with their log-probabilities from the engine's own way and the scorer's."""
+    """Of the prompt's tokens, which are scored, and of up to 16 chosen ones, of which the engine tells."""
     import torch
 
     def theirs(ids: Sequence[int]) -> Any:

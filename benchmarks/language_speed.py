@@ -1,4 +1,4 @@
-"""The rows of `language.py` that are times: against other engines, through our layers, with a cached prefix, cancelled."""
+"""The rows of `language.py` that are times: beside other engines, over our layers, with cached prefixes, cancelled."""
 
 from __future__ import annotations
 
@@ -275,7 +275,9 @@ def _stopped_after(served: Served, engine: int, path: str, model: str, prompt: S
     if path.startswith("/v2"):
         body = {"text_input": "", "parameters": {"prompt_ids": prompt, **parameters}}
     connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-    _wait_until(lambda before=cpu_s(engine): cpu_s(engine) - before >= READ_S)
+    enough = cpu_s(engine) + READ_S
+    while cpu_s(engine) < enough:
+        time.sleep(STEP_S)
     if connection.sock:
         connection.sock.close()
     connection.close()
@@ -285,8 +287,3 @@ def _stopped_after(served: Served, engine: int, path: str, model: str, prompt: S
             last, seen = now, found
         time.sleep(STEP_S)
     return last
-
-
-def _wait_until(true: Any) -> None:
-    while not true():
-        time.sleep(STEP_S)

@@ -2,7 +2,7 @@
 
     python benchmarks/peers/language_files.py FILE.gguf FOLDER
 
-Weights are dequantized exactly, so that everybody computes with the same numbers (Q8_0 rounds them to 8 bits, as int8 does).
+Weights are dequantized exactly, so that everybody begins with the same numbers (Q8_0 rounds them to 8 bits).
 """
 
 from __future__ import annotations

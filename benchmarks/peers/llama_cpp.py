@@ -2,9 +2,9 @@
 
     python benchmarks/peers/llama_cpp.py FOLDER FILE.gguf [--plain]
 
-FOLDER holds the libraries as node-llama-cpp's package of binaries ships them (release 0.5.0 of llama.cpp): one for each kind of processor,
-of which llama.cpp takes the best, AMX included where the processor has it. `--plain` switches off the repacked and AMX
-forms of weights (`use_extra_bufts`).
+FOLDER holds the libraries as node-llama-cpp's package of binaries ships them (@node-llama-cpp/linux-x64 3.22.1, release
+0.5.0 of llama.cpp): one for each kind of processor, of which llama.cpp takes the best, AMX included where the processor
+has it. `--plain` switches off the repacked and AMX forms of weights (`use_extra_bufts`).
 """
 
 from __future__ import annotations
