@@ -36,24 +36,6 @@ from glassworks.serving.requests import InferRequest
 NAMES = ("requests", "prompt_tokens", "cached_tokens", "completion_tokens")
 KEYS = ("one", "two", "three")
 WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "lazy", "dogs", "and", "writes", "what", "it", "has", "seen")
-    "the",
-    "quick",
-    "brown",
-    "fox",
-    "jumps",
-    "over",
-    "lazy",
-    "dogs",
-    "and",
-    "writes",
-    "what",
-    "it",
-    "has",
-    "seen",
-    "of",
-    "the",
-    "world",
-]
 SETTLE_S = 60.0
 
 
