@@ -75,8 +75,8 @@ class Asked:
         numbers: dict[str, Any] = dict(self.numbers)
         if any(numbers[name] < least for name, least in _LEAST.items()) or numbers["min_p"] >= 1:
             numbers |= {"temperature": 0.0, "top_p": 1.0, "min_p": 0.0}
-        told = self.logprobs
-        return Sampling(max_tokens=max_tokens, stop_ids=self.stop_ids, grammar=grammar, told=told, **numbers)
+        numbers |= {"max_tokens": max_tokens, "stop_ids": self.stop_ids, "logprobs": self.logprobs}
+        return Sampling(grammar=grammar, **numbers)
 
 
 def asked_of(parameters: Mapping[str, Any], stop_ids: Sequence[int], vocabulary: int) -> Asked:

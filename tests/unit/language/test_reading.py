@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from glassworks.language.reading import BLOCK_TOKENS, piece_end
+from glassworks.language.reading import BLOCK_TOKENS, chunk_end
 
 
 def pieces(length: int, done: int, room: int) -> list[int]:
     """Sizes of the pieces of a prompt, the last one with its answer."""
     found = []
-    while (end := piece_end(length, done, room)) is not None:
+    while (end := chunk_end(length, done, room)) is not None:
         assert end > done
         found.append(end - done)
         done = end
@@ -34,6 +34,6 @@ def _ends_alike(length: int, room: int) -> None:
 
 
 def test_without_room_for_a_block_nothing_is_begun() -> None:
-    assert piece_end(200, 64, 31) == 64
-    assert piece_end(20, 0, 19) == 0
-    assert piece_end(20, 0, 20) is None
+    assert chunk_end(200, 64, 31) == 64
+    assert chunk_end(20, 0, 19) == 0
+    assert chunk_end(20, 0, 20) is None
