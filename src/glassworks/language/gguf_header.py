@@ -6,8 +6,8 @@ The format's own library believes them, and would read on and on.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from glassworks.errors import InputError
 
@@ -21,16 +21,14 @@ def check_header(path: Path) -> None:
     """Raises InputError."""
     try:
         with path.open("rb") as file:
-            _Header(path.stat().st_size, file.read, file.seek, file.tell).walk()
+            _Header(path.stat().st_size, file).walk()
     except (OSError, ValueError, struct.error) as error:
         raise InputError(f"{path.name} is no whole GGUF file: {error}", "download it again") from None
 
 
 class _Header:
-    def __init__(
-        self, size: int, read: Callable[[int], bytes], seek: Callable[[int], int], tell: Callable[[], int]
-    ) -> None:
-        self._size, self._read, self._seek, self._tell, self._order = size, read, seek, tell, "<"
+    def __init__(self, size: int, file: BinaryIO) -> None:
+        self._size, self._file, self._position, self._order = size, file, 0, "<"
 
     def walk(self) -> None:
         if self._read(4) != b"GGUF":
@@ -73,7 +71,12 @@ class _Header:
     def _number(self, form: str) -> int:
         return int(struct.unpack(self._order + form, self._read(struct.calcsize(form)))[0])
 
+    def _read(self, size: int) -> bytes:
+        self._position += size
+        return self._file.read(size)
+
     def _skip(self, size: int) -> None:
-        if self._tell() + size > self._size:
+        self._position += size
+        if self._position > self._size:
             raise ValueError("its header goes on after its end")
-        self._seek(self._tell() + size)
+        self._file.seek(self._position)
