@@ -59,7 +59,9 @@ def limits(key: Key) -> str:
         f"{key.requests_per_day:,} requests/day" if key.requests_per_day is not None else "",
         f"{key.rows_per_day:,} rows/day" if key.rows_per_day is not None else "",
         f"{key.tokens_per_day:,} tokens/day" if key.tokens_per_day is not None else "",
-        f"{key.concurrent_streams:,} answers at a time" if key.concurrent_streams is not None else "",
+        f"{key.concurrent_streams:,} answer{'s' * (key.concurrent_streams != 1)} at a time"
+        if key.concurrent_streams is not None
+        else "",
         f"{key.max_context:,} tokens of prompt and answer" if key.max_context is not None else "",
         f"until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "",
         "admin" if "admin" in key.roles else "",

@@ -139,7 +139,10 @@ def _open(path: Path) -> GGUFReader:
     try:
         return GGUFReader(path)
     except Exception as error:  # noqa: BLE001 - the reader raises whatever broken numbers lead to
-        raise InputError(f"{path.name} is no whole GGUF file: {error}", "download it again") from None
+        raise InputError(
+            f"{path.name} is no whole GGUF file: its weights end early, or are not what its header says ({error})",
+            "download it again",
+        ) from None
 
 
 def _require_exact(tensors: Any, path: Path) -> None:

@@ -124,6 +124,8 @@ def _command(conversation: Conversation, line: str) -> bool:
         for message in conversation.messages:
             stdout().print(f"{message['role']}: {message['content']}", markup=False)
     else:
+        if name != "/help":
+            stderr().print(f"there is no command {printable(name)}; these are there:", markup=False)
         stderr().print("\n".join(f"{command:14} {what}" for command, what in _COMMANDS.items()), markup=False)
     return True
 
@@ -141,7 +143,8 @@ def _show_why(tokens: Sequence[Token]) -> None:
         others = ", ".join(
             f"{printable(text)!r} {share:.0%}" for text, share in token.alternatives if text != token.text
         )
-        stdout().print(f"  {printable(token.text)!r} {token.probability:.0%}, instead of {others}", markup=False)
+        instead = f", instead of {others}" if others else ""
+        stdout().print(f"  {printable(token.text)!r} {token.probability:.0%}{instead}", markup=False)
     stdout().print(f"  red: less than {_UNSURE:.0%} sure, green: {_SURE:.0%} and more; least sure first", markup=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,9 +21,11 @@ class Fields:
     def __init__(self, content: Mapping[str, Any], path: str = "") -> None:
         self._left = {name: value for name, value in content.items() if value is not None}
         self._path = f"{path}." if path else ""
+        self._known = set[str]()
 
     def take(self, name: str, default: Any = None) -> Any:
         """A field of any type."""
+        self._known.add(name)
         return self._left.pop(name, default)
 
     def needed(self, name: str, mend: str) -> Any:
@@ -87,7 +90,9 @@ class Fields:
     def end(self, **mends: str) -> None:
         """Refuse what is left. `mends` say of known fields what to do instead."""
         for name in self._left:
-            raise self.unsupported(name, mends.get(name, "leave it out: it would change nothing here"))
+            near = difflib.get_close_matches(name, sorted(self._known), n=1)
+            mend = f"did you mean '{self._path}{near[0]}'?" if near else "leave it out: it would change nothing here"
+            raise self.unsupported(name, mends.get(name, mend))
 
     def wrong(self, name: str, value: object, mend: str) -> WrongParameter:
         """A value of the wrong type or size."""
