@@ -31,9 +31,8 @@ from glassworks.config import Job
 from glassworks.contracts import Artifact, Family, Opened, Pass
 from glassworks.data.installed import installed
 from glassworks.families.language_model.settings import LanguageData
-from glassworks.language.continuous_batching import ContinuousBatching
+from glassworks.language.continuous_batching import ContinuousBatching, EngineSettings
 from glassworks.language.importing import bring, write
-from glassworks.language.pipeline import EngineSettings
 from glassworks.language.sampling import Sampling
 from glassworks.language.scoring import Scorer
 from glassworks.language.tokenizer import LanguageTokenizer

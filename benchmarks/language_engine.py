@@ -15,8 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent / "peers"))
 
 from worker import Rounds, serve
 
-from glassworks.language.continuous_batching import ContinuousBatching
-from glassworks.language.pipeline import EngineSettings
+from glassworks.language.continuous_batching import ContinuousBatching, EngineSettings
 from glassworks.language.sampling import Sampling
 
 CACHE_TOKENS = 16384

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassworks.errors import InputError, Overloaded
-from glassworks.language.engine import Engine
-from glassworks.language.pipeline import EngineSettings, blocks, config_of, generated, opened
+from glassworks.language.engine import Computing, Engine, Scoring
+from glassworks.language.pipeline import PipelineSettings, blocks, config_of, generated, opened
 from glassworks.language.prefix_memory import PrefixMemory
 from glassworks.language.reading import BLOCK_TOKENS, piece_end
 from glassworks.language.sampling import Generated, Sampling
@@ -31,6 +31,19 @@ _SILENCE_S = 0.05
 _AGAIN = "send the request again"
 _NOTHING = Sampling(max_tokens=1, told=False)
 """Of a piece of a prompt, whose answer nobody reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSettings(PipelineSettings, Computing):
+    """On this machine's processor."""
+
+    def engine(self, folder: Path, contents: Sequence[bytes]) -> Engine:
+        return ContinuousBatching(folder, self, contents)
+
+    def scorer(self, folder: Path, engine: Engine) -> Scoring:
+        from glassworks.language.scoring import Scorer
+
+        return Scorer(folder, self.threads, self.precision, self.kv_cache)
 
 
 @dataclass(eq=False)

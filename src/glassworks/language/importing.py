@@ -16,7 +16,7 @@ from glassworks.errors import InputError, Unsupported
 from glassworks.language.decoder_graph import build, types_of
 from glassworks.language.gguf import GgufFile
 from glassworks.language.gguf_tokenizer import tokenizer_of
-from glassworks.language.hf_folder import HuggingFaceFolder, read_json
+from glassworks.language.hf_folder import CONFIG, HuggingFaceFolder, read_json
 from glassworks.language.settings import GRAPH, TOKENIZER, LanguageSettings, write_settings
 from glassworks.language.tokenizer import LanguageTokenizer
 from glassworks.storage import linked
@@ -29,7 +29,7 @@ _TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end_of_text|>", "<
 class Brought:
     """A model before it is written: what it is, and its weights one by one; or a `graph` that is served as it is.
 
-    `files` are those that the weights are read from.
+    `files` are those that the weights are read from, `config` what a folder of Hugging Face's layout says of them.
     """
 
     settings: LanguageSettings
@@ -37,6 +37,7 @@ class Brought:
     files: tuple[Path, ...]
     weight: Callable[[str], NDArray[Any]]
     graph: Path | None = None
+    config: Path | None = None
 
     def sha256(self) -> str:
         """Of the files with the weights, one after the other."""
@@ -69,8 +70,13 @@ def write(brought: Brought, folder: Path, beside: Path | None = None) -> None:
     else:
         graph = build(brought.settings.architecture, _halved(brought.weight))
         openvino.save_model(graph, folder / GRAPH, compress_to_fp16=False)
-    brought.tokenizer.save(str(beside / TOKENIZER))
-    write_settings(beside, brought.settings)
+    write_beside(brought, beside)
+
+
+def write_beside(brought: Brought, folder: Path) -> None:
+    """The tokenizer and the settings."""
+    brought.tokenizer.save(str(folder / TOKENIZER))
+    write_settings(folder, brought.settings)
 
 
 def _halved(weight: Callable[[str], NDArray[Any]]) -> Callable[[str], NDArray[Any]]:
@@ -117,6 +123,7 @@ def _from_folder(path: Path, source: str) -> Brought:
         tokenizer=tokenizer,
         files=folder.files,
         weight=folder.weight,
+        config=path / CONFIG,
     )
 
 

@@ -22,7 +22,7 @@ _NEVER = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class EngineSettings:
+class PipelineSettings:
     """`cache_tokens` over all answers. With `fp32` and a cache in `f32` answers do not depend on what else is in the
     batch; `kv_cache` may be `u8`.
 
@@ -38,13 +38,13 @@ class EngineSettings:
     prefix_caching: bool = True
 
 
-def blocks(settings: EngineSettings) -> int:
+def blocks(settings: PipelineSettings) -> int:
     """Of the cache; one is the pipeline's own."""
     return -(-settings.cache_tokens // BLOCK_TOKENS) + 1
 
 
 def opened(
-    folder: Path, settings: EngineSettings, contents: Sequence[bytes]
+    folder: Path, settings: PipelineSettings, contents: Sequence[bytes]
 ) -> openvino_genai.ContinuousBatchingPipeline:
     """The pipeline over the folder of a graph."""
     import openvino_genai

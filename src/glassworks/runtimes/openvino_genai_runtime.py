@@ -22,8 +22,8 @@ class OpenVinoGenAi(Runtime):
     needs: ClassVar[tuple[str, ...]] = ("openvino_genai",)
 
     def open(self, opened: Opened, device: Device = "cpu") -> Session:
+        from glassworks.language.continuous_batching import EngineSettings
         from glassworks.language.memory import needed, require_fits
-        from glassworks.language.pipeline import EngineSettings
         from glassworks.language.session import LanguageSession
         from glassworks.language.settings import read_settings
 

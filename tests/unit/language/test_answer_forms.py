@@ -18,9 +18,9 @@ from tests.unit.language.tiny_models import tiny
 
 from glassworks.contracts import Chunk
 from glassworks.errors import InputError
+from glassworks.language.continuous_batching import EngineSettings
 from glassworks.language.grammars import Grammars
 from glassworks.language.importing import bring, write
-from glassworks.language.pipeline import EngineSettings
 from glassworks.language.schema_grammar import grammar_of
 from glassworks.language.session import INPUT, LanguageSession
 

@@ -14,10 +14,9 @@ from glassworks.catalog import get
 from glassworks.contracts import Artifact, Chunk, Opened, Pass, Session, Task
 from glassworks.errors import Cancelled, DataError, Unsupported
 from glassworks.families.language_model.synthetic import write_model
-from glassworks.language.continuous_batching import ContinuousBatching
+from glassworks.language.continuous_batching import ContinuousBatching, EngineSettings
 from glassworks.language.importing import bring, write
 from glassworks.language.measuring import measure_speeds
-from glassworks.language.pipeline import EngineSettings
 from glassworks.language.sampling import Sampling
 from glassworks.language.scoring import Scorer
 from glassworks.progress import Silent

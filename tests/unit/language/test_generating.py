@@ -12,10 +12,9 @@ import pytest
 from tests.unit.language.engine_contract import PROMPT, EngineContract, first, greedy, log_softmax, whole
 from tests.unit.language.tiny_models import logits, tiny
 
-from glassworks.language.continuous_batching import ContinuousBatching
+from glassworks.language.continuous_batching import ContinuousBatching, EngineSettings
 from glassworks.language.decoder_graph import build
 from glassworks.language.hf_folder import HuggingFaceFolder
-from glassworks.language.pipeline import EngineSettings
 from glassworks.language.sampling import Sampling
 from glassworks.language.scoring import Scorer
 

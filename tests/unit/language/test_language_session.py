@@ -16,8 +16,8 @@ from tests.unit.language.tiny_models import logits, tiny
 
 from glassworks.contracts import Chunk
 from glassworks.errors import InputError
+from glassworks.language.continuous_batching import EngineSettings
 from glassworks.language.importing import bring, write
-from glassworks.language.pipeline import EngineSettings
 from glassworks.language.session import INPUT, OUTPUT, LanguageSession
 from glassworks.language.tokenizer import LanguageTokenizer
 

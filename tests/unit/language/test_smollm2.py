@@ -12,8 +12,8 @@ import pytest
 
 from glassworks.data.installed import installed
 from glassworks.errors import DataError
+from glassworks.language.continuous_batching import EngineSettings
 from glassworks.language.importing import bring, write
-from glassworks.language.pipeline import EngineSettings
 from glassworks.language.session import INPUT, OUTPUT, LanguageSession
 from glassworks.language.settings import TOKENIZER, read_settings
 from glassworks.language.tokenizer import LanguageTokenizer

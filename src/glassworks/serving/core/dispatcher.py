@@ -203,7 +203,7 @@ class Dispatcher:
         level, admission = call.level or level, self.admission
         caller = admission.admit(call, _rows(tensors))
         done = functools.partial(self._done, call, model, request, respond)
-        submit = functools.partial(charged, request.tokens, admission, call, model) if request.tokens else model.submit
+        submit = charged(request.tokens, admission, call, model.submit) if request.tokens else model.submit
         work = submit(tensors, done, timeout_ns, level, caller)
         if admission.written:
             work.usage = (call.key_id, model.name, model.version)
