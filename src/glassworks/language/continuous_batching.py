@@ -20,7 +20,7 @@ from glassworks.errors import InputError, Overloaded
 from glassworks.language.engine import Computing, Engine, Scoring
 from glassworks.language.pipeline import PipelineSettings, blocks, config_of, generated, opened
 from glassworks.language.prefix_memory import PrefixMemory
-from glassworks.language.reading import BLOCK_TOKENS, piece_end
+from glassworks.language.reading import BLOCK_TOKENS, chunk_end
 from glassworks.language.sampling import Generated, Sampling
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 _SILENCE_S = 0.05
 """After that a part without tokens comes."""
 _AGAIN = "send the request again"
-_NOTHING = Sampling(max_tokens=1, told=False)
-"""Of a piece of a prompt, whose answer nobody reads."""
+_NOTHING = Sampling(max_tokens=1, log_probabilities=False)
+"""Of a chunk of a prompt, whose answer nobody reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +55,8 @@ class _Request:
     handle: Any = None
     cached: int = 0
     """Tokens of the prompt that need not be computed."""
-    piece: Any = None
-    """Handle of the piece of the prompt that is computed now; `done` tokens are when it is."""
+    chunk: Any = None
+    """Handle of the chunk of the prompt that is computed now; `done` tokens are when it is."""
     done: int = 0
     answered: list[int] = field(default_factory=list)
     """Tokens of the answer so far; with the first of them the whole prompt is computed."""
@@ -150,7 +150,7 @@ class ContinuousBatching(Engine):
                 request.cached = request.done = self._memory.cached(request.ids)
             self._reading.append(request)
         room = self._settings.step_tokens
-        for request in [each for each in self._reading if not each.piece and not each.cancelled]:
+        for request in [each for each in self._reading if not each.chunk and not each.cancelled]:
             before = request.done
             if not self._read(request, room):
                 break
@@ -160,11 +160,11 @@ class ContinuousBatching(Engine):
     def _read(self, request: _Request, room: int) -> bool:
         """Go on with a prompt, the last time with its answer. Whether there was room for it."""
         length = len(request.ids)
-        end = piece_end(length, request.done, room) if self._settings.prefix_caching else None
+        end = chunk_end(length, request.done, room) if self._settings.prefix_caching else None
         if end == request.done:
             return False
         if end is not None:
-            request.piece, request.done = self._sent(request.ids[:end], config_of(_NOTHING)), end
+            request.chunk, request.done = self._sent(request.ids[:end], config_of(_NOTHING)), end
             return True
         self._reading.remove(request)
         try:
@@ -183,15 +183,15 @@ class ContinuousBatching(Engine):
 
     def _go_on_reading(self) -> None:
         for request in self._reading:
-            if request.piece and request.piece.can_read():
-                request.piece = None
+            if request.chunk and request.chunk.can_read():
+                request.chunk = None
                 self._memory.add(request.ids[: request.done])
 
     def _drop_cancelled(self) -> None:
         for request in [each for each in self._reading if each.cancelled]:
             self._reading.remove(request)
-            if request.piece:
-                request.piece.cancel()
+            if request.chunk:
+                request.chunk.cancel()
                 self._memory.lose(request.blocks)
                 self._idle_step()
         for request in [each for each in self._active if each.cancelled]:

@@ -69,8 +69,8 @@ class Asked:
     def sampling(self, max_tokens: int, grammar: str = "") -> Sampling:
         """As engines take them."""
         numbers: dict[str, Any] = dict(self.numbers)
-        told = self.logprobs
-        return Sampling(max_tokens=max_tokens, stop_ids=self.stop_ids, grammar=grammar, told=told, **numbers)
+        numbers["log_probabilities"] = self.logprobs
+        return Sampling(max_tokens=max_tokens, stop_ids=self.stop_ids, grammar=grammar, **numbers)
 
 
 def asked_of(parameters: Mapping[str, Any], stop_ids: Sequence[int], vocabulary: int) -> Asked:
