@@ -36,7 +36,7 @@ def main() -> None:
 
         def drain(row: int) -> None:
             for part in engine.generate(
-                prompts[row], Sampling(max_tokens=tokens, stop_ids=NEVER, log_probabilities=False)
+                prompts[row], Sampling(max_tokens=tokens, stop_ids=NEVER, logprobs=False)
             ):
                 found.put((row, part.ids))
 

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 _SILENCE_S = 0.05
 """After that a part without tokens comes."""
 _AGAIN = "send the request again"
-_NOTHING = Sampling(max_tokens=1, log_probabilities=False)
-"""Of a chunk of a prompt, whose answer nobody reads."""
+_NOTHING = Sampling(max_tokens=1, logprobs=False)
+"""Of a part of a prompt, whose answer nobody reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSettings(PipelineSettings, Computing):
-    """On this machine's processor."""
+    """Settings with which this engine is opened."""
 
     def engine(self, folder: Path, contents: Sequence[bytes]) -> Engine:
         return ContinuousBatching(folder, self, contents)
@@ -55,8 +55,8 @@ class _Request:
     handle: Any = None
     cached: int = 0
     """Tokens of the prompt that need not be computed."""
-    chunk: Any = None
-    """Handle of the chunk of the prompt that is computed now; `done` tokens are when it is."""
+    prefix: Any = None
+    """Handle of the part of the prompt that is computed now; `done` tokens are when it is."""
     done: int = 0
     answered: list[int] = field(default_factory=list)
     """Tokens of the answer so far; with the first of them the whole prompt is computed."""
@@ -150,7 +150,7 @@ class ContinuousBatching(Engine):
                 request.cached = request.done = self._memory.cached(request.ids)
             self._reading.append(request)
         room = self._settings.step_tokens
-        for request in [each for each in self._reading if not each.chunk and not each.cancelled]:
+        for request in [each for each in self._reading if not each.prefix and not each.cancelled]:
             before = request.done
             if not self._read(request, room):
                 break
@@ -164,7 +164,7 @@ class ContinuousBatching(Engine):
         if end == request.done:
             return False
         if end is not None:
-            request.chunk, request.done = self._sent(request.ids[:end], config_of(_NOTHING)), end
+            request.prefix, request.done = self._sent(request.ids[:end], config_of(_NOTHING)), end
             return True
         self._reading.remove(request)
         try:
@@ -183,15 +183,15 @@ class ContinuousBatching(Engine):
 
     def _go_on_reading(self) -> None:
         for request in self._reading:
-            if request.chunk and request.chunk.can_read():
-                request.chunk = None
+            if request.prefix and request.prefix.can_read():
+                request.prefix = None
                 self._memory.add(request.ids[: request.done])
 
     def _drop_cancelled(self) -> None:
         for request in [each for each in self._reading if each.cancelled]:
             self._reading.remove(request)
-            if request.chunk:
-                request.chunk.cancel()
+            if request.prefix:
+                request.prefix.cancel()
                 self._memory.lose(request.blocks)
                 self._idle_step()
         for request in [each for each in self._active if each.cancelled]:

@@ -51,8 +51,8 @@ def opened(
 
     scheduler = openvino_genai.SchedulerConfig()
     scheduler.num_kv_blocks = blocks(settings)
-    chunks = settings.step_tokens + _ANSWERS  # a chunk is never cut: each answer under way adds a token
-    scheduler.max_num_batched_tokens = chunks if settings.prefix_caching else settings.step_tokens
+    most = settings.step_tokens + _ANSWERS  # a chunk is never cut: each answer under way adds a token
+    scheduler.max_num_batched_tokens = most if settings.prefix_caching else settings.step_tokens
     scheduler.enable_prefix_caching = settings.prefix_caching
     scheduler.max_num_seqs = _ANSWERS
     properties = exact(settings.threads, settings.precision, settings.kv_cache)
@@ -67,7 +67,7 @@ def config_of(sampling: Sampling) -> openvino_genai.GenerationConfig:
     import openvino_genai
 
     config = openvino_genai.GenerationConfig()
-    config.max_new_tokens, config.logprobs = sampling.max_tokens, int(sampling.log_probabilities)
+    config.max_new_tokens, config.logprobs = sampling.max_tokens, int(sampling.logprobs)
     config.apply_chat_template = False
     config.stop_token_ids = set(sampling.stop_ids or (_NEVER,))
     config.eos_token_id = min(config.stop_token_ids)
@@ -96,6 +96,6 @@ def generated(handle: Any, sampling: Sampling, cached: int) -> Generated:
     }[output.finish_reason]
     if reason == "stop" and ids and ids[-1] in sampling.stop_ids:
         ids, probabilities = ids[:-1], probabilities[:-1]
-    if not sampling.log_probabilities:
+    if not sampling.logprobs:
         probabilities = [0.0] * len(ids)
     return Generated(ids=tuple(ids), log_probabilities=tuple(probabilities), cached=cached, finish_reason=reason)

@@ -1,4 +1,4 @@
-"""Prompts are computed in chunks such that answers depend neither on what else is computed nor on what is cached."""
+"""Prompts are computed in chunks whose bounds do not depend on what else is computed, so that answers do not either."""
 
 from __future__ import annotations
 

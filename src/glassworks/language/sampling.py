@@ -13,7 +13,7 @@ class Sampling:
     are subtracted from the logits of tokens that were generated. `repetition_penalty` (Keskar et al. 2019, section 4.1)
     divides positive and multiplies negative logits of tokens of prompt and answer. A `grammar` (XGrammar's EBNF, `root`
     first) leaves in only tokens that go on with a text of its language; it must have been compiled before. Without
-    `log_probabilities` those of the answer may be zeros, which saves a sum over the vocabulary for each token.
+    `logprobs` log-probabilities may be zeros, which saves the sum over the vocabulary.
     """
 
     max_tokens: int
@@ -27,7 +27,7 @@ class Sampling:
     repetition_penalty: float = 1.0
     seed: int = 0
     grammar: str = ""
-    log_probabilities: bool = True
+    logprobs: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -56,14 +56,24 @@ def _made(folder: Path, settings: VllmSettings, *, grammars: bool) -> LLMEngine:
     torch.set_num_threads(settings.threads)
     if on_cpu:  # compiling takes a minute, and longer than it gains
         torch.compiler.set_stance("force_eager")
-    step = settings.step_tokens or (256 if on_cpu else 2048)
     arguments: dict[str, Any] = {
         "model": str(folder),
         "load_format": "safetensors",
         "dtype": _TYPES[settings.precision],
         "skip_tokenizer_init": not grammars,
         "generation_config": "vllm",
-        # A prompt that fills the context can be scored: vLLM wants room for a token more.
+        "enforce_eager": on_cpu,
+        "disable_log_stats": True,
+        "seed": 0,
+        **_sizes(settings, on_cpu=on_cpu),
+    }
+    return LLMEngine.from_engine_args(EngineArgs(**arguments))
+
+
+def _sizes(settings: VllmSettings, *, on_cpu: bool) -> dict[str, Any]:
+    """A prompt that fills the context can be scored: vLLM wants room for a token more."""
+    step = settings.step_tokens or (256 if on_cpu else 2048)
+    sizes = {
         "max_model_len": settings.context + 1,
         "hf_overrides": {"max_position_embeddings": settings.context + 1},
         "max_num_batched_tokens": step,
@@ -72,15 +82,11 @@ def _made(folder: Path, settings: VllmSettings, *, grammars: bool) -> LLMEngine:
         "block_size": BLOCK_TOKENS,
         "enable_prefix_caching": settings.prefix_caching,
         "enable_chunked_prefill": True,
-        "disable_log_stats": True,
-        "enforce_eager": on_cpu,
-        "seed": 0,
     }
     if settings.gpu_memory and not on_cpu:
-        arguments["gpu_memory_utilization"] = settings.gpu_memory
-    else:
-        arguments |= {"kv_cache_memory_bytes": settings.cache_bytes, "gpu_memory_utilization": 0.01}
-    return LLMEngine.from_engine_args(EngineArgs(**arguments))
+        return {**sizes, "gpu_memory_utilization": settings.gpu_memory}
+    # The share is only compared with what is free, where the cache's size is given.
+    return {**sizes, "kv_cache_memory_bytes": settings.cache_bytes, "gpu_memory_utilization": 0.01}
 
 
 def params(

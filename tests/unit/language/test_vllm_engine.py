@@ -12,6 +12,7 @@ import pytest
 from tests.unit.language.engine_contract import PROMPT, EngineContract, first, log_softmax, whole
 from tests.unit.language.tiny_models import logits, tiny
 
+from glassworks.errors import Overloaded
 from glassworks.language.hf_folder import HuggingFaceFolder
 from glassworks.language.sampling import Sampling
 from glassworks.language.vllm_settings import VllmSettings
@@ -38,9 +39,9 @@ def folder(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def settings(folder: Path, cache_tokens: int = 8192) -> VllmSettings:
+def settings(folder: Path) -> VllmSettings:
     architecture = HuggingFaceFolder(folder).architecture
-    return VllmSettings(cache_tokens=cache_tokens, architecture=architecture, context=CONTEXT, step_tokens=96)
+    return VllmSettings(cache_tokens=8192, architecture=architecture, context=CONTEXT, step_tokens=96)
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +101,17 @@ def test_settings_that_narrow_the_choice(engine: VllmEngine) -> None:
     for narrow in ({"top_k": 1}, {"top_p": 1e-6}, {"min_p": 1.0}):
         sampling = Sampling(max_tokens=8, temperature=1.5, seed=3, **narrow)
         assert whole(engine.generate(PROMPT, sampling))[0] == greedy
+
+
+def test_an_engine_that_fails_begins_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = VllmEngine(folder, settings(folder))
+    expected = whole(engine.generate(PROMPT, Sampling(max_tokens=3)))
+
+    def failing() -> None:
+        raise RuntimeError("the device is gone")
+
+    monkeypatch.setattr(engine._engine, "step", failing)
+    with pytest.raises(Overloaded, match="the device is gone"):
+        whole(engine.generate(PROMPT, Sampling(max_tokens=3)))
+    assert whole(engine.generate(PROMPT, Sampling(max_tokens=3))) == expected
+    engine.close()
