@@ -1,6 +1,6 @@
 """Language models as a service: speed against others, what our layers cost, and what must never happen.
 
-    python benchmarks/peers/language_files.py FILE.gguf MODELS
+    python benchmarks/peers/language_files.py FILE.gguf MODELS BUNDLE
     python benchmarks/language.py [PART ...] --home HOME --model NAME --graph GRAPH
         [--models MODELS --llama FOLDER --python PYTHON]
 

@@ -92,12 +92,18 @@ def engines(asked: argparse.Namespace) -> Rows:
         for streams in (1, STREAMS):
             prompts = ids_of(asked, streams, seed=number)
             for name, each in running.items():
+                if name == TORCH and streams > 1:
+                    continue
                 answer = each.ask(prompts, asked.tokens)
                 if number:  # the first round warms up
                     for clock in ("cpu", "wall"):
                         rates.setdefault((name, streams, clock), []).append(answer["tokens"] / answer[f"{clock}_s"])
                     reading = streams * PROMPT / answer["reading_cpu_s"]
                     rates.setdefault((name, streams, "reading"), []).append(reading)
+                    print(
+                        f"round {number}, {streams} at once: {name} {rates[name, streams, 'cpu'][-1]:.1f}",
+                        file=sys.stderr,
+                    )
     rows: Rows = [(f"{name} says", each.said, "") for name, each in running.items()]
     for each in running.values():
         each.close()

@@ -1,8 +1,9 @@
 """One model's weights in the forms that the others read: a GGUF file in Q8_0 and a folder as transformers writes it.
 
-    python benchmarks/peers/language_files.py FILE.gguf FOLDER
+    python benchmarks/peers/language_files.py FILE.gguf FOLDER BUNDLE
 
-Weights are dequantized exactly, so that everybody begins with the same numbers (Q8_0 rounds them to 8 bits).
+Weights are dequantized exactly, so that everybody begins with the same numbers (Q8_0 rounds them to 8 bits, a graph and
+transformers get them in float16). `BUNDLE` has the tokenizer.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter, LlamaFileType, dequantize, quantize
 
 from glassworks.language.gguf import GgufFile
+from glassworks.language.settings import read_settings
 
 Q8, FOLDER = "model-q8_0.gguf", "transformers"
 _WRITTEN_BY_WRITER = ("general.architecture", "general.file_type", "general.quantization_version")
@@ -47,13 +49,13 @@ def write_q8(source: Path, target: Path) -> None:
 
 
 def write_folder(source: Path, folder: Path) -> None:
-    """Weights in float32 with configuration and tokenizer, as `from_pretrained` reads them."""
+    """Weights as they are served in float16, in a file of float32, as `from_pretrained` reads them."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     file = GgufFile(source)
     model = LlamaForCausalLM(LlamaConfig(**configuration(file)))
-    found = {name: torch.from_numpy(np.array(file.weight(name))) for name, _ in file.architecture.weights()}
+    found = {name: torch.from_numpy(np.array(file.weight(name))).half().float() for name, _ in file.architecture.weights()}
     missing = model.load_state_dict(found, strict=False).missing_keys
     if set(missing) - {"lm_head.weight"}:
         raise SystemExit(f"weights are missing: {missing}")
@@ -79,12 +81,12 @@ def configuration(file: GgufFile) -> dict[str, Any]:
     }
 
 
-def write_tokenizer(bundle: Path, folder: Path, template: str) -> None:
-    """The bundle's tokenizer beside the weights."""
+def write_tokenizer(bundle: Path, folder: Path) -> None:
+    """The bundle's tokenizer and chat template beside the weights."""
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(bundle / "tokenizer.json"), eos_token="<|im_end|>")
-    tokenizer.chat_template = template
+    tokenizer.chat_template = read_settings(bundle).chat_template
     tokenizer.save_pretrained(folder)
 
 
@@ -93,6 +95,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_q8(source, folder / Q8)
     write_folder(source, folder / FOLDER)
+    write_tokenizer(Path(sys.argv[3]), folder / FOLDER)
 
 
 if __name__ == "__main__":
