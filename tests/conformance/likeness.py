@@ -14,8 +14,16 @@ def alike(values: NDArray[Any], others: NDArray[Any], atol: float = 1e-5) -> boo
     """Numbers within rounding; texts and answers in JSON too, of which other numbers may be written."""
     if values.dtype != object:
         return np.allclose(np.asarray(values), others, atol=atol)
-    told = [[json.loads(one) for one in each.ravel().tolist()] for each in (values, others)]
-    return same_json(*told)
+    return same_json(*([_read(one) for one in each.ravel().tolist()] for each in (values, others)))
+
+
+def _read(one: bytes | str) -> object:
+    """An answer in JSON, or a text."""
+    text = one.decode() if isinstance(one, bytes) else one
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def same_json(one: object, other: object) -> bool:

@@ -17,3 +17,6 @@ class Writing(_Toy, Generation):
 
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         return [{"generated": text} for text in outputs["generated"]]
+
+    def about(self, preprocessing: Mapping[str, Any]) -> Mapping[str, str]:
+        return {}

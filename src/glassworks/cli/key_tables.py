@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from glassworks.serving.access.keys import Key
     from glassworks.serving.access.ledger import Total
 
-COUNTS = ("requests", "errors", "rows", "tokens")
+COUNTS = ("requests", "errors", "rows", "prompt_tokens", "cached_tokens", "completion_tokens")
+_TITLES = ("requests", "errors", "rows", "prompt", "cached", "completion")
+"""Their columns; the last three are of tokens."""
 
 
 def show_keys(keys: Sequence[Key], now: datetime, console: Console) -> None:
@@ -32,7 +34,7 @@ def show_usage(totals: Sequence[Total], names: Mapping[str, str], console: Conso
     if not totals:
         console.print("nothing was used")
         return
-    header = ("day (UTC)", "key", "model", "verb", *COUNTS, "compute")
+    header = ("day (UTC)", "key", "model", "verb", *_TITLES, "compute")
     lines = [
         (
             total.day,
@@ -56,6 +58,9 @@ def limits(key: Key) -> str:
         f"{key.requests_per_s:g} requests/s" if key.requests_per_s is not None else "",
         f"{key.requests_per_day:,} requests/day" if key.requests_per_day is not None else "",
         f"{key.rows_per_day:,} rows/day" if key.rows_per_day is not None else "",
+        f"{key.tokens_per_day:,} tokens/day" if key.tokens_per_day is not None else "",
+        f"{key.concurrent_streams:,} answers at a time" if key.concurrent_streams is not None else "",
+        f"{key.max_context:,} tokens of prompt and answer" if key.max_context is not None else "",
         f"until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "",
         "admin" if "admin" in key.roles else "",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from glassworks.contracts import Opened
 from glassworks.errors import Unsupported
@@ -28,8 +29,65 @@ def inspect_artifact(opened: Opened) -> tuple[Layer, ...]:
             return tuple(_array(opened.folder / name) for name in opened.artifact.beside if name.endswith(".npy"))
         case "operators":
             return _operators(opened)
+        case "decoder":
+            return _openvino(opened.path)
         case other:
             raise Unsupported(f"the layers of a file in the format '{other}' cannot be read", "inspect another role")
+
+
+def _openvino(path: Path) -> tuple[Layer, ...]:
+    """The products of a decoder and its table of tokens; weights in fewer bits with their scales."""
+    import openvino
+
+    model, seen, layers = openvino.Core().read_model(path), set[str](), list[Layer]()
+    for node in model.get_ordered_ops():
+        if node.get_type_name() not in _WEIGHED or _stored(node) or not (constants := _constants(node)):
+            continue
+        # A table that embeds and predicts is there once.
+        counted = [sizes for name, sizes in constants.items() if name not in seen]
+        seen |= constants.keys()
+        layers.append(
+            Layer(
+                name=node.get_friendly_name(),
+                operator=node.get_type_name(),
+                shape=tuple(size.get_length() if size.is_static else "?" for size in node.get_output_partial_shape(0)),
+                parameters=max((size for size, _ in counted), default=0),
+                size_bytes=sum(size_bytes for _, size_bytes in counted),
+            )
+        )
+    return tuple(layers)
+
+
+_WEIGHED = ("MatMul", "Gather", "Multiply")
+_BETWEEN = ("Convert", "Multiply", "Subtract", "Reshape")
+"""What stands between stored weights and the operator that computes with them."""
+_POSITIONS = ("i32", "i64")
+"""Whole numbers of these types are shapes and axes, not parameters."""
+
+
+def _constants(node: Any) -> dict[str, tuple[int, int]]:
+    """Elements and bytes, by name, of the weights that an operator computes with; empty where none is stored."""
+    import math
+
+    found: dict[str, tuple[int, int]] = {}
+    waiting = [source.get_node() for source in node.input_values()]
+    while waiting:
+        each = waiting.pop()
+        if each.get_type_name() == "Constant":
+            size, kind = math.prod(each.get_output_shape(0)), each.get_element_type()
+            if size > 1 and kind.get_type_name() not in _POSITIONS:
+                found[each.get_friendly_name()] = size, size * kind.bitwidth // 8
+        elif each.get_type_name() in _BETWEEN and _stored(each):
+            waiting += [source.get_node() for source in each.input_values()]
+    return found
+
+
+def _stored(node: Any) -> bool:
+    """Whether an operator takes nothing but constants."""
+    sources = [source.get_node() for source in node.input_values()]
+    return all(
+        each.get_type_name() == "Constant" or (each.get_type_name() in _BETWEEN and _stored(each)) for each in sources
+    )
 
 
 def _array(path: Path) -> Layer:

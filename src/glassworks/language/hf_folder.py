@@ -15,7 +15,15 @@ from glassworks.errors import InputError, Unsupported
 from glassworks.language.architecture import KINDS, Architecture, Kind, RopeScaling
 
 _MEND = "give the folder as its publisher wrote it"
-_CLASSES: Mapping[str, Kind] = {f"{kind.capitalize()}ForCausalLM": kind for kind in KINDS}
+CONFIG = "config.json"
+
+
+def class_of(kind: Kind) -> str:
+    """What transformers calls a decoder."""
+    return f"{kind.capitalize()}ForCausalLM"
+
+
+_CLASSES: Mapping[str, Kind] = {class_of(kind): kind for kind in KINDS}
 _PLAIN: Mapping[str, tuple[object, ...]] = {
     "hidden_act": ("silu",),
     "attention_bias": (False, None),
@@ -33,7 +41,7 @@ class HuggingFaceFolder:
 
     def __init__(self, path: Path, *, weights: bool = True) -> None:
         self.path = path
-        self.config = read_json(path / "config.json")
+        self.config = read_json(path / CONFIG)
         self._files = _files_by_weight(path) if weights else {}
         self.architecture = self._architecture()
         for name, shape in self.architecture.weights() if weights else ():

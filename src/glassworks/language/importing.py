@@ -16,7 +16,7 @@ from glassworks.errors import InputError, Unsupported
 from glassworks.language.decoder_graph import build, types_of
 from glassworks.language.gguf import GgufFile
 from glassworks.language.gguf_tokenizer import tokenizer_of
-from glassworks.language.hf_folder import HuggingFaceFolder, read_json
+from glassworks.language.hf_folder import CONFIG, HuggingFaceFolder, read_json
 from glassworks.language.settings import GRAPH, TOKENIZER, LanguageSettings, write_settings
 from glassworks.language.tokenizer import LanguageTokenizer
 from glassworks.storage import linked
@@ -29,7 +29,7 @@ _TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end_of_text|>", "<
 class Brought:
     """A model before it is written: what it is, and its weights one by one; or a `graph` that is served as it is.
 
-    `files` are those that the weights are read from.
+    `files` are those that the weights are read from, `config` what a folder of Hugging Face's layout says of them.
     """
 
     settings: LanguageSettings
@@ -37,6 +37,7 @@ class Brought:
     files: tuple[Path, ...]
     weight: Callable[[str], NDArray[Any]]
     graph: Path | None = None
+    config: Path | None = None
 
     def sha256(self) -> str:
         """Of the files with the weights, one after the other."""
@@ -49,6 +50,30 @@ class Brought:
 
 def bring(path: Path, source: str) -> Brought:
     """Open a GGUF file, or a folder in Hugging Face's layout or OpenVINO's. Raises InputError and Unsupported."""
+    try:
+        brought = _brought(path, source)
+    except _MISSHAPEN as error:
+        problem = f"{path}: what its files say of the model is misshapen: {type(error).__name__}: {str(error)[:200]}"
+        raise InputError(problem, _WHOLE) from None
+    _check_tokens(brought, path)
+    return brought
+
+
+_MISSHAPEN = (AttributeError, LookupError, TypeError, ValueError, OverflowError, RecursionError)
+_WHOLE = "give the model as its publisher wrote it"
+
+
+def _check_tokens(brought: Brought, path: Path) -> None:
+    """Every token has a row among the embeddings."""
+    settings, most = brought.settings, brought.settings.architecture.vocabulary - 1
+    last = max(brought.tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
+    if last > most:
+        raise InputError(f"{path}: the tokenizer has the token {last}, the weights end at {most}", _WHOLE)
+    if any(not 0 <= number <= most for number in settings.stop_ids):
+        raise InputError(f"{path}: an answer would end at {settings.stop_ids}, tokens are 0 to {most}", _WHOLE)
+
+
+def _brought(path: Path, source: str) -> Brought:
     if path.is_dir() and (path / GRAPH).exists():
         return _from_openvino(path, source)
     if path.is_dir():
@@ -69,8 +94,13 @@ def write(brought: Brought, folder: Path, beside: Path | None = None) -> None:
     else:
         graph = build(brought.settings.architecture, _halved(brought.weight))
         openvino.save_model(graph, folder / GRAPH, compress_to_fp16=False)
-    brought.tokenizer.save(str(beside / TOKENIZER))
-    write_settings(beside, brought.settings)
+    write_beside(brought, beside)
+
+
+def write_beside(brought: Brought, folder: Path) -> None:
+    """The tokenizer and the settings."""
+    brought.tokenizer.save(str(folder / TOKENIZER))
+    write_settings(folder, brought.settings)
 
 
 def _halved(weight: Callable[[str], NDArray[Any]]) -> Callable[[str], NDArray[Any]]:
@@ -117,6 +147,7 @@ def _from_folder(path: Path, source: str) -> Brought:
         tokenizer=tokenizer,
         files=folder.files,
         weight=folder.weight,
+        config=path / CONFIG,
     )
 
 

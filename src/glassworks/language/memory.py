@@ -8,7 +8,7 @@ from glassworks.errors import Unsupported
 from glassworks.language.architecture import Architecture
 from glassworks.record import Record
 
-_CACHE_BYTES = {"f32": 4, "u8": 1}
+_CACHE_BYTES = {"f32": 4, "bf16": 2, "u8": 1}
 _PROCESS_BYTES = 200 * 2**20
 """An engine process without a model: libraries, threads, the tokenizer."""
 _WHOLE_BYTES = 1.5
@@ -56,9 +56,11 @@ def available_bytes() -> int | None:
     return min(found) if found else None
 
 
-def require_fits(memory: Memory, name: str, mend: str) -> None:
-    """Raise Unsupported, with the figures, for a model that does not fit."""
-    free = available_bytes()
+def require_fits(memory: Memory, name: str, mend: str, free: int | None = None) -> None:
+    """Raise Unsupported, with the figures, for a model that does not fit into this machine's memory, or into the `free`
+    memory of what it computes on.
+    """
+    free = available_bytes() if free is None else free
     if free is not None and memory.total > free:
         raise Unsupported(
             f"'{name}' needs {_gb(memory.total)} of memory (weights {_gb(memory.weights)}, cache {_gb(memory.cache)}), "

@@ -6,7 +6,6 @@ The served graph gets a second end: hidden vectors of the wanted positions, log-
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from openvino import opset13 as op
 
 from glassworks.errors import BundleError
 from glassworks.language.decoder_graph import exact, integer_input
+from glassworks.language.engine import Scoring, TokenScore
 from glassworks.language.parameters import MOST_ALTERNATIVES
 from glassworks.language.sampling import Generated, Sampling
 
@@ -24,17 +24,7 @@ _STEP_TOKENS = 128
 """Tokens of a prompt in one call: log-probabilities of all tokens at all of them are in memory."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TokenScore:
-    """A token where it stands; `rank` 1 is the most probable. `alternatives` are (id, log-probability), best first."""
-
-    id: int
-    log_probability: float
-    rank: int
-    alternatives: tuple[tuple[int, float], ...] = ()
-
-
-class Scorer:
+class Scorer(Scoring):
     """The second end of the graph in `folder`. Thread-safe: each call has a cache of its own."""
 
     def __init__(self, folder: Path, threads: int, precision: str = "fp32", kv_cache: str = "f32") -> None:

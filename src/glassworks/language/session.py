@@ -16,13 +16,12 @@ from glassworks.contracts import Chunk, Session, Signature, TensorSpec
 from glassworks.errors import InputError
 from glassworks.language.answer import TEXT, Answer, objects
 from glassworks.language.answer_form import form_grammar
-from glassworks.language.continuous_batching import ContinuousBatching, EngineSettings
+from glassworks.language.engine import Computing
 from glassworks.language.grammars import Grammars
 from glassworks.language.lazily import Lazily
 from glassworks.language.parameters import Asked, asked_of
 from glassworks.language.prompts import Prompts
 from glassworks.language.sampling import Generated, Sampling
-from glassworks.language.scoring import Scorer
 from glassworks.language.settings import TOKENIZER, read_settings
 from glassworks.language.tokenizer import LanguageTokenizer
 from glassworks.language.vocabulary import contents_of
@@ -42,18 +41,18 @@ class LanguageSession(Session):
     `parameters.Asked`, and gives the answer as it comes: no character is broken, and the parts together are the whole.
     """
 
-    def __init__(self, graph: Path, model: Path, engine: EngineSettings) -> None:
-        """`graph` holds `openvino_model.xml`, `model` the tokenizer and the settings; they may be one folder. Raises
+    def __init__(self, graph: Path, model: Path, computing: Computing) -> None:
+        """`graph` holds what the engine opens, `model` the tokenizer and the settings; they may be one folder. Raises
         BundleError.
         """
         self._settings = read_settings(model)
         self._tokenizer = LanguageTokenizer.read(model / TOKENIZER)
         self._prompts = Prompts(self._settings, self._tokenizer)
         contents = contents_of(self._tokenizer, self._settings.architecture.vocabulary, self._prompts.marks)
-        self._engine = ContinuousBatching(graph, engine, contents)
+        self._engine = computing.engine(graph, contents)
         self._grammars = Grammars(model)
-        self._scorer = Lazily(lambda: Scorer(graph, engine.threads, engine.precision, engine.kv_cache))
-        self._context = min(self._settings.context, engine.cache_tokens)
+        self._scorer = Lazily(lambda: computing.scorer(graph, self._engine))
+        self._context = min(self._settings.context, computing.cache_tokens)
         self.max_tokens = self._settings.max_tokens
         """Of an answer where a request does not say."""
         self._rows = ThreadPoolExecutor(_ROWS, "answers")

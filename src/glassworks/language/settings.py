@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from glassworks.language.architecture import Architecture
 from glassworks.record import Record
@@ -13,12 +14,16 @@ GRAPH = "openvino_model.xml"
 TOKENIZER = "tokenizer.json"
 
 
+EngineName = Literal["openvino", "vllm"]
+
+
 class LanguageSettings(Record):
     """`special` are texts that chat templates name, such as `bos_token`; an answer ends at one of `stop_ids`.
 
     `context` is the most tokens of prompt and answer together, `streams` are the answers at once that the cache has
     room for, and `max_tokens` those of an answer where a request does not say; `stored` counts weights by the type of
-    the file they came from; an empty `chat_template` means that the model holds no conversations.
+    the file they came from; an empty `chat_template` means that the model holds no conversations. `engine` computes
+    the answers, on a GPU within the share `gpu_memory` of it, 0: with a cache for `streams` contexts.
     """
 
     architecture: Architecture
@@ -31,6 +36,8 @@ class LanguageSettings(Record):
     context: int
     streams: int = 8
     max_tokens: int = 512
+    engine: EngineName = "openvino"
+    gpu_memory: float = 0.0
 
 
 def write_settings(folder: Path, settings: LanguageSettings) -> None:

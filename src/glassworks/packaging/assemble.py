@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import get
-from glassworks.contracts import Artifact, Explainer, Opened, Session
+from glassworks.contracts import Artifact, Explainer, Generation, Opened, Session
 from glassworks.errors import InputError
 from glassworks.explanation.selection import explainers_of
 from glassworks.optimization.measure import predict_all
@@ -111,8 +111,15 @@ def _samples(parts: Parts, session: Session) -> list[dict[str, Any]]:
     x = parts.dataset.splits["test"].x
     for row in range(min(_SAMPLES, len(x))):
         inputs, answer = _asked(parts, session, x[row : row + 1])
-        samples.append({"inputs": _tensors(inputs), "outputs": _tensors(answer)})
+        samples.append({"inputs": _tensors(inputs), "outputs": _tensors(answer), **_asking(parts)})
     return samples
+
+
+def _asking(parts: Parts) -> dict[str, Any]:
+    """What else a sample request says: the answers of a model that writes are short."""
+    if not isinstance(parts.task, Generation):
+        return {}
+    return {"parameters": {"max_tokens": parts.task.unlimited(parts.preprocessing)["max_tokens"]}}
 
 
 def _asked(parts: Parts, session: Session, x: Array) -> tuple[Tensors, Tensors]:

@@ -20,6 +20,7 @@ from glassworks.errors import (
     LimitExceeded,
     NotFound,
     Overloaded,
+    QuotaSpent,
     ServingError,
     Unauthenticated,
 )
@@ -90,6 +91,7 @@ KINDS: Mapping[type[Exception], Kind] = MappingProxyType(
         ServingError: Kind("server_error"),
         Overloaded: Kind("server_error", "server_overloaded"),
         LimitExceeded: Kind("rate_limit_error", "rate_limit_exceeded"),
+        QuotaSpent: Kind("insufficient_quota", "insufficient_quota"),
         DeadlineExceeded: Kind("server_error", "timeout"),
     }
 )
@@ -145,7 +147,7 @@ def refusal_body(problem: str, http: int, target: bytes = b"") -> dict[str, Any]
 
 def hopeless(error: Exception) -> bool:
     """Whether the same request, sent again by itself, would fail again; clients do that for 429 and from 500 on."""
-    if isinstance(error, Overloaded):
+    if isinstance(error, Overloaded) and not isinstance(error, QuotaSpent):
         return error.retry_after_s > _LONG_S
     return isinstance(error, GlassworksError)
 

@@ -91,12 +91,12 @@ def serve(
 
 def _dispatcher(config: ServingConfig, models: Models, home: Path) -> tuple[Dispatcher, list[Companion]]:
     if not (config.keys == "on" or (config.keys == "auto" and not is_loopback(config.host))):
-        return Dispatcher(models), []
+        return Dispatcher(models, unread_s=config.unread_s), []
     clock, supervisor = Clock(), models.supervisor
     ledger = Ledger(home, clock, supervisor=supervisor)
     ledger.fold()
     gate = Gate(KeyStore(home, clock), ledger, clock, required=True)
-    return Dispatcher(models, gate, ledger), [_Folding(ledger, supervisor)]
+    return Dispatcher(models, gate, ledger, config.unread_s), [_Folding(ledger, supervisor)]
 
 
 def _service(

@@ -8,10 +8,32 @@ from importlib.metadata import version
 from typing import Any
 
 from glassworks.serving.endpoints import ANY, Endpoint, Schema, declared, protocols
+from glassworks.serving.failures import enveloped
 
 _JSON, _BINARY = "application/json", "application/octet-stream"
-_DESCRIPTION = "Open Inference Protocol v2 with explanations, KServe's first protocol, and what operators need."
+_DESCRIPTION = (
+    "Open Inference Protocol v2 with explanations, OpenAI's API, KServe's first protocol, and what operators need."
+)
 _ERROR = Schema("Error", {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}})
+_ENVELOPE = Schema(
+    "ErrorObject",
+    {
+        "type": "object",
+        "required": ["error"],
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["message", "type", "param", "code"],
+                "properties": {
+                    "message": {"type": "string"},
+                    "type": {"type": "string"},
+                    "param": {"type": ["string", "null"]},
+                    "code": {"type": ["string", "null"]},
+                },
+            }
+        },
+    },
+)
 
 
 def openapi_document() -> dict[str, Any]:
@@ -32,7 +54,7 @@ def openapi_document() -> dict[str, Any]:
 
 
 def _schemas(endpoints: Iterable[Endpoint]) -> Iterator[Schema]:
-    yield from (ANY, _ERROR)
+    yield from (ANY, _ERROR, _ENVELOPE)
     for endpoint in endpoints:
         for schema in (endpoint.takes, endpoint.gives):
             if isinstance(schema, Schema):
@@ -40,6 +62,7 @@ def _schemas(endpoints: Iterable[Endpoint]) -> Iterator[Schema]:
 
 
 def _described(endpoint: Endpoint) -> dict[str, Any]:
+    error = _ENVELOPE if enveloped(endpoint.path.encode()) else _ERROR
     described: dict[str, Any] = {
         "operationId": endpoint.name,
         "summary": endpoint.summary,
@@ -49,7 +72,7 @@ def _described(endpoint: Endpoint) -> dict[str, Any]:
         ],
         "responses": {
             "200": {"description": "Done.", "content": _content(endpoint, endpoint.gives)},
-            "default": {"description": "What is wrong, and its mend.", "content": _content(endpoint, _ERROR)},
+            "default": {"description": "What is wrong, and its mend.", "content": _content(endpoint, error)},
         },
     }
     if endpoint.takes:
@@ -62,7 +85,7 @@ def _content(endpoint: Endpoint, what: Schema | str) -> dict[str, Any]:
     if isinstance(what, str):
         return {what: {}}
     content: dict[str, Any] = {_JSON: {"schema": {"$ref": f"#/components/schemas/{what.name}"}}}
-    if endpoint.binary and what is not _ERROR:
+    if endpoint.binary and what not in (_ERROR, _ENVELOPE):
         # JSON and the tensors behind it; Inference-Header-Content-Length is the length of the JSON.
         content[_BINARY] = {}
     return content

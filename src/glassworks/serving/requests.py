@@ -42,6 +42,12 @@ class Call(msgspec.Struct):
     """Who was admitted, for so many `rows`; empty before."""
     rows: int = 0
     refused: bool = False
+    streaming: bool = False
+    """Whether a stream was asked for."""
+    begun: bool = False
+    """Whether an engine works for it: then it is counted as a request, however many streams answer it."""
+    failed: bool = False
+    """Whether one of them has failed."""
     level: int = 0
     """Its priority where the request itself has no parameters for it: 1 (first) to 9; 0 for what they say."""
 
@@ -56,6 +62,8 @@ class InferRequest(msgspec.Struct, frozen=True):
     """Those that are asked for; empty for all."""
     classes: Sequence[tuple[str, Any]] = ()
     """Outputs of which only so many of the largest values are sent, with their labels."""
+    tokens: Sequence[int] = ()
+    """Of each row, where its key is charged by them."""
 
 
 class ExplainRequest(msgspec.Struct, frozen=True):

@@ -49,7 +49,7 @@ class TextGeneration(TextTask, Generation):
 
     def unlimited(self, preprocessing: Mapping[str, Any]) -> Mapping[str, Any]:
         """Where answers are compared, their beginnings are."""
-        return {**preprocessing, "max_tokens": _MEASURED}
+        return {**preprocessing, "max_tokens": min(_MEASURED, preprocessing["max_tokens"])}
 
     def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
         from glassworks.language.session import LanguageSession

@@ -23,6 +23,7 @@ from glassworks.packaging.bundle import Bundle
 from glassworks.serving.core.dispatcher import Dispatcher
 from glassworks.serving.core.models import Models
 from glassworks.serving.endpoints import Context
+from glassworks.serving.failures import enveloped
 from glassworks.serving.openapi import openapi_document
 from glassworks.serving.routes import routes
 from glassworks.serving.transports.http.exchange import failure
@@ -89,7 +90,8 @@ DOCUMENTED = [(path, verb) for path, verbs in openapi_document()["paths"].items(
 @pytest.mark.parametrize(("path", "verb"), DOCUMENTED)
 def test_every_documented_path_takes_its_verb_and_no_other(path: str, verb: str, app: Service) -> None:
     reply = send(app, verb.upper(), sample(path))
-    assert reply.status in ((200,) if verb == "get" else (200, 400, 404))
+    kept = verb == "get" and not enveloped(path.encode())  # of language models there is nothing here
+    assert reply.status in ((200,) if kept else (200, 400, 404))
     if verb == "get":
         assert send(app, "HEAD", sample(path)).headers["content-length"]
     for other in {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} - VERBS[path]:

@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from glassworks.serving.core.engines.opening import Engines, Placement, Where, o
 from glassworks.serving.core.engines.process import Backoff, ProcessEngine
 from glassworks.serving.core.explanations import ExplainOptions
 from glassworks.serving.core.models import Models
-from glassworks.serving.core.streaming import Streaming
+from glassworks.serving.core.streaming import Stream, Streaming
 from glassworks.serving.supervision import Supervisor
 
 KINDS: tuple[Where, ...] = ("thread", "process")
@@ -312,17 +312,19 @@ def test_a_model_that_blocks_keeps_no_other_one_waiting(kind: Where, toy_home: P
         blocked = asyncio.ensure_future(asked(slow, f"wait {tmp_path}"))
         await asyncio.to_thread(until, (tmp_path / "began").exists)
         stream = slow.stream(texts("a b"), {"folder": str(tmp_path)})
-        await anext(stream)
-        reading = asyncio.ensure_future(anext(stream))
+        await stream.next()
+        reading = asyncio.ensure_future(stream.next())
         assert await asked(fast, "hello") == b"HELLO"
-        async for chunk in fast.stream(texts("x"), {}):
-            assert chunk.outputs["text"].item() == b"x"
+        quick = fast.stream(texts("x"), {})
+        assert words([chunk async for chunk in all_of(quick)]) == [b"x"]
         assert not blocked.done()
         assert not reading.done()
         (tmp_path / "go").touch()
         assert await blocked == f"WAIT {tmp_path}".upper().encode()
-        assert (await reading).outputs["text"].item() == b"b"
-        await stream.aclose()
+        assert (chunk := await reading) is not None
+        assert words([chunk]) == [b"b"]
+        stream.close()
+        quick.close()
         await asyncio.to_thread(engine.close)
 
     async def asked(model: Any, text: str) -> bytes:
@@ -350,23 +352,29 @@ def test_explanations_and_files_of_a_model_keep_no_other_one_waiting(tiny_bundle
     asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
 
 
-def test_who_leaves_a_stream_cancels_it_and_others_have_its_room(either: EngineClient, tmp_path: Path) -> None:
+async def all_of(stream: Stream) -> AsyncIterator[Chunk]:
+    while (chunk := await stream.next()) is not None:
+        yield chunk
+
+
+def test_who_leaves_a_stream_cancels_it(either: EngineClient, tmp_path: Path) -> None:
     async def main() -> None:
-        streaming = Streaming(either, limit=1)
-        first = streaming.chunks(texts("a b c"), {"folder": str(tmp_path)})
-        assert (await anext(first)).completion_tokens == 1
-        reading = asyncio.ensure_future(anext(first))
-        second = streaming.chunks(texts("x"), {})
-        with pytest.raises(Overloaded, match="1 streams of this model are open"):
-            await anext(second)
+        streaming, closed = Streaming(either), list[int]()
+        first = streaming.open(texts("a b c"), {"folder": str(tmp_path)}, lambda: closed.append(1))
+        assert (chunk := await first.next()) is not None
+        assert chunk.completion_tokens == 1
+        reading = asyncio.ensure_future(first.next())
         await asyncio.sleep(0)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
+        first.close()
+        first.close()
+        assert closed == [1]
         assert not (tmp_path / "closed").exists()
         (tmp_path / "go").touch()
         await asyncio.to_thread(until, (tmp_path / "closed").exists)
-        assert [chunk.completion_tokens async for chunk in streaming.chunks(texts("x y"), {})] == [1, 2]
+        assert [chunk.completion_tokens async for chunk in all_of(streaming.open(texts("x y"), {}))] == [1, 2]
         streaming.close()
 
     asyncio.run(asyncio.wait_for(main(), PATIENCE_S))

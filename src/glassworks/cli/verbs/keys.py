@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glassworks.cli.key_tables import COUNTS, limits, show_keys, show_usage
+from glassworks.cli.key_tables import limits, show_keys, show_usage
 from glassworks.cli.output import AsJson, stdout, write_json
 from glassworks.errors import InputError, NotFound
 
 if TYPE_CHECKING:
-    from glassworks.serving.access.keys import KeyStore
+    from glassworks.serving.access.keys import Key, KeyStore
     from glassworks.serving.access.ledger import Ledger
 
 group = typer.Typer(
@@ -30,6 +30,9 @@ def create(
     rate: Annotated[float | None, typer.Option(help="Requests a second; twice as many may come at once.")] = None,
     requests_per_day: Annotated[int | None, typer.Option(help="Requests a day (UTC).")] = None,
     rows_per_day: Annotated[int | None, typer.Option(help="Rows of input a day (UTC).")] = None,
+    tokens_per_day: Annotated[int | None, typer.Option(help="Tokens of prompts and answers a day (UTC).")] = None,
+    concurrent_streams: Annotated[int | None, typer.Option(help="Answers of language models at a time.")] = None,
+    max_context: Annotated[int | None, typer.Option(help="Tokens of a prompt and its answer.")] = None,
     expires: Annotated[str | None, typer.Option(help="When it ends, such as 12h or 30d; without it never.")] = None,
     admin: Annotated[bool, typer.Option("--admin", help="May load and unload models and manage keys too.")] = False,
     as_json: AsJson = False,
@@ -42,16 +45,12 @@ def create(
         requests_per_s=rate,
         requests_per_day=requests_per_day,
         rows_per_day=rows_per_day,
+        tokens_per_day=tokens_per_day,
+        concurrent_streams=concurrent_streams,
+        max_context=max_context,
         expires_in_s=None if expires is None else _seconds(expires),
     )
-    if as_json:
-        write_json({"key": key.model_dump(mode="json"), "secret": secret})
-        return
-    console = stdout()
-    console.print(f"key {key.name} ({key.id}): {limits(key)}")
-    console.print(secret, soft_wrap=True)
-    console.print("Keep it now: it is stored nowhere and cannot be shown again. Send it with each request as")
-    console.print(f"  Authorization: Bearer {secret}", soft_wrap=True)
+    _show_new(key, secret, as_json)
 
 
 @group.command("list")
@@ -89,12 +88,14 @@ def usage(
     as_json: AsJson = False,
 ) -> None:
     """Show what was used, by day, key, model and verb."""
+    from glassworks.serving.access.segments import Sums
+
     names = {each.id: each.name for each in _store().list()}
     ids = None if key is None else _ids(key, names)
     totals = [total for total in _ledger().totals(_day(day), model=model) if ids is None or total.key_id in ids]
     if as_json:
         rows = [{**total.model_dump(), "key": names.get(total.key_id, total.key_id)} for total in totals]
-        sums = {name: sum(row[name] for row in rows) for name in (*COUNTS, "compute_us")}
+        sums = {name: sum(row[name] for row in rows) for name in Sums._fields}
         write_json({"usage": rows, "total": sums})
         return
     show_usage(totals, names, stdout())
@@ -103,6 +104,17 @@ def usage(
 def register(program: typer.Typer) -> None:
     """Add the group."""
     program.add_typer(group, name="keys")
+
+
+def _show_new(key: Key, secret: str, as_json: bool) -> None:
+    if as_json:
+        write_json({"key": key.model_dump(mode="json"), "secret": secret})
+        return
+    console = stdout()
+    console.print(f"key {key.name} ({key.id}): {limits(key)}")
+    console.print(secret, soft_wrap=True)
+    console.print("Keep it now: it is stored nowhere and cannot be shown again. Send it with each request as")
+    console.print(f"  Authorization: Bearer {secret}", soft_wrap=True)
 
 
 def _store() -> KeyStore:

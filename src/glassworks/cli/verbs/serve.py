@@ -51,6 +51,7 @@ def serve(
     max_dimensions: Annotated[int, typer.Option(min=1, max=64, help="Dimensions of one tensor.")] = 32,
     max_headers: Annotated[int, typer.Option(min=1, help="Headers of one request.")] = 100,
     receive_s: Annotated[float, typer.Option(help="Seconds in which a request must have arrived.")] = 30.0,
+    unread_s: Annotated[float, typer.Option(help="Seconds that a streamed answer may go unread.")] = 30.0,
     idle_s: Annotated[float, typer.Option(help="Seconds until an unused connection is closed.")] = 75.0,
     drain_s: Annotated[float, typer.Option(help="Seconds that what is in flight may take at the end.")] = 10.0,
     end_with_stdin: Annotated[bool, typer.Option("--end-with-stdin", hidden=True)] = False,

@@ -30,6 +30,7 @@ class LanguageModel(Family):
     def prepare(self, job: Job) -> Dataset:
         from glassworks.families.language_model.texts import prepare
 
+        self.settings(job)
         return prepare(job)
 
     def read(self, source: str, preprocessing: Mapping[str, object], labels: Sequence[str]) -> Split:
@@ -52,12 +53,13 @@ class LanguageModel(Family):
         raise Unsupported("the served graph of a language model has no gradient", "explain it by its predictions")
 
     def tiny(self, folder: Path) -> Job:
-        from glassworks.families.language_model.synthetic import write_model
+        from glassworks.families.language_model.synthetic import write_model, write_texts
 
         write_model(folder / "model", seed=0)
+        write_texts(folder / "texts.csv", examples=40, seed=0)
         return Job(
             name="tiny-language-model",
             family=self.name,
-            data=LanguageData(measured_bytes=512),
+            data=LanguageData(source=f"csv:{folder / 'texts.csv'}", measured_bytes=512),
             model={"source": f"folder:{folder / 'model'}", "streams": 4, "max_tokens": 8},
         )

@@ -12,22 +12,25 @@ from glassworks.contracts import Artifact, Model
 from glassworks.data.installed import installed
 from glassworks.errors import ConfigError, DataError
 from glassworks.families.language_model.settings import LanguageData, LanguageModelConfig
-from glassworks.language.importing import Brought, bring, write
+from glassworks.language.hf_writing import write_folder
+from glassworks.language.importing import Brought, bring, write, write_beside
 from glassworks.language.memory import needed, require_fits
 from glassworks.language.session import signature
 from glassworks.language.settings import FILE, GRAPH, TOKENIZER, LanguageSettings
+from glassworks.language.vllm_settings import require_memory, settings_of
 
 if TYPE_CHECKING:
     from glassworks.config import Job
     from glassworks.contracts import Progress
 
 _SCHEMES = "gguf:FILE, folder:PATH, package:LIBRARY/FILE, hf:OWNER/NAME"
-_FOLDER = "fp16"
+_FOLDER, _HF_FOLDER = "fp16", "hf"
 _FILES = ("*.json", "*.safetensors", "*.jinja", "README.md", "LICENSE*", "openvino_model.*")
 
 
 def model_of(job: Job, config: LanguageModelConfig, folder: Path, progress: Progress) -> Model:
     """Nothing is learned. Raises ConfigError, DataError, InputError, and Unsupported for what does not fit."""
+    _require_engine(config)
     progress.start("bring")
     begun = time.perf_counter()
     brought = bring(_found(config.source), config.source)
@@ -49,7 +52,9 @@ def model_of(job: Job, config: LanguageModelConfig, folder: Path, progress: Prog
 
 
 def export(model: Model, folder: Path) -> Artifact:
-    """Write the graph with its weights in float16, the tokenizer and the settings."""
+    """Write the graph with its weights in float16, the tokenizer and the settings; for vLLM a folder instead."""
+    if model.network.settings.engine == "vllm":
+        return _for_vllm(model.network, folder)
     graph = folder / _FOLDER
     graph.mkdir(exist_ok=True)
     write(model.network, graph, folder)
@@ -61,6 +66,28 @@ def export(model: Model, folder: Path) -> Artifact:
         beside=(f"{_FOLDER}/{weights}", TOKENIZER, FILE),
         made_by="export",
     )
+
+
+def _for_vllm(brought: Brought, folder: Path) -> Artifact:
+    inner = folder / _HF_FOLDER
+    inner.mkdir(exist_ok=True)
+    config, *others = write_folder(brought, inner)
+    write_beside(brought, folder)
+    return Artifact(
+        role="predict",
+        format="safetensors",
+        file=f"{_HF_FOLDER}/{config}",
+        beside=(*(f"{_HF_FOLDER}/{name}" for name in others), TOKENIZER, FILE),
+        made_by="export",
+    )
+
+
+def _require_engine(config: LanguageModelConfig) -> None:
+    """Raises MissingLibrary before anything is read: what is served is measured first."""
+    if config.engine == "vllm":
+        require(("vllm",), "'model.engine' = \"vllm\"", extra="vllm")
+    elif config.gpu_memory is not None:
+        raise ConfigError("'model.gpu_memory' is for vllm", "leave it out, or set 'model.engine' to vllm")
 
 
 def _found(source: str) -> Path:
@@ -105,6 +132,8 @@ def _overridden(brought: Brought, config: LanguageModelConfig) -> LanguageSettin
     more = {
         "context": context,
         "streams": config.streams,
+        "engine": config.engine,
+        "gpu_memory": config.gpu_memory or 0.0,
         "max_tokens": min(config.max_tokens, context),
         "special": {**settings.special, **config.special},
         "chat_template": config.chat_template or settings.chat_template,
@@ -122,6 +151,9 @@ def _token(brought: Brought, token: str) -> int:
 
 def _require_memory(name: str, settings: LanguageSettings) -> None:
     """For the most exact form, with weights in float16, which is measured before smaller ones."""
+    if settings.engine == "vllm":
+        require_memory(name, settings_of(settings))
+        return
     tokens = settings.context * settings.streams
     memory = needed(settings.architecture, 2 * settings.architecture.parameters, tokens)
     mend = "lower model.streams or model.context, or take a machine with more memory"

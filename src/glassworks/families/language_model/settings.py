@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from glassworks.data.text.keys import TextData
+from glassworks.language.settings import EngineName
 from glassworks.locations import Location
 from glassworks.record import Record
 
@@ -31,6 +32,10 @@ class LanguageModelConfig(Record):
     """Most tokens of prompt and answer together; left out, what the model was made for."""
     streams: int = Field(default=8, ge=1, le=256)
     """Answers at once; further ones wait. The cache has room for so many whole contexts."""
+    engine: EngineName = "openvino"
+    """What computes the answers: `openvino` on this processor; `vllm`, which has to be installed, on a GPU."""
+    gpu_memory: float | None = Field(default=None, gt=0, lt=1)
+    """With `vllm` on a GPU: the share of its memory that is taken; left out, as much as weights and the cache need."""
     max_tokens: int = Field(default=512, ge=1)
     """Tokens of an answer where a request does not say."""
     chat_template: str = ""

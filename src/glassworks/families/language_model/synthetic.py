@@ -34,6 +34,14 @@ def write_model(folder: Path, seed: int, **sizes: Any) -> None:
     _write(folder / "tokenizer_config.json", described)
 
 
+def write_texts(path: Path, *, examples: int, seed: int) -> None:
+    """A table of short texts with the column `text`, no two alike."""
+    random = np.random.default_rng(seed)
+    rows = (" ".join(random.choice(_WORDS, 6).tolist()) + f" {number}" for number in range(examples))
+    path.write_text("\n".join(["text", *rows]) + "\n", encoding="utf-8")
+
+
+_WORDS = ("the", "red", "cat", "sees", "a", "green", "bird", "and", "sleeps", "今天", "天气", "好")
 _SIZES: dict[str, Any] = {
     "kind": "llama",
     "layers": 2,

@@ -7,12 +7,14 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from glassworks.errors import StorageError
+from glassworks.serving.access.segments import Sums
 from glassworks.storage import storage_errors, write_ahead
 
 # A reader in WAL mode waits for nobody; this bounds writers, who are people at a command line and `fold`.
@@ -32,6 +34,9 @@ KEYS = sa.Table(
     sa.Column("requests_per_s", sa.Float),
     sa.Column("requests_per_day", sa.BigInteger),
     sa.Column("rows_per_day", sa.BigInteger),
+    sa.Column("tokens_per_day", sa.BigInteger),
+    sa.Column("concurrent_streams", sa.BigInteger),
+    sa.Column("max_context", sa.BigInteger),
 )
 # A name is free again once its key is revoked.
 _LIVE_NAMES = sa.Index("live_names", KEYS.c.name, unique=True, sqlite_where=KEYS.c.revoked_at.is_(None))
@@ -43,10 +48,7 @@ USAGE = sa.Table(
     sa.Column("model", sa.String, primary_key=True),
     sa.Column("version", sa.String, primary_key=True),
     sa.Column("verb", sa.String, primary_key=True),
-    *(
-        sa.Column(name, sa.BigInteger, nullable=False)
-        for name in ("requests", "errors", "rows", "tokens", "compute_us")
-    ),
+    *(sa.Column(name, sa.BigInteger, nullable=False, server_default="0") for name in Sums._fields),
 )
 FOLDED = sa.Table("folded", _TABLES, sa.Column("segment", sa.String, primary_key=True))
 
@@ -100,6 +102,8 @@ class AccessDatabase:
             for table in _TABLES.sorted_tables:
                 connection.execute(CreateTable(table, if_not_exists=True))
             connection.execute(CreateIndex(_LIVE_NAMES, if_not_exists=True))
+            if any(_missing(connection, table) for table in _TABLES.sorted_tables):
+                _complete(connection)
         self._made = True
 
     def _storage_error(self, error: exc.DBAPIError) -> StorageError:
@@ -120,6 +124,21 @@ class AccessDatabase:
             f"{self._file} cannot be used: {reason}",
             "free some space and make the folder writable, or set GLASSWORKS_HOME to another one",
         )
+
+
+def _missing(connection: sa.Connection, table: sa.Table) -> list[sa.Column[Any]]:
+    """The columns that a file of before has not."""
+    there = {row[1] for row in connection.execute(sa.text(f"PRAGMA table_info({table.name})"))}
+    return [column for column in table.columns if column.name not in there]
+
+
+def _complete(connection: sa.Connection) -> None:
+    """Add them, all at once; of two processes that do so, the second finds them there."""
+    connection.execute(sa.text("BEGIN IMMEDIATE"))
+    for table in _TABLES.sorted_tables:
+        for column in _missing(connection, table):
+            described = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {described}"))
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

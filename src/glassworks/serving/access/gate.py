@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from glassworks.errors import Forbidden, StorageError, Unauthenticated
+from glassworks.serving.access.budgets import Streams, Tokens
 from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.keys import ANONYMOUS, Entry, KeyStore, Role, id_of, matches, shown
-from glassworks.serving.access.limits import Allowance
+from glassworks.serving.access.limits import Allowance, Left
 from glassworks.serving.access.segments import Sums
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Gate:
     def __init__(self, store: KeyStore, ledger: Ledger, clock: Clock, required: bool) -> None:
         """Reads the keys, and what they have used today. Raises StorageError."""
         self._store, self._required = store, required
-        self._monotonic, self._wall = clock.monotonic, clock.wall
+        self._monotonic, self._wall, self._clock = clock.monotonic, clock.wall, clock
         self._anonymous, self._seed = Caller(ANONYMOUS, ANONYMOUS), secrets.token_bytes(32)
         self._holders: dict[bytes, _Holder] = {}
         self._stamp, self._settled = store.stamp(), False
@@ -57,7 +58,7 @@ class Gate:
         used = ledger.today()
         for holder in self._holders.values():
             sums = used.get(holder.caller.key_id, Sums())
-            holder.allowance.start(ledger.day, now, sums.requests, sums.rows)
+            holder.allowance.start(ledger.day, now, sums)
 
     def admit(self, token: bytes | None, model: str, rows: int) -> Caller:
         """Who asks `model` for `rows` rows, which counts from now on as used.
@@ -83,9 +84,26 @@ class Gate:
 
     def give_back(self, token: bytes | None, rows: int) -> None:
         """Count a request that was admitted as none of its day: it was refused for what it holds."""
+        allowance = self._allowance(token)
+        if allowance is not None:
+            allowance.give_back(rows)
+
+    def streams(self, token: bytes | None, wanted: int) -> Streams:
+        """Let up to so many answers of a request that was admitted be under way. Raises LimitExceeded."""
+        return Streams(self._allowance(token), wanted)
+
+    def tokens(self, token: bytes | None) -> Tokens:
+        """What an answer of a request that was admitted may use."""
+        return Tokens(self._allowance(token), self._clock)
+
+    def left(self, token: bytes | None) -> Left | None:
+        """What a key may still do today; None without one."""
+        allowance = self._allowance(token)
+        return None if allowance is None else allowance.left(self._monotonic(), self._wall())
+
+    def _allowance(self, token: bytes | None) -> Allowance | None:
         holder = self._holders.get(id_of(token)) if token is not None else None
-        if holder is not None:
-            holder.allowance.give_back(rows)
+        return None if holder is None else holder.allowance
 
     def permit(self, token: bytes | None, role: Role | None, model: str | None = None) -> Caller:
         """Who asks for something that needs a role (None: any), and is about a model unless that is None.
@@ -112,6 +130,11 @@ class Gate:
                 f"the key '{holder.caller.name}' is for some models only, and this tells of all",
                 "ask for a key without a list of models, or with the role 'admin'",
             )
+
+    def rules(self, token: bytes | None) -> bool:
+        """Whether it is a key with the role `admin`. Raises Unauthenticated."""
+        holder = self._holder(token, self._monotonic(), self._wall())
+        return holder is not None and "admin" in holder.roles
 
     def models(self, token: bytes | None) -> frozenset[str]:
         """The models that a caller may see; empty for all. Raises Unauthenticated."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 import sqlalchemy as sa
 from pydantic import Field, ValidationError
@@ -40,6 +40,17 @@ _NO_DIGEST = bytes(hashlib.sha256().digest_size)
 _ATTEMPTS = 10
 
 
+class Limits(TypedDict, total=False):
+    """What a key may do at most, see `Key`; without a limit, or with None, anything."""
+
+    requests_per_s: float | None
+    requests_per_day: int | None
+    rows_per_day: int | None
+    tokens_per_day: int | None
+    concurrent_streams: int | None
+    max_context: int | None
+
+
 class Key(Record):
     """An access key without its secret. Where there is no limit, it is None; without `models`, all are allowed."""
 
@@ -53,6 +64,12 @@ class Key(Record):
     requests_per_s: float | None = Field(default=None, gt=0, le=1e9, allow_inf_nan=False)
     requests_per_day: int | None = Field(default=None, gt=0, lt=2**63)
     rows_per_day: int | None = Field(default=None, gt=0, lt=2**63)
+    tokens_per_day: int | None = Field(default=None, gt=0, lt=2**63)
+    """Of prompts and answers together."""
+    concurrent_streams: int | None = Field(default=None, gt=0, lt=2**63)
+    """Answers, of models that write them token by token, that may be under way at a time."""
+    max_context: int | None = Field(default=None, gt=0, lt=2**63)
+    """Tokens of a prompt with its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +92,8 @@ class KeyStore:
         *,
         models: Iterable[str] = (),
         roles: Iterable[Role] = ("infer",),
-        requests_per_s: float | None = None,
-        requests_per_day: int | None = None,
-        rows_per_day: int | None = None,
         expires_in_s: float | None = None,
+        **limits: Unpack[Limits],
     ) -> tuple[Key, str]:
         """A new key and its secret, which cannot be had again. Raises InputError, also for a name in use."""
         now = self._clock.now()
@@ -91,9 +106,7 @@ class KeyStore:
                 expires_at=_after(now, expires_in_s),
                 models=tuple(dict.fromkeys(check_name(shown(model)) for model in models)),
                 roles=tuple(sorted(set(roles), reverse=True)),
-                requests_per_s=requests_per_s,
-                requests_per_day=requests_per_day,
-                rows_per_day=rows_per_day,
+                **limits,
             )
             secret = f"gw_{identity}_{secrets.token_urlsafe(_SECRET_BYTES)}"
             if self._added(Entry(key, hashlib.sha256(secret.encode()).digest())):

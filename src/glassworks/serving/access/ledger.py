@@ -34,7 +34,9 @@ _PART = "usage ledger"
 
 
 class Usage(NamedTuple):
-    """What an answer used; `tokens` is 0 where a model has none, and `ok` is false for a failed request."""
+    """What an answer used. `tokens`, of prompt and completion, is 0 where a model has none; `cached_tokens` are those
+    of the prompt that were not computed again. `ok` is false for a failed request; more of one that is counted already
+    has no `requests` and no `rows`."""
 
     key_id: str
     model: str
@@ -45,6 +47,9 @@ class Usage(NamedTuple):
     compute_us: int = 0
     verb: str = "infer"
     ok: bool = True
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
 
 
 class Total(Record):
@@ -60,6 +65,9 @@ class Total(Record):
     rows: int
     tokens: int
     compute_us: int
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
 
 
 class Ledger:
@@ -155,7 +163,7 @@ class Ledger:
         used: dict[str, Sums] = {}
         for total in totals:
             if total.day == self._day_text:
-                sums = Sums(total.requests, total.errors, total.rows, total.tokens, total.compute_us)
+                sums = Sums(*(getattr(total, name) for name in Sums._fields))
                 used[total.key_id] = used.get(total.key_id, Sums()).plus(sums)
         return used
 
@@ -211,18 +219,21 @@ class Ledger:
 
 def _added_up(entries: Sequence[Usage]) -> list[tuple[tuple[str, str, str, str], list[int]]]:
     sums: dict[tuple[str, str, str, str], list[int]] = {}
-    for key_id, model, version, requests, rows, tokens, compute_us, verb, ok in entries:
+    for key_id, model, version, requests, rows, tokens, compute_us, verb, ok, prompt, cached, completion in entries:
         group = (key_id, model, version, verb)
         sum_ = sums.get(group)
         if sum_ is None:
-            sum_ = sums[group] = [0, 0, 0, 0, 0]
+            sum_ = sums[group] = [0, 0, 0, 0, 0, 0, 0, 0]
         sum_[0] += requests
         if not ok:
-            sum_[1] += requests
+            sum_[1] += requests or 1
         sum_[2] += rows
         sum_[3] += tokens
         sum_[4] += compute_us
-    return list(sums.items())
+        sum_[5] += prompt
+        sum_[6] += cached
+        sum_[7] += completion
+    return [(group, sum_ if any(sum_[5:]) else sum_[:5]) for group, sum_ in sums.items()]
 
 
 def _add_segment(sums: dict[tuple[str, Group], Sums], path: Path) -> None:

@@ -30,13 +30,16 @@ class Group(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What is added up."""
+    """What is added up; lines of before end after `compute_us`."""
 
     requests: int = 0
     errors: int = 0
     rows: int = 0
     tokens: int = 0
     compute_us: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
 
     def plus(self, other: Sums) -> Sums:
         """Both together."""

@@ -6,13 +6,16 @@ import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from glassworks.errors import InputError, StorageError, Unauthenticated
+from glassworks.errors import InputError, StorageError, Unauthenticated, Unsupported
+from glassworks.serving.access.budgets import Streams, Tokens
+from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.ledger import Usage
 
 if TYPE_CHECKING:
     from glassworks.serving.access.gate import Gate
     from glassworks.serving.access.keys import Role
-    from glassworks.serving.access.ledger import Ledger
+    from glassworks.serving.access.ledger import Ledger, Total
+    from glassworks.serving.access.limits import Left
     from glassworks.serving.core.model import LoadedModel
     from glassworks.serving.core.work import Work
     from glassworks.serving.requests import Call
@@ -87,10 +90,37 @@ class Admission:
         try:
             yield
         except InputError:
-            if self._gate is not None and call.rows:
-                self._gate.give_back(call.token, call.rows)
-            call.rows = 0
+            self.give_back(call)
             raise
+
+    def give_back(self, call: Call) -> None:
+        """A request that was admitted uses up nothing of a day."""
+        if self._gate is not None and call.rows:
+            self._gate.give_back(call.token, call.rows)
+        call.rows = 0
+
+    def streams(self, call: Call, wanted: int) -> Streams:
+        """Let up to so many answers of an admitted request be under way. Raises LimitExceeded."""
+        return Streams(None, wanted) if self._gate is None else self._gate.streams(call.token, wanted)
+
+    def tokens(self, call: Call) -> Tokens:
+        """What one answer of an admitted request may use."""
+        return Tokens(None, Clock()) if self._gate is None else self._gate.tokens(call.token)
+
+    def usage(self, token: bytes | None, day: str | None) -> Sequence[Total]:
+        """What was used, of a day or of all: by everybody for a key with the role `admin`, else by the caller's key.
+
+        Reads files: call it on a thread. Raises Unauthenticated, Forbidden, Unsupported where nothing is counted.
+        """
+        if self._gate is None or self._ledger is None:
+            raise Unsupported("this service counts no usage", "start it with --keys on, and create keys")
+        caller = self._gate.permit(token, None)
+        return self._ledger.totals(day, None if self._gate.rules(token) else caller.key_id)
+
+    def left(self, call: Call) -> Left | None:
+        """What the caller may still do today, for headers that say so; None for whom nothing is limited. After `stream`
+        or `generate` of the dispatcher has returned or raised LimitExceeded, it counts that request too."""
+        return None if self._gate is None else self._gate.left(call.token)
 
     def settle(self, works: Sequence[Work]) -> None:
         """Write what was used, at once for a whole batch, before anybody gets an answer: nothing is lost in a kill."""
@@ -101,15 +131,19 @@ class Admission:
             if work.usage is not None:
                 spent_us = (work.computed_ns - work.started_ns) // 1000
                 ok = work.error is None and not work.dropped
-                entries.append(Usage(*work.usage, 1, work.rows, 0, spent_us, "infer", ok))
+                tokens = work.tokens if work.error is None else 0
+                entries.append(Usage(*work.usage, 1, work.rows, tokens, spent_us, "infer", ok, tokens))
                 work.usage = None
         self._write(entries)
 
-    def record(self, call: Call, model: LoadedModel, verb: str, spent_ns: int, ok: bool, tokens: int = 0) -> None:
+    def record(self, call: Call, model: LoadedModel, verb: str, spent_ns: int, ok: bool) -> None:
         """Write what one admitted request used."""
+        self.note(call, model, Usage("", "", "", rows=call.rows, compute_us=spent_ns // 1000, verb=verb, ok=ok))
+
+    def note(self, call: Call, model: LoadedModel, usage: Usage) -> None:
+        """Write some of what an admitted request used."""
         if self._ledger is not None and call.rows:
-            spent_us = spent_ns // 1000
-            self._write([Usage(call.key_id, model.name, model.version, 1, call.rows, tokens, spent_us, verb, ok)])
+            self._write([usage._replace(key_id=call.key_id, model=model.name, version=model.version)])
 
     def _write(self, entries: list[Usage]) -> None:
         """The ledger counts and logs what it cannot keep; the answers are right all the same."""

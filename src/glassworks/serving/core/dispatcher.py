@@ -9,19 +9,21 @@ import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from glassworks.errors import StorageError
+from glassworks.errors import ServingError, StorageError, Unsupported
 from glassworks.serving.codec.json_data import LARGE_BYTES, json_object
 from glassworks.serving.core.admission import Admission
+from glassworks.serving.core.answering import UNREAD_S, Answering
+from glassworks.serving.core.charging import charged
 from glassworks.serving.core.model import LoadedModel
 from glassworks.serving.core.schedule import schedule
 from glassworks.serving.core.shadow import cast
-from glassworks.serving.core.streamed import streamed
+from glassworks.serving.core.waiting import answer, only, waited
 from glassworks.serving.core.work import Work
 from glassworks.serving.requests import Call, ExplainRequest, InferRequest, check_outputs
 from glassworks.serving.results import ExplainResult, InferResult
 
 if TYPE_CHECKING:
-    from glassworks.contracts import Tensors
+    from glassworks.contracts import Chunk, Tensors
     from glassworks.serving.access.gate import Gate
     from glassworks.serving.access.ledger import Ledger
     from glassworks.serving.core.models import Models
@@ -43,13 +45,16 @@ class Dispatcher:
     and Overloaded; whatever ends a request is counted once.
     """
 
-    def __init__(self, models: Models, gate: Gate | None = None, ledger: Ledger | None = None) -> None:
+    def __init__(
+        self, models: Models, gate: Gate | None = None, ledger: Ledger | None = None, unread_s: float = UNREAD_S
+    ) -> None:
         self.models = models
         self.admission = Admission(gate, ledger, models.supervisor)
         models.settle = self.admission.settle
         self.spans: Callable[[Call, LoadedModel, Work | None], None] | None = None
         """Called with every answer, where traces are kept; it must not raise."""
         self._tasks: set[asyncio.Task[InferResult]] = set()
+        self._answering = Answering(self.admission, unread_s, self._ended)
 
     def model(self, call: Call) -> LoadedModel:
         """The model that answers this request. Raises NotFound; Unauthenticated and Forbidden where keys are needed."""
@@ -66,12 +71,12 @@ class Dispatcher:
         try:
             request = read(model)
             ready = _checked(model, request)
-            if ready is not None:
+            if ready is not None and not model.writes:
                 return self._submit(call, model, request, ready, respond).drop
         except Exception as error:
             self._refuse(call, model, error)
             raise
-        return self._spawn(self._computed(call, model, request, None), respond)
+        return self._spawn(self._computed(call, model, request, ready), respond)
 
     async def infer(self, call: Call, read: Read[InferRequest], long_bytes: int = 0) -> InferResult:
         """The answer to a request."""
@@ -83,30 +88,25 @@ class Dispatcher:
         """The answer to a request in its parts: one where the model does not stream. Close the generator to cancel.
 
         Whatever forbids the request is raised here: the first part is there when this returns. What fails later is
-        raised between the parts.
+        raised between the parts. Several streams of the same call, one for each of its answers, are one request.
         """
         model = self.model(call)
         request, ready = await self._received(call, model, read, long_bytes)
         if not model.streams:
-            return _begun(await self._computed(call, model, request, ready))
+            return only(await self._computed(call, model, request, ready))
         with self.counted(call, model):
-            schedule(request.parameters)
-            tensors = ready or await self._decoded(call, model, request.tensors, request.parameters)
-            caller = self.admission.admit(call, _rows(tensors))
-        parts = self._streamed(call, model, streamed(call, model, request, tensors, self.admission, caller))
-        return _begun(await anext(parts, None), parts)
+            return await self._answering.parts(*await self._admitted(call, model, request, ready))
 
-    async def _streamed(
-        self, call: Call, model: LoadedModel, parts: AsyncGenerator[InferResult, None]
-    ) -> AsyncGenerator[InferResult, None]:
-        try:
-            with self.counted(call, model):
-                async with contextlib.aclosing(parts):
-                    async for part in parts:
-                        yield part
-        finally:
-            if self.spans is not None:
-                self.spans(call, model, None)
+    async def generate(self, call: Call, read: Read[InferRequest], long_bytes: int = 0) -> tuple[InferResult, Chunk]:
+        """The whole answer of a model that writes, with all outputs of its parts, see `joining.joined`; and the counts
+        of its tokens, and why it ended. Raises Unsupported for other models."""
+        model = self.model(call)
+        if not model.writes:
+            raise Unsupported(f"the model '{model.name}' writes no text", "ask a model for text generation")
+        result = await self.answer(call, model, read, long_bytes)
+        if result.chunk is None:
+            raise ServingError("the engine gave no answer", "send the request again")
+        return result, result.chunk
 
     async def explain(self, call: Call, read: Read[ExplainRequest], long_bytes: int = 0) -> ExplainResult:
         """The explanation of each row."""
@@ -124,8 +124,7 @@ class Dispatcher:
             ok = True
         finally:
             self.admission.record(call, model, "explain", _clock() - start, ok)
-            if self.spans is not None:
-                self.spans(call, model, None)
+            self._seen(call, model)
         return ExplainResult.of(model, request, found)
 
     async def learn(self, call: Call, content: bytes | bytearray) -> Mapping[str, int]:
@@ -160,17 +159,41 @@ class Dispatcher:
     async def _computed(
         self, call: Call, model: LoadedModel, request: InferRequest, ready: Tensors | None
     ) -> InferResult:
-        return await _waited(*await self._submitted(call, model, request, ready))
-
-    async def _submitted(
-        self, call: Call, model: LoadedModel, request: InferRequest, ready: Tensors | None
-    ) -> tuple[Work, asyncio.Future[InferResult]]:
-        """Work on its way, and its result when it is there."""
+        if model.writes:
+            return await self._written(call, model, request, ready)
         result: asyncio.Future[InferResult] = asyncio.get_running_loop().create_future()
         with self.counted(call, model):
             if ready is None:
                 ready = await self._decoded(call, model, request.tensors, request.parameters)
-            return self._submit(call, model, request, ready, functools.partial(_set, result)), result
+            work = self._submit(call, model, request, ready, functools.partial(answer, result))
+        return await waited(work, result)
+
+    async def _written(
+        self, call: Call, model: LoadedModel, request: InferRequest, ready: Tensors | None
+    ) -> InferResult:
+        with self.counted(call, model):
+            found = await self._answering.whole(*await self._admitted(call, model, request, ready))
+        self._seen(call, model)
+        return found
+
+    async def _admitted(
+        self, call: Call, model: LoadedModel, request: InferRequest, ready: Tensors | None
+    ) -> tuple[Call, LoadedModel, InferRequest, Tensors, str | None]:
+        """A request that is streamed, with its inputs and whom to be fair to."""
+        schedule(request.parameters)
+        tensors = ready or await self._decoded(call, model, request.tensors, request.parameters)
+        return call, model, request, tensors, self.admission.admit(call, _rows(tensors))
+
+    def _ended(self, call: Call, model: LoadedModel, error: BaseException | None) -> None:
+        """Count how a streamed answer ended."""
+        with contextlib.suppress(BaseException), self.counted(call, model):
+            if error is not None:
+                raise error
+        self._seen(call, model)
+
+    def _seen(self, call: Call, model: LoadedModel) -> None:
+        if self.spans is not None:
+            self.spans(call, model, None)
 
     def _submit(
         self, call: Call, model: LoadedModel, request: InferRequest, tensors: Tensors, respond: Respond
@@ -179,9 +202,9 @@ class Dispatcher:
         timeout_ns, level = schedule(request.parameters)
         level, admission = call.level or level, self.admission
         caller = admission.admit(call, _rows(tensors))
-
         done = functools.partial(self._done, call, model, request, respond)
-        work = model.submit(tensors, done, timeout_ns, level, caller)
+        submit = charged(request.tokens, admission, call, model.submit) if request.tokens else model.submit
+        work = submit(tensors, done, timeout_ns, level, caller)
         if admission.written:
             work.usage = (call.key_id, model.name, model.version)
         shadow = self.models.shadow(call.name) if call.version is None else None
@@ -273,32 +296,3 @@ def _checked(model: LoadedModel, request: InferRequest) -> Tensors | None:
     if request.outputs:
         check_outputs(request, model.outputs)
     return model.checked(request.tensors)
-
-
-def _set(result: asyncio.Future[InferResult], answer: InferResult | None, error: Exception | None) -> None:
-    if result.done():  # its waiter went away
-        return
-    if answer is not None:
-        result.set_result(answer)
-    elif error is not None:
-        result.set_exception(error)
-
-
-async def _waited(work: Work, result: asyncio.Future[InferResult]) -> InferResult:
-    """The result of work, of which nobody takes any when this is cancelled."""
-    try:
-        return await result
-    finally:
-        work.dropped = not result.done() or result.cancelled()
-
-
-async def _begun(
-    first: InferResult | None, rest: AsyncGenerator[InferResult, None] | None = None
-) -> AsyncGenerator[InferResult, None]:
-    """The parts, the first of which is there."""
-    if first is not None:
-        yield first
-    if rest is not None:
-        async with contextlib.aclosing(rest):
-            async for part in rest:
-                yield part

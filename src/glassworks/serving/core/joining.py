@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ def joined(chunks: Sequence[Chunk]) -> Tensors:
     return {**whole, FINISH_REASON: _one(reason.encode())}
 
 
-def rows(answers: Sequence[Tensors], names: Sequence[str]) -> Tensors:
+def rows_of(answers: Sequence[Tensors], names: Iterable[str]) -> Tensors:
     """The outputs of those names of several answers, a row each; of what an answer lacks, an empty text."""
     return {name: _column([answer[name].item() if name in answer else b"" for answer in answers]) for name in names}
 

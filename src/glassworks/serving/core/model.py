@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassworks.contracts import Chunk, Explanation, Pictures, TensorSpec
+from glassworks.contracts import Explanation, Generation, Pictures, TensorSpec
 from glassworks.errors import Unsupported
 from glassworks.serving.core.batching import Batcher
 from glassworks.serving.core.decoding import pixels, require_one_size, tiny
 from glassworks.serving.core.explanations import ExplainOptions
 from glassworks.serving.core.inputs import check, check_names, check_rows, files, texts
+from glassworks.serving.core.slots import Slots
 from glassworks.serving.core.statistics import Statistics
+from glassworks.serving.core.streaming import MAX_STREAMS, Stream
 from glassworks.serving.core.threads import ModelThreads, Threads
 from glassworks.serving.core.work import DEFAULT_LEVEL, Work
 from glassworks.serving.supervision import Supervisor
@@ -67,6 +68,8 @@ class LoadedModel:
         executor = None if engines.computing.inline else self._threads.computing
         sizes = batching.max_rows, batching.max_queue
         self._batcher = Batcher(engines.computing.infer, *sizes, executor, self.statistics, settle, supervisor)
+        self.slots = Slots(_at_once(self.manifest.preprocessing), batching.max_queue)
+        """Answers that are streamed, and those that wait for it."""
         self._users = 0
         self._retired: Callable[[], None] | None = None
 
@@ -127,24 +130,19 @@ class LoadedModel:
         return await self._threads.explaining.each([functools.partial(one, row) for row in rows], caller)
 
     @property
+    def writes(self) -> bool:
+        """Whether its answers are written token by token: whole ones are joined from streams too."""
+        return isinstance(self.opened.task, Generation)
+
+    @property
     def streams(self) -> bool:
         """Whether the model answers bit by bit: then `stream` is there."""
         return self.engines.computing.streams
 
-    async def stream(
-        self, tensors: Tensors, parameters: Mapping[str, Any], caller: str | None = None
-    ) -> AsyncGenerator[Chunk, None]:
-        """The answer for checked inputs in chunks, each computed when it is read. Close the generator to cancel.
-
-        Raises what the engine raises, and Overloaded.
-        """
+    def stream(self, tensors: Tensors, parameters: Mapping[str, Any]) -> Stream:
+        """The answer for checked inputs in chunks, each computed when who has one of the `slots` asks for it."""
         self._users += 1
-        try:
-            async with contextlib.aclosing(self._threads.streaming.chunks(tensors, parameters, caller)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-        finally:
-            self._leave()
+        return self._threads.streaming.open(tensors, parameters, self._leave)
 
     async def learn(self, body: object) -> Mapping[str, int]:
         """Keep feedback; the next answers use it. Raises InputError, StorageError, Unsupported, Overloaded."""
@@ -281,3 +279,9 @@ class LoadedModel:
         if method is not None and method not in methods:
             raise Unsupported(f"this model has no explanation method '{method}'", f"it has: {', '.join(methods)}")
         return method or methods[0]
+
+
+def _at_once(preprocessing: Mapping[str, Any]) -> int:
+    """How many answers a model can stream at a time."""
+    found = preprocessing.get("streams")
+    return found if isinstance(found, int) else MAX_STREAMS

@@ -11,6 +11,9 @@ LATENCY_S = (
 """Upper bounds of the buckets of durations, in seconds."""
 BATCH_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 """Upper bounds of the buckets of batch sizes, in rows."""
+FIRST_TOKEN_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+"""Upper bounds of the buckets of times to the first token, which hold the wait for a place."""
+_FIRST_TOKEN_NS = tuple(int(bound * 1e9) for bound in FIRST_TOKEN_S)
 _LATENCY_NS = tuple(int(bound * 1e9) for bound in LATENCY_S)
 
 
@@ -56,14 +59,20 @@ class Statistics:
         self.success, self.fail, self.explain = Duration(), Duration(), Duration()
         self.input_ns = self.infer_ns = self.output_ns = 0
         self.rows = self.executions = self.dropped = 0
-        self.tokens = 0
-        """Of streamed answers: of prompts and completions together."""
+        self.prompt_tokens = self.cached_tokens = self.completion_tokens = 0
+        """Of streamed answers; the cached ones are among those of prompts."""
+        self.first_token = Histogram(_FIRST_TOKEN_NS)
         self.last_ms = 0
         self.batches: dict[int, Duration] = {}
         self.errors: dict[str, int] = {}
         self.feedback: dict[str, int] = {}
         """Events of feedback by what became of them."""
         self.shadow_compared = self.shadow_differed = 0
+
+    @property
+    def tokens(self) -> int:
+        """Of prompts and completions together."""
+        return self.prompt_tokens + self.completion_tokens
 
     def answered(self, rows: int, input_ns: int, queue_ns: int, infer_ns: int, output_ns: int) -> None:
         """A request of so many rows succeeded: it was read, waited, was computed and written in these times."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
-
-from glassworks.errors import Overloaded
-from glassworks.serving.core.room import Room
 
 if TYPE_CHECKING:
     from glassworks.contracts import Chunk, Tensors
@@ -22,43 +19,60 @@ MAX_THREADS = 1024
 
 
 class Streaming:
-    """The streams of one model. Each has a thread while its next chunk is computed, which begins when it is read."""
+    """The streams of one model."""
 
-    def __init__(self, engine: EngineClient, name: str = "stream", limit: int = MAX_STREAMS) -> None:
-        self._engine, self._numbers, self._room = engine, itertools.count(1), Room(limit)
-        self._threads = ThreadPoolExecutor(limit, name)
+    def __init__(self, engine: EngineClient, name: str = "stream") -> None:
+        self._engine, self._numbers = engine, itertools.count(1)
+        self._threads = ThreadPoolExecutor(MAX_THREADS, name)
 
-    async def chunks(
-        self, tensors: Tensors, parameters: Mapping[str, Any], caller: str | None = None
-    ) -> AsyncGenerator[Chunk, None]:
-        """The chunks of a stream, which is cancelled when the generator is closed. Raises Overloaded.
+    def open(
+        self, tensors: Tensors, parameters: Mapping[str, Any], closed: Callable[[], None] = lambda: None
+    ) -> Stream:
+        """A stream, of which nothing is computed yet; `closed` is called once, at its end."""
+        return Stream(self._engine, self._threads, next(self._numbers), tensors, parameters, closed)
 
-        `caller` is whom the room for streams is shared fairly with: see `Room`.
-        """
-        room, number = self._room, next(self._numbers)
-        if not room.fits(caller, 1):
-            raise Overloaded(f"{room.taken} streams of this model are open, no more may be", "try again later")
-        room.enter(caller, 1)
-        chunks = self._engine.stream(number, tensors, parameters)
-        computing: Future[Chunk | None] = Future()
-        try:
-            while True:
-                computing = self._threads.submit(next, chunks, None)
-                if (chunk := await asyncio.wrap_future(computing)) is None:
-                    break
-                yield chunk
-        finally:
-            room.leave(caller, 1)
-            self._engine.cancel(number)
-            # A generator can be closed when it does not run; what it still computes must end first.
-            computing.add_done_callback(lambda _: self._end(chunks))
+    def close(self) -> None:
+        """End the threads; chunks that are computed now are finished."""
+        self._threads.shutdown()
+
+
+class Stream:
+    """One answer in chunks, each computed when it is asked for. Close it, whatever happens."""
+
+    def __init__(
+        self,
+        engine: EngineClient,
+        threads: ThreadPoolExecutor,
+        number: int,
+        tensors: Tensors,
+        parameters: Mapping[str, Any],
+        closed: Callable[[], None],
+    ) -> None:
+        self._engine, self._threads, self._number, self._closed = engine, threads, number, closed
+        self._chunks = engine.stream(number, tensors, parameters)
+        self._computing: Future[Chunk | None] = Future()
+        self._computing.set_result(None)
+        self._ended = False
+
+    async def next(self) -> Chunk | None:
+        """The next chunk, None at the end. Raises what the engine raises."""
+        if self._ended:
+            return None
+        self._computing = self._threads.submit(next, self._chunks, None)
+        return await asyncio.wrap_future(self._computing)
+
+    def close(self) -> None:
+        """Cancel what is left of it."""
+        if self._ended:
+            return
+        self._ended = True
+        self._engine.cancel(self._number)
+        # A generator can be closed when it does not run; what it still computes must end first.
+        self._computing.add_done_callback(lambda _: self._end(self._chunks))
+        self._closed()
 
     def _end(self, chunks: Generator[Chunk, None, None]) -> None:
         try:
             self._threads.submit(chunks.close)
         except RuntimeError:  # the threads have ended
             chunks.close()
-
-    def close(self) -> None:
-        """End the threads; chunks that are computed now are finished."""
-        self._threads.shutdown()

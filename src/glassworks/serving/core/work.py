@@ -35,7 +35,8 @@ class Work:
 
     `done` is called on the event loop, once, when `outputs` or `error` is set. Times are of `time.perf_counter_ns`.
     Set `dropped` when nobody waits any longer: what has not begun is then not computed. `usage` is who pays for it:
-    key, model and version. `caller` is whom the queue is fair to; without one, it is fair to the request.
+    key, model and version; `tokens` are those that it is charged for, beside its rows. `caller` is whom the queue is
+    fair to; without one, it is fair to the request.
     """
 
     kind: Kind
@@ -44,7 +45,8 @@ class Work:
     """These three are the queue's."""
     __slots__ = (
         "caller", "computed_ns", "deadline_ns", "done", "dropped", "error", "flow", "kind", "level", "load", "number",
-        "outputs", "parts", "queued_ns", "rows", "started_ns", "tensors", "usage",
+        "outputs", "parts", "queued_ns", "rows", "started_ns", "tensors", "tokens",
+        "usage",
     )  # fmt: skip
 
     def __init__(
@@ -59,7 +61,7 @@ class Work:
         self.rows = len(next(iter(tensors.values())))
         self.queued_ns = _clock()
         self.deadline_ns = self.queued_ns + timeout_ns if timeout_ns else 0
-        self.started_ns = self.computed_ns = 0
+        self.started_ns = self.computed_ns = self.tokens = 0
         self.outputs: Tensors = {}
         self.error: Exception | None = None
         self.dropped = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from glassworks.serving.core.statistics import BATCH_ROWS, LATENCY_S
+from glassworks.serving.core.statistics import BATCH_ROWS, FIRST_TOKEN_S, LATENCY_S
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -22,6 +22,9 @@ _COUNTERS: Sequence[tuple[str, str, Callable[[Statistics], float]]] = (
     ("requests", "Requests that were answered.", lambda counted: counted.success.count),
     ("rows", "Rows that were answered.", lambda counted: counted.rows),
     ("tokens", "Tokens of streamed answers and their prompts.", lambda counted: counted.tokens),
+    ("prompt_tokens", "Tokens of prompts of streamed answers.", lambda counted: counted.prompt_tokens),
+    ("cached_tokens", "Those of prompts that were not computed again.", lambda counted: counted.cached_tokens),
+    ("completion_tokens", "Tokens of streamed answers.", lambda counted: counted.completion_tokens),
     ("executions", "Batches that an engine computed.", lambda counted: counted.executions),
     ("dropped", "Requests whose client left before they were computed.", lambda counted: counted.dropped),
     ("explanations", "Explanations that were answered.", lambda counted: counted.explain.count),
@@ -70,25 +73,47 @@ class Metrics:
                 for model in models:
                     counter.add_metric((model.name, model.version), value(model.statistics))
                 yield counter
-        errors = CounterMetricFamily("glassworks_errors", "Requests that failed.", labels=(*_LABELS, "error"))
-        waiting = GaugeMetricFamily("glassworks_waiting_rows", "Rows that wait for an engine.", labels=_LABELS)
-        tokens = CounterMetricFamily(
-            "glassworks_feedback_events", "Events of feedback: new ones, and known ones.", labels=(*_LABELS, "kind")
-        )
-        restarts = CounterMetricFamily(
-            "glassworks_engine_restarts", "Engine processes that were started again.", labels=_LABELS
-        )
-        for model in models:
-            restarts.add_metric((model.name, model.version), model.engines.restarts)
-            waiting.add_metric((model.name, model.version), model.waiting_rows)
-            for kind, count in model.statistics.feedback.items():
-                tokens.add_metric((model.name, model.version, kind), count)
-            for kind, count in model.statistics.errors.items():
-                errors.add_metric((model.name, model.version, kind), count)
-        yield from (errors, waiting, tokens, restarts, *_histograms(models), *_troubles(self._models.supervisor))
+        for make in (_faults, _waiting, _histograms):
+            yield from make(models)
+        yield from _troubles(self._models.supervisor)
         service = self._service()
         if service is not None:
             yield GaugeMetricFamily("glassworks_connections", "Open connections.", value=len(service.connections))
+
+
+def _faults(models: Sequence[LoadedModel]) -> Iterable[Metric]:
+    from prometheus_client.core import CounterMetricFamily
+
+    errors = CounterMetricFamily("glassworks_errors", "Requests that failed.", labels=(*_LABELS, "error"))
+    feedback = CounterMetricFamily(
+        "glassworks_feedback_events", "Events of feedback: new ones, and known ones.", labels=(*_LABELS, "kind")
+    )
+    restarts = CounterMetricFamily(
+        "glassworks_engine_restarts", "Engine processes that were started again.", labels=_LABELS
+    )
+    for model in models:
+        labels, counted = (model.name, model.version), model.statistics
+        restarts.add_metric(labels, model.engines.restarts)
+        for kind, count in counted.feedback.items():
+            feedback.add_metric((*labels, kind), count)
+        for kind, count in counted.errors.items():
+            errors.add_metric((*labels, kind), count)
+    return errors, feedback, restarts
+
+
+def _waiting(models: Sequence[LoadedModel]) -> Iterable[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    rows = GaugeMetricFamily("glassworks_waiting_rows", "Rows that wait for an engine.", labels=_LABELS)
+    streams = GaugeMetricFamily(
+        "glassworks_streams", "Streamed answers that are open, and that wait for it.", labels=(*_LABELS, "state")
+    )
+    for model in models:
+        labels = model.name, model.version
+        rows.add_metric(labels, model.waiting_rows)
+        streams.add_metric((*labels, "open"), model.slots.open)
+        streams.add_metric((*labels, "waiting"), model.slots.waiting)
+    return rows, streams
 
 
 def _troubles(supervisor: Supervisor) -> Iterable[Metric]:
@@ -113,12 +138,16 @@ def _histograms(models: Sequence[LoadedModel]) -> Iterable[Metric]:
     )
     queue = HistogramMetricFamily("glassworks_queue_seconds", "How long requests waited for an engine.", labels=_LABELS)
     batch = HistogramMetricFamily("glassworks_batch_rows", "Rows computed together.", labels=_LABELS)
+    first = HistogramMetricFamily(
+        "glassworks_first_token_seconds", "From a request's arrival to the first token of its answer.", labels=_LABELS
+    )
     for model in models:
         labels, counted = (model.name, model.version), model.statistics
         latency.add_metric(labels, _buckets(counted.latency, LATENCY_S), counted.latency.total * _NS)
         queue.add_metric(labels, _buckets(counted.queue, LATENCY_S), counted.queue.total * _NS)
         batch.add_metric(labels, _buckets(counted.batch_rows, BATCH_ROWS), counted.batch_rows.total)
-    return latency, queue, batch
+        first.add_metric(labels, _buckets(counted.first_token, FIRST_TOKEN_S), counted.first_token.total * _NS)
+    return latency, queue, batch, first
 
 
 def _buckets(histogram: Histogram, bounds: Sequence[float]) -> list[tuple[str, float]]:

@@ -151,12 +151,13 @@ class _Request(msgspec.Struct):
         body, tensors = self._reader.read(exchange.body, exchange.headers.get(HEADER), model.inputs)
         self._id = body.id
         self._binary = bool(body.parameters) and flag(body.parameters, "binary_data_output", False)
+        parameters = _without_form(body.parameters) if body.parameters else body.parameters
         if not body.outputs:
-            return InferRequest(tensors, body.parameters)
+            return InferRequest(tensors, parameters)
         described = {output.name: output.parameters for output in body.outputs if output.parameters}
         self._mixed = {name: flag(each, "binary_data", self._binary) for name, each in described.items()}
         classes = [(name, each["classification"]) for name, each in described.items() if "classification" in each]
-        return InferRequest(tensors, body.parameters, [output.name for output in body.outputs], classes)
+        return InferRequest(tensors, parameters, [output.name for output in body.outputs], classes)
 
     def read_explain(self, model: LoadedModel) -> ExplainRequest:
         """The same, to explain. Raises InputError."""
@@ -201,6 +202,11 @@ class _Request(msgspec.Struct):
         if length is None:
             return Answer(body)
         return Answer(body, content_type=_BINARY, headers=[(HEADER, b"%d" % length)])
+
+
+def _without_form(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is asked of the model: not in which form it is sent."""
+    return {name: value for name, value in parameters.items() if name != "binary_data_output"}
 
 
 def _shown(part: str, trouble: Trouble, whole: bool) -> dict[str, Any]:

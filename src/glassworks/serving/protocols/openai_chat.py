@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from glassworks.serving.protocols._openai.answering import Parts
     from glassworks.serving.results import InferResult
 
-_NAMES = {"prompt": "messages", "text": "messages", "messages": "messages", "context_length_exceeded": "messages"}
+_NAMES = {
+    "prompt": "messages",
+    "text": "messages",
+    "messages": "messages",
+    "context_length_exceeded": "messages",
+    "schema": "response_format",
+}
 _REQUEST = Schema(
     "ChatCompletionRequest",
     {
@@ -46,11 +52,15 @@ class OpenAIChat(Protocol):
         """POST /v1/chat/completions"""
         asked = chat(await object_of(self._dispatcher, exchange))
         asking = Asking(self._dispatcher, exchange, asked.model, _NAMES)
-        head = _Head(asked, asking.fingerprint)
-        if not asked.stream:
-            return json_answer(head.whole(await each(asked.n, lambda choice: _collected(asking, asked, choice))))
-        opened = await open_all(asking, [("", asked.parameters(choice)) for choice in range(asked.n)])
-        return event_stream(to_the_end(_events(head, opened)))
+        return await asking.limited(_answer(asking, asked))
+
+
+async def _answer(asking: Asking, asked: Asked) -> Answer:
+    head = _Head(asked, asking.fingerprint)
+    if not asked.stream:
+        return json_answer(head.whole(await each(asked.n, lambda choice: _collected(asking, asked, choice))))
+    opened = await open_all(asking, [("", asked.parameters(choice)) for choice in range(asked.n)])
+    return event_stream(to_the_end(_events(head, opened)))
 
 
 async def _collected(asking: Asking, asked: Asked, choice: int) -> Collected:

@@ -27,7 +27,13 @@ if TYPE_CHECKING:
     from glassworks.serving.protocols._openai.answering import Parts
     from glassworks.serving.results import InferResult
 
-_NAMES = {"prompt": "prompt", "text": "prompt", "prompt_ids": "prompt", "top_logprobs": "logprobs"}
+_NAMES = {
+    "prompt": "prompt",
+    "text": "prompt",
+    "prompt_ids": "prompt",
+    "top_logprobs": "logprobs",
+    "schema": "response_format",
+}
 _REQUEST = Schema(
     "CompletionRequest",
     {
@@ -55,11 +61,15 @@ class OpenAICompletions(Protocol):
         """POST /v1/completions"""
         asked = completion(await object_of(self._dispatcher, exchange))
         asking = Asking(self._dispatcher, exchange, asked.model, _NAMES)
-        head, count = _Head(asked, asking.fingerprint), asked.n * len(asked.prompts)
-        if not asked.stream:
-            return json_answer(head.whole(await each(count, lambda choice: _collected(asking, asked, choice))))
-        opened = await open_all(asking, [_row(asked, choice) for choice in range(count)])
-        return event_stream(to_the_end(_events(head, opened)))
+        return await asking.limited(_answer(asking, asked))
+
+
+async def _answer(asking: Asking, asked: Asked) -> Answer:
+    head, count = _Head(asked, asking.fingerprint), asked.n * len(asked.prompts)
+    if not asked.stream:
+        return json_answer(head.whole(await each(count, lambda choice: _collected(asking, asked, choice))))
+    opened = await open_all(asking, [_row(asked, choice) for choice in range(count)])
+    return event_stream(to_the_end(_events(head, opened)))
 
 
 def _row(asked: Asked, choice: int) -> tuple[str, Mapping[str, Any]]:

@@ -135,7 +135,8 @@ class _Asked:
         self._prompt_tokens, self._order = sum(counts), np.argsort(counts, kind="stable")
         rows = np.empty(len(texts), object)
         rows[:] = texts
-        return InferRequest({model.manifest.signature.inputs[0].name: rows[self._order]}, outputs=(EMBEDDING,))
+        name = model.manifest.signature.inputs[0].name
+        return InferRequest({name: rows[self._order]}, outputs=(EMBEDDING,), tokens=counts)
 
     def vectors(self, found: Any) -> NDArray[np.float32]:
         """In the order of the request, as short as they were asked for, of length 1."""

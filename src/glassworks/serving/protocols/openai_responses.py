@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "prompt": "input", "text": "input", "messages": "input", "max_tokens": "max_output_tokens",
-    "response_format": "text.format", "logprobs": "include",
+    "response_format": "text.format", "schema": "text.format", "logprobs": "include",
 }  # fmt: skip
 _REQUEST = Schema(
     "ResponseRequest",
@@ -47,15 +47,19 @@ class OpenAIResponses(Protocol):
         """POST /v1/responses"""
         asked = response(await object_of(self._dispatcher, exchange))
         asking = Asking(self._dispatcher, exchange, asked.model, _NAMES)
-        first, parts = await asking.open("", asked.parameters)
-        if asked.stream:
-            return event_stream(_events(asked, first, parts))
-        found = Response(asked)
-        found.add(first)
-        async with contextlib.aclosing(parts):
-            async for part in parts:
-                found.add(part)
-        return json_answer(found.content)
+        return await asking.limited(_answer(asking, asked))
+
+
+async def _answer(asking: Asking, asked: ResponseAsked) -> Answer:
+    first, parts = await asking.open("", asked.parameters)
+    if asked.stream:
+        return event_stream(_events(asked, first, parts))
+    found = Response(asked)
+    found.add(first)
+    async with contextlib.aclosing(parts):
+        async for part in parts:
+            found.add(part)
+    return json_answer(found.content)
 
 
 async def _events(asked: ResponseAsked, first: InferResult, parts: Parts) -> AsyncGenerator[bytes, None]:

@@ -26,6 +26,9 @@ def test_a_key_comes_back_as_it_was_made(store: KeyStore, home: Path, hands: Han
         requests_per_s=2.5,
         requests_per_day=100,
         rows_per_day=1000,
+        tokens_per_day=10_000,
+        concurrent_streams=2,
+        max_context=4096,
         expires_in_s=3600,
     )
     assert re.fullmatch(rf"gw_{key.id}_[A-Za-z0-9_-]{{43}}", secret)
@@ -41,6 +44,9 @@ def test_a_key_comes_back_as_it_was_made(store: KeyStore, home: Path, hands: Han
         "requests_per_s": 2.5,
         "requests_per_day": 100,
         "rows_per_day": 1000,
+        "tokens_per_day": 10_000,
+        "concurrent_streams": 2,
+        "max_context": 4096,
     }
 
 

@@ -22,16 +22,19 @@ from glassworks.serving.supervision import Supervisor, Trouble
 USAGE = st.builds(
     Usage,
     key_id=st.sampled_from(["a", "b"]), model=st.sampled_from(["digits", "评论"]), version=st.sampled_from("12"),
-    requests=st.integers(1, 5), rows=st.integers(0, 100), tokens=st.integers(0, 10**12),
+    requests=st.integers(0, 5), rows=st.integers(0, 100), tokens=st.integers(0, 10**12),
     compute_us=st.integers(0, 10**9), verb=st.sampled_from(["infer", "explain"]), ok=st.booleans(),
+    prompt_tokens=st.integers(0, 10**6), cached_tokens=st.integers(0, 10**6), completion_tokens=st.integers(0, 10**6),
 )  # fmt: skip
+
+AMOUNTS = ("rows", "tokens", "compute_us", "prompt_tokens", "cached_tokens", "completion_tokens")
 
 
 def counted(ledger: Ledger) -> Counter[tuple[str, ...]]:
     found: Counter[tuple[str, ...]] = Counter()
     for total in ledger.totals():
         group = (total.key_id, total.model, total.version, total.verb)
-        for name in ("requests", "errors", "rows", "tokens", "compute_us"):
+        for name in ("requests", "errors", *AMOUNTS):
             found[*group, name] += getattr(total, name)
     return +found
 
@@ -41,8 +44,9 @@ def by_hand(entries: list[Usage]) -> Counter[tuple[str, ...]]:
     for entry in entries:
         group = (entry.key_id, entry.model, entry.version, entry.verb)
         found[*group, "requests"] += entry.requests
-        found[*group, "errors"] += 0 if entry.ok else entry.requests
-        for name in ("rows", "tokens", "compute_us"):
+        # More of a request that is counted already may fail too.
+        found[*group, "errors"] += 0 if entry.ok else entry.requests or 1
+        for name in AMOUNTS:
             found[*group, name] += getattr(entry, name)
     return +found
 

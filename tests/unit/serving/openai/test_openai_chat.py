@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, Literal
 
 import openai
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from pydantic import BaseModel
 from tests.integration.serving.running import Server
 
 MODEL = "tiny-language-model"
@@ -182,3 +183,43 @@ def test_versions_and_aliases_answer_by_their_names(language_client: openai.Open
     found = [whole(language_client, model=model, max_tokens=5) for model in models]
     assert [each.model for each in found] == models
     assert len({each.choices[0].message.content for each in found}) == 1
+
+
+class Color(BaseModel):
+    """A schema as clients make it of a class."""
+
+    color: Literal["red", "green"]
+    sure: bool
+
+
+def test_an_answer_in_the_form_of_a_class(language_client: openai.OpenAI) -> None:
+    asked: dict[str, Any] = {"model": MODEL, "temperature": 0}
+    chat = language_client.chat.completions.parse(**asked, messages=HELLO, response_format=Color, max_tokens=100)
+    assert isinstance(chat.choices[0].message.parsed, Color)
+    items = language_client.responses.parse(**asked, input="Hello", text_format=Color, max_output_tokens=100)
+    assert items.output_parsed == chat.choices[0].message.parsed
+
+
+@pytest.mark.parametrize(
+    ("asked", "param", "words"),
+    [
+        ({"response_format": {"type": "yaml"}}, "response_format", "yaml"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "nonsense"}}}},
+            "response_format",
+            "nonsense",
+        ),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", "cannot call tools"),
+        ({"messages": [{"role": "tool", "content": "x", "tool_call_id": "q"}]}, "messages", "no message before it"),
+        ({"max_tokens": 0}, "max_tokens", "whole number"),
+        ({"temperature": -1}, "temperature", "number from 0"),
+        ({"logit_bias": {"x": 1}}, "logit_bias", "token"),
+    ],
+)
+def test_what_is_wrong_is_named_before_anything_is_computed(
+    language_client: openai.OpenAI, asked: dict[str, Any], param: str, words: str
+) -> None:
+    for stream in (False, True):
+        with pytest.raises(openai.BadRequestError, match=words) as refused:
+            language_client.chat.completions.create(**{**GREEDY, **asked, "stream": stream})
+        assert refused.value.param == param

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from glassworks.errors import (
     LimitExceeded,
     NotFound,
     Overloaded,
+    QuotaSpent,
     Unauthenticated,
 )
 from glassworks.serving.access.clock import Clock
@@ -69,6 +71,7 @@ def test_all_others_have_their_text(path: str) -> None:
         (TooLarge("a", "b"), 413, "request_too_large", False),
         (LimitExceeded("a", "b", 2), 429, "rate_limit_exceeded", True),
         (LimitExceeded("a", "b", 4000), 429, "rate_limit_exceeded", False),
+        (QuotaSpent("a", "b", 2), 429, "insufficient_quota", False),
         (Overloaded("a", "b"), 503, "server_overloaded", True),
         (DeadlineExceeded("a", "b"), 504, "timeout", False),
         (RuntimeError("secret"), 500, None, True),
@@ -136,11 +139,29 @@ def test_a_body_over_the_limit(language_home: Path) -> None:
         assert headers["x-request-id"]
 
 
+def spend(client: openai.OpenAI) -> None:
+    """Use up the day of a key; after that no endpoint answers it."""
+    more: dict[str, Any] = {"model": MODEL, "temperature": 0}
+    asks: list[Callable[[], Any]] = [
+        lambda: client.chat.completions.create(**more, messages=[{"role": "user", "content": "x" * 40}], max_tokens=9),
+        lambda: client.completions.create(**more, prompt="x" * 50, max_tokens=9, stream=True),
+        lambda: client.responses.create(**more, input="x" * 50, max_output_tokens=9),
+    ]
+    for ask in asks:
+        with pytest.raises(openai.RateLimitError) as spent:
+            ask()
+        headers = spent.value.response.headers
+        assert (spent.value.code, headers["x-should-retry"]) == ("insufficient_quota", "false")
+        assert headers["x-ratelimit-limit-tokens"] == "60"
+        assert "60 tokens a day" in spent.value.message
+
+
 def test_keys_and_their_rights(language_home: Path) -> None:
     store = KeyStore(language_home, Clock())
     _, other = store.create("other", models=["tiny-convnet"])
     _, right = store.create("right", models=[MODEL])
     _, slow = store.create("slow", requests_per_s=0.001)
+    _, poor = store.create("poor", tokens_per_day=60, requests_per_day=1000)
     try:
         with serving(language_home, "--no-grpc", "--keys", "on") as server, contextlib.ExitStack() as stack:
             base = f"http://{server.address}/v1"
@@ -157,6 +178,12 @@ def test_keys_and_their_rights(language_home: Path) -> None:
             assert client(right).chat.completions.create(**CHAT).model == MODEL  # type: ignore[call-overload]
             assert {each.id for each in client(right).models.list()} == {MODEL, f"{MODEL}@1", f"{MODEL}@champion"}
             assert client(other).models.list().data == []
+            told = client(poor).chat.completions.with_raw_response.create(**CHAT)  # type: ignore[call-overload]
+            used = told.parse().usage.total_tokens
+            assert told.headers["x-ratelimit-limit-tokens"] == "60"
+            assert told.headers["x-ratelimit-remaining-tokens"] == str(60 - used)
+            assert told.headers["x-ratelimit-remaining-requests"] == "999"
+            spend(client(poor))
             client(slow).chat.completions.create(**{**CHAT, "n": 2})  # type: ignore[call-overload]
             with pytest.raises(openai.RateLimitError) as limited:
                 for _ in range(3):

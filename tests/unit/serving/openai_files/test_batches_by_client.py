@@ -31,6 +31,7 @@ class Keys:
     def __init__(self, home: Path) -> None:
         store = KeyStore(home, Clock())
         (self.one, self._one), (self.other, self._other) = store.create("one"), store.create("other")
+        self.poor, self.poors = store.create("poor", tokens_per_day=20)
 
     def client(self, server: Server, other: bool = False) -> openai.OpenAI:
         key = self._other if other else self._one
@@ -176,6 +177,19 @@ def test_a_batch_answers_as_requests_do(client: openai.OpenAI, home: Path, keys:
     used = [each for each in Ledger(home, Clock()).totals(key=keys.one.id) if each.model == NAME]
     assert sum(each.requests for each in used) >= 10
     assert [each.id for each in client.batches.list(limit=1).data] == [batch.id]
+
+
+def test_tokens_are_charged_to_the_key_before_anything_is_computed(server: Server, home: Path, keys: Keys) -> None:
+    client = openai.OpenAI(base_url=f"http://{server.address}/v1", api_key=keys.poors, max_retries=0)
+    used = client.embeddings.create(model=NAME, input=["book one", "book"]).usage.prompt_tokens
+    assert 0 < used < 20
+    with pytest.raises(openai.RateLimitError, match="may use 20 tokens a day"):
+        client.embeddings.create(model=NAME, input=["book"] * 20)
+    rest = client.embeddings.create(model=NAME, input="book").usage.prompt_tokens
+    found = Ledger(home, Clock()).totals(key=keys.poor.id)
+    assert [(each.requests, each.rows, each.tokens, each.prompt_tokens) for each in found] == [
+        (2, 3, used + rest, used + rest)
+    ]
 
 
 def test_a_wrong_line_is_named_and_nothing_is_answered(client: openai.OpenAI) -> None:

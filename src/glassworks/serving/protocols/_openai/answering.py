@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from glassworks.contracts import Generation
-from glassworks.errors import InputError, Unsupported
+from glassworks.errors import InputError, LimitExceeded, Unsupported
 from glassworks.serving.codec.json_data import LARGE_BYTES, json_object
 from glassworks.serving.failures import WrongParameter
+from glassworks.serving.protocols._openai.limits import limit_headers
 from glassworks.serving.protocols._openai.listing import id_of, named
 from glassworks.serving.requests import Call, InferRequest, call_of
+from glassworks.serving.transports.http.exchange import failure
 
 if TYPE_CHECKING:
     from glassworks.serving.core.dispatcher import Dispatcher
     from glassworks.serving.core.model import LoadedModel
     from glassworks.serving.results import InferResult
-    from glassworks.serving.transports.http.exchange import Exchange
+    from glassworks.serving.transports.http.exchange import Answer, Exchange
 
     Parts = AsyncGenerator[InferResult, None]
 
@@ -49,7 +51,7 @@ class Asking:
     def __init__(self, dispatcher: Dispatcher, exchange: Exchange, model: str, names: Mapping[str, str]) -> None:
         """`model` may have a version or an alias behind `@`. `names` are the client's words for parameters of the
         session, where they differ."""
-        self._dispatcher, self._names = dispatcher, names
+        self._dispatcher, self._names, self._target = dispatcher, names, exchange.target
         self.call: Call = call_of(exchange.headers, *id_of(model), exchange.arrived_ns)
         self.model = named(dispatcher, self.call)
         if not isinstance(self.model.opened.task, Generation):
@@ -65,6 +67,17 @@ class Asking:
         """Which weights answer: the same ones give the same seeded answers."""
         digest = self.model.opened.bundle.artifact_sha256("predict")
         return f"{self.model.name}@{self.model.version}-{digest[:12]}"
+
+    async def limited(self, answer: Awaitable[Answer]) -> Answer:
+        """The answer with what the key may still do today, where it has limits."""
+        try:
+            found = await answer
+        except LimitExceeded as error:
+            found = failure(error, self._target)
+        left = self._dispatcher.admission.left(self.call)
+        if left is not None:
+            found.headers += limit_headers(left)
+        return found
 
     async def open(self, text: str, parameters: Mapping[str, Any]) -> tuple[InferResult, Parts]:
         """The first part of an answer, which comes before any work, and all that follow; close them."""

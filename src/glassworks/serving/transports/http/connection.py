@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
-from glassworks.serving.transports.http.exchange import Answer, Exchange, compress
-from glassworks.serving.transports.http.reader import LARGE, Reader, Refusal
+from glassworks.serving.transports.http.exchange import Answer, Exchange, Refusal, compress
+from glassworks.serving.transports.http.reader import LARGE, Reader
 from glassworks.serving.transports.http.sender import Sender
 from glassworks.serving.transports.http.service import Service
 from glassworks.serving.transports.http.turns import Queue

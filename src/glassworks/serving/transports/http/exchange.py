@@ -58,6 +58,18 @@ def refusal(problem: str, status: int, target: bytes = b"") -> Answer:
     return json_answer(refusal_body(problem, status, target), status)
 
 
+class Refusal(Exception):
+    """What came is not read any further; `answer` says why, unless another one does."""
+
+    def __init__(self, status: int, problem: str, answer: Answer | None = None) -> None:
+        super().__init__(problem)
+        self.status, self.problem, self._answer = status, problem, answer
+
+    def answer(self, target: bytes = b"") -> Answer:
+        """What is sent to who asked for this target."""
+        return self._answer or refusal(self.problem, self.status, target)
+
+
 class Exchange:
     """A request, and the way for its answer. `parameters` are the parts of its path, as the route names them.
 

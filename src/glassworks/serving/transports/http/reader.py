@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httptools
 
 from glassworks.serving.transports.http.compression import Body
-from glassworks.serving.transports.http.exchange import Answer, Exchange, refusal
+from glassworks.serving.transports.http.exchange import Exchange, Refusal
 from glassworks.serving.transports.http.limits import too_large
 
 if TYPE_CHECKING:
@@ -35,18 +35,6 @@ _SHORT = 4
 """Digits of a content-length that needs no thought."""
 _KEPT = 2048
 """Bytes of a head that is remembered, at most."""
-
-
-class Refusal(Exception):
-    """What came is not read any further; `answer` says why, unless another one does."""
-
-    def __init__(self, status: int, problem: str, answer: Answer | None = None) -> None:
-        super().__init__(problem)
-        self.status, self.problem, self._answer = status, problem, answer
-
-    def answer(self, target: bytes = b"") -> Answer:
-        """What is sent to who asked for this target."""
-        return self._answer or refusal(self.problem, self.status, target)
 
 
 class Reader:
