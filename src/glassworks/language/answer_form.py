@@ -53,7 +53,11 @@ def _schema(asked: Any) -> Mapping[str, Any] | None:
 def _bounded(schema: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if _depth(schema) > _MOST_DEPTH:
         raise InputError(f"the JSON schema of {name} is nested more than {_MOST_DEPTH} deep", "use $defs and $ref")
-    size = len(json.dumps(schema, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    try:
+        size = len(json.dumps(schema, ensure_ascii=False, allow_nan=False).encode())
+    except ValueError as error:
+        problem = f"the JSON schema of {name} holds what no answer can: {error}"
+        raise InputError(problem, "send whole characters and finite numbers") from None
     if size > _MOST_BYTES:
         raise InputError(f"the JSON schema of {name} has {size} bytes", f"give at most {_MOST_BYTES}")
     return schema

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from glassworks.record import Record
 
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Kind = Literal["llama", "qwen2", "qwen3"]
 KINDS: tuple[Kind, ...] = ("llama", "qwen2", "qwen3")
 """Decoders with rotary positions, RMS norms, grouped queries and gated feed-forward layers. They differ in a bias on
@@ -18,7 +21,7 @@ class RopeScaling(Record):
     """Rotary frequencies stretched for longer contexts; `llama3` after Llama 3.1's reference code."""
 
     kind: Literal["linear", "llama3"]
-    factor: float
+    factor: Positive
     low_frequency_factor: float = 1.0
     high_frequency_factor: float = 4.0
     original_context: int = 8192
@@ -36,9 +39,9 @@ class Architecture(Record):
     feed_forward: int
     vocabulary: int
     context: int
-    rope_base: float
+    rope_base: Positive
     rope_scaling: RopeScaling | None = None
-    norm_epsilon: float
+    norm_epsilon: Positive
     tied_embeddings: bool
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -17,6 +17,8 @@ from glassworks.language.tokenizer import LanguageTokenizer
 
 _PRIVATE = 0xF0000
 """Where code points begin that no text uses."""
+_STEP = "_step"
+_MOST_STEPS, _MOST_POWER = 10**6, 64
 
 
 class ChatTemplate:
@@ -36,18 +38,27 @@ class ChatTemplate:
         return "tools" in self.source
 
     def ids(
-        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any] = (), *, answer: bool = True, **further: Any
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Any] = (),
+        *,
+        answer: bool = True,
+        most: int | None = None,
+        **further: Any,
     ) -> list[int]:
         """Token ids of a conversation, and where `answer`, of what begins an answer. `further` are the template's own
-        variables. Special tokens in contents stay text. Raises InputError, with the template's words where it refuses.
+        variables. Special tokens in contents stay text. Raises InputError, with the template's words where it refuses,
+        and for contents that cannot be `most` tokens.
         """
-        marks = _marks(tuple(self._tokenizer.special), json.dumps([list(messages), list(tools)], ensure_ascii=False))
-        text = self._rendered(
-            messages=[_hidden(self._known(each), marks) for each in messages],
-            tools=_hidden(list(tools), marks) or None,
-            add_generation_prompt=answer,
-            **further,
-        )
+        try:
+            texts = list(_texts([list(messages), list(tools)]))
+            if most is not None:
+                self._tokenizer.require_within(sum(map(len, texts)), most)
+            marks = _marks(tuple(self._tokenizer.special), "\0".join(texts))
+            shown = [_hidden(self._known(each), marks) for each in messages], _hidden(list(tools), marks) or None
+        except RecursionError:
+            raise InputError("messages or tools are nested too deeply", "send them less deep") from None
+        text = self._rendered(messages=shown[0], tools=shown[1], add_generation_prompt=answer, **further)
         return self._tokenizer.with_special(text, {mark: token for token, mark in marks.items()})
 
     def _known(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -57,7 +68,7 @@ class ChatTemplate:
 
     def _rendered(self, **variables: Any) -> str:
         try:
-            return self._template.render(**self._special, **variables)
+            return self._template.render(**self._special, **variables, **{_STEP: _Steps()})
         except Exception as error:  # noqa: BLE001 - a template raises whatever its expressions do
             raise InputError(
                 f"the model's chat template refuses these messages: {error}", "change the roles or contents it names"
@@ -72,12 +83,24 @@ def _marks(special: Sequence[str], content: str) -> Mapping[str, str]:
     return dict(zip(found, unused, strict=False))
 
 
+def _texts(value: Any) -> Iterator[str]:
+    """All of them, names of fields too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from (*_texts(key), *_texts(each))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
+
+
 def _hidden(value: Any, marks: Mapping[str, str]) -> Any:
     if isinstance(value, str):
         for token, mark in marks.items():
             value = value.replace(token, mark)
     elif isinstance(value, Mapping):
-        return {key: _hidden(each, marks) for key, each in value.items()}
+        return {_hidden(key, marks): _hidden(each, marks) for key, each in value.items()}
     elif isinstance(value, list | tuple):
         return [_hidden(each, marks) for each in value]
     return value
@@ -94,10 +117,40 @@ class _Generation(Extension):
         return body
 
 
+class _Steps:
+    """Counts rounds of loops and calls of macros, so that no template goes on for ever."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_STEPS
+
+    def __call__(self) -> str:
+        self._left -= 1
+        return "" if self._left >= 0 else _refuse(f"it takes more than {_MOST_STEPS} steps")
+
+
+class _Bounded(ImmutableSandboxedEnvironment):
+    """A sandbox in which every round of a loop and every call of a macro is a step, and products are bounded."""
+
+    intercepted_binops = frozenset(("*", "**"))
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        found: Iterator[Any] = tree.find_all((nodes.For, nodes.Macro))
+        for each in found:
+            step = nodes.Call(nodes.Name(_STEP, "load"), [], [], None, None)
+            each.body.insert(0, nodes.ExprStmt(step).set_lineno(each.lineno).set_environment(self))
+        return tree
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        sizes = [len(each) if isinstance(each, str | list | tuple) else each for each in (left, right)]
+        numbers = all(isinstance(each, int | float) and abs(each) <= _MOST_STEPS for each in sizes)
+        if not numbers or abs(sizes[0] * sizes[1]) > _MOST_STEPS or (operator == "**" and abs(sizes[1]) > _MOST_POWER):
+            _refuse(f"a product in it ({operator}) is too large")
+        return super().call_binop(context, operator, left, right)
+
+
 def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
-    )
+    environment = _Bounded(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols])
     environment.filters["tojson"] = _json
     environment.globals["raise_exception"] = _refuse
     environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)

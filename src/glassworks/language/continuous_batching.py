@@ -17,36 +17,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassworks.errors import InputError, Overloaded
-from glassworks.language.decoder_graph import exact
 from glassworks.language.engine import Computing, Engine, Scoring
+from glassworks.language.pipeline import PipelineSettings, blocks, config_of, generated, opened
 from glassworks.language.prefix_memory import PrefixMemory
+from glassworks.language.reading import BLOCK_TOKENS, piece_end
 from glassworks.language.sampling import Generated, Sampling
-from glassworks.language.vocabulary import engine_tokenizer
 
 if TYPE_CHECKING:
     import openvino_genai
 
-_BLOCK_TOKENS = 32
-"""Tokens in a block of the cache, on a CPU."""
 _SILENCE_S = 0.05
 """After that a part without tokens comes."""
 _AGAIN = "send the request again"
+_NOTHING = Sampling(max_tokens=1, told=False)
+"""Of a piece of a prompt, whose answer nobody reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class EngineSettings(Computing):
-    """`cache_tokens` over all answers. With `fp32` and a cache in `f32` answers do not depend on what else is in the
-    batch; `kv_cache` may be `u8`.
-
-    `step_tokens` of prompts are computed in one step; cancelling waits for the end of one.
-    """
-
-    cache_tokens: int
-    threads: int
-    precision: str = "fp32"
-    kv_cache: str = "f32"
-    step_tokens: int = 96
-    prefix_caching: bool = True
+class EngineSettings(PipelineSettings, Computing):
+    """Settings with which this engine is opened."""
 
     def engine(self, folder: Path, contents: Sequence[bytes]) -> Engine:
         return ContinuousBatching(folder, self, contents)
@@ -66,13 +55,16 @@ class _Request:
     handle: Any = None
     cached: int = 0
     """Tokens of the prompt that need not be computed."""
+    piece: Any = None
+    """Handle of the piece of the prompt that is computed now; `done` tokens are when it is."""
+    done: int = 0
     answered: list[int] = field(default_factory=list)
     """Tokens of the answer so far; with the first of them the whole prompt is computed."""
 
     @property
     def blocks(self) -> int:
         """Most that it can use of the cache."""
-        return -(-(len(self.ids) + self.sampling.max_tokens) // _BLOCK_TOKENS)
+        return -(-(len(self.ids) + self.sampling.max_tokens) // BLOCK_TOKENS)
 
 
 class ContinuousBatching(Engine):
@@ -81,10 +73,11 @@ class ContinuousBatching(Engine):
     def __init__(self, folder: Path, settings: EngineSettings, contents: Sequence[bytes] = ()) -> None:
         """`contents` are the bytes of all tokens: without them no answer can keep to a grammar."""
         self._settings = settings
-        self._open = partial(_opened, folder, settings, contents)
+        self._open = partial(opened, folder, settings, contents)
         self._pipeline = self._open()
-        self._memory = PrefixMemory(_blocks(settings), _BLOCK_TOKENS)
+        self._memory = PrefixMemory(blocks(settings), BLOCK_TOKENS)
         self._new: list[_Request] = []
+        self._reading: list[_Request] = []
         self._active: list[_Request] = []
         self._numbers = iter(range(1, 2**62))
         self._closed = False
@@ -94,7 +87,7 @@ class ContinuousBatching(Engine):
 
     @property
     def open_requests(self) -> int:
-        return len(self._new) + len(self._active)
+        return len(self._new) + len(self._reading) + len(self._active)
 
     def generate(self, ids: Sequence[int], sampling: Sampling) -> Generator[Generated, None, None]:
         request = _Request(ids=ids, sampling=sampling)
@@ -125,8 +118,9 @@ class ContinuousBatching(Engine):
             try:
                 self._admit()
                 self._drop_cancelled()
-                if self._active:
+                if self._reading or self._active:
                     self._pipeline.step()
+                    self._go_on_reading()
                     self._deliver()
             except Exception as error:  # noqa: BLE001 - whatever it was, the pipeline cannot be used further
                 self._fail(Overloaded(f"the engine failed: {error}", _AGAIN))
@@ -144,26 +138,62 @@ class ContinuousBatching(Engine):
 
     def _wait(self) -> bool:
         with self._work:
-            self._work.wait_for(lambda: self._closed or self._new or self._active)
+            self._work.wait_for(lambda: self._closed or self._new or self._reading or self._active)
             return not self._closed
 
     def _admit(self) -> None:
-        import openvino
-
+        """As much of the prompts as fits into a step, in the order in which they came."""
         with self._work:
             new, self._new = self._new, []
         for request in new:
-            ids = openvino.Tensor(np.array([request.ids], np.int64))
-            try:
-                request.handle = self._pipeline.add_request(next(self._numbers), ids, _config(request.sampling))
-            except Exception as error:  # noqa: BLE001 - what the pipeline refuses costs this request alone
-                request.answers.put(InputError(f"the engine refuses the request: {error}", "change its settings"))
-            else:
-                request.cached = self._memory.cached(request.ids) if self._settings.prefix_caching else 0
-                self._active.append(request)
-        self._memory.use(sum(request.blocks for request in self._active))
+            if self._settings.prefix_caching:
+                request.cached = request.done = self._memory.cached(request.ids)
+            self._reading.append(request)
+        room = self._settings.step_tokens
+        for request in [each for each in self._reading if not each.piece and not each.cancelled]:
+            before = request.done
+            if not self._read(request, room):
+                break
+            room -= max(request.done - before, 1)
+        self._memory.use(sum(request.blocks for request in [*self._reading, *self._active]))
+
+    def _read(self, request: _Request, room: int) -> bool:
+        """Go on with a prompt, the last time with its answer. Whether there was room for it."""
+        length = len(request.ids)
+        end = piece_end(length, request.done, room) if self._settings.prefix_caching else None
+        if end == request.done:
+            return False
+        if end is not None:
+            request.piece, request.done = self._sent(request.ids[:end], config_of(_NOTHING)), end
+            return True
+        self._reading.remove(request)
+        try:
+            request.handle = self._sent(request.ids, config_of(request.sampling))
+        except Exception as error:  # noqa: BLE001 - what the pipeline refuses costs this request alone
+            request.answers.put(InputError(f"the engine refuses the request: {error}", "change its settings"))
+        else:
+            request.done = length
+            self._active.append(request)
+        return True
+
+    def _sent(self, ids: Sequence[int], config: openvino_genai.GenerationConfig) -> Any:
+        import openvino
+
+        return self._pipeline.add_request(next(self._numbers), openvino.Tensor(np.array([ids], np.int64)), config)
+
+    def _go_on_reading(self) -> None:
+        for request in self._reading:
+            if request.piece and request.piece.can_read():
+                request.piece = None
+                self._memory.add(request.ids[: request.done])
 
     def _drop_cancelled(self) -> None:
+        for request in [each for each in self._reading if each.cancelled]:
+            self._reading.remove(request)
+            if request.piece:
+                request.piece.cancel()
+                self._memory.lose(request.blocks)
+                self._idle_step()
         for request in [each for each in self._active if each.cancelled]:
             request.handle.cancel()
             self._end(request)
@@ -179,14 +209,14 @@ class ContinuousBatching(Engine):
 
     def _idle_step(self) -> None:
         """The pipeline frees what a cancelled request holds in its next step."""
-        if not self._active and self._pipeline.has_non_finished_requests():
+        if not self._reading and not self._active and self._pipeline.has_non_finished_requests():
             self._pipeline.step()
 
     def _deliver(self) -> None:
         for request in list(self._active):
             if not request.handle.can_read():
                 continue
-            answer = _generated(request)
+            answer = generated(request.handle, request.sampling, request.cached)
             if not request.answered:
                 self._memory.add(request.ids)
             request.answered += answer.ids
@@ -196,13 +226,10 @@ class ContinuousBatching(Engine):
 
     def _fail(self, error: Overloaded) -> None:
         with self._work:
-            failed, self._new, self._active = [*self._active, *self._new], [], []
+            failed = [*self._active, *self._reading, *self._new]
+            self._new, self._reading, self._active = [], [], []
         for request in failed:
             request.answers.put(error)
-
-
-def _blocks(settings: EngineSettings) -> int:
-    return -(-settings.cache_tokens // _BLOCK_TOKENS) + 1
 
 
 def _next(answers: queue.SimpleQueue[Generated | Exception]) -> Generated | Exception:
@@ -210,60 +237,3 @@ def _next(answers: queue.SimpleQueue[Generated | Exception]) -> Generated | Exce
         return answers.get(timeout=_SILENCE_S)
     except queue.Empty:
         return Generated(ids=(), log_probabilities=())
-
-
-def _opened(
-    folder: Path, settings: EngineSettings, contents: Sequence[bytes]
-) -> openvino_genai.ContinuousBatchingPipeline:
-    import openvino_genai
-
-    scheduler = openvino_genai.SchedulerConfig()
-    scheduler.num_kv_blocks = _blocks(settings)
-    scheduler.max_num_batched_tokens = settings.step_tokens
-    scheduler.enable_prefix_caching = settings.prefix_caching
-    scheduler.max_num_seqs = 256
-    properties = exact(settings.threads, settings.precision, settings.kv_cache)
-    if not contents:
-        return openvino_genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", properties)
-    tokenizer = engine_tokenizer(contents)
-    return openvino_genai.ContinuousBatchingPipeline(str(folder), tokenizer, scheduler, "CPU", **properties)
-
-
-def _config(sampling: Sampling) -> openvino_genai.GenerationConfig:
-    import openvino_genai
-
-    config = openvino_genai.GenerationConfig()
-    config.max_new_tokens, config.logprobs = sampling.max_tokens, 1
-    config.apply_chat_template = False
-    if sampling.stop_ids:
-        config.stop_token_ids, config.eos_token_id = set(sampling.stop_ids), min(sampling.stop_ids)
-    else:
-        config.ignore_eos = True
-    if sampling.temperature > 0:
-        config.do_sample, config.temperature, config.rng_seed = True, sampling.temperature, sampling.seed
-        config.top_p, config.min_p = sampling.top_p, sampling.min_p
-        if sampling.top_k:
-            config.top_k = sampling.top_k
-    config.presence_penalty, config.frequency_penalty = sampling.presence_penalty, sampling.frequency_penalty
-    config.repetition_penalty = sampling.repetition_penalty
-    if sampling.grammar:
-        config.structured_output_config = openvino_genai.StructuredOutputConfig(grammar=sampling.grammar)
-    return config
-
-
-def _generated(request: _Request) -> Generated:
-    """What the last step added to an answer."""
-    import openvino_genai
-
-    ((_, output),) = request.handle.read().items()
-    ids, probabilities = list(output.generated_ids), list(output.generated_log_probs)
-    reason = {
-        openvino_genai.GenerationFinishReason.NONE: "",
-        openvino_genai.GenerationFinishReason.STOP: "stop",
-        openvino_genai.GenerationFinishReason.LENGTH: "length",
-    }[output.finish_reason]
-    if reason == "stop" and ids and ids[-1] in request.sampling.stop_ids:
-        ids, probabilities = ids[:-1], probabilities[:-1]
-    return Generated(
-        ids=tuple(ids), log_probabilities=tuple(probabilities), cached=request.cached, finish_reason=reason
-    )

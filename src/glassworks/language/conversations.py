@@ -93,7 +93,7 @@ def _message(message: Any, where: str, calls: set[str]) -> dict[str, Any]:
 
 
 def _answers(call: Any, calls: set[str]) -> bool:
-    return bool(calls) if call is None else call in calls
+    return bool(calls) if call is None else isinstance(call, str) and call in calls
 
 
 def _refuse_calls(where: str) -> Any:

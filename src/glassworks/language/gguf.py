@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from glassworks.errors import InputError, Unsupported
 from glassworks.language.architecture import KINDS, Architecture, Kind, RopeScaling
+from glassworks.language.gguf_header import check_header
 
 if TYPE_CHECKING:
     from gguf import GGUFReader
@@ -134,6 +135,7 @@ _MOST = 2**24
 def _open(path: Path) -> GGUFReader:
     from gguf import GGUFReader
 
+    check_header(path)
     try:
         return GGUFReader(path)
     except Exception as error:  # noqa: BLE001 - the reader raises whatever broken numbers lead to

@@ -50,6 +50,30 @@ class Brought:
 
 def bring(path: Path, source: str) -> Brought:
     """Open a GGUF file, or a folder in Hugging Face's layout or OpenVINO's. Raises InputError and Unsupported."""
+    try:
+        brought = _brought(path, source)
+    except _MISSHAPEN as error:
+        problem = f"{path}: what its files say of the model is misshapen: {type(error).__name__}: {str(error)[:200]}"
+        raise InputError(problem, _WHOLE) from None
+    _check_tokens(brought, path)
+    return brought
+
+
+_MISSHAPEN = (AttributeError, LookupError, TypeError, ValueError, OverflowError, RecursionError)
+_WHOLE = "give the model as its publisher wrote it"
+
+
+def _check_tokens(brought: Brought, path: Path) -> None:
+    """Every token has a row among the embeddings."""
+    settings, most = brought.settings, brought.settings.architecture.vocabulary - 1
+    last = max(brought.tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
+    if last > most:
+        raise InputError(f"{path}: the tokenizer has the token {last}, the weights end at {most}", _WHOLE)
+    if any(not 0 <= number <= most for number in settings.stop_ids):
+        raise InputError(f"{path}: an answer would end at {settings.stop_ids}, tokens are 0 to {most}", _WHOLE)
+
+
+def _brought(path: Path, source: str) -> Brought:
     if path.is_dir() and (path / GRAPH).exists():
         return _from_openvino(path, source)
     if path.is_dir():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-_MOST_DIGITS = 16
+MOST_DIGITS = 16
 """More than fit into a double are not written."""
-_FRACTION = f'"." [0-9]{{0,{_MOST_DIGITS - 2}}} [1-9]'
+_FRACTION = f'"." [0-9]{{0,{MOST_DIGITS - 2}}} [1-9]'
 
 
 def whole(least: int | None, most: int | None) -> str:
@@ -45,9 +45,9 @@ def _natural(least: int, most: int | None) -> str:
 
 def _unbounded(least: int) -> str:
     if least == 0:
-        return f'"0" | [1-9] [0-9]{{0,{_MOST_DIGITS - 1}}}'
+        return f'"0" | [1-9] [0-9]{{0,{MOST_DIGITS - 1}}}'
     digits = len(str(least))
-    longer = f" | [1-9] [0-9]{{{digits},{max(_MOST_DIGITS - 1, digits)}}}"
+    longer = f" | [1-9] [0-9]{{{digits},{max(MOST_DIGITS - 1, digits)}}}"
     return " | ".join(_spans(least, 10**digits - 1)) + longer
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from glassworks.errors import InputError
 from glassworks.language.sampling import Sampling
 
 MOST_ALTERNATIVES = 20
+_ID = re.compile(r"[0-9]{1,12}", re.ASCII)
 _MOST_STOPS, _LONGEST_STOP, _MOST_BIASES = 4, 200, 4096
 _RANGES: Mapping[str, tuple[float, float, float]] = {
     "temperature": (0.0, 0.0, 2.0),
@@ -20,6 +22,8 @@ _RANGES: Mapping[str, tuple[float, float, float]] = {
     "repetition_penalty": (1.0, 0.1, 10.0),
 }
 """Name -> default, least, most."""
+_LEAST: Mapping[str, float] = {"temperature": 1e-4, "top_p": 1e-6}
+"""Below these, as with a `min_p` of 1, only the most probable token is left; quotients would be infinite."""
 _WHOLE: Mapping[str, tuple[int, int, int]] = {"top_k": (0, 0, 2**20), "seed": (0, 0, 2**31 - 1)}
 _FLAGS: Mapping[str, bool] = {
     "logprobs": False,
@@ -69,7 +73,10 @@ class Asked:
     def sampling(self, max_tokens: int, grammar: str = "") -> Sampling:
         """As engines take them."""
         numbers: dict[str, Any] = dict(self.numbers)
-        return Sampling(max_tokens=max_tokens, stop_ids=self.stop_ids, grammar=grammar, **numbers)
+        if any(numbers[name] < least for name, least in _LEAST.items()) or numbers["min_p"] >= 1:
+            numbers |= {"temperature": 0.0, "top_p": 1.0, "min_p": 0.0}
+        told = self.logprobs
+        return Sampling(max_tokens=max_tokens, stop_ids=self.stop_ids, grammar=grammar, told=told, **numbers)
 
 
 def asked_of(parameters: Mapping[str, Any], stop_ids: Sequence[int], vocabulary: int) -> Asked:
@@ -128,7 +135,7 @@ def _biases(value: Any, vocabulary: int) -> Mapping[int, float]:
         raise InputError(f"logit_bias is {value!r:.100}", f"give at most {_MOST_BIASES} token ids with a number each")
     found = {}
     for key, bias in value.items():
-        token = int(key) if isinstance(key, str) and key.isascii() and key.isdigit() else key
+        token = int(key) if isinstance(key, str) and _ID.fullmatch(key) else key
         found[_integer("a token of logit_bias", token, 0, vocabulary - 1)] = _number(
             f"logit_bias of {token}", bias, -100.0, 100.0
         )

@@ -43,6 +43,7 @@ class Prompts:
 
     def __init__(self, settings: LanguageSettings, tokenizer: LanguageTokenizer) -> None:
         """Raises InputError for a chat template that cannot be read."""
+        self._context = settings.context
         self._tokenizer, self._vocabulary = tokenizer, settings.architecture.vocabulary
         template, special = settings.chat_template, settings.special
         self._template = ChatTemplate(template, tokenizer, special) if template else None
@@ -68,6 +69,7 @@ class Prompts:
         return self._tokenizer.prompt(_decoded(text))
 
     def _text(self, text: bytes | str, asked: Asked) -> list[int]:
+        self._tokenizer.require_within(len(text), self._context)
         if asked.add_special_tokens:
             return self.plain(text)
         alone = self._tokenizer.special.get(_decoded(text))
@@ -87,7 +89,7 @@ class Prompts:
             raise InputError("this model holds no conversations: it has no chat template", "send a plain prompt")
         choice, tools = chosen(asked.tool_choice, tools_of(asked.tools))
         form = self._form() if tools else None
-        ids = self._template.ids(messages_of(asked.messages), tools)
+        ids = self._template.ids(messages_of(asked.messages), tools, most=self._context)
         end = "".join(self._tokenizer.described(each)["token"] for each in ids[-_END_TOKENS:])
         return Prompt(
             ids=ids,

@@ -12,7 +12,8 @@ class Sampling:
     `top_k` 0, `top_p` 1 and `min_p` 0 leave all tokens in. The `presence` and `frequency` penalties are OpenAI's: they
     are subtracted from the logits of tokens that were generated. `repetition_penalty` (Keskar et al. 2019, section 4.1)
     divides positive and multiplies negative logits of tokens of prompt and answer. A `grammar` (XGrammar's EBNF, `root`
-    first) leaves in only tokens that go on with a text of its language; it must have been compiled before.
+    first) leaves in only tokens that go on with a text of its language; it must have been compiled before. Where
+    log-probabilities are not to be `told` they may be zeros, which saves the sum over the vocabulary.
     """
 
     max_tokens: int
@@ -26,6 +27,7 @@ class Sampling:
     repetition_penalty: float = 1.0
     seed: int = 0
     grammar: str = ""
+    told: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from glassworks.language.number_grammar import real, whole
+from glassworks.language.number_grammar import MOST_DIGITS, real, whole
 from glassworks.language.schema_keywords import check_disjoint, keywords_of, refuse, resolved
 from glassworks.language.string_grammar import CHARACTER, FORMATS, character_rule, literal, matching, sized
 
@@ -27,6 +27,8 @@ object ::= "{{" ws (pair ws ("," ws pair ws)*)? "}}"
 array ::= "[" ws (value ws ("," ws value ws)*)? "]"
 value ::= object | array | string | number | boolean | null
 """
+
+_PAST_BOUNDS = 10**MOST_DIGITS
 
 
 def grammar_of(schemas: Mapping[str, Any]) -> str:
@@ -151,8 +153,10 @@ def _number(kind: str, schema: Mapping[str, Any], where: str) -> str:
     least, most = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     bounds = [each for each in (least, most, above, below) if each is not None]
-    if any(isinstance(each, bool) or not isinstance(each, int | float) or each != int(each) for each in bounds):
+    if any(isinstance(each, bool) or not isinstance(each, int | float) or each % 1 for each in bounds):
         refuse(where, "has a bound of numbers that is not whole", "give whole bounds")
+    if any(abs(each) >= _PAST_BOUNDS for each in bounds):
+        refuse(where, f"has a bound of numbers of more than {MOST_DIGITS} digits", "leave it out: none is written")
     low = max((int(each) for each in (least, above) if each is not None), default=None)
     high = min((int(each) for each in (most, below) if each is not None), default=None)
     open_low, open_high = above is not None and above == low, below is not None and below == high

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -29,6 +30,9 @@ _SHAPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("pattern", "format", "$ref"), (str,)),
 }
 _MOST_COUNT = 4096
+_MOST_ONE_OF = 128
+"""Each is compared with each."""
+_INDEX = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 def refuse(where: str, problem: str, mend: str) -> NoReturn:
@@ -73,7 +77,7 @@ def resolved(root: Any, pointer: str) -> Any:
         key = step.replace("~1", "/").replace("~0", "~") if step is not None else None
         if isinstance(found, Mapping) and key in found:
             found = found[key]
-        elif isinstance(found, list) and str(key).isdigit() and int(str(key)) < len(found):
+        elif isinstance(found, list) and _INDEX.fullmatch(str(key)) and int(str(key)) < len(found):
             found = found[int(str(key))]
         else:
             refuse(pointer, "is referred to, but not there", "refer to a part of this schema: #/$defs/NAME")
@@ -81,7 +85,11 @@ def resolved(root: Any, pointer: str) -> Any:
 
 
 def check_disjoint(branches: Sequence[Any], root: Any, where: str) -> None:
-    """Raises InputError where a value may meet more than one of `oneOf`."""
+    """Raises InputError where a value may meet more than one of `oneOf`, or where they are too many to tell."""
+    if len(branches) > _MOST_ONE_OF:
+        refuse(
+            where, f"has oneOf with {len(branches)} alternatives, at most {_MOST_ONE_OF} can be told apart", "use anyOf"
+        )
     for one, other in combinations([_target(each, root) for each in branches], 2):
         if not _disjoint(one, other):
             refuse(where, "has oneOf whose alternatives may be met at once", "use anyOf, or a const that differs")

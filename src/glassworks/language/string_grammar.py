@@ -44,9 +44,12 @@ def sized(least: int, most: int | None) -> str:
 def matching(pattern: str) -> str:
     """Strings in which a regular expression finds something. Raises InputError for one that is not known here."""
     try:
-        tree = list(re._parser.parse(pattern))  # type: ignore[attr-defined]
+        return _strings(list(re._parser.parse(pattern)), pattern)  # type: ignore[attr-defined]
     except (re.error, RecursionError, OverflowError) as error:
         raise InputError(f"the pattern {pattern!r:.100} cannot be read: {error}", "give a regular expression") from None
+
+
+def _strings(tree: list[Any], pattern: str) -> str:
     starts = bool(tree) and str(tree[0][0]) == "AT" and str(tree[0][1]) in ("AT_BEGINNING", "AT_BEGINNING_STRING")
     ends = bool(tree) and str(tree[-1][0]) == "AT" and str(tree[-1][1]) in ("AT_END", "AT_END_STRING")
     body = _sequence(tree[starts : len(tree) - (ends and len(tree) > starts)], pattern)

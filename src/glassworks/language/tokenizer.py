@@ -16,6 +16,8 @@ from tokenizers import Tokenizer
 from glassworks.errors import BundleError, InputError
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+_SHRINKING = 4
+"""At most so many times shorter can a normalized text be (NFC: 3)."""
 _WORD_START = "\u2581"
 """How tokens of SentencePiece write a space."""
 
@@ -39,6 +41,17 @@ class LanguageTokenizer:
             return cls(Tokenizer.from_file(str(path)))
         except Exception as error:  # noqa: BLE001 - the library raises no class of its own
             raise BundleError(f"cannot read the tokenizer {path.name}: {error}", "import the model again") from None
+
+    def require_within(self, characters: int, context: int) -> None:
+        """Raise InputError for so long a text that its tokens cannot be `context`, however long each is.
+
+        Asked before the text is cut: nobody else in the process gets on until that is done.
+        """
+        if characters > context * self._longest * _SHRINKING:
+            raise InputError(
+                f"context_length_exceeded: the prompt's {characters} characters do not fit into {context} tokens",
+                "send a shorter prompt",
+            )
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text as it stands, with nothing added. Raises InputError for half of a surrogate pair."""
@@ -89,6 +102,11 @@ class LanguageTokenizer:
     def decoder(self, visible: frozenset[int] = frozenset()) -> StreamDecoder:
         """A new one for one answer; `visible` are special tokens that it reads as text."""
         return StreamDecoder(self, visible)
+
+    @cached_property
+    def _longest(self) -> int:
+        """Bytes of the longest token."""
+        return max(map(len, self._bytes), default=1)
 
     @cached_property
     def special_ids(self) -> frozenset[int]:

@@ -137,6 +137,15 @@ def test_whitespace_ends(session: LanguageSession) -> None:
         ({"type": "object", "required": ["a"], "additionalProperties": False}, "which it forbids"),
         ({"enum": []}, "allows no value"),
         ({"description": "x" * 70_000}, "bytes"),
+        ({"anyOf": [{"$ref": "#/anyOf/\u00b2"}]}, "not there"),
+        ({"anyOf": [{"$ref": "#/anyOf/" + "1" * 5000}]}, "not there"),
+        ({"type": "integer", "minimum": int("12345" * 240), "maximum": int("22345" * 240)}, "more than 16 digits"),
+        ({"type": "number", "maximum": 1e308}, "more than 16 digits"),
+        ({"type": "number", "maximum": float("inf")}, "holds what no answer can"),
+        ({"type": "integer", "enum": [float("inf")]}, "holds what no answer can"),
+        ({"const": "\ud800"}, "holds what no answer can"),
+        ({"type": "string", "pattern": "(" * 300 + "a" + ")" * 300}, "cannot be read"),
+        ({"oneOf": [{"const": number} for number in range(3000)]}, "oneOf with 3000 alternatives"),
     ],
 )
 def test_a_schema_that_cannot_be_met_to_the_letter_is_refused(

@@ -152,6 +152,7 @@ def test_penalties_by_engine_and_by_scores_are_alike(session: LanguageSession, p
         ({"logit_bias": [1]}, "logit_bias is [1]"),
         ({"logit_bias": {"x": 1}}, "a token of logit_bias is 'x'"),
         ({"logit_bias": {"330": 1}}, "a token of logit_bias is 330"),
+        ({"logit_bias": {"1" * 5000: 1}}, "a token of logit_bias is '1111"),
         ({"logit_bias": {"3": 101}}, "logit_bias of 3 is 101"),
         ({"repetition_penalty": 0}, "repetition_penalty is 0"),
         ({"prompt_ids": [1, 330]}, "prompt_ids holds 330"),

@@ -151,6 +151,7 @@ def test_messages_come_to_the_template_as_it_expects_them(sessions: dict[str, La
 
 
 TOOL = {"role": "tool", "tool_call_id": "1", "content": "4"}
+MADE = {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f"}}]}
 CALLED = {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": "{"}}]}
 
 
@@ -165,6 +166,7 @@ CALLED = {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0] has the content"),
         ({"messages": [USER, TOOL]}, "messages[1] answers the call '1'"),
         ({"messages": [CALLED]}, "arguments of a tool call are no JSON"),
+        ({"messages": [MADE, {**TOOL, "tool_call_id": ["1"]}]}, "messages[1] answers the call ['1']"),
         ({"messages": [{**CALLED, "role": "user"}]}, "is not the assistant's"),
         ({"messages": [{"role": "user", "content": "\ud800"}]}, "half of a surrogate pair"),
         ({"tools": [WEATHER]}, "cannot call tools"),

@@ -14,7 +14,8 @@ from tests.unit.language.test_tokenizer import TEXTS, byte_level
 from tests.unit.language.tiny_models import logits, tiny
 from tokenizers import Tokenizer, pre_tokenizers
 
-from glassworks.errors import GlassworksError
+from glassworks.errors import GlassworksError, InputError
+from glassworks.families.language_model.synthetic import write_model
 from glassworks.language.chat_template import ChatTemplate
 from glassworks.language.gguf import GgufFile
 from glassworks.language.gguf_tokenizer import tokenizer_of
@@ -147,3 +148,53 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
         with pytest.raises(GlassworksError) as refused:
             bring(path, "here")
         assert said in refused.value.problem
+
+
+def _misshapen() -> dict[str, tuple[str, Any]]:
+    return {
+        "a base that is no number": ("config.json", {"rope_theta": "abc"}),
+        "a base that is not finite": ("config.json", {"rope_theta": float("nan")}),
+        "a base of nothing": ("config.json", {"rope_theta": 0}),
+        "scaling that is a text": ("config.json", {"rope_scaling": "x"}),
+        "scaling without a factor": ("config.json", {"rope_scaling": {"type": "linear"}}),
+        "scaling by nothing": ("config.json", {"rope_scaling": {"type": "linear", "factor": 0}}),
+        "architectures that are a number": ("config.json", {"architectures": 5}),
+        "layers beyond the weights": ("config.json", {"num_hidden_layers": 2**24 - 1}),
+        "layers without end": ("config.json", {"num_hidden_layers": 10**9}),
+        "an end that is a text": ("config.json", {"eos_token_id": "x"}),
+        "an end below all tokens": ("config.json", {"eos_token_id": -5}),
+        "an end beyond all tokens": ("config.json", {"eos_token_id": 10**9}),
+        "a template without a text": ("tokenizer_config.json", {"chat_template": [{"name": "default"}]}),
+        "a token without a text": ("tokenizer_config.json", {"eos_token": {"x": 1}}),
+    }
+
+
+@pytest.mark.parametrize("case", _misshapen())
+def test_misshapen_folders_are_refused(case: str, tmp_path: Path) -> None:
+    write_model(tmp_path, 1)
+    bring(tmp_path, "here")
+    name, changed = _misshapen()[case]
+    path = tmp_path / name
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+    with pytest.raises(InputError):
+        bring(tmp_path, "here")
+
+
+def test_files_nested_without_end_and_letters_that_are_none_are_refused(tmp_path: Path) -> None:
+    write_model(tmp_path, 1)
+    (tmp_path / "chat_template.jinja").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="misshapen"):
+        bring(tmp_path, "here")
+    (tmp_path / "config.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match="misshapen"):
+        bring(tmp_path, "here")
+
+
+def test_tokens_without_embeddings_are_refused(tmp_path: Path) -> None:
+    write_model(tmp_path, 1)
+    path = tmp_path / "tokenizer.json"
+    described = json.loads(path.read_text())
+    described["model"]["vocab"]["\u4e00"] = 5000
+    path.write_text(json.dumps(described))
+    with pytest.raises(InputError, match="has the token 5000, the weights end at 258"):
+        bring(tmp_path, "here")

@@ -97,6 +97,34 @@ def test_what_cannot_be_done_is_refused_by_name(
     assert said in refused.value.problem
 
 
+ONE_TOKEN: list[dict[str, Any]] = [
+    {"temperature": 1e-300},
+    {"temperature": 1e-40},
+    {"temperature": 1.0, "top_p": 0.0},
+    {"temperature": 1.0, "min_p": 1},
+]
+
+
+@pytest.mark.parametrize("more", [{}, {"logprobs": True, "top_logprobs": 1}])
+@pytest.mark.parametrize("parameters", ONE_TOKEN)
+def test_where_one_token_is_left_it_is_the_most_probable(
+    session: LanguageSession, parameters: dict[str, Any], more: dict[str, Any]
+) -> None:
+    greedy = text_of(streamed(session, "The quick", max_tokens=20))
+    assert text_of(streamed(session, "The quick", max_tokens=20, seed=3, **parameters, **more)) == greedy
+
+
+def test_what_cannot_fit_is_refused_before_it_is_cut(session: LanguageSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(*_: Any) -> list[int]:
+        raise AssertionError("a long text is cut")
+
+    for name in ("prompt", "encode", "with_special"):
+        monkeypatch.setattr(LanguageTokenizer, name, cut)
+    for parameters in ({}, {"add_special_tokens": False}, {"messages": [{"role": "user", "content": "a " * 2**20}]}):
+        with pytest.raises(InputError, match=r"context_length_exceeded: the prompt.s 20971.. characters"):
+            streamed(session, "a " * 2**20, **parameters)
+
+
 @pytest.mark.parametrize(("text", "said"), [("", "empty"), ("a" * 3000, "context_length_exceeded: the prompt's")])
 def test_prompts_that_do_not_fit(session: LanguageSession, text: str, said: str) -> None:
     with pytest.raises(InputError) as refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,23 @@ def test_a_cached_prefix_is_counted_and_not_computed_again(session: LanguageSess
     first, again = (cpu_of_the_first_token(session, [*ids, end]) for end in (1, 2))
     assert (first[1], again[1]) == (0, 31 * 32)
     assert again[0] <= 0.15 * first[0]
+
+
+def test_an_answer_is_the_same_to_the_bit_when_its_prompt_is_known(session: LanguageSession) -> None:
+    """A lone token is computed otherwise than several: it must be one when nothing was in the cache too."""
+    random = np.random.default_rng(1)
+    for length in (20, 32, 33, 64, 65):
+        ids = random.integers(100, 40_000, length).tolist()
+        cold, warm = (probabilities(session, ids) for _ in range(2))
+        assert warm == cold, length
+
+
+def probabilities(session: LanguageSession, ids: list[int]) -> list[float]:
+    """Of the tokens of a greedy answer."""
+    asked = {"prompt_ids": ids, "max_tokens": 3, "logprobs": True, "temperature": 0}
+    parts = [chunk.outputs for chunk in session.stream({INPUT: np.array([b""], object)}, asked)]
+    found = [json.loads(part["logprobs"].tolist()[0]) for part in parts if "logprobs" in part]
+    return [token["logprob"] for tokens in found for token in tokens]
 
 
 def cpu_of_the_first_token(session: LanguageSession, ids: list[int]) -> tuple[float, int]:

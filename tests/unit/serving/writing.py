@@ -26,8 +26,9 @@ from glassworks.serving.requests import Call, InferRequest
 class Counted:
     """One service. `ask` begins a streamed answer, `whole` gives one or several."""
 
-    def __init__(self, models: Models, home: Path, unread_s: float = PATIENCE_S) -> None:
-        models.model("scribe").statistics = Statistics()
+    def __init__(self, models: Models, home: Path, unread_s: float = PATIENCE_S, name: str = "scribe") -> None:
+        models.model(name).statistics = Statistics()
+        self._name = name
         self.models, self.ledger, self.store = models, Ledger(home, Clock()), KeyStore(home, Clock())
         self._unread_s = unread_s
         self.dispatcher = Dispatcher(models, None, self.ledger, unread_s)
@@ -41,16 +42,16 @@ class Counted:
 
     @property
     def model(self) -> LoadedModel:
-        return self.models.model("scribe")
+        return self.models.model(self._name)
 
     async def ask(self, text: str, token: bytes | None = None, call: Call | None = None, **parameters: Any) -> Parts:
-        found = await self.dispatcher.stream(call or Call("scribe", token=token), _read([text], parameters))
+        found = await self.dispatcher.stream(call or Call(self._name, token=token), _read([text], parameters))
         assert isinstance(found, Parts)
         return found
 
     async def whole(self, *texts: str, token: bytes | None = None, **parameters: Any) -> tuple[list[bytes], Any]:
         """The texts, and what is known of the tokens of all."""
-        result, last = await self.dispatcher.generate(Call("scribe", token=token), _read(list(texts), parameters))
+        result, last = await self.dispatcher.generate(Call(self._name, token=token), _read(list(texts), parameters))
         return result.outputs["generated"].tolist(), last
 
     def used(self) -> Total:

@@ -23,9 +23,6 @@ class Suite(StrEnum):
     OPENAI = "openai"
 
 
-_Seconds = Annotated[float | None, typer.Option(min=0.1, help="Time for one request: 10, with --suite openai 60.")]
-
-
 def conformance(
     url: Annotated[str, typer.Argument(help="Where the server is, such as http://127.0.0.1:8080.")],
     grpc: Annotated[str | None, typer.Option(help="HOST:PORT of its gRPC; without it gRPC is not checked.")] = None,
@@ -34,27 +31,33 @@ def conformance(
     key: Annotated[str | None, typer.Option(help="An access key.", envvar="GLASSWORKS_KEY")] = None,
     report: Annotated[Path | None, typer.Option(help="Write all of it to this JSON file.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write it to this JUnit XML file.")] = None,
-    seconds: _Seconds = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Time for one request: 10; of openai 60.")] = None,
     patience: Annotated[float | None, typer.Option(min=0.1, help="Time for ending slow and silent clients.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check what the protocol asks for, one rule after the other; exit code 1 when one does not hold."""
-    from glassworks.conformance.suite import junit as junit_of, lines, run, summary as summary_of
+    from glassworks.conformance import suite as suites
 
     if suite is Suite.OPENAI:
         target, selected = _openai(url, model, key, seconds)
     else:
         target, selected = _open_inference(url, grpc, model, key, seconds, patience)
-    outcomes = list(run(target, selected))
-    summary = summary_of(target, outcomes)
-    if report is not None:
-        report.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    if junit is not None:
-        junit.write_bytes(junit_of(outcomes))
-    # Lines are not wrapped, so that names of checks stay whole and can be searched for.
-    write_json(summary) if as_json else stdout().print("\n".join(lines(target, outcomes)), markup=False, soft_wrap=True)
+    outcomes = list(suites.run(target, selected))
+    summary = suites.summary(target, outcomes)
+    _write(report, json.dumps(summary, indent=1).encode() + b"\n")
+    _write(junit, suites.junit(outcomes))
+    if as_json:
+        write_json(summary)
+    else:
+        # Lines are not wrapped, so that names of checks stay whole and can be searched for.
+        stdout().print("\n".join(suites.lines(target, outcomes)), markup=False, soft_wrap=True)
     if summary["totals"]["failed"]:
         raise typer.Exit(1)
+
+
+def _write(path: Path | None, content: bytes) -> None:
+    if path is not None:
+        path.write_bytes(content)
 
 
 def _open_inference(

@@ -131,6 +131,11 @@ class Gate:
                 "ask for a key without a list of models, or with the role 'admin'",
             )
 
+    def rules(self, token: bytes | None) -> bool:
+        """Whether it is a key with the role `admin`. Raises Unauthenticated."""
+        holder = self._holder(token, self._monotonic(), self._wall())
+        return holder is not None and "admin" in holder.roles
+
     def models(self, token: bytes | None) -> frozenset[str]:
         """The models that a caller may see; empty for all. Raises Unauthenticated."""
         holder = self._holder(token, self._monotonic(), self._wall())

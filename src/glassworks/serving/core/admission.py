@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from glassworks.errors import InputError, StorageError, Unauthenticated
+from glassworks.errors import InputError, StorageError, Unauthenticated, Unsupported
 from glassworks.serving.access.budgets import Streams, Tokens
 from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.ledger import Usage
@@ -14,7 +14,7 @@ from glassworks.serving.access.ledger import Usage
 if TYPE_CHECKING:
     from glassworks.serving.access.gate import Gate
     from glassworks.serving.access.keys import Role
-    from glassworks.serving.access.ledger import Ledger
+    from glassworks.serving.access.ledger import Ledger, Total
     from glassworks.serving.access.limits import Left
     from glassworks.serving.core.model import LoadedModel
     from glassworks.serving.core.work import Work
@@ -106,6 +106,16 @@ class Admission:
     def tokens(self, call: Call) -> Tokens:
         """What one answer of an admitted request may use."""
         return Tokens(None, Clock()) if self._gate is None else self._gate.tokens(call.token)
+
+    def usage(self, token: bytes | None, day: str | None) -> Sequence[Total]:
+        """What was used, of a day or of all: by everybody for a key with the role `admin`, else by the caller's key.
+
+        Reads files: call it on a thread. Raises Unauthenticated, Forbidden, Unsupported where nothing is counted.
+        """
+        if self._gate is None or self._ledger is None:
+            raise Unsupported("this service counts no usage", "start it with --keys on, and create keys")
+        caller = self._gate.permit(token, None)
+        return self._ledger.totals(day, None if self._gate.rules(token) else caller.key_id)
 
     def left(self, call: Call) -> Left | None:
         """What the caller may still do today, for headers that say so; None for whom nothing is limited. After `stream`

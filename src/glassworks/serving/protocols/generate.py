@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from glassworks.serving.core.model import LoadedModel
     from glassworks.serving.results import InferResult
 
+_COMMENT = b":\n\n"
+"""Read over by clients."""
 _EVENTS = b"text/event-stream; charset=utf-8"
 _FIELDS = Schema("Fields", {"type": "object"})
 
@@ -49,7 +51,7 @@ class Generate(Protocol):
         request = _Request(exchange.content())
         parts = await self._dispatcher.stream(call(exchange), request.read, request.size_bytes)
         headers = [(b"cache-control", b"no-store")]
-        return Answer(b"", content_type=_EVENTS, headers=headers, stream=_events(request, parts))
+        return Answer(b"", content_type=_EVENTS, headers=headers, stream=_events(request, parts), filler=_COMMENT)
 
 
 class _Request:

@@ -74,9 +74,11 @@ def o1_no_model(client: Client) -> None:
 
 def o1_models_do_not_share_a_cache(client: Client) -> None:
     """What one model has read is not taken from the cache for another one, and its own answer stays (complaint 12)."""
-    names = [name for name in client.models[:_ASKED] if _answers(client, name)][:2]
+    # Names of one model answer alike, and may share.
+    answers = {name: client.chat(model=name).text for name in client.models[:_ASKED] if _answers(client, name)}
+    names = list({text: name for name, text in reversed(answers.items())}.values())[:2]
     if len(names) < 2:
-        raise NotOffered("fewer than two models that answer chat are listed")
+        raise NotOffered("fewer than two models that answer chat, each in its own way, are listed")
     # What comes first is new, so that nothing of this prompt can be in a cache.
     text = f"{secrets.token_hex(8)} {client.prompt} {client.prompt}"
     one, other, again = (client.chat(model=name, messages=said(text)) for name in (*names, names[0]))

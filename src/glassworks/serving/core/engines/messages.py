@@ -43,6 +43,8 @@ class Open(msgspec.Struct, tag=True, frozen=True):
     memory: str
     infers: bool
     explains: bool
+    steps_back: bool = False
+    """Whether its process, which can use all cores for long, leaves them to others first."""
 
 
 class Ready(msgspec.Struct, tag=True, frozen=True):

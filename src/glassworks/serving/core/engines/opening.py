@@ -62,7 +62,7 @@ def open_engines(
     explains = wants_process or placement.explain_in == "thread"
     opened.memory = memory
     if wants_process or placement.engine == "process":
-        computing: EngineClient = ProcessEngine(name, _opening(opened, True, explains), supervisor)
+        computing: EngineClient = ProcessEngine(name, _opening(opened, True, explains, wants_process), supervisor)
     else:
         try:
             if memory is not None:
@@ -76,6 +76,6 @@ def open_engines(
     return Engines(computing=computing, explaining=ProcessEngine(name, _opening(opened, False, True), supervisor))
 
 
-def _opening(opened: OpenedBundle, infers: bool, explains: bool) -> Open:
+def _opening(opened: OpenedBundle, infers: bool, explains: bool, steps_back: bool = False) -> Open:
     memory = str(opened.memory.file) if opened.memory is not None else ""
-    return Open(str(opened.bundle.folder), opened.bundle.sha256, memory, infers, explains)
+    return Open(str(opened.bundle.folder), opened.bundle.sha256, memory, infers, explains, steps_back)
