@@ -35,9 +35,7 @@ def main() -> None:
         found: queue.SimpleQueue[tuple[int, Sequence[int]]] = queue.SimpleQueue()
 
         def drain(row: int) -> None:
-            for part in engine.generate(
-                prompts[row], Sampling(max_tokens=tokens, stop_ids=NEVER, logprobs=False)
-            ):
+            for part in engine.generate(prompts[row], Sampling(max_tokens=tokens, stop_ids=NEVER, logprobs=False)):
                 found.put((row, part.ids))
 
         threads = [threading.Thread(target=drain, args=(row,)) for row in range(len(prompts))]

@@ -55,7 +55,9 @@ def write_folder(source: Path, folder: Path) -> None:
 
     file = GgufFile(source)
     model = LlamaForCausalLM(LlamaConfig(**configuration(file)))
-    found = {name: torch.from_numpy(np.array(file.weight(name))).half().float() for name, _ in file.architecture.weights()}
+    found = {
+        name: torch.from_numpy(np.array(file.weight(name))).half().float() for name, _ in file.architecture.weights()
+    }
     missing = model.load_state_dict(found, strict=False).missing_keys
     if set(missing) - {"lm_head.weight"}:
         raise SystemExit(f"weights are missing: {missing}")

@@ -106,10 +106,11 @@ class Lineage(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """An artifact with the folder it lies in."""
+    """An artifact with the folder it lies in; `searched` says that it is opened to be measured, beside others."""
 
     artifact: Artifact
     folder: Path
+    searched: bool = False
 
     @property
     def path(self) -> Path:

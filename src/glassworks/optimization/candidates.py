@@ -86,7 +86,7 @@ def _open(trial: Trial, artifact: Artifact, chosen: Artifact, runtime: Runtime) 
         raise Unsupported(reason, "choose another runtime")
     if artifact.runtime not in ("", runtime.name):
         raise Unsupported(f"it computes in int8 in {artifact.runtime} alone", "choose that runtime")
-    opened = Opened(artifact=chosen, folder=trial.opened.folder)
+    opened = Opened(artifact=chosen, folder=trial.opened.folder, searched=True)
     return open_session(trial.task, opened, trial.preprocessing, limited=False)
 
 

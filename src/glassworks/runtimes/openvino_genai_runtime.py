@@ -32,7 +32,9 @@ class OpenVinoGenAi(Runtime):
         artifact, settings = opened.artifact, read_settings(opened.folder)
         stored = artifact.settings.get("kv_cache", "f32")
         tokens = settings.context * settings.streams
-        memory = needed(settings.architecture, opened.path.with_suffix(".bin").stat().st_size, tokens, stored)
+        # The cache grows with what is asked: a search opens one form beside another, for an answer at a time.
+        least = settings.context if opened.searched else tokens
+        memory = needed(settings.architecture, opened.path.with_suffix(".bin").stat().st_size, least, stored)
         require_fits(memory, opened.path.name, "lower model.streams or model.context, and import the model again")
         engine = EngineSettings(cache_tokens=tokens, threads=artifact.threads, kv_cache=stored)
         try:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _COMMENT = b":\n\n"
 """Read over by clients."""
 _EVENTS = b"text/event-stream; charset=utf-8"
+_INPUT, _OUTPUT = "text_input", "text_output"
+"""What the protocol calls the one input and the first output of models that write."""
 _FIELDS = Schema("Fields", {"type": "object"})
 
 
@@ -60,11 +62,16 @@ class _Request:
     def __init__(self, content: Body) -> None:
         self._content, self.size_bytes = content, len(content)
         self._id: dict[str, Any] = {}
+        self._names: dict[str, str] = {}
+        """Outputs under the protocol's own name for what a text is answered with."""
 
     def read(self, model: LoadedModel) -> InferRequest:
         """What is asked for. Raises InputError."""
         content = json_object(self._content)
         self._id = {"id": content["id"]} if "id" in content else {}
+        if _INPUT in content and len(model.inputs) == 1 and _INPUT not in model.inputs:
+            content = {next(iter(model.inputs)): content[_INPUT], **{k: v for k, v in content.items() if k != _INPUT}}
+            self._names = {model.outputs[0]: _OUTPUT}
         tensors: dict[str, Array] = {}
         nested = content.get("parameters", {})
         if not isinstance(nested, dict):
@@ -82,7 +89,7 @@ class _Request:
         answer: dict[str, Any] = {"model_name": result.model, "model_version": result.version, **self._id}
         for name, values in result.outputs.items():
             row = to_json(values)
-            answer[name] = row[0] if len(row) == 1 else row
+            answer[self._names.get(name, name)] = row[0] if len(row) == 1 else row
         if (parameters := result.parameters()) and "parameters" not in answer:
             answer["parameters"] = parameters
         return answer
