@@ -58,7 +58,8 @@ class Artifact(Record):
     that its task needs, such as a tokenizer. `role` says what the graph computes: `predict` (inputs -> outputs),
     `gradient` (input, target -> scores, gradient), `cam` (input, target -> scores, map) or `embed`
     (tokens -> what `gradient` takes). `computes_fp32` names the layers of a less precise artifact that compute in
-    fp32 all the same. `settings` tell its runtime more: `{"kv_cache": "u8"}` keeps keys and values in 8 bits.
+    fp32 all the same. `settings` tell its runtime more: `{"kv_cache": "u8"}` keeps keys and values in 8 bits;
+    and passes: `{"few_bits": "Q4_1"}` says how most weights were stored before they were brought.
     """
 
     role: str

@@ -36,6 +36,7 @@ class LanguageSettings(Record):
     context: int
     streams: int = 8
     max_tokens: int = 512
+    requantize: bool = False
     engine: EngineName = "openvino"
     gpu_memory: float = 0.0
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _GROUPS = (64, 32, 16)
 """Weights that share a scale; NNCF leaves products in 8 bits whose width is no multiple."""
 _TEXTS, _TOKENS = 32, 128
+FEW_BITS = "few_bits"
+"""In `Artifact.settings`: the type of a file's weights, where most were in 4 bits or fewer."""
 _BITS = ("u8", "i8", "u4", "i4")
 
 
@@ -52,6 +54,16 @@ def _artifact(exported: Artifact, file: PurePosixPath, precision: Precision) -> 
     weights = str(PurePosixPath(exported.file).with_suffix(".bin"))
     beside = tuple(str(file.with_suffix(".bin")) if each == weights else each for each in exported.beside)
     return exported.model_copy(update={"file": str(file), "beside": beside, "precision": precision})
+
+
+def require_whole(opened: Opened) -> None:
+    """Raise Unsupported for weights that were in 4 bits before they were brought, unless the job allows it."""
+    if kind := opened.artifact.settings.get(FEW_BITS):
+        raise Unsupported(
+            f"its weights were in 4 bits before ({kind}): in another form of 4 bits perplexity rose by 15 % and more; "
+            "model.requantize = true tries it all the same",
+            "keep it in 8 bits",
+        )
 
 
 def group_size(opened: Opened) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -65,7 +66,15 @@ def export(model: Model, folder: Path) -> Artifact:
         file=f"{_FOLDER}/{GRAPH}",
         beside=(f"{_FOLDER}/{weights}", TOKENIZER, FILE),
         made_by="export",
+        settings=_few_bits(model.network.settings),
     )
+
+
+def _few_bits(settings: LanguageSettings) -> dict[str, str]:
+    """The type of most of the weights, where that has 4 bits or fewer: another such form would lose much."""
+    most = max(settings.stored, key=settings.stored.__getitem__)
+    few = re.match(r"(I?Q[1-4]|U4|I4|NF4)(_|$)", most) is not None
+    return {"few_bits": most} if few and not settings.requantize else {}
 
 
 def _for_vllm(brought: Brought, folder: Path) -> Artifact:
@@ -133,6 +142,7 @@ def _overridden(brought: Brought, config: LanguageModelConfig) -> LanguageSettin
         "context": context,
         "streams": config.streams,
         "engine": config.engine,
+        "requantize": config.requantize,
         "gpu_memory": config.gpu_memory or 0.0,
         "max_tokens": min(config.max_tokens, context),
         "special": {**settings.special, **config.special},

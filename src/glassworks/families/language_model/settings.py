@@ -36,6 +36,8 @@ class LanguageModelConfig(Record):
     """What computes the answers: `openvino` on this processor; `vllm`, which has to be installed, on a GPU."""
     gpu_memory: float | None = Field(default=None, gt=0, lt=1)
     """With `vllm` on a GPU: the share of its memory that is taken; left out, as much as weights and the cache need."""
+    requantize: bool = False
+    """Try forms of 4 bits although the file's weights are in 4 bits already; it costs minutes, and they lose much."""
     max_tokens: int = Field(default=512, ge=1)
     """Tokens of an answer where a request does not say."""
     chat_template: str = ""

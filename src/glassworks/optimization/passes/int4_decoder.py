@@ -22,7 +22,8 @@ class Int4Decoder(Pass):
     needs: ClassVar[tuple[str, ...]] = ("nncf", "openvino")
 
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
-        from glassworks.optimization.decoder_weights import compressed, group_size, rows
+        from glassworks.optimization.decoder_weights import compressed, group_size, require_whole, rows
 
+        require_whole(opened)
         options = {"dataset": rows(calibration), "group_size": group_size(opened), "scale_estimation": True}
         return compressed(opened, self.name, self.precision, "INT4_ASYM", **options)

@@ -23,8 +23,9 @@ class Int4DecoderMixed(Pass):
     needs: ClassVar[tuple[str, ...]] = ("nncf", "openvino")
 
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
-        from glassworks.optimization.decoder_weights import compressed, group_size, rows
+        from glassworks.optimization.decoder_weights import compressed, group_size, require_whole, rows
 
+        require_whole(opened)
         return compressed(
             opened,
             self.name,

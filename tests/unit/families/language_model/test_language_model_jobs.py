@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from glassworks.catalog import get
 from glassworks.config import Job
-from glassworks.contracts import Family
+from glassworks.contracts import Family, Opened, Pass
 from glassworks.errors import ConfigError, DataError, InputError, Unsupported
 from glassworks.families.language_model.bringing import export, model_of
 from glassworks.families.language_model.settings import LanguageData, LanguageModelConfig
@@ -133,3 +134,29 @@ def test_another_graph_is_refused_by_name(folder: Path, tmp_path: Path) -> None:
 
 def test_the_family_is_in_the_catalog() -> None:
     assert get(Family, "language_model").task == "text-generation"
+
+
+@pytest.mark.parametrize(
+    ("stored", "requantize", "settings"),
+    [
+        ({"Q4_1": 100, "Q8_0": 30, "F32": 1}, False, {"few_bits": "Q4_1"}),
+        ({"Q4_1": 100, "Q8_0": 30}, True, {}),
+        ({"Q4_1": 10, "Q8_0": 30}, False, {}),
+        ({"Q5_0": 100}, False, {}),
+        ({"IQ4_XS": 1}, False, {"few_bits": "IQ4_XS"}),
+        ({"F16": 1}, False, {}),
+        ({"BF16": 1}, False, {}),
+    ],
+)
+def test_weights_in_four_bits_are_not_put_into_four_bits_again(
+    folder: Path, tmp_path: Path, stored: dict[str, int], requantize: bool, settings: dict[str, str]
+) -> None:
+    model = brought(folder, tmp_path, requantize=requantize)
+    network = model.network  # type: ignore[attr-defined]
+    before = replace(network, settings=network.settings.model_copy(update={"stored": stored}))
+    artifact = export(replace(model, network=before), tmp_path)  # type: ignore[type-var, arg-type]
+    assert artifact.settings == settings
+    opened = Opened(artifact=artifact, folder=tmp_path)
+    if settings:
+        with pytest.raises(Unsupported, match=r"were in 4 bits before \(I?Q4_..?\).*model.requantize"):
+            get(Pass, "int4_decoder").apply(opened, [])
