@@ -202,6 +202,9 @@ FAULTS: Mapping[str, str] = {
     ),
 }
 
+SLOW = {"streams go on", "whole answers go on", "reads any body", "one burst"}
+"""Faults that are seen by the time that they take."""
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ToyServer]:
@@ -210,7 +213,7 @@ def server() -> Iterator[ToyServer]:
 
 
 def client(server: ToyServer, **more: object) -> Client:
-    return Client(**{"url": server.url, "key": KEY, "seconds": PATIENCE_S, **more})  # type: ignore[arg-type]
+    return Client(**{"url": server.url, "key": KEY, "seconds": PATIENCE_S, "grace": PATIENCE_S, **more})  # type: ignore[arg-type]
 
 
 def red(server: ToyServer, fault: str, groups: set[str]) -> dict[str, str]:
@@ -220,7 +223,7 @@ def red(server: ToyServer, fault: str, groups: set[str]) -> dict[str, str]:
     server.cleared = False
     selected = [check for check in suite.found(checks) if check.id.partition(".")[0] in groups]
     try:
-        outcomes = list(suite.run(client(server), selected))
+        outcomes = list(suite.run(client(server, **({"grace": 3.0} if fault in SLOW else {})), selected))
     finally:
         server.faults = frozenset()
     return {each.id: each.seen for each in outcomes if each.result == "failed"}

@@ -41,7 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_our_server_fails_no_check_and_what_it_does_not_offer_is_said(server: Server) -> None:
-    client = Client(url=f"http://{server.address}", seconds=PATIENCE_S)
+    client = Client(url=f"http://{server.address}", seconds=PATIENCE_S, grace=PATIENCE_S)
     outcomes = list(suite.run(client, suite.found(checks)))
     assert [(each.id, each.seen) for each in outcomes if each.result == "failed"] == []
     reasons = {each.id: each.seen for each in outcomes if each.result == "not offered"}

@@ -32,6 +32,8 @@ class Client(Target):
     """Where the server is, and how to ask it. The path of the URL comes before all paths; without one it is /v1."""
 
     seconds: float = 60.0
+    grace: float = 3.0
+    """Seconds that an answer may be late before it counts as one that does not come."""
 
     @property
     def prefix(self) -> str:
