@@ -102,9 +102,13 @@ def run(
     scenario: Callable[[Service], Coroutine[Any, Any, None]],
     gate: Gate | None = None,
     wall: Callable[[], float] | None = None,
+    before: Callable[[Service], None] = lambda service: None,
 ) -> None:
+    """`before` prepares what is there when the batches start."""
+
     async def whole() -> None:
         service = Service(home, handler, Dispatcher(models, gate), wall)
+        before(service)
         await service.batches.start()
         try:
             await scenario(service)
@@ -235,11 +239,13 @@ def test_a_batch_that_was_killed_at_its_end_ends_again(tmp_path: Path, models: M
     run(tmp_path, models, echo, begins)
     (tmp_path / "batches" / "batch_of_before.answers.jsonl").write_bytes(b"")
 
-    async def again(service: Service) -> None:
+    def killed(service: Service) -> None:
         # As a kill before the last transaction leaves it: the answers are in the journal, and the file may be there.
         path = service.batches.files.path(service.batches.files.get("anonymous", str(made[0].output_file_id)))
         (tmp_path / "batches" / f"{made[0].id}.answers.jsonl").write_bytes(path.read_bytes())
         service.batches.store.change(made[0].id, lambda each: each.model_copy(update={"status": status}))
+
+    async def again(service: Service) -> None:
         batch = await service.ended(made[0])
         assert batch.output_file_id == made[0].output_file_id
         assert len(service.lines(batch, batch.output_file_id)) == 3
@@ -247,7 +253,7 @@ def test_a_batch_that_was_killed_at_its_end_ends_again(tmp_path: Path, models: M
         assert len(service.batches.files.page("anonymous", 9)[0]) == 2
         await service.until(batch, lambda _: list((tmp_path / "batches").glob("*.jsonl")) == [])
 
-    run(tmp_path, models, echo, again)
+    run(tmp_path, models, echo, again, before=killed)
 
 
 def test_a_full_queue_and_a_spent_rate_are_waited_for(tmp_path: Path, models: Models) -> None:
