@@ -90,10 +90,10 @@ def show_warnings(manifest: Manifest, console: Console) -> None:
 
 def show_about(manifest: Manifest, console: Console) -> None:
     """What people should know of a language model before they ask it."""
-    from glassworks.catalog import get
+    from glassworks.catalog import found, get
     from glassworks.contracts import Generation, Task
 
-    task = get(Task, manifest.task)
+    task = get(Task, manifest.task) if manifest.task in found(Task) else None
     if isinstance(task, Generation):
         for name, value in task.about(manifest.preprocessing).items():
             console.print(f"  {name:16} {value}", markup=False, soft_wrap=True)

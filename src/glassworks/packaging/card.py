@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from glassworks.catalog import get
+from glassworks.catalog import found, get
 from glassworks.contracts import Candidate, Generation, Measurement, Task, TensorSpec
 from glassworks.packaging.manifest import Manifest
 
@@ -34,7 +34,7 @@ def _purpose(manifest: Manifest) -> list[str]:
     lines = [f"Task: {_text(manifest.task)}. Family: {_text(manifest.family)}.", ""]
     if manifest.labels:
         lines += [f"Labels ({len(manifest.labels)}): {', '.join(_text(label) for label in manifest.labels)}.", ""]
-    task = get(Task, manifest.task)
+    task = get(Task, manifest.task) if manifest.task in found(Task) else None
     if isinstance(task, Generation):
         known = ((name, _text(value)) for name, value in task.about(manifest.preprocessing).items())
         lines += [*_table(("", ""), known), ""]

@@ -136,4 +136,4 @@ def alive() -> int:
     import gc
 
     gc.collect()
-    return sum(isinstance(each, Parts) for each in gc.get_objects())
+    return sum(Parts in type(each).__mro__ for each in gc.get_objects())

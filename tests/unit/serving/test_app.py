@@ -90,7 +90,7 @@ DOCUMENTED = [(path, verb) for path, verbs in openapi_document()["paths"].items(
 @pytest.mark.parametrize(("path", "verb"), DOCUMENTED)
 def test_every_documented_path_takes_its_verb_and_no_other(path: str, verb: str, app: Service) -> None:
     reply = send(app, verb.upper(), sample(path))
-    kept = verb == "get" and not enveloped(path.encode())  # of language models there is nothing here
+    kept = verb == "get" and path != "/v2/usage" and not enveloped(path.encode())
     assert reply.status in ((200,) if kept else (200, 400, 404))
     if verb == "get":
         assert send(app, "HEAD", sample(path)).headers["content-length"]

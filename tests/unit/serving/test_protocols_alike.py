@@ -139,7 +139,7 @@ def test_a_quota_that_is_used_up(send: Send, guarded: Guarded, model: LoadedMode
     totals = guarded.ledger.totals()
     assert [(total.requests, total.rows) for total in totals] == [(1, 1)]
     is_of(said(send, speaker, asked), LimitExceeded, "may send 1 requests a day")
-    assert counted(model, before) == {"LimitExceeded": 1}
+    assert counted(model, before) == {"QuotaSpent": 1}
     assert guarded.ledger.totals() == totals
 
 
@@ -150,7 +150,7 @@ MANY_ROWS = {name: send for name, send in {**INFER, **EXPLAIN}.items() if not na
 def test_more_rows_than_a_day_has(send: Send, guarded: Guarded, model: LoadedModel) -> None:
     key, before = guarded.key(rows_per_day=1), dict(model.statistics.errors)
     is_of(said(send, guarded.speaker(), Ask(key=key, tensors=ROWS)), LimitExceeded, "1 rows a day")
-    assert counted(model, before) == {"LimitExceeded": 1}
+    assert counted(model, before) == {"QuotaSpent": 1}
     assert guarded.ledger.totals() == ()
 
 
