@@ -93,8 +93,7 @@ def show_about(manifest: Manifest, console: Console) -> None:
     from glassworks.catalog import found, get
     from glassworks.contracts import Generation, Task
 
-    task = get(Task, manifest.task) if manifest.task in found(Task) else None
-    if isinstance(task, Generation):
+    if manifest.task in found(Task) and isinstance(task := get(Task, manifest.task), Generation):
         for name, value in task.about(manifest.preprocessing).items():
             console.print(f"  {name:16} {value}", markup=False, soft_wrap=True)
 

@@ -34,8 +34,7 @@ def _purpose(manifest: Manifest) -> list[str]:
     lines = [f"Task: {_text(manifest.task)}. Family: {_text(manifest.family)}.", ""]
     if manifest.labels:
         lines += [f"Labels ({len(manifest.labels)}): {', '.join(_text(label) for label in manifest.labels)}.", ""]
-    task = get(Task, manifest.task) if manifest.task in found(Task) else None
-    if isinstance(task, Generation):
+    if manifest.task in found(Task) and isinstance(task := get(Task, manifest.task), Generation):
         known = ((name, _text(value)) for name, value in task.about(manifest.preprocessing).items())
         lines += [*_table(("", ""), known), ""]
     rows = [("input", spec) for spec in manifest.signature.inputs]
