@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -71,3 +73,11 @@ def test_a_stream_is_cancelled_while_its_prompt_is_read(scribe: EngineClient, tm
         assert reading.result() is None
     assert (tmp_path / "closed").exists()
     assert not (tmp_path / "go").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no policy for it")
+def test_its_process_leaves_the_cores_to_others_first(scribe: EngineClient) -> None:
+    process = scribe.stats().process_id
+    assert process is not None
+    assert os.sched_getscheduler(process) == os.SCHED_BATCH
+    assert os.getpriority(os.PRIO_PROCESS, process) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 10)

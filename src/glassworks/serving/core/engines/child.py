@@ -21,11 +21,8 @@ from glassworks.serving.core.engines.local import LocalEngine
 from glassworks.serving.core.engines.outgoing import Outgoing
 from glassworks.serving.core.engines.shared import SharedMemory
 from glassworks.serving.core.streaming import MAX_THREADS
-from glassworks.serving.core.worker import step_back
+from glassworks.serving.core.worker import give_way, step_back
 
-_BEHIND = 10
-"""How much lower the priority of a process is that could use all cores for long: a tenth of the time where others want
-all of it, so that it goes on all the same."""
 _LEAST = 19
 """The lowest priority where the system knows no policy for what is to run only when nothing else does."""
 
@@ -117,9 +114,8 @@ def _begin(channel: messages.Channel) -> Server:
         step_back()
         if sys.platform != "linux" and hasattr(os, "nice"):
             os.nice(_LEAST)
-    elif asked.steps_back and hasattr(os, "nice"):
-        # Before the engine's threads begin, which have the priority of the one that begins them.
-        os.nice(_BEHIND)
+    elif asked.steps_back:
+        give_way()
     try:
         engine = opened(asked)
     except Exception as error:
