@@ -33,28 +33,37 @@ def day_text(number: int) -> str:
 
 
 class Day:
-    """The day in UTC that usage counts for. It only goes forward: a clock that is set back over midnight begins no new
-    one, until this one has lasted for a whole day of time that really passed.
+    """The day in UTC that usage counts for. A clock that reaches a day for the first time begins it. One that is set
+    back over midnight, or forward again, begins another only when this one has lasted for a whole day of time that
+    really passed.
     """
 
-    __slots__ = ("_begun_s", "number")
+    __slots__ = ("_begun_s", "_latest", "number")
 
     def __init__(self) -> None:
-        self.number, self._begun_s = -1, 0.0
+        self.number = self._latest = -1
+        self._begun_s = 0.0
 
     def turn(self, wall_s: float, monotonic_s: float) -> bool:
         """Look at both clocks; whether another day has begun."""
-        number = int(wall_s // DAY_S)
-        if number == self.number or (number < self.number and monotonic_s - self._begun_s < DAY_S):
+        number = day_number(wall_s)
+        if number == self.number or (number <= self._latest and self._lasts_s(monotonic_s) > 0):
             return False
-        self.number, self._begun_s = number, monotonic_s
+        self.number, self._latest, self._begun_s = number, max(number, self._latest), monotonic_s
         return True
 
     def start(self, number: int, monotonic_s: float) -> None:
         """Begin with a day that is known from before."""
-        self.number, self._begun_s = number, monotonic_s
+        self.number, self._latest, self._begun_s = number, max(number, self._latest), monotonic_s
 
     def left_s(self, wall_s: float, monotonic_s: float) -> float:
         """How long it still lasts."""
-        to_midnight = (self.number + 1) * DAY_S - wall_s
-        return min(to_midnight, DAY_S - monotonic_s + self._begun_s) if to_midnight > DAY_S else to_midnight
+        to_new_day = (self._latest + 1) * DAY_S - wall_s
+        if self.number == self._latest and to_new_day <= DAY_S:
+            return to_new_day
+        to_midnight = DAY_S - wall_s % DAY_S if day_number(wall_s) == self.number else 0.0
+        return min(to_new_day, max(to_midnight, self._lasts_s(monotonic_s)))
+
+    def _lasts_s(self, monotonic_s: float) -> float:
+        """What is left of a whole day since it began."""
+        return DAY_S - (monotonic_s - self._begun_s)
