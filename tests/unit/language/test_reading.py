@@ -1,4 +1,4 @@
-"""Prompts are computed in pieces of which none is one token long, but where each way to the answer ends so."""
+"""Prompts are computed in chunks of which none is one token long, but where each way to the answer ends so."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from glassworks.language.reading import BLOCK_TOKENS, chunk_end
 
 
-def pieces(length: int, done: int, room: int) -> list[int]:
-    """Sizes of the pieces of a prompt, the last one with its answer."""
+def chunks(length: int, done: int, room: int) -> list[int]:
+    """Sizes of the chunks of a prompt, the last one with its answer."""
     found = []
     while (end := chunk_end(length, done, room)) is not None:
         assert end > done
@@ -19,18 +19,14 @@ def pieces(length: int, done: int, room: int) -> list[int]:
 
 @pytest.mark.parametrize("room", [32, 96, 100])
 def test_a_prompt_ends_alike_wherever_it_begins(room: int) -> None:
-    for length in range(1, 400):
-        _ends_alike(length, room)
-
-
-def _ends_alike(length: int, room: int) -> None:
     """Cold, or with any number of blocks in the cache, of which the last token's is none."""
-    ways = [pieces(length, done, room) for done in range(0, length, BLOCK_TOKENS)]
-    assert all(sum(sizes) == length - done for sizes, done in zip(ways, range(0, length, BLOCK_TOKENS), strict=True))
-    assert all(size <= room for sizes in ways for size in sizes)
-    assert all(size > 1 for sizes in ways for size in sizes[:-1])
-    lone = {sizes[-1] <= 1 for sizes in ways}
-    assert len(lone) == 1
+    for length in range(1, 400):
+        begun = range(0, length, BLOCK_TOKENS)
+        ways = [chunks(length, done, room) for done in begun]
+        assert [sum(sizes) for sizes in ways] == [length - done for done in begun]
+        assert all(size <= room for sizes in ways for size in sizes)
+        assert all(size > 1 for sizes in ways for size in sizes[:-1])
+        assert len({sizes[-1] <= 1 for sizes in ways}) == 1
 
 
 def test_without_room_for_a_block_nothing_is_begun() -> None:

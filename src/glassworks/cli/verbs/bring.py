@@ -11,6 +11,7 @@ import typer
 from glassworks.cli.interrupts import receive_interrupts
 from glassworks.cli.output import AsJson, LiveProgress, stderr, stdout, write_json
 from glassworks.cli.verbs.train import Fresh, Overrides
+from glassworks.locations import with_scheme
 
 Source = Annotated[
     str,
@@ -33,7 +34,7 @@ def bring(
     from glassworks.registry import Registry
 
     table: dict[str, Any] = {"name": name or _name_of(source), "family": "language_model"}
-    table["model"] = {"source": _with_scheme(source)}
+    table["model"] = {"source": _located(source)}
     job, progress = job_with(table, overrides or (), where="import"), LiveProgress()
     console = stderr() if as_json else stdout()
     try:
@@ -47,12 +48,12 @@ def bring(
     console.print(f"next: glassworks chat {made.version.name}, glassworks serve {made.version.name}")
 
 
-def _with_scheme(source: str) -> str:
-    """A path as it is typed, with what kind of place it is."""
-    if re.match(r"(gguf|folder|package|hf):", source):
+def _located(source: str) -> str:
+    """A path as it is typed, with what kind of place it is; what has a scheme stays as it is."""
+    if re.match(r"[a-z]+:", source):
         return source
-    path = Path(source).expanduser().absolute()
-    return f"gguf:{path}" if path.suffix == ".gguf" else f"folder:{path}"
+    path = str(Path(source).expanduser().absolute())
+    return with_scheme(path, ("gguf",)) or f"folder:{path}"
 
 
 def _name_of(source: str) -> str:

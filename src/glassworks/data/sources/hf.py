@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from glassworks.catalog import require
 from glassworks.contracts import Source
+from glassworks.data.hub import downloaded
 from glassworks.data.text.reader import Columns, Row, TextReader
 from glassworks.errors import DataError
 from glassworks.locations import Naming
@@ -25,26 +25,10 @@ class HuggingFace(Source, TextReader):
 
         folder = Path(what)
         if not folder.is_dir():
-            folder = _downloaded(what)
+            folder = downloaded(what, "data set", ("*.parquet",), local="hf:FOLDER", kind="dataset")
         files = sorted(folder.rglob("*.parquet"))
         if not files:
             raise DataError(f"{what} holds no Parquet file", "give a data set in Parquet, or convert it to CSV")
         for file in files:
             for row, text, label in parquet_rows(str(file), columns):
                 yield f"{file.name} {row}", text, label
-
-
-def _downloaded(name: str) -> Path:
-    require(("huggingface_hub",), "loading from the hub", extra="text")
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        found = huggingface_hub.snapshot_download(name, repo_type="dataset", allow_patterns=["*.parquet"])
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        reason = str(error).split("\n")[0][:200]
-        raise DataError(
-            f"the data set '{name}' cannot be loaded from the hub: {reason}",
-            "check name and network, or give a local copy: hf:FOLDER",
-        ) from None
-    return Path(found)

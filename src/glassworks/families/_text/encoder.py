@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import require
+from glassworks.data.hub import downloaded
 from glassworks.data.installed import installed
 from glassworks.errors import ConfigError, DataError, InputError
 from glassworks.text.tokenization import MOST_WINDOWS
@@ -196,21 +197,10 @@ def _folder(source: str) -> Path:
 
 
 def _downloaded(name: str) -> Path:
-    require(["huggingface_hub"], "loading from the hub", extra="text")
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        for weights in _WEIGHTS:
-            found = Path(huggingface_hub.snapshot_download(name, allow_patterns=[*_READING, weights]))
-            if any(found.glob(weights)):
-                break
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        reason = str(error).split("\n")[0][:200]
-        raise InputError(
-            f"the encoder '{name}' cannot be loaded from the hub: {reason}",
-            "check name and network, or give a local copy: folder:PATH",
-        ) from None
+    for weights in _WEIGHTS:
+        found = downloaded(name, "encoder", (*_READING, weights), local="folder:PATH")
+        if any(found.glob(weights)):
+            break
     return found
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import require
 from glassworks.contracts import Artifact, Model
+from glassworks.data.hub import downloaded
 from glassworks.data.installed import installed
 from glassworks.errors import ConfigError, DataError
 from glassworks.families.language_model.settings import LanguageData, LanguageModelConfig
@@ -105,28 +106,13 @@ def _found(source: str) -> Path:
         library, _, inner = what.partition("/")
         return installed(library, inner)
     if scheme == "hf":
-        return Path(what) if Path(what).is_dir() else _downloaded(what)
+        return Path(what) if Path(what).is_dir() else downloaded(what, "model", _FILES, local="folder:PATH")
     if scheme not in ("gguf", "folder") or not what:
         raise ConfigError(f"'model.source' is '{source}'", f"write one of: {_SCHEMES}")
     path = Path(what).expanduser()
     if not path.exists():
         raise DataError(f"there is no {'file' if scheme == 'gguf' else 'folder'} {path}", f"write one of: {_SCHEMES}")
     return path
-
-
-def _downloaded(name: str) -> Path:
-    require(("huggingface_hub",), "loading from the hub", extra="text")
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(huggingface_hub.snapshot_download(name, allow_patterns=list(_FILES)))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        reason = str(error).split("\n")[0][:200]
-        raise DataError(
-            f"the model '{name}' cannot be loaded from the hub: {reason}",
-            "check name and network, or give a local copy: folder:PATH",
-        ) from None
 
 
 def _overridden(brought: Brought, config: LanguageModelConfig) -> LanguageSettings:

@@ -10,6 +10,7 @@ import numpy as np
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from glassworks.language.architecture import Architecture
+from glassworks.language.hf_writing import config_of
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
@@ -29,7 +30,8 @@ def write_model(folder: Path, seed: int, **sizes: Any) -> None:
     random = np.random.default_rng(seed)
     save_file({name: _weight(shape, random) for name, shape in architecture.weights()}, folder / "model.safetensors")
     tokenizer.save(str(folder / "tokenizer.json"))
-    _write(folder / "config.json", _config(architecture, tokenizer))
+    more = {"dtype": "float32", "eos_token_id": tokenizer.token_to_id(_SPECIAL[2])}
+    _write(folder / "config.json", {**config_of(architecture), **more})
     described = {"bos_token": _SPECIAL[0], "eos_token": _SPECIAL[2], "chat_template": CHAT_TEMPLATE}
     _write(folder / "tokenizer_config.json", described)
 
@@ -69,26 +71,6 @@ def _tokenizer() -> Tokenizer:
 def _weight(shape: tuple[int, ...], random: np.random.Generator) -> Any:
     values = random.normal(size=shape).astype(np.float32) * _SCALE
     return values if len(shape) > 1 else values + 1
-
-
-def _config(a: Architecture, tokenizer: Tokenizer) -> dict[str, Any]:
-    return {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "hidden_act": "silu",
-        "num_hidden_layers": a.layers,
-        "hidden_size": a.width,
-        "num_attention_heads": a.heads,
-        "num_key_value_heads": a.key_value_heads,
-        "head_dim": a.head_width,
-        "intermediate_size": a.feed_forward,
-        "vocab_size": a.vocabulary,
-        "max_position_embeddings": a.context,
-        "rope_theta": a.rope_base,
-        "rms_norm_eps": a.norm_epsilon,
-        "tie_word_embeddings": a.tied_embeddings,
-        "eos_token_id": tokenizer.token_to_id(_SPECIAL[2]),
-    }
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
