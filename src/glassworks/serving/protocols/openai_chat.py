@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
-import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ from glassworks.serving.endpoints import Context, Protocol, Schema, endpoint
 from glassworks.serving.protocols._openai.answering import Asking, closing_all, each, interleaved, object_of, open_all
 from glassworks.serving.protocols._openai.collected import Collected, Counts, calls_of, text_of, tokens_of, usage
 from glassworks.serving.protocols._openai.events import event, event_stream, to_the_end
+from glassworks.serving.protocols._openai.heads import Head
 from glassworks.serving.protocols._openai.probabilities import of_chat, of_prompt
 from glassworks.serving.protocols._openai.requests import Asked, chat
 from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
@@ -87,27 +86,16 @@ async def _events(head: _Head, opened: Sequence[tuple[InferResult, Parts]]) -> A
         yield event(head.chunk([], usage(counts, head.asked.n)))
 
 
-class _Head:
-    """What all answers and events of a request say alike."""
+class _Head(Head):
+    """Of a chat."""
 
     def __init__(self, asked: Asked, fingerprint: str) -> None:
-        self.asked = asked
-        self._common: dict[str, Any] = {
-            "id": f"chatcmpl-{uuid.uuid4().hex}",
-            "object": "chat.completion.chunk" if asked.stream else "chat.completion",
-            "created": int(time.time()),
-            "model": asked.model,
-            "system_fingerprint": fingerprint,
-        }
-        if asked.tier:
-            self._common["service_tier"] = "default"
-        if asked.stream and asked.usage:
-            self._common["usage"] = None
+        super().__init__(asked, fingerprint, "chatcmpl", "chat.completion.chunk" if asked.stream else "chat.completion")
 
     def whole(self, choices: Sequence[Collected]) -> Mapping[str, Any]:
         """The answer that is no stream."""
         shown = [self._choice(index, found) for index, found in enumerate(choices)]
-        answer = {**self._common, "choices": shown, "usage": usage([found.counts for found in choices], self.asked.n)}
+        answer = self.chunk(shown, usage([found.counts for found in choices], self.asked.n))
         if self.asked.prompt_top is not None:
             answer["prompt_logprobs"] = of_prompt(choices[0].prompt, self.asked.prompt_top)
         return answer
@@ -120,11 +108,6 @@ class _Head:
             message["reasoning_content"] = found.reasoning
         shown = {"content": of_chat(found.tokens, self.asked.top), "refusal": None} if self.asked.logprobs else None
         return {"index": index, "message": message, "logprobs": shown, "finish_reason": found.finish_reason}
-
-    def chunk(self, choices: Sequence[Mapping[str, Any]], counts: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """One event's content."""
-        content = {**self._common, "choices": choices}
-        return content if counts is None else {**content, "usage": counts}
 
     def event(
         self, choice: int, delta: Mapping[str, Any], shown: object = None, finish_reason: str | None = None

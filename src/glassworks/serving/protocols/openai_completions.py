@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
-import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +17,7 @@ from glassworks.serving.protocols._openai.answering import (
 )
 from glassworks.serving.protocols._openai.collected import Collected, usage
 from glassworks.serving.protocols._openai.events import event, event_stream, to_the_end
+from glassworks.serving.protocols._openai.heads import Head
 from glassworks.serving.protocols._openai.probabilities import Offsets, Token, of_prompt, text_of
 from glassworks.serving.protocols._openai.requests import Asked, completion
 from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
@@ -161,32 +160,16 @@ def prompt_text(asked: Asked, choice: int, prompt: Sequence[Token]) -> str:
     return text_of(prompt) if "prompt_ids" in sent.parameters else sent.text
 
 
-class _Head:
-    """What all answers and events of a request say alike."""
+class _Head(Head):
+    """Of plain completions."""
 
     def __init__(self, asked: Asked, fingerprint: str) -> None:
-        self.asked = asked
-        self._common: dict[str, Any] = {
-            "id": f"cmpl-{uuid.uuid4().hex}",
-            "object": "text_completion",
-            "created": int(time.time()),
-            "model": asked.model,
-            "system_fingerprint": fingerprint,
-        }
-        if asked.tier:
-            self._common["service_tier"] = "default"
-        if asked.stream and asked.usage:
-            self._common["usage"] = None
+        super().__init__(asked, fingerprint, "cmpl", "text_completion")
 
     def whole(self, choices: Sequence[Collected]) -> Mapping[str, Any]:
         """The answer that is no stream."""
         shown = [self._choice(index, found) for index, found in enumerate(choices)]
         return self.chunk(shown, usage([found.counts for found in choices], self.asked.n))
-
-    def chunk(self, choices: Sequence[Mapping[str, Any]], counts: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The content of an answer or an event."""
-        content = {**self._common, "choices": choices}
-        return content if counts is None else {**content, "usage": counts}
 
     def _choice(self, index: int, found: Collected) -> dict[str, Any]:
         asked, text, tokens = self.asked, found.text, found.tokens

@@ -139,7 +139,8 @@ def test_the_hub_is_asked_for_one_form_of_weights(tmp_path: Path, monkeypatch: p
     if older:
         (there / "model.safetensors").unlink()
 
-    def snapshot_download(name: str, *, allow_patterns: list[str]) -> str:
+    def snapshot_download(name: str, *, repo_type: str, allow_patterns: list[str]) -> str:
+        assert repo_type == "model"
         (tmp_path / "cache").mkdir(exist_ok=True)
         for path in {path for pattern in allow_patterns for path in there.glob(pattern)}:
             shutil.copy(path, tmp_path / "cache" / path.name)
