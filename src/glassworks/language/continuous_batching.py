@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -125,7 +126,19 @@ class ContinuousBatching(Engine):
             except Exception as error:  # noqa: BLE001 - whatever it was, the pipeline cannot be used further
                 self._fail(Overloaded(f"the engine failed: {error}", _AGAIN))
                 self._begin_again()
+        self._release()
         self._fail(Overloaded("the engine was closed", _AGAIN))
+
+    def _release(self) -> None:
+        """What is under way gives its part of the cache back: the pipeline says of the rest that it leaked."""
+        with suppress(Exception):  # whatever it was, the pipeline ends
+            for request in self._reading:
+                if request.prefix:
+                    request.prefix.cancel()
+            for request in self._active:
+                request.handle.cancel()
+            if self._pipeline.has_non_finished_requests():
+                self._pipeline.step()
 
     def _begin_again(self) -> None:
         """Open another pipeline; where that fails too, nobody may wait for one."""

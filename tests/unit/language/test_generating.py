@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from tests.unit.language.engine_contract import PROMPT, EngineContract, first, greedy, log_softmax, whole
 from tests.unit.language.tiny_models import logits, tiny
 
+from glassworks.errors import Overloaded
 from glassworks.language.continuous_batching import ContinuousBatching, EngineSettings
 from glassworks.language.decoder_graph import build
 from glassworks.language.hf_folder import HuggingFaceFolder
@@ -110,3 +112,16 @@ def test_it_knows_what_it_need_not_compute_again(folder: Path) -> None:
         first(engine.generate(np.random.default_rng(seed).integers(0, 61, 128).tolist(), ask))
     assert first(engine.generate(ids, ask)).cached == 0
     engine.close()
+
+
+def test_closing_it_in_the_middle_of_an_answer_leaks_nothing(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The pipeline itself says so on standard error when it ends."""
+    engine = ContinuousBatching(folder, EngineSettings(cache_tokens=512, threads=1))
+    answer = engine.generate([5, 9, 33], Sampling(max_tokens=400))
+    next(answer)
+    engine.close()
+    with pytest.raises(Overloaded):
+        list(answer)
+    del engine, answer
+    gc.collect()
+    assert "leaked" not in "".join(capfd.readouterr())
