@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import jinja2
 from jinja2 import nodes
 from jinja2.ext import Extension, loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from glassworks.errors import InputError
+from glassworks.language.template_sandbox import Sandbox, refuse
 from glassworks.language.tokenizer import LanguageTokenizer
 
 _PRIVATE = 0xF0000
 """Where code points begin that no text uses."""
-_STEP = "_step"
-_MOST_STEPS, _MOST_POWER = 10**6, 64
 
 
 class ChatTemplate:
@@ -68,7 +66,7 @@ class ChatTemplate:
 
     def _rendered(self, **variables: Any) -> str:
         try:
-            return self._template.render(**self._special, **variables, **{_STEP: _Steps()})
+            return self._template.render(**self._special, **variables, **Sandbox.counters())
         except Exception as error:  # noqa: BLE001 - a template raises whatever its expressions do
             raise InputError(
                 f"the model's chat template refuses these messages: {error}", "change the roles or contents it names"
@@ -117,49 +115,14 @@ class _Generation(Extension):
         return body
 
 
-class _Steps:
-    """Counts rounds of loops and calls of macros, so that no template goes on for ever."""
-
-    def __init__(self) -> None:
-        self._left = _MOST_STEPS
-
-    def __call__(self) -> str:
-        self._left -= 1
-        return "" if self._left >= 0 else _refuse(f"it takes more than {_MOST_STEPS} steps")
-
-
-class _Bounded(ImmutableSandboxedEnvironment):
-    """A sandbox in which every round of a loop and every call of a macro is a step, and products are bounded."""
-
-    intercepted_binops = frozenset(("*", "**"))
-
-    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        tree = super()._parse(source, name, filename)
-        found: Iterator[Any] = tree.find_all((nodes.For, nodes.Macro))
-        for each in found:
-            step = nodes.Call(nodes.Name(_STEP, "load"), [], [], None, None)
-            each.body.insert(0, nodes.ExprStmt(step).set_lineno(each.lineno).set_environment(self))
-        return tree
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        sizes = [len(each) if isinstance(each, str | list | tuple) else each for each in (left, right)]
-        numbers = all(isinstance(each, int | float) and abs(each) <= _MOST_STEPS for each in sizes)
-        if not numbers or abs(sizes[0] * sizes[1]) > _MOST_STEPS or (operator == "**" and abs(sizes[1]) > _MOST_POWER):
-            _refuse(f"a product in it ({operator}) is too large")
-        return super().call_binop(context, operator, left, right)
-
-
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = _Bounded(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols])
-    environment.filters["tojson"] = _json
-    environment.globals["raise_exception"] = _refuse
+def _environment() -> Sandbox:
+    environment = Sandbox(
+        {"tojson": _json}, trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
+    )
+    environment.globals["raise_exception"] = refuse
     environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
     return environment
 
 
 def _json(value: Any, indent: int | None = None, **_: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent)
-
-
-def _refuse(message: str) -> NoReturn:
-    raise jinja2.TemplateError(message)

@@ -109,6 +109,9 @@ def test_a_control_token_that_json_writes_otherwise_stays_text_too() -> None:
     assert 'a<"x"\n>b' in tokenizer.decode(found)
 
 
+GROWN = "{%% set n = namespace(x='aa') %%}{%% for i in range(60) %%}{%% set n.x = %s %%}{%% endfor %%}{{ n.x }}"
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -118,6 +121,33 @@ def test_a_control_token_that_json_writes_otherwise_stays_text_too() -> None:
         "{{ ('a' * 999999) * 999999 }}",
         "{{ 9 ** 9 ** 9 }}",
         "{% for i in range(10 ** 9) %}{% endfor %}",
+        "{% macro _step() %}{% endmacro %}{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
+        "{% set _steps = [] %}{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
+        GROWN % "n.x ~ n.x",
+        GROWN % "n.x + n.x",
+        GROWN % "n.x|e ~ n.x",
+        GROWN % "[n.x, n.x]|string",
+        GROWN % "[n.x, n.x]",
+        GROWN % "n.x|tojson|tojson",
+        GROWN % "n.x.replace('a', n.x)",
+        GROWN % "n.x|replace('a', n.x)",
+        GROWN % "n.x.join([n.x, n.x, n.x])",
+        GROWN % "'{}{}'.format(n.x, n.x)",
+        GROWN % "'%s%s' % (n.x, n.x)",
+        GROWN % "'%s%s'|format(n.x, n.x)",
+        "{% set n = namespace(x='aa') %}{% for i in range(60) %}"
+        "{% set y %}{{ n.x }}{{ n.x }}{% endset %}{% set n.x = y %}{% endfor %}{{ n.x }}",
+        "{% macro f(x) %}{{ x }}{{ x }}{% endmacro %}" + GROWN % "f(n.x)",
+        "{{ 'a'.ljust(10 ** 10) }}",
+        "{{ 'a'|center(9999999999) }}",
+        "{{ '%9999999999d' % 1 }}",
+        "{{ '%*d' % (9999999999, 1) }}",
+        "{{ '{:9999999999}'.format(1) }}",
+        "{{ '{:{}}'.format(1, 9999999999) }}",
+        "{{ messages|tojson(indent=9999999999) }}",
+        "{{ messages|batch(9999999999, 'a')|list }}",
+        "{{ messages|slice(9999999999)|list }}",
+        "{{ lipsum(n=10 ** 6) }}",
         "{{ messages[0].__class__.__mro__ }}{{ ''.__class__.__subclasses__() }}",
     ],
 )

@@ -68,6 +68,8 @@ class LoadedModel:
         executor = None if engines.computing.inline else self._threads.computing
         sizes = batching.max_rows, batching.max_queue
         self._batcher = Batcher(engines.computing.infer, *sizes, executor, self.statistics, settle, supervisor)
+        self.writes = isinstance(opened.task, Generation)
+        """Whether its answers are written token by token: whole ones are joined from streams too."""
         self.slots = Slots(_at_once(self.manifest.preprocessing), batching.max_queue)
         """Answers that are streamed, and those that wait for it."""
         self._users = 0
@@ -128,11 +130,6 @@ class LoadedModel:
 
         rows = range(len(next(iter(tensors.values()))))
         return await self._threads.explaining.each([functools.partial(one, row) for row in rows], caller)
-
-    @property
-    def writes(self) -> bool:
-        """Whether its answers are written token by token: whole ones are joined from streams too."""
-        return isinstance(self.opened.task, Generation)
 
     @property
     def streams(self) -> bool:
