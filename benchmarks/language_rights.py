@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +133,10 @@ def _killed(served: Served, asked: argparse.Namespace, body: Mapping[str, Any], 
     names = [each["id"] for each in _models(served)]
     other = next((name for name in names if name.partition("@")[0] != asked.model), None)
     with ThreadPoolExecutor(1) as pool:
+        victim = _engine_of(served, {**body, "max_tokens": 4}, engines)
         beside = {**body, "model": other, "max_tokens": TOKENS} if other else None
         reference = served.text(beside) if beside else ""
         running = pool.submit(served.streamed, beside) if beside else None
-        victim = _engine_of(served, {**body, "max_tokens": 4}, engines)
         events = served.stream("/v1/completions", {**body, "max_tokens": 400})
         next(events)
         os.kill(victim, signal.SIGKILL)
@@ -228,7 +229,7 @@ def _differences(served: Served, name: str, model: Any, tokenizer: LanguageToken
     reference = theirs(prompt)
     right = [reference[place, token] for place, token in enumerate(prompt[1:])]
     chosen, tokens = choice["logprobs"]["token_logprobs"], choice["logprobs"]["tokens"]
-    best = _greedy(model, prompt, len(chosen))
+    best = _greedy(model, tuple(prompt), 16)
     same = 0
     while same < len(chosen) and tokens[same] == tokenizer.decode([best[same][0]]):
         same += 1  # after another token both go on differently
@@ -236,7 +237,8 @@ def _differences(served: Served, name: str, model: Any, tokenizer: LanguageToken
     return np.abs(np.array([*of_prompt, *chosen[:same]]) - np.array(right))
 
 
-def _greedy(model: Any, prompt: Sequence[int], count: int) -> list[tuple[int, float]]:
+@cache
+def _greedy(model: Any, prompt: tuple[int, ...], count: int) -> list[tuple[int, float]]:
     """Tokens with their log-probabilities."""
     import torch
 

@@ -10,7 +10,7 @@ import queue
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from glassworks.errors import InputError, Overloaded
 from glassworks.language.engine import Computing, Engine, Scoring
 from glassworks.language.pipeline import PipelineSettings, blocks, config_of, generated, opened
 from glassworks.language.prefix_memory import PrefixMemory
-from glassworks.language.reading import BLOCK_TOKENS, chunk_end
+from glassworks.language.reading import BLOCK_TOKENS, chunk_end, ends_in_lone_token
 from glassworks.language.sampling import Generated, Sampling
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _SILENCE_S = 0.05
 """After that a part without tokens comes."""
 _AGAIN = "send the request again"
+_FEWEST = 2
+"""Tokens of an answer that are computed: after one alone, the prompt's last block would be found again as it is."""
 _NOTHING = Sampling(max_tokens=1, logprobs=False)
 """Of a part of a prompt, whose answer nobody reads."""
 
@@ -61,6 +63,8 @@ class _Request:
     done: int = 0
     answered: list[int] = field(default_factory=list)
     """Tokens of the answer so far; with the first of them the whole prompt is computed."""
+    ended: bool = False
+    """Whether nobody waits for what is still to come."""
 
     @property
     def blocks(self) -> int:
@@ -164,6 +168,8 @@ class ContinuousBatching(Engine):
             self._reading.append(request)
         room = self._settings.step_tokens
         for request in [each for each in self._reading if not each.prefix and not each.cancelled]:
+            if any(ends_in_lone_token(request.ids, each.ids, each.answered) for each in self._active):
+                continue  # a step later, that block goes on with a token of the answer
             before = request.done
             if not self._read(request, room):
                 break
@@ -181,7 +187,8 @@ class ContinuousBatching(Engine):
             return True
         self._reading.remove(request)
         try:
-            request.handle = self._sent(request.ids, config_of(request.sampling))
+            tokens = max(request.sampling.max_tokens, _FEWEST)
+            request.handle = self._sent(request.ids, config_of(replace(request.sampling, max_tokens=tokens)))
         except Exception as error:  # noqa: BLE001 - what the pipeline refuses costs this request alone
             request.answers.put(InputError(f"the engine refuses the request: {error}", "change its settings"))
         else:
@@ -207,7 +214,7 @@ class ContinuousBatching(Engine):
                 request.prefix.cancel()
                 self._memory.lose(request.blocks)
                 self._idle_step()
-        for request in [each for each in self._active if each.cancelled]:
+        for request in [each for each in self._active if each.cancelled and not each.ended]:
             request.handle.cancel()
             self._end(request)
             self._idle_step()
@@ -235,7 +242,9 @@ class ContinuousBatching(Engine):
             request.answered += answer.ids
             if answer.finish_reason:
                 self._end(request)
-            request.answers.put(answer)
+            if not request.ended:
+                request.ended = len(request.answered) >= request.sampling.max_tokens
+                request.answers.put(replace(answer, finish_reason="length") if request.ended else answer)
 
     def _fail(self, error: Overloaded) -> None:
         with self._work:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 BLOCK_TOKENS = 32
 """Tokens in a block of the cache, on a CPU. Only whole blocks are found again."""
 
@@ -18,3 +20,13 @@ def chunk_end(length: int, done: int, room: int) -> int | None:
     if length <= done + room and (length % BLOCK_TOKENS > 1 or done >= settled):
         return None
     return min(done + room // BLOCK_TOKENS * BLOCK_TOKENS, settled)
+
+
+def ends_in_lone_token(ids: Sequence[int], other: Sequence[int], answered: Sequence[int]) -> bool:
+    """Whether a prompt would find all but its last token in the cache, where another prompt with `answered` tokens has
+    them: the engine finds the last, half-filled block of what is under way too.
+    """
+    count = len(other) + len(answered) - 1
+    if not answered or not 0 <= len(ids) - count <= 1 or count % BLOCK_TOKENS == 0:
+        return False
+    return [*other, *answered[:-1]] == list(ids[:count])

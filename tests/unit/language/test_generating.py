@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import gc
+import queue
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino
 import pytest
+from tests.patience import until
 from tests.unit.language.engine_contract import PROMPT, EngineContract, first, greedy, log_softmax, whole
 from tests.unit.language.tiny_models import logits, tiny
 
@@ -125,3 +130,36 @@ def test_closing_it_in_the_middle_of_an_answer_leaks_nothing(folder: Path, capfd
     del engine, answer
     gc.collect()
     assert "leaked" not in "".join(capfd.readouterr())
+
+
+def test_equal_prompts_a_step_apart_are_answered_alike_to_the_bit(
+    engine: ContinuousBatching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine finds even half a block in its cache, of what is under way; the last token would be computed alone."""
+    twins: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+    step = engine._deliver
+
+    def delivered() -> None:
+        step()
+        with suppress(queue.Empty):
+            twins.get_nowait()()
+            until(lambda: engine._new, "a prompt that waits")
+
+    monkeypatch.setattr(engine, "_deliver", delivered)
+    for length in range(34, 58):
+        ids = np.random.default_rng(length).integers(0, 61, length).tolist()
+        ask = partial(lambda prompt: whole(engine.generate(prompt, Sampling(max_tokens=3))), ids)
+        alone = ask()
+        with ThreadPoolExecutor(1) as pool:
+            found: list[Future[Any]] = []
+            twins.put(lambda pool=pool, ask=ask, found=found: found.append(pool.submit(ask)))
+            assert ask() == alone
+            assert found[0].result() == alone
+
+
+def test_one_token_again_is_the_same_to_the_bit(engine: ContinuousBatching) -> None:
+    for length in range(36, 58):
+        ids = np.random.default_rng(1000 + length).integers(0, 61, length).tolist()
+        first_time, again = (whole(engine.generate(ids, Sampling(max_tokens=1))) for _ in range(2))
+        assert first_time == again
+        assert len(again[0]) == 1

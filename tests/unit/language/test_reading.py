@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from glassworks.language.reading import BLOCK_TOKENS, chunk_end
+from glassworks.language.reading import BLOCK_TOKENS, chunk_end, ends_in_lone_token
 
 
 def chunks(length: int, done: int, room: int) -> list[int]:
@@ -33,3 +33,15 @@ def test_without_room_for_a_block_nothing_is_begun() -> None:
     assert chunk_end(200, 64, 31) == 64
     assert chunk_end(20, 0, 19) == 0
     assert chunk_end(20, 0, 20) is None
+
+
+def test_a_prompt_whose_last_token_alone_is_not_in_the_cache_waits() -> None:
+    prompt = list(range(40))
+    assert ends_in_lone_token(prompt, prompt, [7])
+    assert ends_in_lone_token([*prompt, 7], prompt, [7, 8])
+    assert ends_in_lone_token([*prompt, 7], prompt, [7])
+    assert not ends_in_lone_token(prompt, prompt, [])  # computed together with it
+    assert not ends_in_lone_token(prompt, prompt, [7, 8])
+    assert not ends_in_lone_token([*prompt, 7, 8], prompt, [7])
+    assert not ends_in_lone_token([*prompt[:-1], 7], prompt, [7])
+    assert not ends_in_lone_token(prompt[:BLOCK_TOKENS], prompt[:BLOCK_TOKENS], [7])
