@@ -143,7 +143,7 @@ def test_equal_prompts_a_step_apart_are_answered_alike_to_the_bit(
         step()
         with suppress(queue.Empty):
             twins.get_nowait()()
-            until(lambda: engine._new, "a prompt that waits")
+            until(lambda: bool(engine._new), "a prompt that waits")
 
     monkeypatch.setattr(engine, "_deliver", delivered)
     for length in range(34, 58):
@@ -152,9 +152,13 @@ def test_equal_prompts_a_step_apart_are_answered_alike_to_the_bit(
         alone = ask()
         with ThreadPoolExecutor(1) as pool:
             found: list[Future[Any]] = []
-            twins.put(lambda pool=pool, ask=ask, found=found: found.append(pool.submit(ask)))
+            twins.put(partial(_submit, pool, ask, found))
             assert ask() == alone
             assert found[0].result() == alone
+
+
+def _submit(pool: ThreadPoolExecutor, ask: Callable[[], Any], found: list[Future[Any]]) -> None:
+    found.append(pool.submit(ask))
 
 
 def test_one_token_again_is_the_same_to_the_bit(engine: ContinuousBatching) -> None:
