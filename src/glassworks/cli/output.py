@@ -23,6 +23,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.
 Reference = Annotated[str, typer.Argument(help="NAME, NAME@VERSION, NAME@ALIAS, or the path of a bundle.")]
 _SUFFIXES = (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".html", ".pdf")
 _LARGEST_INPUT = 256 * 2**20
+_GAP = 3
+"""Columns of the terminal between two of a table."""
 _CONTROLS = re.compile("[\x7f-\x9f]")
 
 
@@ -54,12 +56,28 @@ def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]], cons
     from rich.table import Table
     from rich.text import Text
 
-    sheet = Table(title=Text(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for column, name in enumerate(header):
-        sheet.add_column(name, justify="left" if column == 0 else "right", overflow="fold")
-    for row in rows:
-        sheet.add_row(*map(Text, row))
+    lines = [tuple(row) for row in rows]
+    sheet = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column, width in enumerate(_widths(header, lines, console.width)):
+        sheet.add_column(header[column], justify="right" if column else "left", overflow="fold", max_width=width)
+    for line in lines:
+        sheet.add_row(*map(Text, line))
+    console.print(Text(title, style="bold"))
     console.print(sheet)
+    console.print()
+
+
+def _widths(header: Sequence[str], lines: Sequence[Sequence[str]], width: int) -> list[int | None]:
+    """Of the columns at most: where all are too wide, titles are broken before names."""
+    from rich.cells import cell_len
+
+    columns = [
+        [max(map(cell_len, each), default=0) for each in (cells, [title], title.split())]
+        for title, *cells in zip(header, *lines, strict=True)
+    ]
+    if sum(max(sizes) + _GAP for sizes in columns) - _GAP <= width:
+        return [None] * len(columns)
+    return [None, *(max(cells, word) for cells, _, word in columns[1:])]
 
 
 def measured(value: Measurement) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _BEYOND_CHANCE = 2.0
 """Standard deviations from which on an explanation differs from chance."""
+_LARGE_KB = 10_000
 _QUALITY = {
     "deletion_auc": "deletion area {:.3f} (low is good)",
     "insertion_auc": "insertion area {:.3f} (high is good)",
@@ -137,7 +138,9 @@ def _row(candidate: Candidate, chosen: str, batches: Sequence[int], columns: int
         times.append(f"{speeds['tokens_per_second']:.1f}")
         times.append(f"{speeds['first_token_p50']:.1f} / {speeds['first_token_p99']:.1f}")
     metric = next(iter(candidate.metrics.values()))
-    return mark + candidate.name, *times, f"{candidate.size_bytes / 1000:.0f} kB", f"{metric.value:.4f}"
+    size = candidate.size_bytes / 1000
+    shown = f"{size:.0f} kB" if size < _LARGE_KB else f"{size / 1000:.0f} MB"
+    return mark + candidate.name, *times, shown, f"{metric.value:.4f}"
 
 
 def report_json(report: OptimizationReport) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from glassworks.catalog import get
-from glassworks.contracts import Budget, Device, Explanation, Feedback, Memory, Session, Subject, Task
+from glassworks.contracts import Budget, Device, Explanation, Feedback, Generation, Memory, Session, Subject, Task
 from glassworks.errors import Unsupported
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.promises import check_declared, check_kept, missing_explainers, truthful
@@ -117,7 +117,9 @@ class OpenedBundle:
 
         methods = self.manifest.explainers
         if not methods:
-            raise Unsupported("this model has no explanation method that is installed", "package it again with one")
+            chat = "'/why' in 'glassworks chat' shows how probable each word of an answer was"
+            mend = chat if isinstance(self.task, Generation) else "'glassworks catalog' lists what each family has"
+            raise Unsupported("this model has no explanation method that is installed", mend)
         if method is not None and method not in methods:
             raise Unsupported(f"this model has no explanation method '{method}'", f"it has: {', '.join(methods)}")
         return explain(
