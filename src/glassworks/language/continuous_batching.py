@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _SILENCE_S = 0.05
 """After that a part without tokens comes."""
+_GIVING_WAY_S, _PAUSE_S = 0.02, 2e-5
 _AGAIN = "send the request again"
 _FEWEST = 2
 """Tokens of an answer that are computed: after one alone, the prompt's last block would be found again as it is."""
@@ -65,6 +67,8 @@ class _Request:
     """Tokens of the answer so far; with the first of them the whole prompt is computed."""
     ended: bool = False
     """Whether nobody waits for what is still to come."""
+    waiting: bool = False
+    """Whether somebody stands at `answers`, which are empty."""
 
     @property
     def blocks(self) -> int:
@@ -103,7 +107,7 @@ class ContinuousBatching(Engine):
             self._work.notify()
         try:
             while True:
-                answer = _next(request.answers)
+                answer = _next(request)
                 if isinstance(answer, Exception):
                     raise answer
                 yield answer
@@ -126,7 +130,7 @@ class ContinuousBatching(Engine):
                 if self._reading or self._active:
                     self._pipeline.step()
                     self._go_on_reading()
-                    self._deliver()
+                    self._give_way(self._deliver())
             except Exception as error:  # noqa: BLE001 - whatever it was, the pipeline cannot be used further
                 self._fail(Overloaded(f"the engine failed: {error}", _AGAIN))
                 self._begin_again()
@@ -232,7 +236,9 @@ class ContinuousBatching(Engine):
         if not self._reading and not self._active and self._pipeline.has_non_finished_requests():
             self._pipeline.step()
 
-    def _deliver(self) -> None:
+    def _deliver(self) -> list[_Request]:
+        """Those to whom something was given for which they had waited."""
+        given = []
         for request in list(self._active):
             if not request.handle.can_read():
                 continue
@@ -244,7 +250,20 @@ class ContinuousBatching(Engine):
                 self._end(request)
             if not request.ended:
                 request.ended = len(request.answered) >= request.sampling.max_tokens
+                given += [request] * request.waiting
+                request.waiting = False
                 request.answers.put(replace(answer, finish_reason="length") if request.ended else answer)
+        return given
+
+    def _give_way(self, given: Sequence[_Request]) -> None:
+        """Let them take it: a step keeps the interpreter's lock, for which some would wait through many steps.
+
+        Who is slow keeps nobody waiting.
+        """
+        end = time.monotonic() + _GIVING_WAY_S
+        time.sleep(_PAUSE_S)
+        while not all(each.waiting or each.ended or each.cancelled for each in given) and time.monotonic() < end:
+            time.sleep(_PAUSE_S)
 
     def _fail(self, error: Overloaded) -> None:
         with self._work:
@@ -254,8 +273,9 @@ class ContinuousBatching(Engine):
             request.answers.put(error)
 
 
-def _next(answers: queue.SimpleQueue[Generated | Exception]) -> Generated | Exception:
+def _next(request: _Request) -> Generated | Exception:
+    request.waiting = request.answers.empty()
     try:
-        return answers.get(timeout=_SILENCE_S)
+        return request.answers.get(timeout=_SILENCE_S)
     except queue.Empty:
         return Generated(ids=(), log_probabilities=())

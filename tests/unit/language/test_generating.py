@@ -139,11 +139,12 @@ def test_equal_prompts_a_step_apart_are_answered_alike_to_the_bit(
     twins: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
     step = engine._deliver
 
-    def delivered() -> None:
-        step()
+    def delivered() -> Any:
+        given = step()
         with suppress(queue.Empty):
             twins.get_nowait()()
             until(lambda: bool(engine._new), "a prompt that waits")
+        return given
 
     monkeypatch.setattr(engine, "_deliver", delivered)
     for length in range(34, 58):
@@ -167,3 +168,19 @@ def test_one_token_again_is_the_same_to_the_bit(engine: ContinuousBatching) -> N
         first_time, again = (whole(engine.generate(ids, Sampling(max_tokens=1))) for _ in range(2))
         assert first_time == again
         assert len(again[0]) == 1
+
+
+def test_every_answer_comes_as_it_is_written(engine: ContinuousBatching) -> None:
+    """Of many at once, none arrives when the others are long ahead."""
+    counts, furthest = [0] * 8, 0
+
+    def follow(row: int) -> None:
+        nonlocal furthest
+        for part in engine.generate([row, *PROMPT], Sampling(max_tokens=200)):
+            counts[row] += len(part.ids)
+            furthest = max(furthest, max(counts) - min(counts))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(follow, range(8)))
+    assert counts == [200] * 8
+    assert furthest < 40
