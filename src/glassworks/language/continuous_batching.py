@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 _SILENCE_S = 0.05
 """After that a part without tokens comes."""
-_GIVING_WAY_S, _PAUSE_S = 0.02, 2e-5
+_STEP_S = 0.16
+"""Nobody waits longer for an answer to be cancelled, or for the next token beside a long prompt, where it can be."""
+_GIVING_WAY_S, _PAUSE_S, _HEARING_S = 0.02, 2e-5, 3e-4
+_NO_TOKENS = Generated(ids=(), log_probabilities=())
 _AGAIN = "send the request again"
 _FEWEST = 2
 """Tokens of an answer that are computed: after one alone, the prompt's last block would be found again as it is."""
@@ -89,6 +92,7 @@ class ContinuousBatching(Engine):
         self._reading: list[_Request] = []
         self._active: list[_Request] = []
         self._numbers = iter(range(1, 2**62))
+        self._room, self._begun = settings.step_tokens, 0
         self._closed = False
         self._work = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="continuous batching", daemon=True)
@@ -128,14 +132,21 @@ class ContinuousBatching(Engine):
                 self._admit()
                 self._drop_cancelled()
                 if self._reading or self._active:
-                    self._pipeline.step()
-                    self._go_on_reading()
-                    self._give_way(self._deliver())
+                    self._step()
+                    self._give_way([*self._deliver(), *self._go_on_reading()])
             except Exception as error:  # noqa: BLE001 - whatever it was, the pipeline cannot be used further
                 self._fail(Overloaded(f"the engine failed: {error}", _AGAIN))
                 self._begin_again()
         self._release()
         self._fail(Overloaded("the engine was closed", _AGAIN))
+
+    def _step(self) -> None:
+        """The later in a long prompt, the longer takes a token of it: the next step then reads fewer."""
+        begun = time.perf_counter()
+        self._pipeline.step()
+        took = time.perf_counter() - begun
+        fits = int(_STEP_S / took * self._begun) if self._reading and took else self._settings.step_tokens
+        self._room = max(BLOCK_TOKENS, min(fits, self._settings.step_tokens))
 
     def _release(self) -> None:
         """What is under way gives its part of the cache back: the pipeline says of the rest that it leaked."""
@@ -170,7 +181,7 @@ class ContinuousBatching(Engine):
             if self._settings.prefix_caching:
                 request.cached = request.done = self._memory.cached(request.ids)
             self._reading.append(request)
-        room = self._settings.step_tokens
+        room = self._room
         for request in [each for each in self._reading if not each.prefix and not each.cancelled]:
             if any(ends_in_lone_token(request.ids, each.ids, each.answered) for each in self._active):
                 continue  # a step later, that block goes on with a token of the answer
@@ -178,6 +189,7 @@ class ContinuousBatching(Engine):
             if not self._read(request, room):
                 break
             room -= max(request.done - before, 1)
+        self._begun = self._room - room
         self._memory.use(sum(request.blocks for request in [*self._reading, *self._active]))
 
     def _read(self, request: _Request, room: int) -> bool:
@@ -205,11 +217,20 @@ class ContinuousBatching(Engine):
 
         return self._pipeline.add_request(next(self._numbers), openvino.Tensor(np.array([ids], np.int64)), config)
 
-    def _go_on_reading(self) -> None:
+    def _go_on_reading(self) -> list[_Request]:
+        """Those whose prompts are computed: each gets a part without tokens, and may be closed at it."""
+        asked = []
+        if self._reading:
+            time.sleep(_HEARING_S)
         for request in self._reading:
             if request.prefix and request.prefix.can_read():
                 request.prefix = None
                 self._memory.add(request.ids[: request.done])
+                if request.waiting:
+                    request.waiting = False
+                    request.answers.put(_NO_TOKENS)
+                    asked.append(request)
+        return asked
 
     def _drop_cancelled(self) -> None:
         for request in [each for each in self._reading if each.cancelled]:
@@ -278,4 +299,4 @@ def _next(request: _Request) -> Generated | Exception:
     try:
         return request.answers.get(timeout=_SILENCE_S)
     except queue.Empty:
-        return Generated(ids=(), log_probabilities=())
+        return _NO_TOKENS

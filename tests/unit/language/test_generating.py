@@ -19,6 +19,7 @@ from tests.unit.language.engine_contract import PROMPT, EngineContract, first, g
 from tests.unit.language.tiny_models import logits, tiny
 
 from glassworks.errors import Overloaded
+from glassworks.language import continuous_batching
 from glassworks.language.continuous_batching import ContinuousBatching, EngineSettings
 from glassworks.language.decoder_graph import build
 from glassworks.language.hf_folder import HuggingFaceFolder
@@ -184,3 +185,19 @@ def test_every_answer_comes_as_it_is_written(engine: ContinuousBatching) -> None
         list(pool.map(follow, range(8)))
     assert counts == [200] * 8
     assert furthest < 40
+
+
+def test_slow_steps_read_fewer_tokens_and_answers_stay_the_same(
+    engine: ContinuousBatching, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = np.random.default_rng(77).integers(0, 61, 700).tolist()
+    expected = whole(engine.generate(ids, Sampling(max_tokens=5)))
+    monkeypatch.setattr(continuous_batching, "_STEP_S", 1e-9)
+    slow = ContinuousBatching(folder, EngineSettings(cache_tokens=2048, threads=1))
+    try:
+        parts = list(slow.generate(ids, Sampling(max_tokens=5)))
+    finally:
+        slow.close()
+    assert whole(iter(parts)) == expected
+    assert slow._room == EngineSettings(cache_tokens=1, threads=1).step_tokens  # nothing is read any more
+    assert len([part for part in parts if not part.ids]) > 10  # it could have been closed at each of the chunks
