@@ -208,17 +208,18 @@ def integer_input(name: str) -> Any:
     return parameter
 
 
-def exact(threads: int, precision: str, kv_cache: str = "f32") -> dict[str, Any]:
+def exact(threads: int, precision: str, kv_cache: str = "f32", *, integers: bool = True) -> dict[str, Any]:
     """Properties with which OpenVINO computes a decoder alike alone and in a batch: in fp32 (or bf16), with a cache in
     fp32 (or `u8`).
 
     Where weights are in 8 or 4 bits, what they are multiplied with is rounded to 8 bits too, in groups: sums of whole
     numbers have no order, so that answers are equal to the bit among any others, and several at once twice as quick.
+    Without `integers` it is not rounded: a token has the same log-probability in whatever chunk it is computed.
     """
     return {
         "INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else "bf16",
         "KV_CACHE_PRECISION": kv_cache,
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": "32",
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": "32" if integers else "0",
         "INFERENCE_NUM_THREADS": threads,
     }
 

@@ -30,7 +30,8 @@ class Scorer(Scoring):
     def __init__(self, folder: Path, threads: int, precision: str = "fp32", kv_cache: str = "f32") -> None:
         core = ov.Core()
         graph = scoring_graph(core.read_model(folder / "openvino_model.xml"))
-        self._compiled = core.compile_model(graph, "CPU", exact(threads, precision, kv_cache))
+        properties = exact(threads, precision, kv_cache, integers=False)
+        self._compiled = core.compile_model(graph, "CPU", properties)
 
     def score(self, ids: Sequence[int], alternatives: int = 0) -> list[TokenScore]:
         """Each token but the first, given those before it."""
