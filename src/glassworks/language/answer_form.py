@@ -26,10 +26,8 @@ def form_grammar(asked: Asked, prompt: Prompt) -> str:
         return ""
     if schema is not None and prompt.tools:
         raise InputError("JSON and tools are asked for at once", "send tool_choice none, or no response_format")
-    if asked.scored:
-        raise InputError(
-            "a form of the answer is asked for together with top_logprobs or logit_bias", "ask for one of them"
-        )
+    if asked.bias:
+        raise InputError("a form of the answer is asked for together with logit_bias", "ask for one of them")
     rules = grammar_of({"body": schema}) if schema is not None else _calls(prompt, repeated=asked.parallel_tool_calls)
     if prompt.inside:
         return f"root ::= thought body\n{_THOUGHT}{rules}"

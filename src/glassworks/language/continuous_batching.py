@@ -51,7 +51,7 @@ class EngineSettings(PipelineSettings, Computing):
     def scorer(self, folder: Path, engine: Engine) -> Scoring:
         from glassworks.language.scoring import Scorer
 
-        return Scorer(folder, self.threads, self.precision, self.kv_cache)
+        return Scorer(folder, self.threads, self.precision, self.kv_cache, engine)
 
 
 @dataclass(eq=False)

@@ -67,8 +67,8 @@ class Asked:
 
     @property
     def scored(self) -> bool:
-        """Whether the answer has to come from the scoring graph."""
-        return bool(self.top_logprobs or self.bias)
+        """Whether the answer needs the scoring graph."""
+        return bool(self.logprobs or self.bias)
 
     def sampling(self, max_tokens: int, grammar: str = "") -> Sampling:
         """As engines take them."""

@@ -6,6 +6,9 @@ The served graph gets a second end: hidden vectors of the wanted positions, log-
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from openvino import opset13 as op
 
 from glassworks.errors import BundleError
 from glassworks.language.decoder_graph import exact, integer_input
-from glassworks.language.engine import Scoring, TokenScore
+from glassworks.language.engine import Engine, Scoring, TokenScore
 from glassworks.language.parameters import MOST_ALTERNATIVES
 from glassworks.language.sampling import Generated, Sampling
 
@@ -27,7 +30,11 @@ _STEP_TOKENS = 128
 class Scorer(Scoring):
     """The second end of the graph in `folder`. Thread-safe: each call has a cache of its own."""
 
-    def __init__(self, folder: Path, threads: int, precision: str = "fp32", kv_cache: str = "f32") -> None:
+    def __init__(
+        self, folder: Path, threads: int, precision: str = "fp32", kv_cache: str = "f32", engine: Engine | None = None
+    ) -> None:
+        """`engine` writes what needs no biases, so that log-probabilities change no answer."""
+        self._engine = engine
         core = ov.Core()
         graph = scoring_graph(core.read_model(folder / "openvino_model.xml"))
         properties = exact(threads, precision, kv_cache, integers=False)
@@ -57,10 +64,12 @@ class Scorer(Scoring):
 
         While the prompt is computed, parts without tokens come, so that it can be closed then too.
         """
+        if self._engine and not bias:
+            parts = self._engine.generate(ids, replace(sampling, logprobs=False))
+            yield from self._beside(parts, ids, alternatives)
+            return
         state, chooser = _State(self._compiled), _Chooser(sampling, bias, ids)
-        for start in range(0, max(len(ids) - 1, 0), _STEP_TOKENS):
-            state.feed(ids[start : min(start + _STEP_TOKENS, len(ids) - 1)], [0], [0])
-            yield Generated(ids=(), log_probabilities=())
+        yield from _read(state, ids)
         token = ids[-1]
         for count in range(1, sampling.max_tokens + 1):
             answer = state.feed([token], [0], [0])
@@ -75,6 +84,30 @@ class Scorer(Scoring):
                 finish_reason="length" if count == sampling.max_tokens else "",
                 alternatives=(_alternatives(answer, 0, alternatives),),
             )
+
+    def _beside(
+        self, parts: Generator[Generated, None, None], ids: Sequence[int], alternatives: int
+    ) -> Generator[Generated, None, None]:
+        """The engine's answer, each of its tokens scored here."""
+        with closing(parts):
+            begun = next(parts)  # the engine reads the prompt while it is read here
+            state, last = _State(self._compiled), ids[-1]
+            yield from _read(state, ids)
+            for part in chain([begun], parts):
+                values, others = list[float](), []
+                for token in part.ids:
+                    answer = state.feed([last], [0], [token])
+                    values.append(float(answer["target"][0, 0]))
+                    others.append(_alternatives(answer, 0, alternatives))
+                    last = token
+                yield replace(part, log_probabilities=tuple(values), alternatives=tuple(others))
+
+
+def _read(state: _State, ids: Sequence[int]) -> Generator[Generated, None, None]:
+    """All of a prompt but its last token."""
+    for start in range(0, max(len(ids) - 1, 0), _STEP_TOKENS):
+        state.feed(ids[start : min(start + _STEP_TOKENS, len(ids) - 1)], [0], [0])
+        yield Generated(ids=(), log_probabilities=())
 
 
 class _State:

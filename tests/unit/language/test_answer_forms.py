@@ -172,9 +172,9 @@ def test_unknown_forms_are_refused(session: LanguageSession, given: Any) -> None
         next(session.stream({INPUT: np.array([b"a"], object)}, {"response_format": given}))
 
 
-def test_forms_and_alternatives_are_not_had_together(session: LanguageSession) -> None:
+def test_forms_and_biases_are_not_had_together(session: LanguageSession) -> None:
     with pytest.raises(InputError, match="together"):
-        streamed(session, response_format={"type": "json_object"}, logprobs=True, top_logprobs=1)
+        streamed(session, response_format={"type": "json_object"}, logit_bias={"1": 2})
 
 
 def test_what_breaks_or_never_ends_costs_the_compiler_alone(folder: Path) -> None:
