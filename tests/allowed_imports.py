@@ -40,9 +40,10 @@ EDGES: Mapping[str, frozenset[str]] = {
         "references": "catalog config contracts data job_files packaging registry training",
         "flow": "catalog config contracts explanation job_files optimization packaging progress references registry "
         "training",
+        "runs": "catalog config contracts flow job_files packaging registry",
         "": "flow job_files",
         "cli": "VERBS catalog config conformance contracts data explanation flow imaging job_files optimization "
-        "packaging registry serving",
+        "packaging registry runs serving",
         "__main__": "cli",
     }.items()
 }

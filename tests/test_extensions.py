@@ -27,6 +27,7 @@ HOMES = {
     "toy_source": "data/sources",
     "toy_task": "tasks",
     "toy_verb": "cli/verbs",
+    "toy_work": "runs/works",
 }
 """The file of each toy, and the folder of the package that it belongs into."""
 EVERYTHING = r"""
@@ -57,6 +58,14 @@ found = {
     "optimize": answer("optimize", "toy", "--minimize", "size", "--budget", "1s"),
     "export": answer("export", "toy", "out", "--to", "toy_exporter"),
 }
+from glassworks.registry import Registry
+from glassworks.runs import Runs
+from glassworks.runs.worker import Worker
+
+runs = Runs(Registry.open())
+counting = runs.submit("toy_work", {"most": 5})
+Worker(Registry.open()).work(until_empty=True)
+found["work"] = runs.get(counting.id).model_dump(mode="json")
 if len(sys.argv) > 1:
     generate = runpy.run_path(sys.argv[1])
     found["pages"] = {name: page() for name, page in generate["PAGES"].items()}
@@ -163,3 +172,8 @@ def test_the_reference_pages_list_each(in_the_package: Mapping[str, Any]) -> Non
     assert "`toy:`" in pages["job.md"]
     assert "## `[model]` of the family `toy_family`" in pages["job.md"]
     assert "toy-verb" in pages["cli.md"]
+
+
+def test_the_work_is_done_as_a_run(used: Mapping[str, Any]) -> None:
+    assert (used["work"]["state"], used["work"]["about"], used["work"]["step"]) == ("succeeded", "to 5", 5)
+    assert used["work"]["result"] == {"counted": 5}

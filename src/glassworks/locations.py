@@ -33,7 +33,7 @@ def anchored(
     for name, field in record.model_fields.items():
         for mark in field.metadata:
             if isinstance(mark, Location) and isinstance(value := table.get(name), str):
-                found[name] = _absolute(value, folder, sources if mark.schemes is None else mark.schemes)
+                found[name] = absolute(value, folder, sources if mark.schemes is None else mark.schemes)
     return found
 
 
@@ -47,7 +47,8 @@ def with_scheme(path: str, known: Iterable[str]) -> str:
     return f"folder:{path}" if is_folder else ""
 
 
-def _absolute(location: str, folder: Path, schemes: Mapping[str, Naming]) -> str:
+def absolute(location: str, folder: Path, schemes: Mapping[str, Naming]) -> str:
+    """A location whose relative path counts from `folder`, as one that means the same everywhere."""
     scheme, separator, what = location.partition(":")
     naming = schemes.get(scheme, "name")
     if not separator or naming == "name" or what.startswith("~") or Path(what).is_absolute():

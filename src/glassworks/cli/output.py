@@ -152,7 +152,10 @@ class LiveProgress(Progress):
             self._status.update(self._line())
 
     def finish(self, message: str = "") -> None:
-        seconds = time.monotonic() - self._begun
+        self.ended(message, time.monotonic() - self._begun)
+
+    def ended(self, message: str, seconds: float) -> None:
+        """The stage ended after so long."""
         self._stop()
         self._console.print(f"{self._stage:<10} {message} ({seconds:.1f} s)", markup=False)
 

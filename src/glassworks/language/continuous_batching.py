@@ -6,12 +6,11 @@ hold the interpreter's lock, so that a server runs it in a process of its own.
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,17 +22,15 @@ from glassworks.language.engine import Computing, Engine, Scoring
 from glassworks.language.pipeline import PipelineSettings, blocks, config_of, generated, opened
 from glassworks.language.prefix_memory import PrefixMemory
 from glassworks.language.reading import BLOCK_TOKENS, chunk_end, ends_in_lone_token
+from glassworks.language.request import NO_TOKENS, Request
 from glassworks.language.sampling import Generated, Sampling
 
 if TYPE_CHECKING:
     import openvino_genai
 
-_SILENCE_S = 0.05
-"""After that a part without tokens comes."""
 _STEP_S = 0.16
 """Nobody waits longer for an answer to be cancelled, or for the next token beside a long prompt, where it can be."""
 _GIVING_WAY_S, _PAUSE_S, _HEARING_S = 0.02, 2e-5, 3e-4
-_NO_TOKENS = Generated(ids=(), log_probabilities=())
 _AGAIN = "send the request again"
 _FEWEST = 2
 """Tokens of an answer that are computed: after one alone, the prompt's last block would be found again as it is."""
@@ -54,31 +51,6 @@ class EngineSettings(PipelineSettings, Computing):
         return Scorer(folder, self.threads, self.precision, self.kv_cache, engine)
 
 
-@dataclass(eq=False)
-class _Request:
-    ids: Sequence[int]
-    sampling: Sampling
-    answers: queue.SimpleQueue[Generated | Exception] = field(default_factory=queue.SimpleQueue)
-    cancelled: bool = False
-    handle: Any = None
-    cached: int = 0
-    """Tokens of the prompt that need not be computed."""
-    prefix: Any = None
-    """Handle of the part of the prompt that is computed now; `done` tokens are when it is."""
-    done: int = 0
-    answered: list[int] = field(default_factory=list)
-    """Tokens of the answer so far; with the first of them the whole prompt is computed."""
-    ended: bool = False
-    """Whether nobody waits for what is still to come."""
-    waiting: bool = False
-    """Whether somebody stands at `answers`, which are empty."""
-
-    @property
-    def blocks(self) -> int:
-        """Most that it can use of the cache."""
-        return -(-(len(self.ids) + self.sampling.max_tokens) // BLOCK_TOKENS)
-
-
 class ContinuousBatching(Engine):
     """The pipeline over the folder of a graph (`openvino_model.xml`). Safe to share between threads."""
 
@@ -88,9 +60,9 @@ class ContinuousBatching(Engine):
         self._open = partial(opened, folder, settings, contents)
         self._pipeline = self._open()
         self._memory = PrefixMemory(blocks(settings), BLOCK_TOKENS)
-        self._new: list[_Request] = []
-        self._reading: list[_Request] = []
-        self._active: list[_Request] = []
+        self._new: list[Request] = []
+        self._reading: list[Request] = []
+        self._active: list[Request] = []
         self._numbers = iter(range(1, 2**62))
         self._room, self._begun = settings.step_tokens, 0
         self._closed = False
@@ -103,7 +75,7 @@ class ContinuousBatching(Engine):
         return len(self._new) + len(self._reading) + len(self._active)
 
     def generate(self, ids: Sequence[int], sampling: Sampling) -> Generator[Generated, None, None]:
-        request = _Request(ids=ids, sampling=sampling)
+        request = Request(ids=ids, sampling=sampling)
         with self._work:
             if self._closed:
                 raise Overloaded("the engine was closed", _AGAIN)
@@ -111,7 +83,7 @@ class ContinuousBatching(Engine):
             self._work.notify()
         try:
             while True:
-                answer = _next(request)
+                answer = request.next_part()
                 if isinstance(answer, Exception):
                     raise answer
                 yield answer
@@ -192,7 +164,7 @@ class ContinuousBatching(Engine):
         self._begun = self._room - room
         self._memory.use(sum(request.blocks for request in [*self._reading, *self._active]))
 
-    def _read(self, request: _Request, room: int) -> bool:
+    def _read(self, request: Request, room: int) -> bool:
         """Go on with a prompt, the last time with its answer. Whether there was room for it."""
         length = len(request.ids)
         end = chunk_end(length, request.done, room) if self._settings.prefix_caching else None
@@ -217,7 +189,7 @@ class ContinuousBatching(Engine):
 
         return self._pipeline.add_request(next(self._numbers), openvino.Tensor(np.array([ids], np.int64)), config)
 
-    def _go_on_reading(self) -> list[_Request]:
+    def _go_on_reading(self) -> list[Request]:
         """Those whose prompts are computed: each gets a part without tokens, and may be closed at it."""
         asked = []
         if self._reading:
@@ -228,7 +200,7 @@ class ContinuousBatching(Engine):
                 self._memory.add(request.ids[: request.done])
                 if request.waiting:
                     request.waiting = False
-                    request.answers.put(_NO_TOKENS)
+                    request.answers.put(NO_TOKENS)
                     asked.append(request)
         return asked
 
@@ -244,7 +216,7 @@ class ContinuousBatching(Engine):
             self._end(request)
             self._idle_step()
 
-    def _end(self, request: _Request) -> None:
+    def _end(self, request: Request) -> None:
         """What it computed stays in the cache, in the place of what was there for longer."""
         self._active.remove(request)
         if request.answered:
@@ -257,7 +229,7 @@ class ContinuousBatching(Engine):
         if not self._reading and not self._active and self._pipeline.has_non_finished_requests():
             self._pipeline.step()
 
-    def _deliver(self) -> list[_Request]:
+    def _deliver(self) -> list[Request]:
         """Those to whom something was given for which they had waited."""
         given = []
         for request in list(self._active):
@@ -276,7 +248,7 @@ class ContinuousBatching(Engine):
                 request.answers.put(replace(answer, finish_reason="length") if request.ended else answer)
         return given
 
-    def _give_way(self, given: Sequence[_Request]) -> None:
+    def _give_way(self, given: Sequence[Request]) -> None:
         """Let them take it: a step keeps the interpreter's lock, for which some would wait through many steps.
 
         Who is slow keeps nobody waiting.
@@ -292,11 +264,3 @@ class ContinuousBatching(Engine):
             self._new, self._reading, self._active = [], [], []
         for request in failed:
             request.answers.put(error)
-
-
-def _next(request: _Request) -> Generated | Exception:
-    request.waiting = request.answers.empty()
-    try:
-        return request.answers.get(timeout=_SILENCE_S)
-    except queue.Empty:
-        return _NO_TOKENS

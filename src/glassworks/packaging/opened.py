@@ -117,9 +117,7 @@ class OpenedBundle:
 
         methods = self.manifest.explainers
         if not methods:
-            chat = "'/why' in 'glassworks chat' shows how probable each word of an answer was"
-            mend = chat if isinstance(self.task, Generation) else "'glassworks catalog' lists what each family has"
-            raise Unsupported("this model has no explanation method that is installed", mend)
+            raise _no_method(self.task)
         if method is not None and method not in methods:
             raise Unsupported(f"this model has no explanation method '{method}'", f"it has: {', '.join(methods)}")
         return explain(
@@ -143,3 +141,9 @@ class OpenedBundle:
             for session in self._sessions.values():
                 session.close()
             self._sessions.clear()
+
+
+def _no_method(task: Task) -> Unsupported:
+    chat = "'/why' in 'glassworks chat' shows how probable each word of an answer was"
+    mend = chat if isinstance(task, Generation) else "'glassworks catalog' lists what each family has"
+    return Unsupported("this model has no explanation method that is installed", mend)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy import exc
-from sqlalchemy.schema import CreateTable
 
-from glassworks.errors import GlassworksError, InputError, MissingLibrary, RegistryError, StorageError
+from glassworks.errors import RegistryError
+from glassworks.registry.connected import Connected
 from glassworks.registry.records import Alias, Version
-from glassworks.storage import write_ahead
 
-_BUSY_S = 60.0
+_SAFE = "the bundles in {store_url} are safe: "
 _ATTEMPTS = 100
 _TABLES = sa.MetaData()
 _VERSIONS = sa.Table(
@@ -41,12 +39,9 @@ class Database:
 
     def __init__(self, database: Path | str, store_url: str) -> None:
         """`database` is the file of a SQLite database or a URL; `store_url` is named in mends only."""
-        self._engine = _engine(database)
-        self._file = database if isinstance(database, Path) else None
-        self._store_url = store_url
-        with self._transaction() as connection:
-            for table in _TABLES.sorted_tables:
-                connection.execute(CreateTable(table, if_not_exists=True))
+        connected = Connected(database, _SAFE.format(store_url=store_url))
+        connected.create(_TABLES)
+        self._transaction = connected.transaction
 
     def names(self) -> tuple[str, ...]:
         """The names of all models, sorted."""
@@ -99,59 +94,3 @@ class Database:
                 connection.execute(sa.insert(_VERSIONS).values(version.model_dump(exclude={"aliases"})))
             for alias in aliases:
                 connection.execute(sa.insert(_ALIASES).values(alias.model_dump()))
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except exc.IntegrityError:
-            raise
-        except exc.DBAPIError as error:
-            raise self._named(error) from error
-
-    def _named(self, error: exc.DBAPIError) -> GlassworksError:
-        reason = str(error.orig).strip() or type(error.orig).__name__
-        if self._file is None or not isinstance(error.orig, sqlite3.Error):
-            where = self._engine.url.render_as_string(hide_password=True)
-            return RegistryError(
-                f"the registry's database {where} cannot be used: {reason}",
-                "see that GLASSWORKS_DATABASE is right and that the database answers",
-            )
-        code = getattr(error.orig, "sqlite_errorname", "")
-        if code.startswith(("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PERM")):
-            return StorageError(
-                f"the registry's database {self._file} cannot be written: {reason}",
-                "free some space and make the folder writable, or set GLASSWORKS_HOME to another one",
-            )
-        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return RegistryError(
-                f"another process holds the registry's database {self._file} for more than {_BUSY_S:.0f} s",
-                "end the process that hangs, then try again",
-            )
-        return RegistryError(
-            f"the registry's database {self._file} is damaged: {reason}",
-            f"the bundles in {self._store_url} are safe: move {self._file} away, with the files {self._file.name}-wal "
-            "and -shm if they are there, and give the command again: the database is rebuilt from the store",
-        )
-
-
-def _engine(database: Path | str) -> sa.Engine:
-    # No pool: calls are rare, and a connection must neither outlive its use nor cross a fork.
-    try:
-        if isinstance(database, Path):
-            url = sa.URL.create("sqlite", database=str(database))
-            engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"timeout": _BUSY_S})
-        else:
-            engine = sa.create_engine(database, poolclass=sa.NullPool)
-    except exc.ArgumentError as error:
-        raise InputError(
-            f"GLASSWORKS_DATABASE is no database URL: {error}", "give one such as postgresql+psycopg://user@host/name"
-        ) from error
-    except ModuleNotFoundError as error:
-        raise MissingLibrary(
-            f"the database in GLASSWORKS_DATABASE needs the library '{error.name}'", f"pip install {error.name}"
-        ) from error
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", lambda connection, _: write_ahead(connection))
-    return engine

@@ -53,6 +53,14 @@ class Registry:
         """The folder of the default database and store, and of the cache of bundles."""
         return self._home
 
+    @property
+    def database(self) -> Path | str:
+        """Where versions and runs are kept: the file of a SQLite database, or a URL."""
+        if isinstance(self._database_at, Path):
+            with storage_errors(self._database_at):
+                self._database_at.parent.mkdir(parents=True, exist_ok=True)
+        return self._database_at
+
     def publish(self, bundle: Bundle, parent: str = "") -> Version:
         """Store a bundle as the next version of its name; readers see all of it or nothing.
 

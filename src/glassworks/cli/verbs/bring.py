@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glassworks.cli.following import Detach, detach, job_request
 from glassworks.cli.interrupts import receive_interrupts
 from glassworks.cli.output import AsJson, LiveProgress, stderr, stdout, write_json
 from glassworks.cli.verbs.train import Fresh, Overrides
 from glassworks.locations import with_scheme
+
+if TYPE_CHECKING:
+    from glassworks.config import Job
 
 Source = Annotated[
     str,
@@ -24,19 +28,32 @@ Name = Annotated[str | None, typer.Option(help="The model's name in the registry
 
 
 def bring(
-    source: Source, name: Name = None, overrides: Overrides = None, resume: Fresh = True, as_json: AsJson = False
+    source: Source,
+    name: Name = None,
+    overrides: Overrides = None,
+    resume: Fresh = True,
+    background: Detach = False,
+    as_json: AsJson = False,
 ) -> None:
     """Bring a published language model into the registry: exact, then compressed within the objective."""
-    receive_interrupts()
-    from glassworks import flow
-    from glassworks.cli.release import show_release, summary_of
     from glassworks.job_files import job_with
-    from glassworks.registry import Registry
 
     table: dict[str, Any] = {"name": name or _name_of(source), "family": "language_model"}
     table["model"] = {"source": _located(source)}
-    job, progress = job_with(table, overrides or (), where="import"), LiveProgress()
-    console = stderr() if as_json else stdout()
+    job = job_with(table, overrides or (), where="import")
+    if background:
+        detach("import", job_request(job, resume), as_json)
+    else:
+        _bring(job, resume, as_json)
+
+
+def _bring(job: Job, resume: bool, as_json: bool) -> None:
+    receive_interrupts()
+    from glassworks import flow
+    from glassworks.cli.release import show_release, summary_of
+    from glassworks.registry import Registry
+
+    progress, console = LiveProgress(), stderr() if as_json else stdout()
     try:
         made = flow.release(job, Registry.open(), progress, fresh=not resume)
     finally:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from glassworks.cli.following import Detach, detach, located, referred
 from glassworks.cli.output import AsJson, LiveProgress, Reference, measured, stdout, table, write_json
 
 
@@ -14,9 +15,13 @@ def evaluate(
     data: Annotated[
         str | None, typer.Option(help="Another source, such as folder:PATH; all its examples are used.")
     ] = None,
+    background: Detach = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure a model: metrics with 95 % intervals."""
+    if background:
+        detach("evaluate", {"model": referred(model), "data": located(data)}, as_json)
+        return
     from glassworks import flow
     from glassworks.registry import Registry
 

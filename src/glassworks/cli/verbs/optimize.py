@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
+from glassworks.cli.following import Detach, detach, referred
 from glassworks.cli.interrupts import receive_interrupts
 from glassworks.cli.output import AsJson, LiveProgress, Reference, stderr, stdout, write_json
 
@@ -18,17 +20,24 @@ def optimize(
     within: Annotated[list[str] | None, typer.Option(help="A constraint; give it again for more.")] = None,
     budget: Annotated[str | None, typer.Option(help="Time for measuring, such as 30s or 5m.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of one call.")] = None,
+    background: Detach = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure every candidate on this machine and publish the best one; what is left out is as its job says."""
+    given = {"minimize": minimize, "within": tuple(within or ()) or None, "budget": budget, "threads": threads}
+    objective = {key: value for key, value in given.items() if value is not None}
+    if background:
+        detach("optimize", {"model": referred(model), "objective": objective}, as_json)
+    else:
+        _optimize(model, objective, as_json)
+
+
+def _optimize(model: str, objective: Mapping[str, Any], as_json: bool) -> None:
     receive_interrupts()
     from glassworks import flow
     from glassworks.cli.tables import report_json, show_report, show_warnings
     from glassworks.registry import Registry
 
-    rules = tuple(within) if within else None
-    given = {"minimize": minimize, "within": rules, "budget": budget, "threads": threads}
-    objective = {key: value for key, value in given.items() if value is not None}
     registry, progress = Registry.open(), LiveProgress()
     try:
         report, version = flow.optimize(model, objective, registry, progress)

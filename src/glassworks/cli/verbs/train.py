@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glassworks.cli.following import Detach, detach, job_request
 from glassworks.cli.interrupts import receive_interrupts
 from glassworks.cli.output import AsJson, LiveProgress, measured, metrics_json, stderr, stdout, table, write_json
 
 if TYPE_CHECKING:
+    from glassworks.config import Job
     from glassworks.flow import Release
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB.toml", help="The job file.")]
@@ -20,17 +22,32 @@ Overrides = Annotated[
 Fresh = Annotated[bool, typer.Option("--resume/--fresh", help="Go on with an interrupted run, or forget it.")]
 
 
-def train(job: JobFile, overrides: Overrides = None, resume: Fresh = True, as_json: AsJson = False) -> None:
+def train(
+    job: JobFile,
+    overrides: Overrides = None,
+    resume: Fresh = True,
+    background: Detach = False,
+    as_json: AsJson = False,
+) -> None:
     """Train the model of a job file. An interrupted run goes on by itself."""
+    from glassworks.job_files import load_job
+
+    loaded = load_job(job, overrides or ())
+    if background:
+        detach("train", job_request(loaded, resume), as_json)
+    else:
+        _train(loaded, resume, as_json)
+
+
+def _train(job: Job, resume: bool, as_json: bool) -> None:
     receive_interrupts()
     from glassworks import flow
     from glassworks.cli.tables import show_comparison, show_test, show_warnings
-    from glassworks.job_files import load_job
     from glassworks.registry import Registry
 
     progress = LiveProgress()
     try:
-        made = flow.train(load_job(job, overrides or ()), Registry.open(), progress, fresh=not resume)
+        made = flow.train(job, Registry.open(), progress, fresh=not resume)
     finally:
         progress.close()
     show_warnings(made.bundle.manifest, stderr())

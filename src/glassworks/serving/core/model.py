@@ -68,8 +68,7 @@ class LoadedModel:
         executor = None if engines.computing.inline else self._threads.computing
         sizes = batching.max_rows, batching.max_queue
         self._batcher = Batcher(engines.computing.infer, *sizes, executor, self.statistics, settle, supervisor)
-        self.writes = isinstance(opened.task, Generation)
-        """Whether its answers are written token by token: whole ones are joined from streams too."""
+        self.writes = isinstance(opened.task, Generation)  # token by token: whole answers are joined from streams
         self.slots = Slots(_at_once(self.manifest.preprocessing), batching.max_queue)
         """Answers that are streamed, and those that wait for it."""
         self._users = 0

@@ -1,0 +1,139 @@
+"""`glassworks runs list`, `show`, `follow`, `cancel`, `resume`: work that is queued, under way or done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+
+from glassworks.cli.following import follow as followed, opened
+from glassworks.cli.output import AsJson, stderr, stdout, table, write_json
+from glassworks.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from glassworks.runs import Event, Run
+    from glassworks.runs.records import State
+
+group = typer.Typer(help="Runs: work that is queued, under way or done.", no_args_is_help=True, rich_markup_mode=None)
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the beginning of it.")]
+_FAILED = 1
+
+
+@group.command("list")
+def list_runs(
+    state: Annotated[str | None, typer.Option(help="Only these, such as running or queued,failed.")] = None,
+    kind: Annotated[str, typer.Option(help="Only this kind, such as train.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, the newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, the newest first."""
+    runs = opened().list(_states(state), kind, limit=limit)
+    if as_json:
+        write_json({"runs": [run.model_dump(mode="json") for run in runs]})
+        return
+    if not runs:
+        stdout().print("no runs; next: glassworks train JOB.toml --detach")
+        return
+    rows = [(run.id, run.kind, run.about, run.state, _where(run), _time(run.created_at)[5:16], run.who) for run in runs]
+    table("runs", ("id", "kind", "of", "state", "at", "asked for (UTC)", "by"), rows, stdout())
+
+
+@group.command("show")
+def show(
+    run: RunId,
+    log: Annotated[bool, typer.Option("--log", help="All that it wrote, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show one run: what was asked for, where it is, what it made or why it failed."""
+    runs = opened()
+    found = runs.get(run)
+    lines = _lines(runs.events(found.id, limit=100_000)) if log else []
+    if as_json:
+        write_json({"run": found.model_dump(mode="json"), **({"log": lines} if log else {})})
+        return
+    _show(found, stdout())
+    for line in lines:
+        stdout().print(line, markup=False, soft_wrap=True)
+
+
+@group.command("follow")
+def follow(run: RunId, as_json: AsJson = False) -> None:
+    """Show what a run does until it ends. Ctrl-C leaves it running."""
+    runs = opened()
+    ended = followed(runs, runs.get(run))
+    if as_json:
+        write_json({"run": ended.model_dump(mode="json")})
+    else:
+        _show(ended, stdout())
+    if ended.state != "succeeded":
+        raise typer.Exit(_FAILED)
+
+
+@group.command("cancel")
+def cancel(run: RunId, as_json: AsJson = False) -> None:
+    """End a run: at once where it waits, else at its next step. What it has trained is kept."""
+    ended = opened().cancel(run)
+    if as_json:
+        write_json({"run": ended.model_dump(mode="json")})
+        return
+    how = "ends at its next step" if ended.cancelling else f"is {ended.state}"
+    stdout().print(f"run {ended.id} {how}; to go on with it: glassworks runs resume {ended.id}")
+
+
+@group.command("resume")
+def resume(run: RunId, as_json: AsJson = False) -> None:
+    """Queue a run again that failed or was cancelled; it goes on where it stopped."""
+    queued = opened().resume(run)
+    if as_json:
+        write_json({"run": queued.model_dump(mode="json")})
+        return
+    stdout().print(f"run {queued.id} is queued; next: glassworks runs follow {queued.id}")
+
+
+def register(program: typer.Typer) -> None:
+    """Add the group."""
+    program.add_typer(group, name="runs")
+
+
+def _states(text: str | None) -> tuple[State, ...]:
+    from glassworks.runs.records import State
+
+    known: dict[str, State] = {name: name for name in get_args(State)}
+    names = [part.strip() for part in text.split(",")] if text else []
+    for name in names:
+        if name not in known:
+            raise InputError(f"'{name[:40]}' is not a state of a run", f"states: {', '.join(known)}")
+    return tuple(known[name] for name in names)
+
+
+def _show(run: Run, console: Console) -> None:
+    console.print(f"run {run.id}: {run.kind} of {run.about}: {run.state}", markup=False)
+    by = f" by {run.who}" if run.who else ""
+    console.print(f"  asked for {_time(run.created_at)} UTC{by}", markup=False)
+    if run.started_at is not None:
+        last = datetime.now(UTC).timestamp() if run.ended_at is None else run.ended_at
+        again = f", begun {run.attempts} times" if run.attempts > 1 else ""
+        where = f", at {_where(run)}" if _where(run) else ""
+        console.print(f"  {last - run.started_at:.1f} s{again}{where}", markup=False)
+    for name, value in run.result.items():
+        if isinstance(value, str | int | float):
+            console.print(f"  {name}: {value}", markup=False, soft_wrap=True)
+    if run.error:
+        stderr().print(f"error: {run.error.problem}\nmend: {run.error.mend}", markup=False)
+
+
+def _where(run: Run) -> str:
+    if run.state == "succeeded":
+        return ""
+    return f"{run.stage} {run.step / run.total:.0%}" if run.total and run.state == "running" else run.stage
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _lines(events: tuple[Event, ...]) -> list[str]:
+    return [event.data["line"] for event in events if event.kind == "log"]

@@ -1,0 +1,37 @@
+"""A kind of long operation that can be queued as a run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from glassworks.contracts.progress import Progress
+from glassworks.record import Record
+
+
+class Work(ABC):
+    """What a run does. Killed and begun again with the same request, it has the result that it would have had."""
+
+    name: ClassVar[str]
+    request: ClassVar[type[Record]]
+    """What has to be said; its fields are the keys of a request."""
+
+    def settled(self, request: Any) -> Any:
+        """The request as it is meant now: the version that a model's name stands for. Raises what forbids it."""
+        return request
+
+    @abstractmethod
+    def about(self, request: Any) -> str:
+        """What a settled request is about: the name of a job, or the reference of a model. Raises what forbids it."""
+
+    @abstractmethod
+    def run(self, request: Any, progress: Progress) -> Mapping[str, Any]:
+        """Do it, in the registry of this machine; the result in JSON's types.
+
+        Raises Cancelled at the next step after `progress.cancel()`, and what the operation raises.
+        """
+
+    def published(self, request: Any, since: int) -> Mapping[str, Any] | None:
+        """The result of a version after `since` that a killed run published, where this work publishes one."""
+        return None

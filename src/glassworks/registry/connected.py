@@ -1,0 +1,92 @@
+"""The registry's database: SQLite in WAL mode by default, any SQLAlchemy database for a team."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from glassworks.errors import GlassworksError, InputError, MissingLibrary, RegistryError, StorageError
+from glassworks.storage import write_ahead
+
+_BUSY_S = 60.0
+
+
+class Connected:
+    """Transactions of a database whose failures are said in the words of the registry."""
+
+    def __init__(self, database: Path | str, safe: str = "") -> None:
+        """`database` is the file of a SQLite database or a URL; `safe` says what is lost in no case."""
+        self._engine = _engine(database)
+        self._file = database if isinstance(database, Path) else None
+        self._safe = safe
+
+    def create(self, tables: sa.MetaData) -> None:
+        """Create what is not there yet."""
+        with self.transaction() as connection:
+            for table in tables.sorted_tables:
+                connection.execute(CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(CreateIndex(index, if_not_exists=True))
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """All of the block or nothing. Raises IntegrityError as it comes, else RegistryError and StorageError."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except exc.IntegrityError:
+            raise
+        except exc.DBAPIError as error:
+            raise self._named(error) from error
+
+    def _named(self, error: exc.DBAPIError) -> GlassworksError:
+        reason = str(error.orig).strip() or type(error.orig).__name__
+        if self._file is None or not isinstance(error.orig, sqlite3.Error):
+            where = self._engine.url.render_as_string(hide_password=True)
+            return RegistryError(
+                f"the registry's database {where} cannot be used: {reason}",
+                "see that GLASSWORKS_DATABASE is right and that the database answers",
+            )
+        code = getattr(error.orig, "sqlite_errorname", "")
+        if code.startswith(("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PERM")):
+            return StorageError(
+                f"the registry's database {self._file} cannot be written: {reason}",
+                "free some space and make the folder writable, or set GLASSWORKS_HOME to another one",
+            )
+        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return RegistryError(
+                f"another process holds the registry's database {self._file} for more than {_BUSY_S:.0f} s",
+                "end the process that hangs, then try again",
+            )
+        return RegistryError(
+            f"the registry's database {self._file} is damaged: {reason}",
+            f"{self._safe}move {self._file} away, with the files {self._file.name}-wal and -shm if they are there, and "
+            "give the command again: the database is rebuilt from the store",
+        )
+
+
+def _engine(database: Path | str) -> sa.Engine:
+    # No pool: calls are rare, and a connection must neither outlive its use nor cross a fork.
+    try:
+        if isinstance(database, Path):
+            url = sa.URL.create("sqlite", database=str(database))
+            engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"timeout": _BUSY_S})
+        else:
+            engine = sa.create_engine(database, poolclass=sa.NullPool)
+    except exc.ArgumentError as error:
+        raise InputError(
+            f"GLASSWORKS_DATABASE is no database URL: {error}", "give one such as postgresql+psycopg://user@host/name"
+        ) from error
+    except ModuleNotFoundError as error:
+        raise MissingLibrary(
+            f"the database in GLASSWORKS_DATABASE needs the library '{error.name}'", f"pip install {error.name}"
+        ) from error
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", lambda connection, _: write_ahead(connection))
+    return engine

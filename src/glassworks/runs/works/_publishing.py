@@ -1,0 +1,98 @@
+"""What works share that publish a version."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from glassworks.config import Job
+from glassworks.contracts import Progress, Work
+from glassworks.errors import NotFound
+from glassworks.flow import Release
+from glassworks.job_files import job_of
+from glassworks.packaging.manifest import Manifest
+from glassworks.record import Record
+from glassworks.registry import Registry, Version
+
+_DECISIVE = {"family", "training"}
+"""Keys of a job that stay as they are on its way into a manifest."""
+
+
+class JobRequest(Record):
+    """A job as its file has it; relative paths count from `folder`, where it is given."""
+
+    job: dict[str, Any]
+    folder: str | None = None
+    fresh: bool = False
+    """Forget what an interrupted run of this job left."""
+
+
+class JobWork(Work):
+    """Work of a job that publishes a version of its name."""
+
+    request = JobRequest
+
+    def about(self, request: JobRequest) -> str:
+        """The job's name. Raises ConfigError."""
+        return job(request).name
+
+    def run(self, request: JobRequest, progress: Progress) -> Mapping[str, Any]:
+        """Raises what the stages raise."""
+        made = self.made(job(request), progress, request.fresh)
+        return result_of(made.version, made.bundle.manifest)
+
+    @abstractmethod
+    def made(self, job: Job, progress: Progress, fresh: bool) -> Release:
+        """The way of the job."""
+
+    def published(self, request: JobRequest, since: int) -> Mapping[str, Any] | None:
+        """The result of the version that a killed attempt published."""
+        wanted = job(request)
+        asked = wanted.model_dump(mode="json", include=_DECISIVE)
+        return version_since(
+            wanted.name, since, lambda manifest: {key: manifest.job.get(key) for key in _DECISIVE} == asked
+        )
+
+
+def job(request: JobRequest) -> Job:
+    """Raises ConfigError."""
+    return job_of(request.job, where="the job", folder=Path(request.folder) if request.folder else None)
+
+
+def version_since(name: str, since: int, ours: Callable[[Manifest], bool]) -> Mapping[str, Any] | None:
+    """The result of the first version after `since` whose manifest is `ours`."""
+    registry = Registry.open()
+    try:
+        versions = registry.versions(name)
+    except NotFound:
+        return None
+    for version in versions:
+        if version.version > since and ours(manifest := registry.manifest(version)):
+            return result_of(version, manifest)
+    return None
+
+
+def result_of(version: Version, manifest: Manifest) -> Mapping[str, Any]:
+    """What was published, and how good it is."""
+    return {
+        "model": version.reference,
+        "bundle_sha256": version.bundle_sha256,
+        "metrics": {name: value.model_dump(mode="json") for name, value in manifest.metrics.items()},
+        "warnings": list(manifest.warnings),
+    }
+
+
+class ModelWork(Work):
+    """Work on a registered model."""
+
+    def settled(self, request: Any) -> Any:
+        """With the version that the model's name stands for. Raises NotFound and BundleError."""
+        pinned = Registry.open().resolve(request.model).pinned(request.model)
+        return request.model_copy(update={"model": pinned})
+
+    def about(self, request: Any) -> str:
+        """The model."""
+        model: str = request.model
+        return model

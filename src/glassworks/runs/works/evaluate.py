@@ -1,0 +1,31 @@
+"""A model on its test split, or on other data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from glassworks import flow
+from glassworks.contracts import Progress
+from glassworks.record import Record
+from glassworks.runs.works._publishing import ModelWork
+
+
+class EvaluateRequest(Record):
+    """`data` is a source whose examples are all used, such as `folder:PATH`; left out, the model's own test split."""
+
+    model: str
+    data: str | None = None
+
+
+class Evaluate(ModelWork):
+    """Measure a model, with intervals."""
+
+    name: ClassVar[str] = "evaluate"
+    request: ClassVar[type[Record]] = EvaluateRequest
+
+    def run(self, request: EvaluateRequest, progress: Progress) -> Mapping[str, Any]:
+        """Raises what reading and measuring raise."""
+        examples, metrics = flow.evaluate(request.model, progress=progress, source=request.data)
+        found = {name: value.model_dump(mode="json") for name, value in metrics.items()}
+        return {"model": request.model, "data": request.data, "examples": examples, "metrics": found}

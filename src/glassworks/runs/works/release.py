@@ -1,0 +1,20 @@
+"""Data to registry, with the search for what to serve."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from glassworks import flow
+from glassworks.config import Job
+from glassworks.contracts import Progress
+from glassworks.runs.works._publishing import JobWork
+
+
+class Release(JobWork):
+    """The whole way of a job: data, training, optimization, a version in the registry."""
+
+    name: ClassVar[str] = "release"
+
+    def made(self, job: Job, progress: Progress, fresh: bool) -> flow.Release:
+        """With the search for what to serve."""
+        return flow.release(job, progress=progress, fresh=fresh)

@@ -1,0 +1,171 @@
+"""Runs with real workers: killed, cancelled and left alone, they end with what they would have ended with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.patience import PATIENCE_S, until
+
+from glassworks.families.convnet.synthetic import write_bars
+from glassworks.registry import Registry
+from glassworks.runs import Run, Runs
+
+KILLS = 3
+
+
+def job(home: Path, **training: Any) -> dict[str, Any]:
+    common = {"epochs": 60, "batch_size": 32, "checkpoint_every": "0.1s", "precision": "fp32", "threads": 1}
+    return {
+        "name": "bars",
+        "family": "convnet",
+        "data": {"source": f"npz:{home / 'bars.npz'}"},
+        "training": {**common, **training},
+    }
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GLASSWORKS_HOME", str(tmp_path))
+    write_bars(tmp_path / "bars.npz", examples=240, side=16, seed=0)
+    return tmp_path
+
+
+@pytest.fixture
+def runs(home: Path) -> Runs:
+    return Runs(Registry.open())
+
+
+@contextmanager
+def worker(*options: str) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, "-m", "glassworks", "worker", *options]) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
+
+
+def glassworks(*arguments: str) -> tuple[int, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "glassworks", *arguments, "--json"], capture_output=True, check=False, timeout=PATIENCE_S
+    )
+    return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr.decode()
+
+
+def ended(runs: Runs, run: Run) -> Run:
+    until(lambda: runs.get(run.id).state in ("succeeded", "failed", "cancelled"), "the end of the run")
+    return runs.get(run.id)
+
+
+def weights(reference: str) -> str:
+    registry = Registry.open()
+    return registry.manifest(registry.find(reference)).lineage.weights_sha256
+
+
+def executing(run: Run) -> int | None:
+    """The process of a run."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"glassworks.runs.execution" in command and run.id.encode() in command:
+            return int(folder.name)
+    return None
+
+
+def values(runs: Runs, run: Run) -> int:
+    """How many came."""
+    return len([event for event in runs.events(run.id, limit=10**6) if event.kind == "values"])
+
+
+def further(runs: Runs, run: Run) -> None:
+    """Wait until more values come, or the run ends."""
+    before = values(runs, run)
+    until(lambda: values(runs, run) > before or runs.get(run.id).state == "succeeded", "further values")
+
+
+def attempt(runs: Runs, run: Run, after: int) -> None:
+    until(lambda: runs.get(run.id).attempts > after, "another attempt")
+
+
+def test_killed_again_and_again_it_ends_with_the_same_weights(home: Path, runs: Runs) -> None:
+    """Once the process of the run alone, then worker and all."""
+    alone = runs.submit("train", {"job": {**job(home), "name": "alone"}})
+    with worker():
+        expected = ended(runs, alone)
+        assert expected.state == "succeeded", expected
+    run = runs.submit("train", {"job": job(home)})
+    for number in range(KILLS):
+        with worker() as process:
+            further(runs, run)
+            executor = executing(run)
+            if executor is None:
+                break
+            if number % 2:
+                process.kill()
+                until(lambda: executing(run) is None, "the end of the orphan")
+            else:
+                os.kill(executor, signal.SIGKILL)
+                attempt(runs, run, after=runs.get(run.id).attempts)
+    with worker():
+        found = ended(runs, run)
+    assert found.state == "succeeded", found
+    assert found.attempts > 1
+    assert weights(found.result["model"]) == weights(expected.result["model"])
+    assert [version.version for version in Registry.open().versions("bars")] == [1]
+
+
+def test_cancelled_and_gone_on_with(home: Path, runs: Runs) -> None:
+    run = runs.submit("train", {"job": job(home, epochs=120)})
+    with worker():
+        further(runs, run)
+        code, said = glassworks("runs", "cancel", run.id[:8])
+        assert (code, said["run"]["id"]) == (0, run.id)
+        assert ended(runs, run).state == "cancelled"
+        assert executing(run) is None
+        assert glassworks("runs", "resume", run.id)[0] == 0
+        code, said = glassworks("runs", "follow", run.id)
+    assert (code, said["run"]["state"], said["run"]["result"]["model"]) == (0, "succeeded", "bars@1")
+
+
+def test_a_worker_that_is_told_to_stop_leaves_its_run_to_others(home: Path, runs: Runs) -> None:
+    run = runs.submit("train", {"job": job(home, epochs=120)})
+    with worker() as process:
+        further(runs, run)
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0
+    assert runs.get(run.id).state == "interrupted"
+    runs.cancel(run.id)
+
+
+def test_in_the_background_from_the_command_line(home: Path, runs: Runs) -> None:
+    """Without a worker, one is started that ends by itself; what fails has its error and its mend."""
+    text = '[data]\nsource = "npz:bars.npz"\n[training]\nepochs = 1\n'
+    (home / "job.toml").write_text(f'name = "bars"\nfamily = "convnet"\n{text}', encoding="utf-8")
+    code, said = glassworks("train", str(home / "job.toml"), "--detach")
+    assert (code, said["run"]["state"]) == (0, "queued")
+    trained = ended(runs, runs.get(said["run"]["id"]))
+    assert trained.result["model"] == "bars@1"
+    code, said = glassworks("evaluate", "bars", "--data", "npz:nowhere.npz", "--detach")
+    failed = ended(runs, runs.get(said["run"]["id"]))
+    assert failed.request == {"model": "bars@1", "data": f"npz:{Path.cwd() / 'nowhere.npz'}"}
+    assert failed.error
+    assert "nowhere.npz" in failed.error.problem
+    code, said = glassworks("runs", "follow", failed.id)
+    assert (code, said["run"]["error"]) == (1, failed.error.model_dump())
+    code, said = glassworks("optimize", "bars", "--minimize", "size", "--detach")
+    optimized = ended(runs, runs.get(said["run"]["id"]))
+    assert optimized.result["model"] == "bars@2"
+    listed: Mapping[str, Any] = glassworks("runs", "list")[1]
+    assert [each["kind"] for each in listed["runs"]] == ["optimize", "evaluate", "train"]
+    until(lambda: runs.workers() == 0, "the end of the worker")

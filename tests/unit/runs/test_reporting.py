@@ -1,0 +1,115 @@
+"""What an operation reports is in the run's events within a moment, whatever the database does meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.patience import until
+
+from glassworks.errors import Cancelled, StorageError
+from glassworks.runs.queue import Lost, Report
+from glassworks.runs.reporting import Reporting
+
+
+class Kept:
+    """In the place of the queue; `refuse` is raised by the next reports."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+        self.refuse: list[Exception] = []
+        self.cancel = False
+        self.publishing: list[int] = []
+
+    def report(self, run: str, report: Report) -> bool:
+        if self.refuse:
+            raise self.refuse.pop()
+        self.reports.append(report)
+        return self.cancel
+
+    def publish_after(self, run: str, newest: int) -> None:
+        self.publishing.append(newest)
+
+    @property
+    def values(self) -> list[Any]:
+        return [data["step"] for report in self.reports for _, kind, data in report.events if kind == "values"]
+
+
+def reporting(kept: Kept, lost: Callable[[], None] = lambda: None) -> Reporting:
+    return Reporting(kept, "r", lambda: 7, lost)  # type: ignore[arg-type]
+
+
+def test_stages_values_and_ends_in_order() -> None:
+    kept = Kept()
+    progress = reporting(kept)
+    with progress.kept():
+        progress.start("data")
+        progress.finish("10 examples")
+        progress.start("train", 3)
+        progress.update(step=1, loss=0.5)
+        until(lambda: bool(kept.values))
+    progress.update(step=2, loss=0.25)
+    last = progress.report()
+    assert [(kind, data) for _, kind, data in kept.reports[0].events][:3] == [
+        ("stage", {"stage": "data", "total": None}),
+        ("done", {"stage": "data", "message": "10 examples"}),
+        ("stage", {"stage": "train", "total": 3}),
+    ]
+    assert [data for _, _, data in last.events] == [{"stage": "train", "step": 2, "loss": 0.25}]
+    assert (last.stage, last.stages, last.step, last.total) == ("train", 2, 2, 3)
+    assert kept.reports[0].reached < last.reached
+
+
+def test_of_many_values_the_last_is_kept_and_no_stage_is_left_out() -> None:
+    progress = reporting(Kept())
+    progress.start("train", 10_000)
+    for step in range(10_000):
+        progress.update(step=step)
+    progress.finish("done")
+    events = progress.report().events
+    steps = [data["step"] for _, kind, data in events if kind == "values"]
+    assert (events[0][1], events[-1][1]) == ("stage", "done")
+    assert len(steps) <= 50
+    assert steps == sorted(steps)
+    assert steps[-1] == 9_999
+
+
+def test_what_could_not_be_written_comes_later() -> None:
+    kept = Kept()
+    kept.refuse = [StorageError("the disk is full", "free some"), StorageError("the disk is full", "free some")]
+    progress = reporting(kept)
+    with progress.kept():
+        progress.start("train", 3)
+        progress.update(step=1)
+        until(lambda: not kept.refuse)
+        progress.update(step=2)
+        until(lambda: len(kept.values) == 2)
+    assert kept.values == [1, 2]
+
+
+def test_a_run_that_is_cancelled_stops_at_its_next_step() -> None:
+    kept = Kept()
+    kept.cancel = True
+    progress = reporting(kept)
+    with progress.kept():
+        progress.start("train")
+        until(lambda: progress.cancelled)
+        with pytest.raises(Cancelled):
+            progress.update(step=1)
+
+
+def test_who_lost_the_run_is_told() -> None:
+    kept, said = Kept(), list[str]()
+    kept.refuse = [Lost("r")]
+    with reporting(kept, lambda: said.append("lost")).kept():
+        until(lambda: bool(said))
+
+
+def test_before_publishing_the_newest_version_is_kept() -> None:
+    kept = Kept()
+    progress = reporting(kept)
+    progress.start("train")
+    assert kept.publishing == []
+    progress.start("package")
+    assert kept.publishing == [7]
