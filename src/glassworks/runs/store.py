@@ -54,24 +54,11 @@ class Runs:
         asked = hashlib.sha256(f"{kind} {checked.model_dump_json()}".encode()).hexdigest()
         if idempotency is not None and (before := self._asked(idempotency, asked)):
             return before
+        more: dict[str, Any] = {"who": who, "priority": priority, "parent": parent, "idempotency": idempotency}
         settled = work.settled(checked)
-        row = {
-            "id": uuid.uuid4().hex[:12],
-            "kind": kind,
-            "state": "queued",
-            "created_at": self.clock(),
-            "about": work.about(settled)[:200],
-            "request": settled.model_dump(mode="json"),
-            "asked": asked,
-            "who": who,
-            "priority": priority,
-            "parent": parent,
-            "idempotency": idempotency,
-        }
-        if run := self._inserted(row):
-            return run
-        # Somebody was quicker with the same key.
-        return self.submit(kind, request, who=who, priority=priority, parent=parent, idempotency=idempotency)
+        what = {"kind": kind, "about": work.about(settled)[:200], "request": settled.model_dump(mode="json")}
+        # Somebody may have been quicker with the same key.
+        return self._inserted({**what, **more, "asked": asked}) or self.submit(kind, request, **more)
 
     def get(self, run: str) -> Run:
         """One run, by its id or by the beginning of it. Raises NotFound."""
@@ -134,6 +121,7 @@ class Runs:
 
     def _inserted(self, row: Mapping[str, Any]) -> Run | None:
         """None where the idempotency key is there already."""
+        row = {**row, "id": uuid.uuid4().hex[:12], "state": "queued", "created_at": self.clock()}
         with contextlib.suppress(exc.IntegrityError), self.connected.transaction() as connection:
             connection.execute(sa.insert(RUNS).values(row))
             note(connection, row["id"], self.clock(), "state", {"state": "queued"})
