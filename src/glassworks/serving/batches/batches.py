@@ -120,8 +120,10 @@ class Batches:
         while True:
             if await self.thread.run(self._mine):
                 await self._turn()
+            # Not wait_for: in Python 3.11 it loses a cancellation that comes together with what it waits for.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _LOOK_S)
+                async with asyncio.timeout(_LOOK_S):
+                    await self._wake.wait()
             self._wake.clear()
 
     async def _turn(self) -> None:

@@ -230,6 +230,21 @@ def test_the_next_process_goes_on_and_asks_nothing_again(tmp_path: Path, models:
     run(tmp_path, models, echo, goes_on)
 
 
+@pytest.mark.parametrize("turns", range(8))
+def test_a_stop_that_comes_with_news_stops(tmp_path: Path, models: Models, turns: int) -> None:
+    """At each turn of the loop between the news and who waits for them."""
+
+    async def scenario(service: Service) -> None:
+        batch = await service.ended(service.send(requests(1)))
+        await service.until(batch, lambda each: not service.batches._runs)
+        await asyncio.sleep(0.05)
+        service.batches.look()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    run(tmp_path, models, echo, scenario)
+
+
 @pytest.mark.parametrize("status", ["finalizing", "cancelling"])
 def test_a_batch_that_was_killed_at_its_end_ends_again(tmp_path: Path, models: Models, status: Any) -> None:
     async def begins(service: Service) -> None:

@@ -139,7 +139,8 @@ async def _until(stopped: asyncio.Event, service: Service) -> None:
     loop = asyncio.get_running_loop()
     while not stopped.is_set():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), _SWEEP_S)
+            async with asyncio.timeout(_SWEEP_S):
+                await stopped.wait()
         service.sweep(loop.time())
 
 
