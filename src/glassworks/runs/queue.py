@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,6 +33,7 @@ class Report:
     stages: int = 0
     step: int = 0
     total: int | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def reached(self) -> int:
@@ -178,4 +179,5 @@ def _where(report: Report) -> dict[str, Any]:
     if report.stage is None:
         return {}
     reached = sa.case((RUNS.c.reached < report.reached, report.reached), else_=RUNS.c.reached)
-    return {"stage": report.stage, "step": report.step, "total": report.total, "reached": reached}
+    where = {"stage": report.stage, "step": report.step, "total": report.total, "values": dict(report.values)}
+    return {**where, "reached": reached}

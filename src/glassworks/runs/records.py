@@ -34,6 +34,8 @@ class Run(Record):
     stage: str = ""
     step: int = 0
     total: int | None = None
+    values: dict[str, Any] = Field(default_factory=dict)
+    """Those of the moment, such as `loss`; its events have the series, thinned where they came too often."""
     priority: int = 0
     created_at: float
     started_at: float | None = None

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from glassworks.contracts import Progress
-from glassworks.errors import GlassworksError
 from glassworks.runs.queue import Lost, Queue, Report
 
 _EVERY_S = 0.5
-_MOST_VALUES = 50
-"""Reports of values between two writes; of more, the newest are kept."""
+_LEAST_S, _POINTS = 0.1, 2000
+"""Seconds between two values of a series that are kept; in a long stage a share of how long it has lasted."""
 
 
 class Reporting(Progress):
     """The progress of a run. A thread of its own writes, and learns there whether the run is to be cancelled."""
 
-    def __init__(self, queue: Queue, run: str, newest: Callable[[], int], lost: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        run: str,
+        newest: Callable[[], int],
+        lost: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """`newest` is the number of the newest version of what is about to be published; `lost` is called once the run
         belongs to another worker."""
-        self._queue, self._run, self._newest, self._lost = queue, run, newest, lost
+        self._queue, self._run, self._newest, self._lost, self._clock = queue, run, newest, lost, clock
+        self._values: dict[str, Any] = {}
+        self._begun = self._kept_at = 0.0
+        self._left_out: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._events: list[tuple[float, str, Mapping[str, Any]]] = []
         self._stage, self._stages, self._step = "", 0, 0
@@ -35,20 +46,28 @@ class Reporting(Progress):
         super().start(stage, total)
         if stage == "package":
             self._queue.publish_after(self._run, self._newest())
+        self._keep_last()
         with self._lock:
             self._stage, self._stages, self._step, self._total = stage, self._stages + 1, 0, total
+            self._values, self._begun, self._kept_at = {}, self._clock(), 0.0
         self._note("stage", {"stage": stage, "total": total})
 
     def update(self, **values: float | str) -> None:
         """Values of the moment."""
         super().update(**values)
-        step = values.get("step")
+        now, found = self._clock(), {name: _plain(value) for name, value in values.items()}
         with self._lock:
-            self._step = int(step) if isinstance(step, int | float) else self._step + 1
-        self._note("values", {"stage": self._stage, **values})
+            step = found.get("step")
+            self._step = int(step) if isinstance(step, float) else self._step + 1
+            self._values |= found
+            self._left_out |= found
+        if now - self._kept_at >= max(_LEAST_S, (now - self._begun) / _POINTS):
+            self._kept_at = now
+            self._keep_last()
 
     def finish(self, message: str = "") -> None:
         """The stage ended."""
+        self._keep_last()
         self._note("done", {"stage": self._stage, "message": message})
 
     @contextlib.contextmanager
@@ -65,14 +84,19 @@ class Reporting(Progress):
     def report(self) -> Report:
         """What was not written yet."""
         with self._lock:
-            events, self._events = _thinned(self._events), []
-            return Report(events=events, stage=self._stage, stages=self._stages, step=self._step, total=self._total)
+            events, self._events = self._events, []
+            where = Report(stage=self._stage, stages=self._stages, step=self._step, total=self._total)
+            return replace(where, events=events, values=dict(self._values))
+
+    def _keep_last(self) -> None:
+        with self._lock:
+            values, self._left_out = self._left_out, {}
+        if values:
+            self._note("values", {"stage": self._stage, **values})
 
     def _note(self, kind: str, data: Mapping[str, Any]) -> None:
         with self._lock:
-            self._events.append((time.time(), kind, data))
-            if len(self._events) > 20 * _MOST_VALUES:
-                self._events = _thinned(self._events)
+            self._events.append((self._clock(), kind, data))
 
     def _write(self) -> None:
         while not self._ended.wait(_EVERY_S):
@@ -82,17 +106,14 @@ class Reporting(Progress):
                     self.cancel()
             except Lost:
                 self._lost()
-            except GlassworksError:
-                # The database is busy or its disk full: what was not written comes next time, the work goes on.
+            except Exception:  # noqa: BLE001 - a busy database, a full disk: written next time, and the work goes on
                 with self._lock:
                     self._events = [*report.events, *self._events]
 
 
-def _thinned(events: list[tuple[float, str, Mapping[str, Any]]]) -> list[tuple[float, str, Mapping[str, Any]]]:
-    """Values that came more often than anybody looks are left out, evenly, the last ones of a stage never."""
-    values = [number for number, (_, kind, _) in enumerate(events) if kind == "values"]
-    if len(values) <= _MOST_VALUES:
-        return events
-    step = len(values) / _MOST_VALUES
-    kept = {values[min(int((number + 1) * step) - 1, len(values) - 1)] for number in range(_MOST_VALUES)}
-    return [each for number, each in enumerate(events) if each[1] != "values" or number in kept]
+def _plain(value: float | str) -> float | str:
+    """As JSON has it: NumPy's numbers too, and what is no number by its name."""
+    if isinstance(value, str):
+        return value
+    number = float(value)
+    return number if math.isfinite(number) else str(number)

@@ -18,6 +18,7 @@ RUNS = sa.Table(
     sa.Column("stage", sa.String(200), nullable=False, default=""),
     sa.Column("step", sa.BigInteger, nullable=False, default=0),
     sa.Column("total", sa.BigInteger),
+    sa.Column("values", sa.JSON, nullable=False, default=dict),
     sa.Column("priority", sa.Integer, nullable=False, default=0),
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("started_at", sa.Double),
