@@ -12,7 +12,7 @@ from jinja2 import nodes
 from jinja2.ext import Extension, loopcontrols
 
 from glassworks.errors import InputError
-from glassworks.language.template_sandbox import Sandbox, refuse
+from glassworks.language.template_sandbox import Sandbox, budgeted, refuse
 from glassworks.language.tokenizer import LanguageTokenizer
 
 _PRIVATE = 0xF0000
@@ -66,7 +66,8 @@ class ChatTemplate:
 
     def _rendered(self, **variables: Any) -> str:
         try:
-            return self._template.render(**self._special, **variables, **Sandbox.counters())
+            with budgeted():
+                return self._template.render(**self._special, **variables)
         except Exception as error:  # noqa: BLE001 - a template raises whatever its expressions do
             raise InputError(
                 f"the model's chat template refuses these messages: {error}", "change the roles or contents it names"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _STEP_S = 0.16
 """Nobody waits longer for an answer to be cancelled, or for the next token beside a long prompt, where it can be."""
-_GIVING_WAY_S, _PAUSE_S, _HEARING_S = 0.02, 2e-5, 3e-4
+_GIVING_WAY_S, _PAUSE_S, _HEARING_S, _SLOW_TOKENS = 0.004, 2e-5, 3e-4, 32
 _AGAIN = "send the request again"
 _FEWEST = 2
 """Tokens of an answer that are computed: after one alone, the prompt's last block would be found again as it is."""
@@ -117,8 +117,10 @@ class ContinuousBatching(Engine):
         begun = time.perf_counter()
         self._pipeline.step()
         took = time.perf_counter() - begun
-        fits = int(_STEP_S / took * self._begun) if self._reading and took else self._settings.step_tokens
-        self._room = max(BLOCK_TOKENS, min(fits, self._settings.step_tokens))
+        if not self._reading:
+            self._room = self._settings.step_tokens
+        elif self._begun >= BLOCK_TOKENS:
+            self._room = max(BLOCK_TOKENS, min(int(_STEP_S / took * self._begun), self._settings.step_tokens))
 
     def _release(self) -> None:
         """What is under way gives its part of the cache back: the pipeline says of the rest that it leaked."""
@@ -155,6 +157,8 @@ class ContinuousBatching(Engine):
             self._reading.append(request)
         room = self._room
         for request in [each for each in self._reading if not each.prefix and not each.cancelled]:
+            if room < 1:
+                break
             if any(ends_in_lone_token(request.ids, each.ids, each.answered) for each in self._active):
                 continue  # a step later, that block goes on with a token of the answer
             before = request.done
@@ -168,16 +172,18 @@ class ContinuousBatching(Engine):
         """Go on with a prompt, the last time with its answer. Whether there was room for it."""
         length = len(request.ids)
         end = chunk_end(length, request.done, room) if self._settings.prefix_caching else None
-        if end == request.done:
+        if end is not None and end <= request.done:
             return False
-        if end is not None:
-            request.prefix, request.done = self._sent(request.ids[:end], config_of(_NOTHING)), end
-            return True
-        self._reading.remove(request)
         try:
+            if end is not None:
+                request.prefix, request.done = self._sent(request.ids[:end], config_of(_NOTHING)), end
+                return True
+            self._reading.remove(request)
             tokens = max(request.sampling.max_tokens, _FEWEST)
             request.handle = self._sent(request.ids, config_of(replace(request.sampling, max_tokens=tokens)))
         except Exception as error:  # noqa: BLE001 - what the pipeline refuses costs this request alone
+            if request in self._reading:
+                self._reading.remove(request)
             request.answers.put(InputError(f"the engine refuses the request: {error}", "change its settings"))
         else:
             request.done = length
@@ -251,12 +257,15 @@ class ContinuousBatching(Engine):
     def _give_way(self, given: Sequence[Request]) -> None:
         """Let them take it: a step keeps the interpreter's lock, for which some would wait through many steps.
 
-        Who is slow keeps nobody waiting.
+        Who does not come back at once is slow, and is not waited for for a while.
         """
+        quick = [each for each in given if not each.pardoned()]
         end = time.monotonic() + _GIVING_WAY_S
         time.sleep(_PAUSE_S)
-        while not all(each.waiting or each.ended or each.cancelled for each in given) and time.monotonic() < end:
+        while (left := [each for each in quick if not each.back]) and time.monotonic() < end:
             time.sleep(_PAUSE_S)
+        for each in left:
+            each.slow = _SLOW_TOKENS
 
     def _fail(self, error: Overloaded) -> None:
         with self._work:

@@ -36,11 +36,23 @@ class Request:
     """Whether nobody waits for what is still to come."""
     waiting: bool = False
     """Whether somebody stands at `answers`, which are empty."""
+    slow: int = 0
+    """For so many tokens more the engine does not wait for who reads."""
 
     @property
     def blocks(self) -> int:
         """Most that it can use of the cache."""
         return -(-(len(self.ids) + self.sampling.max_tokens) // BLOCK_TOKENS)
+
+    @property
+    def back(self) -> bool:
+        """Whether who reads has taken what there was, or takes no more."""
+        return self.waiting or self.ended or self.cancelled
+
+    def pardoned(self) -> bool:
+        """Whether it was slow lately; asked once a token."""
+        self.slow = max(0, self.slow - 1)
+        return self.slow > 0
 
     def next_part(self) -> Generated | Exception:
         """What comes next, within a moment one without tokens."""

@@ -5,6 +5,7 @@ The served graph gets a second end: hidden vectors of the wanted positions, log-
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -21,8 +22,11 @@ from glassworks.errors import BundleError
 from glassworks.language.decoder_graph import exact, integer_input
 from glassworks.language.engine import Engine, Scoring, TokenScore
 from glassworks.language.parameters import MOST_ALTERNATIVES
+from glassworks.language.request import NO_TOKENS
 from glassworks.language.sampling import Generated, Sampling
 
+_AT_ONCE, _SILENCE_S = 8, 0.05
+"""Answers that are scored together: each has a cache of its own. Seconds between parts of those that wait."""
 _STEP_TOKENS = 128
 """Tokens of a prompt in one call: log-probabilities of all tokens at all of them are in memory."""
 
@@ -35,6 +39,7 @@ class Scorer(Scoring):
     ) -> None:
         """`engine` writes what needs no biases, so that log-probabilities change no answer."""
         self._engine = engine
+        self._places = threading.Semaphore(_AT_ONCE)
         core = ov.Core()
         graph = scoring_graph(core.read_model(folder / "openvino_model.xml"))
         properties = exact(threads, precision, kv_cache, integers=False)
@@ -64,10 +69,21 @@ class Scorer(Scoring):
 
         While the prompt is computed, parts without tokens come, so that it can be closed then too.
         """
-        if self._engine and not bias:
-            parts = self._engine.generate(ids, replace(sampling, logprobs=False))
-            yield from self._beside(parts, ids, alternatives)
-            return
+        while not self._places.acquire(timeout=_SILENCE_S):
+            yield NO_TOKENS
+        try:
+            if self._engine and not bias:
+                parts = self._engine.generate(ids, replace(sampling, logprobs=False))
+                yield from self._beside(parts, ids, alternatives)
+            else:
+                yield from self._alone(ids, sampling, bias, alternatives)
+        finally:
+            self._places.release()
+
+    def _alone(
+        self, ids: Sequence[int], sampling: Sampling, bias: Mapping[int, float], alternatives: int
+    ) -> Generator[Generated, None, None]:
+        """An answer written here."""
         state, chooser = _State(self._compiled), _Chooser(sampling, bias, ids)
         yield from _read(state, ids)
         token = ids[-1]

@@ -109,6 +109,7 @@ def test_a_control_token_that_json_writes_otherwise_stays_text_too() -> None:
     assert 'a<"x"\n>b' in tokenizer.decode(found)
 
 
+LONG = "call 0123456 **now** {a {b}} 100% " * 10_000
 GROWN = "{%% set n = namespace(x='aa') %%}{%% for i in range(60) %%}{%% set n.x = %s %%}{%% endfor %%}{{ n.x }}"
 
 
@@ -148,12 +149,46 @@ GROWN = "{%% set n = namespace(x='aa') %%}{%% for i in range(60) %%}{%% set n.x 
         "{{ messages|batch(9999999999, 'a')|list }}",
         "{{ messages|slice(9999999999)|list }}",
         "{{ lipsum(n=10 ** 6) }}",
+        "{{ ('%(a)s' * 200000) % {'a': 'a' * 999999} }}",
+        "{{ ('%(a)9999d' * 110000) % {'a': 1} }}",
+        "{{ 'a'.encode().ljust(10 ** 10) }}",
+        "{{ (5).to_bytes(10 ** 10, 'big') }}",
+        "{% set n = namespace(v=namespace(x=1)) %}{% for i in range(60) %}"
+        "{% set n.v = namespace(a=n.v, b=n.v) %}{% endfor %}{{ n.v }}",
+        "{{ ([range(99999)] * 400000)|map('list')|list|length }}",
+        "{% set x = 'a' * 999999 %}{% for i in range(9999) %}{{ x ~ i }}{% endfor %}",
+        "{% for a in range(99999) if (range(99999)|sum) < 0 %}{% endfor %}",
+        "{% block a %}{{ self.a() }}{{ self.a() }}{% endblock %}",
+        "{% set _steps = cycler(1) %}{% block b scoped %}{% for a in range(99999) %}{% for b in range(99999) %}"
+        "{% endfor %}{% endfor %}{% endblock %}",
         "{{ messages[0].__class__.__mro__ }}{{ ''.__class__.__subclasses__() }}",
     ],
 )
 def test_hostile_templates_end(source: str, tokenizer: LanguageTokenizer) -> None:
     with pytest.raises(InputError, match="chat template refuses"):
         ids(source, tokenizer, CHAT)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("{{ messages[0].content|replace('a', '') }}", LONG.replace("a", "")),
+        ("{{ messages[0].content.replace('</think>', '') }}", LONG),
+        ("{{ messages[0].content.split(' ')|join('\\n') }}", LONG.replace(" ", "\n")),
+        ("{{ 'Name: {}, text: {}'.format('f', messages[0].content) }}", f"Name: f, text: {LONG}"),
+        ("{{ '%s: %s'|format('user', messages[0].content) }}", f"user: {LONG}"),
+        ("{{ '**%s**' % messages[0].content }}", f"**{LONG}**"),
+        ("{{ '{{\"name\": \"{}\"}}'.format('f') }}", '{"name": "f"}'),
+        ("{{ 1700000000|string ~ 20250101|tojson }}", "170000000020250101"),
+        ("{{ {'enum': [99999999]}|tojson(indent=2) }}", '{\n  "enum": [\n    99999999\n  ]\n}'),
+        ("{{ messages[0].nothing }}", ""),
+    ],
+)
+def test_long_contents_and_large_numbers_are_no_attack(
+    source: str, expected: str, tokenizer: LanguageTokenizer
+) -> None:
+    template = ChatTemplate(source, tokenizer, {})
+    assert template._rendered(messages=[{"role": "user", "content": LONG}]) == expected
 
 
 def test_what_is_nested_too_deeply_is_refused(tokenizer: LanguageTokenizer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import queue
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -23,6 +24,7 @@ from glassworks.language import continuous_batching
 from glassworks.language.continuous_batching import ContinuousBatching, EngineSettings
 from glassworks.language.decoder_graph import build
 from glassworks.language.hf_folder import HuggingFaceFolder
+from glassworks.language.request import Request
 from glassworks.language.sampling import Sampling
 from glassworks.language.scoring import Scorer
 
@@ -201,3 +203,55 @@ def test_slow_steps_read_fewer_tokens_and_answers_stay_the_same(
     assert whole(iter(parts)) == expected
     assert slow._room == EngineSettings(cache_tokens=1, threads=1).step_tokens  # nothing is read any more
     assert len([part for part in parts if not part.ids]) > 10  # it could have been closed at each of the chunks
+
+
+def test_prompts_that_wait_for_each_other_cost_nobody_an_answer(folder: Path) -> None:
+    """A prompt that is held back for a step comes with all of its tokens known, and takes what room there is."""
+    draw = np.random.default_rng(3)
+    long, short, whole_blocks, two = (draw.integers(0, 61, length).tolist() for length in (150, 32, 96, 2))
+    for _ in range(3):
+        engine = ContinuousBatching(folder, EngineSettings(cache_tokens=4096, threads=1))
+        try:
+            with ThreadPoolExecutor(5) as pool:
+                with engine._work:
+                    asked = [pool.submit(_answered, engine, ids) for ids in (long, long, short, whole_blocks, two)]
+                    time.sleep(0.05)
+                assert [len(each.result()[0]) for each in asked] == [30] * 5
+        finally:
+            engine.close()
+
+
+def _answered(engine: ContinuousBatching, ids: list[int]) -> Any:
+    return whole(engine.generate(ids, Sampling(max_tokens=30)))
+
+
+def test_who_reads_slowly_is_not_waited_for(engine: ContinuousBatching) -> None:
+    request = Request(ids=[1], sampling=Sampling(max_tokens=9))
+    request.waiting = False
+    engine._give_way([request])
+    assert request.slow > 1
+    assert request.pardoned()
+    while request.pardoned():
+        pass
+    assert not request.pardoned()
+
+
+def test_scored_answers_are_the_engines_own(engine: ContinuousBatching, folder: Path) -> None:
+    """With the log-probabilities of the scorer, for eight at a time, and closed in the middle."""
+    scorer = Scorer(folder, threads=1, engine=engine)
+    for sampling in (Sampling(max_tokens=12), Sampling(max_tokens=12, temperature=1.0, seed=5)):
+        plain = whole(engine.generate(PROMPT, sampling))
+        ids, values, reason = whole(scorer.generate(PROMPT, sampling, {}, 2))
+        assert (ids, reason) == (plain[0], plain[2])
+        np.testing.assert_allclose(values, plain[1], atol=1e-4)
+        scored = scorer.score([*PROMPT, *ids])[len(PROMPT) - 1 :]
+        np.testing.assert_allclose(values, [each.log_probability for each in scored], atol=1e-5)
+    begun = [scorer.generate(PROMPT, Sampling(max_tokens=200), {}, 1) for _ in range(8)]
+    for each in begun:
+        first(each)
+    waiting = scorer.generate(PROMPT, Sampling(max_tokens=3), {}, 1)
+    assert next(waiting).ids == ()
+    for each in begun:
+        each.close()
+    assert len(whole(waiting)[0]) == 3
+    until(lambda: engine.open_requests == 0, "an engine without requests")
