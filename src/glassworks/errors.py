@@ -15,6 +15,7 @@
     │   └── NewerFormat       written by a newer Glassworks
     ├── RegistryError         the registry or its store cannot be used
     ├── TrainingError         training diverged or cannot go on
+    │   └── UnderWay          another process trains the same job
     ├── Cancelled             somebody stopped a long operation                 (exit code 130)
     ├── StorageError          the disk is full or not writable
     └── ServingError          the server cannot start or is overloaded
@@ -100,6 +101,10 @@ class RegistryError(GlassworksError):
 
 class TrainingError(GlassworksError):
     """Training diverged or cannot go on."""
+
+
+class UnderWay(TrainingError):
+    """Another process trains the same job on the same data."""
 
 
 class Cancelled(GlassworksError):

@@ -125,6 +125,26 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(home: Path, runs: 
     assert [version.version for version in Registry.open().versions("bars")] == [1]
 
 
+def test_a_process_that_stands_still_loses_its_run(home: Path, runs: Runs) -> None:
+    """Another worker takes it; the first one ends what stands still, which holds the training's lock."""
+    run = runs.submit("train", {"job": job(home)})
+    with worker():
+        further(runs, run)
+        stopped = executing(run)
+        assert stopped
+        os.kill(stopped, signal.SIGSTOP)
+        found = ended(runs, run)
+    assert (found.state, found.attempts > 1) == ("succeeded", True), found
+    assert executing(run) is None
+
+
+def test_two_runs_of_one_job_at_once(home: Path, runs: Runs) -> None:
+    """The second waits for the first instead of failing."""
+    both = [runs.submit("train", {"job": job(home, epochs=10)}) for _ in range(2)]
+    with worker(), worker():
+        assert [ended(runs, each).state for each in both] == ["succeeded", "succeeded"]
+
+
 def test_cancelled_and_gone_on_with(home: Path, runs: Runs) -> None:
     run = runs.submit("train", {"job": job(home, epochs=120)})
     with worker():

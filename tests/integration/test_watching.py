@@ -128,7 +128,7 @@ def test_a_classifier_tells_of_frames_and_of_the_clip(tiny_bundle: Bundle, clip:
     assert changes[1] < 0.5 * changes[0]
     shown, plain = (next(iter(VideoReader(str(path)))).pixels.astype(int) for path in (out, clip))
     assert np.abs(shown[:10] - plain[:10]).mean() > 10  # the band with the label
-    assert np.abs(shown[20:] - plain[20:]).mean() < 5
+    assert np.abs(shown[20:] - plain[20:]).mean() < 8  # it was compressed once more
 
 
 def test_smoothing_is_exponential(tiny_bundle: Bundle) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import subprocess
 import sys
 import time
@@ -15,8 +16,9 @@ import typer
 from glassworks.catalog import found
 from glassworks.cli.output import LiveProgress, stderr, stdout, write_json
 from glassworks.contracts import Source
-from glassworks.errors import Cancelled
+from glassworks.errors import Cancelled, ServingError
 from glassworks.locations import absolute
+from glassworks.storage import storage_errors
 
 if TYPE_CHECKING:
     from glassworks.config import Job
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 Detach = Annotated[bool, typer.Option("--detach", help="Queue it as a run and return; 'glassworks runs' shows it.")]
 _LOOK_S = 0.3
-_PATIENCE_S = 3.0
+_PATIENCE_S, _START_S = 3.0, 0.05
 
 
 def opened() -> Runs:
@@ -36,20 +38,53 @@ def opened() -> Runs:
 
 
 def detach(kind: str, request: Mapping[str, Any], as_json: bool) -> None:
-    """Queue a run and say how to follow it; a worker is started unless one lives."""
+    """Queue a run and say how to follow it; a worker is started unless one is here."""
     runs = opened()
     run = runs.submit(kind, request, who=user())
-    started = not runs.workers()
-    if started:
-        _start_worker()
+    show_queued(run, started=provide_worker(), as_json=as_json)
+
+
+def show_queued(run: Run, *, started: bool, as_json: bool) -> None:
+    """That it waits, and how to follow it."""
     if as_json:
         write_json({"run": run.model_dump(mode="json")})
         return
-    console = stdout()
-    console.print(f"run {run.id} is queued: {run.kind} of {run.about}", markup=False)
+    stdout().print(f"run {run.id} is queued: {run.kind} of {run.about}", markup=False, soft_wrap=True)
     if started:
-        console.print("no worker was there: one was started, which ends when nothing waits any more")
-    console.print(f"next: glassworks runs follow {run.id}")
+        stdout().print("no worker was here: one was started, which ends when nothing waits any more")
+    stdout().print(f"next: glassworks runs follow {run.id}")
+
+
+def provide_worker() -> bool:
+    """Start a worker in the background unless one of this machine takes runs; whether one was started. It outlives this
+    command and its terminal, and says what it does in `worker.log`. Raises ServingError where it ends at once.
+    """
+    from glassworks.registry import Registry
+    from glassworks.runs.presence import anybody
+    from glassworks.runs.worker import modules_path
+
+    home = Registry.open().home
+    if anybody(home):
+        return False
+    log = home / "worker.log"
+    with storage_errors(log), log.open("wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "glassworks", "worker", "--until-empty"],
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            cwd=home,
+            env={**os.environ, "PYTHONPATH": modules_path(), "GLASSWORKS_HOME": str(home)},
+            start_new_session=True,
+        )
+    while process.poll() is None and not anybody(home):
+        time.sleep(_START_S)
+    if process.poll():
+        said_last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+        raise ServingError(
+            f"the worker ended at once: {''.join(said_last)[:200]}", f"see {log}, then: glassworks worker"
+        )
+    return True
 
 
 def job_request(job: Job, resume: bool) -> Mapping[str, Any]:
@@ -109,7 +144,7 @@ def follow(runs: Runs, run: Run) -> Run:
 
 def _say_who_works(runs: Runs) -> None:
     there = runs.workers()
-    why = f"{there} at work on others" if there else "none is there: start one with 'glassworks worker'"
+    why = f"{there} at work on others" if there else "none is here: start one with 'glassworks worker'"
     stderr().print(f"it waits for a worker; {why}", markup=False)
 
 
@@ -124,14 +159,3 @@ def _show(event: Event, shown: LiveProgress, stage_at: float) -> None:
             shown.ended(data["message"], event.at - stage_at)
         case "state" if data.get("because"):
             stderr().print(f"{data['state']}: {data['because']}", markup=False)
-
-
-def _start_worker() -> None:
-    """In a session of its own: it outlives this command and its terminal."""
-    subprocess.Popen(
-        [sys.executable, "-m", "glassworks", "worker", "--until-empty"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )

@@ -32,6 +32,6 @@ class Work(ABC):
         Raises Cancelled at the next step after `progress.cancel()`, and what the operation raises.
         """
 
-    def published(self, request: Any, since: int) -> Mapping[str, Any] | None:
-        """The result of a version after `since` that a killed run published, where this work publishes one."""
-        return None
+    def published(self, request: Any, model: str) -> Mapping[str, Any]:
+        """The result of a run that published a version, `name@3`, and was killed before it could say so."""
+        return {"model": model}

@@ -39,7 +39,7 @@ class Scorer(Scoring):
     ) -> None:
         """`engine` writes what needs no biases, so that log-probabilities change no answer."""
         self._engine = engine
-        self._places = threading.Semaphore(_AT_ONCE)
+        self._turns = threading.Semaphore(_AT_ONCE)
         core = ov.Core()
         graph = scoring_graph(core.read_model(folder / "openvino_model.xml"))
         properties = exact(threads, precision, kv_cache, integers=False)
@@ -69,7 +69,7 @@ class Scorer(Scoring):
 
         While the prompt is computed, parts without tokens come, so that it can be closed then too.
         """
-        while not self._places.acquire(timeout=_SILENCE_S):
+        while not self._turns.acquire(timeout=_SILENCE_S):
             yield NO_TOKENS
         try:
             if self._engine and not bias:
@@ -78,7 +78,7 @@ class Scorer(Scoring):
             else:
                 yield from self._alone(ids, sampling, bias, alternatives)
         finally:
-            self._places.release()
+            self._turns.release()
 
     def _alone(
         self, ids: Sequence[int], sampling: Sampling, bias: Mapping[int, float], alternatives: int

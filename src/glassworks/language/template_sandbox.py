@@ -20,8 +20,8 @@ from jinja2.visitor import NodeTransformer
 _MOST_STEPS, _MOST_TEXT = 200_000, 10**8
 """Of one rendering: rounds of loops and calls; characters that its expressions read and make, all together."""
 _MOST_PRODUCT, _MOST_POWER, _MOST_WIDTH = 10**6, 64, 10_000
-_VALUE, _PLACE = 100, 8
-"""Characters that a value counts as beside its text, and its place in a list."""
+_VALUE, _ENTRY = 100, 8
+"""Characters that a value counts as beside its text, and in a list."""
 _WIDTHS = {"center": 1, "indent": 1, "batch": 1, "slice": 1, "tojson": 1, "ljust": 1, "rjust": 1, "zfill": 1}
 """Filters and methods, and the place of the argument that is a width."""
 _DEEP = {"string", "tojson", "join", "format", "pprint", "urlize", "escape", "e", "xmlattr"}
@@ -178,8 +178,10 @@ def _pay_for(name: str, value: Any = "", *arguments: Any, **further: Any) -> Non
         size += value.count(old) * len(new)
     elif name == "join":
         # A filter's texts are its value, a method's are its argument.
-        apart, texts = (value, arguments[0]) if isinstance(value, str) and arguments else (arguments or ("",), value)
-        size += _size(texts) + _size(apart) * (len(texts) if hasattr(texts, "__len__") else 1)
+        separator, texts = (
+            (value, arguments[0]) if isinstance(value, str) and arguments else (arguments or ("",), value)
+        )
+        size += _size(texts) + _size(separator) * (len(texts) if hasattr(texts, "__len__") else 1)
     elif name in ("indent", "expandtabs", "translate") and isinstance(value, str):
         size *= 1 + (abs(arguments[0]) if arguments and isinstance(arguments[0], int) else _longest(arguments) + 8)
     _pay(size)
@@ -218,13 +220,14 @@ def _require_narrow(wide: bool) -> None:
 
 
 def _longest(values: Any) -> int:
-    several = values.values() if isinstance(values, Mapping) else values if isinstance(values, tuple) else (values,)
-    return max(map(_size, several), default=0)
+    if isinstance(values, Mapping):
+        return max(map(_size, values.values()), default=0)
+    return max(map(_size, values if isinstance(values, tuple) else (values,)), default=0)
 
 
 def _shallow(value: Any) -> int:
     if isinstance(value, list | tuple | Mapping | range):
-        return _PLACE * len(value)
+        return _ENTRY * len(value)
     return len(value) if isinstance(value, str) else 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,6 +14,8 @@ from glassworks.errors import RegistryError
 from glassworks.registry.connected import Connected
 from glassworks.registry.records import Alias, Version
 
+PUBLISHED_WITH: ContextVar[Callable[[sa.Connection, Version], None] | None] = ContextVar("published_with", default=None)
+"""What is written in the transaction that publishes a version, such as whose it is; it may refuse by raising."""
 _SAFE = "the bundles in {store_url} are safe: "
 _ATTEMPTS = 100
 _TABLES = sa.MetaData()
@@ -73,6 +76,8 @@ class Database:
             with contextlib.suppress(exc.IntegrityError), self._transaction() as connection:
                 version = draft.model_copy(update={"version": connection.execute(insert).scalar_one()})
                 keep(version)
+                if with_it := PUBLISHED_WITH.get():
+                    with_it(connection, version)
                 return version
         raise RegistryError(f"others keep publishing '{draft.name}' at the same time", "publish it again")
 

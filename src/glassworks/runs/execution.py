@@ -11,18 +11,23 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from glassworks.catalog import get
 from glassworks.contracts import Work
-from glassworks.errors import Cancelled, GlassworksError, NotFound
+from glassworks.errors import Cancelled, GlassworksError, UnderWay
 from glassworks.registry import Registry
-from glassworks.runs.queue import Lost, Queue
+from glassworks.registry.database import PUBLISHED_WITH
+from glassworks.runs.queue import Lost, Queue, Report
 from glassworks.runs.records import Run
 from glassworks.runs.reporting import Reporting
 from glassworks.runs.store import Runs
 
+_LATER_S = 10.0
+"""Until a run is tried again whose job somebody else trains."""
+_MOST_SAID = 300
 LOST = 3
 """Exit code of a process whose run belongs to somebody else by now."""
 
@@ -35,7 +40,8 @@ def main() -> None:
     runs = Runs(registry)
     run = runs.get(name)
     queue, stopping = Queue(runs, worker), threading.Event()
-    progress = Reporting(queue, run.id, lambda: _newest(registry, run), lambda: os._exit(LOST))
+    progress = Reporting(queue, run.id, lambda: os._exit(LOST))
+    PUBLISHED_WITH.set(lambda connection, version: queue.publish(run.id, connection, version.reference))
 
     def stop(*_: object) -> None:
         stopping.set()
@@ -52,37 +58,36 @@ def main() -> None:
 
 
 def _execute(run: Run, queue: Queue, progress: Reporting, stopping: threading.Event) -> None:
+    ended: Callable[[Report], None]
     with progress.kept():
         try:
             result = _result(run, queue, progress)
         except Cancelled:
-            pass
+            end = queue.give_back if stopping.is_set() else queue.cancelled
+            ended = partial(end, run.id)
+        except UnderWay:
+            ended = partial(queue.give_back, run.id, later_s=_LATER_S)
         except GlassworksError as error:
-            return queue.fail(run.id, error.problem, error.mend, progress.report())
+            ended = partial(queue.fail, run.id, error.problem, error.mend)
+        except Lost:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it was, the run ends with it
             traceback.print_exc()
-            said = f"{type(error).__name__}: {error}"
-            return queue.fail(run.id, said, f"'glassworks runs show {run.id} --log' has the whole", progress.report())
+            said = f"{type(error).__name__}: {error}".partition("\n")[0][:_MOST_SAID]
+            ended = partial(queue.fail, run.id, said, f"'glassworks runs show {run.id} --log' has the whole")
         else:
-            return queue.succeed(run.id, result, progress.report())
-    end = queue.give_back if stopping.is_set() else queue.cancelled
-    return end(run.id, progress.report())
+            ended = partial(queue.succeed, run.id, result)
+    ended(progress.report())  # nobody writes any more, so that nothing is lost
 
 
 def _result(run: Run, queue: Queue, progress: Reporting) -> Mapping[str, Any]:
     work = get(Work, run.kind)
     request = work.request.model_validate(run.request)
-    since = queue.publishing(run.id)
-    if since is not None and (published := work.published(request, since)) is not None:
-        return published
+    if model := queue.published(run.id):
+        return work.published(request, model)
+    if run.attempts > 1 and "fresh" in work.request.model_fields:
+        request = request.model_copy(update={"fresh": False})  # what an attempt of this run left is no old thing
     return work.run(request, progress)
-
-
-def _newest(registry: Registry, run: Run) -> int:
-    try:
-        return registry.versions(run.about.partition("@")[0])[-1].version
-    except NotFound:
-        return 0
 
 
 def _end_with_worker() -> None:

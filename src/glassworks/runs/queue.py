@@ -9,12 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from glassworks.runs.records import WAITING, Run, State
-from glassworks.runs.store import Runs, note, run_of
+from glassworks.runs.store import LEASE_S, Runs, note, run_of
 from glassworks.runs.tables import EVENTS, RUNS, WORKERS
 
-LEASE_S = 10.0
-"""Who was not heard of for so long is dead: another worker goes on."""
-_MOST_DEATHS = 3
 _FORGOTTEN_S = 3600.0
 _STAGE = 10**9
 """Steps of a stage, at most."""
@@ -64,7 +61,8 @@ class Queue:
         """The next run, which is this worker's from now on; None where nothing waits."""
         now = self._runs.clock()
         waiting = RUNS.c.state.in_(WAITING)
-        first = sa.select(RUNS.c.number).where(waiting).order_by(RUNS.c.priority.desc(), RUNS.c.number).limit(1)
+        first = sa.select(RUNS.c.number).where(waiting, RUNS.c.not_before <= now)
+        first = first.order_by(RUNS.c.priority.desc(), RUNS.c.number).limit(1).with_for_update(skip_locked=True)
         values = {
             "state": "running",
             "worker": self._worker,
@@ -82,15 +80,21 @@ class Queue:
             note(connection, row["id"], now, "state", {"state": "running", "attempt": row["attempts"]})
             return run_of(row)
 
-    def publishing(self, run: str) -> int | None:
-        """The newest version before a killed attempt began to publish; None where none did."""
+    def is_mine(self, run: str) -> bool:
+        """Whether nobody else took it meanwhile."""
+        query = sa.select(RUNS.c.id).where(*self._mine(run))
         with self._runs.connected.transaction() as connection:
-            found: int | None = connection.scalar(sa.select(RUNS.c.publishing).where(RUNS.c.id == run))
-            return found
+            return connection.scalar(query) is not None
 
-    def publish_after(self, run: str, newest: int) -> None:
-        """A version is about to be published. Raises Lost."""
-        self._change(run, {"publishing": newest})
+    def published(self, run: str) -> str:
+        """The version that an attempt published, or nothing."""
+        with self._runs.connected.transaction() as connection:
+            return str(connection.scalar(sa.select(RUNS.c.published).where(RUNS.c.id == run)) or "")
+
+    def publish(self, run: str, connection: sa.Connection, model: str) -> None:
+        """A version is this run's, in the transaction that publishes it: no run publishes twice. Raises Lost."""
+        if not connection.execute(sa.update(RUNS).where(*self._mine(run)).values(published=model)).rowcount:
+            raise Lost(run)
 
     def report(self, run: str, report: Report) -> bool:
         """Renew the lease and keep what happened; whether the run is to be cancelled. Raises Lost."""
@@ -98,11 +102,14 @@ class Queue:
         return bool(self._change(run, values, report.events)["cancelling"])
 
     def log(self, run: str, lines: Sequence[str]) -> None:
-        """Keep what the work wrote, also its last words."""
+        """Keep what the work wrote, also its last words, but nothing of a run that belongs to somebody else."""
         now = self._runs.clock()
         rows = [{"run": run, "at": now, "kind": "log", "data": {"line": line}} for line in lines]
+        # Whoever writes events of a run locks it first, so that their numbers grow as they are seen.
+        mine = sa.select(RUNS.c.id).where(RUNS.c.id == run, RUNS.c.worker.in_((self._worker, ""))).with_for_update()
         with self._runs.connected.transaction() as connection:
-            connection.execute(sa.insert(EVENTS), rows)
+            if connection.scalar(mine):
+                connection.execute(sa.insert(EVENTS), rows)
 
     def succeed(self, run: str, result: Mapping[str, Any], events: Report) -> None:
         """Raises Lost."""
@@ -116,44 +123,21 @@ class Queue:
         """Raises Lost."""
         self._end(run, "cancelled", {}, events)
 
-    def give_back(self, run: str, events: Report) -> None:
-        """Another worker may go on with it, as with one that died. Raises Lost."""
-        self._end(run, "interrupted", {"ended_at": None}, events)
+    def give_back(self, run: str, events: Report, later_s: float = 0.0) -> None:
+        """Another worker may go on with it, after so long; where it is being cancelled, it has ended. Raises Lost."""
+        cancelling = bool(self.report(run, events))
+        now = self._runs.clock()
+        state: State = "cancelled" if cancelling else "interrupted"
+        values = {"ended_at": now if cancelling else None, "not_before": now + later_s}
+        self._end(run, state, values, Report())
 
     def died(self, run: str, how: str) -> None:
         """The process of a run is gone: it waits again, unless that happened too often at the same place."""
         with self._runs.connected.transaction() as connection:
-            self._orphaned(connection, sa.and_(RUNS.c.id == run, RUNS.c.worker == self._worker), how)
+            self._runs.orphaned(connection, sa.and_(RUNS.c.id == run, RUNS.c.worker == self._worker), how)
 
-    def recover(self) -> None:
-        """Let runs wait again whose workers are dead."""
-        with self._runs.connected.transaction() as connection:
-            late = RUNS.c.lease < self._runs.clock()
-            if connection.scalar(sa.select(RUNS.c.id).where(RUNS.c.state == "running", late).limit(1)):
-                self._orphaned(connection, late, f"its worker was not heard of for {LEASE_S:.0f} s")
-
-    def _orphaned(self, connection: sa.Connection, which: sa.ColumnElement[bool], how: str) -> None:
-        now = self._runs.clock()
-        deaths = sa.case((RUNS.c.reached > RUNS.c.reached_before, 1), else_=RUNS.c.deaths + 1)
-        freed = {"state": "interrupted", "worker": "", "deaths": deaths}
-        rows = connection.execute(
-            sa.update(RUNS).where(RUNS.c.state == "running", which).values(freed).returning(RUNS)
-        ).mappings()
-        for row in rows.all():
-            state: State = "interrupted"
-            if row["cancelling"]:
-                state = "cancelled"
-            elif row["deaths"] >= _MOST_DEATHS:
-                state = "failed"
-                error = {
-                    "problem": f"its process ended {row['deaths']} times at the same place: {how}",
-                    "mend": "free memory, or make the job smaller; then 'glassworks runs resume' goes on",
-                }
-                connection.execute(sa.update(RUNS).where(RUNS.c.id == row["id"]).values(error=error))
-            if state != "interrupted":
-                ended = {"state": state, "ended_at": now, "cancelling": False}
-                connection.execute(sa.update(RUNS).where(RUNS.c.id == row["id"]).values(ended))
-            note(connection, row["id"], now, "state", {"state": state, "because": how})
+    def _mine(self, run: str) -> tuple[sa.ColumnElement[bool], ...]:
+        return RUNS.c.id == run, RUNS.c.worker == self._worker, RUNS.c.state == "running"
 
     def _end(self, run: str, state: State, values: Mapping[str, Any], report: Report) -> None:
         now = self._runs.clock()
@@ -163,9 +147,12 @@ class Queue:
     def _change(
         self, run: str, values: Mapping[str, Any], events: Sequence[tuple[float, str, Mapping[str, Any]]] = ()
     ) -> Mapping[str, Any]:
-        mine = (RUNS.c.id == run, RUNS.c.worker == self._worker, RUNS.c.state == "running")
         with self._runs.connected.transaction() as connection:
-            row = connection.execute(sa.update(RUNS).where(*mine).values(values).returning(RUNS)).mappings().first()
+            row = (
+                connection.execute(sa.update(RUNS).where(*self._mine(run)).values(values).returning(RUNS))
+                .mappings()
+                .first()
+            )
             if row is None:
                 raise Lost(run)
             rows = [{"run": run, "at": at, "kind": kind, "data": dict(data)} for at, kind, data in events]

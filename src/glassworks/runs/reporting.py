@@ -25,13 +25,11 @@ class Reporting(Progress):
         self,
         queue: Queue,
         run: str,
-        newest: Callable[[], int],
         lost: Callable[[], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`newest` is the number of the newest version of what is about to be published; `lost` is called once the run
-        belongs to another worker."""
-        self._queue, self._run, self._newest, self._lost, self._clock = queue, run, newest, lost, clock
+        """`lost` is called once the run belongs to another worker."""
+        self._queue, self._run, self._lost, self._clock = queue, run, lost, clock
         self._values: dict[str, Any] = {}
         self._begun = self._kept_at = 0.0
         self._left_out: dict[str, Any] = {}
@@ -44,8 +42,6 @@ class Reporting(Progress):
     def start(self, stage: str, total: int | None = None) -> None:
         """A stage begins."""
         super().start(stage, total)
-        if stage == "package":
-            self._queue.publish_after(self._run, self._newest())
         self._keep_last()
         with self._lock:
             self._stage, self._stages, self._step, self._total = stage, self._stages + 1, 0, total

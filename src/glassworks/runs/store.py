@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,10 @@ from glassworks.runs.tables import EVENTS, RUNS, TABLES, WORKERS
 PAGE = 100
 ALIVE_S = 10.0
 """A worker that was not seen for so long is dead."""
+LEASE_S = 10.0
+"""So is one that did not report on its run: another one goes on."""
+_MOST_DEATHS = 3
+_LINES, _ID = 10_000, 12
 _SHOWN = [column for column in RUNS.c if column.name in Run.model_fields]
 
 
@@ -62,6 +67,7 @@ class Runs:
 
     def get(self, run: str) -> Run:
         """One run, by its id or by the beginning of it. Raises NotFound."""
+        self.recover()
         with self.connected.transaction() as connection:
             return run_of(_found(connection, run))
 
@@ -69,7 +75,8 @@ class Runs:
         self, states: Sequence[State] = (), kind: str = "", before: str = "", limit: int = PAGE
     ) -> tuple[Run, ...]:
         """The newest first; `before` is the id of the run after which the page begins."""
-        query = sa.select(*_SHOWN).order_by(RUNS.c.number.desc()).limit(limit)
+        self.recover()
+        query = sa.select(*_SHOWN).order_by(RUNS.c.number.desc()).limit(max(1, limit))
         if states:
             query = query.where(RUNS.c.state.in_(states))
         if kind:
@@ -86,6 +93,32 @@ class Runs:
             rows = connection.execute(query.order_by(EVENTS.c.number).limit(limit)).mappings()
             return tuple(Event(**row) for row in rows)
 
+    def log(self, run: str, limit: int = _LINES) -> tuple[str, ...]:
+        """The last lines that the work wrote."""
+        query = sa.select(EVENTS.c.data).where(EVENTS.c.run == run, EVENTS.c.kind == "log")
+        with self.connected.transaction() as connection:
+            found = connection.scalars(query.order_by(EVENTS.c.number.desc()).limit(limit)).all()
+        return tuple(str(data["line"]) for data in reversed(found))
+
+    def recover(self) -> None:
+        """Let runs wait again whose workers are dead."""
+        late = sa.and_(RUNS.c.state == "running", RUNS.c.lease < self.clock())
+        with self.connected.transaction() as connection:
+            if connection.scalar(sa.select(RUNS.c.id).where(late).limit(1)):
+                self.orphaned(connection, late, f"its worker was not heard of for {LEASE_S:.0f} s")
+
+    def orphaned(self, connection: sa.Connection, which: sa.ColumnElement[bool], how: str) -> None:
+        """Runs whose processes are gone wait again, but for those that are cancelled, or died too often."""
+        deaths = sa.case((RUNS.c.reached > RUNS.c.reached_before, 1), else_=RUNS.c.deaths + 1)
+        freed = {"state": "interrupted", "worker": "", "deaths": deaths}
+        running = sa.update(RUNS).where(RUNS.c.state == "running", which)
+        for row in connection.execute(running.values(freed).returning(RUNS)).mappings().all():
+            state, error = _after(row, how)
+            if state != "interrupted":
+                ended = {"state": state, "ended_at": self.clock(), "cancelling": False, "error": error}
+                connection.execute(sa.update(RUNS).where(RUNS.c.id == row["id"]).values(ended))
+            note(connection, row["id"], self.clock(), "state", {"state": state, "because": how})
+
     def workers(self) -> int:
         """How many live."""
         alive = WORKERS.c.seen > self.clock() - ALIVE_S
@@ -94,6 +127,7 @@ class Runs:
 
     def cancel(self, run: str) -> Run:
         """End a run that waits, and let one that is running end at its next step; what it has trained is kept."""
+        self.recover()
         with self.connected.transaction() as connection:
             row = _found(connection, run)
             this, now = RUNS.c.id == row["id"], self.clock()
@@ -109,9 +143,17 @@ class Runs:
 
     def resume(self, run: str) -> Run:
         """Queue a run again that failed or was cancelled: it goes on where it stopped."""
+        self.recover()
         with self.connected.transaction() as connection:
             row = _found(connection, run)
-            again = {"state": "queued", "ended_at": None, "error": None, "cancelling": False, "deaths": 0}
+            again = {
+                "state": "queued",
+                "ended_at": None,
+                "error": None,
+                "cancelling": False,
+                "deaths": 0,
+                "not_before": 0.0,
+            }
             ended = RUNS.c.state.in_(("failed", "cancelled"))
             if not connection.execute(sa.update(RUNS).where(RUNS.c.id == row["id"], ended).values(again)).rowcount:
                 mend = "it goes on by itself" if row["state"] in OPEN else "submit it again"
@@ -121,7 +163,7 @@ class Runs:
 
     def _inserted(self, row: Mapping[str, Any]) -> Run | None:
         """None where the idempotency key is there already."""
-        row = {**row, "id": uuid.uuid4().hex[:12], "state": "queued", "created_at": self.clock()}
+        row = {**row, "id": uuid.uuid4().hex[:_ID], "state": "queued", "created_at": self.clock()}
         with contextlib.suppress(exc.IntegrityError), self.connected.transaction() as connection:
             connection.execute(sa.insert(RUNS).values(row))
             note(connection, row["id"], self.clock(), "state", {"state": "queued"})
@@ -153,10 +195,25 @@ def note(connection: sa.Connection, run: str, at: float, kind: str, data: Mappin
 
 
 def _found(connection: sa.Connection, run: str) -> Mapping[str, Any]:
-    query = sa.select(RUNS).where(RUNS.c.id.startswith(run, autoescape=True)).limit(2)
-    rows = connection.execute(query).mappings().all() if run else []
-    exact = [row for row in rows if row["id"] == run] or rows
-    if len(exact) == 1:
-        return dict(exact[0])
+    if re.fullmatch(r"[0-9a-f]{1,12}", run, re.ASCII):
+        beginning = RUNS.c.id == run if len(run) == _ID else RUNS.c.id.between(run, f"{run}g")
+        rows = connection.execute(sa.select(RUNS).where(beginning).limit(2)).mappings().all()
+    else:
+        rows = []
+    if len(rows) == 1:
+        return dict(rows[0])
     what = f"several runs begin with '{run}'" if rows else f"there is no run '{run[:40]}'"
     raise NotFound(what, "'glassworks runs list' shows them")
+
+
+def _after(row: sa.RowMapping, how: str) -> tuple[State, dict[str, str] | None]:
+    """What becomes of a run whose process is gone."""
+    if row["cancelling"]:
+        return "cancelled", None
+    if row["deaths"] < _MOST_DEATHS:
+        return "interrupted", None
+    memory = (
+        "free memory, or make the job smaller" if "SIGKILL" in how else f"see 'glassworks runs show {row['id']} --log'"
+    )
+    problem = f"its process ended {row['deaths']} times at the same place: {how}"
+    return "failed", {"problem": problem, "mend": f"{memory}; then 'glassworks runs resume {row['id']}' goes on"}

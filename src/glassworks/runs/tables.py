@@ -37,7 +37,8 @@ RUNS = sa.Table(
     sa.Column("reached", sa.BigInteger, nullable=False, default=0),
     sa.Column("reached_before", sa.BigInteger, nullable=False, default=0),
     sa.Column("deaths", sa.Integer, nullable=False, default=0),
-    sa.Column("publishing", sa.Integer),
+    sa.Column("not_before", sa.Double, nullable=False, default=0.0),
+    sa.Column("published", sa.String(80), nullable=False, default=""),
     sa.Index("glassworks_runs_waiting", "state", "priority", "number"),
 )
 EVENTS = sa.Table(

@@ -18,11 +18,12 @@ from typing import IO
 from glassworks.errors import GlassworksError
 from glassworks.registry import Registry
 from glassworks.runs.execution import LOST
-from glassworks.runs.queue import Queue
+from glassworks.runs.presence import Presence
+from glassworks.runs.queue import Queue, Report
 from glassworks.runs.records import Run
 from glassworks.runs.store import ALIVE_S, Runs
 
-_LOOK_S = 0.5
+_LOOK_S, _PATIENCE_S = 0.5, 5.0
 STOP_S = 30.0
 """A step that takes longer is cut off when a worker is stopped: the run goes on from its last checkpoint."""
 _MOST_LINE = 2000
@@ -37,32 +38,45 @@ class Worker:
         """`said` gets a line for each run that begins and ends."""
         self._runs, self._said = Runs(registry), said
         self._name = f"{socket.gethostname()[:60]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._seen = -ALIVE_S
+        self._seen, self._failure = -ALIVE_S, ""
+        self._presence = Presence(registry.home)
         self._stopping = threading.Event()
 
     def stop(self) -> None:
         """Let the run that is under way stop at its next step, where another worker may go on; take no other."""
         self._stopping.set()
+        with contextlib.suppress(OSError):  # it may have ended already
+            self._presence.leave()
 
     def work(self, *, until_empty: bool = False) -> None:
         """Until `stop`, or until nothing waits any more. A database that cannot be reached is asked again later."""
+        self._presence.enter()
         try:
             while not self._stopping.is_set():
-                if not self._taken():
-                    if until_empty:
+                taken = self._taken()
+                if taken is False and until_empty:
+                    # What is queued from now on sees that nobody is here; what was queued before is taken.
+                    self._presence.leave()
+                    if not self._taken():
                         return
-                    self._stopping.wait(_LOOK_S)
+                    self._presence.enter()
+                elif not taken:
+                    self._stopping.wait(_LOOK_S if taken is False else _PATIENCE_S)
         finally:
+            self._presence.close()
             with contextlib.suppress(GlassworksError):
                 Queue(self._runs, self._name).gone()
 
-    def _taken(self) -> bool:
+    def _taken(self) -> bool | None:
+        """Whether there was a run to take; None where that cannot be known."""
         try:
             self._show()
             return self._next()
         except GlassworksError as error:
-            self._said(f"the queue of runs cannot be used: {error.problem}")
-            return False
+            if str(error) != self._failure:
+                self._said(f"the queue of runs cannot be used: {error}")
+            self._failure = str(error)
+            return None
 
     def _show(self) -> None:
         if time.monotonic() - self._seen > ALIVE_S / 3:
@@ -70,39 +84,46 @@ class Worker:
             self._seen = time.monotonic()
 
     def _next(self) -> bool:
-        """Whether there was a run to take."""
+        self._runs.recover()
         worker = f"{self._name}-{uuid.uuid4().hex[:8]}"
         queue = Queue(self._runs, worker)
-        queue.recover()
         run = queue.claim()
+        self._failure = ""
         if run is None:
             return False
         self._said(f"run {run.id}: {run.kind} of {run.about}")
-        self._execute(run, queue, worker)
-        after = self._runs.get(run.id)
-        self._said(f"run {run.id}: {after.state}")
+        try:
+            self._execute(run, queue, worker)
+        except OSError as error:
+            queue.died(run.id, f"its process cannot be started: {error}")
+        self._said(f"run {run.id}: {self._runs.get(run.id).state}")
         return True
 
     def _execute(self, run: Run, queue: Queue, worker: str) -> None:
+        asked_at, mine = None, True
         with _process(run.id, worker) as process:
             lines = _Lines(process)
-            asked_at = None
             while process.poll() is None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_LOOK_S)
-                _keep(queue, run.id, lines)
-                with contextlib.suppress(GlassworksError):
+                with contextlib.suppress(GlassworksError):  # the run itself goes on
+                    lines.keep(queue, run.id)
                     self._show()
+                    mine = queue.is_mine(run.id) or process.poll() is not None
                 if self._stopping.is_set() and asked_at is None:
-                    process.terminate()
                     asked_at = time.monotonic()
-                if asked_at is not None and time.monotonic() - asked_at > STOP_S:
-                    process.kill()
+                    process.terminate()
+                if not mine or (asked_at is not None and time.monotonic() - asked_at > STOP_S):
+                    _end(process)
             lines.join()
-            _keep(queue, run.id, lines)
-            code = process.returncode
-        how = f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with the code {code}"
-        if code != LOST:
+            lines.keep(queue, run.id)
+        code = process.returncode
+        if not mine or code == LOST:
+            return
+        if asked_at is not None and queue.is_mine(run.id):  # it was cut off, which is no fault of its own
+            queue.give_back(run.id, Report())
+        else:
+            how = f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with the code {code}"
             queue.died(run.id, how)
 
 
@@ -120,6 +141,11 @@ class _Lines:
             lines, self._lines = self._lines, []
         return lines
 
+    def keep(self, queue: Queue, run: str) -> None:
+        """As what the run wrote."""
+        if written := [line for line in self.taken() if line.strip()]:
+            queue.log(run, written)
+
     def join(self) -> None:
         self._thread.join(_LOOK_S)
 
@@ -130,16 +156,20 @@ class _Lines:
                     self._lines.append(line.rstrip("\n"))
 
 
-def _keep(queue: Queue, run: str, lines: _Lines) -> None:
-    written = [line for line in lines.taken() if line.strip()]
-    if written:
-        with contextlib.suppress(GlassworksError):  # the run itself goes on
-            queue.log(run, written)
+def _end(process: subprocess.Popen[str]) -> None:
+    """With everything that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def modules_path() -> str:
+    """Where a process finds the modules that this one finds, but none of the folder where it was started."""
+    own = sys.path if sys.flags.safe_path else sys.path[1:]
+    return os.pathsep.join(str(Path(folder).absolute()) for folder in own if folder)
 
 
 @contextlib.contextmanager
 def _process(run: str, worker: str) -> Iterator[subprocess.Popen[str]]:
-    path = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path)
     process = subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-P", "-m", "glassworks.runs.execution", run, worker],
         stdin=subprocess.PIPE,
@@ -147,14 +177,13 @@ def _process(run: str, worker: str) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env={**os.environ, "PYTHONPATH": path, "NO_COLOR": "1"},
+        env={**os.environ, "PYTHONPATH": modules_path(), "NO_COLOR": "1"},
         process_group=0,
     )
     try:
         yield process
     finally:
-        if process.poll() is None:
-            process.kill()
+        _end(process)
         process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from glassworks.config import Job
-from glassworks.errors import TrainingError
+from glassworks.errors import UnderWay
 from glassworks.storage import storage_errors
 
 
@@ -28,7 +28,7 @@ def open_run(home: Path, job: Job, fingerprint: str, *, fresh: bool = False) -> 
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise TrainingError(
+            raise UnderWay(
                 f"another process is training this job in {folder}",
                 "wait until it ends, or give this one another name: --set name=...",
             ) from None

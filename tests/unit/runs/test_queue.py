@@ -13,8 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from glassworks.errors import ConfigError, InputError, NotFound
 from glassworks.registry import Registry
 from glassworks.runs import Run, Runs
-from glassworks.runs.queue import LEASE_S, Lost, Queue, Report
+from glassworks.runs.presence import Presence, anybody
+from glassworks.runs.queue import Lost, Queue, Report
 from glassworks.runs.records import OPEN
+from glassworks.runs.store import LEASE_S
 
 JOB = {"job": {"name": "digits", "family": "convnet", "data": {"source": "sample:digits"}}}
 
@@ -101,10 +103,10 @@ def test_who_lost_a_run_can_say_nothing_of_it(runs: Runs, clock: Clock) -> None:
     clock.now += LEASE_S - 1
     slow.report(run.id, Report(stage="train", stages=2, step=7, total=10))
     clock.now += LEASE_S - 1
-    quick.recover()
+    runs.recover()
     assert quick.claim() is None, "the lease was renewed"
     clock.now += 2
-    quick.recover()
+    runs.recover()
     taken = quick.claim()
     assert taken
     assert (taken.attempts, taken.stage, taken.step) == (2, "train", 7)
@@ -113,12 +115,15 @@ def test_who_lost_a_run_can_say_nothing_of_it(runs: Runs, clock: Clock) -> None:
         lambda: slow.succeed(run.id, {}, Report()),
         lambda: slow.fail(run.id, "a", "b", Report()),
         lambda: slow.give_back(run.id, Report()),
-        lambda: slow.publish_after(run.id, 3),
+        lambda: published(runs, slow, run),
     ):
         with pytest.raises(Lost):
             call()
     slow.died(run.id, "it was ended")
     assert runs.get(run.id).state == "running"
+    slow.log(run.id, ["nobody may read this"])
+    assert runs.log(run.id) == ()
+    assert (slow.is_mine(run.id), quick.is_mine(run.id)) == (False, True)
     quick.succeed(run.id, {"model": "digits@1"}, Report())
     assert runs.get(run.id).result == {"model": "digits@1"}
     assert states(runs, run) == ["queued", "running", "interrupted", "running", "succeeded"]
@@ -142,6 +147,53 @@ def test_a_run_that_kills_its_process_at_the_same_place_fails(runs: Runs) -> Non
     assert queue.claim()
 
 
+def published(runs: Runs, queue: Queue, run: Run) -> None:
+    with runs.connected.transaction() as connection:
+        queue.publish(run.id, connection, "digits@1")
+
+
+def test_a_version_is_its_runs_or_not_there(runs: Runs, clock: Clock) -> None:
+    run = runs.submit("train", JOB)
+    first, second = Queue(runs, "first"), Queue(runs, "second")
+    first.claim()
+    assert first.published(run.id) == ""
+    published(runs, first, run)
+    clock.now += LEASE_S + 1
+    assert runs.get(run.id).state == "interrupted"
+    assert second.claim()
+    assert second.published(run.id) == "digits@1"
+
+
+def test_a_run_that_was_given_back_waits_for_a_while(runs: Runs, clock: Clock) -> None:
+    run, cancelled = (runs.submit("train", JOB) for _ in range(2))
+    queue = Queue(runs, "w")
+    for each in (run, cancelled):
+        taken = queue.claim()
+        assert taken
+        assert taken.id == each.id
+    runs.cancel(cancelled.id)
+    queue.give_back(run.id, Report(), later_s=30)
+    queue.give_back(cancelled.id, Report(), later_s=30)
+    assert (runs.get(run.id).state, runs.get(cancelled.id).state) == ("interrupted", "cancelled")
+    assert queue.claim() is None
+    clock.now += 31
+    assert queue.claim()
+
+
+def test_workers_that_take_no_more_are_seen(tmp_path: Path) -> None:
+    assert not anybody(tmp_path)
+    one, other = Presence(tmp_path), Presence(tmp_path)
+    one.enter()
+    other.enter()
+    one.leave()
+    assert anybody(tmp_path)
+    other.close()
+    assert not anybody(tmp_path)
+    one.enter()
+    assert anybody(tmp_path)
+    one.close()
+
+
 def test_cancelling(runs: Runs, clock: Clock) -> None:
     waiting, running, dead = (runs.submit("train", JOB) for _ in range(3))
     assert runs.cancel(waiting.id).state == "cancelled"
@@ -154,7 +206,6 @@ def test_cancelling(runs: Runs, clock: Clock) -> None:
     queue.claim()
     runs.cancel(dead.id)
     clock.now += LEASE_S + 1
-    queue.recover()
     assert [runs.get(each.id).state for each in (waiting, running, dead)] == ["cancelled"] * 3
     with pytest.raises(InputError, match="it is cancelled"):
         runs.cancel(dead.id)
@@ -250,7 +301,7 @@ class Workers(RuleBasedStateMachine):
     @rule()
     def time_passes(self) -> None:
         self.clock.now += 0.6 * LEASE_S
-        Queue(self.runs, "r").recover()
+        self.runs.recover()
 
     @invariant()
     def nothing_is_lost(self) -> None:

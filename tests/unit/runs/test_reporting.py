@@ -22,7 +22,6 @@ class Kept:
         self.reports: list[Report] = []
         self.refuse: list[Exception] = []
         self.cancel = False
-        self.publishing: list[int] = []
 
     def report(self, run: str, report: Report) -> bool:
         if self.refuse:
@@ -30,16 +29,13 @@ class Kept:
         self.reports.append(report)
         return self.cancel
 
-    def publish_after(self, run: str, newest: int) -> None:
-        self.publishing.append(newest)
-
     @property
     def values(self) -> list[Any]:
         return [data["step"] for report in self.reports for _, kind, data in report.events if kind == "values"]
 
 
 def reporting(kept: Kept, lost: Callable[[], None] = lambda: None) -> Reporting:
-    return Reporting(kept, "r", lambda: 7, lost)  # type: ignore[arg-type]
+    return Reporting(kept, "r", lost)  # type: ignore[arg-type]
 
 
 def test_stages_values_and_ends_in_order() -> None:
@@ -66,7 +62,7 @@ def test_stages_values_and_ends_in_order() -> None:
 def test_of_many_values_enough_are_kept_and_the_last_always() -> None:
     """Ten a second at first, in a long stage a share of its length; the moment's are whole all the time."""
     now = [0.0]
-    progress = Reporting(Kept(), "r", lambda: 7, lambda: None, lambda: now[0])  # type: ignore[arg-type]
+    progress = Reporting(Kept(), "r", lambda: None, lambda: now[0])  # type: ignore[arg-type]
     progress.start("train", 10_000)
     for step in range(100_000):
         now[0] += 0.01
@@ -114,15 +110,6 @@ def test_who_lost_the_run_is_told() -> None:
     kept.refuse = [Lost("r")]
     with reporting(kept, lambda: said.append("lost")).kept():
         until(lambda: bool(said))
-
-
-def test_before_publishing_the_newest_version_is_kept() -> None:
-    kept = Kept()
-    progress = reporting(kept)
-    progress.start("train")
-    assert kept.publishing == []
-    progress.start("package")
-    assert kept.publishing == [7]
 
 
 def test_numbers_are_written_whatever_they_are() -> None:

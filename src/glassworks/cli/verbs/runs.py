@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from glassworks.cli.following import follow as followed, opened
-from glassworks.cli.output import AsJson, stderr, stdout, table, write_json
+from glassworks.catalog import named
+from glassworks.cli.following import follow as followed, opened, provide_worker, show_queued
+from glassworks.cli.output import AsJson, stdout, table, write_json
+from glassworks.contracts import Work
 from glassworks.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from glassworks.runs import Event, Run
+    from glassworks.runs import Run
     from glassworks.runs.records import State
 
 group = typer.Typer(help="Runs: work that is queued, under way or done.", no_args_is_help=True, rich_markup_mode=None)
@@ -30,15 +32,20 @@ def list_runs(
     as_json: AsJson = False,
 ) -> None:
     """List runs, the newest first."""
+    if kind:
+        named(Work, kind)
     runs = opened().list(_states(state), kind, limit=limit)
     if as_json:
         write_json({"runs": [run.model_dump(mode="json") for run in runs]})
         return
     if not runs:
-        stdout().print("no runs; next: glassworks train JOB.toml --detach")
+        chosen = state or kind
+        stdout().print("no such runs" if chosen else "no runs yet; next: glassworks train JOB.toml --detach")
         return
     rows = [(run.id, run.kind, run.about, run.state, _where(run), _time(run.created_at)[5:16], run.who) for run in runs]
     table("runs", ("id", "kind", "of", "state", "at", "asked for (UTC)", "by"), rows, stdout())
+    if len(runs) == limit:
+        stdout().print(f"the newest {limit}; more: --limit")
 
 
 @group.command("show")
@@ -50,9 +57,9 @@ def show(
     """Show one run: what was asked for, where it is, what it made or why it failed."""
     runs = opened()
     found = runs.get(run)
-    lines = _lines(runs.events(found.id, limit=100_000)) if log else []
+    lines = runs.log(found.id) if log else ()
     if as_json:
-        write_json({"run": found.model_dump(mode="json"), **({"log": lines} if log else {})})
+        write_json({"run": found.model_dump(mode="json"), **({"log": list(lines)} if log else {})})
         return
     _show(found, stdout())
     for line in lines:
@@ -87,10 +94,7 @@ def cancel(run: RunId, as_json: AsJson = False) -> None:
 def resume(run: RunId, as_json: AsJson = False) -> None:
     """Queue a run again that failed or was cancelled; it goes on where it stopped."""
     queued = opened().resume(run)
-    if as_json:
-        write_json({"run": queued.model_dump(mode="json")})
-        return
-    stdout().print(f"run {queued.id} is queued; next: glassworks runs follow {queued.id}")
+    show_queued(queued, started=provide_worker(), as_json=as_json)
 
 
 def register(program: typer.Typer) -> None:
@@ -102,7 +106,7 @@ def _states(text: str | None) -> tuple[State, ...]:
     from glassworks.runs.records import State
 
     known: dict[str, State] = {name: name for name in get_args(State)}
-    names = [part.strip() for part in text.split(",")] if text else []
+    names = [part.strip() for part in text.split(",") if part.strip()] if text else []
     for name in names:
         if name not in known:
             raise InputError(f"'{name[:40]}' is not a state of a run", f"states: {', '.join(known)}")
@@ -122,7 +126,9 @@ def _show(run: Run, console: Console) -> None:
         if isinstance(value, str | int | float):
             console.print(f"  {name}: {value}", markup=False, soft_wrap=True)
     if run.error:
-        stderr().print(f"error: {run.error.problem}\nmend: {run.error.mend}", markup=False)
+        console.print(f"  error: {run.error.problem}\n  mend: {run.error.mend}", markup=False, soft_wrap=True)
+    if run.state in ("failed", "cancelled"):
+        console.print(f"  to go on with it: glassworks runs resume {run.id}")
 
 
 def _where(run: Run) -> str:
@@ -133,7 +139,3 @@ def _where(run: Run) -> str:
 
 def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _lines(events: tuple[Event, ...]) -> list[str]:
-    return [event.data["line"] for event in events if event.kind == "log"]

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from glassworks.config import Job
 from glassworks.contracts import Progress, Work
-from glassworks.errors import NotFound
 from glassworks.flow import Release
 from glassworks.job_files import job_of
-from glassworks.packaging.manifest import Manifest
 from glassworks.record import Record
-from glassworks.registry import Registry, Version
-
-_DECISIVE = {"family", "training"}
-"""Keys of a job that stay as they are on its way into a manifest."""
+from glassworks.registry import Registry
 
 
 class JobRequest(Record):
@@ -41,19 +36,15 @@ class JobWork(Work):
     def run(self, request: JobRequest, progress: Progress) -> Mapping[str, Any]:
         """Raises what the stages raise."""
         made = self.made(job(request), progress, request.fresh)
-        return result_of(made.version, made.bundle.manifest)
+        return result_of(made.version.reference)
 
     @abstractmethod
     def made(self, job: Job, progress: Progress, fresh: bool) -> Release:
         """The way of the job."""
 
-    def published(self, request: JobRequest, since: int) -> Mapping[str, Any] | None:
-        """The result of the version that a killed attempt published."""
-        wanted = job(request)
-        asked = wanted.model_dump(mode="json", include=_DECISIVE)
-        return version_since(
-            wanted.name, since, lambda manifest: {key: manifest.job.get(key) for key in _DECISIVE} == asked
-        )
+    def published(self, request: JobRequest, model: str) -> Mapping[str, Any]:
+        """The version."""
+        return result_of(model)
 
 
 def job(request: JobRequest) -> Job:
@@ -61,21 +52,11 @@ def job(request: JobRequest) -> Job:
     return job_of(request.job, where="the job", folder=Path(request.folder) if request.folder else None)
 
 
-def version_since(name: str, since: int, ours: Callable[[Manifest], bool]) -> Mapping[str, Any] | None:
-    """The result of the first version after `since` whose manifest is `ours`."""
+def result_of(model: str) -> Mapping[str, Any]:
+    """A version that was published, and how good it is."""
     registry = Registry.open()
-    try:
-        versions = registry.versions(name)
-    except NotFound:
-        return None
-    for version in versions:
-        if version.version > since and ours(manifest := registry.manifest(version)):
-            return result_of(version, manifest)
-    return None
-
-
-def result_of(version: Version, manifest: Manifest) -> Mapping[str, Any]:
-    """What was published, and how good it is."""
+    version = registry.find(model)
+    manifest = registry.manifest(version)
     return {
         "model": version.reference,
         "bundle_sha256": version.bundle_sha256,

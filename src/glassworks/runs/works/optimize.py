@@ -10,8 +10,7 @@ from pydantic import Field
 from glassworks import flow
 from glassworks.contracts import Progress
 from glassworks.record import Record
-from glassworks.registry import Registry
-from glassworks.runs.works._publishing import ModelWork, result_of, version_since
+from glassworks.runs.works._publishing import ModelWork, result_of
 
 
 class OptimizeRequest(Record):
@@ -30,10 +29,8 @@ class Optimize(ModelWork):
     def run(self, request: OptimizeRequest, progress: Progress) -> Mapping[str, Any]:
         """Raises what the search raises."""
         report, version = flow.optimize(request.model, request.objective, progress=progress)
-        result = result_of(version, Registry.open().manifest(version))
-        return {**result, "report": report.model_dump(mode="json")}
+        return {**result_of(version.reference), "report": report.model_dump(mode="json")}
 
-    def published(self, request: OptimizeRequest, since: int) -> Mapping[str, Any] | None:
-        """The result of the version that a killed attempt published."""
-        name = request.model.partition("@")[0]
-        return version_since(name, since, lambda manifest: manifest.lineage.parent == request.model)
+    def published(self, request: OptimizeRequest, model: str) -> Mapping[str, Any]:
+        """The version; its bundle has the report."""
+        return result_of(model)
