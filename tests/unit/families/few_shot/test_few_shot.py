@@ -116,7 +116,9 @@ def test_classes_that_were_never_learned_are_told_apart(made: Release) -> None:
 
 
 def test_the_one_graph_gives_what_was_placed(made: Release, job: Job, registry: Registry) -> None:
-    below = OpenedBundle(registry.resolve(str(made.bundle.manifest.job["model"]["embedding"])).bundle)
+    settings = made.bundle.manifest.job["model"]
+    assert isinstance(settings, dict)
+    below = OpenedBundle(registry.resolve(str(settings["embedding"])).bundle)
     x = made.dataset.splits["test"].x
     wanted = made.model.network.probabilities(np.asarray(below.predict(x)["embedding"]))
     opened = OpenedBundle(made.bundle)
