@@ -93,6 +93,12 @@ class Runs:
             rows = connection.execute(query.order_by(EVENTS.c.number).limit(limit)).mappings()
             return tuple(Event(**row) for row in rows)
 
+    def waits(self) -> bool:
+        """Whether a run waits for a worker, now or later."""
+        query = sa.select(RUNS.c.id).where(RUNS.c.state.in_(WAITING)).limit(1)
+        with self.connected.transaction() as connection:
+            return connection.scalar(query) is not None
+
     def log(self, run: str, limit: int = _LINES) -> tuple[str, ...]:
         """The last lines that the work wrote."""
         query = sa.select(EVENTS.c.data).where(EVENTS.c.run == run, EVENTS.c.kind == "log")

@@ -54,10 +54,10 @@ class Worker:
         try:
             while not self._stopping.is_set():
                 taken = self._taken()
-                if taken is False and until_empty:
+                if taken is False and until_empty and self._empty():
                     # What is queued from now on sees that nobody is here; what was queued before is taken.
                     self._presence.leave()
-                    if not self._taken():
+                    if not self._taken() and self._empty():
                         return
                     self._presence.enter()
                 elif not taken:
@@ -77,6 +77,13 @@ class Worker:
                 self._said(f"the queue of runs cannot be used: {error}")
             self._failure = str(error)
             return None
+
+    def _empty(self) -> bool:
+        """Whether no run waits, not even for later; unknown is no."""
+        try:
+            return not self._runs.waits()
+        except GlassworksError:
+            return False
 
     def _show(self) -> None:
         if time.monotonic() - self._seen > ALIVE_S / 3:

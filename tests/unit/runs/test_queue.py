@@ -176,6 +176,7 @@ def test_a_run_that_was_given_back_waits_for_a_while(runs: Runs, clock: Clock) -
     queue.give_back(cancelled.id, Report(), later_s=30)
     assert (runs.get(run.id).state, runs.get(cancelled.id).state) == ("interrupted", "cancelled")
     assert queue.claim() is None
+    assert runs.waits(), "a worker that ends with the queue stays for it"
     clock.now += 31
     assert queue.claim()
 
