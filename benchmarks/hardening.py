@@ -42,13 +42,14 @@ AFTER_S = 12.0
 Row = tuple[str, object, str]
 
 
-def trained(folder: Path) -> Path:
-    """A home with the digits model, trained shortly: what it answers does not matter here."""
+def trained(folder: Path, source: Path = ROOT) -> Path:
+    """A home with the digits model, trained shortly: what it answers does not matter here. Newer versions read what an
+    older one in `source` wrote, not the other way."""
     home = folder / "home"
     command = [sys.executable, "-m", "glassworks", "up", str(JOB), "--check", "--set", "training.epochs=1"]
     subprocess.run(
         [*command, "--set", "optimization.budget=5s", "--set", "serving.port=0"],
-        env={**os.environ, "GLASSWORKS_HOME": str(home)},
+        env={**os.environ, "GLASSWORKS_HOME": str(home), "PYTHONPATH": str(source / "src")},
         check=True,
         stdout=subprocess.DEVNULL,
     )
@@ -208,7 +209,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        home = given.home or trained(Path(folder))
+        home = given.home or trained(Path(folder), (given.before or ROOT).resolve())
         if given.part == "attacks":
             found, rows = attacked(home, given.only, given.seconds or 4.0)
         elif given.part == "fuzz":
