@@ -13,6 +13,7 @@ from glassworks.runs.store import LEASE_S, Runs, note, run_of
 from glassworks.runs.tables import EVENTS, RUNS, WORKERS
 
 _FORGOTTEN_S = 3600.0
+_Event = tuple[float, str, Mapping[str, Any]]
 _STAGE = 10**9
 """Steps of a stage, at most."""
 
@@ -25,7 +26,7 @@ class Lost(Exception):
 class Report:
     """What happened since the last one; `events` are (time, kind, data)."""
 
-    events: Sequence[tuple[float, str, Mapping[str, Any]]] = ()
+    events: Sequence[_Event] = ()
     stage: str | None = None
     stages: int = 0
     step: int = 0
@@ -125,11 +126,18 @@ class Queue:
 
     def give_back(self, run: str, events: Report, later_s: float = 0.0) -> None:
         """Another worker may go on with it, after so long; where it is being cancelled, it has ended. Raises Lost."""
-        cancelling = bool(self.report(run, events))
         now = self._runs.clock()
-        state: State = "cancelled" if cancelling else "interrupted"
-        values = {"ended_at": now if cancelling else None, "not_before": now + later_s}
-        self._end(run, state, values, Report())
+        values = {
+            "state": sa.case((RUNS.c.cancelling, "cancelled"), else_="interrupted"),
+            "ended_at": sa.case((RUNS.c.cancelling, now), else_=None),
+            "not_before": now + later_s,
+            "worker": "",
+            "cancelling": False,
+            **_where(events),
+        }
+        with self._runs.connected.transaction() as connection:
+            row = self._changed(connection, run, values, events.events)
+            note(connection, run, now, "state", {"state": row["state"]})
 
     def died(self, run: str, how: str) -> None:
         """The process of a run is gone: it waits again, unless that happened too often at the same place."""
@@ -144,21 +152,20 @@ class Queue:
         ended = {"state": state, "ended_at": now, "worker": "", "cancelling": False, **_where(report), **values}
         self._change(run, ended, [*report.events, (now, "state", {"state": state})])
 
-    def _change(
-        self, run: str, values: Mapping[str, Any], events: Sequence[tuple[float, str, Mapping[str, Any]]] = ()
-    ) -> Mapping[str, Any]:
+    def _change(self, run: str, values: Mapping[str, Any], events: Sequence[_Event] = ()) -> Mapping[str, Any]:
         with self._runs.connected.transaction() as connection:
-            row = (
-                connection.execute(sa.update(RUNS).where(*self._mine(run)).values(values).returning(RUNS))
-                .mappings()
-                .first()
-            )
-            if row is None:
-                raise Lost(run)
-            rows = [{"run": run, "at": at, "kind": kind, "data": dict(data)} for at, kind, data in events]
-            if rows:
-                connection.execute(sa.insert(EVENTS), rows)
-            return dict(row)
+            return self._changed(connection, run, values, events)
+
+    def _changed(
+        self, connection: sa.Connection, run: str, values: Mapping[str, Any], events: Sequence[_Event]
+    ) -> Mapping[str, Any]:
+        changed = sa.update(RUNS).where(*self._mine(run)).values(values).returning(RUNS)
+        row = connection.execute(changed).mappings().first()
+        if row is None:
+            raise Lost(run)
+        for at, kind, data in events:
+            note(connection, run, at, kind, data)
+        return dict(row)
 
 
 def _where(report: Report) -> dict[str, Any]:

@@ -62,8 +62,14 @@ class Runs:
         more: dict[str, Any] = {"who": who, "priority": priority, "parent": parent, "idempotency": idempotency}
         settled = work.settled(checked)
         what = {"kind": kind, "about": work.about(settled)[:200], "request": settled.model_dump(mode="json")}
-        # Somebody may have been quicker with the same key.
-        return self._inserted({**what, **more, "asked": asked}) or self.submit(kind, request, **more)
+        run = self._inserted({**what, **more, "asked": asked})
+        if run is None and idempotency is not None:  # somebody was quicker with the same key
+            run = self._asked(idempotency, asked)
+        if run is None:
+            raise InputError(
+                f"the run cannot be kept: {more}", "give who, priority, parent and key as texts and a number"
+            )
+        return run
 
     def get(self, run: str) -> Run:
         """One run, by its id or by the beginning of it. Raises NotFound."""

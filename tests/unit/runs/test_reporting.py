@@ -110,6 +110,7 @@ def test_who_lost_the_run_is_told() -> None:
     kept.refuse = [Lost("r")]
     with reporting(kept, lambda: said.append("lost")).kept():
         until(lambda: bool(said))
+    assert said == ["lost"]
 
 
 def test_numbers_are_written_whatever_they_are() -> None:

@@ -234,7 +234,10 @@ def test_the_next_process_goes_on_and_asks_nothing_again(tmp_path: Path, models:
 def test_a_stop_that_comes_with_news_stops(tmp_path: Path, models: Models, turns: int) -> None:
     """At each turn of the loop between the news and who waits for them."""
 
+    services = list[Service]()
+
     async def scenario(service: Service) -> None:
+        services.append(service)
         batch = await service.ended(service.send(requests(1)))
         await service.until(batch, lambda each: not service.batches._runs)
         await asyncio.sleep(0.05)
@@ -243,6 +246,8 @@ def test_a_stop_that_comes_with_news_stops(tmp_path: Path, models: Models, turns
             await asyncio.sleep(0)
 
     run(tmp_path, models, echo, scenario)
+    assert services[0].batches._task
+    assert services[0].batches._task.cancelled()
 
 
 @pytest.mark.parametrize("status", ["finalizing", "cancelling"])
