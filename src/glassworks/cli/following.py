@@ -94,11 +94,9 @@ def job_request(job: Job, resume: bool) -> Mapping[str, Any]:
 
 def located(source: str | None) -> str | None:
     """A source whose relative path counts from here: a worker may be elsewhere."""
-    return (
-        None
-        if source is None
-        else absolute(source, Path(), {name: each.naming for name, each in found(Source).items()})
-    )
+    if source is None:
+        return None
+    return absolute(source, Path(), {name: each.naming for name, each in found(Source).items()})
 
 
 def referred(model: str) -> str:
@@ -131,7 +129,7 @@ def follow(runs: Runs, run: Run) -> Run:
                 return run
             if not warned and run.state != "running" and time.monotonic() - begun > _PATIENCE_S:
                 warned = True
-                _say_who_works(runs)
+                _say_who_works()
             time.sleep(_LOOK_S)
     except (KeyboardInterrupt, Cancelled):
         shown.close()
@@ -142,10 +140,13 @@ def follow(runs: Runs, run: Run) -> Run:
         shown.close()
 
 
-def _say_who_works(runs: Runs) -> None:
-    there = runs.workers()
-    why = f"{there} at work on others" if there else "none is here: start one with 'glassworks worker'"
-    stderr().print(f"it waits for a worker; {why}", markup=False)
+def _say_who_works() -> None:
+    from glassworks.registry import Registry
+    from glassworks.runs.presence import anybody
+
+    here = anybody(Registry.open().home)
+    why = "those of this machine are at others" if here else "none is here: start one with 'glassworks worker'"
+    stderr().print(f"it waits for a worker; {why}")
 
 
 def _show(event: Event, shown: LiveProgress, stage_at: float) -> None:

@@ -10,9 +10,8 @@ import sqlalchemy as sa
 
 from glassworks.runs.records import WAITING, Run, State
 from glassworks.runs.store import LEASE_S, Runs, note, run_of
-from glassworks.runs.tables import EVENTS, RUNS, WORKERS
+from glassworks.runs.tables import EVENTS, RUNS
 
-_FORGOTTEN_S = 3600.0
 _Event = tuple[float, str, Mapping[str, Any]]
 _STAGE = 10**9
 """Steps of a stage, at most."""
@@ -43,20 +42,6 @@ class Queue:
 
     def __init__(self, runs: Runs, worker: str) -> None:
         self._runs, self._worker = runs, worker
-
-    def seen(self) -> None:
-        """Say that this worker lives; forget those that are dead for long."""
-        now = self._runs.clock()
-        mine = WORKERS.c.name == self._worker
-        with self._runs.connected.transaction() as connection:
-            connection.execute(sa.delete(WORKERS).where(WORKERS.c.seen < now - _FORGOTTEN_S))
-            if not connection.execute(sa.update(WORKERS).where(mine).values(seen=now)).rowcount:
-                connection.execute(sa.insert(WORKERS).values(name=self._worker, since=now, seen=now))
-
-    def gone(self) -> None:
-        """This worker takes no more runs."""
-        with self._runs.connected.transaction() as connection:
-            connection.execute(sa.delete(WORKERS).where(WORKERS.c.name == self._worker))
 
     def claim(self) -> Run | None:
         """The next run, which is this worker's from now on; None where nothing waits."""

@@ -20,13 +20,11 @@ from glassworks.errors import InputError, NotFound
 from glassworks.registry import Registry
 from glassworks.registry.connected import Connected
 from glassworks.runs.records import OPEN, WAITING, Event, Run, State
-from glassworks.runs.tables import EVENTS, RUNS, TABLES, WORKERS
+from glassworks.runs.tables import EVENTS, RUNS, TABLES
 
 PAGE = 100
-ALIVE_S = 10.0
-"""A worker that was not seen for so long is dead."""
 LEASE_S = 10.0
-"""So is one that did not report on its run: another one goes on."""
+"""A worker that did not report on its run for so long is dead: another one goes on."""
 _MOST_DEATHS = 3
 _LINES, _ID = 10_000, 12
 _SHOWN = [column for column in RUNS.c if column.name in Run.model_fields]
@@ -130,12 +128,6 @@ class Runs:
                 ended = {"state": state, "ended_at": self.clock(), "cancelling": False, "error": error}
                 connection.execute(sa.update(RUNS).where(RUNS.c.id == row["id"]).values(ended))
             note(connection, row["id"], self.clock(), "state", {"state": state, "because": how})
-
-    def workers(self) -> int:
-        """How many live."""
-        alive = WORKERS.c.seen > self.clock() - ALIVE_S
-        with self.connected.transaction() as connection:
-            return connection.scalar(sa.select(sa.func.count()).select_from(WORKERS).where(alive)) or 0
 
     def cancel(self, run: str) -> Run:
         """End a run that waits, and let one that is running end at its next step; what it has trained is kept."""

@@ -51,10 +51,3 @@ EVENTS = sa.Table(
     sa.Column("data", sa.JSON, nullable=False),
     sa.Index("glassworks_run_events_of_run", "run", "number"),
 )
-WORKERS = sa.Table(
-    "glassworks_workers",
-    TABLES,
-    sa.Column("name", sa.String(120), primary_key=True),
-    sa.Column("since", sa.Double, nullable=False),
-    sa.Column("seen", sa.Double, nullable=False),
-)

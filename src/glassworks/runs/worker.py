@@ -21,7 +21,7 @@ from glassworks.runs.execution import LOST
 from glassworks.runs.presence import Presence
 from glassworks.runs.queue import Queue, Report
 from glassworks.runs.records import Run
-from glassworks.runs.store import ALIVE_S, Runs
+from glassworks.runs.store import Runs
 
 _LOOK_S, _PATIENCE_S = 0.5, 5.0
 STOP_S = 30.0
@@ -38,7 +38,7 @@ class Worker:
         """`said` gets a line for each run that begins and ends."""
         self._runs, self._said = Runs(registry), said
         self._name = f"{socket.gethostname()[:60]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._seen, self._failure = -ALIVE_S, ""
+        self._failure = ""
         self._presence = Presence(registry.home)
         self._stopping = threading.Event()
 
@@ -64,13 +64,10 @@ class Worker:
                     self._stopping.wait(_LOOK_S if taken is False else _PATIENCE_S)
         finally:
             self._presence.close()
-            with contextlib.suppress(GlassworksError):
-                Queue(self._runs, self._name).gone()
 
     def _taken(self) -> bool | None:
         """Whether there was a run to take; None where that cannot be known."""
         try:
-            self._show()
             return self._next()
         except GlassworksError as error:
             if str(error) != self._failure:
@@ -84,11 +81,6 @@ class Worker:
             return not self._runs.waits()
         except GlassworksError:
             return False
-
-    def _show(self) -> None:
-        if time.monotonic() - self._seen > ALIVE_S / 3:
-            Queue(self._runs, self._name).seen()
-            self._seen = time.monotonic()
 
     def _next(self) -> bool:
         self._runs.recover()
@@ -115,7 +107,6 @@ class Worker:
                     process.wait(_LOOK_S)
                 with contextlib.suppress(GlassworksError):  # the run itself goes on
                     lines.keep(queue, run.id)
-                    self._show()
                     mine = queue.is_mine(run.id) or process.poll() is not None
                 if self._stopping.is_set() and asked_at is None:
                     asked_at = time.monotonic()

@@ -245,19 +245,6 @@ def test_events_are_read_on_from_any_number(runs: Runs) -> None:
     assert runs.events(run.id, limit=2) == whole[:2]
 
 
-def test_workers_that_live_are_counted(runs: Runs, clock: Clock) -> None:
-    assert runs.workers() == 0
-    for name in ("a", "b"):
-        Queue(runs, name).seen()
-    assert runs.workers() == 2
-    clock.now += 8
-    Queue(runs, "a").seen()
-    clock.now += 8
-    assert runs.workers() == 1
-    Queue(runs, "a").gone()
-    assert runs.workers() == 0
-
-
 class Workers(RuleBasedStateMachine):
     """Workers take, report, end and die in any order: a run ends at most once, and none that is open is forgotten."""
 
