@@ -99,7 +99,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - as jinja2's
         text = getattr(__obj, "__self__", None)
-        _pay_for(__obj.__name__, text, *args, **kwargs) if isinstance(text, str) else _step()
+        if isinstance(text, str):
+            _pay_for(__obj.__name__, text, *args, **kwargs)
+        else:
+            _step()
         return super().call(__context, __obj, *args, **kwargs)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
