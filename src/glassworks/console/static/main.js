@@ -1,0 +1,11 @@
+/** The beginning: texts, who we are, then the frame around the pages. */
+import { openSession } from "./session.js";
+import { unreached } from "./connection.js";
+import { language, loadTexts } from "./i18n.js";
+import { html, render } from "./view.js";
+import { Shell } from "./shell/shell.js";
+
+document.documentElement.lang = language.value;
+openSession().catch(unreached);
+await loadTexts("i18n");
+render(html`<${Shell} />`, /** @type {Element} */ (document.getElementById("app")));
