@@ -76,10 +76,7 @@ def serve(
     listening = bind(config.host, config.port)
     models = _models(config, registry.home)
     with contextlib.closing(listening), contextlib.closing(models), _access_log(config, models) as log:
-        repository = Repository(models, registry, config.watch)
-        repository.open(references or registry.models())
-        for split in config.traffic:
-            _direct(models, split)
+        repository = _repository(config, models, registry, references)
         context = _context(config, models, repository, registry)
         dispatcher = context.dispatcher
         service = _service(context, log, further)
@@ -93,6 +90,14 @@ def serve(
             ready(Running(url=where, grpc=address, models=list(models.names()), keys=dispatcher.admission.guarded))
 
         run(service, listening, companions, tls, up, config.drain_s)
+
+
+def _repository(config: ServingConfig, models: Models, registry: Registry, references: Sequence[str]) -> Repository:
+    repository = Repository(models, registry, config.watch)
+    repository.open(references or registry.models())
+    for split in config.traffic:
+        _direct(models, split)
+    return repository
 
 
 def _models(config: ServingConfig, home: Path) -> Models:
