@@ -42,3 +42,21 @@ export type Statistics = {
   }[];
 };
 export type Schema = { [keyword: string]: any };
+export type DataColumn = { name: string; kind: "number" | "text" | "list"; sample: string[] };
+export type DataDetail = DataItem & {
+  classes: { name: string; examples: number }[]; columns: DataColumn[]; roles?: { [role: string]: string };
+  problems?: (string | { problem: string; mend: string })[]; notes?: string[];
+  suggested?: { family: string; toml: string } | null;
+};
+export type Example = {
+  index: number; label: string | null; text: string | null; picture: string | null; row: { [column: string]: string } | null;
+};
+export type ShownExample = { index: number | null; name: string; label: string; text?: string | null };
+export type First<T> = { total: number; items: T[] };
+export type LabelCandidate = { example: ShownExample; suggested: string; probability: number };
+export type DataReport = {
+  examples: number; distinct: number; class_counts: { [name: string]: number };
+  duplicates: First<{ exact: boolean; pair: ShownExample[] }>; contradictions: First<ShownExample[]>;
+  candidates: First<LabelCandidate> | null; unreadable: First<{ name: string; reason: string }>;
+  honest_split: Metric | null; random_split: Metric | null; numbers: { [name: string]: any }; findings: string[];
+};
