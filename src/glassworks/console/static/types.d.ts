@@ -11,7 +11,7 @@ export type Status = {
   runs: { running: number; waiting: number }; workers: boolean; disk: { free_bytes: number };
 };
 export type State = "queued" | "running" | "succeeded" | "failed" | "cancelled" | "interrupted";
-export type Metric = { value: number; interval?: [number, number] | null; examples?: number | null };
+export type Metric = { value: number; interval?: [number, number] | null; examples?: number | null; higher_is_better?: boolean };
 export type Run = {
   id: string; kind: string; about: string; request: any; state: State; stage: string; step: number;
   total: number | null; values: { [name: string]: any }; priority: number; created_at: number;
@@ -59,4 +59,43 @@ export type DataReport = {
   duplicates: First<{ exact: boolean; pair: ShownExample[] }>; contradictions: First<ShownExample[]>;
   candidates: First<LabelCandidate> | null; unreadable: First<{ name: string; reason: string }>;
   honest_split: Metric | null; random_split: Metric | null; numbers: { [name: string]: any }; findings: string[];
+};
+export type Metrics = { [name: string]: Metric };
+export type Model = {
+  name: string; task: string; family: string; versions: number; newest: number; champion: number | null;
+  aliases: { [alias: string]: number }; served: string[]; metrics: Metrics; warnings: string[]; created_at: string; problem?: string;
+};
+export type Version = {
+  name: string; version: number; reference: string; created_at: string; parent: string; aliases: string[];
+  bundle_sha256: string; task: string; family: string; metrics: Metrics; baseline: Metrics;
+  comparison: { [name: string]: Metrics }; warnings: string[]; precision: string; engine: string; size_bytes: number;
+  labels: number; served: boolean; problem?: string;
+};
+export type Candidate = {
+  name: string; engine: string; precision: string; latency_p50_ms: { [rows: string]: number };
+  latency_p99_ms: { [rows: string]: number }; speeds: { [name: string]: number }; size_bytes: number; metrics: Metrics;
+  computes_fp32: string[]; excluded: string;
+};
+export type SearchReport = { candidates: Candidate[]; chosen: string; reference: string; notes?: string[] };
+export type Graph = {
+  nodes: { id: string; kind: string; label: string; link: string }[]; edges: { source: string; target: string }[];
+};
+export type Tensor = { name: string; datatype: string; shape: number[]; data: any[] | null };
+export type Answer = { headline: string; values: { [name: string]: any } };
+export type SampleRequest = { inputs: Tensor[]; answer: Answer | null };
+export type TensorSpec = { name: string; datatype: string; shape: number[] };
+export type VersionDetail = Version & {
+  card: string; job: { [key: string]: any }; report: SearchReport | null; fidelity: { [method: string]: number };
+  explainers: string[]; signature: { inputs: TensorSpec[]; outputs: TensorSpec[] }; label_names: string[];
+  libraries: { [name: string]: string }; license: string; lineage: Graph; run: string | null; samples: SampleRequest[];
+};
+export type Comparison = {
+  a: string; b: string; same_data: boolean; size_bytes: [number, number];
+  metrics: {
+    name: string; a: Metric | null; b: Metric | null; difference: number | null; higher_is_better: boolean;
+    interval: [number, number] | null; better: "a" | "b" | "";
+  }[];
+  keys: { key: string; a: any; b: any }[]; labels_added: string[]; labels_removed: string[];
+  examples: { inputs: Tensor[]; a: Answer | null; b: Answer | null; agree: boolean | null }[];
+  examples_from: "service" | "bundles";
 };
