@@ -99,3 +99,13 @@ export type Comparison = {
   examples: { inputs: Tensor[]; a: Answer | null; b: Answer | null; agree: boolean | null }[];
   examples_from: "service" | "bundles";
 };
+export type Key = {
+  id: string; name: string; created_at: string; expires_at: string | null; revoked_at: string | null; models: string[];
+  roles: ("infer" | Role)[]; requests_per_s: number | null; requests_per_day: number | null; rows_per_day: number | null;
+  tokens_per_day: number | null; concurrent_streams: number | null; max_context: number | null;
+  state?: "valid" | "expired" | "revoked";
+};
+export type Used = {
+  day: string | null; key_id: string | null; name: string | null; model: string | null; requests: number;
+  errors: number; rows: number; tokens: number;
+};

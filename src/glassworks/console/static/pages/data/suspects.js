@@ -2,10 +2,10 @@
 import { Button } from "../../components/button.js";
 import { percent } from "../../format.js";
 import { t } from "../../i18n.js";
+import { saveRows } from "../../save.js";
 import { html, useRef, useState } from "../../view.js";
 import { Thumb } from "./examples.js";
 import { pictureOf } from "./report.js";
-import { save } from "./save.js";
 
 /** @typedef {import("../../types").LabelCandidate} LabelCandidate */
 
@@ -32,7 +32,7 @@ export function Suspects({ list, id }) {
   const { example, suggested, probability } = items[at];
   const write = () => {
     const rows = [...marked].sort((one, other) => one - other).map((each) => items[each]);
-    save("labels.csv", [["name", "label", "suggested", "probability"], ...rows.map((each) => [each.example.name, each.example.label, each.suggested, String(each.probability)])]);
+    saveRows("labels.csv", [["name", "label", "suggested", "probability"], ...rows.map((each) => [each.example.name, each.example.label, each.suggested, String(each.probability)])]);
   };
   return html`<div class="suspects" ref=${box} tabindex="0" role="group" aria-label=${t("data.list.candidates")} onKeyDown=${keys}>
     <div class="row spread">

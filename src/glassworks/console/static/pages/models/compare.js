@@ -29,14 +29,14 @@ function Compared({ of, name, names }) {
   const known = of.examples.filter((each) => each.agree !== null);
   return html`${!of.same_data && html`<div class="note warning" role="note"><${Icon} name="warning" /><div><p class="problem">${t("models.compare.data")}</p><p>${t("models.compare.data.mend")}</p></div></div>`}
     <${Card} title=${t("models.compare.metrics")} lead=${t("models.compare.lead")}>
-      <div class="table" tabindex="0" role="region" aria-label=${t("models.compare.metrics")}><table>
+      <div class="table" tabindex="0" role="region" aria-label=${t("models.compare.metrics")}><table class="stacked-cell">
         <thead><tr><th scope="col">${t("models.metric")}</th><th scope="col" class="number">${a}</th><th scope="col" class="number">${b}</th><th scope="col" class="number">${t("models.compare.difference")}</th><th scope="col">${t("models.compare.says")}</th></tr></thead>
         <tbody>
           ${of.metrics.map(
             (each) => html`<tr key=${each.name}>
-              <td>${named("metric", each.name)} <span class="muted wide-only">${t(each.higher_is_better ? "models.higher" : "models.lower")}</span></td>
-              ${[each.a, each.b].map((metric, at) => html`<td class="number" key=${at}>${metric ? html`<b>${plain(metric.value)}</b> <span class="muted wide-only">${between(metric)} n=${metric.examples}</span>` : "–"}</td>`)}
-              <td class="number">${each.difference === null ? "–" : `${each.difference > 0 ? "+" : ""}${plain(each.difference)}`} <span class="muted wide-only">${each.interval && `[${plain(each.interval[0])}, ${plain(each.interval[1])}]`}</span></td>
+              <td>${named("metric", each.name)}<small>${t(each.higher_is_better ? "models.higher" : "models.lower")}</small></td>
+              ${[each.a, each.b].map((metric, at) => html`<td class="number" key=${at}>${metric ? html`<b>${plain(metric.value)}</b><small>${between(metric)}</small><small>n = ${metric.examples}</small>` : "–"}</td>`)}
+              <td class="number">${each.difference === null ? "–" : `${each.difference > 0 ? "+" : ""}${plain(each.difference)}`} <small>${each.interval && `[${plain(each.interval[0])}, ${plain(each.interval[1])}]`}</small></td>
               <td>${each.better ? html`<b class="good">${t("models.compare.better", { version: each.better === "a" ? names[0] : names[1] })}</b>` : html`<span class="muted">${t(each.difference === null ? "models.compare.unknown" : "models.compare.chance")}</span>`}</td>
             </tr>`,
           )}

@@ -70,7 +70,7 @@ function Candidates({ report }) {
 const latencyOf = (candidate) => first(candidate.latency_p50_ms);
 
 /** @param {{[rows: string]: number}} latencies */
-const first = (latencies) => latencies[Object.keys(latencies).sort((one, other) => Number(one) - Number(other))[0]] ?? null;
+const first = (latencies) => latencies[Object.keys(latencies).sort((one, other) => Number(one) - Number(other))[0]] || null;
 
 /** @param {number} share */
 const signed = (share) => (Number.isFinite(share) ? `${share > 0 ? "+" : share < 0 ? "−" : ""}${percent(Math.abs(share), 0)}` : "–");

@@ -44,7 +44,7 @@ const columns = () => [
   { id: "task", title: t("models.task"), wide: true, cell: (/** @type {Model} */ each) => html`${named("task", each.task)} <span class="muted">${each.family}</span>` },
   { id: "metric", title: t("models.metric"), number: true, cell: (/** @type {Model} */ each) => html`<${MainMetric} metrics=${each.metrics} />` },
   { id: "versions", title: t("models.versions"), number: true, wide: true, cell: (/** @type {Model} */ each) => html`<span title=${t("models.newest", { version: each.newest })}>${each.versions}</span>` },
-  { id: "served", title: t("models.served"), cell: (/** @type {Model} */ each) => (each.served.length ? html`<${Tag} kind="accent">${each.served.map((version) => `v${version}`).join(", ")}<//>` : html`<span class="muted">–</span>`) },
+  { id: "served", title: t("models.serving"), cell: (/** @type {Model} */ each) => (each.served.length ? html`<${Tag} kind="accent">${each.served.map((version) => `v${version}`).join(", ")}<//>` : html`<span class="muted">–</span>`) },
   { id: "created", title: t("models.created"), wide: true, cell: (/** @type {Model} */ each) => html`<span class="muted">${ago(each.created_at)}</span>` },
   { id: "try", title: "", wide: true, cell: (/** @type {Model} */ each) => each.served.length > 0 && html`<a href=${link("try", each.name)}>${t("nav.try")}</a>` },
 ];

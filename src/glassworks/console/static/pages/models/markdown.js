@@ -38,7 +38,7 @@ function blocks(lines) {
       found.push(html`<hr />`);
       at += 1;
     } else if (ITEM.test(line)) {
-      const end = until(lines, at, (each, index) => !each.trim() && !ITEM.test(lines[index + 1] ?? ""));
+      const end = until(lines, at, (each, index) => !each.trim() && !goesOn(line, lines[index + 1] ?? ""));
       found.push(list(lines.slice(at, end).filter((each) => each.trim())));
       at = end;
     } else if (line.startsWith(">")) {
@@ -52,6 +52,16 @@ function blocks(lines) {
     }
   }
   return found;
+}
+
+/**
+ * Whether a list goes on behind a blank line: with what is further to the right, or with an item of its kind.
+ * @param {string} first
+ * @param {string} next
+ */
+function goesOn(first, next) {
+  const [one, other] = [ITEM.exec(first), ITEM.exec(next)];
+  return !!one && !!other && (other[1].length > one[1].length || /\d/.test(one[2]) === /\d/.test(other[2]));
 }
 
 /**
