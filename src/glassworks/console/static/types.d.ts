@@ -45,7 +45,7 @@ export type Schema = { [keyword: string]: any };
 export type DataColumn = { name: string; kind: "number" | "text" | "list"; sample: string[] };
 export type DataDetail = DataItem & {
   classes: { name: string; examples: number }[]; columns: DataColumn[]; roles?: { [role: string]: string };
-  problems?: (string | { problem: string; mend: string })[]; notes?: string[];
+  problems?: (string | { problem: string; mend: string })[];
   suggested?: { family: string; toml: string } | null;
 };
 export type Example = {

@@ -43,7 +43,6 @@ function Item({ item, id, back }) {
       ${item.created_at && html`<${Figure} label=${t("data.added")} value=${ago(item.created_at)} />`}
     <//>
     ${(item.problems ?? []).map((each, at) => html`<${Said} key=${at} problem=${each} />`)}
-    ${(item.notes ?? []).length > 0 && html`<ul class="notes muted">${item.notes?.map((each) => html`<li key=${each}><${Icon} name="info" /> ${each}</li>`)}</ul>`}
     <div class=${item.classes.length ? "two" : ""}>
       ${item.classes.length > 0 && html`<${Card} title=${t("data.classes")}><${Classes} classes=${item.classes} /><//>`}
       <${Understood} item=${item} />

@@ -57,7 +57,7 @@ const columns = (revoke) => [
   { id: "name", title: t("keys.name"), cell: (/** @type {Key} */ each) => html`<b class=${stateOf(each) === "valid" ? "" : "muted"}>${each.name}</b>` },
   { id: "id", title: t("keys.id"), wide: true, cell: (/** @type {Key} */ each) => html`<code>${each.id}</code>` },
   { id: "roles", title: t("keys.roles"), cell: (/** @type {Key} */ each) => each.roles.map((role) => html`<${Tag} key=${role}>${t(`keys.role.${role}`)}<//> `) },
-  { id: "limits", title: t("keys.limits"), wide: true, cell: (/** @type {Key} */ each) => html`<span title=${limitsOf(each).join("; ")}>${limitsOf(each).join("; ") || html`<span class="muted">${t("keys.limits.none")}</span>`}</span>` },
+  { id: "limits", title: t("keys.limits"), wide: true, cell: (/** @type {Key} */ each) => html`<span class="cut limits" title=${limitsOf(each).join("; ")}>${limitsOf(each).join("; ") || html`<span class="muted">${t("keys.limits.none")}</span>`}</span>` },
   { id: "ends", title: t("keys.ends"), wide: true, cell: (/** @type {Key} */ each) => html`<span class="muted">${endOf(each)}</span>` },
   { id: "revoke", title: "", cell: (/** @type {Key} */ each) => stateOf(each) === "valid" && html`<${Button} kind="quiet" icon="trash" label=${t("keys.revoke.one", { name: each.name })} onClick=${() => revoke(each)} />` },
 ];

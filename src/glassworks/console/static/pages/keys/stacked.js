@@ -60,7 +60,7 @@ export function Stacked({ days, groups, label }) {
       ${days.map(
         (day, at) => html`<div class="stacked-day" key=${day} title=${[shown.format(new Date(day)), ...groups.filter((each) => each.values[at]).map((each) => `${each.name}: ${number(each.values[at])}`)].join("\n")}>
           ${groups.map((each) => each.values[at] > 0 && html`<i key=${each.name} style=${{ height: `${(100 * each.values[at]) / top}%`, background: each.color }}></i>`)}
-          ${at % every === 0 && html`<span class="muted">${shown.format(new Date(day))}</span>`}
+          ${at % every === 0 && html`<span class=${at % (2 * every) ? "muted minor" : "muted"}>${shown.format(new Date(day))}</span>`}
         </div>`,
       )}
     </div>
