@@ -72,8 +72,9 @@ async function lastCheck(source, signal) {
  */
 function watch(id, change) {
   const stream = follow(`/runs/${id}/stream`, ({ kind, data }) => {
-    change((run) => run && after(run, { ...data, kind }));
-    if (kind === "state") get(`/runs/${id}`).then((/** @type {any} */ run) => change(() => run), () => undefined);
+    // With its end comes its result, which only the run itself has.
+    if (kind !== "state") change((run) => run && after(run, { ...data, kind }));
+    else get(`/runs/${id}`).then((/** @type {any} */ run) => change(() => run), () => undefined);
   }, { after: 0 });
   return stream.close;
 }
