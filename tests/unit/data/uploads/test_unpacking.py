@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import stat
 import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from glassworks.data.uploads.records import Limits
 from glassworks.data.uploads.unpacking import Unpacked, unpack
 from glassworks.errors import DataError
+from tests.archives import picture, write_zip
 
 LIMITS = Limits()
-
-
-def picture(seed: int = 0, side: int = 12, kind: str = "PNG") -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 256, (side, side), dtype=np.uint8)
-    written = io.BytesIO()
-    Image.fromarray(pixels).save(written, kind)
-    return written.getvalue()
-
-
-def write_zip(path: Path, files: Mapping[str | zipfile.ZipInfo, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return path
 
 
 def unpacked(tmp_path: Path, files: Mapping[str | zipfile.ZipInfo, bytes], limits: Limits = LIMITS) -> Unpacked:
