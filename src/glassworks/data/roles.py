@@ -31,6 +31,8 @@ class Column(Record):
     sample: tuple[str, ...]
     distinct: int
     """Different values among the rows that were looked at."""
+    filled: int
+    """Rows that hold a value, of those."""
     length: float
     """Characters of a value on average."""
 
@@ -51,7 +53,7 @@ def labelled_of(columns: Sequence[Column]) -> dict[str, str]:
     if text is None and len(columns) == 1 and columns[0].kind == "text":
         text = columns[0].name
     others = [column for column in columns if column.name != text]
-    few = [column for column in others if 2 <= column.distinct <= _FEW and column.kind != "list"]
+    few = [column for column in others if 2 <= column.distinct <= min(_FEW, max(2, column.filled // 3)) and column.kind != "list"]
     label = _named(others, "label") or (few[0].name if len(few) == 1 else None)
     if text:
         found["text"] = text

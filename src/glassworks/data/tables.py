@@ -69,6 +69,7 @@ def _column(series: polars.Series) -> Column:
         kind=kind,
         sample=tuple(value[:_CUT] for value in values[:_SHOWN]),
         distinct=len(set(filled)),
+        filled=len(filled),
         length=round(sum(map(len, filled)) / max(1, len(filled)), 1),
     )
 
