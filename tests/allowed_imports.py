@@ -40,7 +40,7 @@ EDGES: Mapping[str, frozenset[str]] = {
         "references": "catalog config contracts data job_files packaging registry training",
         "flow": "catalog config contracts explanation job_files optimization packaging progress references registry "
         "training",
-        "runs": "catalog config contracts flow job_files packaging registry",
+        "runs": "catalog config contracts data flow job_files packaging registry",
         "control": "catalog config contracts data job_files packaging registry runs serving",
         "console": "serving",
         "": "flow job_files",

@@ -1,4 +1,4 @@
-"""Which column of a table is the text, the label, the user, the item, the time and the weight: by name, else by look."""
+"""Which column of a table is the text, the label, the user, the item, the time or the weight: by name, else by look."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ _NAMES: Mapping[str, frozenset[str]] = {
     role: frozenset(names.split())
     for role, names in {
         "user": "user userid reader customer customerid client member memberid visitor buyer who uid 用户 用户id 会员",
-        "item": "item itemid movieid movie film product productid article book bookid sku what iid track song 商品 物品 电影",
+        "item": "item itemid movieid movie film product productid article book bookid sku what iid track song "
+        "商品 物品 电影",
         "time": "time timestamp date datetime when day createdat ts 时间 日期 时间戳",
         "weight": "weight rating ratings stars count quantity score 评分 数量 次数",
-        "text": "text texts content review reviewtext body sentence comment message description headline title document "
-        "文本 内容 评论 正文 句子 标题",
+        "text": "text texts content review reviewtext body sentence comment message description headline title "
+        "document 文本 内容 评论 正文 句子 标题",
         "label": "label labels class category sentiment target topic tag y stars rating genre 标签 类别 分类 情感",
     }.items()
 }
@@ -53,7 +54,11 @@ def labelled_of(columns: Sequence[Column]) -> dict[str, str]:
     if text is None and len(columns) == 1 and columns[0].kind == "text":
         text = columns[0].name
     others = [column for column in columns if column.name != text]
-    few = [column for column in others if 2 <= column.distinct <= min(_FEW, max(2, column.filled // 3)) and column.kind != "list"]
+    few = [
+        column
+        for column in others
+        if 2 <= column.distinct <= min(_FEW, max(2, column.filled // 3)) and column.kind != "list"
+    ]
     label = _named(others, "label") or (few[0].name if len(few) == 1 else None)
     if text:
         found["text"] = text

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from glassworks.errors import NotFound, RegistryError, Tampered
+from glassworks.locations import home_of
 from glassworks.packaging.archive import unpack_bundle
 from glassworks.packaging.bundle import Bundle, read_bundle, reading
 from glassworks.packaging.manifest import MANIFEST_FILE, Manifest
 from glassworks.packaging.verified import Verified
-from glassworks.locations import home_of
 from glassworks.record import Record
 from glassworks.registry.records import Alias, Resolved, Version, check_alias, check_name, split_reference
 from glassworks.registry.store import BlobStore

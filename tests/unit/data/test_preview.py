@@ -13,12 +13,12 @@ import numpy as np
 import polars
 import pytest
 from PIL import Image
+from tests.archives import picture, write_zip
 
 from glassworks.data.preview import Preview, open_preview
 from glassworks.data.uploads.records import Item
 from glassworks.data.uploads.store import DataStore
 from glassworks.errors import DataError, InputError, NotFound
-from tests.archives import picture, write_zip
 
 
 @pytest.fixture(autouse=True)

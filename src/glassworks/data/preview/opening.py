@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from glassworks.contracts import Reader
@@ -35,12 +36,14 @@ def open_preview(source: str) -> Preview:
     raise DataError(f"'{source[:80]}' is neither a sample nor uploaded", "upload it first, or name a sample")
 
 
-def pictures_preview(source: str) -> PicturesPreview:
-    """As `open_preview`, of pictures. Raises DataError for others."""
-    found = open_preview(source)
-    if not isinstance(found, PicturesPreview):
-        raise DataError(f"'{source}' holds no pictures", "name data of pictures")
-    return found
+def numbers_of(source: str, names: Sequence[str]) -> Mapping[str, int]:
+    """Of pictures, by their names, the numbers that the look at their source has for them; empty without one."""
+    try:
+        found = open_preview(source)
+    except DataError:
+        return {}
+    known = {name: index for index, name in enumerate(found.names)} if isinstance(found, PicturesPreview) else {}
+    return {name: known[name] for name in names if name in known}
 
 
 @functools.lru_cache(maxsize=_KEPT)

@@ -53,7 +53,7 @@ class PicturesPreview(Preview):
     def _label(self, row: int) -> str:
         if self._labels.ndim == 1:
             return self._classes[int(self._labels[row])]
-        return ", ".join(self._classes[each] for each in np.flatnonzero(self._labels[row])) or "none"
+        return ", ".join(self._classes[int(each)] for each in np.flatnonzero(self._labels[row])) or "none"
 
 
 def of_folder(folder: Path) -> PicturesPreview:

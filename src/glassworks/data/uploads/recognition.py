@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from glassworks.data.roles import Column, events_of, has_prose, labelled_of
 from glassworks.data.sources.folder import listed_pictures
 from glassworks.data.tables import columns_of, count_rows
-from glassworks.data.roles import Column, events_of, has_prose, labelled_of
 from glassworks.data.uploads.records import Form, Kind, Limits
 from glassworks.data.uploads.text_files import (
     count_objects,
@@ -144,9 +144,7 @@ def _of_lines(draft: Path, name: str, kind: Kind | None, folder: Path) -> Recogn
         raise DataError(f"'{name}' is no table", "send one with a column of users and one of items")
     examples = sum(1 for _ in lines_of(draft, name))
     draft.rename(folder / f"{CONTENT}.text")
-    return Recognized(
-        form="text", kind="texts", examples=examples, notes=("each line is a text; there are no labels",)
-    )
+    return Recognized(form="text", kind="texts", examples=examples, notes=("each line is a text; there are no labels",))
 
 
 def _of_columns(form: Form, folder: Path, name: str, kind: Kind | None) -> Recognized:

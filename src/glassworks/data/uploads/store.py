@@ -12,21 +12,22 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from glassworks.data.uploads.records import Form, Item, Kind, Limits
 from glassworks.data.uploads.recognition import CONTENT, Recognized, keep_content
+from glassworks.data.uploads.records import Form, Item, Kind, Limits
 from glassworks.errors import DataError, NotFound, StorageError
 from glassworks.locations import home_of
 from glassworks.storage import storage_errors, write_atomically
 
 ID_LENGTH, _LEAST = 32, 8
 _META = "meta.json"
+_LIMITS = Limits()
 _TABLES: frozenset[Form] = frozenset({"csv", "tsv", "parquet", "jsonl"})
 
 
 class DataStore:
     """The uploaded data of a machine, in `data/` of GLASSWORKS_HOME or of the folder that is given."""
 
-    def __init__(self, home: Path | None = None, limits: Limits = Limits()) -> None:
+    def __init__(self, home: Path | None = None, limits: Limits = _LIMITS) -> None:
         self.folder = (home or home_of()) / "data"
         self.limits = limits
         self._items = self.folder / "items"

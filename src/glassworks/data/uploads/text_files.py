@@ -1,4 +1,4 @@
-"""Files of text that people send: in whatever encoding and with whatever separator, kept as UTF-8 with commas or tabs."""
+"""Files of text that people send: in any encoding and with any separator, kept as UTF-8 with commas or tabs."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def require_column_names(path: Path, separator: str, name: str) -> list[str]:
     """The names in the first line. Raises DataError where it has none."""
     header = next(csv.reader(_first_lines(path)[:1], delimiter=separator), [])
     names = [each.strip() for each in header]
-    odd = next((each for index, each in enumerate(names) if not each or each in names[:index] or _is_number(each)), None)
+    odd = next(
+        (each for index, each in enumerate(names) if not each or each in names[:index] or _is_number(each)), None
+    )
     if not names or odd is not None:
         what = f"'{odd}' is no name of a column of its own" if odd is not None else "it is empty"
         raise DataError(

@@ -9,11 +9,11 @@ from typing import Any
 
 import polars
 import pytest
+from tests.archives import picture, write_zip
 
 from glassworks.data.uploads.records import Item
 from glassworks.data.uploads.store import DataStore
 from glassworks.errors import DataError
-from tests.archives import picture, write_zip
 
 REVIEWS = "text,label\n" + "".join(f"a text of {each} words,{'good' if each % 2 else 'bad'}\n" for each in range(30))
 EVENTS = "user,item,time,rating\n" + "".join(f"u{each % 7},{each % 5},{each},{each % 5 + 1}\n" for each in range(60))

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from glassworks.data.uploads.receiving import Uploads, WrongOffset
 from glassworks.data.uploads.records import Item, Limits
 from glassworks.data.uploads.store import DataStore
 from glassworks.errors import DataError, InputError, NotFound, Overloaded, StorageError
-from tests.patience import PATIENCE_S
 
-TABLE = "text,label\n" + "".join(f"number {each} is a text,{'even' if each % 2 == 0 else 'odd'}\n" for each in range(40))
+TABLE = "text,label\n" + "".join(
+    f"number {each} is a text,{'even' if each % 2 == 0 else 'odd'}\n" for each in range(40)
+)
 CONTENT = TABLE.encode()
 
 
