@@ -41,7 +41,8 @@ EDGES: Mapping[str, frozenset[str]] = {
         "flow": "catalog config contracts explanation job_files optimization packaging progress references registry "
         "training",
         "runs": "catalog config contracts data flow job_files packaging registry",
-        "control": "catalog config contracts data job_files packaging registry runs serving",
+        "drafts": "catalog contracts data job_files registry",
+        "control": "catalog config contracts data drafts job_files packaging registry runs serving",
         "console": "serving",
         "": "flow job_files",
         "cli": "VERBS catalog config conformance console contracts control data explanation flow imaging job_files "
