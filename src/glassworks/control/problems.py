@@ -12,28 +12,17 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from glassworks.errors import GlassworksError, InputError, Overloaded, Unauthenticated
+from glassworks.errors import (
+    Changed as Changed,
+    Conflict as Conflict,
+    GlassworksError,
+    Overloaded,
+    Unauthenticated,
+    Unconditional as Unconditional,
+)
 from glassworks.serving.failures import problem
 
 _TYPE = "application/problem+json"
-
-
-class Conflict(InputError):
-    """Somebody else has changed what was to be changed, or its state does not allow it."""
-
-    status = 409
-
-
-class Changed(InputError):
-    """`If-Match` names an older state."""
-
-    status = 412
-
-
-class Unconditional(InputError):
-    """`If-Match` is missing, where two people may change the same."""
-
-    status = 428
 
 
 class KeyProblem(BaseModel):
@@ -64,15 +53,12 @@ def install(application: FastAPI) -> None:
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
-    found = problem(error)
-    if isinstance(status := getattr(error, "status", None), int):
-        found |= {"status": status, "title": HTTPStatus(status).phrase}
     headers = {}
     if isinstance(error, Overloaded):
         headers["retry-after"] = str(error.retry_after_s)
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = "Bearer"
-    return _answer(found, headers)
+    return _answer(problem(error), headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
