@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from glassworks.errors import (
     Changed as Changed,
@@ -79,10 +80,18 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, HTTPException) else 500
     mend = "the paths are listed at /api/v1/openapi.json"
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    headers = {"allow": ", ".join(_methods(request))} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
     title = HTTPStatus(status).phrase
     detail = f"{title}: {request.method} {request.url.path[:200]}"
     return _answer({"type": "about:blank", "title": title, "status": status, "detail": detail, "mend": mend}, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What may be asked at a path: each route has one method of it."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    return sorted(
+        {method for route in routes if route.matches(request.scope)[0] != Match.NONE for method in route.methods or ()}
+    )
 
 
 async def _unknown(request: Request, error: Exception) -> JSONResponse:
