@@ -14,14 +14,13 @@ from glassworks.catalog import first_paragraph, found, named
 from glassworks.contracts import Sample
 from glassworks.control.access import Controlled, Operator, Viewer
 from glassworks.control.paging import After, Limit, Page
-from glassworks.control.problems import Conflict
 from glassworks.control.state import Control
 from glassworks.data.preview import ClassCount, Example, open_preview
 from glassworks.data.roles import Column
 from glassworks.data.uploads.records import Item
 from glassworks.data.uploads.store import DataStore
 from glassworks.drafts import data_keys, draft_job
-from glassworks.errors import GlassworksError, InputError
+from glassworks.errors import Conflict, GlassworksError, InputError
 from glassworks.runs import Run
 from glassworks.runs.records import OPEN
 

@@ -129,5 +129,5 @@ def _uploads(control: Control) -> Uploads:
 
 
 def _misplaced(error: WrongOffset) -> JSONResponse:
-    found = {**problem(error), "title": "Conflict", "status": 409, "offset": error.offset}
+    found = {**problem(error), "offset": error.offset}
     return JSONResponse(found, 409, media_type="application/problem+json")

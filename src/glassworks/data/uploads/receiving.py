@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from glassworks.data.uploads.records import Item, Kind, Upload
 from glassworks.data.uploads.store import DataStore, disk_full
-from glassworks.errors import InputError, MissingLibrary, NotFound, Overloaded
+from glassworks.errors import Conflict, InputError, MissingLibrary, NotFound, Overloaded
 from glassworks.storage import storage_errors, write_atomically
 
 PART_BYTES = 8 * 2**20
@@ -26,7 +26,7 @@ _MOST_NAME = 255
 _SHOWN = 80
 
 
-class WrongOffset(InputError):
+class WrongOffset(Conflict):
     """A part does not follow what has arrived; `offset` is where to go on."""
 
     def __init__(self, problem: str, offset: int) -> None:
