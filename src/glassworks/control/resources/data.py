@@ -7,7 +7,7 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
 from glassworks.catalog import first_paragraph, found, named
@@ -117,19 +117,23 @@ def list_examples(
     caller: Viewer,
     item: str,
     of: Annotated[str, Query(alias="class", max_length=300, description="Only of this class.")] = "",
-    after: Annotated[int, Query(ge=-1, lt=2**53, description="What `next` of the page before said.")] = -1,
     limit: Limit = 50,
+    after: After = "",
 ) -> Page[ShownExample]:
     """Examples in their order."""
     about = _found(control, item)
-    page = open_preview(about.source).page(after, limit, of)
+    if not re.fullmatch("[0-9]{0,15}", after, re.ASCII):
+        raise InputError("the page before is not known", "begin with the first page")
+    page = open_preview(about.source).page(int(after or -1), limit, of)
     return Page(
         items=[_shown(about, example) for example in page.items], next=None if page.next is None else str(page.next)
     )
 
 
 @router.get("/{item}/pictures/{index}", responses=_PNG, response_class=Response)
-def get_picture(control: Controlled, caller: Viewer, item: str, index: int) -> Response:
+def get_picture(
+    control: Controlled, caller: Viewer, item: str, index: Annotated[int, Path(ge=0, lt=2**31)]
+) -> Response:
     """A picture, small. It never changes."""
     content = open_preview(_found(control, item).source).thumbnail(index)
     headers = {"cache-control": _IMMUTABLE, "x-content-type-options": "nosniff"}
