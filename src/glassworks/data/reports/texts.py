@@ -14,6 +14,7 @@ from glassworks.data.reports.records import (
     Candidate,
     First,
     Report,
+    Rows,
     Shown,
     copies_of,
     cut,
@@ -35,29 +36,24 @@ _NO_LABEL = "-"
 
 def report_texts(data: Any, progress: Progress) -> Report:
     """Copies, contradictions, and with labels: which look wrong, and what a leaking split would have pretended."""
-    progress.start("read")
-    texts, number = _read(data.source, columns_of(data))
-    progress.finish(f"{len(texts):,} texts")
+    texts, number = _read(data.source, columns_of(data), progress)
     progress.start("compare")
     copies = find_copies(texts.texts)
     found = check_texts(texts, copies)
     progress.finish(f"{found.distinct:,} are distinct")
-    if len(texts.classes) > 1:
-        found = _studied(data, texts, copies, found, progress)
+    found = _studied(data, texts, copies, found, progress)
 
     def shown(row: int) -> Shown:
         name, label = texts.names[row], texts.labels(row) if data.label else ""
         return Shown(index=number.get(name), name=name, label=label, text=cut(texts.texts[row]))
 
-    distinct = np.unique(copies.same, return_index=True)[1]
-    near = distinct[within(copies.near[distinct])]
     return Report(
         source=data.source,
         kind="texts",
         examples=found.examples,
         distinct=found.distinct,
         class_counts=found.class_counts if data.label else {},
-        duplicates=copies_of(within(copies.same), near, shown),
+        duplicates=copies_of(within(copies.same), _near(copies), shown),
         contradictions=groups_of(contradictory(texts, copies), shown),
         candidates=None if found.candidates is None else _candidates(found.candidates, number),
         unreadable=unreadable(found.unreadable),
@@ -65,29 +61,39 @@ def report_texts(data: Any, progress: Progress) -> Report:
         random_split=found.random_split,
         numbers={"lengths": found.lengths, "near_duplicates": found.near_duplicates, "imbalance": found.imbalance},
         fingerprint=found.fingerprint,
-        findings=found.findings if data.label else (*_UNLABELLED, *_without_classes(found)),
+        findings=found.findings if data.label else _without_classes(found),
     )
 
 
-_UNLABELLED = ("there are no labels: from these texts words are learned (data.unlabeled), not classes",)
+def _near(copies: Copies) -> Rows:
+    """Pairs of texts that are near copies, of each text once."""
+    distinct = np.unique(copies.same, return_index=True)[1]
+    pairs: Rows = distinct[within(copies.near[distinct])]
+    return pairs
 
 
 def _without_classes(found: TextReport) -> tuple[str, ...]:
-    return tuple(each for each in found.findings if "class" not in each)
+    first = "there are no labels: from these texts words are learned (data.unlabeled), not classes"
+    return first, *(each for each in found.findings if "class" not in each)
 
 
-def _read(source: str, columns: Columns) -> tuple[Texts, Mapping[str, int]]:
+def _read(source: str, columns: Columns, progress: Progress) -> tuple[Texts, Mapping[str, int]]:
     """The texts, and of their names the numbers that a preview has for them. Texts without labels are of one class."""
+    progress.start("read")
     reader, what = reader_of(source, TextReader)
     rows = list(reader.texts(what, columns))
     number = {name: index for index, (name, _, _) in enumerate(rows)}
     if not columns.label:
         rows = [(name, text, _NO_LABEL) for name, text, _ in rows]
-    return collect(source, rows, columns.separator), number
+    texts = collect(source, rows, columns.separator)
+    progress.finish(f"{len(texts):,} texts")
+    return texts, number
 
 
 def _studied(data: Any, texts: Texts, copies: Copies, found: TextReport, progress: Progress) -> TextReport:
-    """With what it takes a classifier to see; without it where there are too few texts."""
+    """With what it takes a classifier to see; without it where there are too few texts, or one class."""
+    if len(texts.classes) < 2:
+        return found
     progress.start("classify")
     try:
         found = study_texts(texts, validation=data.validation, test=data.test, seed=data.seed, copies=copies)

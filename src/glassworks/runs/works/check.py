@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from glassworks.config import DataConfig, validate
 from glassworks.contracts import Progress, Work
 from glassworks.data.kinds import kind_of
-from glassworks.data.reports import report_on
 from glassworks.job_files import modalities
 from glassworks.record import Record
 
@@ -33,6 +32,8 @@ class Check(Work):
 
     def run(self, request: CheckRequest, progress: Progress) -> Mapping[str, Any]:
         """Raises what reading raises."""
+        from glassworks.data.reports import report_on
+
         return report_on(_data(request), progress).model_dump(mode="json")
 
 
