@@ -137,10 +137,12 @@ class Uploads:
         shutil.rmtree(self._folder / upload, ignore_errors=True)
 
     def forget_abandoned(self) -> None:
-        """Those of which nothing was heard for a day."""
+        """Those of which nothing was heard for a day, and what was left by processes that were killed before that."""
+        before = self._clock() - self._store.limits.kept_s
         for folder in self._listed():
-            if _touched(folder) + self._store.limits.kept_s < self._clock():
+            if _touched(folder) < before:
                 shutil.rmtree(folder, ignore_errors=True)
+        self._store.forget_partial(before)
 
     def _kept(self, about: Upload, file: Path) -> Item:
         with storage_errors(file), file.open("rb") as opened:

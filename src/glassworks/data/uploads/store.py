@@ -87,6 +87,14 @@ class DataStore:
             (self._items / item.id).rename(beside)
         shutil.rmtree(beside, ignore_errors=True)
 
+    def forget_partial(self, before: float) -> None:
+        """What a process left that was killed before that time, in seconds since 1970."""
+        folder = self.folder / "partial"
+        for beside in folder.iterdir() if folder.is_dir() else ():
+            with contextlib.suppress(FileNotFoundError):
+                if beside.stat().st_mtime < before:
+                    shutil.rmtree(beside, ignore_errors=True)
+
     def free_bytes(self) -> int:
         """Of the disk, what may be filled. Raises StorageError."""
         with storage_errors(self.folder):

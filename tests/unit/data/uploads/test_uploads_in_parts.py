@@ -183,6 +183,15 @@ def test_abandoned_ones_are_forgotten(tmp_path: Path) -> None:
     assert uploads.find(second.id)[1] == 0
 
 
+def test_what_a_killed_process_left_is_forgotten(uploads: Uploads, store: DataStore) -> None:
+    old, new = (store.folder / "partial" / name for name in ("old", "new"))
+    for folder in (old, new):
+        (folder / "content").mkdir(parents=True)
+    os.utime(old, (0, 0))
+    uploads.begin("a.csv", 10)
+    assert (old.exists(), new.exists()) == (False, True)
+
+
 def test_so_much_of_the_disk_stays_free(uploads: Uploads, store: DataStore, monkeypatch: pytest.MonkeyPatch) -> None:
     free = store.limits.margin_bytes + 1000
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(2**40, 2**40 - free, free))
