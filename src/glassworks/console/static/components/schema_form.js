@@ -137,7 +137,7 @@ function hinted(form, path, part) {
 /** @param {Schema} part */
 function byDefault(part) {
   const value = part.default;
-  if (value === undefined || value === null || value === "") return t("form.automatic");
+  if (value === undefined || value === null || value === "" || (Array.isArray(value) && !value.length)) return t("form.automatic");
   return t("form.default", { value: Array.isArray(value) ? listed(value) : String(value) });
 }
 
