@@ -38,7 +38,8 @@ function chartsOf(stage, curves) {
     const group = share ? "metrics" : name;
     groups.set(group, [...(groups.get(group) ?? []), [name, curve]]);
   }
-  return [...groups].map(([group, members]) => ({
+  const rank = (/** @type {string} */ group) => ["loss", "metrics"].indexOf(group) >>> 0;
+  return [...groups].sort(([a], [b]) => rank(a) - rank(b)).map(([group, members]) => ({
     key: `${stage}/${group}`,
     title: `${group === "metrics" ? t("runs.metrics") : valueName(group)} · ${stage}`,
     lines: members.map(([name, { x, y }]) => ({ label: valueName(name), x, y })),

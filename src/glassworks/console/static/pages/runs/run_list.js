@@ -66,13 +66,18 @@ function columnsOf(chosen, choose) {
       id: "chosen", title: html`<span class="unseen">${t("runs.choose")}</span>`, width: "2.6rem",
       cell: (/** @type {Run} */ run) => html`<input type="checkbox" checked=${chosen.includes(run.id)} onChange=${() => toggle(run.id)} aria-label=${t("runs.choose.one", { name: run.about, id: run.id })} />`,
     },
-    { id: "about", title: t("runs.run"), cell: (/** @type {Run} */ run) => html`<a href=${link("runs", run.id)}>${run.about}</a> <span class="muted">${kindName(run.kind)}</span>` },
+    { id: "about", title: t("runs.run"), cell: (/** @type {Run} */ run) => html`<a href=${link("runs", run.id)} title=${run.id}>${run.about}</a> <span class="muted">${kindName(run.kind)}</span>` },
     { id: "state", title: t("runs.state"), width: "8rem", cell: (/** @type {Run} */ run) => html`<${StateBadge} state=${run.state} cancelling=${run.cancelling} />` },
-    { id: "way", title: t("runs.way"), wide: true, width: "26%", cell: way },
-    { id: "time", title: t("runs.time"), number: true, wide: true, width: "8rem", cell: (/** @type {Run} */ run) => (run.started_at ? duration((run.ended_at ?? clock.value) - run.started_at) : "–") },
+    { id: "way", title: t("runs.way"), wide: true, width: "34%", cell: way },
+    { id: "time", title: t("runs.time"), number: true, wide: true, width: "8rem", cell: taken },
     { id: "at", title: t("runs.at"), wide: true, width: "9rem", cell: (/** @type {Run} */ run) => html`<span class="muted">${ago(run.created_at)}</span>` },
-    { id: "id", title: t("runs.id"), wide: true, width: "6rem", cell: (/** @type {Run} */ run) => html`<code class="muted">${run.id.slice(0, 6)}</code>` },
   ];
+}
+
+/** @param {Run} run */
+function taken(run) {
+  const end = run.ended_at ?? (run.state === "running" ? clock.value : null);
+  return run.started_at && end ? duration(end - run.started_at) : "–";
 }
 
 /** How far it is, what it made, or why it failed. @param {Run} run */

@@ -58,7 +58,7 @@ function Actions({ run, see }) {
   return html`
     <${Button} href=${link("runs", "compare", { ids: run.id })}>${t("runs.compare.with")}<//>
     ${data && html`<${Button} href=${link("train", { data })}>${t("runs.train.again")}<//>`}
-    ${isOpen(run) && may("operator") && html`<${Button} kind="danger" icon="stop" disabled=${run.cancelling} onClick=${() => ask(true)}>${t("action.cancel")}<//>`}
+    ${isOpen(run) && may("operator") && html`<${Button} kind="danger" icon="stop" disabled=${run.cancelling} onClick=${() => ask(true)}>${t("runs.cancel")}<//>`}
     ${["failed", "cancelled"].includes(run.state) && may("operator") && html`<${Button} kind="primary" icon="play" busy=${resume.busy} onClick=${resume.go}>${t("runs.resume")}<//>`}
     ${resume.error && html`<${ProblemNote} error=${resume.error} />`}
     ${asking &&
