@@ -131,7 +131,10 @@ function named(form, path, part) {
  */
 function hinted(form, path, part) {
   const key = `${form.texts}.${path.join(".")}.hint`;
-  return has(key) ? t(key) : part.description;
+  if (has(key)) return t(key);
+  // Documentation marks names by backticks.
+  const texts = (part.description ?? "").split("`");
+  return texts[0] || texts.length > 1 ? texts.map((/** @type {string} */ each, /** @type {number} */ at) => (at % 2 ? html`<code>${each}</code>` : each)) : undefined;
 }
 
 /** @param {Schema} part */

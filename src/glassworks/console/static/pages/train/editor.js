@@ -28,7 +28,10 @@ export function Editor({ job, data }) {
       <${Card} title=${t("train.form")}>
         <${FamilyField} job=${job} data=${data} />
         ${job.schema
-          ? html`<${SchemaForm} root=${job.schema} value=${job.table} onChange=${job.change} faults=${job.faults} texts="train.field" hide=${["family", "serving"]} />`
+          ? html`<fieldset disabled=${!job.readable}>
+              <legend class="unseen">${t("train.form")}</legend>
+              <${SchemaForm} root=${job.schema} value=${job.table} onChange=${job.change} faults=${job.faults} texts="train.field" hide=${["family", "serving"]} />
+            </fieldset>`
           : html`<${Skeleton} />`}
       <//>
       <${Card} title=${t("train.toml")} lead=${job.readable ? null : t("train.unreadable")}>
@@ -72,7 +75,7 @@ function FamilyField({ job, data }) {
   const options = shown.map((each) => ({ value: each.family, label: familyName(each.family) }));
   const fault = job.faults.find((each) => each.key === "family") ?? null;
   const about = chosen && (has(`train.family.${chosen.family}.text`) ? t(`train.family.${chosen.family}.text`) : chosen.summary);
-  const needs = chosen?.needs?.length ? { key: "family", problem: t("train.needs", { libraries: chosen.needs.join(", ") }), mend: t("train.needs.mend") } : null;
+  const needs = chosen?.missing.length ? { key: "family", problem: t("train.needs", { libraries: chosen.missing.join(", ") }), mend: t("train.needs.mend") } : null;
   if (!chosen) options.unshift({ value: String(job.table.family ?? ""), label: String(job.table.family ?? "") });
   return html`<div class="family">
     <${SelectField} label=${t("train.family")} hint=${about} fault=${fault ?? needs} value=${String(job.table.family ?? "")} options=${options}

@@ -42,6 +42,8 @@ export function useJob() {
 function actionsOf(now, set) {
   let control = new AbortController();
   let timer = 0;
+  /** @type {{[key: string]: any}} What the form changed and the file does not have yet. */
+  let pending = {};
 
   /** @param {Partial<Written>} changes */
   const put = (changes) => set({ ...now.current, ...changes });
@@ -67,17 +69,18 @@ function actionsOf(now, set) {
   }
 
   /**
-   * @param {{job: any} | {toml: string}} body
+   * The file with the changes of the form, which leave its comments as they are.
+   * @param {string} toml
    * @param {AbortSignal} signal
    */
-  async function check(body, signal) {
+  async function check(toml, signal) {
     /** @type {Checked} */
-    const found = await post("/jobs/check", body, { signal });
+    const found = await post("/jobs/check", { toml, changes: pending }, { signal });
     const table = found.job ?? now.current.table;
-    const typed = "toml" in body;
+    pending = {};
     put({
-      table, toml: typed ? body.toml : found.toml, faults: found.problems, warnings: found.warnings,
-      readable: found.job !== null, valid: found.valid, checking: false,
+      table, toml: found.toml, faults: found.problems, warnings: found.warnings, readable: found.job !== null,
+      valid: found.valid, checking: false,
     });
     store(KEPT, now.current.toml);
     await shape(table.family, signal);
@@ -105,14 +108,16 @@ function actionsOf(now, set) {
       const made = await post("/jobs/draft", { data, family }, { signal });
       store(KEPT_DATA, data);
       put({ reasons: made.reasons, table: made.job, toml: made.toml });
-      await check({ toml: made.toml }, signal);
+      pending = {};
+      await check(made.toml, signal);
     });
 
   /** What was last written in this browser. */
   const restore = () => {
     const toml = stored(KEPT) ?? NEW;
     put({ toml, reasons: [] });
-    instead((signal) => check({ toml }, signal));
+    pending = {};
+    instead((signal) => check(toml, signal));
   };
 
   return {
@@ -120,17 +125,18 @@ function actionsOf(now, set) {
     restore,
     /** What was written for these data, else the fewest keys that train them. @param {string} data @param {string} [family] */
     open: (data, family) => (!family && stored(KEPT_DATA) === data && stored(KEPT) ? restore() : draft(data, family)),
-    /** @param {string[]} path @param {any} value */
+    /** @param {string[]} path @param {any} value Nothing takes the key away. */
     change: (path, value) => {
-      const job = changed(now.current.table, path, value);
-      put({ table: job });
-      instead((signal) => check({ job }, signal), PAUSE_MS);
+      pending[path.join(".")] = value ?? null;
+      put({ table: changed(now.current.table, path, value) });
+      instead((signal) => check(now.current.toml, signal), PAUSE_MS);
     },
     /** @param {string} toml */
     write: (toml) => {
+      pending = {};
       put({ toml });
-      instead((signal) => check({ toml }, signal), PAUSE_MS);
+      instead((signal) => check(toml, signal), PAUSE_MS);
     },
-    again: () => instead((signal) => check({ toml: now.current.toml }, signal)),
+    again: () => instead((signal) => check(now.current.toml, signal)),
   };
 }
