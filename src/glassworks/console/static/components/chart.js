@@ -146,7 +146,7 @@ function seriesOf(line, at) {
  */
 function fill(plot, shown) {
   const [from, to] = shown.zoom ?? extent(shown.lines);
-  const columns = Math.max(100, Math.floor((plot.over.clientWidth || 600)));
+  const columns = Math.max(100, Math.floor((plot.over.clientWidth || 600) / 2));
   const tables = shown.lines.map((each) => thinned(each, from, to, columns));
   plot.batch(() => {
     plot.setData(tables.length > 1 ? uPlot.join(tables) : (tables[0] ?? [[]]), false);
