@@ -100,7 +100,7 @@ class Runs:
         """How many runs are in each state."""
         query = sa.select(RUNS.c.state, sa.func.count()).group_by(RUNS.c.state)
         with self.connected.transaction() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def newest(self) -> int:
         """The number of the last event of all runs; 0 without one."""
