@@ -92,6 +92,12 @@ class Database:
                 return
         raise RegistryError(f"others keep setting '{alias.alias}' at the same time", "set it again")
 
+    def unpoint(self, name: str, alias: str, forget: Callable[[], None]) -> None:
+        """Let an alias name nothing; `forget` runs before anybody sees that, and may refuse by raising."""
+        with self._transaction() as connection:
+            connection.execute(sa.delete(_ALIASES).where(_ALIASES.c.name == name, _ALIASES.c.alias == alias))
+            forget()
+
     def restore(self, versions: Iterable[Version], aliases: Iterable[Alias]) -> None:
         """Fill an empty database, all or nothing. Where another process was quicker, its work stays."""
         with contextlib.suppress(exc.IntegrityError), self._transaction() as connection:
