@@ -17,6 +17,8 @@ import { limitsOf } from "./limits.js";
 
 /** @typedef {import("../../types").Key} Key */
 
+const COMMAND = "glassworks serve --keys on";
+
 export function KeyList() {
   const [gone, setGone] = useState(false);
   /** @type {ReturnType<typeof usePages<Key>>} */
@@ -48,18 +50,18 @@ const Open = ({ any }) => html`<div class="note warning" role="note">
   <${Icon} name="warning" />
   <div>
     <p class="problem">${t("keys.open")}</p>
-    <p>${t(any ? "keys.open.some" : "keys.open.none")} <code>glassworks serve --keys on</code></p>
+    <p>${t(any ? "keys.open.some" : "keys.open.none")} <code>${COMMAND}</code></p>
   </div>
 </div>`;
 
 /** @param {(key: Key) => void} revoke */
 const columns = (revoke) => [
   { id: "name", title: t("keys.name"), cell: (/** @type {Key} */ each) => html`<b class=${stateOf(each) === "valid" ? "" : "muted"}>${each.name}</b>` },
-  { id: "id", title: t("keys.id"), wide: true, cell: (/** @type {Key} */ each) => html`<code>${each.id}</code>` },
-  { id: "roles", title: t("keys.roles"), cell: (/** @type {Key} */ each) => each.roles.map((role) => html`<${Tag} key=${role}>${t(`keys.role.${role}`)}<//> `) },
-  { id: "limits", title: t("keys.limits"), wide: true, cell: (/** @type {Key} */ each) => html`<span class="cut limits" title=${limitsOf(each).join("; ")}>${limitsOf(each).join("; ") || html`<span class="muted">${t("keys.limits.none")}</span>`}</span>` },
-  { id: "ends", title: t("keys.ends"), wide: true, cell: (/** @type {Key} */ each) => html`<span class="muted">${endOf(each)}</span>` },
-  { id: "revoke", title: "", cell: (/** @type {Key} */ each) => stateOf(each) === "valid" && html`<${Button} kind="quiet" icon="trash" label=${t("keys.revoke.one", { name: each.name })} onClick=${() => revoke(each)} />` },
+  { id: "id", width: "110px", title: t("keys.id"), wide: true, cell: (/** @type {Key} */ each) => html`<code>${each.id}</code>` },
+  { id: "roles", width: "clamp(130px, 20vw, 260px)", title: t("keys.roles"), cell: (/** @type {Key} */ each) => each.roles.map((role) => html`<${Tag} key=${role}>${t(`keys.role.${role}`)}<//> `) },
+  { id: "limits", width: "22%", title: t("keys.limits"), wide: true, cell: (/** @type {Key} */ each) => html`<span class="cut limits" title=${limitsOf(each).join("; ")}>${limitsOf(each).join("; ") || html`<span class="muted">${t("keys.limits.none")}</span>`}</span>` },
+  { id: "ends", width: "200px", title: t("keys.ends"), wide: true, cell: (/** @type {Key} */ each) => html`<span class="muted">${endOf(each)}</span>` },
+  { id: "revoke", width: "64px", title: "", cell: (/** @type {Key} */ each) => stateOf(each) === "valid" && html`<${Button} kind="quiet" icon="trash" label=${t("keys.revoke.one", { name: each.name })} onClick=${() => revoke(each)} />` },
 ];
 
 /** @param {Key} key */

@@ -41,10 +41,10 @@ const Nothing = () => html`<${Empty} icon="models" title=${t("models.none")} tex
 
 const columns = () => [
   { id: "name", title: t("models.model"), cell: (/** @type {Model} */ each) => html`<a href=${link("models", each.name)}><b>${each.name}</b></a> <${Warned} warnings=${each.warnings} problem=${each.problem} />` },
-  { id: "task", title: t("models.task"), wide: true, cell: (/** @type {Model} */ each) => html`${named("task", each.task)} <span class="muted">${each.family}</span>` },
-  { id: "metric", title: t("models.metric"), number: true, cell: (/** @type {Model} */ each) => html`<${MainMetric} metrics=${each.metrics} />` },
-  { id: "versions", title: t("models.versions"), number: true, wide: true, cell: (/** @type {Model} */ each) => html`<span title=${t("models.newest", { version: each.newest })}>${each.versions}</span>` },
-  { id: "served", title: t("models.serving"), cell: (/** @type {Model} */ each) => (each.served.length ? html`<${Tag} kind="accent">${each.served.map((version) => `v${version}`).join(", ")}<//>` : html`<span class="muted">–</span>`) },
-  { id: "created", title: t("models.created"), wide: true, cell: (/** @type {Model} */ each) => html`<span class="muted">${ago(each.created_at)}</span>` },
-  { id: "try", title: "", wide: true, cell: (/** @type {Model} */ each) => each.served.length > 0 && html`<a href=${link("try", each.name)}>${t("nav.try")}</a>` },
+  { id: "task", width: "20%", title: t("models.task"), wide: true, cell: (/** @type {Model} */ each) => html`${named("task", each.task)} <span class="muted">${each.family}</span>` },
+  { id: "metric", width: "clamp(84px, 17vw, 200px)", title: t("models.metric"), number: true, cell: (/** @type {Model} */ each) => html`<${MainMetric} metrics=${each.metrics} />` },
+  { id: "versions", width: "90px", title: t("models.versions"), number: true, wide: true, cell: (/** @type {Model} */ each) => html`<span title=${t("models.newest", { version: each.newest })}>${each.versions}</span>` },
+  { id: "served", width: "clamp(76px, 10vw, 130px)", title: t("models.serving"), cell: (/** @type {Model} */ each) => (each.served.length ? html`<${Tag} kind="accent">${each.served.map((version) => `v${version}`).join(", ")}<//>` : html`<span class="muted">–</span>`) },
+  { id: "created", width: "130px", title: t("models.created"), wide: true, cell: (/** @type {Model} */ each) => html`<span class="muted">${ago(each.created_at)}</span>` },
+  { id: "try", width: "80px", title: "", wide: true, cell: (/** @type {Model} */ each) => each.served.length > 0 && html`<a href=${link("try", each.name)}>${t("nav.try")}</a>` },
 ];

@@ -57,8 +57,8 @@ export function ModelPage({ name }) {
 const columns = (chosen, choose, versions) => [
   { id: "choose", title: "", width: "44px", cell: (/** @type {Version} */ each) => html`<input type="checkbox" aria-label=${t("models.compare.choose", { version: each.version })} checked=${chosen.includes(each.version)} onChange=${() => choose(each.version)} />` },
   { id: "version", title: t("models.version"), cell: (/** @type {Version} */ each) => html`<a href=${link("models", each.name, String(each.version))}><b>${each.version}</b></a> <${Warned} warnings=${each.warnings} problem=${each.problem} /> ${each.aliases.map((alias) => html` <${Tag} kind="accent" key=${alias}>${alias}<//>`)} ${each.served && html` <${Tag}>${t("models.served")}<//>`}` },
-  { id: "metric", title: versions[0] && mainOf(versions[0].metrics) ? named("metric", mainOf(versions[0].metrics)) : t("models.metric"), number: true, cell: (/** @type {Version} */ each) => html`<${MainMetric} metrics=${each.metrics} />` },
-  { id: "engine", title: t("models.engine"), wide: true, cell: (/** @type {Version} */ each) => `${each.engine} ${each.precision}` },
-  { id: "size", title: t("models.size"), number: true, wide: true, cell: (/** @type {Version} */ each) => bytes(each.size_bytes) },
-  { id: "created", title: t("models.created"), cell: (/** @type {Version} */ each) => html`<span class="muted">${ago(each.created_at)}</span>` },
+  { id: "metric", width: "clamp(84px, 17vw, 200px)", title: versions[0] && mainOf(versions[0].metrics) ? named("metric", mainOf(versions[0].metrics)) : t("models.metric"), number: true, cell: (/** @type {Version} */ each) => html`<${MainMetric} metrics=${each.metrics} />` },
+  { id: "engine", width: "170px", title: t("models.engine"), wide: true, cell: (/** @type {Version} */ each) => `${each.engine} ${each.precision}` },
+  { id: "size", width: "100px", title: t("models.size"), number: true, wide: true, cell: (/** @type {Version} */ each) => bytes(each.size_bytes) },
+  { id: "created", width: "clamp(84px, 10vw, 130px)", title: t("models.created"), cell: (/** @type {Version} */ each) => html`<span class="muted">${ago(each.created_at)}</span>` },
 ];
