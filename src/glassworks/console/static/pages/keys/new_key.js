@@ -76,7 +76,7 @@ function Secret({ made, onClose }) {
     <div class="note warning" role="note"><${Icon} name="warning" /><div><p class="problem">${t("keys.secret")}</p><p>${t("keys.secret.mend")}</p></div></div>
     <${CodeBlock} label=${t("keys.secret.label")} text=${made.secret} wrap />
     <p class="muted">${t("keys.secret.use")}</p>
-    <${CodeBlock} label="curl" text=${curl} wrap />
+    <${CodeBlock} label=${t("keys.secret.use")} text=${curl} wrap />
     <div class="actions end"><${Button} kind="primary" onClick=${onClose}>${t("keys.secret.done")}<//></div>
   <//>`;
 }

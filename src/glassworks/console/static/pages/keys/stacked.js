@@ -2,7 +2,6 @@
 import { number } from "../../format.js";
 import { language, t } from "../../i18n.js";
 import { html } from "../../view.js";
-import { nameOf } from "./usage.js";
 
 /** @typedef {import("../../types").Used} Used */
 /** @typedef {{name: string, color: string, values: number[]}} Group */
@@ -46,6 +45,15 @@ export function stackedBy(items, by, count, days) {
   const rest = sorted.slice(few.length);
   const groups = rest.length ? [...few, /** @type {[string, number[]]} */ ([t("keys.others", { n: rest.length }), days.map((_, day) => sum(rest.map(([, values]) => values[day])))])] : few;
   return groups.map(([name, values], index) => ({ name, values, color: `var(--series-${index + 1})` }));
+}
+
+/**
+ * @param {Used} used
+ * @param {"key" | "model"} by
+ */
+export function nameOf(used, by) {
+  if (by === "model") return used.model || "–";
+  return used.key_id === "anonymous" ? t("keys.anonymous") : (used.name ?? used.key_id ?? "–");
 }
 
 /** @param {{days: string[], groups: Group[], label: string}} props */

@@ -10,7 +10,7 @@ import { useResource } from "../../resource.js";
 import { requery } from "../../router.js";
 import { save } from "../../save.js";
 import { html, useMemo } from "../../view.js";
-import { daysBetween, Stacked, stackedBy } from "./stacked.js";
+import { daysBetween, nameOf, Stacked, stackedBy } from "./stacked.js";
 
 /** @typedef {import("../../types").Used} Used */
 
@@ -34,8 +34,8 @@ export function Usage({ query }) {
       <span class="actions" role="group" aria-label=${t("keys.span")}>
         ${SPANS.map((days) => html`<${Button} key=${days} aria-pressed=${to === today() && from === before(to, days - 1)} onClick=${() => requery({ from: before(today(), days - 1), to: "" })}>${t("keys.days", { n: days })}<//>`)}
       </span>
-      <label>${t("keys.from")} <input type="date" value=${from} max=${to} onChange=${(/** @type {any} */ event) => requery({ from: event.currentTarget.value })} /></label>
-      <label>${t("keys.to")} <input type="date" value=${to} min=${from} onChange=${(/** @type {any} */ event) => requery({ to: event.currentTarget.value })} /></label>
+      <label>${t("keys.first")} <input type="date" value=${from} max=${to} onChange=${(/** @type {any} */ event) => requery({ from: event.currentTarget.value })} /></label>
+      <label>${t("keys.last")} <input type="date" value=${to} min=${from} onChange=${(/** @type {any} */ event) => requery({ to: event.currentTarget.value })} /></label>
       <label>${t("keys.by")} <select class="small" value=${by} onChange=${(/** @type {any} */ event) => requery({ by: event.currentTarget.value })}>
         ${["key", "model"].map((each) => html`<option key=${each} value=${each}>${t(`keys.by.${each}`)}</option>`)}
       </select></label>
@@ -78,15 +78,6 @@ function Sums({ items, by }) {
       <tr><td><b>${t("keys.total")}</b></td>${COUNTS.map((each) => html`<td class="number" key=${each}><b>${number(total[each])}</b></td>`)}</tr>
     </tbody>
   </table></div>`;
-}
-
-/**
- * @param {Used} used
- * @param {"key" | "model"} by
- */
-export function nameOf(used, by) {
-  if (by === "model") return used.model || "–";
-  return used.key_id === "anonymous" ? t("keys.anonymous") : (used.name ?? used.key_id ?? "–");
 }
 
 /** Days are counted in UTC, as the service counts them. */
