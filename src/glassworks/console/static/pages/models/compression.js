@@ -9,12 +9,15 @@ import { between, mainOf, named, plain } from "./metrics.js";
 /** @typedef {import("../../types").VersionDetail} VersionDetail */
 /** @typedef {import("../../types").Candidate} Candidate */
 
+const OTHER = ["faithfulness_z", "completeness_gap"];
+
 /** @param {{of: VersionDetail}} props */
 export function Compression({ of }) {
   const { report } = of;
   const chosen = report?.candidates.find((each) => each.name === report.chosen);
   const before = report?.candidates.find((each) => each.name === report.reference);
-  return html`${chosen && before ? html`<${Changed} chosen=${chosen} before=${before} />` : html`<${Card}><p class="muted">${t("models.uncompressed")}</p><//>`}
+  const same = chosen && chosen === before;
+  return html`${chosen && before && !same ? html`<${Changed} chosen=${chosen} before=${before} />` : html`<${Card}><p>${t(same ? "models.same" : "models.uncompressed")}</p><//>`}
     ${Object.keys(of.fidelity).length > 0 && html`<${Fidelity} fidelity=${of.fidelity} />`}
     ${report && html`<${Candidates} report=${report} />`}`;
 }
@@ -40,10 +43,22 @@ function Changed({ chosen, before }) {
   <//>`;
 }
 
-/** @param {{fidelity: {[method: string]: number}}} props */
-const Fidelity = ({ fidelity }) => html`<${Card} title=${t("models.fidelity")} lead=${t("models.fidelity.lead")}>
-  <${Bars} label=${t("models.fidelity")} most=${1} format=${(/** @type {number} */ value) => number(value, 2)} rows=${Object.entries(fidelity).map(([name, value]) => ({ label: named("explainer", name), value }))} />
-<//>`;
+/** @param {{fidelity: {[name: string]: number}}} props Agreements are shares of 1; what is no share stands beside them. */
+function Fidelity({ fidelity }) {
+  const shares = Object.entries(fidelity).filter(([name]) => !OTHER.includes(name));
+  return html`<${Card} title=${t("models.fidelity")} lead=${t("models.fidelity.lead")}>
+    <${Bars} label=${t("models.fidelity")} most=${1} format=${(/** @type {number} */ value) => number(value, 2)} rows=${shares.map(([name, value]) => ({ label: agreement(name), value }))} />
+    <${Figures}>
+      ${OTHER.filter((name) => name in fidelity).map((name) => html`<${Figure} key=${name} label=${t(`models.fidelity.${name}`)} value=${number(fidelity[name], 2)} note=${t(`models.fidelity.${name}.note`)} />`)}
+    <//>
+  <//>`;
+}
+
+/** What agrees, such as `occlusion_spearman`. @param {string} name */
+function agreement(name) {
+  const found = /^(.*)_(spearman|top_tenth_iou)$/.exec(name);
+  return found ? t(`models.fidelity.${found[2]}`, { method: named("explainer", found[1]) }) : named("fidelity", name);
+}
 
 /** @param {{report: import("../../types").SearchReport}} props */
 function Candidates({ report }) {

@@ -8,7 +8,7 @@ import { html } from "../../view.js";
 /** @typedef {import("../../types").Metrics} Metrics */
 /** @typedef {import("../../types").Metric} Metric */
 
-const FIRST = ["accuracy", "balanced_accuracy", "macro_f1", "ndcg@10", "recall@10", "map"];
+const FIRST = ["accuracy", "micro_f1", "ndcg_at_10", "exact_match", "agreement", "perplexity"];
 
 /**
  * The metric that one looks at first.

@@ -18,23 +18,41 @@ export const Inputs = ({ tensors }) => html`<div class="inputs">${tensors.map((e
 function Input({ tensor }) {
   const { data, shape } = tensor;
   if (!data) return html`<span class="muted">${t("models.input.large")}</span>`;
-  const [height, width, channels] = shape.slice(-3);
-  if (shape.length === 4 && (channels === 1 || channels === 3) && height > 3) return html`<${Picture} data=${data} width=${width} height=${height} channels=${channels} />`;
+  const layout = layoutOf(shape);
+  if (layout) return html`<${Picture} data=${data} ...${layout} />`;
   const flat = /** @type {any[]} */ (data).flat(Infinity);
   const text = tensor.datatype === "BYTES" ? flat.join(" · ") : JSON.stringify(flat);
   return html`<span title=${tensor.name}>${tensor.datatype !== "BYTES" && html`<code>${tensor.name}</code> `}${text.length > LONG ? `${text.slice(0, LONG)}…` : text}</span>`;
 }
 
-/** @param {{data: any[], width: number, height: number, channels: number}} props The first picture of a batch. */
-function Picture({ data, width, height, channels }) {
+/**
+ * How pictures lie in a tensor: channels last, or first.
+ * @param {number[]} shape
+ */
+function layoutOf(shape) {
+  const [, one, two, three] = shape;
+  const colors = (/** @type {number} */ count) => count === 1 || count === 3;
+  if (shape.length !== 4) return null;
+  if (colors(three) && one > 3) return { height: one, width: two, channels: three, last: true };
+  return colors(one) && two > 3 ? { height: two, width: three, channels: one, last: false } : null;
+}
+
+/** @param {{data: any[], width: number, height: number, channels: number, last: boolean}} props The first picture of a batch. */
+function Picture({ data, width, height, channels, last }) {
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   useEffect(() => {
     const context = canvas.current?.getContext("2d");
     if (!context) return;
-    const flat = data.flat(Infinity);
+    const flat = data.flat(Infinity).slice(0, width * height * channels);
+    // Bytes as they are; numbers of any other range from the least to the most.
+    const [low, high] = flat.reduce(([least, most], each) => [Math.min(least, each), Math.max(most, each)], [0, 1]);
+    const scale = high > 1 && low >= 0 && high <= 255 ? 1 : 255 / (high - low);
     const image = context.createImageData(width, height);
     for (let at = 0; at < width * height; at++) {
-      for (let channel = 0; channel < 3; channel++) image.data[4 * at + channel] = flat[at * channels + (channels === 3 ? channel : 0)];
+      for (let color = 0; color < 3; color++) {
+        const channel = channels === 3 ? color : 0;
+        image.data[4 * at + color] = (flat[last ? at * channels + channel : channel * width * height + at] - (scale === 1 ? 0 : low)) * scale;
+      }
       image.data[4 * at + 3] = 255;
     }
     context.putImageData(image, 0, 0);

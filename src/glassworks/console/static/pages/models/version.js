@@ -27,9 +27,9 @@ export function VersionPage({ name, version, tab }) {
   const title = t("models.title", { name, version });
   return html`<${Heading} title=${title} back=${{ href: link("models", name), text: t("models.all", { name }) }}
       lead=${of && html`${named("task", of.task)} · ${of.family} · ${ago(of.created_at)} ${of.aliases.map((each) => html` <${Tag} kind="accent" key=${each}>${each}<//>`)} ${of.served && html` <${Tag}>${t("models.served")}<//>`}`}>
-      <${Button} kind="primary" icon="try" href=${link("try", name, String(of?.version ?? version))}>${t("nav.try")}<//>
-      <${Button} icon="optimize" href=${link("optimize", name, String(of?.version ?? version))}>${t("nav.optimize")}<//>
-      <${Button} icon="serve" href=${link("serve", name, { version: of?.version ?? version })}>${t("nav.serve")}<//>
+      <${Button} kind="primary" icon="try" href=${link("try", `${name}@${of?.version ?? version}`)}>${t("nav.try")}<//>
+      <${Button} icon="optimize" href=${link("optimize", `${name}@${of?.version ?? version}`)}>${t("nav.optimize")}<//>
+      <${Button} icon="serve" href=${link("serve", name)}>${t("nav.serve")}<//>
     <//>
     <${Loaded} of=${found}>${(/** @type {VersionDetail} */ value) => html`<${Version} of=${value} tab=${tab} />`}<//>`;
 }
