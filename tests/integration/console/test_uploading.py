@@ -111,9 +111,9 @@ def test_a_card_is_shown_and_nothing_in_it_is_run(page: sync_api.Page, server: S
             const { Markdown } = await import(new URL('pages/models/markdown.js', root));
             const box = document.createElement('div');
             render(html`<${Markdown} text=${card} />`, box);
-            return { links: [...box.querySelectorAll('a')].map((each) => each.href), images: box.querySelectorAll('img').length,
-                     cells: [...box.querySelectorAll('td')].map((each) => each.textContent), text: box.textContent,
-                     kinds: [...new Set([...box.querySelectorAll('*')].map((each) => each.localName))].sort() };
+            const all = (name) => [...box.querySelectorAll(name)];
+            return { links: all('a').map((each) => each.href), images: all('img').length, text: box.textContent,
+                     cells: all('td').map((each) => each.textContent), kinds: all('*').map((each) => each.localName) };
         }""",
         card,
     )

@@ -13,6 +13,8 @@ const UTF8 = 0x0800;
 /** 1980-01-01, the first day that a zip can name. */
 const DAY = 0x21;
 const VERSION = 20;
+const SMALL = 4 * 2 ** 20;
+const AT_ONCE = 16;
 const TABLE = tableOf();
 
 /**
@@ -28,10 +30,10 @@ export async function zipped(files, progress, signal) {
   /** @type {Uint8Array<ArrayBuffer>[]} */
   const directory = [];
   let [offset, read] = [0, 0];
-  for (const { path, file } of sorted) {
+  const sums = await checksums(sorted, (count) => progress?.((read += count)), signal);
+  for (const [at, { path, file }] of sorted.entries()) {
     const name = new TextEncoder().encode(path);
-    const sum = await checksum(file, (count) => progress?.((read += count)), signal);
-    const about = fields(sum, file.size, name.length);
+    const about = fields(sums[at], file.size, name.length);
     const local = record(0x04034b50, [[2, VERSION], ...about, [2, 0]], name);
     directory.push(record(0x02014b50, [[2, VERSION], [2, VERSION], ...about, [2, 0], [2, 0], [2, 0], [2, 0], [4, 0], [4, offset]], name));
     parts.push(local, file);
@@ -86,21 +88,55 @@ function record(mark, values, name = new Uint8Array()) {
 }
 
 /**
+ * CRC-32 of all files, some at a time: small ones take longer to open than to read.
+ * @param {Named[]} files
+ * @param {(count: number) => void} progress
+ * @param {AbortSignal} [signal]
+ */
+async function checksums(files, progress, signal) {
+  const sums = new Uint32Array(files.length);
+  let next = 0;
+  const read = async () => {
+    while (next < files.length) {
+      const at = next++;
+      sums[at] = await checksum(files[at].file, progress, signal);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, read));
+  return sums;
+}
+
+/**
  * CRC-32, of a file of any size.
  * @param {Blob} file
  * @param {(count: number) => void} [progress]
  * @param {AbortSignal} [signal]
  */
 export async function checksum(file, progress, signal) {
+  if (file.size <= SMALL) {
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    signal?.throwIfAborted();
+    progress?.(bytes.length);
+    return (added(0xffffffff, bytes) ^ 0xffffffff) >>> 0;
+  }
   let sum = 0xffffffff;
   const reader = file.stream().getReader();
   for (;;) {
     const { done, value } = await reader.read();
     signal?.throwIfAborted();
     if (done) return (sum ^ 0xffffffff) >>> 0;
-    for (let at = 0; at < value.length; at++) sum = TABLE[(sum ^ value[at]) & 0xff] ^ (sum >>> 8);
+    sum = added(sum, value);
     progress?.(value.length);
   }
+}
+
+/**
+ * @param {number} sum
+ * @param {Uint8Array} bytes
+ */
+function added(sum, bytes) {
+  for (let at = 0; at < bytes.length; at++) sum = TABLE[(sum ^ bytes[at]) & 0xff] ^ (sum >>> 8);
+  return sum;
 }
 
 function tableOf() {

@@ -57,10 +57,10 @@ const Open = ({ any }) => html`<div class="note warning" role="note">
 /** @param {(key: Key) => void} revoke */
 const columns = (revoke) => [
   { id: "name", title: t("keys.name"), cell: (/** @type {Key} */ each) => html`<b class=${stateOf(each) === "valid" ? "" : "muted"}>${each.name}</b>` },
-  { id: "id", width: "110px", title: t("keys.id"), wide: true, cell: (/** @type {Key} */ each) => html`<code>${each.id}</code>` },
-  { id: "roles", width: "clamp(130px, 20vw, 260px)", title: t("keys.roles"), cell: (/** @type {Key} */ each) => each.roles.map((role) => html`<${Tag} key=${role}>${t(`keys.role.${role}`)}<//> `) },
-  { id: "limits", width: "22%", title: t("keys.limits"), wide: true, cell: (/** @type {Key} */ each) => html`<span class="cut limits" title=${limitsOf(each).join("; ")}>${limitsOf(each).join("; ") || html`<span class="muted">${t("keys.limits.none")}</span>`}</span>` },
-  { id: "ends", width: "200px", title: t("keys.ends"), wide: true, cell: (/** @type {Key} */ each) => html`<span class="muted">${endOf(each)}</span>` },
+  { id: "id", width: "100px", title: t("keys.id"), wide: true, cell: (/** @type {Key} */ each) => html`<code>${each.id}</code>` },
+  { id: "roles", width: "clamp(130px, 17vw, 240px)", title: t("keys.roles"), cell: (/** @type {Key} */ each) => each.roles.map((role) => html`<${Tag} key=${role}>${t(`keys.role.${role}`)}<//> `) },
+  { id: "limits", width: "20%", title: t("keys.limits"), wide: true, cell: (/** @type {Key} */ each) => html`<span class="cut limits" title=${limitsOf(each).join("; ")}>${limitsOf(each).join("; ") || html`<span class="muted">${t("keys.limits.none")}</span>`}</span>` },
+  { id: "ends", width: "150px", title: t("keys.ends"), wide: true, cell: (/** @type {Key} */ each) => html`<span class="muted">${endOf(each)}</span>` },
   { id: "revoke", width: "64px", title: "", cell: (/** @type {Key} */ each) => stateOf(each) === "valid" && html`<${Button} kind="quiet" icon="trash" label=${t("keys.revoke.one", { name: each.name })} onClick=${() => revoke(each)} />` },
 ];
 

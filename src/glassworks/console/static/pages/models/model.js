@@ -33,11 +33,13 @@ export function ModelPage({ name }) {
     model.reload();
     versions.reload();
   };
-  return html`<${Heading} title=${name} lead=${model.value && `${named("task", model.value.task)} · ${model.value.family}`} back=${{ href: link("models"), text: t("models.back") }}>
+  const head = html`<${Heading} title=${name} lead=${model.value && `${named("task", model.value.task)} · ${model.value.family}`} back=${{ href: link("models"), text: t("models.back") }}>
       <${Button} icon="try" href=${link("try", name)}>${t("nav.try")}<//>
       <${Button} icon="optimize" href=${link("optimize", name)}>${t("nav.optimize")}<//>
       <${Button} icon="serve" href=${link("serve", name)}>${t("nav.serve")}<//>
-    <//>
+    <//>`;
+  if (model.error && !model.value) return html`${head}<${ProblemNote} error=${model.error} onRetry=${reload} />`;
+  return html`${head}
     <${Loaded} of=${model} lines=${1}>${(/** @type {Model} */ value) => html`<${Aliases} model=${value} onChange=${reload} />`}<//>
     <${Card} title=${t("models.versions")} actions=${html`<${Button} disabled=${chosen.length !== 2} onClick=${compare}>${t("models.compare")}<//>`}>
       <p class="muted">${t("models.compare.how")}</p>
