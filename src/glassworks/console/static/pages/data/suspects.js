@@ -55,6 +55,7 @@ export function Suspects({ list, id }) {
         <p class="muted"><code>${example.name}</code></p>
       </div>
     </div>
+    ${list.total > items.length && html`<p class="muted">${t("data.list.first", { n: items.length, total: list.total })}</p>`}
     <p class="hint wide-only">${t("data.suspect.keys")}</p>
   </div>`;
 }
