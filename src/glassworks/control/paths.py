@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from glassworks.errors import Forbidden
 
 _FILES = frozenset({"file", "folder", "path", "model", "teacher"})
 """Keys whose values may be paths as they are."""
+_FOLDERS = frozenset({"folder", "local-dir"})
+_ABSOLUTE = re.compile(r"[a-z][a-z0-9_-]*:[/~.\\].*", re.DOTALL)
 
 
 def refuse_paths(value: Any, key: str = "") -> None:
@@ -33,6 +36,8 @@ def refuse_paths(value: Any, key: str = "") -> None:
 
 def _names_file(text: str, key: str) -> bool:
     scheme, separator, what = text.partition(":")
+    if separator and (scheme in _FOLDERS or _ABSOLUTE.fullmatch(text)):
+        return True
     source = found(Source).get(scheme) if separator else None
     if source is None:
         return key in _FILES and ("/" in text or "\\" in text or text.endswith(".glass"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from glassworks.registry import Registry
 from glassworks.registry.deployments import Deployments
 from glassworks.runs import Runs
+from glassworks.runs.series import AllSeries
 
 if TYPE_CHECKING:
     from glassworks.control.facts import Facts
@@ -67,6 +68,11 @@ class Control:
 
         failures = self.serving.failures
         return Watched(lambda: failures.newest, _TAIL_S)
+
+    @functools.cached_property
+    def series(self) -> AllSeries:
+        """The values of runs over time."""
+        return AllSeries(self.runs)
 
     @functools.cached_property
     def feed(self) -> Feed:

@@ -81,16 +81,15 @@ def serve(
     with contextlib.closing(listening), contextlib.closing(models), _access_log(config, models) as log:
         repository = _repository(config, models, registry, references)
         context = _context(config, models, repository, registry)
-        dispatcher = context.dispatcher
         service = _service(context, log, further)
-        rpc = _rpc(config, dispatcher, repository, service, int(listening.getsockname()[1])) if config.grpc else None
+        rpc = _rpc(context, repository, service, int(listening.getsockname()[1])) if config.grpc else None
         companions: list[Companion] = [repository, *([rpc] if rpc is not None else []), *context.companions]
-        companions += _observers(dispatcher, log, config)
+        companions += _observers(context.dispatcher, log, config)
 
         def up() -> None:
             address = f"{config.host}:{rpc.port}" if rpc is not None else None
             where = url(listening, config.host, tls is not None)
-            ready(Running(url=where, grpc=address, models=list(models.names()), keys=dispatcher.admission.guarded))
+            ready(Running(url=where, grpc=address, models=list(models.names()), keys=context.sessions is not None))
 
         run(service, listening, companions, tls, up, config.drain_s)
 
@@ -201,18 +200,18 @@ def _observers(dispatcher: Dispatcher, log: AccessLog | None, config: ServingCon
     return observers
 
 
-def _rpc(
-    config: ServingConfig, dispatcher: Dispatcher, repository: Repository, service: Service, port: int
-) -> RpcServer:
+def _rpc(context: Context, repository: Repository, service: Service, port: int) -> RpcServer:
     from glassworks.serving.transports.grpc.server import RpcServer
     from glassworks.serving.transports.grpc.service import InferenceService
 
-    tensors = TensorLimits(max_elements=config.max_elements, max_dimensions=config.max_dimensions)
+    config = context.config
     chosen = config.grpc_port
     if chosen is None:
         chosen = 0 if config.port == 0 or port == _LAST_PORT else port + 1
     listening = bind(config.host, chosen, "--grpc-port")
-    return RpcServer(InferenceService(dispatcher, repository, tensors), listening, service, _tls(config, "h2"))
+    return RpcServer(
+        InferenceService(context.dispatcher, repository, context.limits), listening, service, _tls(config, "h2")
+    )
 
 
 def _tls(config: ServingConfig, protocol: str) -> ssl.SSLContext | None:

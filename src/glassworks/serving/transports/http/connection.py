@@ -175,8 +175,7 @@ class Connection(asyncio.BufferedProtocol):
         exchange.on_gone = None
         if answer.status >= _WRONG:
             self._service.failed(exchange, answer)
-        accepted = exchange.headers.get(b"accept-encoding")
-        if accepted is not None:
+        if (accepted := exchange.headers.get(b"accept-encoding")) is not None:
             compress(answer, accepted)
         keep_alive, head_only = exchange.keep_alive and not self._service.stopping, exchange.method == "HEAD"
         self._sender.answer(answer, exchange.request_id, keep_alive, head_only, exchange.plain)

@@ -167,8 +167,9 @@ def rendered_head(answer: Answer, request_id: bytes, date: bytes, keep_alive: bo
 
 
 def compress(answer: Answer, accepted: bytes) -> None:
-    """Compress its body, where `accept-encoding` and its size allow it."""
-    found = deflated(answer.body, accepted) if answer.stream is None else None
+    """Compress its body, where it is not yet, and `accept-encoding` and its size allow it."""
+    plain = answer.stream is None and all(name != b"content-encoding" for name, _ in answer.headers)
+    found = deflated(answer.body, accepted) if plain else None
     if found is not None:
         answer.body, name = found
         answer.headers += [(b"content-encoding", name), (b"vary", b"accept-encoding")]
