@@ -90,6 +90,18 @@ class Runs:
                 query = query.where(RUNS.c.number < _found(connection, before)["number"])
             return tuple(run_of(row) for row in connection.execute(query).mappings())
 
+    def made(self, model: str) -> str | None:
+        """The id of the run that published a version, `name@version`; None for one that no run did."""
+        query = sa.select(RUNS.c.id).where(RUNS.c.published == model).order_by(RUNS.c.number.desc()).limit(1)
+        with self.connected.transaction() as connection:
+            return connection.scalar(query)
+
+    def counts(self) -> Mapping[str, int]:
+        """How many runs are in each state."""
+        query = sa.select(RUNS.c.state, sa.func.count()).group_by(RUNS.c.state)
+        with self.connected.transaction() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
     def newest(self) -> int:
         """The number of the last event of all runs; 0 without one."""
         with self.connected.transaction() as connection:
