@@ -8,7 +8,7 @@ from typing import Any
 from glassworks.client.transport import ServerEvent, Transport, segment
 from glassworks.control.paging import Page
 from glassworks.control.resources.jobs import Checked, FamilyFound
-from glassworks.control.resources.runs import AllSeries, Events, Kind, Log
+from glassworks.control.resources.runs import Events, Kind, Log, RunSeries
 from glassworks.control.resources.session import Session
 from glassworks.runs.records import Run
 
@@ -38,9 +38,9 @@ class Methods(Transport):
         """JSON schema of the jobs of a family, with what each key means."""
         return self.ask("GET", f"/jobs/families/{segment(family)}/schema", dict[str, Any])
 
-    def get_series(self, run: str, *, points: int = 1000) -> AllSeries:
+    def get_series(self, run: str, *, points: int = 1000) -> RunSeries:
         """The values of a run, of each at most about so many points; the extremes are among them."""
-        return self.ask("GET", f"/runs/{segment(run)}/series", AllSeries, query={"points": points})
+        return self.ask("GET", f"/runs/{segment(run)}/series", RunSeries, query={"points": points})
 
     def get_session(self) -> Session:
         """Who asks."""

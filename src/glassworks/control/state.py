@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from glassworks.registry import Registry
 from glassworks.runs import Runs
+from glassworks.runs.series import AllSeries
 
 if TYPE_CHECKING:
     from glassworks.control.feed import Feed
@@ -34,6 +35,11 @@ class Control:
     def runs(self) -> Runs:
         """The runs of the registry. Raises RegistryError and StorageError."""
         return Runs(self.registry)
+
+    @functools.cached_property
+    def series(self) -> AllSeries:
+        """The values of runs over time."""
+        return AllSeries(self.runs)
 
     @functools.cached_property
     def feed(self) -> Feed:

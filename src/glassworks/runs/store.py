@@ -7,7 +7,7 @@ import hashlib
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -103,6 +103,13 @@ class Runs:
         with self.connected.transaction() as connection:
             rows = connection.execute(query.order_by(EVENTS.c.number).limit(limit)).mappings()
             return tuple(Event(**row) for row in rows)
+
+    def values(self, run: str, after: int = 0) -> Iterator[tuple[int, float, Mapping[str, Any]]]:
+        """Number, time and values of a run's events of that kind behind the event of that number, in order."""
+        columns = sa.select(EVENTS.c.number, EVENTS.c.at, EVENTS.c.data)
+        query = columns.where(EVENTS.c.run == run, EVENTS.c.number > after, EVENTS.c.kind == "values")
+        with self.connected.transaction() as connection:
+            yield from (tuple(row) for row in connection.execute(query.order_by(EVENTS.c.number)))
 
     def waits(self) -> bool:
         """Whether a run waits for a worker, now or later."""

@@ -19,11 +19,9 @@ from glassworks.control.state import Control
 from glassworks.errors import Conflict, InputError
 from glassworks.runs import Event, Run
 from glassworks.runs.records import State
-from glassworks.runs.series import Series, series
+from glassworks.runs.series import Series
 
 router = APIRouter(prefix="/runs", tags=["runs"])
-_POINTS = 200_000
-_BATCH = 20_000
 
 
 class Submission(BaseModel):
@@ -56,7 +54,7 @@ class Log(BaseModel):
     lines: list[str]
 
 
-class AllSeries(BaseModel):
+class RunSeries(BaseModel):
     """The values of a run by stage and name."""
 
     series: list[Series]
@@ -167,9 +165,9 @@ def get_log(
 @router.get("/{run}/series")
 def get_series(
     control: Controlled, caller: Viewer, run: str, points: Annotated[int, Query(ge=10, le=10_000)] = 1000
-) -> AllSeries:
+) -> RunSeries:
     """The values of a run, of each at most about so many points; the extremes are among them."""
-    return AllSeries(series=list(series(_values(control, control.runs.get(run).id), points)))
+    return RunSeries(series=list(control.series.of(control.runs.get(run).id, points)))
 
 
 @router.post("/{run}/cancel")
@@ -190,15 +188,6 @@ def _changed(control: Control, run: str, *, resume: bool) -> Run:
         return control.runs.resume(before.id) if resume else control.runs.cancel(before.id)
     except InputError as error:
         raise Conflict(error.problem, error.mend) from None
-
-
-def _values(control: Control, run: str) -> list[Event]:
-    found: list[Event] = []
-    after = 0
-    while len(found) < _POINTS and (events := control.runs.events(run, after, _BATCH)):
-        found += [event for event in events if event.kind == "values"]
-        after = events[-1].number
-    return found
 
 
 async def _followed(control: Control, after: int | None, run: str) -> AsyncIterator[Sent | None]:
