@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glassworks.cli.answering import Data, answer_all, require_one
+from glassworks.cli.following import Detach
 from glassworks.cli.output import AsJson, Reference, read_input, stdout, write_json, write_output
 from glassworks.cli.verbs.predict import InputFile
 from glassworks.errors import InputError
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 
 def explain(
     model: Reference,
-    value: InputFile,
+    value: InputFile = None,
+    data: Data = None,
     method: Annotated[str | None, typer.Option(help="One of the model's methods; see 'glassworks show MODEL'.")] = None,
     target: Annotated[
         str | None,
@@ -30,13 +33,38 @@ def explain(
     budget: Annotated[str | None, typer.Option(help="Longest time to spend, such as 50ms.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write the heat map (PNG), or the shaded text (HTML).")
+        Path | None,
+        typer.Option("-o", "--output", help="Write the heat map (PNG), the shaded text (HTML) or the lines."),
     ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="With --data at most so many examples.")] = None,
+    background: Detach = False,
     as_json: AsJson = False,
 ) -> None:
-    """Explain the answer for one input file, in this process."""
+    """Explain the answer for one input file, in this process.
+
+    With --data for every example of a source: killed and given again with the same -o, it goes on where it was.
+    """
+    require_one(value, data, background, {"--budget": budget})
+    if value is None:
+        options = {"method": method, "target": target, "baseline": baseline, "seed": seed, "limit": limit}
+        answer_all("explain", model, str(data), output, background, **options, as_json=as_json)
+    else:
+        _explain_one(model, value, method, target, baseline, budget, seed, output, as_json)
+
+
+def _explain_one(
+    model: str,
+    value: str,
+    method: str | None,
+    target: str | None,
+    baseline: float | None,
+    budget: str | None,
+    seed: int,
+    output: Path | None,
+    as_json: bool,
+) -> None:
     from glassworks.cli.drawing import draw
-    from glassworks.cli.tables import explanation_json
+    from glassworks.packaging.answered import explanation_json
     from glassworks.registry import Registry
     from glassworks.registry.opening import open_model
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -34,6 +34,15 @@ class Folder(Source, PictureReader):
         """
         folder = _existing(what)
         return _labelled(folder) if (folder / TABLE).is_file() else _by_subfolder(folder)
+
+    def unlabeled(self, what: str) -> Iterator[tuple[str, Callable[[], bytes | Picture]]]:
+        """Every picture file, in subfolders too; names are paths in the folder."""
+        folder = _existing(what)
+        try:
+            for path in _files(folder):
+                yield path.relative_to(folder).as_posix(), path.read_bytes
+        except OSError as error:
+            raise DataError(f"cannot list {folder}: {error}", "make the folder readable") from None
 
 
 def _by_subfolder(folder: Path) -> Pictures:
