@@ -74,9 +74,7 @@ def test_a_line_for_each_example_in_order(whole: bytes) -> None:
 
 
 @given(integers(min_value=0))
-def test_cut_off_at_any_byte_it_ends_the_same(
-    tmp_path_factory: pytest.TempPathFactory, whole: bytes, at: int
-) -> None:
+def test_cut_off_at_any_byte_it_ends_the_same(tmp_path_factory: pytest.TempPathFactory, whole: bytes, at: int) -> None:
     output = tmp_path_factory.mktemp("cut") / "out.jsonl"
     left = whole[: at % (len(whole) + 1)]
     partial(output).write_bytes(left)
