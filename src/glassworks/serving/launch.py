@@ -37,6 +37,7 @@ from glassworks.serving.supervision import Supervisor
 from glassworks.serving.transports.http.limits import Limits
 from glassworks.serving.transports.http.server import Companion, bind, run, secure_context, url
 from glassworks.serving.transports.http.service import Service
+from glassworks.serving.workers import Workers
 
 if TYPE_CHECKING:
     from glassworks.registry import Registry
@@ -79,7 +80,7 @@ def serve(
         service, batches = _service(config, dispatcher, repository, log, registry.home)
         rpc = _rpc(config, dispatcher, repository, service, int(listening.getsockname()[1])) if config.grpc else None
         companions: list[Companion] = [repository, batches, *folding, *([rpc] if rpc is not None else [])]
-        companions += _observers(dispatcher, log, config)
+        companions += [*_observers(dispatcher, log, config), Workers(config, registry.home, models.supervisor)]
 
         def up() -> None:
             address = f"{config.host}:{rpc.port}" if rpc is not None else None

@@ -74,6 +74,8 @@ def serving(home: Path, *arguments: str) -> Iterator[Server]:
         "serve",
         "--drain-s",
         str(WAIT_S),
+        "--workers",
+        "0",
         *arguments,
         "--port",
         "0",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class Asked:
 
     def inputs(self) -> Iterator[tuple[str, Callable[[], Any]]]:
         for number in range(self.examples):
-            yield f"a \udc80 {number}", lambda number=number: self._read(number)
+            yield f"a \udc80 {number}", partial(self._read, number)
 
     def _read(self, number: int) -> Any:
         self.read += 1
@@ -53,7 +54,7 @@ class Asked:
         return write_answers(asked, output, progress or Silent())
 
 
-def partial(output: Path) -> Path:
+def beside(output: Path) -> Path:
     return output.with_name(f".{output.name}.{'k' * 12}.partial")
 
 
@@ -61,7 +62,7 @@ def partial(output: Path) -> Path:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     output = tmp_path_factory.mktemp("whole") / "out.jsonl"
     assert Asked().write(output) == Written(examples=EXAMPLES, errors=4)
-    assert not partial(output).exists()
+    assert not beside(output).exists()
     return output.read_bytes()
 
 
@@ -77,7 +78,7 @@ def test_a_line_for_each_example_in_order(whole: bytes) -> None:
 def test_cut_off_at_any_byte_it_ends_the_same(tmp_path_factory: pytest.TempPathFactory, whole: bytes, at: int) -> None:
     output = tmp_path_factory.mktemp("cut") / "out.jsonl"
     left = whole[: at % (len(whole) + 1)]
-    partial(output).write_bytes(left)
+    beside(output).write_bytes(left)
     asked = Asked()
     assert asked.write(output) == Written(examples=EXAMPLES, errors=4)
     assert output.read_bytes() == whole
@@ -89,7 +90,7 @@ def test_garbage_behind_the_last_line_is_cut_off(tmp_path: Path, whole: bytes) -
     """As after the power went off."""
     output = tmp_path / "out.jsonl"
     for garbage in (b"\0" * 40, b"\0\n", b"[]\n", b'{"row": 9}\n', b"1\n", b"\xff\n"):
-        partial(output).write_bytes(b"".join(whole.splitlines(keepends=True)[:6]) + garbage)
+        beside(output).write_bytes(b"".join(whole.splitlines(keepends=True)[:6]) + garbage)
         Asked().write(output)
         assert output.read_bytes() == whole
 
@@ -107,7 +108,7 @@ def test_killed_and_cancelled_it_goes_on(tmp_path: Path, whole: bytes) -> None:
 
     with pytest.raises(Cancelled):
         Asked().write(output, Cancelling())
-    assert partial(output).read_bytes().count(b"\n") == 16
+    assert beside(output).read_bytes().count(b"\n") == 16
     Asked().write(output)
     assert output.read_bytes() == whole
 
@@ -115,7 +116,7 @@ def test_killed_and_cancelled_it_goes_on(tmp_path: Path, whole: bytes) -> None:
 def test_other_data_under_the_same_name_are_answered_anew(tmp_path: Path, whole: bytes) -> None:
     output = tmp_path / "out.jsonl"
     lines = whole.splitlines(keepends=True)
-    partial(output).write_bytes(b"".join(lines[1:9]))
+    beside(output).write_bytes(b"".join(lines[1:9]))
     Asked().write(output)
     assert output.read_bytes() == whole
     Asked(examples=9).write(output)
@@ -124,7 +125,7 @@ def test_other_data_under_the_same_name_are_answered_anew(tmp_path: Path, whole:
 
 def test_two_at_once(tmp_path: Path) -> None:
     output = tmp_path / "out.jsonl"
-    with partial(output).open("wb") as file:
+    with beside(output).open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(UnderWay, match="another process writes"):
             Asked().write(output)

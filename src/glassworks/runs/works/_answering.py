@@ -45,6 +45,7 @@ class AnsweringWork(ModelWork):
     """Writes a line for each example."""
 
     request: ClassVar[type[Record]] = AnsweringRequest
+    memory_bytes: ClassVar[int] = 2**29
 
     def settled(self, request: Any) -> Any:
         """With a file of its own. Raises NotFound for a source of no kind, too."""
