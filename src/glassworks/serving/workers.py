@@ -77,7 +77,7 @@ class Workers:
                     # It finds the modules that this process finds, and none of the folder where this was started.
                     env={**os.environ, "PYTHONPATH": _modules_path()},
                     # Ctrl-C in a terminal goes to the service alone, which ends this one.
-                    process_group=0,
+                    start_new_session=True,
                 )
             self._processes[name] = process
             well = asyncio.get_running_loop().call_later(_WELL_S, self._supervisor.recovered, name)
