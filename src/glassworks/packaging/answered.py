@@ -59,11 +59,7 @@ def write_answers(asked: Answering, output: Path, progress: Progress) -> Written
     together. Raises Cancelled between two steps, UnderWay while another process writes the same, DataError where
     there is no example, or none that can be answered, and StorageError.
     """
-    progress.start("data")
-    total = sum(1 for _ in asked.inputs())
-    if not total:
-        raise DataError("the source holds no example", "give one that has some")
-    progress.finish(f"{total:,} examples")
+    total = _counted(asked, progress)
     progress.start(asked.stage, total)
     beside = output.with_name(f".{output.name}.{asked.key[:12]}.partial")
     with storage_errors(output, "name another file"), _alone(beside) as file:
@@ -83,6 +79,16 @@ def write_answers(asked: Answering, output: Path, progress: Progress) -> Written
         beside.replace(output)
     progress.finish(f"{total:,} examples" + (f", {errors:,} of them without an answer" if errors else ""))
     return Written(examples=total, errors=errors)
+
+
+def _counted(asked: Answering, progress: Progress) -> int:
+    """How many examples there are; none of them is read for that."""
+    progress.start("data")
+    total = sum(1 for _ in asked.inputs())
+    if not total:
+        raise DataError("the source holds no example", "give one that has some")
+    progress.finish(f"{total:,} examples")
+    return total
 
 
 def explanation_json(explanation: Explanation) -> dict[str, Any]:

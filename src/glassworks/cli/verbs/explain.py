@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,24 +19,30 @@ if TYPE_CHECKING:
     from glassworks.contracts import Explanation
 
 
+_Method = Annotated[str | None, typer.Option(help="One of the model's methods; see 'glassworks show MODEL'.")]
+_Target = Annotated[
+    str | None,
+    typer.Option(
+        help="A class by label or number, the predicted one if left out; of a picture X,Y or X,Y,WIDTH,HEIGHT."
+    ),
+]
+_Baseline = Annotated[float | None, typer.Option(help="What counts as 'nothing there'; 0 is black.")]
+_Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="Write the heat map (PNG), the shaded text (HTML) or the lines."),
+]
+
+
 def explain(
     model: Reference,
     value: InputFile = None,
     data: Data = None,
-    method: Annotated[str | None, typer.Option(help="One of the model's methods; see 'glassworks show MODEL'.")] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            help="A class by label or number, the predicted one if left out; of a picture X,Y or X,Y,WIDTH,HEIGHT."
-        ),
-    ] = None,
-    baseline: Annotated[float | None, typer.Option(help="What counts as 'nothing there'; 0 is black.")] = None,
+    method: _Method = None,
+    target: _Target = None,
+    baseline: _Baseline = None,
     budget: Annotated[str | None, typer.Option(help="Longest time to spend, such as 50ms.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="Write the heat map (PNG), the shaded text (HTML) or the lines."),
-    ] = None,
+    output: _Output = None,
     limit: Annotated[int | None, typer.Option(min=1, help="With --data at most so many examples.")] = None,
     background: Detach = False,
     as_json: AsJson = False,
@@ -45,24 +52,14 @@ def explain(
     With --data for every example of a source: killed and given again with the same -o, it goes on where it was.
     """
     require_one(value, data, background, {"--budget": budget})
+    options = {"method": method, "target": target, "baseline": baseline, "seed": seed}
     if value is None:
-        options = {"method": method, "target": target, "baseline": baseline, "seed": seed, "limit": limit}
-        answer_all("explain", model, str(data), output, background, **options, as_json=as_json)
+        answer_all("explain", model, str(data), output, background, **options, limit=limit, as_json=as_json)
     else:
-        _explain_one(model, value, method, target, baseline, budget, seed, output, as_json)
+        _explain_one(model, value, {**options, "budget": _milliseconds(budget)}, output, as_json)
 
 
-def _explain_one(
-    model: str,
-    value: str,
-    method: str | None,
-    target: str | None,
-    baseline: float | None,
-    budget: str | None,
-    seed: int,
-    output: Path | None,
-    as_json: bool,
-) -> None:
+def _explain_one(model: str, value: str, options: Mapping[str, Any], output: Path | None, as_json: bool) -> None:
     from glassworks.cli.drawing import draw
     from glassworks.packaging.answered import explanation_json
     from glassworks.registry import Registry
@@ -70,14 +67,7 @@ def _explain_one(
 
     opened = open_model(model, Registry.open())
     example = opened.read(read_input(value, literal=opened.task.literal))
-    explanation = opened.explain(
-        example,
-        method=method,
-        target=target,
-        baseline=baseline,
-        budget=opened.budget(_milliseconds(budget)),
-        seed=seed,
-    )
+    explanation = opened.explain(example, **{**options, "budget": opened.budget(options["budget"])})
     values = explanation.attribution.values
     drawn = draw(example[0], values, explanation.spans, explanation.label, explanation.method, explanation.names)
     if output:

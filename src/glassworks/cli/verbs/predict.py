@@ -33,18 +33,24 @@ _PictureInput = Annotated[
 ]
 
 
+_Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="Write the picture, the folder, the video or the lines there."),
+]
+_Smoothing = Annotated[
+    float, typer.Option(min=0, max=0.99, help="Videos: how much of the frames before stays in each answer.")
+]
+_Limit = Annotated[int | None, typer.Option(min=1, help="At most so many frames, pictures or examples.")]
+
+
 def predict(
     model: Reference,
     value: _PictureInput = None,
     data: Data = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write the picture, the folder, the video or the lines there.")
-    ] = None,
-    smoothing: Annotated[
-        float, typer.Option(min=0, max=0.99, help="Videos: how much of the frames before stays in each answer.")
-    ] = 0.0,
+    output: _Output = None,
+    smoothing: _Smoothing = 0.0,
     frames: Annotated[Path | None, typer.Option(help="Videos: a line of JSON for each frame goes there.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many frames, pictures or examples.")] = None,
+    limit: _Limit = None,
     allow_host: Annotated[list[str] | None, typer.Option(help="A host that addresses may name.")] = None,
     background: Detach = False,
     as_json: AsJson = False,
@@ -57,19 +63,25 @@ def predict(
     if value is None:
         answer_all("predict", model, str(data), output, background, limit=limit, as_json=as_json)
         return
-    from glassworks.cli.pictures import PredictOptions, local
-    from glassworks.registry import Registry
-    from glassworks.registry.opening import open_model
+    from glassworks.cli.pictures import PredictOptions
 
     hosts = tuple(allow_host or ())
     options = PredictOptions(output=output, smoothing=smoothing, limit=limit, frames=frames, hosts=hosts)
+    _predict_one(model, value, options, as_json)
+
+
+def _predict_one(model: str, value: str, options: PredictOptions, as_json: bool) -> None:
+    from glassworks.cli.pictures import local
+    from glassworks.registry import Registry
+    from glassworks.registry.opening import open_model
+
     opened = open_model(model, Registry.open())
     with local(value, opened, options) as path:
         found = _predicted(opened, path, options)
     if as_json:
         write_json({"model": model, **found})
     else:
-        _show(model, opened.task, found, output)
+        _show(model, opened.task, found, options.output)
 
 
 def _predicted(opened: OpenedBundle, value: str, options: PredictOptions) -> dict[str, Any]:
