@@ -42,10 +42,11 @@ EDGES: Mapping[str, frozenset[str]] = {
         "references": "catalog config contracts data job_files packaging registry training",
         "flow": "catalog config contracts explanation job_files optimization packaging progress references registry "
         "training",
-        "runs": "catalog config contracts flow job_files packaging registry",
-        "control": "catalog config contracts data job_files job_schema packaging registry runs serving",
+        "runs": "catalog config contracts data flow job_files packaging registry",
+        "drafts": "catalog contracts data job_files registry",
+        "control": "catalog config contracts data drafts job_files job_schema packaging registry runs serving",
         "console": "serving",
-        "client": "control runs",
+        "client": "control data runs",
         "": "client flow job_files",
         "cli": "VERBS catalog config conformance console contracts control data explanation flow imaging job_files "
         "optimization packaging registry runs serving",

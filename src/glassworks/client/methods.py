@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from glassworks.client.transport import ServerEvent, Transport, segment
 from glassworks.control.paging import Page
+from glassworks.control.resources.data import DataDetails, DataItem, ShownExample
+from glassworks.control.resources.drafts import DraftedJob
 from glassworks.control.resources.jobs import Checked, FamilyFound
-from glassworks.control.resources.runs import AllSeries, Events, Kind, Log
+from glassworks.control.resources.runs import Events, Kind, Log, RunSeries
 from glassworks.control.resources.session import Session
+from glassworks.control.resources.uploads import Arrived, Begun
 from glassworks.runs.records import Run
 
 
 class Methods(Transport):
     """One method for each operation."""
 
+    def abandon_upload(self, upload: str) -> None:
+        """Forget what has arrived."""
+        self.fetch("DELETE", f"/uploads/{segment(upload)}")
+
+    def begin_upload(
+        self,
+        *,
+        name: str,
+        size_bytes: int,
+        kind: Literal["pictures", "texts", "interactions"] | None = None,
+        sha256: str = "",
+    ) -> Begun:
+        """Begin to send a file: a zip of class folders of pictures, a table (CSV, TSV, Parquet, JSON ..."""
+        return self.ask(
+            "POST", "/uploads", Begun, body={"name": name, "size_bytes": size_bytes, "kind": kind, "sha256": sha256}
+        )
+
     def cancel_run(self, run: str) -> Run:
         """End a run at its next step; what it has trained is kept."""
         return self.ask("POST", f"/runs/{segment(run)}/cancel", Run)
+
+    def check_data(self, item: str) -> Run:
+        """Queue a run whose result says what is wrong: copies, contradictions, labels that look wrong, leaks."""
+        return self.ask("POST", f"/data/{segment(item)}/check", Run)
 
     def check_job(
         self, *, toml: str | None = None, job: dict[str, Any] | None = None, changes: dict[str, Any] | None = None
@@ -26,9 +50,29 @@ class Methods(Transport):
         """Say everything that is wrong with a job, by key and line, without reading its data."""
         return self.ask("POST", "/jobs/check", Checked, body={"toml": toml, "job": job, "changes": changes})
 
+    def complete_upload(self, upload: str) -> DataItem:
+        """What was sent becomes data; the same content is the same data, whoever sends it."""
+        return self.ask("POST", f"/uploads/{segment(upload)}/complete", DataItem)
+
+    def delete_data(self, item: str) -> None:
+        """Take away what was uploaded, unless a run that has not ended uses it."""
+        self.fetch("DELETE", f"/data/{segment(item)}")
+
+    def draft(self, *, data: str, family: str | None = None) -> DraftedJob:
+        """A job that trains these data. Nothing is kept."""
+        return self.ask("POST", "/jobs/draft", DraftedJob, body={"data": data, "family": family})
+
+    def get_data(self, item: str) -> DataDetails:
+        """Classes, columns, and a first job; what is not clear is among the problems."""
+        return self.ask("GET", f"/data/{segment(item)}", DataDetails)
+
     def get_log(self, run: str, *, limit: int = 10000) -> Log:
         """What a run wrote."""
         return self.ask("GET", f"/runs/{segment(run)}/log", Log, query={"limit": limit})
+
+    def get_picture(self, item: str, index: int) -> bytes:
+        """A picture, small. It never changes."""
+        return self.fetch("GET", f"/data/{segment(item)}/pictures/{segment(index)}")
 
     def get_run(self, run: str) -> Run:
         """One run, by its id or the beginning of it."""
@@ -38,17 +82,34 @@ class Methods(Transport):
         """JSON schema of the jobs of a family, with what each key means."""
         return self.ask("GET", f"/jobs/families/{segment(family)}/schema", dict[str, Any])
 
-    def get_series(self, run: str, *, points: int = 1000) -> AllSeries:
+    def get_series(self, run: str, *, points: int = 1000) -> RunSeries:
         """The values of a run, of each at most about so many points; the extremes are among them."""
-        return self.ask("GET", f"/runs/{segment(run)}/series", AllSeries, query={"points": points})
+        return self.ask("GET", f"/runs/{segment(run)}/series", RunSeries, query={"points": points})
 
     def get_session(self) -> Session:
         """Who asks."""
         return self.ask("GET", "/session", Session)
 
+    def get_upload(self, upload: str) -> Arrived:
+        """How much of a file has arrived: where to go on after a broken connection."""
+        return self.ask("GET", f"/uploads/{segment(upload)}", Arrived)
+
+    def list_data(self, *, limit: int = 50, after: str = "") -> Page[DataItem]:
+        """What was uploaded, the newest first, then the samples."""
+        return self.ask("GET", "/data", Page[DataItem], query={"limit": limit, "after": after})
+
     def list_events(self, run: str, *, after: int = 0, limit: int = 1000) -> Events:
         """What happened in a run."""
         return self.ask("GET", f"/runs/{segment(run)}/events", Events, query={"after": after, "limit": limit})
+
+    def list_examples(self, item: str, *, of: str = "", limit: int = 50, after: str = "") -> Page[ShownExample]:
+        """Examples in their order."""
+        return self.ask(
+            "GET",
+            f"/data/{segment(item)}/examples",
+            Page[ShownExample],
+            query={"class": of, "limit": limit, "after": after},
+        )
 
     def list_families(self) -> Page[FamilyFound]:
         """The kinds of models that a job can train."""
@@ -65,6 +126,10 @@ class Methods(Transport):
     def resume_run(self, run: str) -> Run:
         """Queue a run again that failed or was cancelled."""
         return self.ask("POST", f"/runs/{segment(run)}/resume", Run)
+
+    def send_part(self, upload: str, content: bytes, *, offset: int) -> Arrived:
+        """Send a part. To send one again is harmless."""
+        return self.ask("PUT", f"/uploads/{segment(upload)}", Arrived, query={"offset": offset}, content=content)
 
     def sign_in(self, *, key: str) -> Session:
         """Exchange a key for a cookie that only this service's own pages can use."""
