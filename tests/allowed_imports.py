@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-BASE = frozenset({"errors", "record", "durations", "printable", "storage", "locations"})
+BASE = frozenset({"errors", "record", "durations", "printable", "storage", "locations", "machine"})
 """What everybody may import; of each other, they import only `errors`."""
 EDGES: Mapping[str, frozenset[str]] = {
     part: frozenset("" if target == "VERBS" else target for target in targets.split())
@@ -13,6 +13,7 @@ EDGES: Mapping[str, frozenset[str]] = {
         "record": "",
         "durations": "errors",
         "locations": "",
+        "machine": "",
         "printable": "",
         "storage": "errors",
         "wrong_keys": "",

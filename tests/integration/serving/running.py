@@ -74,6 +74,8 @@ def serving(home: Path, *arguments: str, port: str = "0") -> Iterator[Server]:
         "serve",
         "--drain-s",
         str(WAIT_S),
+        "--workers",
+        "0",
         *arguments,
         "--port",
         port,
