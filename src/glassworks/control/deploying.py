@@ -13,10 +13,10 @@ from glassworks.control.problems import Changed, Conflict
 from glassworks.control.state import Control
 from glassworks.errors import InputError, NotFound, RegistryError, Unsupported
 from glassworks.registry.deployments import Revision, What
+from glassworks.registry.records import CHAMPION
 from glassworks.serving.core.traffic import Traffic, checked_traffic
 from glassworks.serving.deploying import traffic_of
 
-CHAMPION = "champion"
 _WHOLE = 100.0
 
 

@@ -12,8 +12,8 @@ from glassworks.control.paging import tag
 from glassworks.control.state import Control
 from glassworks.errors import GlassworksError
 from glassworks.registry import Version
+from glassworks.registry.records import CHAMPION, Head
 
-CHAMPION = "champion"
 Metrics = dict[str, dict[str, Any]]
 """Name -> value, interval (95 %), examples, higher_is_better."""
 
@@ -72,24 +72,22 @@ def served(control: Control) -> Mapping[str, Sequence[str]]:
     return control.live.ask(look)
 
 
-def summary_of(control: Control, name: str, in_service: Mapping[str, Sequence[str]]) -> ModelSummary:
-    """One model. Raises NotFound and InputError."""
-    versions = control.registry.versions(name)
-    aliases = {alias: each.version for each in versions for alias in each.aliases}
-    shown = next((each for each in versions if CHAMPION in each.aliases), versions[-1])
-    fact, problem = _fact(control, shown)
+def summaries(control: Control, names: Sequence[str]) -> list[ModelSummary]:
+    """Models by their names; those that are not there are left out."""
+    in_service = served(control)
+    return [_summary(control, head, in_service.get(head.name, ())) for head in control.registry.heads(names)]
+
+
+def _summary(control: Control, head: Head, in_service: Sequence[str]) -> ModelSummary:
+    fact, problem = _fact(control, head.chosen)
     return ModelSummary(
-        name=name,
+        **head.model_dump(exclude={"chosen"}),
+        champion=head.aliases.get(CHAMPION),
         task=fact.task,
         family=fact.family,
-        versions=len(versions),
-        newest=versions[-1].version,
-        champion=aliases.get(CHAMPION),
-        aliases=aliases,
-        served=list(in_service.get(name, ())),
+        served=list(in_service),
         metrics=fact.metrics,
         warnings=list(fact.warnings),
-        created_at=versions[-1].created_at,
         problem=problem,
     )
 

@@ -53,7 +53,8 @@ class Facts:
         return fact
 
     def _read(self, version: Version) -> Fact:
-        return fact_of(self._registry.manifest(version), self._registry.size_bytes(version))
+        manifest = self._registry.manifest(version)
+        return fact_of(manifest, self._registry.size_bytes(manifest))
 
 
 def fact_of(manifest: Manifest, size_bytes: int) -> Fact:

@@ -111,10 +111,10 @@ class Sampler:
         return now
 
 
-def _keep(samples: deque[Sample], now: Sample, apart_s: float, last_s: float) -> None:
-    if not samples or now.passed_s - samples[-1].passed_s >= apart_s:
+def _keep(samples: deque[Sample], now: Sample, every_s: float, last_s: float) -> None:
+    if not samples or now.passed_s - samples[-1].passed_s >= every_s:
         samples.append(now)
-    while samples and now.passed_s - samples[0].passed_s > last_s + 2 * apart_s + 1.0:
+    while samples and now.passed_s - samples[0].passed_s > last_s + 2 * every_s + 1.0:
         samples.popleft()
 
 

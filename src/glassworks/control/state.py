@@ -43,11 +43,6 @@ class Control:
         return Runs(self.registry)
 
     @functools.cached_property
-    def series(self) -> AllSeries:
-        """The values of runs over time."""
-        return AllSeries(self.runs)
-
-    @functools.cached_property
     def deployments(self) -> Deployments:
         """Which versions answered since when."""
         return Deployments(self.registry)
@@ -73,6 +68,11 @@ class Control:
 
         failures = self.serving.failures
         return Watched(lambda: failures.newest, _TAIL_S)
+
+    @functools.cached_property
+    def series(self) -> AllSeries:
+        """The values of runs over time."""
+        return AllSeries(self.runs)
 
     @functools.cached_property
     def feed(self) -> Feed:

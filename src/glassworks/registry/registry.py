@@ -22,14 +22,22 @@ from glassworks.packaging.bundle import Bundle, read_bundle, reading
 from glassworks.packaging.manifest import MANIFEST_FILE, Manifest
 from glassworks.packaging.verified import Verified
 from glassworks.record import Record
-from glassworks.registry.records import Alias, Resolved, Version, check_alias, check_name, split_reference
+from glassworks.registry.records import (
+    CHAMPION,
+    Alias,
+    Head,
+    Resolved,
+    Version,
+    check_alias,
+    check_name,
+    split_reference,
+)
 from glassworks.registry.store import BlobStore
 from glassworks.storage import storage_errors
 
 if TYPE_CHECKING:
     from glassworks.registry.database import Database
 
-_CHAMPION = "champion"
 _SHOWN = 20
 _R = TypeVar("_R", bound=Record)
 
@@ -96,7 +104,7 @@ class Registry:
         name, wanted = split_reference(reference)
         versions = self.versions(name)
         if wanted is None:
-            return next((each for each in versions if _CHAMPION in each.aliases), versions[-1])
+            return next((each for each in versions if CHAMPION in each.aliases), versions[-1])
         for version in versions:
             if wanted == version.version or wanted in version.aliases:
                 return version
@@ -105,6 +113,10 @@ class Registry:
     def models(self) -> tuple[str, ...]:
         """The names of all models, sorted."""
         return self._database.names()
+
+    def heads(self, names: Sequence[str]) -> tuple[Head, ...]:
+        """What lists show of models, all at once; names that are none are left out."""
+        return self._database.heads(names)
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """All versions of a model, the oldest first. Raises NotFound naming near misses."""
@@ -124,9 +136,9 @@ class Registry:
             raise NotFound(f"the bundle of {version.reference} holds no {name}", "package the model again")
         return self._store.read(sha256, name)
 
-    def size_bytes(self, version: Version) -> int:
-        """What all files of the bundle of a version take. Raises StorageError."""
-        return self._store.size_bytes(set(self.manifest(version).files.values()))
+    def size_bytes(self, manifest: Manifest) -> int:
+        """What all files of a stored bundle take. Raises Tampered and StorageError."""
+        return self._store.size_bytes(set(manifest.files.values()))
 
     def set_alias(self, name: str, version: int, alias: str) -> Version:
         """Let `alias` name a version from now on. Raises InputError and NotFound."""

@@ -20,6 +20,10 @@ group = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+Roles = Annotated[
+    list[str] | None,
+    typer.Option(help="What it may do: infer (without any), viewer, operator, admin. As a,b or repeated."),
+]
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
@@ -34,10 +38,7 @@ def create(
     concurrent_streams: Annotated[int | None, typer.Option(help="Answers of language models at a time.")] = None,
     max_context: Annotated[int | None, typer.Option(help="Tokens of a prompt and its answer.")] = None,
     expires: Annotated[str | None, typer.Option(help="When it ends, such as 12h or 30d; without it never.")] = None,
-    role: Annotated[
-        list[str] | None,
-        typer.Option(help="What it may do: infer (without any), viewer, operator, admin. As a,b or repeated."),
-    ] = None,
+    role: Roles = None,
     admin: Annotated[bool, typer.Option("--admin", help="May load and unload models and manage keys too.")] = False,
     as_json: AsJson = False,
 ) -> None:

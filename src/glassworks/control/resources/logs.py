@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from glassworks.control.access import Controlled, Viewer
+from glassworks.control.access import Controlled, Viewer, lasting
 from glassworks.control.events import STREAM, AfterEvent, LastEventId, Sent, last_seen, streamed
 from glassworks.control.paging import Limit, Page
 from glassworks.control.state import Control
@@ -56,7 +56,7 @@ async def stream_failures(
     control: Controlled, caller: Viewer, last_event_id: LastEventId = None, after: AfterEvent = None
 ) -> StreamingResponse:
     """Those to come, or those behind an event as far as they are kept, the oldest first."""
-    return streamed(_followed(control, last_seen(last_event_id, after)))
+    return streamed(_followed(control, last_seen(last_event_id, after)), lasting(control, caller))
 
 
 async def _followed(control: Control, after: int | None) -> AsyncIterator[Sent | None]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from glassworks.control import deploying
 from glassworks.control.access import Controlled, Operator, Viewer
 from glassworks.control.comparing import Comparison, compared
-from glassworks.control.describing import ModelSummary, VersionSummary, etag_of, served, summary_of, version_of
+from glassworks.control.describing import ModelSummary, VersionSummary, etag_of, served, summaries, version_of
 from glassworks.control.lineage import Graph, graph_of
 from glassworks.control.paging import After, IfMatch, Limit, Page, require_match, tag, unchanged
 from glassworks.control.problems import Conflict
@@ -19,7 +19,7 @@ from glassworks.control.requests import SampleRequest, samples_of, shown
 from glassworks.control.state import Control
 from glassworks.errors import NotFound
 from glassworks.registry import Version
-from glassworks.registry.records import check_alias
+from glassworks.registry.records import CHAMPION, check_alias
 from glassworks.serving.access.gate import Caller
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -72,15 +72,15 @@ def list_models(
 ) -> Page[ModelSummary]:
     """All models of the registry, by their names."""
     names = [name for name in control.registry.models() if name > after and query.lower() in name]
-    in_service = served(control)
     more = names[limit - 1] if len(names) > limit else None
-    return Page(items=[summary_of(control, name, in_service) for name in names[:limit]], next=more)
+    return Page(items=summaries(control, names[:limit]), next=more)
 
 
 @router.get("/{name}", responses=NOT_MODIFIED, response_model=ModelSummary)
 def get_model(control: Controlled, caller: Viewer, name: Model, request: Request, response: Response) -> Any:
     """One model. Its ETag changes with its aliases and versions."""
-    found = summary_of(control, name, served(control))
+    control.registry.find(name)
+    (found,) = summaries(control, [name])
     if unchanged(request, response, etag_of(name, found.aliases, found.newest)):
         return Response(status_code=304, headers=dict(response.headers))
     return found
@@ -151,7 +151,7 @@ def set_alias(
     of the model for a new one."""
     before = _matched(control, name, alias, if_match)
     version = control.registry.find(f"{name}@{asked.version}").version
-    if alias == deploying.CHAMPION:
+    if alias == CHAMPION:
         _crown(control, name, before, version, caller)
     else:
         control.registry.set_alias(name, version, alias)
@@ -167,7 +167,7 @@ def remove_alias(
     """Let an alias name nothing."""
     if _matched(control, name, alias, if_match) is None:
         raise NotFound(f"the model '{name}' has no alias '{alias}'", "there is nothing to remove")
-    if alias == deploying.CHAMPION and name in served(control):
+    if alias == CHAMPION and name in served(control):
         raise Conflict(
             f"'{name}' is in service, and its champion answers", "let another version be the champion, or unload it"
         )
@@ -180,7 +180,7 @@ def _crown(control: Control, name: str, before: int | None, version: int, caller
     """A champion that takes over all requests of the one before, or the share that is fixed for its version."""
     found = deploying.observe(control, name)
     if not found.served:
-        control.registry.set_alias(name, version, deploying.CHAMPION)
+        control.registry.set_alias(name, version, CHAMPION)
         return
     split = found.split
     whole = split.shares is not None and len(split.shares) == 1

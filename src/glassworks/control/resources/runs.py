@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from glassworks.catalog import first_paragraph, found, named
 from glassworks.contracts import Work
-from glassworks.control.access import Controlled, Operator, Viewer
+from glassworks.control.access import Controlled, Operator, Viewer, lasting
 from glassworks.control.events import STREAM, AfterEvent, LastEventId, Sent, last_seen, streamed
 from glassworks.control.paging import After, Limit, Page
 from glassworks.control.paths import refuse_paths
@@ -121,7 +121,7 @@ async def stream_runs(
     control: Controlled, caller: Viewer, last_event_id: LastEventId = None, after: AfterEvent = None
 ) -> StreamingResponse:
     """What happens in all runs from now on, or behind an event; the lines that they write are in their own streams."""
-    return streamed(_followed(control, last_seen(last_event_id, after), ""))
+    return streamed(_followed(control, last_seen(last_event_id, after), ""), lasting(control, caller))
 
 
 @router.get("/{run}")
@@ -151,7 +151,7 @@ async def stream_run(
     import asyncio
 
     found = await asyncio.to_thread(control.runs.get, run)
-    return streamed(_followed(control, last_seen(last_event_id, after) or 0, found.id))
+    return streamed(_followed(control, last_seen(last_event_id, after) or 0, found.id), lasting(control, caller))
 
 
 @router.get("/{run}/log")

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from glassworks.control.access import Controlled, Viewer
+from glassworks.control.access import Controlled, Viewer, lasting
 from glassworks.control.events import STREAM, Sent, streamed
 from glassworks.control.sampling import Snapshot
 from glassworks.control.state import Control
@@ -24,7 +24,7 @@ def get_statistics(control: Controlled, caller: Viewer) -> Snapshot:
 @router.get("/stream", responses=STREAM, response_class=StreamingResponse)
 async def stream_statistics(control: Controlled, caller: Viewer) -> StreamingResponse:
     """The same once a second; each event is a whole snapshot."""
-    return streamed(_followed(control))
+    return streamed(_followed(control), lasting(control, caller))
 
 
 async def _followed(control: Control) -> AsyncIterator[Sent | None]:

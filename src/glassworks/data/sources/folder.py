@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -44,6 +44,15 @@ class Folder(Source, PictureReader):
             classes=found.classes,
             unreadable=found.stray,
         )
+
+    def unlabeled(self, what: str) -> Iterator[tuple[str, Callable[[], bytes | Picture]]]:
+        """Every picture file, in subfolders too; names are paths in the folder."""
+        folder = _existing(what)
+        try:
+            for path in _files(folder):
+                yield path.relative_to(folder).as_posix(), path.read_bytes
+        except OSError as error:
+            raise DataError(f"cannot list {folder}: {error}", "make the folder readable") from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import polars
 
     from glassworks.data.collection import Pictures
+    from glassworks.data.pictures import Picture
 
 _R = TypeVar("_R", bound=Reader)
 
@@ -51,6 +52,10 @@ class StoredPictures(_Stored, PictureReader):
     def pictures(self, what: str) -> Pictures:
         with self._by_name():
             return replace(self._source(PictureReader).pictures(self._path), source=self._item.source)
+
+    def unlabeled(self, what: str) -> Iterator[tuple[str, Callable[[], bytes | Picture]]]:
+        with self._by_name():
+            yield from self._source(PictureReader).unlabeled(self._path)
 
 
 class StoredTexts(_Stored, TextReader):
