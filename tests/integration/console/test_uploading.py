@@ -6,10 +6,14 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 from tests.integration.serving.running import Server, serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = Path("/usr/bin/chromium")
@@ -24,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def page(server: Server) -> Iterator[sync_api.Page]:
+def page(server: Server) -> Iterator[Page]:
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         context = browser.new_context(locale="en-US")
@@ -44,13 +48,13 @@ def pictures(folder: Path, *classes: str) -> Path:
     return folder
 
 
-def arrived(page: sync_api.Page, server: Server) -> dict[str, object]:
+def arrived(page: Page, server: Server) -> dict[str, object]:
     page.wait_for_url("**/#/data/*")
     found: dict[str, object] = server.get(f"/api/v1/data/{page.url.rpartition('/')[2]}")
     return found
 
 
-def test_a_folder_becomes_classes(page: sync_api.Page, server: Server, tmp_path: Path) -> None:
+def test_a_folder_becomes_classes(page: Page, server: Server, tmp_path: Path) -> None:
     folder = pictures(tmp_path / "pets", "cats", "dogs")
     (folder / ".DS_Store").write_bytes(b"\0")
     page.set_input_files(FOLDER, folder)
@@ -59,7 +63,7 @@ def test_a_folder_becomes_classes(page: sync_api.Page, server: Server, tmp_path:
     assert found["classes"] == [{"name": "cats", "examples": 4}, {"name": "dogs", "examples": 4}]
 
 
-def test_the_same_folder_is_the_same_data(page: sync_api.Page, server: Server, tmp_path: Path) -> None:
+def test_the_same_folder_is_the_same_data(page: Page, server: Server, tmp_path: Path) -> None:
     folder = pictures(tmp_path / "letters", "a", "b")
     page.set_input_files(FOLDER, folder)
     first = arrived(page, server)
@@ -68,7 +72,7 @@ def test_the_same_folder_is_the_same_data(page: sync_api.Page, server: Server, t
     assert arrived(page, server)["id"] == first["id"]
 
 
-def test_what_is_no_data_is_said_with_its_mend(page: sync_api.Page, server: Server, tmp_path: Path) -> None:
+def test_what_is_no_data_is_said_with_its_mend(page: Page, server: Server, tmp_path: Path) -> None:
     page.set_input_files(FOLDER, pictures(tmp_path / "lonely", "cats"))
     note = page.wait_for_selector(".sendings .note")
     assert note is not None
@@ -76,7 +80,7 @@ def test_what_is_no_data_is_said_with_its_mend(page: sync_api.Page, server: Serv
     assert "another class" in note.inner_text()
 
 
-def test_a_lost_connection_costs_nothing(page: sync_api.Page, server: Server, tmp_path: Path) -> None:
+def test_a_lost_connection_costs_nothing(page: Page, server: Server, tmp_path: Path) -> None:
     table = tmp_path / "reviews.csv"
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -84,7 +88,7 @@ def test_a_lost_connection_costs_nothing(page: sync_api.Page, server: Server, tm
         writer.writerows([(f"what a long sentence number {row} is, of all", row % 2) for row in range(150_000)])
     broken = 0
 
-    def fail(route: sync_api.Route) -> None:
+    def fail(route: Route) -> None:
         nonlocal broken
         broken += 1
         if broken in (2, 3, 4, 5, 6):
@@ -99,7 +103,7 @@ def test_a_lost_connection_costs_nothing(page: sync_api.Page, server: Server, tm
     assert broken > 6
 
 
-def test_a_card_is_shown_and_nothing_in_it_is_run(page: sync_api.Page, server: Server) -> None:
+def test_a_card_is_shown_and_nothing_in_it_is_run(page: Page, server: Server) -> None:
     card = (
         "# a <b>card</b>\n\n| x | y |\n| --- | --- |\n| 1 \\| 2 | `c` |\n\n- one\n  - *two*\n\n1. **three**\n\n"
         "<img src=x onerror=alert(1)> [bad](javascript:alert(1)) [good](https://example.org/)\n"
