@@ -5,11 +5,9 @@ Run as `python docs/generate.py FOLDER`; the same code gives the same bytes.
 
 from __future__ import annotations
 
-import ast
 import inspect
 import json
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +22,7 @@ from glassworks.contracts import Family
 from glassworks.data.kinds import schemes_of
 from glassworks.errors import GlassworksError
 from glassworks.job_files import modalities
+from glassworks.job_schema import field_notes
 
 NOTE = "<!-- Written by docs/generate.py: change the code, then run `make docs`. -->"
 
@@ -109,7 +108,7 @@ def _record(record: type[BaseModel], path: str) -> Iterator[str]:
 
 def _keys(record: type[BaseModel], without: type[BaseModel] = BaseModel) -> str:
     """A row for each key that is no table, but for those of the record `without`."""
-    notes = _attribute_docstrings(record)
+    notes = field_notes(record)
     types = record.model_json_schema()["properties"]
     rows = [
         (f"`{name}`", _type(types[name]), _default(field), notes.get(name, ""))
@@ -137,17 +136,6 @@ def _default(field: FieldInfo) -> str:
         return "required"
     value = field.get_default(call_default_factory=True, validated_data={})
     return "" if value is None else f"`{json.dumps(value, ensure_ascii=False)}`"
-
-
-def _attribute_docstrings(record: type[BaseModel]) -> dict[str, str]:
-    """The text under each field of a record's class body."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(record))).body[0]
-    notes: dict[str, str] = {}
-    if isinstance(body, ast.ClassDef):
-        for field, text in zip(body.body, body.body[1:], strict=False):
-            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-                notes[ast.unparse(field.target)] = " ".join(str(text.value.value).split())
-    return notes
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -21,6 +21,7 @@ EDGES: Mapping[str, frozenset[str]] = {
         "progress": "contracts",
         "catalog": "contracts",
         "job_files": "catalog config contracts",
+        "job_schema": "catalog config contracts job_files wrong_keys",
         "data": "catalog config contracts text wrong_keys",
         "onnx_graphs": "contracts",
         "imaging": "catalog contracts data",
@@ -41,9 +42,11 @@ EDGES: Mapping[str, frozenset[str]] = {
         "flow": "catalog config contracts explanation job_files optimization packaging progress references registry "
         "training",
         "runs": "catalog config contracts flow job_files packaging registry",
+        "control": "catalog config contracts data job_files job_schema packaging registry runs serving",
+        "console": "serving",
         "": "flow job_files",
-        "cli": "VERBS catalog config conformance contracts data explanation flow imaging job_files optimization "
-        "packaging registry runs serving",
+        "cli": "VERBS catalog config conformance console contracts control data explanation flow imaging job_files "
+        "optimization packaging registry runs serving",
         "__main__": "cli",
     }.items()
 }

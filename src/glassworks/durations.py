@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -20,9 +20,11 @@ def parse_duration(value: object) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
+_SCHEMA = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "examples": ["90s", "5m"]}]}
 Seconds = Annotated[
     float,
     BeforeValidator(parse_duration),
-    Field(gt=0, allow_inf_nan=False, examples=["90s", "5m"]),
+    Field(gt=0, allow_inf_nan=False),
+    WithJsonSchema(_SCHEMA, mode="validation"),
     PlainSerializer(lambda seconds: repr(seconds).removesuffix(".0") + "s", return_type=str, when_used="json"),
 ]

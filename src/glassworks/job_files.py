@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,8 @@ def job_with(table: dict[str, Any], overrides: Sequence[str], *, where: str, fol
     """The job of a table with `key.path=value` overrides; see `job_of`."""
     for override in overrides:
         _override(table, override)
-    for key, kinds in _foreign(table).items():
-        reason = f"it is a key of {' and '.join(kinds)}, which the family '{table['family']}' does not read"
-        warnings.warn(f"{where}: 'data.{key}' has no effect: {reason}", JobWarning, stacklevel=3)
+    for reason in without_effect(table):
+        warnings.warn(f"{where}: {reason}", JobWarning, stacklevel=3)
     return job_of(table, where=where, folder=folder)
 
 
@@ -58,6 +57,13 @@ def job_of(table: Mapping[str, Any], *, where: str, folder: Path | None = None) 
         _require_scheme(table["data"], where)
         table = {**table, "data": validate(family.data, table["data"], where=where, prefix="data.")}
     return validate(Job, table, where=where)
+
+
+def without_effect(table: Mapping[str, Any]) -> Iterator[str]:
+    """Which keys of a job are not read, and why. Raises NotFound for an unknown family."""
+    for key, kinds in _foreign(table).items():
+        reason = f"it is a key of {' and '.join(kinds)}, which the family '{table['family']}' does not read"
+        yield f"'data.{key}' has no effect: {reason}"
 
 
 def modalities() -> Mapping[str, type[DataConfig]]:

@@ -90,9 +90,16 @@ class Runs:
                 query = query.where(RUNS.c.number < _found(connection, before)["number"])
             return tuple(run_of(row) for row in connection.execute(query).mappings())
 
+    def newest(self) -> int:
+        """The number of the last event of all runs; 0 without one."""
+        with self.connected.transaction() as connection:
+            return connection.scalar(sa.select(sa.func.max(EVENTS.c.number))) or 0
+
     def events(self, run: str, after: int = 0, limit: int = 1000) -> tuple[Event, ...]:
-        """What happened in a run after the event of that number, in order."""
-        query = sa.select(EVENTS).where(EVENTS.c.run == run, EVENTS.c.number > after)
+        """What happened in a run after the event of that number, in order; in all runs, but for what they wrote, for an
+        empty text."""
+        which = EVENTS.c.run == run if run else EVENTS.c.kind != "log"
+        query = sa.select(EVENTS).where(which, EVENTS.c.number > after)
         with self.connected.transaction() as connection:
             rows = connection.execute(query.order_by(EVENTS.c.number).limit(limit)).mappings()
             return tuple(Event(**row) for row in rows)

@@ -18,7 +18,7 @@ from glassworks.serving.transports.http.exchange import Answer, Exchange, failur
 if TYPE_CHECKING:
     from glassworks.serving.transports.http.service import Service
 
-Admit = Callable[[str, Mapping[bytes, bytes]], None]
+Admit = Callable[[Exchange], None]
 Handler = Callable[[Exchange], Answer | Coroutine[Any, Any, Answer | None] | None]
 """Gives the answer, or a coroutine for it, or None when it replies by itself later."""
 _PATHS, _KNOWN_PATH = 1024, 256
@@ -47,9 +47,10 @@ class Application:
         self,
         routes: Sequence[Route],
         on_answer: Callable[[Exchange, Answer], None] | None = None,
-        admit: Admit = lambda method, headers: None,
+        admit: Admit = lambda exchange: None,
     ) -> None:
-        """`on_answer` is called with every answer: the access log. `admit` raises for what nobody may send."""
+        """`on_answer` is called with every answer: the access log. `admit` raises for what nobody may send, and may put
+        the key of a session into the headers."""
         self._routes = [(re.compile(route.path), route.handlers) for route in routes]
         self._upgrades = [(re.compile(route.path), route.upgrade) for route in routes if route.upgrade is not None]
         self._found: dict[bytes, tuple[Mapping[str, Handler], Mapping[str, str]]] = {}
@@ -66,7 +67,7 @@ class Application:
             return
         method = exchange.method
         try:
-            self.admit(method, exchange.headers)
+            self.admit(exchange)
         except Forbidden as error:
             exchange.reply(failure(error, exchange.target))
             return
@@ -116,7 +117,7 @@ class Application:
             if pattern.fullmatch(path):
                 try:
                     self.locate(exchange)
-                    self.admit(exchange.method, exchange.headers)
+                    self.admit(exchange)
                     return upgrade(exchange, service)
                 except GlassworksError:
                     return None

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from glassworks.config import ServingConfig
 from glassworks.errors import Unsupported
 from glassworks.serving.codec.tensors import TensorLimits
 
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
     import asyncio
     from types import ModuleType
 
+    from glassworks.registry import Registry
     from glassworks.serving.access.keys import Role
+    from glassworks.serving.access.sessions import Sessions
     from glassworks.serving.batches.batches import Batches
     from glassworks.serving.core.dispatcher import Dispatcher
     from glassworks.serving.core.repository import Repository
     from glassworks.serving.observability.metrics import Metrics
     from glassworks.serving.transports.http.exchange import Exchange
+    from glassworks.serving.transports.http.server import Companion
     from glassworks.serving.transports.http.service import Service
 
     Upgrade = Callable[[Any, Exchange, Service], asyncio.Protocol]
@@ -53,7 +57,7 @@ ANY = Schema("Any", {"type": "object"})
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A method at a path, in which `{name}` is a parameter without `/` and `:`."""
+    """A method at a path, in which `{name}` is a parameter without `/` and `:`, and `{name:path}` all that follows."""
 
     method: str
     path: str
@@ -84,6 +88,12 @@ class Context:
     repository: Repository | None = None
     metrics: Metrics | None = None
     batches: Batches | None = None
+    registry: Registry | None = None
+    sessions: Sessions | None = None
+    """Where callers need keys."""
+    config: ServingConfig = field(default_factory=ServingConfig)
+    companions: list[Companion] = field(default_factory=list)
+    """What begins and ends with the service; protocols add what is theirs."""
 
 
 class Protocol:

@@ -1,6 +1,7 @@
 """How an error is answered, over whatever transport: one table of status codes, and one text.
 
-Over HTTP it is `{"error": string}`, but for the paths of OpenAI's protocol, whose clients read an object.
+Over HTTP it is `{"error": string}`, but for the paths of OpenAI's protocol, whose clients read an object, and those of
+the control API, which have problem details.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import logging
 import re
 import uuid
 from collections.abc import Mapping
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -126,8 +128,24 @@ def enveloped(target: bytes) -> bool:
     return _ENVELOPED.fullmatch(path) is not None and _PLAIN.fullmatch(path) is None
 
 
+def problematic(target: bytes) -> bool:
+    """Whether errors at this target of a request are problem details (RFC 9457)."""
+    return target.startswith(b"/api/v1/")
+
+
+def problem(error: Exception) -> dict[str, Any]:
+    """An error as problem details, with its `mend`; what is not ours is logged and only has a number to look up."""
+    http_status = status(error).http
+    found: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(http_status).phrase, "status": http_status}
+    if not isinstance(error, GlassworksError):
+        return {**found, "detail": text_of(error), "mend": "look it up in the server's log"}
+    return {**found, "detail": masked(error.problem[:_LONGEST]), "mend": masked(error.mend[:_LONGEST])}
+
+
 def error_body(error: Exception, target: bytes = b"") -> dict[str, Any]:
     """What is answered for an error of a request to this target."""
+    if problematic(target):
+        return problem(error)
     text = text_of(error)
     if not enveloped(target):
         return {"error": text}
@@ -137,12 +155,14 @@ def error_body(error: Exception, target: bytes = b"") -> dict[str, Any]:
     return _envelope(text, kind._replace(code=code), getattr(error, "param", None))
 
 
-def refusal_body(problem: str, http: int, target: bytes = b"") -> dict[str, Any]:
+def refusal_body(what: str, http: int, target: bytes = b"") -> dict[str, Any]:
     """The same for what is refused by a status alone."""
+    if problematic(target):
+        return {"type": "about:blank", "title": HTTPStatus(http).phrase, "status": http, "detail": what}
     if not enveloped(target):
-        return {"error": problem}
+        return {"error": what}
     kind = KINDS[InputError if http < 500 else ServingError]
-    return _envelope(problem, kind._replace(code=_OF_STATUS.get(http, kind.code)), None)
+    return _envelope(what, kind._replace(code=_OF_STATUS.get(http, kind.code)), None)
 
 
 def hopeless(error: Exception) -> bool:

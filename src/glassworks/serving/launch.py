@@ -7,7 +7,7 @@ import contextlib
 import ipaddress
 import ssl
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,8 @@ from glassworks.serving.access.gate import Gate
 from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.access.ledger import Ledger
 from glassworks.serving.access.origins import Origins
-from glassworks.serving.app import Application
+from glassworks.serving.access.sessions import Sessions
+from glassworks.serving.app import Admit, Application
 from glassworks.serving.batches.batches import Batches
 from glassworks.serving.codec.tensors import TensorLimits
 from glassworks.serving.core.dispatcher import Dispatcher
@@ -28,12 +29,13 @@ from glassworks.serving.core.model import Batching
 from glassworks.serving.core.models import Models
 from glassworks.serving.core.repository import Repository
 from glassworks.serving.core.traffic import parse_traffic
-from glassworks.serving.endpoints import Context
+from glassworks.serving.endpoints import Context, Protocol
 from glassworks.serving.observability.access_log import AccessLog
 from glassworks.serving.observability.logs import discreet
 from glassworks.serving.observability.metrics import Metrics
 from glassworks.serving.routes import doorkeeper, routes
 from glassworks.serving.supervision import Supervisor
+from glassworks.serving.transports.http.exchange import Exchange
 from glassworks.serving.transports.http.limits import Limits
 from glassworks.serving.transports.http.server import Companion, bind, run, secure_context, url
 from glassworks.serving.transports.http.service import Service
@@ -58,51 +60,84 @@ class Running:
 
 
 def serve(
-    config: ServingConfig, registry: Registry, references: Sequence[str], ready: Callable[[Running], None]
+    config: ServingConfig,
+    registry: Registry,
+    references: Sequence[str],
+    ready: Callable[[Running], None],
+    further: Sequence[type[Protocol]] = (),
 ) -> None:
-    """Serve models until SIGTERM or SIGINT; all of the registry's without references.
+    """Serve models until SIGTERM or SIGINT; all of the registry's without references. `further` protocols are answered
+    beside those of models.
 
     Raises NotFound, BundleError, InputError and ServingError before anything is served.
     """
     discreet()
     tls = _tls(config, "http/1.1")
     listening = bind(config.host, config.port)
-    batching = Batching(max_rows=config.max_batch, max_queue=config.max_queue)
-    placement = Placement(engine=config.engine, explain_in=config.explain_in)
-    models = Models(batching, placement, registry.home, Supervisor())
+    models = _models(config, registry.home)
     with contextlib.closing(listening), contextlib.closing(models), _access_log(config, models) as log:
-        repository = Repository(models, registry, config.watch)
-        repository.open(references or registry.models())
-        for split in config.traffic:
-            _direct(models, split)
-        dispatcher, folding = _dispatcher(config, models, registry.home)
-        service, batches = _service(config, dispatcher, repository, log, registry.home)
-        rpc = _rpc(config, dispatcher, repository, service, int(listening.getsockname()[1])) if config.grpc else None
-        companions: list[Companion] = [repository, batches, *folding, *([rpc] if rpc is not None else [])]
-        companions += _observers(dispatcher, log, config)
+        repository = _repository(config, models, registry, references)
+        context = _context(config, models, repository, registry)
+        service = _service(context, log, further)
+        rpc = _rpc(context, repository, service, int(listening.getsockname()[1])) if config.grpc else None
+        companions: list[Companion] = [repository, *([rpc] if rpc is not None else []), *context.companions]
+        companions += _observers(context.dispatcher, log, config)
 
         def up() -> None:
             address = f"{config.host}:{rpc.port}" if rpc is not None else None
             where = url(listening, config.host, tls is not None)
-            ready(Running(url=where, grpc=address, models=list(models.names()), keys=dispatcher.admission.guarded))
+            ready(Running(url=where, grpc=address, models=list(models.names()), keys=context.sessions is not None))
 
         run(service, listening, companions, tls, up, config.drain_s)
 
 
-def _dispatcher(config: ServingConfig, models: Models, home: Path) -> tuple[Dispatcher, list[Companion]]:
+def _repository(config: ServingConfig, models: Models, registry: Registry, references: Sequence[str]) -> Repository:
+    repository = Repository(models, registry, config.watch)
+    repository.open(references or registry.models())
+    for split in config.traffic:
+        _direct(models, split)
+    return repository
+
+
+def _models(config: ServingConfig, home: Path) -> Models:
+    batching = Batching(max_rows=config.max_batch, max_queue=config.max_queue)
+    placement = Placement(engine=config.engine, explain_in=config.explain_in)
+    return Models(batching, placement, home, Supervisor())
+
+
+def _context(config: ServingConfig, models: Models, repository: Repository, registry: Registry) -> Context:
+    dispatcher, sessions, companions = _dispatcher(config, models, registry.home)
+    batches = Batches(registry.home, dispatcher)
+    return Context(
+        dispatcher,
+        TensorLimits(max_elements=config.max_elements, max_dimensions=config.max_dimensions),
+        repository,
+        batches=batches,
+        registry=registry,
+        sessions=sessions,
+        config=config,
+        companions=[batches, *companions],
+    )
+
+
+def _dispatcher(
+    config: ServingConfig, models: Models, home: Path
+) -> tuple[Dispatcher, Sessions | None, list[Companion]]:
     if not (config.keys == "on" or (config.keys == "auto" and not is_loopback(config.host))):
-        return Dispatcher(models, unread_s=config.unread_s), []
+        return Dispatcher(models, unread_s=config.unread_s), None, []
     clock, supervisor = Clock(), models.supervisor
     ledger = Ledger(home, clock, supervisor=supervisor)
     ledger.fold()
     gate = Gate(KeyStore(home, clock), ledger, clock, required=True)
-    return Dispatcher(models, gate, ledger, config.unread_s), [_Folding(ledger, supervisor)]
+    return (
+        Dispatcher(models, gate, ledger, config.unread_s),
+        Sessions(home, gate, clock),
+        [_Folding(ledger, supervisor)],
+    )
 
 
-def _service(
-    config: ServingConfig, dispatcher: Dispatcher, repository: Repository, log: AccessLog | None, home: Path
-) -> tuple[Service, Batches]:
-    tensors = TensorLimits(max_elements=config.max_elements, max_dimensions=config.max_dimensions)
+def _service(context: Context, log: AccessLog | None, further: Sequence[type[Protocol]]) -> Service:
+    config, dispatcher = context.config, context.dispatcher
     limits = Limits(
         max_body_bytes=config.max_body_bytes,
         max_headers=config.max_headers,
@@ -110,18 +145,31 @@ def _service(
         idle_s=config.idle_s,
     )
     service: list[Service] = []
-    batches = Batches(home, dispatcher)
-    metrics = Metrics(dispatcher.models, lambda: service[0])
+    context = replace(context, metrics=Metrics(dispatcher.models, lambda: service[0]))
     supervisor = dispatcher.models.supervisor
     on_answer = supervisor.guard("access log", log) if log is not None else None
-    application = Application(routes(Context(dispatcher, tensors, repository, metrics, batches)), on_answer)
-    if not dispatcher.admission.guarded:
-        application.admit = Origins(config.host, config.allowed_hosts).check
+    application = Application(routes(context, further), on_answer, _admit(context))
     service.append(Service(application, limits, supervisor))
     service[0].refused = doorkeeper(dispatcher.admission, application)
     service[0].taken_over = lambda exchange: application.upgraded(exchange, service[0])
-    batches.ask = application
-    return service[0], batches
+    batches = context.batches
+    if batches is not None:
+        batches.ask = application
+    return service[0]
+
+
+def _admit(context: Context) -> Admit:
+    """Without keys, only the service's own pages may ask; with them, a browser's session stands for its key."""
+    sessions = context.sessions
+    if sessions is None:
+        check = Origins(context.config.host, context.config.allowed_hosts).check
+        return lambda exchange: check(exchange.method, exchange.headers)
+
+    def admit(exchange: Exchange) -> None:
+        if (key := sessions.key(exchange.headers)) is not None:
+            exchange.headers = {**exchange.headers, b"authorization": b"Bearer " + key}
+
+    return admit
 
 
 @contextlib.contextmanager
@@ -146,18 +194,18 @@ def _observers(dispatcher: Dispatcher, log: AccessLog | None, config: ServingCon
     return observers
 
 
-def _rpc(
-    config: ServingConfig, dispatcher: Dispatcher, repository: Repository, service: Service, port: int
-) -> RpcServer:
+def _rpc(context: Context, repository: Repository, service: Service, port: int) -> RpcServer:
     from glassworks.serving.transports.grpc.server import RpcServer
     from glassworks.serving.transports.grpc.service import InferenceService
 
-    tensors = TensorLimits(max_elements=config.max_elements, max_dimensions=config.max_dimensions)
+    config = context.config
     chosen = config.grpc_port
     if chosen is None:
         chosen = 0 if config.port == 0 or port == _LAST_PORT else port + 1
     listening = bind(config.host, chosen, "--grpc-port")
-    return RpcServer(InferenceService(dispatcher, repository, tensors), listening, service, _tls(config, "h2"))
+    return RpcServer(
+        InferenceService(context.dispatcher, repository, context.limits), listening, service, _tls(config, "h2")
+    )
 
 
 def _tls(config: ServingConfig, protocol: str) -> ssl.SSLContext | None:

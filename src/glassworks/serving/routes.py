@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from glassworks.errors import GlassworksError
 from glassworks.serving.app import Application, Handler, Route
-from glassworks.serving.endpoints import Context, Endpoint, declared, protocols
+from glassworks.serving.endpoints import Context, Endpoint, Protocol, declared, protocols
 from glassworks.serving.transports.http.exchange import Answer, Exchange, failure, token
 
 if TYPE_CHECKING:
     from glassworks.serving.core.admission import Admission
 
-_PARAMETER = re.compile(r"\{(\w+)\}")
+_PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 
 
-def routes(context: Context) -> Sequence[Route]:
-    """What the service answers; a path that is named plainly comes before one with a parameter in its stead."""
+def routes(context: Context, further: Sequence[type[Protocol]] = ()) -> Sequence[Route]:
+    """What the service answers; a path that is named plainly comes before one with a parameter in its stead. A path of
+    `further` protocols comes before the same one of the others."""
     found: dict[str, Route] = {}
-    for protocol in protocols():
+    for protocol in (*protocols(), *further):
         instance = protocol(context)
         for endpoint, name in declared(protocol):
             route = found.setdefault(endpoint.path, Route(pattern(endpoint.path), {}))
@@ -33,8 +34,11 @@ def routes(context: Context) -> Sequence[Route]:
 
 def pattern(path: str) -> str:
     """The regular expression of a path, whose groups are its parameters."""
-    parts = _PARAMETER.split(path)
-    return "".join(f"(?P<{part}>[^/:]+)" if odd % 2 else re.escape(part) for odd, part in enumerate(parts))
+    found, end = "", 0
+    for match in _PARAMETER.finditer(path):
+        found += re.escape(path[end : match.start()]) + f"(?P<{match[1]}>{'.*' if match[2] else '[^/:]+'})"
+        end = match.end()
+    return found + re.escape(path[end:])
 
 
 def doorkeeper(admission: Admission, application: Application) -> Callable[[Exchange], Answer | None]:
@@ -42,7 +46,7 @@ def doorkeeper(admission: Admission, application: Application) -> Callable[[Exch
 
     def refused(exchange: Exchange) -> Answer | None:
         try:
-            application.admit(exchange.method, exchange.headers)
+            application.admit(exchange)
             application.locate(exchange)
             admission.permit(token(exchange), None, _model(exchange))
         except GlassworksError as error:

@@ -110,7 +110,10 @@ def models(tiny_bundle: Bundle) -> Iterator[Models]:
 
 @pytest.mark.parametrize("path", ["/v2/models/bars/infer", "/v2/repository/models/bars/unload", "/v2/models/none"])
 def test_the_application_asks_before_anything_else(path: str, models: Models) -> None:
-    application = Application(routes(Context(Dispatcher(models))), admit=Origins("127.0.0.1").check)
+    check = Origins("127.0.0.1").check
+    application = Application(
+        routes(Context(Dispatcher(models))), admit=lambda asked: check(asked.method, asked.headers)
+    )
     served = Service(application, Limits())
     served.taken_over = lambda exchange: application.upgraded(exchange, served)
     foreign = {"origin": "http://evil.example"}

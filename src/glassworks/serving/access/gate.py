@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from glassworks.errors import Forbidden, StorageError, Unauthenticated
 from glassworks.serving.access.budgets import Streams, Tokens
 from glassworks.serving.access.clock import Clock
-from glassworks.serving.access.keys import ANONYMOUS, Entry, KeyStore, Role, id_of, matches, shown
+from glassworks.serving.access.keys import ANONYMOUS, INCLUDED, Entry, KeyStore, Role, id_of, matches, shown
 from glassworks.serving.access.limits import Allowance, Left
 from glassworks.serving.access.segments import Sums
 
@@ -29,10 +29,13 @@ _log = logging.getLogger("glassworks.access")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request: `key_id` is for the ledger, `name` for people."""
+    """Who sends a request: `key_id` is for the ledger, `name` for people. `roles` holds what its roles include, too."""
 
     key_id: str
     name: str
+    roles: frozenset[Role] = frozenset()
+    expires_s: float | None = None
+    """When its key ends, in seconds since 1970."""
 
 
 class Gate:
@@ -48,7 +51,7 @@ class Gate:
         """Reads the keys, and what they have used today. Raises StorageError."""
         self._store, self._required = store, required
         self._monotonic, self._wall, self._clock = clock.monotonic, clock.wall, clock
-        self._anonymous, self._seed = Caller(ANONYMOUS, ANONYMOUS), secrets.token_bytes(32)
+        self._anonymous, self._seed = Caller(ANONYMOUS, ANONYMOUS, frozenset({"infer"})), secrets.token_bytes(32)
         self._holders: dict[bytes, _Holder] = {}
         self._stamp, self._settled = store.stamp(), False
         now = self._monotonic()
@@ -199,10 +202,12 @@ class _Holder:
 
     def __init__(self, entry: Entry, now: float) -> None:
         key = entry.key
-        self.caller = Caller(key.id, key.name)
+        roles: frozenset[Role] = frozenset().union(*(INCLUDED[role] for role in key.roles))
+        ends_at = key.expires_at.timestamp() if key.expires_at else None
+        self.caller = Caller(key.id, key.name, roles, ends_at)
         self.secret_sha256 = entry.secret_sha256
-        self.expires_s = key.expires_at.timestamp() if key.expires_at else float("inf")
-        self.models, self.roles = frozenset(key.models), frozenset(key.roles)
+        self.expires_s = float("inf") if ends_at is None else ends_at
+        self.models, self.roles = frozenset(key.models), roles
         self.allowance = Allowance(key, now)
 
     def require(self, role: Role) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,8 +28,16 @@ from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.database import KEYS, AccessDatabase, Stamp
 from glassworks.serving.access.masking import masked
 
-Role = Literal["infer", "admin"]
-"""`infer` asks models; `admin` loads and unloads them and manages keys."""
+Role = Literal["infer", "viewer", "operator", "admin"]
+"""`infer` asks models. `viewer` sees runs, data and models; `operator` changes them too; `admin` does all of that,
+loads and unloads models, and manages keys."""
+INCLUDED: Mapping[Role, frozenset[Role]] = {
+    "infer": frozenset({"infer"}),
+    "viewer": frozenset({"viewer"}),
+    "operator": frozenset({"operator", "viewer"}),
+    "admin": frozenset({"admin", "operator", "viewer"}),
+}
+"""Role -> what a key with it may do."""
 ANONYMOUS = "anonymous"
 """Stands for the key's id where none was sent; no key has it."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
@@ -197,7 +205,7 @@ def _checked(**values: object) -> Key:
         first = error.errors()[0]
         raise InputError(
             f"{first['loc'][0]} cannot be {first['input']!r:.100}: {first['msg']}",
-            "give a positive number or leave a limit out; roles are infer and admin",
+            f"give a positive number or leave a limit out; roles are {', '.join(INCLUDED)}",
         ) from None
 
 

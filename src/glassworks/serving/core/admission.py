@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from glassworks.errors import InputError, StorageError, Unauthenticated, Unsupported
 from glassworks.serving.access.budgets import Streams, Tokens
 from glassworks.serving.access.clock import Clock
+from glassworks.serving.access.gate import Caller
+from glassworks.serving.access.keys import ANONYMOUS, INCLUDED
 from glassworks.serving.access.ledger import Usage
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from glassworks.serving.requests import Call
     from glassworks.serving.supervision import Supervisor
 
-_ANONYMOUS = "anonymous"
+_EVERYBODY = Caller(ANONYMOUS, "", frozenset(INCLUDED))
 
 
 class Admission:
@@ -43,13 +45,21 @@ class Admission:
         if self._gate is not None:
             self._gate.permit(token, role, model)
 
+    def caller(self, token: bytes | None) -> Caller:
+        """Who asks; everybody may do everything where no keys are needed. Raises Unauthenticated, and Forbidden for a
+        key that is for some models only."""
+        if self._gate is None:
+            return _EVERYBODY
+        self._gate.permit_all(token)
+        return self._gate.permit(token, None)
+
     def owner(self, token: bytes | None) -> str:
         """The id of the key that was sent, which owns what is kept for it. Raises Unauthenticated and Forbidden."""
-        return _ANONYMOUS if self._gate is None else self._gate.permit(token, "infer").key_id
+        return ANONYMOUS if self._gate is None else self._gate.permit(token, "infer").key_id
 
     def key_of(self, owner: str) -> bytes | None:
         """What stands for the key of an owner, for what this process asks itself in its name: `Gate.standing_in`."""
-        return None if self._gate is None or owner == _ANONYMOUS else self._gate.standing_in(owner)
+        return None if self._gate is None or owner == ANONYMOUS else self._gate.standing_in(owner)
 
     def permit_all(self, token: bytes | None) -> None:
         """Let whoever may see counts of all models together pass. Raises Unauthenticated and Forbidden."""
@@ -80,7 +90,7 @@ class Admission:
         Raises Unauthenticated, Forbidden and LimitExceeded.
         """
         if not call.key_id:
-            call.key_id = _ANONYMOUS if self._gate is None else self._gate.admit(call.token, call.name, rows).key_id
+            call.key_id = ANONYMOUS if self._gate is None else self._gate.admit(call.token, call.name, rows).key_id
             call.rows = rows
         return call.key_id if self._gate is not None else None
 

@@ -12,7 +12,7 @@ import msgspec
 
 from glassworks.errors import InputError, Overloaded, Unauthenticated
 from glassworks.serving.access.gate import token_of
-from glassworks.serving.failures import enveloped, error_body, hopeless, refusal_body, status
+from glassworks.serving.failures import enveloped, error_body, hopeless, problematic, refusal_body, status
 from glassworks.serving.requests import Call, call_of
 from glassworks.serving.transports.http.compression import Body as Body, Inflation, deflated
 
@@ -43,7 +43,7 @@ def json_answer(value: object, status: int = 200) -> Answer:
 
 def failure(error: Exception, target: bytes = b"") -> Answer:
     """The answer for an error of a request to this target."""
-    answer = json_answer(error_body(error, target), status(error).http)
+    answer = _wrong(error_body(error, target), status(error).http, target)
     if isinstance(error, Overloaded):
         answer.headers.append((b"retry-after", b"%d" % error.retry_after_s))
     if isinstance(error, Unauthenticated):
@@ -55,7 +55,14 @@ def failure(error: Exception, target: bytes = b"") -> Answer:
 
 def refusal(problem: str, status: int, target: bytes = b"") -> Answer:
     """The answer for what is refused by a status."""
-    return json_answer(refusal_body(problem, status, target), status)
+    return _wrong(refusal_body(problem, status, target), status, target)
+
+
+def _wrong(body: object, status: int, target: bytes) -> Answer:
+    answer = json_answer(body, status)
+    if problematic(target):
+        answer.content_type = b"application/problem+json"
+    return answer
 
 
 class Refusal(Exception):

@@ -1,0 +1,112 @@
+"""Errors as problem details (RFC 9457), each with its mend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from glassworks.errors import GlassworksError, InputError, Overloaded, Unauthenticated
+from glassworks.serving.failures import problem
+
+_TYPE = "application/problem+json"
+
+
+class Conflict(InputError):
+    """Somebody else has changed what was to be changed, or its state does not allow it."""
+
+    status = 409
+
+
+class Changed(InputError):
+    """`If-Match` names an older state."""
+
+    status = 412
+
+
+class Unconditional(InputError):
+    """`If-Match` is missing, where two people may change the same."""
+
+    status = 428
+
+
+class KeyProblem(BaseModel):
+    """What is wrong with one key of a request."""
+
+    key: str
+    problem: str
+    mend: str = ""
+
+
+class Problem(BaseModel):
+    """What is wrong, and its mend."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    mend: str = ""
+    errors: list[KeyProblem] = []
+
+
+def install(application: FastAPI) -> None:
+    """Answer every error as problem details."""
+    application.add_exception_handler(GlassworksError, _ours)
+    application.add_exception_handler(RequestValidationError, _invalid)
+    application.add_exception_handler(HTTPException, _refused)
+    application.add_exception_handler(Exception, _unknown)
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    found = problem(error)
+    if isinstance(status := getattr(error, "status", None), int):
+        found |= {"status": status, "title": HTTPStatus(status).phrase}
+    headers = {}
+    if isinstance(error, Overloaded):
+        headers["retry-after"] = str(error.retry_after_s)
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = "Bearer"
+    return _answer(found, headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    faults: Sequence[Any] = error.errors() if isinstance(error, RequestValidationError) else ()
+    errors = [_key(fault) for fault in faults]
+    first = errors[0] if errors else KeyProblem(key="", problem="it cannot be read")
+    what = f"'{first.key}': {first.problem}" if first.key else first.problem
+    found = Problem(
+        title=HTTPStatus(400).phrase,
+        status=400,
+        detail=what,
+        mend="correct the request and send it again",
+        errors=errors,
+    )
+    return _answer(found.model_dump())
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    mend = "the paths are listed at /api/v1/openapi.json"
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    title = HTTPStatus(status).phrase
+    detail = f"{title}: {request.method} {request.url.path[:200]}"
+    return _answer({"type": "about:blank", "title": title, "status": status, "detail": detail, "mend": mend}, headers)
+
+
+async def _unknown(request: Request, error: Exception) -> JSONResponse:
+    return _answer(problem(error))
+
+
+def _answer(found: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(found, found["status"], headers, media_type=_TYPE)
+
+
+def _key(fault: Any) -> KeyProblem:
+    path = [str(part) for part in fault["loc"]]
+    return KeyProblem(key=".".join(path[1:]), problem=str(fault["msg"])[:500], mend=f"it is part of the {path[0]}")

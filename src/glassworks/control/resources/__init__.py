@@ -1,0 +1,1 @@
+"""One file a resource: each holds a `router`, which is found here."""

@@ -1,0 +1,107 @@
+"""Runs over the control API."""
+
+from __future__ import annotations
+
+import pytest
+from openapi_spec_validator import validate
+from tests.unit.control.conftest import Api
+
+from glassworks.runs.queue import Queue, Report
+
+JOB = {"job": {"name": "digits", "family": "convnet", "data": {"source": "sample:digits"}}}
+
+
+def submitted(api: Api, **more: object) -> dict[str, object]:
+    found: dict[str, object] = api.post("/runs", {"kind": "train", "request": JOB, **more}, status=201)
+    return found
+
+
+def test_a_run_is_submitted_listed_cancelled_and_gone_on_with(api: Api) -> None:
+    run = submitted(api)
+    assert (run["state"], run["about"]) == ("queued", "digits")
+    assert [each["id"] for each in api.get("/runs")["items"]] == [run["id"]]
+    assert api.get(f"/runs/{str(run['id'])[:6]}")["id"] == run["id"]
+    assert api.post(f"/runs/{run['id']}/cancel")["state"] == "cancelled"
+    assert "is cancelled" in api.post(f"/runs/{run['id']}/cancel", status=409)["detail"]
+    assert api.get("/runs?state=queued")["items"] == []
+    assert api.post(f"/runs/{run['id']}/resume")["state"] == "queued"
+
+
+def test_the_same_key_gives_the_same_run(api: Api) -> None:
+    body, key = {"kind": "train", "request": JOB}, {"Idempotency-Key": "a"}
+    first = api.post("/runs", body, status=201, headers=key)
+    assert api.post("/runs", body, status=200, headers=key)["id"] == first["id"]
+    other = {"kind": "train", "request": {"job": {**JOB["job"], "name": "other"}}}
+    assert "asks for something else" in api.post("/runs", other, status=400, headers=key)["detail"]
+
+
+def test_pages_follow_each_other(api: Api) -> None:
+    made = [submitted(api)["id"] for _ in range(5)]
+    first = api.get("/runs?limit=2")
+    second = api.get(f"/runs?limit=2&after={first['next']}")
+    last = api.get(f"/runs?limit=2&after={second['next']}")
+    assert [run["id"] for page in (first, second, last) for run in page["items"]] == made[::-1]
+    assert last["next"] is None
+
+
+@pytest.mark.parametrize(
+    "source", ["folder:/etc", "csv:data.csv", "hf:/etc", "hf:../x", "jsonl:~/a.jsonl", "parquet:C:\\a"]
+)
+def test_files_of_the_machine_cannot_be_named(source: str, api: Api) -> None:
+    job = {"name": "a", "family": "convnet", "data": {"source": source}}
+    problem = api.post("/runs", {"kind": "train", "request": {"job": job}}, status=403)
+    assert "names a file of the service's machine" in problem["detail"]
+    assert api.get("/runs")["items"] == []
+
+
+@pytest.mark.parametrize("request_", [{"model": "/etc/passwd"}, {"model": "x.glass"}, {"model": "..\\x"}])
+def test_nor_bundles_by_their_paths(request_: dict[str, str], api: Api) -> None:
+    api.post("/runs", {"kind": "evaluate", "request": request_}, status=403)
+
+
+def test_what_is_wrong_is_said_by_key(api: Api) -> None:
+    problem = api.post("/runs", {"kind": 3}, status=400)
+    assert {error["key"] for error in problem["errors"]} == {"kind", "request"}
+    assert "there is no work 'dance'" in api.post("/runs", {"kind": "dance", "request": {}}, status=404)["detail"]
+    job = {"name": "a", "family": "convnet", "data": {"source": "sample:digits"}, "trianing": {}}
+    problem = api.post("/runs", {"kind": "train", "request": {"job": job}}, status=400)
+    assert problem["mend"] == "did you mean 'training'?"
+    api.get("/runs?state=sleeping", status=400)
+    api.get("/runs?limit=0", status=400)
+    api.get("/runs/zz", status=404)
+
+
+def test_a_viewer_sees_and_an_operator_acts(api: Api) -> None:
+    run = submitted(api)
+    assert (
+        "has not the role 'operator'" in api.as_role("viewer").post(f"/runs/{run['id']}/cancel", status=403)["detail"]
+    )
+    assert api.get("/runs")["items"]
+    api.as_role("infer").get("/runs", status=403)
+    api.as_role("operator").post(f"/runs/{run['id']}/cancel")
+    api.as_role("admin").post(f"/runs/{run['id']}/resume")
+
+
+def test_series_keep_their_extremes(api: Api) -> None:
+    run = submitted(api)
+    queue = Queue(api.control.runs, "w")
+    assert queue.claim() is not None
+    values = [(float(step), 1.0 if step != 700 else 99.0) for step in range(2000)]
+    events = [(0.0, "values", {"stage": "train", "step": step, "loss": loss}) for step, loss in values]
+    queue.report(str(run["id"]), Report(events=events))
+    (found,) = api.get(f"/runs/{run['id']}/series?points=50")["series"]
+    assert (found["stage"], found["name"], found["points"]) == ("train", "loss", 2000)
+    assert len(found["step"]) <= 50
+    assert max(found["value"]) == 99.0
+    assert found["step"][found["value"].index(99.0)] == 700
+    assert (found["step"][0], found["step"][-1]) == (0.0, 1999.0)
+
+
+def test_the_document_is_openapi_and_says_how_errors_look(api: Api) -> None:
+    document = api.get("/openapi.json")
+    validate(document)
+    assert document["openapi"].startswith("3.1")
+    operations = [each for path in document["paths"].values() for each in path.values()]
+    assert all("application/problem+json" in each["responses"]["default"]["content"] for each in operations)
+    assert not [each for each in operations if "422" in each["responses"]]
+    assert len({each["operationId"] for each in operations}) == len(operations)
