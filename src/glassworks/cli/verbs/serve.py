@@ -62,6 +62,7 @@ def serve(
     from glassworks.cli.interrupts import release_interrupts
     from glassworks.cli.parent import end_with_parent
     from glassworks.config import ServingConfig, validate
+    from glassworks.console.pages import ConsolePages
     from glassworks.control.endpoint import ControlApi
     from glassworks.registry import Registry
     from glassworks.serving import launch
@@ -81,7 +82,7 @@ def serve(
         names = ", ".join(running.models) or "no model yet"
         stderr().print(f"serving {names} on {running.url}{rpc} (API page: {running.url}/docs); Ctrl-C ends it{guard}")
 
-    launch.serve(config, Registry.open(), models or (), ready, [ControlApi])
+    launch.serve(config, Registry.open(), models or (), ready, [ControlApi, ConsolePages])
 
 
 def register(program: typer.Typer) -> None:
