@@ -109,6 +109,30 @@ export function byPixel({ shape, data }) {
 }
 
 /**
+ * The part of a large map in which all its values lie, with what is around it; null where they are all over it.
+ * @param {{values: Float32Array, rows: number, columns: number}} map
+ * @param {CanvasImageSource} picture
+ */
+export function nearby({ values, rows, columns }, picture) {
+  let [left, top, right, bottom] = [columns, rows, -1, -1];
+  for (let at = 0; at < values.length; at++) {
+    if (!values[at]) continue;
+    const [x, y] = [at % columns, Math.floor(at / columns)];
+    [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x), Math.min(top, y), Math.max(bottom, y)];
+  }
+  const side = Math.max(16, 2 * Math.max(right - left + 1, bottom - top + 1));
+  if (right < 0 || side > Math.min(rows, columns) / 2) return null;
+  const x = Math.max(0, Math.min(columns - side, Math.round((left + right - side) / 2)));
+  const y = Math.max(0, Math.min(rows - side, Math.round((top + bottom - side) / 2)));
+  const part = new Float32Array(side * side);
+  for (let row = 0; row < side; row++) part.set(values.subarray((y + row) * columns + x, (y + row) * columns + x + side), row * side);
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = side;
+  canvas.getContext("2d")?.drawImage(picture, x, y, side, side, 0, 0, side, side);
+  return { values: part, rows: side, columns: side, picture: canvas };
+}
+
+/**
  * JSON whose whole numbers may be too large for JavaScript: those stay as they were written.
  * @param {string} text
  */

@@ -12,32 +12,38 @@ import { agreement, explain, output } from "./asking.js";
 /** @typedef {"good" | "fair" | "poor"} Mark */
 
 const TURNS = 3;
+const FEW = 6; // With fewer parts random orders differ too little from each other to say anything.
 const ICONS = { good: "check", fair: "info", poor: "warning" };
 
 /**
  * What is known of an explanation: a mark and a sentence each.
  * @param {{[name: string]: any}} known
+ * @param {number} parts
  * @returns {{mark: Mark, text: string}[]}
  */
-function sentences({ completeness_gap: gap, faithfulness_z: z, converged, method }) {
+function sentences({ completeness_gap: gap, faithfulness_z: z, converged, method }, parts) {
   /** @type {{mark: Mark, text: string}[]} */
   const found = [];
   if (z !== undefined && method !== "counterfactual") {
-    const mark = z >= 3 ? "good" : z >= 2 ? "fair" : "poor";
-    const key = z >= 3 ? "strong" : z >= 2 ? "some" : z >= -2 ? "chance" : "worse";
+    const few = parts < FEW || z === 0;
+    const mark = few ? "fair" : z >= 3 ? "good" : z >= 2 ? "fair" : "poor";
+    const key = few ? "few" : z >= 3 ? "strong" : z >= 2 ? "some" : z >= -2 ? "chance" : "worse";
     found.push({ mark, text: t(`try.faithful.${key}`, { z: number(Math.abs(z), 1) }) });
   }
   if (gap !== undefined) {
     const mark = gap <= 0.01 ? "good" : gap <= 0.05 ? "fair" : "poor";
-    found.push({ mark, text: t(`try.gap.${mark}`, { gap: percent(gap, gap < 0.001 ? 3 : 1) }) });
+    found.push({ mark, text: gap < 0.001 ? t("try.gap.none") : t(`try.gap.${mark}`, { gap: percent(gap, 1) }) });
   }
   if (converged === false) found.push({ mark: "poor", text: t("try.unconverged") });
   return found;
 }
 
+/** @param {Answer} answer */
+const partsIn = (answer) => output(answer, "attributions")?.data.length ?? 0;
+
 /** @param {{answer: Answer}} props */
 export function GradeLine({ answer }) {
-  const [first] = sentences(answer.parameters ?? {});
+  const [first] = sentences(answer.parameters ?? {}, partsIn(answer));
   return first ? html`<p class=${`grade ${first.mark}`}><${Icon} name=${ICONS[first.mark]} /><span>${first.text}</span></p>` : null;
 }
 
@@ -46,7 +52,7 @@ export function Grade(props) {
   const known = props.answer.parameters ?? {};
   return html`<section class="grades">
     <h3>${t("try.trust")}</h3>
-    ${sentences(known).map(({ mark, text }, at) => html`<p key=${at} class=${`grade ${mark}`}><${Icon} name=${ICONS[mark]} /><span>${text}</span></p>`)}
+    ${sentences(known, partsIn(props.answer)).map(({ mark, text }, at) => html`<p key=${at} class=${`grade ${mark}`}><${Icon} name=${ICONS[mark]} /><span>${text}</span></p>`)}
     ${known.method !== "counterfactual" && html`<${Stability} ...${props} />`}
     <details><summary>${t("try.numbers")}</summary>
       <table class="known"><tbody>

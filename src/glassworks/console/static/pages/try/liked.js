@@ -77,5 +77,6 @@ function matching(items, text, liked) {
   const begin = free.filter((each) => name(each).startsWith(sought) || String(each.item) === sought);
   const within = free.filter((each) => !begin.includes(each) && name(each).includes(sought));
   const found = [...begin, ...within].slice(0, SHOWN);
-  return found.some((each) => String(each.item) === sought) ? found : [...found, { item: idOf(text.trim()) }];
+  const isId = /^\d+$/.test(sought) && !found.some((each) => String(each.item) === sought);
+  return found.length && !isId ? found : [...found, { item: idOf(text.trim()) }];
 }

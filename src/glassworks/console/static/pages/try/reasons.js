@@ -9,8 +9,8 @@ import { ShadedText } from "../../components/shaded_text.js";
 import { milliseconds, number } from "../../format.js";
 import { has, t } from "../../i18n.js";
 import { useLoaded } from "../../resource.js";
-import { html, useEffect, useState } from "../../view.js";
-import { agreement, byPixel, explain, output, parsed } from "./asking.js";
+import { html, useEffect, useMemo, useState } from "../../view.js";
+import { agreement, byPixel, explain, nearby, output, parsed } from "./asking.js";
 import { Grade, GradeLine } from "./grade.js";
 
 /** @typedef {import("./asking.js").Model} Model */
@@ -56,7 +56,8 @@ export function Reasons(props) {
   if (!model.explainers.length) return html`<${Card} title=${t("try.reasons")}><p class="muted">${t("try.reasons.none")}</p><//>`;
   const several = model.explainers.length > 1;
   const compare = several && html`<${Button} icon=${beside ? "minus" : "plus"} onClick=${() => setBeside(!beside)}>${beside ? t("try.compare.end") : t("try.compare")}<//>`;
-  return html`<${Card} title=${t("try.reasons")} actions=${compare}>
+  const title = props.target ? t(model.task === "recommendation" ? "try.reasons" : "try.why", { label: String(props.target) }) : t("try.reasons");
+  return html`<${Card} title=${title} actions=${compare}>
     ${several && !beside && html`<${SelectField} label=${t("try.method")} value=${method} onInput=${setMethod}
       options=${model.explainers.map((value) => ({ value, label: methodOf(value) }))} hint=${aboutOf(method)} />`}
     ${beside ? html`<${Beside} ...${props} />` : html`<${One} key=${method} ...${props} method=${method} />`}
@@ -112,26 +113,47 @@ function Small(props) {
 function like(first, answer) {
   const [a, b] = [output(first, "attributions"), output(answer, "attributions")];
   if (!a || !b || a.data.length !== b.data.length) return "";
-  return ` · ${t("try.agreement", { share: number(agreement(a.data, b.data), 2) })}`;
+  const share = agreement(a.data, b.data);
+  return ` · ${t("try.agreement", { share: number(Math.abs(share) < 0.005 ? 0 : share, 2) })}`;
 }
 
 /**
  * Values over what they belong to: pixels, words, or things with names.
  * @param {Asked & {answer: Answer, size: number, few?: boolean}} props
  */
-function Drawn({ answer, picture, text, size, few }) {
+function Drawn({ model, answer, picture, text, size, few }) {
   const values = output(answer, "attributions");
   const [spans, names] = [output(answer, "spans"), output(answer, "names")];
-  const label = String(answer.parameters?.label ?? "");
+  const label = labelOf(model, answer);
   if (!values) return null;
   if (names) return html`<${Named} values=${values.data} names=${names.data.map(parsed)} answer=${answer} few=${few} />`;
   if (spans) return html`<${ShadedText} parts=${partsOf(text ?? "", spans.data, values.data)} label=${t("try.shaded", { label })} /><${Legend} label=${label} />`;
-  const { values: pixels, rows, columns } = byPixel(values);
+  return html`<${Heats} values=${values} picture=${picture} size=${size} few=${few} label=${label} />${!few && html`<${Legend} label=${label} />`}`;
+}
+
+/** @param {{values: Tensor, picture?: CanvasImageSource | null, size: number, few?: boolean, label: string}} props */
+function Heats({ values, picture, size, few, label }) {
+  const { map, near } = useMemo(() => {
+    const map = byPixel(values);
+    return { map, near: picture ? nearby(map, picture) : null };
+  }, [values, picture]);
+  const beside = near ?? { ...map, picture: null };
   return html`<div class="heats">
-      <${HeatMap} picture=${picture} values=${pixels} rows=${rows} columns=${columns} size=${size} label=${t("try.heat", { label })} />
-      ${!few && html`<${HeatMap} values=${pixels} rows=${rows} columns=${columns} size=${size} label=${t("try.heat.alone", { label })} opacity=${1} />`}
-    </div>
-    ${!few && html`<${Legend} label=${label} />`}`;
+    <${HeatMap} ...${map} picture=${picture} size=${size} label=${t("try.heat", { label })} />
+    ${(!few || near) && html`<${HeatMap} ...${beside} size=${size} label=${t(near ? "try.heat.near" : "try.heat.alone", { label })} opacity=${near ? 0.8 : 1} />`}
+  </div>`;
+}
+
+/**
+ * What an explanation is of.
+ * @param {Model} model
+ * @param {Answer} answer
+ */
+function labelOf(model, answer) {
+  const label = String(answer.parameters?.label ?? "");
+  const pixel = /^pixel (\d+),(\d+)/.exec(label);
+  if (pixel) return t("try.pixel", { x: pixel[1], y: pixel[2] });
+  return model.task === "text-embedding" ? t("try.place") : label;
 }
 
 /** @param {{label: string}} props */

@@ -72,16 +72,16 @@ function Recommended({ model, input, target, onTarget }) {
   const answer = useLoaded((signal) => infer(model, input, signal), `${model.name}@${model.version} ${input.data[0]}`);
   return html`<div aria-live="polite">
     <${Loaded} of=${answer}>
-      ${(/** @type {any} */ value) => html`<${Items} found=${parsed(String(output(value, "recommendations")?.data[0] ?? "{}"))} target=${target} onTarget=${onTarget} />`}
+      ${(/** @type {any} */ value) => html`<${Items} asked=${parsed(input.data[0])} found=${parsed(String(output(value, "recommendations")?.data[0] ?? "{}"))} target=${target} onTarget=${onTarget} />`}
     <//>
   </div>`;
 }
 
-/** @param {{found: any, target: string | null, onTarget: (item: string | null) => void}} props */
-function Items({ found, target, onTarget }) {
+/** @param {{asked: any, found: any, target: string | null, onTarget: (item: string | null) => void}} props */
+function Items({ asked, found, target, onTarget }) {
   if (!found.items?.length) return html`<${Empty} icon="interactions" title=${t("try.recommend.none")} text=${found.shortage?.reason} />`;
   return html`${found.basis === "popularity" && html`<p class="muted">${t("try.basis.popularity")}</p>`}
-    ${found.known_user === false && html`<p class="muted">${t("try.user.unknown")}</p>`}
+    ${found.known_user === false && asked.user !== undefined && html`<p class="muted">${t("try.user.unknown")}</p>`}
     ${found.unknown_items?.length > 0 && html`<p class="muted">${t("try.items.unknown", { items: found.unknown_items.join(", ") })}</p>`}
     <ol class="recommended">
       ${found.items.map((/** @type {any} */ each, /** @type {number} */ at) => {
