@@ -44,7 +44,8 @@ EDGES: Mapping[str, frozenset[str]] = {
         "runs": "catalog config contracts flow job_files packaging registry",
         "control": "catalog config contracts data job_files job_schema packaging registry runs serving",
         "console": "serving",
-        "": "flow job_files",
+        "client": "control runs",
+        "": "client flow job_files",
         "cli": "VERBS catalog config conformance console contracts control data explanation flow imaging job_files "
         "optimization packaging registry runs serving",
         "__main__": "cli",

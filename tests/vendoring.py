@@ -1,4 +1,4 @@
-"""The console's libraries, taken from npm's packages: `python -m tests.vendoring [PACKAGE=VERSION ...]` takes them anew.
+"""The console's libraries, taken from npm: `python -m tests.vendoring [PACKAGE=VERSION ...]` takes them anew.
 
 Each is one ES module whose imports are relative paths, so that browsers need neither a build step nor an import map.
 """

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["evaluate", "explain", "feedback", "load_job", "optimize", "predict", "release", "train"]
+__all__ = ["Client", "evaluate", "explain", "feedback", "load_job", "optimize", "predict", "release", "train"]
 
 if TYPE_CHECKING:
+    from glassworks.client import Client
     from glassworks.flow import evaluate, explain, feedback, optimize, predict, release, train
     from glassworks.job_files import load_job
 
@@ -17,7 +18,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'glassworks' has no attribute '{name}'")
     import importlib
 
-    return getattr(importlib.import_module("glassworks.job_files" if name == "load_job" else "glassworks.flow"), name)
+    homes = {"load_job": "glassworks.job_files", "Client": "glassworks.client"}
+    return getattr(importlib.import_module(homes.get(name, "glassworks.flow")), name)
 
 
 def __dir__() -> list[str]:

@@ -7,6 +7,9 @@
     │   ├── NotFound          a model, version, alias or file that is not there
     │   ├── Unsupported       a capability that this model or machine does not have
     │   ├── MissingLibrary    an optional library that is not installed
+    │   ├── Conflict          its state does not allow what was asked
+    │   │   ├── Changed       somebody else has changed it meanwhile
+    │   │   └── Unconditional  a change that does not say of which state
     │   ├── Unauthenticated   no valid access key was sent
     │   └── Forbidden         the access key does not allow this
     ├── BundleError           a bundle that must not be trusted                    (exit code 1)
@@ -69,6 +72,18 @@ class Unsupported(InputError):
 
 class MissingLibrary(InputError):
     """An optional library is not installed."""
+
+
+class Conflict(InputError):
+    """The state of something does not allow what was asked."""
+
+
+class Changed(Conflict):
+    """Somebody else has changed it since it was read."""
+
+
+class Unconditional(Conflict):
+    """A change that does not say which state it is of, where two people may change the same."""
 
 
 class Unauthenticated(InputError):

@@ -6,6 +6,8 @@ import functools
 import gzip
 import hashlib
 import mimetypes
+import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -20,9 +22,7 @@ POLICY = (
     "font-src 'self'; media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 _TYPES = {".js": "text/javascript", ".json": "application/json", ".svg": "image/svg+xml"}
-_FIRST = ("main.js", "shell/", "view.js", "api.js", "vendor/preact.js", "vendor/hooks.js", "vendor/htm.js")
-_FIRST += ("vendor/signals.js", "vendor/signals-core.js", "i18n.js", "components/button.js", "components/notices.js")
-"""What every visit needs: the browser is asked to fetch it before it has found out."""
+_IMPORT = re.compile(r"""^(?:import|export)\b[^"]*?"(\.[^"]+)";""", re.MULTILINE)
 _HIDDEN = (".d.ts", "versions.json")
 
 
@@ -87,9 +87,7 @@ def console() -> Console:
     version = _digest(b"".join(name.encode() + b"\0" + content for name, content in found.items()))
     page = found.pop("index.html").decode()
     preloads = "\n    ".join(
-        f'<link rel="modulepreload" href="/console/{version}/{name}" />'
-        for name in found
-        if name.startswith(_FIRST) and name.endswith(".js")
+        f'<link rel="modulepreload" href="/console/{version}/{name}" />' for name in sorted(_imported(found, "main.js"))
     )
     page = page.replace("$VERSION", version).replace("$PRELOADS", preloads)
     assets = {name: Asset.of(name, content) for name, content in found.items()}
@@ -101,6 +99,17 @@ def _read(folder: Traversable, prefix: str) -> dict[str, bytes]:
     for each in folder.iterdir():
         read |= _read(each, f"{prefix}{each.name}/") if each.is_dir() else {f"{prefix}{each.name}": each.read_bytes()}
     return read
+
+
+def _imported(found: Mapping[str, bytes], name: str) -> set[str]:
+    """A module and all that it imports, so that a browser need not find out one after the other."""
+    names, waiting = {name}, [name]
+    while waiting:
+        folder = posixpath.dirname(name := waiting.pop())
+        paths = {posixpath.normpath(posixpath.join(folder, path)) for path in _IMPORT.findall(found[name].decode())}
+        waiting += paths - names
+        names |= paths
+    return names
 
 
 def _answer(asset: Asset, exchange: Exchange, caching: bytes, headers: list[tuple[bytes, bytes]]) -> Answer:

@@ -25,6 +25,7 @@ class ControlApi(Protocol):
     @endpoint("POST", _PATH, "controlPost", "The control API.", is_open=True, documented=False)
     @endpoint("PUT", _PATH, "controlPut", "The control API.", is_open=True, documented=False)
     @endpoint("PATCH", _PATH, "controlPatch", "The control API.", is_open=True, documented=False)
+    @endpoint("OPTIONS", _PATH, "controlOptions", "The control API.", is_open=True, documented=False)
     @endpoint("DELETE", _PATH, "controlDelete", "The control API.", is_open=True, documented=False)
     def control(self, exchange: Exchange) -> None:
         """What it answers is decided on a thread of its own; who asks is found out here."""

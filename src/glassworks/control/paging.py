@@ -8,7 +8,7 @@ from typing import Annotated, Generic, TypeVar
 from fastapi import Header, Query, Request, Response
 from pydantic import BaseModel
 
-from glassworks.control.problems import Changed, Unconditional
+from glassworks.errors import Changed, Unconditional
 
 T = TypeVar("T")
 Limit = Annotated[int, Query(ge=1, le=200, description="Items of a page.")]

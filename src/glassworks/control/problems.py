@@ -11,29 +11,19 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
-from glassworks.errors import GlassworksError, InputError, Overloaded, Unauthenticated
+from glassworks.errors import (
+    Changed as Changed,
+    Conflict as Conflict,
+    GlassworksError,
+    Overloaded,
+    Unauthenticated,
+    Unconditional as Unconditional,
+)
 from glassworks.serving.failures import problem
 
 _TYPE = "application/problem+json"
-
-
-class Conflict(InputError):
-    """Somebody else has changed what was to be changed, or its state does not allow it."""
-
-    status = 409
-
-
-class Changed(InputError):
-    """`If-Match` names an older state."""
-
-    status = 412
-
-
-class Unconditional(InputError):
-    """`If-Match` is missing, where two people may change the same."""
-
-    status = 428
 
 
 class KeyProblem(BaseModel):
@@ -64,15 +54,12 @@ def install(application: FastAPI) -> None:
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
-    found = problem(error)
-    if isinstance(status := getattr(error, "status", None), int):
-        found |= {"status": status, "title": HTTPStatus(status).phrase}
     headers = {}
     if isinstance(error, Overloaded):
         headers["retry-after"] = str(error.retry_after_s)
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = "Bearer"
-    return _answer(found, headers)
+    return _answer(problem(error), headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
@@ -93,10 +80,18 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, HTTPException) else 500
     mend = "the paths are listed at /api/v1/openapi.json"
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    headers = {"allow": ", ".join(_methods(request))} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
     title = HTTPStatus(status).phrase
     detail = f"{title}: {request.method} {request.url.path[:200]}"
     return _answer({"type": "about:blank", "title": title, "status": status, "detail": detail, "mend": mend}, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What may be asked at a path: each route has one method of it."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    return sorted(
+        {method for route in routes if route.matches(request.scope)[0] != Match.NONE for method in route.methods or ()}
+    )
 
 
 async def _unknown(request: Request, error: Exception) -> JSONResponse:

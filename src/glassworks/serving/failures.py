@@ -15,6 +15,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from glassworks.errors import (
+    Changed,
+    Conflict,
     DeadlineExceeded,
     Forbidden,
     GlassworksError,
@@ -25,6 +27,7 @@ from glassworks.errors import (
     QuotaSpent,
     ServingError,
     Unauthenticated,
+    Unconditional,
 )
 from glassworks.serving.access.masking import masked
 
@@ -64,6 +67,9 @@ STATUSES: Mapping[type[Exception], Status] = MappingProxyType(
         GlassworksError: Status(500, 13),
         InputError: Status(400, 3),
         NotFound: Status(404, 5),
+        Conflict: Status(409, 9),
+        Changed: Status(412, 10),
+        Unconditional: Status(428, 9),
         TooLarge: Status(413, 8),
         Unauthenticated: Status(401, 16),
         Forbidden: Status(403, 7),

@@ -14,6 +14,8 @@ import pytest
 from tests.integration.serving.running import WAIT_S, Server, serving
 from tests.patience import until
 
+from glassworks import Client
+from glassworks.errors import Conflict
 from glassworks.registry import Registry
 from glassworks.runs import Runs
 from glassworks.serving.access.clock import Clock
@@ -120,3 +122,17 @@ def test_a_service_that_stops_ends_its_streams_at_once(tmp_path: Path) -> None:
         server.process.send_signal(signal.SIGTERM)
         response.read()
         assert server.process.wait(WAIT_S) == 0
+
+
+def test_the_python_client_goes_the_whole_way(server: Server) -> None:
+    with Client(f"http://{server.address}") as client:
+        run = client.submit_run(kind="train", request=JOB, idempotency_key="mine")
+        assert client.submit_run(kind="train", request=JOB, idempotency_key="mine").id == run.id
+        assert run.id in {each.id for each in client.every(client.list_runs, state="queued", limit=1)}
+        seen: list[str] = []
+        client.cancel_run(run.id)
+        assert client.wait(run.id, lambda event: seen.append(event.data["data"]["state"])).state == "cancelled"
+        assert seen == ["queued", "cancelled"]
+        with pytest.raises(Conflict, match="is cancelled"):
+            client.cancel_run(run.id)
+        assert client.check_job(job=JOB["job"], changes={"training.epochs": 0}).problems[0].key == "training.epochs"

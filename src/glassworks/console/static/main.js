@@ -8,4 +8,6 @@ import { Shell } from "./shell/shell.js";
 document.documentElement.lang = language.value;
 openSession().catch(unreached);
 await loadTexts("i18n");
-render(html`<${Shell} />`, /** @type {Element} */ (document.getElementById("app")));
+const app = /** @type {Element} */ (document.getElementById("app"));
+app.replaceChildren();
+render(html`<${Shell} />`, app);

@@ -23,7 +23,7 @@ export type RunEvent = {
 };
 export type Series = { stage: string; name: string; step: number[]; at: number[]; value: number[]; points: number };
 export type Family = {
-  family: string; summary: string; data_kind: string; task: string; variants?: string[]; needs: string[];
+  family: string; summary: string; data_kind: string; task: string; missing: string[];
 };
 export type Checked = {
   valid: boolean; job: { [key: string]: any } | null; toml: string; problems: Fault[]; warnings: string[];

@@ -15,9 +15,8 @@ from glassworks.control.access import Controlled, Operator, Viewer
 from glassworks.control.events import STREAM, AfterEvent, LastEventId, Sent, last_seen, streamed
 from glassworks.control.paging import After, Limit, Page
 from glassworks.control.paths import refuse_paths
-from glassworks.control.problems import Conflict
 from glassworks.control.state import Control
-from glassworks.errors import InputError
+from glassworks.errors import Conflict, InputError
 from glassworks.runs import Event, Run
 from glassworks.runs.records import State
 from glassworks.runs.series import Series, series

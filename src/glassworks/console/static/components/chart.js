@@ -102,7 +102,7 @@ function Numbers({ lines, format, xFormat, xLabel }) {
  */
 function optionsOf(props, element, shown, zoom, legend) {
   const line = color("--line");
-  const axis = { stroke: color("--muted"), grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui", labelFont: "12px system-ui", labelSize: 22 };
+  const axis = { stroke: color("--muted"), grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui", labelFont: "12px system-ui", labelSize: 18, labelGap: 0 };
   const valued = (/** @type {"format" | "xFormat"} */ name) => (/** @type {any} */ _, /** @type {number[]} */ values) =>
     values.map((/** @type {any} */ each) => (each === null ? "" : shown.props[name](each)));
   return {
@@ -111,8 +111,8 @@ function optionsOf(props, element, shown, zoom, legend) {
     legend: { show: false },
     scales: { x: { time: false, range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => [low, high] }, y: props.log ? { distr: 3 } : {} },
     axes: [
-      { ...axis, label: props.xLabel, values: valued("xFormat") },
-      { ...axis, label: props.yLabel, values: valued("format"), size: 62 },
+      { ...axis, label: props.xLabel, values: valued("xFormat"), size: 34 },
+      { ...axis, label: props.yLabel, values: valued("format"), size: 58 },
     ],
     series: [{}, ...props.lines.map((/** @type {Line} */ each, /** @type {number} */ at) => seriesOf(each, at))],
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 7 }, bind: { dblclick: () => () => zoom(null) } },
@@ -146,7 +146,7 @@ function seriesOf(line, at) {
  */
 function fill(plot, shown) {
   const [from, to] = shown.zoom ?? extent(shown.lines);
-  const columns = Math.max(100, Math.floor((plot.over.clientWidth || 600) / 1));
+  const columns = Math.max(100, Math.floor((plot.over.clientWidth || 600) / 2));
   const tables = shown.lines.map((each) => thinned(each, from, to, columns));
   plot.batch(() => {
     plot.setData(tables.length > 1 ? uPlot.join(tables) : (tables[0] ?? [[]]), false);

@@ -131,13 +131,16 @@ function named(form, path, part) {
  */
 function hinted(form, path, part) {
   const key = `${form.texts}.${path.join(".")}.hint`;
-  return has(key) ? t(key) : part.description;
+  if (has(key)) return t(key);
+  // Documentation marks names by backticks.
+  const texts = (part.description ?? "").split("`");
+  return texts[0] || texts.length > 1 ? texts.map((/** @type {string} */ each, /** @type {number} */ at) => (at % 2 ? html`<code>${each}</code>` : each)) : undefined;
 }
 
 /** @param {Schema} part */
 function byDefault(part) {
   const value = part.default;
-  if (value === undefined || value === null || value === "") return t("form.automatic");
+  if (value === undefined || value === null || value === "" || (Array.isArray(value) && !value.length)) return t("form.automatic");
   return t("form.default", { value: Array.isArray(value) ? listed(value) : String(value) });
 }
 

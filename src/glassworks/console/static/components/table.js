@@ -38,7 +38,7 @@ export function Table({ label, columns, rows, rowKey, onEnd, complete = true, he
     if (!complete && end >= rows.length - BEYOND) onEnd?.();
   }, [end, rows.length, complete]);
   const scrolled = () => setTop(Math.floor((box.current?.scrollTop ?? 0) / ROW));
-  return html`<div class="table" ref=${box} style=${{ maxHeight: height }} onScroll=${scrolled} tabindex="0" role="region" aria-label=${label}>
+  return html`<div class="table long" ref=${box} style=${{ maxHeight: height }} onScroll=${scrolled} tabindex="0" role="region" aria-label=${label}>
     <table aria-rowcount=${complete ? rows.length + 1 : -1}>
       <thead>
         <tr>

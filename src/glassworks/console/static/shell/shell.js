@@ -21,7 +21,7 @@ export function Shell() {
       <${Button} kind="quiet" icon=${open ? "close" : "menu"} label=${t("shell.menu")} aria-expanded=${open} aria-controls="nav" onClick=${() => setOpen(!open)} />
       <a class="brand" href="#/">Glassworks</a>
     </header>
-    <div class=${open ? "side open" : "side"} id="nav" onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && setOpen(false)}>
+    <aside class=${open ? "side open" : "side"} id="nav" aria-label=${t("shell.side")} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && setOpen(false)}>
       <a class="brand" href="#/">Glassworks</a>
       <nav aria-label=${t("shell.navigation")}>
         <ul>
@@ -33,7 +33,7 @@ export function Shell() {
         </ul>
       </nav>
       <${Foot} />
-    </div>
+    </aside>
     <main id="main">
       <${ConnectionLine} />
       <${Outlet} />

@@ -13,7 +13,7 @@ import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
-from glassworks.errors import ServingError
+from glassworks.errors import Overloaded, ServingError
 from glassworks.serving.supervision import Supervisor
 from glassworks.serving.transports.http.exchange import Answer, Exchange, failure
 
@@ -26,6 +26,8 @@ _OURS = frozenset({b"content-length", b"content-type", b"date", b"server", b"con
 """Headers that the connection writes by itself."""
 _AHEAD = 16
 """Parts of a stream that are made ahead of their client."""
+_MOST = 256
+"""Requests that are under way, most of which are streams of open consoles."""
 _THREADS = 8
 """What waits for files and the database at a time."""
 
@@ -36,15 +38,26 @@ class Mounted:
     def __init__(self, make: Callable[[Serving], Asgi], supervisor: Supervisor, name: str) -> None:
         self._make, self._supervisor, self._name = make, supervisor, name
         self._running: concurrent.futures.Future[_Running] | None = None
+        self._thread: threading.Thread | None = None
         self._stopped = False
+        self.under_way = 0
+        """Requests that were taken and are not answered in full."""
 
     def answer(self, exchange: Exchange, state: Mapping[str, Any]) -> None:
         """Let the application answer; `state` is in its scope."""
         if self._stopped:
-            exchange.reply(failure(ServingError("the service is stopping", "try again later"), exchange.target))
+            exchange.reply(failure(Overloaded("the service is stopping", "try again later"), exchange.target))
             return
+        if self.under_way >= _MOST:
+            problem = Overloaded(
+                f"{_MOST} requests of the {self._name} are under way", "close some, or try again later"
+            )
+            exchange.reply(failure(problem, exchange.target))
+            return
+        self.under_way += 1
         task = asyncio.get_running_loop().create_task(self._answer(exchange, dict(state)))
         exchange.on_gone = task.cancel
+        task.add_done_callback(lambda task: None if not task.cancelled() and task.result() else self._released())
 
     async def start(self) -> None:
         """The thread begins with the first request."""
@@ -54,21 +67,30 @@ class Mounted:
         self._stopped = True
         if self._running is not None and self._running.done() and self._running.exception() is None:
             self._running.result().end()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join, grace_s)
 
-    async def _answer(self, exchange: Exchange, state: dict[str, Any]) -> None:
+    def _released(self) -> None:
+        self.under_way -= 1
+
+    async def _answer(self, exchange: Exchange, state: dict[str, Any]) -> bool:
+        """Whether the application answers, which counts as under way until it has."""
         try:
             running = await asyncio.shield(asyncio.wrap_future(self._begun()))
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             self._running = None
             exchange.reply(failure(error, exchange.target))
-            return
-        _Call(exchange, running.loop, self._supervisor, self._name).begin(running.application, state)
+            return False
+        call = _Call(exchange, running.loop, self._supervisor, self._name)
+        call.begin(running.application, state, self._released)
+        return True
 
     def _begun(self) -> concurrent.futures.Future[_Running]:
         if self._running is None:
             self._running = concurrent.futures.Future()
             arguments = (self._running, Serving(asyncio.get_running_loop()))
-            threading.Thread(target=self._run, args=arguments, name=self._name, daemon=True).start()
+            self._thread = threading.Thread(target=self._run, args=arguments, name=self._name, daemon=True)
+            self._thread.start()
         return self._running
 
     def _run(self, begun: concurrent.futures.Future[_Running], serving: Serving) -> None:
@@ -124,10 +146,11 @@ class _Call:
         self._task: concurrent.futures.Future[None] | None = None
         self._asked = self._replied = self._broken = False
 
-    def begin(self, application: Asgi, state: dict[str, Any]) -> None:
+    def begin(self, application: Asgi, state: dict[str, Any], ended: Callable[[], None]) -> None:
         self._exchange.on_gone = self._cancel
         work = self._on_run(application, _scope(self._exchange, state), bytes(self._exchange.content()))
         self._task = asyncio.run_coroutine_threadsafe(work, self._theirs)
+        self._task.add_done_callback(lambda _: self._ours.call_soon_threadsafe(ended))
 
     def _cancel(self) -> None:
         if self._task is not None:
@@ -145,7 +168,7 @@ class _Call:
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer or its end
             self._ours.call_soon_threadsafe(self._failed, error)
         except asyncio.CancelledError:
-            self._ours.call_soon_threadsafe(self._failed, ServingError("the service is stopping", "try again later"))
+            self._ours.call_soon_threadsafe(self._failed, Overloaded("the service is stopping", "try again later"))
             raise
 
     async def _on_send(self, message: Mapping[str, Any]) -> None:

@@ -70,7 +70,7 @@ function ServedTable({ statistics }) {
           <th scope="col" class="number wide-only">${t("home.p50")}</th>
           <th scope="col" class="number">${t("home.p99")}</th>
           <th scope="col" class="number">${t("home.errors")}</th>
-          <th scope="col" class="wide-only"></th>
+          <th scope="col" class="wide-only"><span class="unseen">${t("nav.try")}</span></th>
         </tr>
       </thead>
       <tbody>

@@ -1,8 +1,24 @@
+/** Train: from what one has to a job, as a form and as a file, and to its run. */
 import { Heading } from "../../components/heading.js";
-import { Empty } from "../../components/notices.js";
 import { t } from "../../i18n.js";
-import { html } from "../../view.js";
+import { link } from "../../router.js";
+import { html, useEffect } from "../../view.js";
+import { ChooseData } from "./choose_data.js";
+import { Editor } from "./editor.js";
+import { useJob } from "./job.js";
 
-export default function Page() {
-  return html`<${Heading} title=${t("nav.train")} /><${Empty} title=${t("soon.title")} text=${t("soon.text")} />`;
+/** @param {import("../index.js").PageProps} props `?data=SOURCE` begins with these data, `?job=new` with an empty file. */
+export default function TrainPage({ query }) {
+  const job = useJob();
+  const data = query.data ?? "";
+  const written = query.job === "new";
+  useEffect(() => {
+    if (data) job.open(data, query.family);
+    else if (written) job.restore();
+  }, [data, query.family, written]);
+  if (!data && !written) {
+    return html`<${Heading} title=${t("nav.train")} lead=${t("train.lead")} /><${ChooseData} kind=${query.kind ?? ""} />`;
+  }
+  const back = { href: link("train"), text: t("train.back") };
+  return html`<${Heading} title=${t("train.job")} lead=${t("train.job.lead")} back=${back} /><${Editor} job=${job} data=${data} />`;
 }

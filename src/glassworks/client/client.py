@@ -1,0 +1,52 @@
+"""The client: every method of the API, and the ways through several of them that people go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from glassworks.client.methods import Methods
+from glassworks.client.transport import ServerEvent
+from glassworks.errors import TrainingError
+
+if TYPE_CHECKING:
+    from glassworks.runs import Run
+
+_ENDED = ("succeeded", "failed", "cancelled")
+
+
+class Client(Methods):
+    """Asks a service for runs, data, models, deployments, keys and usage.
+
+        with glassworks.Client("http://127.0.0.1:8080", key=...) as client:
+            run = client.submit_run(kind="train", request={"job": {...}})
+            print(client.wait(run.id).result["model"])
+
+    Everything raises what the service answers, as the exceptions of `glassworks.errors`. An argument that is None is
+    left out.
+    """
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        self.close()
+
+    def wait(self, run: str, on_event: Callable[[ServerEvent], object] = lambda event: None) -> Run:
+        """Until a run has ended; `on_event` gets what happens meanwhile. Raises TrainingError for one that failed."""
+        for event in self.stream_run(run):
+            on_event(event)
+            if event.kind == "state" and event.data["data"]["state"] in _ENDED:
+                break
+        ended = self.get_run(run)
+        if ended.state == "failed" and ended.error is not None:
+            raise TrainingError(ended.error.problem, ended.error.mend)
+        return ended
+
+    def every(self, page: Callable[..., Any], **asked: Any) -> Iterator[Any]:
+        """The items of all pages of a list: `client.every(client.list_runs, state="failed")`."""
+        after: str | None = ""
+        while after is not None:
+            found = page(**asked, after=after)
+            yield from found.items
+            after = found.next

@@ -1,0 +1,17 @@
+/** What is said of runs in more than one view. */
+import { Tag } from "../../components/progress.js";
+import { number } from "../../format.js";
+import { has, t } from "../../i18n.js";
+import { html } from "../../view.js";
+
+/** @param {string} kind */
+export const kindName = (kind) => (has(`kind.${kind}`) ? t(`kind.${kind}`) : kind);
+
+/** @param {string} name The name of a value, such as `loss`. */
+export const valueName = (name) => (has(`runs.value.${name}`) ? t(`runs.value.${name}`) : name);
+
+/** What it made, in short. @param {import("../../types").Run} run */
+export function resultOf(run) {
+  const [name, metric] = Object.entries(run.result.metrics ?? {})[0] ?? [];
+  return html`${run.result.model && html`<${Tag}>${run.result.model}<//> `}${metric && html`<span class="number">${valueName(String(name))} ${number(/** @type {any} */ (metric).value, 4)}</span>`}`;
+}

@@ -1,0 +1,119 @@
+/** The job as a form beside its file; either follows the other, and problems are marked in both. */
+import { useAction } from "../../action.js";
+import { post } from "../../api.js";
+import { Button } from "../../components/button.js";
+import { CodeArea } from "../../components/code.js";
+import { SelectField } from "../../components/fields.js";
+import { Card } from "../../components/heading.js";
+import { ProblemNote, Skeleton } from "../../components/notices.js";
+import { SchemaForm } from "../../components/schema_form.js";
+import { has, t } from "../../i18n.js";
+import { go, link } from "../../router.js";
+import { may } from "../../session.js";
+import { useResource } from "../../resource.js";
+import { html } from "../../view.js";
+
+/** @typedef {ReturnType<typeof import("./job.js").useJob>} Job */
+
+/** @param {{job: Job, data: string}} props */
+export function Editor({ job, data }) {
+  if (!job.toml && job.error) {
+    return html`<${ProblemNote} error=${job.error} onRetry=${() => job.draft(data)} />`;
+  }
+  if (!job.toml) return html`<${Skeleton} lines=${8} />`;
+  return html`<${Start} job=${job} data=${data} />
+    ${job.error && html`<${ProblemNote} error=${job.error} onRetry=${job.again} />`}
+    ${job.reasons.length > 0 && html`<ul class="muted reasons">${job.reasons.map((each) => html`<li key=${each}>${each}</li>`)}</ul>`}
+    <div class="two editor">
+      <${Card} title=${t("train.form")}>
+        <${FamilyField} job=${job} data=${data} />
+        ${job.schema
+          ? html`<fieldset disabled=${!job.readable}>
+              <legend class="unseen">${t("train.form")}</legend>
+              <${SchemaForm} root=${job.schema} value=${job.table} onChange=${job.change} faults=${job.faults} texts="train.field" hide=${["family", "serving"]} />
+            </fieldset>`
+          : html`<${Skeleton} />`}
+      <//>
+      <${Card} title=${t("train.toml")} lead=${job.readable ? null : t("train.unreadable")}>
+        <${CodeArea} label=${t("train.toml")} value=${job.toml} onInput=${job.write} faults=${job.faults} rows=${Math.min(40, Math.max(16, job.toml.split("\n").length + 2))} />
+        <${Problems} job=${job} />
+      <//>
+    </div>`;
+}
+
+/** @param {{job: Job, data: string}} props */
+function Start({ job, data }) {
+  const start = useAction(async (/** @type {string} */ kind) => {
+    /** @type {import("../../types").Run} */
+    const run = await post("/runs", { kind, request: { job: job.table } }, { idempotent: true });
+    go(link("runs", run.id));
+  });
+  const ready = job.valid && job.readable && !job.checking && may("operator");
+  const state = job.checking ? "checking" : !job.valid ? "invalid" : "valid";
+  return html`<div class="card starting">
+    <div class="row spread">
+      <p role="status" class=${`verdict-line ${state}`}>${t(`train.state.${state}`, { n: job.faults.length })}</p>
+      <div class="actions">
+        ${data && html`<${Button} kind="quiet" icon="again" onClick=${() => job.draft(data)}>${t("train.over")}<//>`}
+        <${Button} disabled=${!ready} busy=${start.busy} onClick=${() => start.go("train")}>${t("train.only")}<//>
+        <${Button} kind="primary" icon="play" disabled=${!ready} busy=${start.busy} onClick=${() => start.go("release")}>${t("train.start")}<//>
+      </div>
+    </div>
+    ${!may("operator") && html`<p class="muted">${t("train.forbidden")}</p>`}
+    ${start.error && html`<${ProblemNote} error=${start.error} />`}
+  </div>`;
+}
+
+/** @param {{job: Job, data: string}} props Families for data of this kind first. */
+function FamilyField({ job, data }) {
+  /** @type {import("../../resource.js").Resource<{items: import("../../types").Family[]}>} */
+  const families = useResource("/jobs/families");
+  const items = families.value?.items ?? [];
+  const chosen = items.find((each) => each.family === job.table.family);
+  const kind = chosen?.data_kind;
+  const shown = data && kind ? items.filter((each) => each.data_kind === kind) : items;
+  const options = shown.map((each) => ({ value: each.family, label: familyName(each.family) }));
+  const fault = job.faults.find((each) => each.key === "family") ?? null;
+  const about = chosen && (has(`train.family.${chosen.family}.text`) ? t(`train.family.${chosen.family}.text`) : chosen.summary);
+  const needs = chosen?.missing.length ? { key: "family", problem: t("train.needs", { libraries: chosen.missing.join(", ") }), mend: t("train.needs.mend") } : null;
+  if (!chosen) options.unshift({ value: String(job.table.family ?? ""), label: String(job.table.family ?? "") });
+  return html`<div class="family">
+    <${SelectField} label=${t("train.family")} hint=${about} fault=${fault ?? needs} value=${String(job.table.family ?? "")} options=${options}
+      onInput=${(/** @type {string} */ family) => change(job, family)} />
+  </div>`;
+}
+
+/**
+ * Another family, whose table of the model has other keys.
+ * @param {Job} job
+ * @param {string} family
+ */
+function change(job, family) {
+  job.change(["model"], undefined);
+  job.change(["family"], family);
+}
+
+/** @param {string} family */
+const familyName = (family) => (has(`train.family.${family}`) ? t(`train.family.${family}`) : family);
+
+/** @param {{job: Job}} props */
+function Problems({ job }) {
+  const lines = job.toml.split("\n");
+  const jump = (/** @type {any} */ event, /** @type {number} */ line) => {
+    const area = event.currentTarget.closest(".card").querySelector("textarea");
+    const start = lines.slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+    area.focus();
+    area.setSelectionRange(start, start + lines[line - 1].length);
+  };
+  return html`<ul class="problems" aria-live="polite">
+    ${job.faults.map(
+      (each, at) => html`<li key=${at}>
+        <div>
+          <p class="problem">${each.line ? html`<button type="button" class="line" onClick=${(/** @type {any} */ event) => jump(event, Number(each.line))}>${t("train.line", { line: each.line })}</button> ` : ""}${each.key && html`<code>${each.key}</code> `}${each.problem}</p>
+          <p class="muted">${each.mend}</p>
+        </div>
+      </li>`,
+    )}
+    ${job.warnings.map((each) => html`<li key=${each} class="warned"><p>${each}</p></li>`)}
+  </ul>`;
+}

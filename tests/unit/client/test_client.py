@@ -1,0 +1,94 @@
+"""The Python client."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from glassworks.client import Client, methods
+from glassworks.errors import Changed, InputError, Overloaded, ServingError
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_its_methods_are_those_of_the_api(tmp_path: Path) -> None:
+    written = tmp_path / "methods.py"
+    subprocess.run([sys.executable, ROOT / "docs" / "generate_client.py", written], check=True, cwd=ROOT)
+    assert written.read_text() == Path(str(methods.__file__)).read_text(), "run `make docs` and commit what it writes"
+
+
+class Scripted(BaseHTTPRequestHandler):
+    """Answers with what comes next."""
+
+    answers: list[tuple[int, bytes]]
+    asked: list[tuple[str, str | None]]
+
+    def do_GET(self) -> None:
+        self.asked.append((self.path, self.headers.get("last-event-id")))
+        status, body = self.answers.pop(0)
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *said: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def scripted() -> Iterator[tuple[type[Scripted], Client]]:
+    class Mine(Scripted):
+        answers: list[tuple[int, bytes]] = []
+        asked: list[tuple[str, str | None]] = []
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Mine)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with Client(f"http://127.0.0.1:{server.server_port}", key="gw_x") as client:
+        yield Mine, client
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_stream_goes_on_behind_the_last_event(scripted: tuple[type[Scripted], Client]) -> None:
+    server, client = scripted
+    line = b"id: %d\nevent: state\ndata: {}\n\n"
+    server.answers += [(200, b": \n\n" + line % 3 + line % 4), (503, b"{}"), (200, line % 5)]
+    events = client.stream_runs()
+    assert [next(events).id for _ in range(3)] == ["3", "4", "5"]
+    events.close()  # type: ignore[attr-defined]
+    assert [last for _, last in server.asked] == [None, "4", "4"]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(412, Changed), (400, InputError), (422, InputError), (503, Overloaded), (500, ServingError)]
+)
+def test_what_is_answered_is_raised(
+    status: int, kind: type[Exception], scripted: tuple[type[Scripted], Client]
+) -> None:
+    server, client = scripted
+    errors = [{"key": "a", "problem": "x"}, {"key": "b", "problem": "y"}]
+    server.answers.append((status, json.dumps({"detail": "a: x", "mend": "do", "errors": errors}).encode()))
+    with pytest.raises(kind, match="a: x; b: y"):
+        client.get_run("a b/c")
+    assert server.asked[0][0] == "/api/v1/runs/a%20b%2Fc"
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"\xff", b""])
+def test_an_answer_of_somebody_else_is_an_error_too(body: bytes, scripted: tuple[type[Scripted], Client]) -> None:
+    server, client = scripted
+    server.answers.append((502, body))
+    with pytest.raises(ServingError, match="answered with 502"):
+        client.list_runs()
+
+
+def test_who_is_not_there_is_said_with_a_mend() -> None:
+    with Client("http://127.0.0.1:1") as client, pytest.raises(ServingError, match="cannot be reached") as error:
+        client.list_runs()
+    assert "glassworks serve" in error.value.mend
