@@ -15,7 +15,7 @@ export function useExamples(model) {
   const version = useLoaded((signal) => get(path, { signal }), path);
   /** @type {any[]} */
   const samples = version.value?.samples ?? [];
-  return samples.flatMap((each) => each.inputs.filter((/** @type {Tensor} */ one) => one.name === model.input.name).flatMap(rows));
+  return samples.flatMap((each) => each.inputs.filter((/** @type {Tensor} */ one) => one.name === model.input.name && one.data).flatMap(rows));
 }
 
 /** @param {Tensor} tensor @returns {Tensor[]} */
