@@ -3,9 +3,13 @@ import { Card } from "../../components/heading.js";
 import { milliseconds, number, percent } from "../../format.js";
 import { t } from "../../i18n.js";
 import { html } from "../../view.js";
+import { chanceOf } from "./chance.js";
 import { colorOf } from "./shares.js";
 
 /** @typedef {import("../../types").ServedVersion} Served */
+
+const FEW = 20;
+const FEW_TIMES = 100;
 
 /** @param {{deployment: import("../../types").Deployment}} props */
 export function Comparison({ deployment }) {
@@ -29,46 +33,43 @@ export function Comparison({ deployment }) {
         </tbody>
       </table>
     </div>
-    <ul class="said">${verdicts(served, champion).map((each) => html`<li key=${each}>${each}</li>`)}
+    <ul class="said">${verdicts(served, champion, shares).map((each) => html`<li key=${each}>${each}</li>`)}
       ${served.filter((each) => each.shadow_compared > 0).map((each) => html`<li key=${`shadow ${each.version}`}>${t("serve.shadow.said", { version: each.version, compared: number(each.shadow_compared), differed: number(each.shadow_differed), share: percent(each.shadow_differed / each.shadow_compared, 2) })}</li>`)}
     </ul>
   <//>`;
 }
 
 /**
- * Each version against the champion, else against the one with most requests.
+ * Each version that answers against the champion, else against the one with most requests.
  * @param {Served[]} served
  * @param {number | null} champion
+ * @param {{[version: string]: number}} shares What a shadow computes is nobody's request.
  */
-function verdicts(served, champion) {
-  const answered = served.filter((each) => each.requests > 0);
+function verdicts(served, champion, shares) {
+  const answered = served.filter((each) => each.requests > 0 && shares[each.version]);
   const base = answered.find((each) => Number(each.version) === champion) ?? [...answered].sort((a, b) => b.requests - a.requests)[0];
   if (answered.length < 2 || !base) return [];
   return answered.filter((each) => each !== base).flatMap((each) => [failing(each, base), speed(each, base)]);
 }
 
 /**
- * Whether one fails more often than the other: the exact test of Fisher is near to this one with pooled shares where
- * both have some errors; with fewer than five expected nothing is claimed.
+ * Whether one fails more often than the other, or whether chance may have done it.
  * @param {Served} one
  * @param {Served} base
  */
 function failing(one, base) {
-  const all = one.requests + base.requests;
-  const pooled = (one.errors + base.errors) / all;
   const words = { a: one.version, b: base.version, x: percent(one.errors / one.requests, 2), y: percent(base.errors / base.requests, 2) };
-  if (one.errors + base.errors === 0 && Math.min(one.requests, base.requests) >= 100) return t("serve.errors.none", words);
-  if (pooled * Math.min(one.requests, base.requests) < 5) return t("serve.errors.few", words);
-  const spread = Math.sqrt(pooled * (1 - pooled) * (1 / one.requests + 1 / base.requests));
-  const z = spread ? (one.errors / one.requests - base.errors / base.requests) / spread : 0;
-  if (Math.abs(z) < 1.96) return t("serve.errors.alike", words);
-  const sure = Math.abs(z) >= 3.3 ? "sure" : "likely";
-  return t(`serve.errors.${z > 0 ? "more" : "fewer"}.${sure}`, words);
+  if (Math.min(one.requests, base.requests) < FEW) return t("serve.errors.few", words);
+  if (one.errors + base.errors === 0) return t("serve.errors.none", words);
+  const chance = chanceOf(one, base);
+  if (chance > 0.05) return t("serve.errors.alike", words);
+  const more = one.errors / one.requests > base.errors / base.requests;
+  return t(`serve.errors.${more ? "more" : "fewer"}.${chance < 0.001 ? "sure" : "likely"}`, words);
 }
 
 /** @param {Served} one @param {Served} base */
 function speed(one, base) {
-  if (one.p50_ms === null || base.p50_ms === null || Math.min(one.requests, base.requests) < 100) return t("serve.speed.few", { a: one.version, b: base.version });
+  if (one.p50_ms === null || base.p50_ms === null || Math.min(one.requests, base.requests) < FEW_TIMES) return t("serve.speed.few", { a: one.version, b: base.version });
   const ratio = one.p50_ms / base.p50_ms;
   if (ratio > 0.9 && ratio < 1.1) return t("serve.speed.alike", { a: one.version, b: base.version });
   return t(ratio > 1 ? "serve.speed.slower" : "serve.speed.faster", { a: one.version, b: base.version, times: number(ratio > 1 ? ratio : 1 / ratio, 1) });

@@ -1,4 +1,5 @@
 /** What goes wrong, as it happens. */
+import { lines as parted } from "../../api.js";
 import { follow } from "../../events.js";
 import { Card } from "../../components/heading.js";
 import { Loaded } from "../../components/notices.js";
@@ -34,10 +35,28 @@ export function Tail({ model }) {
 function Lines({ lines }) {
   if (!lines.length) return html`<p class="muted">${t("serve.tail.none")}</p>`;
   return html`<ol class="tail" tabindex="0" aria-label=${t("serve.tail")}>
-    ${lines.slice(0, KEPT).map((each) => html`<li key=${each.number} class=${(each.status ?? 500) >= 500 ? "bad-line" : ""}>
-      <span class="number muted">${timeOfDay(each.at)}</span>
-      <span class="number"><b>${each.status ?? each.part}</b></span>
-      <span><span class="muted">${each.method} ${each.path}</span><br />${each.problem}${each.mend && html`<br /><span class="muted">${each.mend}</span>`}</span>
-    </li>`)}
+    ${gathered(lines.slice(0, KEPT)).map(({ line, times }) => {
+      const [problem, mend] = parted(line.problem, line.mend || undefined);
+      return html`<li key=${line.number} class=${(line.status ?? 500) >= 500 ? "bad-line" : ""}>
+        <span class="number muted">${timeOfDay(line.at)}</span>
+        <span class="number"><b>${line.status ?? line.part}</b>${times > 1 ? ` × ${times}` : ""}</span>
+        <span><span class="muted">${line.method} ${line.path}</span><br />${problem}${mend && html`<br /><span class="muted">${mend}</span>`}</span>
+      </li>`;
+    })}
   </ol>`;
+}
+
+/**
+ * Of the same error several times in a row the last one.
+ * @param {Line[]} lines
+ */
+function gathered(lines) {
+  /** @type {{line: Line, times: number}[]} */
+  const found = [];
+  for (const line of lines) {
+    const last = found[found.length - 1];
+    if (last && last.line.problem === line.problem && last.line.path === line.path) last.times++;
+    else found.push({ line, times: 1 });
+  }
+  return found;
 }

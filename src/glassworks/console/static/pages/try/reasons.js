@@ -56,7 +56,8 @@ export function Reasons(props) {
   if (!model.explainers.length) return html`<${Card} title=${t("try.reasons")}><p class="muted">${t("try.reasons.none")}</p><//>`;
   const several = model.explainers.length > 1;
   const compare = several && html`<${Button} icon=${beside ? "minus" : "plus"} onClick=${() => setBeside(!beside)}>${beside ? t("try.compare.end") : t("try.compare")}<//>`;
-  const title = props.target ? t(model.task === "recommendation" ? "try.reasons" : "try.why", { label: String(props.target) }) : t("try.reasons");
+  const named = props.target && model.task.endsWith("-classification");
+  const title = named ? t("try.why", { label: String(props.target) }) : t("try.reasons");
   return html`<${Card} title=${title} actions=${compare}>
     ${several && !beside && html`<${SelectField} label=${t("try.method")} value=${method} onInput=${setMethod}
       options=${model.explainers.map((value) => ({ value, label: methodOf(value) }))} hint=${aboutOf(method)} />`}
