@@ -8,7 +8,7 @@ import { date } from "../../format.js";
 import { t } from "../../i18n.js";
 import { useLoaded, useResource } from "../../resource.js";
 import { link, requery } from "../../router.js";
-import { html, useState } from "../../view.js";
+import { html, useEffect, useState } from "../../view.js";
 import { CandidateCard } from "./candidate.js";
 import { metricOf, nothing, ofReport, quantitiesOf } from "./found.js";
 import { GoalForm, firstGoal, objectiveOf } from "./goal.js";
@@ -79,6 +79,9 @@ function Searched({ reference, version, query }) {
 function Earlier({ name, shown: id }) {
   /** @type {import("../../resource.js").Resource<import("../../types").Page<import("../../types").Run>>} */
   const runs = useResource("/runs", { kind: "optimize", limit: 50 });
+  useEffect(() => {
+    if (id && runs.value && !runs.value.items.some((each) => each.id === id)) runs.reload();
+  }, [id]);
   const own = (runs.value?.items ?? []).filter((each) => String(each.request.model).split("@")[0] === name);
   if (!own.length) return null;
   const options = [{ value: "", label: t("optimize.new") }, ...own.map((each) => ({ value: each.id, label: `${date(each.created_at)} · ${t(`state.${each.state}`)}` }))];
