@@ -36,7 +36,7 @@ export function Aliases({ name, aliases, versions, onChanged }) {
         ${may("operator") && one !== "champion" && html`<${Button} kind="quiet" icon="trash" label=${t("serve.alias.remove", { alias: one })} onClick=${() => change.go(one, null)} />`}</li>`)}
     </ul>`}
     ${may("operator") && options.length > 0 && html`<form class="row end-line" onSubmit=${submit}>
-      <${TextField} label=${t("serve.alias")} value=${alias} onInput=${setAlias} placeholder="candidate" maxlength="63" autocomplete="off" />
+      <${TextField} label=${t("serve.alias")} value=${alias} onInput=${setAlias} placeholder=${t("serve.alias.example")} maxlength="63" autocomplete="off" />
       <${SelectField} label=${t("serve.column.version")} value=${chosen} options=${options} onInput=${setVersion} />
       <${Button} type="submit" busy=${change.busy} disabled=${!alias.trim()}>${t("serve.alias.apply")}<//>
     </form>`}

@@ -19,7 +19,7 @@ export function Comparison({ deployment }) {
       <table>
         <thead><tr>
           <th scope="col">${t("serve.column.version")}</th><th scope="col" class="number">${t("serve.column.share")}</th><th scope="col" class="number">${t("serve.column.requests")}</th>
-          <th scope="col" class="number">${t("serve.column.errors")}</th><th scope="col" class="number">p50</th><th scope="col" class="number">p99</th>
+          <th scope="col" class="number">${t("serve.column.errors")}</th><th scope="col" class="number">${t("serve.column.p50")}</th><th scope="col" class="number">${t("serve.column.p99")}</th>
         </tr></thead>
         <tbody>
           ${served.map((each) => html`<tr key=${each.version}>

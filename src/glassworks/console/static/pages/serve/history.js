@@ -45,7 +45,7 @@ function AskBack({ deployment, to, etag, onChanged, onClose }) {
       onChanged();
     }
   };
-  const text = html`${t("serve.back.from", { split: sentence(deployment) })}<br />${t("serve.back.to", { revision: to.revision, when: date(to.at), split: sentence(to) })}<br />${t("serve.back.calm")}`;
+  const text = html`${t("serve.back.now", { split: sentence(deployment) })}<br />${t("serve.back.to", { revision: to.revision, when: date(to.at), split: sentence(to) })}<br />${t("serve.back.calm")}`;
   return html`<${Confirm} title=${t("serve.back.title", { model: deployment.model })} text=${text} action=${t("serve.back")} run=${run} onClose=${onClose} />`;
 }
 
