@@ -55,17 +55,16 @@ function OfModel({ reference, query }) {
 /** @param {{reference: string, version: any, query: {[name: string]: string}}} props */
 function Searched({ reference, version, query }) {
   const before = version.report ? ofReport(version.report) : nothing();
-  const writes = version.task === "text-generation" || version.family === "language_model";
-  const [goal, setGoal] = useState(() => firstGoal(before, writes));
+  const [goal, setGoal] = useState(() => firstGoal(before, version));
   const search = useSearch(query.run ?? "");
   const start = (/** @type {string} */ run) => requery({ run, point: "" });
   const form = !query.run;
   const found = query.run ? (search.value?.found ?? nothing()) : before;
-  const within = form ? objectiveOf(goal, { metric: metricOf(before) || "accuracy", writes }).within : found.within;
+  const within = form ? objectiveOf(goal).within : found.within;
   const run = search.value?.run ?? null;
   const model = version.reference ?? reference;
   return html`<${Earlier} name=${reference.split("@")[0]} shown=${query.run ?? ""} />
-    ${form && html`<${GoalForm} model=${model} known=${before} writes=${writes} goal=${goal} onGoal=${setGoal} onStarted=${start} />`}
+    ${form && html`<${GoalForm} model=${model} known=${before} version=${version} goal=${goal} onGoal=${setGoal} onStarted=${start} />`}
     <${Card} title=${t(form ? "optimize.before" : "optimize.found")}>
       ${search.error && html`<${ProblemNote} error=${search.error} onRetry=${search.reload} />`}
       ${run && html`<${SearchState} run=${run} onAgain=${() => requery({ run: "", point: "" })} />`}
