@@ -25,8 +25,9 @@ def show_keys(keys: Sequence[Key], now: datetime, console: Console) -> None:
     for key in keys:
         expired = key.expires_at is not None and key.expires_at <= now
         state = "revoked" if key.revoked_at else "expired" if expired else "valid"
-        rows.append((key.name, key.id, state, f"{key.created_at:%Y-%m-%d}", limits(key)))
-    table("access keys", ("name", "id", "state", "created (UTC)", "allows"), rows, console)
+        roles = ", ".join(key.roles)
+        rows.append((key.name, key.id, state, roles, f"{key.created_at:%Y-%m-%d}", limits(key)))
+    table("access keys", ("name", "id", "state", "roles", "created (UTC)", "allows"), rows, console)
 
 
 def show_usage(totals: Sequence[Total], names: Mapping[str, str], console: Console) -> None:
@@ -64,6 +65,5 @@ def limits(key: Key) -> str:
         else "",
         f"{key.max_context:,} tokens of prompt and answer" if key.max_context is not None else "",
         f"until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "",
-        "admin" if "admin" in key.roles else "",
     ]
     return ", ".join(part for part in parts if part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -23,6 +24,13 @@ def caller(request: Request) -> Caller:
     if isinstance(found, GlassworksError):
         raise found
     return cast(Caller, found)
+
+
+def lasting(control: Control, caller: Caller) -> Callable[[], None]:
+    """Raises Unauthenticated, when it is called, where the key of a caller was revoked or has ended since; call it on
+    a thread."""
+    admission = control.serving.dispatcher.admission
+    return lambda: control.live.ask(lambda: admission.permit(admission.key_of(caller.key_id), "viewer"))
 
 
 def _require(found: Caller, role: Role) -> Caller:

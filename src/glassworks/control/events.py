@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import Header, Query
@@ -19,6 +21,8 @@ STREAM: dict[int | str, dict[str, Any]] = {
 }
 _BEAT = b": \n\n"
 _RETRY_MS = 1000
+_ADMITTED_S = 1.0
+"""A key that is revoked ends the streams that were opened with it, with the next event or beat."""
 
 
 class Sent(NamedTuple):
@@ -37,16 +41,21 @@ def last_seen(header: str | None, after: int | None) -> int | None:
     return after
 
 
-def streamed(events: AsyncIterator[Sent | None]) -> StreamingResponse:
-    """Events as an answer that does not end; an error is sent as an event `problem` and ends it."""
+def streamed(events: AsyncIterator[Sent | None], admit: Callable[[], object]) -> StreamingResponse:
+    """Events as an answer that does not end; an error is sent as an event `problem` and ends it. `admit` raises as soon
+    as who asked may see them no longer."""
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(_written(events), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_written(events, admit), media_type="text/event-stream", headers=headers)
 
 
-async def _written(events: AsyncIterator[Sent | None]) -> AsyncIterator[bytes]:
+async def _written(events: AsyncIterator[Sent | None], admit: Callable[[], object]) -> AsyncIterator[bytes]:
     yield b"retry: %d\n\n" % _RETRY_MS
+    looked = time.monotonic()
     try:
         async for event in events:
+            if (now := time.monotonic()) - looked >= _ADMITTED_S:
+                looked = now
+                await asyncio.to_thread(admit)
             yield _BEAT if event is None else _line(event)
     except GlassworksError as error:
         yield b"event: problem\ndata: %b\n\n" % to_json(problem(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from sqlalchemy import exc
 
 from glassworks.errors import RegistryError
 from glassworks.registry.connected import Connected
-from glassworks.registry.records import Alias, Version
+from glassworks.registry.records import CHAMPION, Alias, Head, Version
 
 PUBLISHED_WITH: ContextVar[Callable[[sa.Connection, Version], None] | None] = ContextVar("published_with", default=None)
 """What is written in the transaction that publishes a version, such as whose it is; it may refuse by raising."""
@@ -50,6 +50,31 @@ class Database:
         """The names of all models, sorted."""
         with self._transaction() as connection:
             return tuple(connection.scalars(sa.select(_VERSIONS.c.name).distinct().order_by(_VERSIONS.c.name)))
+
+    def heads(self, names: Sequence[str]) -> tuple[Head, ...]:
+        """Models in short, sorted by their names."""
+        name, number = _VERSIONS.c.name, _VERSIONS.c.version
+        counted = sa.select(name, sa.func.count(), sa.func.max(number)).where(name.in_(names)).group_by(name)
+        with self._transaction() as connection:
+            found = connection.execute(counted.order_by(name)).all()
+            aliases = connection.execute(sa.select(_ALIASES).where(_ALIASES.c.name.in_(names))).mappings().all()
+            of = {
+                each[0]: {row["alias"]: row["version"] for row in aliases if row["name"] == each[0]} for each in found
+            }
+            shown = {(each[0], version) for each in found for version in (each[2], of[each[0]].get(CHAMPION, each[2]))}
+            rows = connection.execute(sa.select(_VERSIONS).where(sa.tuple_(name, number).in_(sorted(shown)))).mappings()
+            versions = {(row["name"], row["version"]): Version(**row) for row in rows}
+        return tuple(
+            Head(
+                name=model,
+                versions=count,
+                newest=newest,
+                created_at=versions[model, newest].created_at,
+                aliases=of[model],
+                chosen=versions.get((model, of[model].get(CHAMPION, newest)), versions[model, newest]),
+            )
+            for model, count, newest in found
+        )
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """All versions of a model with their aliases, the oldest first."""
@@ -91,6 +116,12 @@ class Database:
                 keep(alias)
                 return
         raise RegistryError(f"others keep setting '{alias.alias}' at the same time", "set it again")
+
+    def unpoint(self, name: str, alias: str, forget: Callable[[], None]) -> None:
+        """Let an alias name nothing; `forget` runs before anybody sees that, and may refuse by raising."""
+        with self._transaction() as connection:
+            connection.execute(sa.delete(_ALIASES).where(_ALIASES.c.name == name, _ALIASES.c.alias == alias))
+            forget()
 
     def restore(self, versions: Iterable[Version], aliases: Iterable[Alias]) -> None:
         """Fill an empty database, all or nothing. Where another process was quicker, its work stays."""

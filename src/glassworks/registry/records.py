@@ -9,6 +9,7 @@ from glassworks.errors import InputError
 from glassworks.packaging.bundle import Bundle
 from glassworks.record import Record
 
+CHAMPION = "champion"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
 _ALIAS = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 # More digits than a version can have would overflow the database's integer.
@@ -36,6 +37,18 @@ class Alias(Record):
     name: str
     alias: str
     version: int
+
+
+class Head(Record):
+    """A model in short: how many versions it has, the number of the newest, when that was made, and what its name
+    alone refers to: its champion, else the newest."""
+
+    name: str
+    versions: int
+    newest: int
+    created_at: str
+    aliases: dict[str, int]
+    chosen: Version
 
 
 @dataclass(frozen=True, kw_only=True)

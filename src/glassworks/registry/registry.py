@@ -16,19 +16,28 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from glassworks.errors import NotFound, RegistryError, Tampered
+from glassworks.locations import home_of
 from glassworks.packaging.archive import unpack_bundle
 from glassworks.packaging.bundle import Bundle, read_bundle, reading
 from glassworks.packaging.manifest import MANIFEST_FILE, Manifest
 from glassworks.packaging.verified import Verified
 from glassworks.record import Record
-from glassworks.registry.records import Alias, Resolved, Version, check_alias, check_name, split_reference
+from glassworks.registry.records import (
+    CHAMPION,
+    Alias,
+    Head,
+    Resolved,
+    Version,
+    check_alias,
+    check_name,
+    split_reference,
+)
 from glassworks.registry.store import BlobStore
 from glassworks.storage import storage_errors
 
 if TYPE_CHECKING:
     from glassworks.registry.database import Database
 
-_CHAMPION = "champion"
 _SHOWN = 20
 _R = TypeVar("_R", bound=Record)
 
@@ -44,7 +53,7 @@ class Registry:
         cls, environ: Mapping[str, str] = os.environ, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> Registry:
         """The registry that GLASSWORKS_HOME, GLASSWORKS_DATABASE and GLASSWORKS_STORE name."""
-        home = Path(environ.get("GLASSWORKS_HOME") or "~/.glassworks").expanduser().resolve()
+        home = home_of(environ)
         database = environ.get("GLASSWORKS_DATABASE") or home / "registry.db"
         return cls(home, database, environ.get("GLASSWORKS_STORE") or str(home / "store"), clock)
 
@@ -95,7 +104,7 @@ class Registry:
         name, wanted = split_reference(reference)
         versions = self.versions(name)
         if wanted is None:
-            return next((each for each in versions if _CHAMPION in each.aliases), versions[-1])
+            return next((each for each in versions if CHAMPION in each.aliases), versions[-1])
         for version in versions:
             if wanted == version.version or wanted in version.aliases:
                 return version
@@ -104,6 +113,10 @@ class Registry:
     def models(self) -> tuple[str, ...]:
         """The names of all models, sorted."""
         return self._database.names()
+
+    def heads(self, names: Sequence[str]) -> tuple[Head, ...]:
+        """What lists show of models, all at once; names that are none are left out."""
+        return self._database.heads(names)
 
     def versions(self, name: str) -> tuple[Version, ...]:
         """All versions of a model, the oldest first. Raises NotFound naming near misses."""
@@ -116,12 +129,29 @@ class Registry:
         """What the bundle of a version says about itself, without its files."""
         return self._store.manifest(version.bundle_sha256)
 
+    def file(self, version: Version, name: str) -> bytes:
+        """A small file of the bundle of a version. Raises NotFound, Tampered and StorageError."""
+        sha256 = self.manifest(version).files.get(name)
+        if sha256 is None:
+            raise NotFound(f"the bundle of {version.reference} holds no {name}", "package the model again")
+        return self._store.read(sha256, name)
+
+    def size_bytes(self, manifest: Manifest) -> int:
+        """What all files of a stored bundle take. Raises Tampered and StorageError."""
+        return self._store.size_bytes(set(manifest.files.values()))
+
     def set_alias(self, name: str, version: int, alias: str) -> Version:
         """Let `alias` name a version from now on. Raises InputError and NotFound."""
         check_alias(alias)
         self.find(f"{check_name(name)}@{version}")
         self._database.point(Alias(name=name, alias=alias, version=version), self._keep_alias)
         return self.find(f"{name}@{version}")
+
+    def remove_alias(self, name: str, alias: str) -> Version:
+        """Let `alias` name no version any more; the one that it named. Raises InputError and NotFound."""
+        version = self.find(f"{check_name(name)}@{check_alias(alias)}")
+        self._database.unpoint(name, alias, lambda: self._store.drop_record(_alias_record(name, alias)))
+        return version
 
     def lineage(self, name: str, version: int) -> tuple[Version, ...]:
         """A version, its parent, the parent's parent and so on. Raises NotFound."""
@@ -160,7 +190,7 @@ class Registry:
         self._store.put_record(f"versions/{version.name}/{version.version}.json", content)
 
     def _keep_alias(self, alias: Alias) -> None:
-        self._store.put_record(f"aliases/{alias.name}/{alias.alias}.json", alias.model_dump_json().encode())
+        self._store.put_record(_alias_record(alias.name, alias.alias), alias.model_dump_json().encode())
 
     def _materialized(self, version: Version) -> Bundle:
         folder = self._home / "bundles" / version.bundle_sha256
@@ -218,6 +248,10 @@ class Registry:
         else:
             mend = f"the registry in {self._home} is empty: make a model with glassworks up JOB.toml"
         return NotFound(f"there is no model '{name}'", mend)
+
+
+def _alias_record(name: str, alias: str) -> str:
+    return f"aliases/{name}/{alias}.json"
 
 
 def _is_path(reference: str, path: Path) -> bool:

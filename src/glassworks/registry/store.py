@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -60,6 +60,28 @@ class BlobStore:
         if hashlib.sha256(content).hexdigest() != sha256:
             raise self._tampered(sha256, MANIFEST_FILE)
         return from_json(content, f"blob {sha256}")
+
+    def read(self, sha256: str, name: str) -> bytes:
+        """A small file of a bundle. Raises Tampered and StorageError."""
+        with self._errors(), self._opened(sha256, name) as source:
+            content = source.read(MAX_MANIFEST_BYTES + 1)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise self._tampered(sha256, name)
+        return content
+
+    def size_bytes(self, files: Iterable[str]) -> int:
+        """What blobs take together. Raises Tampered for one that is missing, and StorageError."""
+        with self._errors():
+            try:
+                return sum(int(self._fs.size(self._blob(sha256))) for sha256 in files)
+            except FileNotFoundError as error:
+                raise Tampered(f"a blob is missing from {self.url}: {error}", _DAMAGED) from error
+
+    def drop_record(self, path: str) -> None:
+        """Remove a small file, if it is there. Raises StorageError."""
+        with self._errors():
+            if self._fs.exists(f"{self._root}/{path}"):
+                self._fs.rm_file(f"{self._root}/{path}")
 
     def put_record(self, path: str, content: bytes) -> None:
         """Replace a small file at `path` in the store. Raises StorageError."""

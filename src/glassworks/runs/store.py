@@ -7,7 +7,7 @@ import hashlib
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -90,6 +90,18 @@ class Runs:
                 query = query.where(RUNS.c.number < _found(connection, before)["number"])
             return tuple(run_of(row) for row in connection.execute(query).mappings())
 
+    def made(self, model: str) -> str | None:
+        """The id of the run that published a version, `name@version`; None for one that no run did."""
+        query = sa.select(RUNS.c.id).where(RUNS.c.published == model).order_by(RUNS.c.number.desc()).limit(1)
+        with self.connected.transaction() as connection:
+            return connection.scalar(query)
+
+    def counts(self) -> Mapping[str, int]:
+        """How many runs are in each state."""
+        query = sa.select(RUNS.c.state, sa.func.count()).group_by(RUNS.c.state)
+        with self.connected.transaction() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
     def newest(self) -> int:
         """The number of the last event of all runs; 0 without one."""
         with self.connected.transaction() as connection:
@@ -103,6 +115,13 @@ class Runs:
         with self.connected.transaction() as connection:
             rows = connection.execute(query.order_by(EVENTS.c.number).limit(limit)).mappings()
             return tuple(Event(**row) for row in rows)
+
+    def values(self, run: str, after: int = 0) -> Iterator[tuple[int, float, Mapping[str, Any]]]:
+        """Number, time and values of a run's events of that kind behind the event of that number, in order."""
+        columns = sa.select(EVENTS.c.number, EVENTS.c.at, EVENTS.c.data)
+        query = columns.where(EVENTS.c.run == run, EVENTS.c.number > after, EVENTS.c.kind == "values")
+        with self.connected.transaction() as connection:
+            yield from (tuple(row) for row in connection.execute(query.order_by(EVENTS.c.number)))
 
     def waits(self) -> bool:
         """Whether a run waits for a worker, now or later."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from glassworks.config import ServingConfig
 from glassworks.errors import Unsupported
 from glassworks.serving.codec.tensors import TensorLimits
+from glassworks.serving.observability.failures import Failures
 
 if TYPE_CHECKING:
     import asyncio
@@ -91,6 +92,8 @@ class Context:
     registry: Registry | None = None
     sessions: Sessions | None = None
     """Where callers need keys."""
+    failures: Failures = field(default_factory=Failures)
+    """The last requests that failed."""
     config: ServingConfig = field(default_factory=ServingConfig)
     companions: list[Companion] = field(default_factory=list)
     """What begins and ends with the service; protocols add what is theirs."""

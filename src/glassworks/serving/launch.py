@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from glassworks.config import ServingConfig
 from glassworks.errors import GlassworksError, InputError
+from glassworks.registry.deployments import Deployments
 from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.gate import Gate
 from glassworks.serving.access.keys import KeyStore
@@ -29,8 +30,10 @@ from glassworks.serving.core.model import Batching
 from glassworks.serving.core.models import Models
 from glassworks.serving.core.repository import Repository
 from glassworks.serving.core.traffic import parse_traffic
+from glassworks.serving.deploying import loaded_before, restore
 from glassworks.serving.endpoints import Context, Protocol
 from glassworks.serving.observability.access_log import AccessLog
+from glassworks.serving.observability.failures import Failures
 from glassworks.serving.observability.logs import discreet
 from glassworks.serving.observability.metrics import Metrics
 from glassworks.serving.routes import doorkeeper, routes
@@ -39,6 +42,7 @@ from glassworks.serving.transports.http.exchange import Exchange
 from glassworks.serving.transports.http.limits import Limits
 from glassworks.serving.transports.http.server import Companion, bind, run, secure_context, url
 from glassworks.serving.transports.http.service import Service
+from glassworks.serving.workers import Workers
 
 if TYPE_CHECKING:
     from glassworks.registry import Registry
@@ -81,7 +85,7 @@ def serve(
         service = _service(context, log, further)
         rpc = _rpc(context, repository, service, int(listening.getsockname()[1])) if config.grpc else None
         companions: list[Companion] = [repository, *([rpc] if rpc is not None else []), *context.companions]
-        companions += _observers(context.dispatcher, log, config)
+        companions += [*_observers(context.dispatcher, log, config), Workers(config, registry.home, models.supervisor)]
 
         def up() -> None:
             address = f"{config.host}:{rpc.port}" if rpc is not None else None
@@ -92,10 +96,10 @@ def serve(
 
 
 def _repository(config: ServingConfig, models: Models, registry: Registry, references: Sequence[str]) -> Repository:
-    repository = Repository(models, registry, config.watch)
-    repository.open(references or registry.models())
-    for split in config.traffic:
-        _direct(models, split)
+    repository, deployments = Repository(models, registry, config.watch), Deployments(registry)
+    repository.open(references or loaded_before(registry, deployments))
+    directed = {_direct(models, split) for split in config.traffic}
+    restore(repository, models, deployments, directed)
     return repository
 
 
@@ -115,6 +119,7 @@ def _context(config: ServingConfig, models: Models, repository: Repository, regi
         batches=batches,
         registry=registry,
         sessions=sessions,
+        failures=Failures(dispatcher.admission.name),
         config=config,
         companions=[batches, *companions],
     )
@@ -151,6 +156,8 @@ def _service(context: Context, log: AccessLog | None, further: Sequence[type[Pro
     application = Application(routes(context, further), on_answer, _admit(context))
     service.append(Service(application, limits, supervisor))
     service[0].refused = doorkeeper(dispatcher.admission, application)
+    service[0].failed = supervisor.guard("log of failures", context.failures.answered)
+    supervisor.heard = context.failures.troubled
     service[0].taken_over = lambda exchange: application.upgraded(exchange, service[0])
     batches = context.batches
     if batches is not None:
@@ -218,8 +225,8 @@ def _tls(config: ServingConfig, protocol: str) -> ssl.SSLContext | None:
     return secure_context(Path(config.tls_certificate), Path(config.tls_key), protocol)
 
 
-def _direct(models: Models, split: str) -> None:
-    """`digits:champion=90,candidate=10`; the name may be left out where one model is served."""
+def _direct(models: Models, split: str) -> str:
+    """`digits:champion=90,candidate=10`; the name, which may be left out where one model is served."""
     name, separator, shares = split.rpartition(":")
     if not separator:
         if len(models.names()) != 1:
@@ -228,9 +235,10 @@ def _direct(models: Models, split: str) -> None:
             )
         name = models.names()[0]
     traffic = parse_traffic(shares)
-    for version in (*traffic.shares, *([traffic.shadow] if traffic.shadow else [])):
+    for version in traffic.versions:
         models.model(name, version)
     models.direct(name, traffic)
+    return name
 
 
 def is_loopback(host: str) -> bool:

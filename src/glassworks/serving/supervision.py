@@ -42,6 +42,8 @@ class Supervisor:
         self._clock = clock
         self._troubles: dict[str, Trouble] = {}
         self._reported: dict[str, float] = {}
+        self.heard: Callable[[str, str], None] | None = None
+        """Called with a part and what is wrong with it, whenever that is new; from any thread."""
 
     @property
     def troubles(self) -> Mapping[str, Trouble]:
@@ -56,6 +58,7 @@ class Supervisor:
         now = self._clock()
         if now - self._reported.get(part, -_QUIET_S) >= _QUIET_S:
             self._reported[part] = now
+            self._say(part, text)
             _log.error("%s failed (%d times so far); it goes on", part, before.failures + 1, exc_info=error)
 
     def suffers(self, part: str, problem: str) -> None:
@@ -63,7 +66,12 @@ class Supervisor:
         before = self._troubles.get(part, Trouble())
         if before.lasting != (reason := masked(problem)[:_LONGEST]):
             self._troubles[part] = replace(before, failures=before.failures + 1, last=reason, lasting=reason)
+            self._say(part, reason)
             _log.error("%s: %s", part, reason)
+
+    def _say(self, part: str, text: str) -> None:
+        if self.heard is not None:
+            self.heard(part, text)
 
     def recovered(self, part: str) -> None:
         """A part works again as it should."""

@@ -99,7 +99,13 @@ def test_a_browser_signs_in_with_a_key_and_out_again(tmp_path: Path) -> None:
         status, run = submit(server, cookie=cookies["otto"])
         assert (status, run["who"]) == (201, "otto")
         assert submit(server, cookie=cookies["otto"], origin="http://evil.example")[0] == 403
-        store.revoke("otto")
+        with stream(server, "/api/v1/statistics/stream", cookie=cookies["otto"]) as response:
+            assert event(response)["event"] == "statistics"
+            store.revoke("otto")
+            while (found := event(response))["event"] == "statistics":
+                pass
+            assert json.loads(found["data"])["status"] == 401
+            assert response.read() == b""
         until(lambda: submit(server, cookie=cookies["otto"])[0] == 401, "the end of a revoked key's session")
 
 

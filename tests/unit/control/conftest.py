@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from glassworks.control.app import application
 from glassworks.control.state import Control
+from glassworks.packaging.bundle import Bundle
 from glassworks.registry import Registry
 from glassworks.serving.access.gate import Caller
 from glassworks.serving.access.keys import INCLUDED, Role
@@ -55,8 +56,12 @@ class Api:
     def put(self, path: str, body: Any = None, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:
         return self._asked("PUT", path, status, body, headers)
 
-    def delete(self, path: str, *, status: int = 204) -> Any:
-        return self._asked("DELETE", path, status, None, None)
+    def delete(self, path: str, *, status: int = 204, headers: Mapping[str, str] | None = None) -> Any:
+        return self._asked("DELETE", path, status, None, headers)
+
+    def etag(self, path: str) -> dict[str, str]:
+        """The header for a change of what is at a path."""
+        return {"If-Match": self.client.get(f"/api/v1{path}").headers["etag"]}
 
     def _asked(self, verb: str, path: str, status: int, body: Any, headers: Mapping[str, str] | None) -> Any:
         response = self.client.request(verb, f"/api/v1{path}", json=body, headers=headers)
@@ -81,3 +86,19 @@ def api(tmp_path: Path) -> Iterator[Api]:
     found = Api(TestClient(called, raise_server_exceptions=False), control)
     yield found
     models.close()
+
+
+@pytest.fixture
+def published(api: Api, tiny_bundle: Bundle) -> str:
+    """The name of a model with two versions in the registry; nothing of it is in service."""
+    for _ in range(2):
+        api.control.registry.publish(tiny_bundle)
+    return tiny_bundle.manifest.name
+
+
+@pytest.fixture
+def deployed(api: Api, published: str) -> str:
+    """The same, with its first version as the champion in service."""
+    api.control.registry.set_alias(published, 1, "champion")
+    api.post("/deployments", {"reference": published}, status=201)
+    return published

@@ -12,7 +12,7 @@ from glassworks.cli.output import AsJson, stdout, write_json
 from glassworks.errors import InputError, NotFound
 
 if TYPE_CHECKING:
-    from glassworks.serving.access.keys import Key, KeyStore
+    from glassworks.serving.access.keys import Key, KeyStore, Role
     from glassworks.serving.access.ledger import Ledger
 
 group = typer.Typer(
@@ -20,6 +20,10 @@ group = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+Roles = Annotated[
+    list[str] | None,
+    typer.Option(help="What it may do: infer (without any), viewer, operator, admin. As a,b or repeated."),
+]
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
@@ -34,6 +38,7 @@ def create(
     concurrent_streams: Annotated[int | None, typer.Option(help="Answers of language models at a time.")] = None,
     max_context: Annotated[int | None, typer.Option(help="Tokens of a prompt and its answer.")] = None,
     expires: Annotated[str | None, typer.Option(help="When it ends, such as 12h or 30d; without it never.")] = None,
+    role: Roles = None,
     admin: Annotated[bool, typer.Option("--admin", help="May load and unload models and manage keys too.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -41,7 +46,7 @@ def create(
     key, secret = _store().create(
         name,
         models=[model.strip() for model in models.split(",")] if models else (),
-        roles=("infer", "admin") if admin else ("infer",),
+        roles=_roles(role or ["infer"], admin),
         requests_per_s=rate,
         requests_per_day=requests_per_day,
         rows_per_day=rows_per_day,
@@ -115,6 +120,17 @@ def _show_new(key: Key, secret: str, as_json: bool) -> None:
     console.print(secret, soft_wrap=True)
     console.print("Keep it now: it is stored nowhere and cannot be shown again. Send it with each request as")
     console.print(f"  Authorization: Bearer {secret}", soft_wrap=True)
+
+
+def _roles(given: list[str], admin: bool) -> tuple[Role, ...]:
+    from glassworks.serving.access.keys import INCLUDED
+
+    known: dict[str, Role] = {name: name for name in INCLUDED}
+    names = [part.strip() for each in given for part in each.split(",")]
+    for name in names:
+        if name not in known:
+            raise InputError(f"'{name[:40]}' is not a role", f"roles are {', '.join(known)}")
+    return tuple(known[name] for name in (*names, *(("admin",) if admin else ())))
 
 
 def _store() -> KeyStore:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from glassworks.catalog import first_paragraph, found, named
 from glassworks.contracts import Work
-from glassworks.control.access import Controlled, Operator, Viewer
+from glassworks.control.access import Controlled, Operator, Viewer, lasting
 from glassworks.control.events import STREAM, AfterEvent, LastEventId, Sent, last_seen, streamed
 from glassworks.control.paging import After, Limit, Page
 from glassworks.control.paths import refuse_paths
@@ -19,11 +19,9 @@ from glassworks.control.state import Control
 from glassworks.errors import Conflict, InputError
 from glassworks.runs import Event, Run
 from glassworks.runs.records import State
-from glassworks.runs.series import Series, series
+from glassworks.runs.series import Series
 
 router = APIRouter(prefix="/runs", tags=["runs"])
-_POINTS = 200_000
-_BATCH = 20_000
 
 
 class Submission(BaseModel):
@@ -56,7 +54,7 @@ class Log(BaseModel):
     lines: list[str]
 
 
-class AllSeries(BaseModel):
+class RunSeries(BaseModel):
     """The values of a run by stage and name."""
 
     series: list[Series]
@@ -123,7 +121,7 @@ async def stream_runs(
     control: Controlled, caller: Viewer, last_event_id: LastEventId = None, after: AfterEvent = None
 ) -> StreamingResponse:
     """What happens in all runs from now on, or behind an event; the lines that they write are in their own streams."""
-    return streamed(_followed(control, last_seen(last_event_id, after), ""))
+    return streamed(_followed(control, last_seen(last_event_id, after), ""), lasting(control, caller))
 
 
 @router.get("/{run}")
@@ -153,7 +151,7 @@ async def stream_run(
     import asyncio
 
     found = await asyncio.to_thread(control.runs.get, run)
-    return streamed(_followed(control, last_seen(last_event_id, after) or 0, found.id))
+    return streamed(_followed(control, last_seen(last_event_id, after) or 0, found.id), lasting(control, caller))
 
 
 @router.get("/{run}/log")
@@ -167,9 +165,9 @@ def get_log(
 @router.get("/{run}/series")
 def get_series(
     control: Controlled, caller: Viewer, run: str, points: Annotated[int, Query(ge=10, le=10_000)] = 1000
-) -> AllSeries:
+) -> RunSeries:
     """The values of a run, of each at most about so many points; the extremes are among them."""
-    return AllSeries(series=list(series(_values(control, control.runs.get(run).id), points)))
+    return RunSeries(series=list(control.series.of(control.runs.get(run).id, points)))
 
 
 @router.post("/{run}/cancel")
@@ -190,15 +188,6 @@ def _changed(control: Control, run: str, *, resume: bool) -> Run:
         return control.runs.resume(before.id) if resume else control.runs.cancel(before.id)
     except InputError as error:
         raise Conflict(error.problem, error.mend) from None
-
-
-def _values(control: Control, run: str) -> list[Event]:
-    found: list[Event] = []
-    after = 0
-    while len(found) < _POINTS and (events := control.runs.events(run, after, _BATCH)):
-        found += [event for event in events if event.kind == "values"]
-        after = events[-1].number
-    return found
 
 
 async def _followed(control: Control, after: int | None, run: str) -> AsyncIterator[Sent | None]:

@@ -134,6 +134,14 @@ class Gate:
                 "ask for a key without a list of models, or with the role 'admin'",
             )
 
+    def name(self, token: bytes | None) -> str:
+        """The name of who asks; empty for what is no valid key."""
+        try:
+            holder = self._holder(token, self._monotonic(), self._wall())
+        except Unauthenticated:
+            return ""
+        return "" if holder is None else holder.caller.name
+
     def rules(self, token: bytes | None) -> bool:
         """Whether it is a key with the role `admin`. Raises Unauthenticated."""
         holder = self._holder(token, self._monotonic(), self._wall())

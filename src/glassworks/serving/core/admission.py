@@ -53,6 +53,10 @@ class Admission:
         self._gate.permit_all(token)
         return self._gate.permit(token, None)
 
+    def name(self, token: bytes | None) -> str:
+        """The name of the key that was sent; empty for none, and for one that is not valid."""
+        return "" if self._gate is None else self._gate.name(token)
+
     def owner(self, token: bytes | None) -> str:
         """The id of the key that was sent, which owns what is kept for it. Raises Unauthenticated and Forbidden."""
         return ANONYMOUS if self._gate is None else self._gate.permit(token, "infer").key_id

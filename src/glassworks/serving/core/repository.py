@@ -6,7 +6,7 @@ A version takes traffic once it is open and warm; one that cannot be opened leav
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from glassworks.errors import GlassworksError, RegistryError, ServingError, Stor
 from glassworks.registry import Registry
 from glassworks.registry.records import split_reference
 from glassworks.serving.core.models import Models
+from glassworks.serving.core.traffic import Traffic
 
 if TYPE_CHECKING:
     from glassworks.registry import Resolved
@@ -45,6 +46,9 @@ class Repository:
         self._states: dict[tuple[str, str], State] = {}
         self._failed: dict[tuple[str, str], GlassworksError] = {}
         """Why versions are not served."""
+        self._pinned: dict[str, frozenset[str]] = {}
+        """By name: versions that are served whatever the references stand for, as a split names them."""
+        self._problems: dict[str, Mapping[str, GlassworksError]] = {}
         self._changing = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
 
@@ -56,6 +60,24 @@ class Repository:
             if resolved.version is not None:
                 self._standing.setdefault(resolved.name, {})[reference] = str(resolved.version)
                 self._models.point(resolved.name, self._aliases(resolved.name))
+
+    def restore(self, name: str, traffic: Traffic | None, versions: Collection[str]) -> None:
+        """Before anything is answered: split the requests of a model as they were. Raises what forbids it."""
+        missing = sorted(set(versions) - self._served(name))
+        for number, resolved in [(each, self._registry.resolve(f"{name}@{each}")) for each in missing]:
+            self._models.load(resolved.bundle, resolved.name, number)
+        self._pinned[name] = frozenset(versions)
+        self._models.point(name, self._aliases(name))
+        self._models.direct(name, traffic)
+
+    @property
+    def problems(self) -> Mapping[str, GlassworksError]:
+        """By reference: why the version that it stands for is not served."""
+        return {reference: error for found in self._problems.values() for reference, error in found.items()}
+
+    def follows(self, name: str) -> bool:
+        """Whether a model is served from the registry, rather than from a path."""
+        return name in self._standing
 
     async def index(self) -> list[State]:
         """All versions that are served or were asked for, and those of the registry."""
@@ -87,10 +109,56 @@ class Repository:
                 if not standing:
                     del self._standing[name]
 
+    async def deploy(
+        self, name: str, traffic: Traffic | None, versions: Collection[str], commit: Callable[[], None]
+    ) -> None:
+        """Split the requests of a model between `versions`, which the split and the champion need.
+
+        All are open and warm before `commit` is called, on a thread. Where one cannot be opened or `commit` raises,
+        nothing has changed. Raises BundleError, NotFound, and what `commit` raises.
+        """
+        loop, loading = asyncio.get_running_loop(), self._models.threads.loading
+        async with self._changing:
+            before, split = self._served(name), self._models.traffic(name)
+            if before and split is None:  # a version that is opened now must not answer yet
+                self._models.direct(name, Traffic(shares={self._models.model(name).version: 100.0}))
+            try:
+                await self._open_all(name, sorted(set(versions) - before))
+                await loop.run_in_executor(loading, commit)
+            except BaseException:
+                self._models.direct(name, split)
+                for number in self._served(name) - before:
+                    self._models.remove(name, number)
+                raise
+            await self._settle(name, traffic)
+
+    async def _settle(self, name: str, traffic: Traffic | None) -> None:
+        """Let a split take effect whose versions are open, and let others go."""
+        self._pinned[name] = frozenset(traffic.versions) if traffic is not None else frozenset()
+        standing = self._standing.setdefault(name, {})
+        if not standing or (traffic is None and not standing.keys() & {name, f"{name}@champion"}):
+            standing[name] = ""
+        self._models.direct(name, traffic)
+        try:
+            await self._adjust(name)
+        except GlassworksError as error:  # it has taken effect, and the next look at the registry does the rest
+            self._supervisor.suffers(_PART, error.problem)
+
+    async def _open_all(self, name: str, numbers: Sequence[str]) -> None:
+        loop, loading = asyncio.get_running_loop(), self._models.threads.loading
+        aliases = await loop.run_in_executor(loading, self._aliases, name)
+        for number in numbers:
+            version = await loop.run_in_executor(loading, self._registry.find, f"{name}@{number}")
+            await self._bring(version, aliases)
+            if number not in self._served(name):
+                raise self._failed.pop((name, number))
+
     async def unload(self, name: str) -> None:
         """Stop serving a model; what is in flight ends first. Raises NotFound."""
         async with self._changing:
-            self._standing.pop(name, None)
+            for of_name in (self._standing, self._pinned, self._problems):
+                of_name.pop(name, None)
+            self._models.direct(name, None)
             for version in list(self._models.versions(name)):
                 self._models.remove(name, version)
                 self._note(name, version, "UNAVAILABLE", "unloaded")
@@ -149,6 +217,7 @@ class Repository:
                 self._standing[name][reference] = key[1]
             else:
                 problems[reference] = self._failed[key]
+        self._problems[name] = problems
         self._let_go(name, aliases)
         return problems
 
@@ -182,7 +251,7 @@ class Repository:
         if not self._served(name):
             return
         self._models.point(name, self._reachable(name, aliases))
-        for number in self._served(name) - set(self._standing[name].values()):
+        for number in self._served(name) - set(self._standing[name].values()) - self._pinned.get(name, frozenset()):
             self._models.remove(name, number)
             self._note(name, number, "UNAVAILABLE", "replaced")
 

@@ -20,6 +20,11 @@ class Traffic(Record):
     shares: dict[str, float]
     shadow: str | None = None
 
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """All that it names, the shadow last."""
+        return tuple(self.shares) if self.shadow is None else (*self.shares, self.shadow)
+
     def version(self, key: str) -> str:
         """The version or alias for a key: the same key gives the same one, many keys follow the shares."""
         digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
@@ -52,6 +57,6 @@ def parse_traffic(text: str) -> Traffic:
 def checked_traffic(traffic: Traffic) -> Traffic:
     """Traffic whose shares add up to 100. Raises InputError."""
     total = sum(traffic.shares.values())
-    if not traffic.shares or min(traffic.shares.values()) < 0 or abs(total - _WHOLE) > 1e-6:
+    if not traffic.shares or min(traffic.shares.values()) < 0 or not abs(total - _WHOLE) <= 1e-6:
         raise InputError(f"the shares of the traffic add up to {total:g}", _MEND)
     return traffic

@@ -92,7 +92,7 @@ class Management(Protocol):
         return json_answer(traffic.model_dump(mode="json"))
 
     def _known(self, name: str, traffic: Traffic) -> Traffic:
-        for version in (*traffic.shares, *([traffic.shadow] if traffic.shadow else [])):
+        for version in traffic.versions:
             self._models.model(name, version)
         return checked_traffic(traffic)
 

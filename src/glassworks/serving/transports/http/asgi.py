@@ -11,7 +11,7 @@ import concurrent.futures
 import contextlib
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from glassworks.errors import Overloaded, ServingError
 from glassworks.serving.supervision import Supervisor
@@ -116,10 +116,16 @@ class Serving:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
-    def ask(self, work: Callable[[], _R | Coroutine[Any, Any, _R]]) -> _R:
+    @overload
+    def ask(self, work: Callable[[], Coroutine[Any, Any, _R]]) -> _R: ...
+
+    @overload
+    def ask(self, work: Callable[[], _R]) -> _R: ...
+
+    def ask(self, work: Callable[[], Any]) -> Any:
         """What a function gives that runs there; call it from a thread that may wait. Raises what that raises."""
 
-        async def run() -> _R:
+        async def run() -> Any:
             found = work()
             return await found if asyncio.iscoroutine(found) else found
 

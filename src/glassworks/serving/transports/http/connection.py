@@ -13,7 +13,7 @@ from glassworks.serving.transports.http.turns import Queue
 
 _READ = memoryview(bytearray(65_536))
 """What all connections of the loop read into, each in its turn: a large body passes through it without a copy."""
-_READ_HEADS = _READ[:16_384]
+_READ_HEADS, _WRONG = _READ[:16_384], 400
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -173,8 +173,9 @@ class Connection(asyncio.BufferedProtocol):
     def _answer(self, exchange: Exchange, answer: Answer) -> None:
         # Else the two hold each other, and wait for the garbage collector.
         exchange.on_gone = None
-        accepted = exchange.headers.get(b"accept-encoding")
-        if accepted is not None:
+        if answer.status >= _WRONG:
+            self._service.failed(exchange, answer)
+        if (accepted := exchange.headers.get(b"accept-encoding")) is not None:
             compress(answer, accepted)
         keep_alive, head_only = exchange.keep_alive and not self._service.stopping, exchange.method == "HEAD"
         self._sender.answer(answer, exchange.request_id, keep_alive, head_only, exchange.plain)

@@ -53,6 +53,8 @@ class Service:
         self.refused: Callable[[Exchange], Answer | None] = lambda exchange: None
         """Asked at the end of a head before which a body is read that is large, of unknown size, or waits to be asked
         for: an answer is sent at once, and the connection closed."""
+        self.failed: Callable[[Exchange, Answer], None] = lambda exchange, answer: None
+        """Called with every answer that says that something is wrong, before it is sent; it must not raise."""
         self.stopping = False
         self.date = b""
         self._read_time()

@@ -1,0 +1,197 @@
+"""What needs somebody: each with its mend, and where the console shows it."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+from pydantic import BaseModel
+
+from glassworks.control.state import Control
+from glassworks.errors import GlassworksError
+from glassworks.runs import Run
+from glassworks.runs.presence import anybody
+from glassworks.serving.access.clock import Clock
+from glassworks.serving.access.keys import KeyStore
+from glassworks.serving.supervision import Trouble
+
+_DAY_S = 86_400.0
+_SOON = timedelta(days=7)
+_FULL_BYTES = 2 * 2**30
+_MANY_ERRORS, _ENOUGH_REQUESTS = 0.05, 20
+_MUCH_DIFFERENCE, _ENOUGH_ROWS = 0.05, 100
+_RUNS = 200
+_WATCHER = "registry watcher"
+"""What keeps versions from being opened is said one by one."""
+_looking = threading.Lock()
+
+
+class Need(BaseModel):
+    """Something that somebody should look at; `link` is where the console shows it."""
+
+    code: str
+    subject: str
+    problem: str
+    mend: str
+    link: str
+
+
+def needs(control: Control, *, admin: bool) -> Iterator[Need]:
+    """All of them; those of keys only for who may see keys."""
+    troubles, unopened = _live(control)
+    yield from _troubles({part: each for part, each in troubles.items() if part != _WATCHER or not unopened})
+    yield from _unopened(unopened)
+    yield from _runs(control)
+    yield from _disk(control)
+    yield from _rates(control)
+    yield from _openness(control)
+    if admin:
+        yield from _keys(control)
+
+
+def _live(control: Control) -> tuple[Mapping[str, Trouble], Mapping[str, GlassworksError]]:
+    models, repository = control.serving.dispatcher.models, control.serving.repository
+
+    async def look() -> tuple[Mapping[str, Trouble], Mapping[str, GlassworksError]]:
+        return models.supervisor.troubles, repository.problems if repository is not None else {}
+
+    return control.live.ask(look)
+
+
+def _troubles(troubles: Mapping[str, Trouble]) -> Iterator[Need]:
+    for part, trouble in troubles.items():
+        if trouble.lasting:
+            yield Need(
+                code="trouble",
+                subject=part,
+                problem=trouble.lasting,
+                mend="the service goes on without it; look at its log",
+                link="#/serve",
+            )
+        elif trouble.lost:
+            yield Need(
+                code="lost",
+                subject=part,
+                problem=f"{trouble.lost:,} could not be kept since the service started",
+                mend="see that its disk is writable and not full; what is lost stays lost, until a restart it is shown",
+                link="#/keys" if part == "usage ledger" else "#/serve",
+            )
+
+
+def _unopened(problems: Mapping[str, GlassworksError]) -> Iterator[Need]:
+    for reference, error in problems.items():
+        name = reference.partition("@")[0]
+        yield Need(
+            code="version-not-opened",
+            subject=reference,
+            problem=f"it is served as it was: {error.problem}",
+            mend=error.mend,
+            link=f"#/models/{name}",
+        )
+
+
+def _runs(control: Control) -> Iterator[Need]:
+    recent = control.runs.list(limit=_RUNS)
+    for run in recent:
+        if run.state == "failed" and (run.ended_at or 0.0) > time.time() - _DAY_S and not _made_good(run, recent):
+            error = run.error
+            yield Need(
+                code="run-failed",
+                subject=f"{run.kind} {run.about}",
+                problem=error.problem if error else "it failed",
+                mend=error.mend if error else "look at its log",
+                link=f"#/runs/{run.id}",
+            )
+    waiting = [run for run in recent if run.state in ("queued", "interrupted")]
+    if waiting and not workers(control):
+        yield Need(
+            code="no-worker",
+            subject=f"{len(waiting)} waiting run{'s' * (len(waiting) > 1)}",
+            problem="no worker of this machine takes runs",
+            mend="start one: glassworks worker",
+            link=f"#/runs/{waiting[-1].id}",
+        )
+
+
+def workers(control: Control) -> bool:
+    """Whether a worker of this machine takes runs. Two that look at the same time would see each other."""
+    with _looking:
+        return anybody(control.home)
+
+
+def _made_good(failed: Run, recent: tuple[Run, ...]) -> bool:
+    """Whether the same was done again since, or is under way."""
+    again = ("succeeded", "running", "queued", "interrupted")
+    same = (run for run in recent if (run.kind, run.about) == (failed.kind, failed.about))
+    return any(run.created_at > failed.created_at and run.state in again for run in same)
+
+
+def _disk(control: Control) -> Iterator[Need]:
+    free = free_bytes(control)
+    if free < _FULL_BYTES:
+        yield Need(
+            code="disk-full",
+            subject="the disk of GLASSWORKS_HOME",
+            problem=f"{free / 2**20:,.0f} MiB are free",
+            mend=f"free some space: {control.home} grows with data, runs and models",
+            link="#/",
+        )
+
+
+def free_bytes(control: Control) -> int:
+    """What is free where everything is kept."""
+    return shutil.disk_usage(control.home if control.home.exists() else control.home.parent).free
+
+
+def _rates(control: Control) -> Iterator[Need]:
+    for version, requests, errors in control.sampler.lately():
+        subject, link = f"{version.model}@{version.version}", f"#/serve/{version.model}"
+        asked = requests + errors
+        if asked >= _ENOUGH_REQUESTS and errors > _MANY_ERRORS * asked:
+            kind = max(version.kinds, key=lambda each: each[1], default=("errors", 0))[0]
+            yield Need(
+                code="many-errors",
+                subject=subject,
+                problem=f"{errors:,} of {asked:,} requests failed in the last minutes, most with {kind}",
+                mend="look at the log of errors; a rollback lets the version before answer",
+                link=link,
+            )
+        compared, differed = version.shadow_compared, version.shadow_differed
+        if compared >= _ENOUGH_ROWS and differed > _MUCH_DIFFERENCE * compared:
+            yield Need(
+                code="shadow-differs",
+                subject=subject,
+                problem=f"as a shadow it differs in {differed:,} of {compared:,} answers",
+                mend="compare both versions before it gets a share of the requests",
+                link=link,
+            )
+
+
+def _openness(control: Control) -> Iterator[Need]:
+    from glassworks.serving.launch import is_loopback
+
+    config = control.serving.config
+    if control.serving.sessions is None and not is_loopback(config.host):
+        yield Need(
+            code="open-to-all",
+            subject=f"the address {config.host}",
+            problem="everybody who reaches it may do everything: no keys are needed",
+            mend="start it with --keys on, and create keys",
+            link="#/keys",
+        )
+
+
+def _keys(control: Control) -> Iterator[Need]:
+    now = datetime.now(UTC)
+    for key in KeyStore(control.home, Clock()).list():
+        if key.revoked_at is None and key.expires_at is not None and now < key.expires_at < now + _SOON:
+            yield Need(
+                code="key-expires",
+                subject=f"the key '{key.name}'",
+                problem=f"it ends on {key.expires_at:%Y-%m-%d %H:%M} UTC",
+                mend="create another one for whoever uses it, then revoke this one",
+                link="#/keys",
+            )
