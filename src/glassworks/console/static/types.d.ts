@@ -42,3 +42,20 @@ export type Statistics = {
   }[];
 };
 export type Schema = { [keyword: string]: any };
+export type Revision = {
+  model: string; revision: number; at: string; who: string; what: string; champion: number | null;
+  shares: { [version: string]: number }; shadow: number | null; restores: number | null;
+};
+export type ServedVersion = {
+  version: string; requests: number; errors: number; p50_ms: number | null; p99_ms: number | null;
+  shadow_compared: number; shadow_differed: number;
+};
+export type Deployment = {
+  model: string; revision: number; champion: number | null; aliases: { [alias: string]: number };
+  shares: { [version: string]: number }; shadow: number | null; served: ServedVersion[];
+  changed_elsewhere: boolean; history: Revision[];
+};
+export type FailureLine = {
+  number: number; at: number; level: string; problem: string; mend: string; status: number | null;
+  method: string; path: string; model: string; request_id: string; key: string; part: string;
+};
