@@ -11,7 +11,7 @@ export type Status = {
   runs: { running: number; waiting: number }; workers: boolean; disk: { free_bytes: number };
 };
 export type State = "queued" | "running" | "succeeded" | "failed" | "cancelled" | "interrupted";
-export type Metric = { value: number; interval?: [number, number] | null; examples?: number | null };
+export type Metric = { value: number; interval?: [number, number] | null; examples?: number | null; higher_is_better?: boolean };
 export type Run = {
   id: string; kind: string; about: string; request: any; state: State; stage: string; step: number;
   total: number | null; values: { [name: string]: any }; priority: number; created_at: number;
@@ -42,6 +42,7 @@ export type Statistics = {
   }[];
 };
 export type Schema = { [keyword: string]: any };
+<<<<<<< HEAD
 export type Revision = {
   model: string; revision: number; at: string; who: string; what: string; champion: number | null;
   shares: { [version: string]: number }; shadow: number | null; restores: number | null;
@@ -58,4 +59,72 @@ export type Deployment = {
 export type FailureLine = {
   number: number; at: number; level: string; problem: string; mend: string; status: number | null;
   method: string; path: string; model: string; request_id: string; key: string; part: string;
+=======
+export type DataColumn = { name: string; kind: "number" | "text" | "list"; sample: string[] };
+export type DataDetail = DataItem & {
+  classes: { name: string; examples: number }[]; columns: DataColumn[]; roles?: { [role: string]: string };
+  problems?: (string | { problem: string; mend: string })[];
+  suggested?: { family: string; toml: string } | null;
+};
+export type Example = {
+  index: number; label: string | null; text: string | null; picture: string | null; row: { [column: string]: string } | null;
+};
+export type ShownExample = { index: number | null; name: string; label: string; text?: string | null };
+export type First<T> = { total: number; items: T[] };
+export type LabelCandidate = { example: ShownExample; suggested: string; probability: number };
+export type DataReport = {
+  examples: number; distinct: number; class_counts: { [name: string]: number };
+  duplicates: First<{ exact: boolean; pair: ShownExample[] }>; contradictions: First<ShownExample[]>;
+  candidates: First<LabelCandidate> | null; unreadable: First<{ name: string; reason: string }>;
+  honest_split: Metric | null; random_split: Metric | null; numbers: { [name: string]: any }; findings: string[];
+};
+export type Metrics = { [name: string]: Metric };
+export type Model = {
+  name: string; task: string; family: string; versions: number; newest: number; champion: number | null;
+  aliases: { [alias: string]: number }; served: string[]; metrics: Metrics; warnings: string[]; created_at: string; problem?: string;
+};
+export type Version = {
+  name: string; version: number; reference: string; created_at: string; parent: string; aliases: string[];
+  bundle_sha256: string; task: string; family: string; metrics: Metrics; baseline: Metrics;
+  comparison: { [name: string]: Metrics }; warnings: string[]; precision: string; engine: string; size_bytes: number;
+  labels: number; served: boolean; problem?: string;
+};
+export type Candidate = {
+  name: string; engine: string; precision: string; latency_p50_ms: { [rows: string]: number };
+  latency_p99_ms: { [rows: string]: number }; speeds: { [name: string]: number }; size_bytes: number; metrics: Metrics;
+  computes_fp32: string[]; excluded: string;
+};
+export type SearchReport = { candidates: Candidate[]; chosen: string; reference: string; notes?: string[] };
+export type Graph = {
+  nodes: { id: string; kind: string; label: string; link: string }[]; edges: { source: string; target: string }[];
+};
+export type Tensor = { name: string; datatype: string; shape: number[]; data: any[] | null };
+export type Answer = { headline: string; values: { [name: string]: any } };
+export type SampleRequest = { inputs: Tensor[]; answer: Answer | null };
+export type TensorSpec = { name: string; datatype: string; shape: number[] };
+export type VersionDetail = Version & {
+  card: string; job: { [key: string]: any }; report: SearchReport | null; fidelity: { [method: string]: number };
+  explainers: string[]; signature: { inputs: TensorSpec[]; outputs: TensorSpec[] }; label_names: string[];
+  libraries: { [name: string]: string }; license: string; lineage: Graph; run: string | null; samples: SampleRequest[];
+};
+export type Comparison = {
+  a: string; b: string; same_data: boolean; size_bytes: [number, number];
+  metrics: {
+    name: string; a: Metric | null; b: Metric | null; difference: number | null; higher_is_better: boolean;
+    interval: [number, number] | null; better: "a" | "b" | "";
+  }[];
+  keys: { key: string; a: any; b: any }[]; labels_added: string[]; labels_removed: string[];
+  examples: { inputs: Tensor[]; a: Answer | null; b: Answer | null; agree: boolean | null }[];
+  examples_from: "service" | "bundles";
+};
+export type Key = {
+  id: string; name: string; created_at: string; expires_at: string | null; revoked_at: string | null; models: string[];
+  roles: ("infer" | Role)[]; requests_per_s: number | null; requests_per_day: number | null; rows_per_day: number | null;
+  tokens_per_day: number | null; concurrent_streams: number | null; max_context: number | null;
+  state?: "valid" | "expired" | "revoked";
+};
+export type Used = {
+  day: string | null; key_id: string | null; name: string | null; model: string | null; requests: number;
+  errors: number; rows: number; tokens: number;
+>>>>>>> console-data
 };

@@ -1,8 +1,9 @@
-import { Heading } from "../../components/heading.js";
-import { Empty } from "../../components/notices.js";
-import { t } from "../../i18n.js";
+/** Data: what there is to learn from, what is added to it, and what is wrong with it. */
 import { html } from "../../view.js";
+import { DataItemPage } from "./item.js";
+import { DataList } from "./list.js";
 
-export default function Page() {
-  return html`<${Heading} title=${t("nav.data")} /><${Empty} title=${t("soon.title")} text=${t("soon.text")} />`;
+/** @param {import("../index.js").PageProps} props */
+export default function DataPage({ rest }) {
+  return rest.length ? html`<${DataItemPage} key=${rest[0]} id=${rest[0]} />` : html`<${DataList} />`;
 }

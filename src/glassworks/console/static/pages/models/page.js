@@ -1,8 +1,14 @@
-import { Heading } from "../../components/heading.js";
-import { Empty } from "../../components/notices.js";
-import { t } from "../../i18n.js";
+/** Models: all of them, the versions of one, one version, and two beside each other. */
 import { html } from "../../view.js";
+import { ComparePage } from "./compare.js";
+import { ModelList } from "./list.js";
+import { ModelPage } from "./model.js";
+import { VersionPage } from "./version.js";
 
-export default function Page() {
-  return html`<${Heading} title=${t("nav.models")} /><${Empty} title=${t("soon.title")} text=${t("soon.text")} />`;
+/** @param {import("../index.js").PageProps} props */
+export default function ModelsPage({ rest: [name, version], query }) {
+  if (!name) return html`<${ModelList} query=${query} />`;
+  if (version) return html`<${VersionPage} key=${`${name}@${version}`} name=${name} version=${version} tab=${query.tab ?? "overview"} />`;
+  if (query.a && query.b) return html`<${ComparePage} key=${`${query.a} ${query.b}`} name=${name} a=${query.a} b=${query.b} />`;
+  return html`<${ModelPage} key=${name} name=${name} />`;
 }

@@ -1,0 +1,80 @@
+/** The check of data: begun by a button, watched while it goes on, and its last report. */
+import { post, get } from "../../api.js";
+import { useAction } from "../../action.js";
+import { Button } from "../../components/button.js";
+import { Card } from "../../components/heading.js";
+import { ProblemNote, Skeleton } from "../../components/notices.js";
+import { Progress, StateBadge } from "../../components/progress.js";
+import { follow } from "../../events.js";
+import { ago } from "../../format.js";
+import { t } from "../../i18n.js";
+import { useLoaded } from "../../resource.js";
+import { link } from "../../router.js";
+import { after, isOpen } from "../../runs.js";
+import { may } from "../../session.js";
+import { html, useEffect } from "../../view.js";
+import { Report } from "./report.js";
+
+/** @typedef {import("../../types").Run} Run */
+
+/** @param {{id: string, source: string}} props */
+export function Check({ id, source }) {
+  /** @type {import("../../resource.js").Resource<Run | null>} */
+  const run = useLoaded((signal) => lastCheck(source, signal), source);
+  const begin = useAction(async () => {
+    /** @type {Run} */
+    const begun = await post(`/data/${encodeURIComponent(id)}/check`, undefined, { idempotent: true });
+    run.change(() => begun);
+  });
+  const now = run.value;
+  useEffect(() => (now && isOpen(now) ? watch(now.id, run.change) : undefined), [now?.id]);
+  const again = may("operator") && (!now || !isOpen(now));
+  const button = again && html`<${Button} kind=${now ? "plain" : "primary"} icon="check" busy=${begin.busy} onClick=${begin.go}>${t(now ? "data.check.again" : "data.check.go")}<//>`;
+  return html`<${Card} title=${t("data.check")} actions=${now && button}>
+    ${begin.error && html`<${ProblemNote} error=${begin.error} />`}
+    ${run.error && html`<${ProblemNote} error=${run.error} onRetry=${run.reload} />`}
+    ${now === undefined && !run.error && html`<${Skeleton} lines=${2} />`}
+    ${now === null && html`<div class="row spread"><p class="muted">${t("data.check.none")}</p>${button}</div>`}
+    ${now && html`<${Watched} run=${now} id=${id} />`}
+  <//>`;
+}
+
+/** @param {{run: Run, id: string}} props */
+function Watched({ run, id }) {
+  if (run.state === "succeeded") {
+    return html`<p class="muted">${t("data.check.at", { when: ago(run.ended_at) })} <a href=${link("runs", run.id)}>${t("data.check.run")}</a></p>
+      <${Report} report=${run.result.report ?? run.result} id=${id} />`;
+  }
+  if (run.error) return html`<${ProblemNote} error=${run.error}><a href=${link("runs", run.id)}>${t("data.check.run")}</a><//>`;
+  return html`<div class="row">
+      <${StateBadge} state=${run.state} cancelling=${run.cancelling} /><span class="muted">${run.stage}</span><a href=${link("runs", run.id)}>${t("data.check.run")}</a>
+    </div>
+    ${isOpen(run) && html`<${Progress} value=${run.step} total=${run.total} label=${run.stage} />`}`;
+}
+
+/**
+ * The last check of these data that did not fail to be one.
+ * @param {string} source
+ * @param {AbortSignal} signal
+ * @returns {Promise<Run | null>}
+ */
+async function lastCheck(source, signal) {
+  /** @type {import("../../types").Page<Run>} */
+  const page = await get("/runs", { query: { kind: "check", limit: 100 }, signal });
+  const of = (/** @type {Run} */ run) => run.request?.source ?? run.request?.data?.source ?? run.request?.data;
+  const found = page.items.find((run) => of(run) === source && run.state !== "cancelled");
+  return found ? await get(`/runs/${found.id}`, { signal }) : null;
+}
+
+/**
+ * @param {string} id
+ * @param {(change: (run: Run | null) => Run | null) => void} change
+ */
+function watch(id, change) {
+  const stream = follow(`/runs/${id}/stream`, ({ kind, data }) => {
+    // With its end comes its result, which only the run itself has.
+    if (kind !== "state") change((run) => run && after(run, { ...data, kind }));
+    else get(`/runs/${id}`).then((/** @type {any} */ run) => change(() => run), () => undefined);
+  }, { after: 0 });
+  return stream.close;
+}

@@ -1,0 +1,64 @@
+/** One set of data: what it is, how it was understood, examples of it, its check, and the way to a model. */
+import { remove } from "../../api.js";
+import { Button } from "../../components/button.js";
+import { Confirm } from "../../components/dialog.js";
+import { Card, Figure, Figures, Heading } from "../../components/heading.js";
+import { Icon } from "../../components/icon.js";
+import { Loaded, ProblemNote } from "../../components/notices.js";
+import { ago, bytes, number } from "../../format.js";
+import { t } from "../../i18n.js";
+import { useResource } from "../../resource.js";
+import { go, link } from "../../router.js";
+import { may } from "../../session.js";
+import { html, useState } from "../../view.js";
+import { Check } from "./check.js";
+import { Classes } from "./classes.js";
+import { Examples } from "./examples.js";
+import { Understood } from "./understood.js";
+
+/** @typedef {import("../../types").DataDetail} DataDetail */
+
+/** @param {{id: string}} props */
+export function DataItemPage({ id }) {
+  /** @type {import("../../resource.js").Resource<DataDetail>} */
+  const item = useResource(`/data/${encodeURIComponent(id)}`);
+  const back = { href: link("data"), text: t("data.back") };
+  if (!item.value) return html`<${Heading} title=${id.replace(/^sample:/, "")} back=${back} /><${Loaded} of=${item}>${() => ""}<//>`;
+  return html`<${Item} item=${item.value} id=${id} back=${back} reload=${item.reload} />`;
+}
+
+/** @param {{item: DataDetail, id: string, back: {href: string, text: string}, reload: () => void}} props */
+function Item({ item, id, back }) {
+  const [removing, setRemoving] = useState(false);
+  const mine = item.origin === "uploaded" && may("operator");
+  return html`<${Heading} title=${item.name} lead=${item.about} back=${back}>
+      ${mine && html`<${Button} kind="quiet" icon="trash" onClick=${() => setRemoving(true)}>${t("action.remove")}<//>`}
+      <${Button} kind="primary" icon="train" href=${link("train", { data: item.source })} class="button primary big">${t("data.train")}<//>
+    <//>
+    <${Figures}>
+      <${Figure} label=${t("data.kind")} value=${t(`data.kind.${item.kind ?? "open"}`)} />
+      <${Figure} label=${t("data.examples")} value=${number(item.examples)} />
+      ${item.classes.length > 0 && html`<${Figure} label=${t("data.classes")} value=${number(item.classes.length)} />`}
+      ${item.size_bytes !== null && html`<${Figure} label=${t("data.size")} value=${bytes(item.size_bytes)} />`}
+      ${item.created_at && html`<${Figure} label=${t("data.added")} value=${ago(item.created_at)} />`}
+    <//>
+    ${(item.problems ?? []).map((each, at) => html`<${Said} key=${at} problem=${each} />`)}
+    <div class=${item.classes.length ? "two" : ""}>
+      ${item.classes.length > 0 && html`<${Card} title=${t("data.classes")}><${Classes} classes=${item.classes} /><//>`}
+      <${Understood} item=${item} />
+    </div>
+    <${Check} id=${id} source=${item.source} />
+    <${Card} title=${t("data.examples.title")}><${Examples} id=${id} classes=${item.classes} /><//>
+    ${removing &&
+    html`<${Confirm} title=${t("data.remove", { name: item.name })} text=${t("data.remove.text")} action=${t("action.remove")} danger
+      run=${async () => {
+        await remove(`/data/${encodeURIComponent(id)}`);
+        go(link("data"));
+      }} onClose=${() => setRemoving(false)} />`}`;
+}
+
+/** @param {{problem: string | {problem: string, mend: string}}} props */
+const Said = ({ problem }) =>
+  typeof problem === "string"
+    ? html`<div class="note warning"><${Icon} name="warning" /><div><p class="problem">${problem}</p></div></div>`
+    : html`<${ProblemNote} kind="warning" problem=${problem.problem} mend=${problem.mend} />`;
