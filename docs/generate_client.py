@@ -72,7 +72,7 @@ def write(folder: Path) -> None:
     imports = "\n".join(f"from glassworks.client.methods.{tag} import {name}" for tag, name in classes.items())
     whole = WHOLE.format(note=NOTE, imports=imports, names=", ".join(classes.values()))
     (folder / "__init__.py").write_text(whole, encoding="utf-8")
-    for command in (["check", "--fix", "--exit-zero"], ["format"]):
+    for command in (["check", "--fix", "--select", "I,F401"], ["format"]):
         ruff = [
             sys.executable,
             "-m",

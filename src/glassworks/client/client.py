@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from glassworks.client.methods import Methods
 from glassworks.client.transport import ServerEvent
 from glassworks.errors import TrainingError
+from glassworks.storage import storage_errors
 
 if TYPE_CHECKING:
+    from glassworks.control.resources.data import DataItem
     from glassworks.runs import Run
 
 _ENDED = ("succeeded", "failed", "cancelled")
@@ -42,6 +45,16 @@ class Client(Methods):
         if ended.state == "failed" and ended.error is not None:
             raise TrainingError(ended.error.problem, ended.error.mend)
         return ended
+
+    def upload(self, path: str | Path, kind: Literal["pictures", "texts", "interactions"] | None = None) -> DataItem:
+        """Send a file in parts: a zip of class folders of pictures, a table or a text. Jobs name it by its `source`."""
+        path = Path(path)
+        with storage_errors(path), path.open("rb") as file:
+            begun = self.begin_upload(name=path.name, size_bytes=path.stat().st_size, kind=kind)
+            offset = begun.offset
+            while part := file.read(begun.part_bytes):
+                offset = self.send_part(begun.id, part, offset=offset).offset
+        return self.complete_upload(begun.id)
 
     def every(self, page: Callable[..., Any], **asked: Any) -> Iterator[Any]:
         """The items of all pages of a list: `client.every(client.list_runs, state="failed")`."""

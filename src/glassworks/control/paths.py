@@ -11,8 +11,10 @@ from glassworks.catalog import found
 from glassworks.contracts import Source
 from glassworks.errors import Forbidden
 
-_FILES = frozenset({"file", "folder", "path", "model", "teacher"})
+_FILES = frozenset({"file", "path", "model", "teacher"})
 """Keys whose values may be paths as they are."""
+_WRITTEN = frozenset({"output", "folder"})
+"""Keys that say where to write."""
 _FOLDERS = frozenset({"folder", "local-dir"})
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9_-]*:[/~.\\].*", re.DOTALL)
 
@@ -27,7 +29,7 @@ def refuse_paths(value: Any, key: str = "") -> None:
         if _names_file(value, key):
             raise Forbidden(
                 f"'{key}' names a file of the service's machine: {value[:100]}",
-                "upload the data and name what you get, uploaded:ID; or use the command line on that machine",
+                "upload data and name it uploaded:ID; leave out where to write; or use the command line there",
             )
     elif isinstance(value, Sequence):
         for inner in value:
@@ -35,6 +37,8 @@ def refuse_paths(value: Any, key: str = "") -> None:
 
 
 def _names_file(text: str, key: str) -> bool:
+    if key in _WRITTEN:
+        return bool(text)
     scheme, separator, what = text.partition(":")
     if separator and (scheme in _FOLDERS or _ABSOLUTE.fullmatch(text)):
         return True

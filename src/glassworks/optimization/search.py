@@ -87,7 +87,6 @@ def _evaluate(trial: Trial, entries: list[Entry], progress: Progress) -> tuple[_
     progress.start("optimize: accuracy", len(entries))
     metrics: _Metrics = {}
     failed: list[Candidate] = []
-    guard = trial.task.guard(trial.targets)
     fp32 = {entry.name for entry in entries if entry.artifact.precision == "fp32"}
     for entry in entries:
         try:
@@ -102,7 +101,13 @@ def _evaluate(trial: Trial, entries: list[Entry], progress: Progress) -> tuple[_
                 raise
             failed.append(excluded_for(entry.name, entry.artifact, _reason(error)))
         else:
-            progress.update(candidate=entry.name, **{guard: metrics[entry.name][guard].value})
+            progress.update(
+                candidate=entry.name,
+                engine=entry.artifact.runtime,
+                precision=entry.artifact.precision,
+                size_bytes=_size(entry.artifact, trial.opened.folder),
+                **{name: each.value for name, each in metrics[entry.name].items()},
+            )
     return metrics, failed
 
 
@@ -116,6 +121,8 @@ def _measure(
     sessions = {entry.name: entry.session for entry in entries}
     progress.start("optimize: speed")
     speeds = trial.task.speeds(sessions, trial.validation, config.budget, progress)
+    for name, measured in (speeds or {}).items():
+        progress.update(candidate=name, **measured)
     latencies = _latencies(sessions, trial, config, progress) if speeds is None else {}
     return [
         Candidate(
@@ -142,6 +149,8 @@ def _latencies(
     for batch in config.batch_sizes:
         progress.start(f"optimize: latency at batch {batch}")
         latencies[batch] = measure_latencies(sessions, trial.validation, batch, share, progress)
+        for name, (p50, p99) in latencies[batch].items():
+            progress.update(candidate=name, **{f"latency_p50@{batch}": p50, f"latency_p99@{batch}": p99})
     return latencies
 
 

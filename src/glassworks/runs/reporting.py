@@ -49,15 +49,18 @@ class Reporting(Progress):
         self._note("stage", {"stage": stage, "total": total})
 
     def update(self, **values: float | str) -> None:
-        """Values of the moment."""
+        """Values of the moment. With a name among them, such as a candidate's, they are its alone: all are kept."""
         super().update(**values)
         now, found = self._clock(), {name: _plain(value) for name, value in values.items()}
+        named = any(isinstance(value, str) for value in values.values())
+        if named:
+            self._keep_last()
         with self._lock:
             step = found.get("step")
             self._step = int(step) if isinstance(step, float) else self._step + 1
             self._values |= found
             self._left_out |= found
-        if now - self._kept_at >= max(_LEAST_S, (now - self._begun) / _POINTS):
+        if named or now - self._kept_at >= max(_LEAST_S, (now - self._begun) / _POINTS):
             self._kept_at = now
             self._keep_last()
 

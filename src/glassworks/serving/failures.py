@@ -26,6 +26,7 @@ from glassworks.errors import (
     Overloaded,
     QuotaSpent,
     ServingError,
+    StorageError,
     Unauthenticated,
     Unconditional,
 )
@@ -71,6 +72,7 @@ STATUSES: Mapping[type[Exception], Status] = MappingProxyType(
         Changed: Status(412, 10),
         Unconditional: Status(428, 9),
         TooLarge: Status(413, 8),
+        StorageError: Status(507, 13),
         Unauthenticated: Status(401, 16),
         Forbidden: Status(403, 7),
         Overloaded: Status(503, 14),

@@ -15,6 +15,7 @@ from tests.integration.serving.running import WAIT_S, Server, serving
 from tests.patience import until
 
 from glassworks import Client
+from glassworks.console.pages import console
 from glassworks.errors import Conflict
 from glassworks.registry import Registry
 from glassworks.runs import Runs
@@ -142,3 +143,18 @@ def test_the_python_client_goes_the_whole_way(server: Server) -> None:
         with pytest.raises(Conflict, match="is cancelled"):
             client.cancel_run(run.id)
         assert client.check_job(job=JOB["job"], changes={"training.epochs": 0}).problems[0].key == "training.epochs"
+
+
+def test_the_console_is_at_the_root_and_speaks_of_this_version(server: Server) -> None:
+    status, page = _page(server, "/")
+    assert status == 200
+    assert f"/console/{console().version}/main.js" in page
+    assert _page(server, f"/console/{console().version}/main.js")[0] == 200
+
+
+def _page(server: Server, path: str) -> tuple[int, str]:
+    connection = server.connect()
+    with contextlib.closing(connection):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()

@@ -121,7 +121,7 @@ def test_another_hash_and_a_nearly_full_disk(api: Api, monkeypatch: pytest.Monke
     assert "has the SHA-256" in problem["detail"]
     usage = shutil.disk_usage("/")._replace(free=2**20)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    full = api.post("/uploads", {"name": "a.csv", "size_bytes": 2**20}, status=500)
+    full = api.post("/uploads", {"name": "a.csv", "size_bytes": 2**20}, status=507)
     assert "nearly full" in full["detail"]
 
 

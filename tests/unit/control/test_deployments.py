@@ -164,7 +164,7 @@ def test_a_registry_that_cannot_be_written_changes_nothing(api: Api, deployed: s
         raise StorageError("the disk is full", "free some space")
 
     monkeypatch.setattr(Registry, "set_alias", full)
-    assert put(api, deployed, {"champion": 2}, status=500)["detail"] == "the disk is full"
+    assert put(api, deployed, {"champion": 2}, status=507)["detail"] == "the disk is full"
     found = api.get(f"/deployments/{deployed}")
     assert (answering(api, deployed), found["revision"], found["champion"]) == ("1", 1, 1)
 

@@ -105,3 +105,25 @@ def test_the_document_is_openapi_and_says_how_errors_look(api: Api) -> None:
     assert all("application/problem+json" in each["responses"]["default"]["content"] for each in operations)
     assert not [each for each in operations if "422" in each["responses"]]
     assert len({each["operationId"] for each in operations}) == len(operations)
+
+
+def test_what_a_run_has_written_is_sent_and_nothing_else(api: Api) -> None:
+    run, queue = submitted(api), Queue(api.control.runs, "w")
+    api.get(f"/runs/{run['id']}/file", status=404)
+    folder = api.control.home / "answers"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text('{"answer": {}}\n')
+    (api.control.home / "secret").write_text("x")
+    for path, status in ((folder / "a.jsonl", 200), (api.control.home / "secret", 404), (folder / "../secret", 404)):
+        run = submitted(api)
+        claimed = queue.claim()
+        while claimed is not None and claimed.id != run["id"]:
+            claimed = queue.claim()
+        queue.succeed(str(run["id"]), {"file": str(path)}, Report())
+        response = api.client.get(f"/api/v1/runs/{run['id']}/file")
+        assert response.status_code == status, path
+
+
+@pytest.mark.parametrize("more", [{"output": "x"}, {"output": "../../x"}])
+def test_where_to_write_cannot_be_said(more: dict[str, str], api: Api) -> None:
+    api.post("/runs", {"kind": "predict", "request": {"model": "m", "data": "sample:digits", **more}}, status=403)

@@ -15,7 +15,7 @@ import torch
 
 from glassworks.catalog import found, get
 from glassworks.config import OptimizationConfig
-from glassworks.contracts import Artifact, Candidate, Measurement, Opened, Pass, Runtime, Session, Task
+from glassworks.contracts import Artifact, Candidate, Measurement, Opened, Pass, Progress, Runtime, Session, Task
 from glassworks.errors import Unsupported
 from glassworks.families.convnet.networks import Default, deployable
 from glassworks.onnx_graphs.export import write_onnx
@@ -52,6 +52,37 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
         validation={"image": images},
         targets=targets,
     )
+
+
+class Heard(Progress):
+    """Remembers what was reported."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.updates: list[dict[str, float | str]] = []
+
+    def update(self, **values: float | str) -> None:
+        super().update(**values)
+        self.updates.append(values)
+
+
+def test_each_candidate_is_reported_as_it_is_measured(trial: Trial) -> None:
+    heard = Heard()
+    _, report = optimize(trial, OptimizationConfig(budget=0.5, batch_sizes=(1, 8), within=()), heard)
+    for candidate in (each for each in report.candidates if not each.excluded):
+        said: dict[str, float | str] = {}
+        for update in heard.updates:
+            if update.get("candidate") == candidate.name:
+                said |= update
+        assert said == {
+            "candidate": candidate.name,
+            "engine": candidate.engine,
+            "precision": candidate.precision,
+            "size_bytes": candidate.size_bytes,
+            **{name: each.value for name, each in candidate.metrics.items()},
+            **{f"latency_p50@{batch}": ms for batch, ms in candidate.latency_p50_ms.items()},
+            **{f"latency_p99@{batch}": ms for batch, ms in candidate.latency_p99_ms.items()},
+        }
 
 
 def test_a_model_that_counts_classes_alike_is_guarded_so(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:

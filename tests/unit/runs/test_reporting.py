@@ -80,6 +80,23 @@ def test_of_many_values_enough_are_kept_and_the_last_always() -> None:
     assert steps[-1] == 199_999
 
 
+def test_values_of_different_things_are_all_kept_by_themselves() -> None:
+    """However quickly one candidate follows another: the numbers of two are never mixed."""
+    progress = Reporting(Kept(), "r", lambda: None, lambda: 0.0)  # type: ignore[arg-type]
+    progress.start("optimize: accuracy", 3)
+    progress.update(candidate="fp32", accuracy=0.9)
+    progress.update(candidate="int8", size_bytes=7)
+    progress.update(candidate="bf16", accuracy=0.8)
+    progress.finish("chosen")
+    events = [data for _, kind, data in progress.report().events if kind == "values"]
+    stage = {"stage": "optimize: accuracy"}
+    assert events == [
+        {**stage, "candidate": "fp32", "accuracy": 0.9},
+        {**stage, "candidate": "int8", "size_bytes": 7},
+        {**stage, "candidate": "bf16", "accuracy": 0.8},
+    ]
+
+
 def test_what_could_not_be_written_comes_later() -> None:
     kept = Kept()
     kept.refuse = [StorageError("the disk is full", "free some"), StorageError("the disk is full", "free some")]

@@ -21,6 +21,10 @@ class RunsMethods(Transport):
         """End a run at its next step; what it has trained is kept."""
         return self.ask("POST", f"/runs/{segment(run)}/cancel", Run)
 
+    def get_file(self, run: str) -> bytes:
+        """The lines of JSON that a run of the kind predict or explain has written."""
+        return self.fetch("GET", f"/runs/{segment(run)}/file")
+
     def get_log(self, run: str, *, limit: int = 10000) -> Log:
         """What a run wrote."""
         return self.ask("GET", f"/runs/{segment(run)}/log", Log, query={"limit": limit})

@@ -176,11 +176,23 @@ async function problemOf(answer) {
   }
   // Inference endpoints say it as {"error": ...}.
   const nested = typeof said.error === "object" ? said.error : {};
-  const problem = said.detail ?? nested.problem ?? nested.message ?? said.error ?? said.title ?? t("error.status", { status: answer.status });
-  const mend = said.mend ?? nested.mend ?? t("error.retry");
+  const [first, second] = lines(said.detail ?? nested.problem ?? nested.message ?? said.error ?? said.title, said.mend ?? nested.mend);
+  const problem = first ?? t("error.status", { status: answer.status });
+  const mend = second ?? t("error.retry");
   return new Problem(String(problem), mend, {
     status: answer.status, code: said.code, errors: said.errors, etag: answer.headers.get("etag"),
   });
+}
+
+/**
+ * Problem and mend; inference endpoints join them to one text.
+ * @param {any} problem
+ * @param {string | undefined} mend
+ */
+export function lines(problem, mend) {
+  if (mend !== undefined || typeof problem !== "string") return [problem, mend];
+  const at = problem.indexOf("; ");
+  return at < 0 ? [problem, undefined] : [problem.slice(0, at), problem.slice(at + 2)];
 }
 
 function away() {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Header, Query, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from glassworks.catalog import first_paragraph, found, named
@@ -16,12 +17,13 @@ from glassworks.control.events import STREAM, AfterEvent, LastEventId, Sent, las
 from glassworks.control.paging import After, Limit, Page
 from glassworks.control.paths import refuse_paths
 from glassworks.control.state import Control
-from glassworks.errors import Conflict, InputError
+from glassworks.errors import Conflict, InputError, NotFound
 from glassworks.runs import Event, Run
 from glassworks.runs.records import State
 from glassworks.runs.series import Series
 
 router = APIRouter(prefix="/runs", tags=["runs"])
+_FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/jsonl": {"schema": {"type": "string"}}}}}
 
 
 class Submission(BaseModel):
@@ -160,6 +162,18 @@ def get_log(
 ) -> Log:
     """What a run wrote."""
     return Log(lines=list(control.runs.log(control.runs.get(run).id, limit)))
+
+
+@router.get("/{run}/file", responses=_FILE, response_class=FileResponse)
+def get_file(control: Controlled, caller: Viewer, run: str) -> FileResponse:
+    """The lines of JSON that a run of the kind predict or explain has written."""
+    found = control.runs.get(run)
+    path = Path(str(found.result.get("file", "")))
+    if found.result.get("file") is None or path.parent != control.home / "answers" or not path.is_file():
+        raise NotFound(
+            f"run {found.id} has no file here", "runs of the kinds predict and explain that have succeeded have one"
+        )
+    return FileResponse(path, media_type="application/jsonl", filename=path.name)
 
 
 @router.get("/{run}/series")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -56,6 +57,7 @@ def get_usage(
 ) -> Any:
     """What all keys have used for the role `admin`, else what your own key has."""
     groups = _groups(by)
+    _check_days(first, last)
     own = None if "admin" in caller.roles else caller.key_id
     totals = Ledger(control.home, Clock()).totals(key=own)
     wanted = [each for each in totals if first <= each.day <= (last or each.day)]
@@ -66,6 +68,14 @@ def get_usage(
         return Response(as_csv(rows, groups), media_type="text/csv; charset=utf-8", headers=headers)
     counted = control.serving.dispatcher.admission.written
     return Usage(items=[Used.model_validate(row) for row in rows], counted=counted)
+
+
+def _check_days(*days: str) -> None:
+    for day in filter(None, days):
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            raise InputError(f"{day} is no day", "give one as YYYY-MM-DD, such as 2026-01-31") from None
 
 
 def _groups(by: str) -> list[str]:

@@ -99,9 +99,9 @@ export function SliderField({ label, hint, fault, disabled, value, min, max, ste
 
 /**
  * Files, chosen or dropped.
- * @param {{label: any, hint?: any, accept?: string, many?: boolean, folder?: boolean, onFiles: (files: File[]) => void, children?: any}} props
+ * @param {{label: any, hint?: any, accept?: string, many?: boolean, folder?: boolean, capture?: string, onFiles: (files: File[]) => void, children?: any}} props
  */
-export function DropField({ label, hint, accept, many, folder, onFiles, children }) {
+export function DropField({ label, hint, accept, many, folder, capture, onFiles, children }) {
   const id = useId();
   const chosen = (/** @type {any} */ event) => {
     onFiles([...event.currentTarget.files]);
@@ -114,7 +114,7 @@ export function DropField({ label, hint, accept, many, folder, onFiles, children
   };
   return html`<div class="drop" onDragOver=${over} onDragLeave=${over} onDrop=${over}>
     <${Icon} name="upload" />
-    <input class="unseen" id=${id} type="file" accept=${accept} multiple=${many} webkitdirectory=${folder} onChange=${chosen} />
+    <input class="unseen" id=${id} type="file" accept=${accept} multiple=${many} webkitdirectory=${folder} capture=${capture} onChange=${chosen} />
     <label for=${id}>${label}</label>
     ${hint && html`<p class="hint">${hint}</p>`} ${children}
   </div>`;

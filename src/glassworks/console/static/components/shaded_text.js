@@ -9,7 +9,7 @@ export function ShadedText({ parts, label }) {
     ${parts.map(({ text, weight }, at) => {
       const share = Math.abs(weight) / most;
       const look = `${weight < 0 ? "against" : "for"} ${share > 0.5 ? "strong" : ""}`;
-      return html`<span key=${at} class=${look} style=${{ "--shade": `${Math.round(share * 70)}%` }} title=${number(weight)}>${text}</span>`;
+      return html`<span key=${at} class=${look} style=${{ "--shade": `${Math.round(share * 50)}%` }} title=${number(weight)}>${text}</span>`;
     })}
   </p>`;
 }

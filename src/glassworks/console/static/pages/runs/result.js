@@ -14,7 +14,7 @@ export function Result({ run }) {
   if (run.state !== "succeeded" || (!model && !metrics)) return null;
   const [name, version] = String(model ?? "").split("@");
   return html`<${Card} title=${model ? t("runs.made", { model }) : t("runs.measured")}
-    actions=${model && html`<${Button} kind="primary" icon="try" href=${link("try", name)}>${t("runs.try")}<//><${Button} href=${link("models", name, version)}>${t("runs.version")}<//>`}>
+    actions=${model && html`<${Button} kind="primary" icon="try" href=${link("try", model, { from: "run" })}>${t("runs.try")}<//><${Button} href=${link("models", name, version)}>${t("runs.version")}<//>`}>
     <${Figures}>
       ${Object.entries(metrics ?? {}).map(([each, metric]) => html`<${Figure} key=${each} label=${valueName(each)} value=${number(metric.value, 4)} note=${noted(metric)} />`)}
     <//>
