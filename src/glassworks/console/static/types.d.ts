@@ -42,7 +42,6 @@ export type Statistics = {
   }[];
 };
 export type Schema = { [keyword: string]: any };
-<<<<<<< HEAD
 export type Revision = {
   model: string; revision: number; at: string; who: string; what: string; champion: number | null;
   shares: { [version: string]: number }; shadow: number | null; restores: number | null;
@@ -59,7 +58,7 @@ export type Deployment = {
 export type FailureLine = {
   number: number; at: number; level: string; problem: string; mend: string; status: number | null;
   method: string; path: string; model: string; request_id: string; key: string; part: string;
-=======
+};
 export type DataColumn = { name: string; kind: "number" | "text" | "list"; sample: string[] };
 export type DataDetail = DataItem & {
   classes: { name: string; examples: number }[]; columns: DataColumn[]; roles?: { [role: string]: string };
@@ -126,5 +125,4 @@ export type Key = {
 export type Used = {
   day: string | null; key_id: string | null; name: string | null; model: string | null; requests: number;
   errors: number; rows: number; tokens: number;
->>>>>>> console-data
 };
