@@ -26,7 +26,7 @@ export function Examples({ id, classes }) {
 }
 
 /** @param {{items: Example[]}} props */
-const Pictures = ({ items }) => html`<ul class="thumbs">
+const Pictures = ({ items }) => html`<ul class="previews">
   ${items.map((each) => html`<li key=${each.index}><${Thumb} src=${each.picture ?? ""} label=${each.label ?? ""} /><span class="muted cut">${each.label}</span></li>`)}
 </ul>`;
 
@@ -49,6 +49,6 @@ function Rows({ items }) {
 /** A picture, or its label where it cannot be shown. @param {{src: string, label: string}} props */
 export function Thumb({ src, label }) {
   const [failed, setFailed] = useState(false);
-  if (failed || !src) return html`<span class="thumb missing" title=${label}>${label || "–"}</span>`;
-  return html`<img class="thumb" src=${src} alt=${label} loading="lazy" onError=${() => setFailed(true)} />`;
+  if (failed || !src) return html`<span class="preview missing" title=${label}>${label || "–"}</span>`;
+  return html`<img class="preview" src=${src} alt=${label} loading="lazy" onError=${() => setFailed(true)} />`;
 }

@@ -57,5 +57,5 @@ function Picture({ data, width, height, channels, last }) {
     }
     context.putImageData(image, 0, 0);
   }, [data]);
-  return html`<canvas class="thumb" ref=${canvas} width=${width} height=${height} role="img" aria-label=${t("models.picture")}></canvas>`;
+  return html`<canvas class="preview" ref=${canvas} width=${width} height=${height} role="img" aria-label=${t("models.picture")}></canvas>`;
 }
