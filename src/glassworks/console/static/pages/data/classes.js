@@ -24,6 +24,6 @@ export function Classes({ classes }) {
   return html`<p class=${times >= UNEVEN ? "warn" : "muted"}>
       ${times >= UNEVEN ? t("data.classes.uneven", { most: most.name, least: least.name, times: number(Math.round(times * 10) / 10) }) : t("data.classes.even")}
     </p>
-    <${Bars} label=${t("data.classes")} rows=${rows} format=${(/** @type {number} */ value) => number(value)} />
+    <div class="class-bars"><${Bars} label=${t("data.classes")} rows=${rows} format=${(/** @type {number} */ value) => number(value)} /></div>
     ${shown.length < sorted.length && html`<p><${Button} kind="quiet" icon="down" onClick=${() => setAll(true)}>${t("data.classes.all", { n: sorted.length })}<//></p>`}`;
 }
