@@ -50,4 +50,4 @@ bench: setup
 
 docs: setup
 	$(BIN)/python docs/generate.py docs/reference
-	$(BIN)/python docs/generate_client.py src/glassworks/client/methods.py
+	$(BIN)/python docs/generate_client.py src/glassworks/client/methods

@@ -1,6 +1,6 @@
-"""Writes the methods of the Python client from the routes of the control API: `python docs/generate_client.py FILE`.
+"""Writes the methods of the Python client from the routes of the control API: `python docs/generate_client.py FOLDER`.
 
-The same routes give the same bytes; a test compares them with the file that is there.
+One module for each tag. The same routes give the same bytes; a test compares them with the files that are there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ from pydantic import BaseModel
 
 from glassworks.control.app import routers
 
-HEAD = '''"""The methods of the control API, written by docs/generate_client.py: change the routes, then `make docs`."""
+ROOT = Path(__file__).parents[1]
+NOTE = "Written by docs/generate_client.py: change the routes, then `make docs`."
+HEAD = '''"""The operations of the control API on {tag}.
+
+{note}
+"""
 
 from __future__ import annotations
 
@@ -28,17 +33,57 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from glassworks.client.transport import ServerEvent, Transport, segment
+{imports}
+
+
+class {name}(Transport):
+    """One method for each operation."""
+
+{methods}
 '''
+WHOLE = '''"""All operations of the control API.
+
+{note}
+"""
+
+{imports}
 
 
-def write(target: Path) -> None:
-    """Write the module."""
-    names = _Names()
-    methods = [method for route in _routes() for method in _method(route, names)]
-    body = "\n\n\nclass Methods(Transport):\n" + '    """One method for each operation."""\n' + "\n".join(methods)
-    head = HEAD.replace("Any, Literal", "Any, Literal" if "Literal[" in body else "Any")
-    target.write_text(head + "\n".join(names.imports()) + body + "\n", encoding="utf-8")
-    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", target], check=True)  # noqa: S603
+class Methods({names}):
+    """One method for each operation."""
+'''
+MOST_FIELDS = 6
+"""Of a body; a larger one is given as its record."""
+
+
+def write(folder: Path) -> None:
+    """Write the modules."""
+    folder.mkdir(exist_ok=True)
+    tags: dict[str, list[APIRoute]] = {}
+    for route in _routes():
+        tags.setdefault(str(route.tags[0]), []).append(route)
+    classes = {tag: f"{tag.title()}Methods" for tag in sorted(tags)}
+    for tag, routes in tags.items():
+        names = _Names()
+        methods = "\n".join(line for route in routes for line in _method(route, names))
+        imports = "\n".join(names.imports())
+        text = HEAD.format(tag=tag, note=NOTE, imports=imports, name=classes[tag], methods=methods)
+        (folder / f"{tag}.py").write_text(text, encoding="utf-8")
+    imports = "\n".join(f"from glassworks.client.methods.{tag} import {name}" for tag, name in classes.items())
+    whole = WHOLE.format(note=NOTE, imports=imports, names=", ".join(classes.values()))
+    (folder / "__init__.py").write_text(whole, encoding="utf-8")
+    for command in (["check", "--fix", "--exit-zero"], ["format"]):
+        ruff = [
+            sys.executable,
+            "-m",
+            "ruff",
+            *command,
+            "--quiet",
+            "--config",
+            str(ROOT / "pyproject.toml"),
+            str(folder),
+        ]
+        subprocess.run(ruff, check=True, cwd=ROOT)  # noqa: S603
 
 
 class _Names:
@@ -82,10 +127,12 @@ def _method(route: APIRoute, names: _Names) -> Iterator[str]:
         f"{name}: str" if kinds.get(name) is str else f"{name}: {_shown(kinds[name], names)}" for name in given
     ]
     named = [_parameter(route.endpoint, name, kinds[name], names) for name, _ in (*query, *headers)]
-    fields = [_field(name, field, names) for name, field in body.items()]
+    record = _record(route)
+    large = record is not None and len(body) > MOST_FIELDS
+    fields = [] if large else [_field(name, field, names) for name, field in body.items()]
     raw = ["content: bytes"] if _takes_bytes(route) else []
     keywords = sorted([*fields, *named], key=lambda each: "=" in each)
-    positional = ["self", *signature, *raw]
+    positional = ["self", *signature, *([f"asked: {names.of(record)}"] if large and record else []), *raw]
     gives = "Iterator[ServerEvent]" if streamed else _gives(route, names)
     yield f"    def {route.name}({', '.join([*positional, *(['*', *keywords] if keywords else [])])}) -> {gives}:"
     yield f'        """{_summary(route)}"""'
@@ -93,7 +140,8 @@ def _method(route: APIRoute, names: _Names) -> Iterator[str]:
     for name in given:
         path = path.replace(f"{{{name}}}", f"{{segment({name})}}")
     where = f'f"{path}"' if given else f'"{path}"'
-    arguments = _arguments(query, headers, list(body), raw)
+    arguments = _arguments(query, headers, [] if large else list(body), raw)
+    arguments += ['body=asked.model_dump(mode="json")'] if large else []
     if streamed:
         yield f"        return self.follow({', '.join([where, *arguments[:1]] if query else [where])})"
     else:
@@ -122,10 +170,15 @@ def _arguments(
     return found
 
 
-def _body(route: APIRoute) -> dict[str, Any]:
+def _record(route: APIRoute) -> type[BaseModel] | None:
     field = route.body_field
     kind = field.field_info.annotation if field else None
-    return dict(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _body(route: APIRoute) -> dict[str, Any]:
+    record = _record(route)
+    return dict(record.model_fields) if record else {}
 
 
 def _takes_bytes(route: APIRoute) -> bool:
@@ -173,7 +226,7 @@ def _shown(kind: Any, names: _Names) -> str:
     if generic.get("origin"):
         arguments = ", ".join(_shown(each, names) for each in generic["args"])
         return f"{names.of(generic['origin'])}[{arguments}]"
-    return names.of(kind) if isinstance(kind, type) and issubclass(kind, BaseModel) else str(kind.__name__)
+    return names.of(kind) if kind.__module__ != "builtins" else str(kind.__name__)
 
 
 def _summary(route: APIRoute) -> str:

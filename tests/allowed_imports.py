@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-BASE = frozenset({"errors", "record", "durations", "printable", "storage", "locations"})
+BASE = frozenset({"errors", "record", "durations", "printable", "storage", "locations", "machine"})
 """What everybody may import; of each other, they import only `errors`."""
 EDGES: Mapping[str, frozenset[str]] = {
     part: frozenset("" if target == "VERBS" else target for target in targets.split())
@@ -13,6 +13,7 @@ EDGES: Mapping[str, frozenset[str]] = {
         "record": "",
         "durations": "errors",
         "locations": "",
+        "machine": "",
         "printable": "",
         "storage": "errors",
         "wrong_keys": "",
@@ -41,10 +42,11 @@ EDGES: Mapping[str, frozenset[str]] = {
         "references": "catalog config contracts data job_files packaging registry training",
         "flow": "catalog config contracts explanation job_files optimization packaging progress references registry "
         "training",
-        "runs": "catalog config contracts flow job_files packaging registry",
-        "control": "catalog config contracts data job_files job_schema packaging registry runs serving",
+        "runs": "catalog config contracts data flow job_files packaging registry",
+        "drafts": "catalog contracts data job_files registry",
+        "control": "catalog config contracts data drafts job_files job_schema packaging registry runs serving",
         "console": "serving",
-        "client": "control runs",
+        "client": "control data registry runs",
         "": "client flow job_files",
         "cli": "VERBS catalog config conformance console contracts control data explanation flow imaging job_files "
         "optimization packaging registry runs serving",

@@ -162,6 +162,8 @@ class ServingConfig(Record):
     """Seconds after which a connection without requests is closed."""
     drain_s: float = Field(default=10.0, ge=0)
     """Seconds that what is in flight may take when the service stops."""
+    workers: int = Field(default=1, ge=0, le=64)
+    """Processes beside the service that take runs, at a lower priority, one run at a time each."""
 
 
 class Job(Record):

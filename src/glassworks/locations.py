@@ -25,6 +25,11 @@ class Location:
     schemes: Mapping[str, Naming] | None = None
 
 
+def home_of(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of everything that this product keeps: GLASSWORKS_HOME."""
+    return Path(environ.get("GLASSWORKS_HOME") or "~/.glassworks").expanduser().resolve()
+
+
 def anchored(
     record: type[BaseModel], table: Mapping[str, Any], folder: Path, sources: Mapping[str, Naming]
 ) -> dict[str, Any]:

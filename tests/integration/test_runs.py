@@ -126,6 +126,27 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(home: Path, runs: 
     assert [version.version for version in Registry.open().versions("bars")] == [1]
 
 
+def test_killed_explanations_end_with_the_same_bytes(home: Path, runs: Runs) -> None:
+    """No line is lost, none is there twice."""
+    trained = runs.submit("train", {"job": job(home, epochs=2)})
+    with worker():
+        assert ended(runs, trained).state == "succeeded"
+        asked = {"model": "bars", "data": f"npz:{home / 'bars.npz'}", "method": "integrated_gradients"}
+        alone, killed = (runs.submit("explain", asked) for _ in range(2))
+        expected = ended(runs, alone)
+        for _ in range(KILLS):
+            further(runs, killed)
+            if executor := executing(killed):
+                os.kill(executor, signal.SIGKILL)
+                attempt(runs, killed, after=runs.get(killed.id).attempts)
+        found = ended(runs, killed)
+    assert (found.state, found.attempts > 1) == ("succeeded", True), found
+    written = [Path(each.result["file"]).read_bytes() for each in (expected, found)]
+    assert written[0] == written[1]
+    assert [json.loads(line)["row"] for line in written[0].splitlines()] == list(range(found.result["examples"]))
+    assert [path.name for path in Path(found.result["file"]).parent.glob(".*")] == []
+
+
 def test_a_process_that_stands_still_loses_its_run(home: Path, runs: Runs) -> None:
     """Another worker takes it; the first one ends what stands still, which holds the training's lock."""
     run = runs.submit("train", {"job": job(home)})

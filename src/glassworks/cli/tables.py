@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from glassworks.cli.output import measured, table
-from glassworks.contracts import Candidate, Explanation
+from glassworks.contracts import Candidate
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -161,31 +161,6 @@ def report_json(report: OptimizationReport) -> dict[str, Any]:
         "within": list(report.within),
         "seconds": report.seconds,
         "notes": list(report.notes),
-    }
-
-
-def explanation_json(explanation: Explanation) -> dict[str, Any]:
-    """The explanation record; `values` are nested lists of the input's shape without the batch."""
-    attribution = explanation.attribution
-    return {
-        "method": explanation.method,
-        "target": explanation.target,
-        "label": explanation.label,
-        "input": explanation.input,
-        "shape": list(attribution.values.shape),
-        "values": attribution.values.tolist(),
-        "score": attribution.score,
-        "baseline_score": attribution.baseline_score,
-        "completeness_gap": attribution.gap,
-        "forward": attribution.forward,
-        "backward": attribution.backward,
-        "converged": attribution.converged,
-        "seed": explanation.seed,
-        "artifact_sha256": explanation.artifact_sha256,
-        "milliseconds": explanation.milliseconds,
-        "quality": dict(explanation.quality),
-        **({"spans": [list(span) for span in explanation.spans]} if explanation.spans else {}),
-        **({"names": list(explanation.names)} if explanation.names else {}),
     }
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from glassworks.contracts.presentation import Presentation
-from glassworks.errors import InputError
+from glassworks.errors import InputError, Unsupported
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +49,13 @@ class Task(ABC):
     @abstractmethod
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
         """What a person sent (a picture file, a text) as one stored example, as in `Split.x`."""
+
+    def inputs(self, source: str, preprocessing: Mapping[str, Any]) -> Iterator[tuple[str, Callable[[], Array]]]:
+        """All examples of a data source in their order, labelled or not: a name, and what reads the stored example.
+
+        Reading one raises InputError or OSError where it cannot be read. Raises DataError, NotFound, MissingLibrary.
+        """
+        raise Unsupported(f"a model for {self.name} reads no data source", "give it one input after the other")
 
     @abstractmethod
     def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:

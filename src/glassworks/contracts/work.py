@@ -16,9 +16,17 @@ class Work(ABC):
     name: ClassVar[str]
     request: ClassVar[type[Record]]
     """What has to be said; its fields are the keys of a request."""
+    memory_bytes: ClassVar[int] = 2**30
+    """Roughly what it takes, of 4 GiB at most: no worker begins it while less is free, and less than half there is."""
 
     def settled(self, request: Any) -> Any:
         """The request as it is meant now: the version that a model's name stands for. Raises what forbids it."""
+        return request
+
+    def fixed(self, request: Any) -> Any:
+        """The request with what a machine decides, such as a number of threads: kept when work on it begins, so that
+        whoever goes on with it does the same. Given again, nothing changes.
+        """
         return request
 
     @abstractmethod

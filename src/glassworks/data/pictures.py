@@ -137,6 +137,24 @@ def too_many_pixels(width: int, height: int, max_pixels: int) -> InputError:
     return _too_large(f"{width:,} x {height:,} = {width * height:,}", max_pixels)
 
 
+def thumbnail_of_file(data: bytes, side: int = 256, max_pixels: int = MAX_PIXELS) -> bytes:
+    """A picture file as a small PNG; of a JPEG no more is decoded than that takes. Raises as `decode_picture`."""
+    with open_picture(data, max_pixels) as image:
+        image.draft(None, (2 * side, 2 * side))
+        try:
+            return thumbnail_of(_composed(_upright(image), max_pixels), side)
+        except _DECODER_FAULTS as error:
+            raise _damaged(f"{image.format} picture", error) from None
+
+
+def thumbnail_of(picture: Picture, side: int = 256) -> bytes:
+    """At most `side` x `side` pixels as a PNG; proportions stay, and what is smaller stays as it is."""
+    image, written = Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture), io.BytesIO()
+    image.thumbnail((side, side), Image.Resampling.BILINEAR)
+    image.save(written, "PNG")
+    return written.getvalue()
+
+
 def as_picture(pixels: NDArray[np.uint8]) -> Picture:
     """uint8 H W or H W C (1 gray, 2 gray and alpha, 3 RGB, 4 RGBA) as a picture.
 

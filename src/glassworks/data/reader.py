@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from glassworks.contracts import Reader
@@ -11,6 +13,7 @@ from glassworks.errors import DataError
 
 if TYPE_CHECKING:
     from glassworks.data.collection import Pictures
+    from glassworks.data.pictures import Picture
 
 
 class PictureReader(Reader):
@@ -21,6 +24,12 @@ class PictureReader(Reader):
     @abstractmethod
     def pictures(self, what: str) -> Pictures:
         """All pictures with their labels. Raises DataError for what cannot be read."""
+
+    def unlabeled(self, what: str) -> Iterator[tuple[str, Callable[[], bytes | Picture]]]:
+        """All pictures in their order, labelled or not: a name, and what reads the file's bytes or the pixels."""
+        found = self.pictures(what)
+        for index, name in enumerate(found.names):
+            yield name, partial(found.pictures.__getitem__, index)
 
 
 def read_pictures(source: str, *, min_classes: int = 2) -> Pictures:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from glassworks.errors import Unsupported
 from glassworks.language.architecture import Architecture
+from glassworks.machine import available_bytes
 from glassworks.record import Record
 
 _CACHE_BYTES = {"f32": 4, "bf16": 2, "u8": 1}
@@ -13,8 +12,6 @@ _PROCESS_BYTES = 200 * 2**20
 """An engine process without a model: libraries, threads, the tokenizer."""
 _WHOLE_BYTES = 1.5
 """Of weights with more bytes each, the engine makes float32; others it computes with as they are."""
-_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-_USED = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
 
 
 class Memory(Record):
@@ -47,15 +44,6 @@ def needed(architecture: Architecture, weights: int, tokens: int, stored: str = 
     return Memory(weights=weights + computed, cache=cache_bytes(architecture, tokens, stored))
 
 
-def available_bytes() -> int | None:
-    """Memory that this machine, or the group of processes that this one is limited with, can still give.
-
-    None where the system does not say.
-    """
-    found = [each for each in (_free(), _left_in_group()) if each is not None]
-    return min(found) if found else None
-
-
 def require_fits(memory: Memory, name: str, mend: str, free: int | None = None) -> None:
     """Raise Unsupported, with the figures, for a model that does not fit into this machine's memory, or into the `free`
     memory of what it computes on.
@@ -71,25 +59,3 @@ def require_fits(memory: Memory, name: str, mend: str, free: int | None = None) 
 
 def _gb(size: int) -> str:
     return f"{size / 1e9:.2f} GB"
-
-
-def _free() -> int | None:
-    try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    return None
-
-
-def _left_in_group() -> int | None:
-    limit, used = (next(filter(None, map(_number, map(Path, paths))), None) for paths in (_LIMITS, _USED))
-    return None if limit is None or used is None or limit >= 2**60 else max(0, limit - used)
-
-
-def _number(path: Path) -> int | None:
-    try:
-        return int(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None  # no such file, or "max"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     import polars
 
 _ROWS = 1024
+_ONE_OF = {"user", "history", "similar_to"}
+_MEND = "name a column 'user' or 'history'"
+_TEXTS = ("user", "similar_to", "seen")
+"""Keys whose values may be texts themselves."""
+_READ = 16_384
+"""Rows of a table that are in memory at once."""
 
 
 def answer_table(session: Session, source: Path, output: Path, progress: Progress) -> dict[str, int]:
@@ -53,6 +60,43 @@ def answer_table(session: Session, source: Path, output: Path, progress: Progres
     return {"rows": count, "recommendations": written}
 
 
+def requests_of(table: polars.LazyFrame, source: str) -> Iterator[tuple[str, str]]:
+    """A name and a request in JSON a row: its columns are keys of a request, in a table of texts as JSON.
+
+    Of a table with a column `item`, which is one of interactions, each user is asked for once.
+    """
+    import polars
+
+    try:
+        names = table.collect_schema().names()
+        known = [name for name in names if name in Request.model_fields]
+        if not _ONE_OF & set(known):
+            raise InputError(f"'{source}' has the columns {', '.join(names)[:200]}", _MEND)
+        asked = table.select(known)
+        if "user" in known and "item" in names:
+            asked = table.select("user").drop_nulls().unique(maintain_order=True)
+        for begin in itertools.count(0, _READ):
+            rows = asked.slice(begin, _READ).collect().to_dicts()
+            for number, row in enumerate(rows, begin + 1):
+                request = _request({name: _cell(name, value) for name, value in row.items()})
+                yield str(request.get("user", f"row {number}")), json.dumps(request, ensure_ascii=False, default=str)
+            if len(rows) < _READ:
+                return
+    except (OSError, polars.exceptions.PolarsError) as error:
+        problem = f"'{source}' cannot be read: {str(error).splitlines()[0][:200]}"
+        raise InputError(problem, "give CSV or Parquet") from None
+
+
+def _cell(name: str, value: Any) -> Any:
+    """A number or a list may be written as text; what cannot be read is left for the request's check."""
+    if not isinstance(value, str) or name in _TEXTS:
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
 def _scan(source: Path) -> tuple[polars.LazyFrame, str]:
     """The columns that are keys of a request, and a note on the others."""
     import polars
@@ -65,8 +109,8 @@ def _scan(source: Path) -> tuple[polars.LazyFrame, str]:
             f"{source} cannot be read: {str(error).splitlines()[0][:200]}", "give CSV or Parquet"
         ) from None
     known = [name for name in names if name in Request.model_fields]
-    if not {"user", "history", "similar_to"} & set(known):
-        raise InputError(f"{source} has the columns {', '.join(names)[:200]}", "name a column 'user' or 'history'")
+    if not _ONE_OF & set(known):
+        raise InputError(f"{source} has the columns {', '.join(names)[:200]}", _MEND)
     others = ", ".join(name for name in names if name not in known)[:200]
     return found.select(known), f"; no keys of a request: {others}" if others else ""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from glassworks.errors import NotFound, RegistryError, Tampered
+from glassworks.locations import home_of
 from glassworks.packaging.archive import unpack_bundle
 from glassworks.packaging.bundle import Bundle, read_bundle, reading
 from glassworks.packaging.manifest import MANIFEST_FILE, Manifest
@@ -52,7 +53,7 @@ class Registry:
         cls, environ: Mapping[str, str] = os.environ, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> Registry:
         """The registry that GLASSWORKS_HOME, GLASSWORKS_DATABASE and GLASSWORKS_STORE name."""
-        home = Path(environ.get("GLASSWORKS_HOME") or "~/.glassworks").expanduser().resolve()
+        home = home_of(environ)
         database = environ.get("GLASSWORKS_DATABASE") or home / "registry.db"
         return cls(home, database, environ.get("GLASSWORKS_STORE") or str(home / "store"), clock)
 

@@ -85,6 +85,9 @@ def _result(run: Run, queue: Queue, progress: Reporting) -> Mapping[str, Any]:
     request = work.request.model_validate(run.request)
     if model := queue.published(run.id):
         return work.published(request, model)
+    if (fixed := work.fixed(request)) != request:
+        request = fixed
+        queue.settle(run.id, request.model_dump(mode="json"))
     if run.attempts > 1 and "fresh" in work.request.model_fields:
         request = request.model_copy(update={"fresh": False})  # what an attempt of this run left is no old thing
     return work.run(request, progress)

@@ -43,10 +43,10 @@ class Queue:
     def __init__(self, runs: Runs, worker: str) -> None:
         self._runs, self._worker = runs, worker
 
-    def claim(self) -> Run | None:
-        """The next run, which is this worker's from now on; None where nothing waits."""
+    def claim(self, but_not: Sequence[str] = ()) -> Run | None:
+        """The next run, of other kinds than these, which is this worker's from now on; None where nothing waits."""
         now = self._runs.clock()
-        waiting = RUNS.c.state.in_(WAITING)
+        waiting = sa.and_(RUNS.c.state.in_(WAITING), RUNS.c.kind.not_in(but_not))
         first = sa.select(RUNS.c.number).where(waiting, RUNS.c.not_before <= now)
         first = first.order_by(RUNS.c.priority.desc(), RUNS.c.number).limit(1).with_for_update(skip_locked=True)
         values = {
@@ -65,6 +65,10 @@ class Queue:
                 return None
             note(connection, row["id"], now, "state", {"state": "running", "attempt": row["attempts"]})
             return run_of(row)
+
+    def settle(self, run: str, request: Mapping[str, Any]) -> None:
+        """Keep what the request has become since it was queued. Raises Lost."""
+        self._change(run, {"request": dict(request)})
 
     def is_mine(self, run: str) -> bool:
         """Whether nobody else took it meanwhile."""

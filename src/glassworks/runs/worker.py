@@ -11,11 +11,14 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from glassworks.catalog import found
+from glassworks.contracts import Work
 from glassworks.errors import GlassworksError
+from glassworks.machine import available_bytes, total_bytes
 from glassworks.registry import Registry
 from glassworks.runs.execution import LOST
 from glassworks.runs.presence import Presence
@@ -26,6 +29,7 @@ from glassworks.runs.store import Runs
 _LOOK_S, _PATIENCE_S = 0.5, 5.0
 STOP_S = 30.0
 """A step that takes longer is cut off when a worker is stopped: the run goes on from its last checkpoint."""
+_PLENTY = 4 * 2**30
 _MOST_LINE = 2000
 _LINES = 200
 """Lines that are kept of one look's worth of output."""
@@ -34,9 +38,12 @@ _LINES = 200
 class Worker:
     """Takes runs until it is asked_at to stop."""
 
-    def __init__(self, registry: Registry, said: Callable[[str], None] = lambda line: None) -> None:
-        """`said` gets a line for each run that begins and ends."""
-        self._runs, self._said = Runs(registry), said
+    def __init__(
+        self, registry: Registry, said: Callable[[str], None] = lambda line: None, stop_s: float = STOP_S
+    ) -> None:
+        """`said` gets a line for each run that begins and ends; a run that is to stop is cut off after `stop_s`."""
+        self._runs, self._said, self._stop_s = Runs(registry), said, stop_s
+        self._short_of_memory = False
         self._name = f"{socket.gethostname()[:60]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._failure = ""
         self._presence = Presence(registry.home)
@@ -86,10 +93,13 @@ class Worker:
         self._runs.recover()
         worker = f"{self._name}-{uuid.uuid4().hex[:8]}"
         queue = Queue(self._runs, worker)
-        run = queue.claim()
+        too_large = _too_large()
+        run = queue.claim(too_large)
         self._failure = ""
         if run is None:
+            self._say_what_is_short(too_large)
             return False
+        self._short_of_memory = False
         self._said(f"run {run.id}: {run.kind} of {run.about}")
         try:
             self._execute(run, queue, worker)
@@ -97,6 +107,11 @@ class Worker:
             queue.died(run.id, f"its process cannot be started: {error}")
         self._said(f"run {run.id}: {self._runs.get(run.id).state}")
         return True
+
+    def _say_what_is_short(self, kinds: Sequence[str]) -> None:
+        if not self._short_of_memory and kinds and self._runs.waits():
+            self._said(f"no memory is free for runs that are {', '.join(kinds)}: they wait")
+            self._short_of_memory = True
 
     def _execute(self, run: Run, queue: Queue, worker: str) -> None:
         asked_at, mine = None, True
@@ -111,7 +126,7 @@ class Worker:
                 if self._stopping.is_set() and asked_at is None:
                     asked_at = time.monotonic()
                     process.terminate()
-                if not mine or (asked_at is not None and time.monotonic() - asked_at > STOP_S):
+                if not mine or (asked_at is not None and time.monotonic() - asked_at > self._stop_s):
                     _end(process)
             lines.join()
             lines.keep(queue, run.id)
@@ -123,6 +138,14 @@ class Worker:
         else:
             how = f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with the code {code}"
             queue.died(run.id, how)
+
+
+def _too_large() -> tuple[str, ...]:
+    """Kinds of work for which too little memory is free, though the machine has it."""
+    free, half = available_bytes(), (total_bytes() or 0) // 2
+    if free is None or free >= _PLENTY:  # which needs no look at what each kind takes
+        return ()
+    return tuple(name for name, work in found(Work).items() if free < min(work.memory_bytes, half))
 
 
 class _Lines:

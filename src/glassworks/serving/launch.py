@@ -42,6 +42,7 @@ from glassworks.serving.transports.http.exchange import Exchange
 from glassworks.serving.transports.http.limits import Limits
 from glassworks.serving.transports.http.server import Companion, bind, run, secure_context, url
 from glassworks.serving.transports.http.service import Service
+from glassworks.serving.workers import Workers
 
 if TYPE_CHECKING:
     from glassworks.registry import Registry
@@ -84,7 +85,7 @@ def serve(
         service = _service(context, log, further)
         rpc = _rpc(context, repository, service, int(listening.getsockname()[1])) if config.grpc else None
         companions: list[Companion] = [repository, *([rpc] if rpc is not None else []), *context.companions]
-        companions += _observers(context.dispatcher, log, config)
+        companions += [*_observers(context.dispatcher, log, config), Workers(config, registry.home, models.supervisor)]
 
         def up() -> None:
             address = f"{config.host}:{rpc.port}" if rpc is not None else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -30,6 +31,16 @@ class TextTask(Task):
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
         """A UTF-8 text as an array without dimensions. Raises InputError when it is none."""
         return decoded(value, "text", "send UTF-8; files in GB18030 need converting first")
+
+    def inputs(self, source: str, preprocessing: Mapping[str, Any]) -> Iterator[tuple[str, Callable[[], Array]]]:
+        """The texts in the column that the model has learned from; labels are not asked for."""
+        from glassworks.data.kinds import reader_of
+        from glassworks.data.text.reader import Columns, TextReader
+
+        column = preprocessing.get("columns", {}).get("text") or preprocessing.get("column") or "text"
+        reader, what = reader_of(source, TextReader)
+        for name, text, _ in reader.texts(what, Columns(text=column, label="")):
+            yield name, partial(np.array, text, object)
 
     def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:
         """`text`: bytes of UTF-8 (N)."""

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Dataset, Measurement, Pictures, Presentation, Session, Task
+from glassworks.contracts import Dataset, Measurement, Presentation, Session
 from glassworks.data.pictures import decode_picture, fit_picture
 from glassworks.imaging.subject import PictureSubject
 from glassworks.tasks._classification import HALF, measure_classes, present_labels, top_labels
 from glassworks.tasks._constant import CONSTANTS, constant_answer
 from glassworks.tasks._label_sets import measure_sets
+from glassworks.tasks._pictures import PictureTask
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
@@ -24,7 +25,7 @@ LABEL_SET = "label_set"
 """The output of models with several labels a picture: which of them it has (N K)."""
 
 
-class ImageClassification(Task, Pictures):
+class ImageClassification(PictureTask):
     """`preprocessing` holds `height`, `width` and `channels`; pictures are stored as uint8 N H W C.
 
     Of models with several labels a picture it also holds `thresholds` (K): from which probability on it has each.

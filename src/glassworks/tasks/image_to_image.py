@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Measurement, Pictures, Presentation, Session, Subject, Task
+from glassworks.contracts import Measurement, Presentation, Session, Subject
 from glassworks.errors import DataError, InputError
 from glassworks.imaging.files import of_8_bits, read_picture, with_kind
 from glassworks.imaging.subject import INPUT, OUTPUT, RegionSubject, is_region
+from glassworks.tasks._pictures import PictureTask
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
@@ -21,7 +22,7 @@ _CLOSE = 1e-4
 """Fractions that differ by less, for their size, are the same."""
 
 
-class ImageToImage(Task, Pictures):
+class ImageToImage(PictureTask):
     """A picture goes in, a picture comes out.
 
     `preprocessing` holds `channels`, `depth` and `usual_shape` (H W C). Pictures are stored as N H W C, and are sent

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -39,6 +40,14 @@ class Recommendation(Task, Tables, Feedback):
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
         """A JSON object, or a bare user id, as an array without dimensions. Raises InputError unless it is UTF-8."""
         return decoded(value, "request", "send JSON in UTF-8")
+
+    def inputs(self, source: str, preprocessing: Mapping[str, Any]) -> Iterator[tuple[str, Callable[[], Array]]]:
+        """A request a row, or a user of a table of interactions."""
+        from glassworks.data.interactions.reader import scan
+        from glassworks.recommendation.batch import requests_of
+
+        for name, request in requests_of(scan(source), source):
+            yield name, partial(np.array, request, object)
 
     def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:
         """`request`: bytes of UTF-8 (N)."""

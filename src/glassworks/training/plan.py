@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from glassworks.machine import usable_cpus as usable_cpus
 
 if TYPE_CHECKING:
     import torch
@@ -82,16 +83,6 @@ def cosine(warm_up: float = 0.1, start: float = 0.1, end: float = 0.0) -> Schedu
         return end + (1 - end) * 0.5 * (1 + math.cos(math.pi * descent))
 
     return factor
-
-
-def usable_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Processors that this process may use: its affinity, limited by the cgroup's quota."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = (cgroup / "cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return cpus
-    return cpus if quota == "max" else max(1, min(cpus, math.ceil(int(quota) / int(period))))
 
 
 def choose_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:

@@ -65,8 +65,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(home: Path, *arguments: str) -> Iterator[Server]:
-    """A server with these arguments; killed at the end unless it has ended."""
+def serving(home: Path, *arguments: str, port: str = "0") -> Iterator[Server]:
+    """A server with these arguments, at any free port unless it is given; killed at the end unless it has ended."""
     command = [
         sys.executable,
         "-m",
@@ -74,9 +74,11 @@ def serving(home: Path, *arguments: str) -> Iterator[Server]:
         "serve",
         "--drain-s",
         str(WAIT_S),
+        "--workers",
+        "0",
         *arguments,
         "--port",
-        "0",
+        port,
         "--json",
     ]
     environ = {**os.environ, "GLASSWORKS_HOME": str(home)}

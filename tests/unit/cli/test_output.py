@@ -8,9 +8,10 @@ from rich.console import Console
 
 from glassworks.cli.drawing import Drawn
 from glassworks.cli.output import stdout, table
-from glassworks.cli.tables import explanation_json, show_grade
+from glassworks.cli.tables import show_grade
 from glassworks.cli.verbs.explain import _show
 from glassworks.contracts import Attribution, Explanation
+from glassworks.packaging.answered import explanation_json
 
 
 def test_brackets_in_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:

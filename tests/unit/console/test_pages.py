@@ -77,7 +77,7 @@ def test_everybody_may_have_the_pages_which_say_nothing() -> None:
 
 def test_a_first_visit_is_light() -> None:
     """Home, in one language, and every component, more than it needs."""
-    sent = [console().index, *(console().assets[name] for name in ("app.css", "early.js", "icon.svg"))]
+    sent = [console().index, *(console().assets[name] for name in ("app.css", "narrow.css", "early.js", "icon.svg"))]
     modules = [name for name in console().assets if name.endswith(".js") and not name.startswith("pages/")]
     modules += [name for name in console().assets if name.startswith("pages/home/") and name.endswith(".js")]
     catalogs = ["i18n/zh-CN.json", "pages/home/zh-CN.json", "pages/index.js"]

@@ -28,4 +28,4 @@ def test_a_source_of_something_else_is_refused_alike() -> None:
         with pytest.raises(DataError) as caught:
             read("folder:photos")
         assert caught.value.problem == "'folder' is no source of interactions"
-        assert caught.value.mend == "sources of interactions: csv, parquet, sample"
+        assert caught.value.mend == "sources of interactions: csv, parquet, sample, uploaded"

@@ -184,7 +184,7 @@ def test_the_loop_of_models_is_asked_from_there() -> None:
             await asyncio.to_thread(serving[0].ask, work) for work in (lambda: threading.current_thread().name, later)
         ]
         await send(START)
-        await send({"type": "http.response.body", "body": " ".join(found).encode()})
+        await send({"type": "http.response.body", "body": " ".join(map(str, found)).encode()})
 
     serving: list[Serving] = []
 

@@ -1,8 +1,7 @@
-"""What the machine offers: the cgroup's quota, and bfloat16 by a probe that is remembered."""
+"""What the machine offers: bfloat16 by a probe that is remembered."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,8 @@ import torch
 
 from glassworks.config import DataConfig, Job
 from glassworks.errors import TrainingError
-from glassworks.training.plan import choose_precision, usable_cpus
+from glassworks.training.plan import choose_precision
 from glassworks.training.runs import forget_run, open_run, run_name
-
-
-@pytest.mark.parametrize(
-    ("quota", "limit"), [("50000 100000", 1), ("150000 100000", 2), ("max 100000", 10_000), ("", 10_000)]
-)
-def test_cpus_are_those_of_the_cgroup(tmp_path: Path, quota: str, limit: int) -> None:
-    (tmp_path / "cpu.max").write_text(quota)
-    assert usable_cpus(tmp_path) == min(limit, len(os.sched_getaffinity(0)))
 
 
 def test_bf16_only_where_it_is_faster_and_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

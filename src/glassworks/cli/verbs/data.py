@@ -25,14 +25,19 @@ _FIRST, _SHOWN = 10, 80
 
 @group.command("list")
 def list_samples(as_json: AsJson = False) -> None:
-    """List the samples that ship in packages, and the kinds of sources."""
+    """List what was uploaded to this machine, the samples that ship in packages, and the kinds of sources."""
     from glassworks.catalog import summaries
     from glassworks.contracts import Sample, Source
+    from glassworks.data.uploads.store import DataStore
 
-    samples, schemes = summaries(Sample), summaries(Source)
+    samples, schemes, uploaded = summaries(Sample), summaries(Source), DataStore().items()
     if as_json:
-        write_json({"samples": dict(samples), "schemes": dict(schemes)})
+        listed = [{"source": item.source, **item.model_dump(mode="json")} for item in uploaded]
+        write_json({"uploaded": listed, "samples": dict(samples), "schemes": dict(schemes)})
         return
+    if uploaded:
+        rows = [(item.source, item.name, item.kind or "open", f"{item.examples or 0:,}") for item in uploaded]
+        table("uploaded", ("source", "name", "kind", "examples"), rows, stdout())
     table("samples", ("source", "what it is"), [(f"sample:{k}", v) for k, v in samples.items()], stdout())
     table("kinds of sources", ("source", "what it is"), [(f"{k}:...", v) for k, v in schemes.items()], stdout())
 

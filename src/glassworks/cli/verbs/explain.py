@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glassworks.cli.answering import Data, answer_all, require_one
+from glassworks.cli.following import Detach
 from glassworks.cli.output import AsJson, Reference, read_input, stdout, write_json, write_output
 from glassworks.cli.verbs.predict import InputFile
 from glassworks.errors import InputError
@@ -16,40 +19,55 @@ if TYPE_CHECKING:
     from glassworks.contracts import Explanation
 
 
+_Method = Annotated[str | None, typer.Option(help="One of the model's methods; see 'glassworks show MODEL'.")]
+_Target = Annotated[
+    str | None,
+    typer.Option(
+        help="A class by label or number, the predicted one if left out; of a picture X,Y or X,Y,WIDTH,HEIGHT."
+    ),
+]
+_Baseline = Annotated[float | None, typer.Option(help="What counts as 'nothing there'; 0 is black.")]
+_Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="Write the heat map (PNG), the shaded text (HTML) or the lines."),
+]
+
+
 def explain(
     model: Reference,
-    value: InputFile,
-    method: Annotated[str | None, typer.Option(help="One of the model's methods; see 'glassworks show MODEL'.")] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            help="A class by label or number, the predicted one if left out; of a picture X,Y or X,Y,WIDTH,HEIGHT."
-        ),
-    ] = None,
-    baseline: Annotated[float | None, typer.Option(help="What counts as 'nothing there'; 0 is black.")] = None,
+    value: InputFile = None,
+    data: Data = None,
+    method: _Method = None,
+    target: _Target = None,
+    baseline: _Baseline = None,
     budget: Annotated[str | None, typer.Option(help="Longest time to spend, such as 50ms.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write the heat map (PNG), or the shaded text (HTML).")
-    ] = None,
+    output: _Output = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="With --data at most so many examples.")] = None,
+    background: Detach = False,
     as_json: AsJson = False,
 ) -> None:
-    """Explain the answer for one input file, in this process."""
+    """Explain the answer for one input file, in this process.
+
+    With --data for every example of a source: killed and given again with the same -o, it goes on where it was.
+    """
+    require_one(value, data, background, {"--budget": budget})
+    options = {"method": method, "target": target, "baseline": baseline, "seed": seed}
+    if value is None:
+        answer_all("explain", model, str(data), output, background, **options, limit=limit, as_json=as_json)
+    else:
+        _explain_one(model, value, {**options, "budget": _milliseconds(budget)}, output, as_json)
+
+
+def _explain_one(model: str, value: str, options: Mapping[str, Any], output: Path | None, as_json: bool) -> None:
     from glassworks.cli.drawing import draw
-    from glassworks.cli.tables import explanation_json
+    from glassworks.packaging.answered import explanation_json
     from glassworks.registry import Registry
     from glassworks.registry.opening import open_model
 
     opened = open_model(model, Registry.open())
     example = opened.read(read_input(value, literal=opened.task.literal))
-    explanation = opened.explain(
-        example,
-        method=method,
-        target=target,
-        baseline=baseline,
-        budget=opened.budget(_milliseconds(budget)),
-        seed=seed,
-    )
+    explanation = opened.explain(example, **{**options, "budget": opened.budget(options["budget"])})
     values = explanation.attribution.values
     drawn = draw(example[0], values, explanation.spans, explanation.label, explanation.method, explanation.names)
     if output:

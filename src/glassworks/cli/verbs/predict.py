@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glassworks.cli.answering import Data, answer_all, require_one
+from glassworks.cli.following import Detach
 from glassworks.cli.output import AsJson, LiveProgress, Reference, stdout, write_json
 
 if TYPE_CHECKING:
@@ -15,14 +17,14 @@ if TYPE_CHECKING:
     from glassworks.packaging.opened import OpenedBundle
 
 InputFile = Annotated[
-    str,
+    str | None,
     typer.Argument(
         metavar="INPUT",
         help="A file as the model takes it, such as a picture; a text may be given itself; - for stdin.",
     ),
 ]
 _PictureInput = Annotated[
-    str,
+    str | None,
     typer.Argument(
         metavar="INPUT",
         help="A file as the model takes it; a text itself; - for stdin; for pictures also a folder, a video, "
@@ -31,34 +33,55 @@ _PictureInput = Annotated[
 ]
 
 
+_Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="Write the picture, the folder, the video or the lines there."),
+]
+_Smoothing = Annotated[
+    float, typer.Option(min=0, max=0.99, help="Videos: how much of the frames before stays in each answer.")
+]
+_Limit = Annotated[int | None, typer.Option(min=1, help="At most so many frames, pictures or examples.")]
+
+
 def predict(
     model: Reference,
-    value: _PictureInput,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write the picture, the folder or the video there.")
-    ] = None,
-    smoothing: Annotated[
-        float, typer.Option(min=0, max=0.99, help="Videos: how much of the frames before stays in each answer.")
-    ] = 0.0,
+    value: _PictureInput = None,
+    data: Data = None,
+    output: _Output = None,
+    smoothing: _Smoothing = 0.0,
     frames: Annotated[Path | None, typer.Option(help="Videos: a line of JSON for each frame goes there.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many frames or pictures.")] = None,
+    limit: _Limit = None,
     allow_host: Annotated[list[str] | None, typer.Option(help="A host that addresses may name.")] = None,
+    background: Detach = False,
     as_json: AsJson = False,
 ) -> None:
-    """Answer for one input, in this process; for each picture of a folder and each frame of a video."""
-    from glassworks.cli.pictures import PredictOptions, local
-    from glassworks.registry import Registry
-    from glassworks.registry.opening import open_model
+    """Answer for one input, in this process; for each picture of a folder and each frame of a video.
+
+    With --data for every example of a source: killed and given again with the same -o, it goes on where it was.
+    """
+    require_one(value, data, background, {"--smoothing": smoothing, "--frames": frames, "--allow-host": allow_host})
+    if value is None:
+        answer_all("predict", model, str(data), output, background, limit=limit, as_json=as_json)
+        return
+    from glassworks.cli.pictures import PredictOptions
 
     hosts = tuple(allow_host or ())
     options = PredictOptions(output=output, smoothing=smoothing, limit=limit, frames=frames, hosts=hosts)
+    _predict_one(model, value, options, as_json)
+
+
+def _predict_one(model: str, value: str, options: PredictOptions, as_json: bool) -> None:
+    from glassworks.cli.pictures import local
+    from glassworks.registry import Registry
+    from glassworks.registry.opening import open_model
+
     opened = open_model(model, Registry.open())
     with local(value, opened, options) as path:
         found = _predicted(opened, path, options)
     if as_json:
         write_json({"model": model, **found})
     else:
-        _show(model, opened.task, found, output)
+        _show(model, opened.task, found, options.output)
 
 
 def _predicted(opened: OpenedBundle, value: str, options: PredictOptions) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def serve(
     unread_s: Annotated[float, typer.Option(help="Seconds that a streamed answer may go unread.")] = 30.0,
     idle_s: Annotated[float, typer.Option(help="Seconds until an unused connection is closed.")] = 75.0,
     drain_s: Annotated[float, typer.Option(help="Seconds that what is in flight may take at the end.")] = 10.0,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Processes beside it that take runs; 0 is none.")] = 1,
     end_with_stdin: Annotated[bool, typer.Option("--end-with-stdin", hidden=True)] = False,
     as_json: AsJson = False,
 ) -> None:

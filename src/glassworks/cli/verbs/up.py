@@ -30,7 +30,7 @@ def up(
 
     loaded, registry, progress = load_job(job, overrides or ()), Registry.open(), LiveProgress()
     # A check asks itself on any free ports of this machine.
-    alone = {"host": "127.0.0.1", "port": 0, "grpc_port": None, "keys": "off"}
+    alone = {"host": "127.0.0.1", "port": 0, "grpc_port": None, "keys": "off", "workers": 0}
     serving = loaded.serving.model_copy(update=alone) if check else loaded.serving
     require_free(serving)
     console = stderr() if as_json else stdout()

@@ -6,7 +6,19 @@ import { signal } from "./view.js";
 /** @type {import("./vendor/signals.js").Signal<Route>} */
 export const route = signal(parsed(location.hash));
 
-addEventListener("hashchange", () => (route.value = parsed(location.hash)));
+let arriving = false;
+
+addEventListener("hashchange", () => {
+  arriving = true;
+  route.value = parsed(location.hash);
+});
+
+/** Whether a page was just come to, so that its title takes the focus; only once. */
+export function arrived() {
+  const was = arriving;
+  arriving = false;
+  return was;
+}
 
 /**
  * The link to a page: `link("runs", run.id)`, with a query as the last one.

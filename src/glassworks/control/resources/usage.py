@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -16,6 +15,7 @@ from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.access.ledger import Ledger
 
 router = APIRouter(prefix="/usage", tags=["usage"])
+_DAY = r"^(\d{4}-\d{2}-\d{2})?$"
 _CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 
@@ -49,8 +49,8 @@ class Usage(BaseModel):
 def get_usage(
     control: Controlled,
     caller: Viewer,
-    first: Annotated[date | None, Query(alias="from", description="The first day (UTC).")] = None,
-    last: Annotated[date | None, Query(alias="to", description="The last day (UTC).")] = None,
+    first: Annotated[str, Query(alias="from", pattern=_DAY, description="The first day (UTC).")] = "",
+    last: Annotated[str, Query(alias="to", pattern=_DAY, description="The last day (UTC).")] = "",
     by: Annotated[str, Query(max_length=60, description="Groups, as day,key,model.")] = "day,key,model,version,verb",
     form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
 ) -> Any:
@@ -58,7 +58,7 @@ def get_usage(
     groups = _groups(by)
     own = None if "admin" in caller.roles else caller.key_id
     totals = Ledger(control.home, Clock()).totals(key=own)
-    wanted = [each for each in totals if (not first or each.day >= first.isoformat()) and _until(each.day, last)]
+    wanted = [each for each in totals if first <= each.day <= (last or each.day)]
     names = {key.id: key.name for key in KeyStore(control.home, Clock()).list()}
     rows = added_up(wanted, names, groups)
     if form == "csv":
@@ -66,10 +66,6 @@ def get_usage(
         return Response(as_csv(rows, groups), media_type="text/csv; charset=utf-8", headers=headers)
     counted = control.serving.dispatcher.admission.written
     return Usage(items=[Used.model_validate(row) for row in rows], counted=counted)
-
-
-def _until(day: str, last: date | None) -> bool:
-    return last is None or day <= last.isoformat()
 
 
 def _groups(by: str) -> list[str]:

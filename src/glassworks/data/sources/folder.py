@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glassworks.contracts import Source
 from glassworks.data.collection import Pictures, collect
@@ -16,7 +18,7 @@ from glassworks.data.pictures import Picture, decode_picture
 from glassworks.data.reader import PictureReader
 from glassworks.errors import DataError
 
-_EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 _LAYOUT = f"make one subfolder a class and put its pictures there, or write {TABLE}"
 
@@ -32,29 +34,59 @@ class Folder(Source, PictureReader):
         With a `labels.csv` there (see `data/label_table.py`) a picture has the labels of its line, any number of them.
         Raises DataError when there is no such folder, no class, or a class with no readable picture.
         """
+        found = listed_pictures(_existing(what))
+        return collect(
+            f"folder:{found.folder}",
+            found.files,
+            _decode,
+            names=[path.relative_to(found.folder).as_posix() for path in found.files],
+            labels=found.labels,
+            classes=found.classes,
+            unreadable=found.stray,
+        )
+
+    def unlabeled(self, what: str) -> Iterator[tuple[str, Callable[[], bytes | Picture]]]:
+        """Every picture file, in subfolders too; names are paths in the folder."""
         folder = _existing(what)
-        return _labelled(folder) if (folder / TABLE).is_file() else _by_subfolder(folder)
+        try:
+            for path in _files(folder):
+                yield path.relative_to(folder).as_posix(), path.read_bytes
+        except OSError as error:
+            raise DataError(f"cannot list {folder}: {error}", "make the folder readable") from None
 
 
-def _by_subfolder(folder: Path) -> Pictures:
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """The picture files of a folder and their labels, as those of `Pictures`; `stray` are (name, reason)."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    stray: tuple[tuple[str, str], ...] = ()
+
+
+def listed_pictures(folder: Path) -> Listed:
+    """What a folder holds, by its names alone: nothing is decoded. Raises DataError."""
+    if (folder / TABLE).is_file():
+        table = read_label_table(folder)
+        return Listed(folder=folder, files=table.files, labels=table.targets, classes=table.classes)
     try:
         classes = _classes(folder)
         files = [(path, label) for label, name in enumerate(classes) for path in _files(folder / name)]
-        stray = [(entry.name, "it lies outside the class folders") for entry in _listed(folder) if _is_picture(entry)]
+        stray = [(entry.name, "it lies outside the class folders") for entry in _listed(folder) if is_picture(entry)]
     except OSError as error:
         raise DataError(f"cannot list {folder}: {error}", "make the folder readable") from None
     filled = {label for _, label in files}
     for label, name in enumerate(classes):
         if label not in filled:
             raise DataError(f"{folder}: the class folder '{name}' holds no picture", "add pictures or take it away")
-    return collect(
-        f"folder:{folder}",
-        [path for path, _ in files],
-        _decode,
-        names=[path.relative_to(folder).as_posix() for path, _ in files],
+    return Listed(
+        folder=folder,
+        files=tuple(path for path, _ in files),
         labels=np.array([label for _, label in files], np.int64),
-        classes=classes,
-        unreadable=stray,
+        classes=tuple(classes),
+        stray=tuple(stray),
     )
 
 
@@ -67,18 +99,6 @@ def _existing(location: str) -> Path:
     return folder
 
 
-def _labelled(folder: Path) -> Pictures:
-    table = read_label_table(folder)
-    return collect(
-        f"folder:{folder}",
-        table.files,
-        _decode,
-        names=[path.relative_to(folder).as_posix() for path in table.files],
-        labels=table.targets,
-        classes=table.classes,
-    )
-
-
 def _decode(path: Path) -> Picture:
     return decode_picture(path.read_bytes())
 
@@ -86,7 +106,7 @@ def _decode(path: Path) -> Picture:
 def _classes(folder: Path) -> list[str]:
     names = [entry.name for entry in _listed(folder) if entry.is_dir()]
     if not names:
-        pictures = sum(_is_picture(entry) for entry in _listed(folder))
+        pictures = sum(is_picture(entry) for entry in _listed(folder))
         holds = f"{pictures} pictures but no subfolder" if pictures else "nothing to learn from"
         raise DataError(f"{folder} holds {holds}", _LAYOUT)
     if len(names) > 1 and _SPLITS.issuperset(name.lower() for name in names):
@@ -101,7 +121,7 @@ def _files(folder: Path) -> Iterator[Path]:
     for entry in _listed(folder):
         if entry.is_dir() and not entry.is_symlink():
             yield from _files(entry)
-        elif _is_picture(entry):
+        elif is_picture(entry):
             yield entry
 
 
@@ -111,5 +131,6 @@ def _listed(folder: Path) -> list[Path]:
         return sorted(folder / entry.name for entry in entries if not entry.name.startswith("."))
 
 
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in _EXTENSIONS and path.is_file()
+def is_picture(path: Path) -> bool:
+    """Whether it is a file with the name of a picture."""
+    return path.suffix.lower() in EXTENSIONS and path.is_file()

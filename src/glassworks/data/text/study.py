@@ -15,17 +15,18 @@ from glassworks.data.text.baseline import Counts, choose_texts, count_ngrams, cr
 from glassworks.data.text.checks import LabelCandidate, TextReport, check_texts
 from glassworks.data.text.collection import Texts
 from glassworks.data.text.dataset import kept_rows, split_rows
-from glassworks.data.text.duplicates import find_copies
+from glassworks.data.text.duplicates import Copies, find_copies
 
 _SHOWN = 60
 
 
-def study_texts(texts: Texts, *, validation: float, test: float, seed: int) -> TextReport:
+def study_texts(texts: Texts, *, validation: float, test: float, seed: int, copies: Copies | None = None) -> TextReport:
     """`check_texts`, and what it takes a classifier to see; the split is the one that a job would learn from.
 
-    Raises MissingLibrary, and DataError when the texts cannot be split.
+    `copies` are those of `find_copies`, where the caller has them already. Raises MissingLibrary, and DataError when
+    the texts cannot be split.
     """
-    copies = find_copies(texts.texts)
+    copies = copies or find_copies(texts.texts)
     report = check_texts(texts, copies)
     honest = split_rows(texts, copies, validation, test, seed)
     everything = np.arange(len(texts))

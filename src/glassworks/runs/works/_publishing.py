@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from glassworks.config import Job
 from glassworks.contracts import Progress, Work
 from glassworks.flow import Release
 from glassworks.job_files import job_of
+from glassworks.machine import compute_with, usable_cpus
 from glassworks.record import Record
 from glassworks.registry import Registry
 
@@ -22,6 +25,8 @@ class JobRequest(Record):
     folder: str | None = None
     fresh: bool = False
     """Forget what an interrupted run of this job left."""
+    threads: int | None = Field(default=None, ge=1)
+    """To compute with where the job does not say; those of the machine where it first begins, if left out."""
 
 
 class JobWork(Work):
@@ -33,8 +38,14 @@ class JobWork(Work):
         """The job's name. Raises ConfigError."""
         return job(request).name
 
+    def fixed(self, request: JobRequest) -> JobRequest:
+        """With a number of threads: the weights depend on it."""
+        return request if request.threads else request.model_copy(update={"threads": usable_cpus()})
+
     def run(self, request: JobRequest, progress: Progress) -> Mapping[str, Any]:
         """Raises what the stages raise."""
+        if request.threads:
+            compute_with(request.threads)
         made = self.made(job(request), progress, request.fresh)
         return result_of(made.version.reference)
 

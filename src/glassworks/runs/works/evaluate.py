@@ -23,6 +23,7 @@ class Evaluate(ModelWork):
 
     name: ClassVar[str] = "evaluate"
     request: ClassVar[type[Record]] = EvaluateRequest
+    memory_bytes: ClassVar[int] = 2**29
 
     def run(self, request: EvaluateRequest, progress: Progress) -> Mapping[str, Any]:
         """Raises what reading and measuring raise."""

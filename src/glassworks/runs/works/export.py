@@ -26,6 +26,7 @@ class Export(ModelWork):
 
     name: ClassVar[str] = "export"
     request: ClassVar[type[Record]] = ExportRequest
+    memory_bytes: ClassVar[int] = 2**29
 
     def settled(self, request: ExportRequest) -> ExportRequest:
         """Raises NotFound, for the exporter too."""

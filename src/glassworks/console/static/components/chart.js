@@ -8,7 +8,7 @@ import { Button } from "./button.js";
 import { extent, lower, thinned } from "./chart_data.js";
 
 /** @typedef {import("./chart_data.js").Line} Line */
-/** @typedef {{zoom: [number, number] | null, lines: Line[], props: any}} Shown */
+/** @typedef {{zoom: [number, number] | null, lines: Line[], props: any, legend: HTMLElement | null}} Shown */
 
 const style = document.createElement("link");
 style.rel = "stylesheet";
@@ -28,7 +28,7 @@ export function Chart(props) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const plot = useRef(/** @type {uPlot | null} */ (null));
   const legend = useRef(/** @type {HTMLElement | null} */ (null));
-  const shown = useRef(/** @type {Shown} */ ({ zoom: null, lines, props }));
+  const shown = useRef(/** @type {Shown} */ ({ zoom: null, lines, props, legend: null }));
   const [zoomed, setZoomed] = useState(false);
   const [table, setTable] = useState(false);
   shown.current.lines = lines;
@@ -42,7 +42,8 @@ export function Chart(props) {
   };
   useEffect(() => {
     const element = /** @type {HTMLElement} */ (box.current);
-    const made = new uPlot(optionsOf(props, element, shown.current, zoom, legend), [[]], element);
+    shown.current.legend = legend.current;
+    const made = new uPlot(optionsOf(props, element, shown.current, zoom), [[]], element);
     plot.current = made;
     fill(made, shown.current);
     const watch = new ResizeObserver(() => {
@@ -68,7 +69,7 @@ export function Chart(props) {
     <div ref=${box} class="plot" style=${{ height: `${height}px` }} tabindex="0" role="img" aria-label=${`${label}. ${said(lines, format)}`} onKeyDown=${keys}></div>
     <figcaption>
       <ul class="legend" ref=${legend}>
-        ${lines.map((each, at) => html`<li key=${each.label}><i class="swatch" style=${{ background: `var(${each.color ?? SERIES[at % 6]})` }}></i>${each.label}<b class="number">${number(last(each))}</b></li>`)}
+        ${lines.map((each, at) => html`<li key=${each.label}><i class="swatch" style=${{ background: `var(${each.color ?? SERIES[at % 6]})` }}></i>${each.label}<b class="number"></b></li>`)}
       </ul>
       <span class="actions">
         ${zoomed && html`<${Button} kind="quiet" icon="again" onClick=${() => zoom(null)}>${t("chart.all")}<//>`}
@@ -98,9 +99,8 @@ function Numbers({ lines, format, xFormat, xLabel }) {
  * @param {HTMLElement} element
  * @param {Shown} shown
  * @param {(range: [number, number] | null) => void} zoom
- * @param {{current: HTMLElement | null}} legend
  */
-function optionsOf(props, element, shown, zoom, legend) {
+function optionsOf(props, element, shown, zoom) {
   const line = color("--line");
   const axis = { stroke: color("--muted"), grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui", labelFont: "12px system-ui", labelSize: 18, labelGap: 0 };
   const valued = (/** @type {"format" | "xFormat"} */ name) => (/** @type {any} */ _, /** @type {number[]} */ values) =>
@@ -125,7 +125,7 @@ function optionsOf(props, element, shown, zoom, legend) {
           zoom([plot.posToVal(left, "x"), plot.posToVal(left + width, "x")]);
         },
       ],
-      setCursor: [(/** @type {uPlot} */ plot) => point(plot, shown, legend.current)],
+      setCursor: [(/** @type {uPlot} */ plot) => point(plot, shown)],
     },
   };
 }
@@ -152,15 +152,16 @@ function fill(plot, shown) {
     plot.setData(tables.length > 1 ? uPlot.join(tables) : (tables[0] ?? [[]]), false);
     plot.setScale("x", { min: from, max: to });
   });
+  point(plot, shown);
 }
 
 /**
- * The values under the cursor, without drawing anything else anew.
+ * The values under the cursor, else the last ones, without drawing anything else anew.
  * @param {uPlot} plot
  * @param {Shown} shown
- * @param {HTMLElement | null} legend
  */
-function point(plot, shown, legend) {
+function point(plot, shown) {
+  const { legend } = shown;
   if (!legend) return;
   const inside = plot.cursor.left >= 0;
   const x = inside ? plot.posToVal(plot.cursor.left, "x") : Infinity;

@@ -1,16 +1,21 @@
 /** The head of a page: its title, a sentence, and what one can do with all of it. */
 import { t } from "../i18n.js";
-import { html, useEffect } from "../view.js";
+import { arrived } from "../router.js";
+import { html, useEffect, useRef } from "../view.js";
 
 /** @param {{title: any, lead?: any, back?: {href: string, text: string}, children?: any}} props */
 export function Heading({ title, lead, back, children }) {
+  const element = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    if (arrived() && !document.activeElement?.closest("main")) element.current?.focus({ preventScroll: true });
+  }, []);
   useEffect(() => {
     if (typeof title === "string") document.title = t("title", { page: title });
   }, [title]);
   return html`<header class="heading">
     ${back && html`<a class="back" href=${back.href}>${back.text}</a>`}
     <div class="row spread">
-      <h1 tabindex="-1">${title}</h1>
+      <h1 tabindex="-1" ref=${element}>${title}</h1>
       ${children && html`<div class="actions">${children}</div>`}
     </div>
     ${lead && html`<p class="lead">${lead}</p>`}

@@ -3,6 +3,7 @@ import { classes, html, useEffect, useRef, useState } from "../view.js";
 
 const ROW = 44;
 const BEYOND = 12;
+const STEP = 4;
 
 /**
  * @template T
@@ -37,7 +38,7 @@ export function Table({ label, columns, rows, rowKey, onEnd, complete = true, he
   useEffect(() => {
     if (!complete && end >= rows.length - BEYOND) onEnd?.();
   }, [end, rows.length, complete]);
-  const scrolled = () => setTop(Math.floor((box.current?.scrollTop ?? 0) / ROW));
+  const scrolled = () => setTop(STEP * Math.floor((box.current?.scrollTop ?? 0) / ROW / STEP));
   return html`<div class="table long" ref=${box} style=${{ maxHeight: height }} onScroll=${scrolled} tabindex="0" role="region" aria-label=${label}>
     <table aria-rowcount=${complete ? rows.length + 1 : -1}>
       <thead>

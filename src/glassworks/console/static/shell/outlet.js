@@ -3,7 +3,7 @@ import { Empty, ProblemNote, Skeleton } from "../components/notices.js";
 import { loadTexts, t } from "../i18n.js";
 import { PAGES } from "../pages/index.js";
 import { route } from "../router.js";
-import { html, useEffect, useErrorBoundary, useRef, useState } from "../view.js";
+import { html, useEffect, useErrorBoundary, useState } from "../view.js";
 
 /** @type {Map<string, any>} */
 const loaded = new Map();
@@ -13,7 +13,6 @@ export function Outlet() {
   const entry = PAGES.find((each) => each.id === page);
   const [error, setError] = useState(/** @type {any} */ (null));
   const [, drawn] = useState(0);
-  const first = useRef(true);
   useEffect(() => {
     if (!entry || loaded.has(page)) return;
     setError(null);
@@ -25,11 +24,7 @@ export function Outlet() {
       (caught) => setError({ problem: t("error.page"), mend: t("error.page.mend"), cause: caught }),
     );
   }, [page]);
-  useEffect(() => {
-    scrollTo(0, 0);
-    if (!first.current) requestAnimationFrame(() => /** @type {HTMLElement | null} */ (document.querySelector("#main h1"))?.focus({ preventScroll: true }));
-    first.current = false;
-  }, [page, rest.join("/")]);
+  useEffect(() => scrollTo(0, 0), [page, rest.join("/")]);
   if (!entry) return html`<${Empty} title=${t("error.address")} text=${t("error.address.mend")}><a href="#/">${t("nav.home")}</a><//>`;
   if (error) return html`<${ProblemNote} error=${error} onRetry=${() => location.reload()} />`;
   const View = loaded.get(page);

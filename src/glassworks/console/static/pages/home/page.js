@@ -76,7 +76,7 @@ function ServedTable({ statistics }) {
       <tbody>
         ${statistics.models.map(
           (each) => html`<tr key=${each.model + each.version}>
-            <td><a href=${link("models", each.model)}>${each.model}</a> <span class="muted">${t("home.version", { version: each.version })}</span></td>
+            <td><a href=${link("models", each.model)}>${each.model}</a> <span class="muted wide-only">${t("home.version", { version: each.version })}</span></td>
             <td class="number">${number(each.requests_per_s, 1)}</td>
             <td class="number wide-only">${milliseconds(each.p50_ms)}</td>
             <td class="number">${milliseconds(each.p99_ms)}</td>

@@ -4,16 +4,25 @@ import { Card } from "../../components/heading.js";
 import { Empty } from "../../components/notices.js";
 import { bytes, milliseconds, number } from "../../format.js";
 import { t } from "../../i18n.js";
+import { useResource } from "../../resource.js";
 import { isOpen } from "../../runs.js";
 import { html } from "../../view.js";
 import { valueName } from "./words.js";
 
 /** @param {{run: import("../../types").Run, history: import("./history.js").History}} props */
 export function Candidates({ run, history }) {
-  const report = run.result.report;
+  const [name, version] = String(run.result.model ?? "").split("@");
+  const published = history.candidates.size && version && !run.result.report;
+  /** @type {import("../../resource.js").Resource<any>} */
+  const made = useResource(published ? `/models/${encodeURIComponent(name)}/versions/${encodeURIComponent(version)}` : null);
+  const report = run.result.report ?? made.value?.report;
   if (report?.candidates?.length) return html`<${Measured} report=${report} />`;
-  const found = [...history.candidates.values()];
-  if (!found.length) return html`<${Empty} icon="optimize" title=${t(isOpen(run) ? "runs.candidates.soon" : "runs.candidates.none")} />`;
+  if (!history.candidates.size) return html`<${Empty} icon="optimize" title=${t(isOpen(run) ? "runs.candidates.soon" : "runs.candidates.none")} />`;
+  return html`<${SoFar} found=${[...history.candidates.values()]} />`;
+}
+
+/** @param {{found: import("./history.js").Candidate[]}} props */
+function SoFar({ found }) {
   const names = [...new Set(found.flatMap((each) => Object.keys(each.values).filter((name) => typeof each.values[name] === "number")))];
   return html`${names.map(
     (name) => html`<${Card} key=${name} title=${valueName(name)}>
@@ -26,7 +35,7 @@ export function Candidates({ run, history }) {
 /** @param {{report: any}} props */
 function Measured({ report }) {
   const batches = Object.keys(report.candidates[0].latency_p99_ms ?? {});
-  const chosen = report.chosen?.name ?? report.chosen;
+  const chosen = report.chosen;
   const metric = Object.keys(report.candidates[0].metrics ?? {})[0];
   return html`<div class="table" tabindex="0" role="region" aria-label=${t("runs.tab.candidates")}>
     <table>
@@ -42,7 +51,7 @@ function Measured({ report }) {
       <tbody>
         ${report.candidates.map(
           (/** @type {any} */ each) => html`<tr key=${each.name} class=${each.name === chosen ? "marked" : ""}>
-            <td>${each.name}${each.excluded && html` <span class="muted">${each.excluded}</span>`}</td>
+            <td>${each.name}${each.excluded && html` <span class="muted" title=${each.excluded}>${t("runs.unchosen", { reason: each.excluded })}</span>`}</td>
             <td>${each.precision}</td>
             ${metric && html`<td class="number">${number(each.metrics?.[metric]?.value, 4)}</td>`}
             ${batches.map((batch) => html`<td key=${batch} class="number">${milliseconds(each.latency_p99_ms?.[batch])}</td>`)}

@@ -25,7 +25,7 @@ export function Curves({ run, history }) {
 }
 
 /**
- * The loss by itself, what lies between 0 and 1 together, each other value by itself.
+ * Losses together, what lies between 0 and 1 together, each other value by itself.
  * @param {string} stage
  * @param {Map<string, Curve>} curves
  */
@@ -34,8 +34,8 @@ function chartsOf(stage, curves) {
   const groups = new Map();
   for (const [name, curve] of curves) {
     if (curve.x.length < 2) continue;
-    const share = name !== "loss" && curve.y.every((value) => value >= -1 && value <= 1);
-    const group = share ? "metrics" : name;
+    const share = curve.y.every((value) => value >= -1 && value <= 1);
+    const group = name.endsWith("loss") ? "loss" : share ? "metrics" : name;
     groups.set(group, [...(groups.get(group) ?? []), [name, curve]]);
   }
   const rank = (/** @type {string} */ group) => ["loss", "metrics"].indexOf(group) >>> 0;

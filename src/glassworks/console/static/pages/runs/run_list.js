@@ -5,13 +5,13 @@ import { Heading } from "../../components/heading.js";
 import { Empty, ProblemNote, Skeleton } from "../../components/notices.js";
 import { Progress, StateBadge } from "../../components/progress.js";
 import { Table } from "../../components/table.js";
-import { ago, clock, duration } from "../../format.js";
+import { ago } from "../../format.js";
 import { t } from "../../i18n.js";
 import { link, requery } from "../../router.js";
 import { usePages } from "../../resource.js";
 import { followRuns, isOpen } from "../../runs.js";
 import { html, useEffect, useMemo, useState } from "../../view.js";
-import { kindName, resultOf } from "./words.js";
+import { kindName, resultOf, taken } from "./words.js";
 
 /** @typedef {import("../../types").Run} Run */
 const STATES = { "": "", open: "queued,running,interrupted", succeeded: "succeeded", failed: "failed", cancelled: "cancelled" };
@@ -72,12 +72,6 @@ function columnsOf(chosen, choose) {
     { id: "time", title: t("runs.time"), number: true, wide: true, width: "8rem", cell: taken },
     { id: "at", title: t("runs.at"), wide: true, width: "9rem", cell: (/** @type {Run} */ run) => html`<span class="muted">${ago(run.created_at)}</span>` },
   ];
-}
-
-/** @param {Run} run */
-function taken(run) {
-  const end = run.ended_at ?? (run.state === "running" ? clock.value : null);
-  return run.started_at && end ? duration(end - run.started_at) : "–";
 }
 
 /** How far it is, what it made, or why it failed. @param {Run} run */

@@ -8,7 +8,7 @@ import { Card, Figure, Figures, Heading } from "../../components/heading.js";
 import { ProblemNote, Skeleton } from "../../components/notices.js";
 import { Progress, StateBadge } from "../../components/progress.js";
 import { Tabs } from "../../components/tabs.js";
-import { ago, clock, date, duration, number } from "../../format.js";
+import { ago, date, duration, number } from "../../format.js";
 import { t } from "../../i18n.js";
 import { link, requery } from "../../router.js";
 import { useLoaded } from "../../resource.js";
@@ -20,7 +20,7 @@ import { Curves } from "./curves.js";
 import { followed } from "./history.js";
 import { Log } from "./log.js";
 import { Result } from "./result.js";
-import { kindName } from "./words.js";
+import { kindName, taken } from "./words.js";
 
 /** @typedef {import("../../types").Run} Run */
 const TABS = ["curves", "candidates", "log", "request"];
@@ -54,10 +54,9 @@ export function RunView({ id, tab }) {
 function Actions({ run, see }) {
   const [asking, ask] = useState(false);
   const resume = useAction(async () => see(await post(`/runs/${run.id}/resume`)));
-  const data = run.request?.job?.data?.source;
   return html`
     <${Button} href=${link("runs", "compare", { ids: run.id })}>${t("runs.compare.with")}<//>
-    ${data && html`<${Button} href=${link("train", { data })}>${t("runs.train.again")}<//>`}
+    ${run.request?.job && html`<${Button} href=${link("train", { run: run.id })}>${t("runs.train.again")}<//>`}
     ${isOpen(run) && may("operator") && html`<${Button} kind="danger" icon="stop" disabled=${run.cancelling} onClick=${() => ask(true)}>${t("runs.cancel")}<//>`}
     ${["failed", "cancelled"].includes(run.state) && may("operator") && html`<${Button} kind="primary" icon="play" busy=${resume.busy} onClick=${resume.go}>${t("runs.resume")}<//>`}
     ${resume.error && html`<${ProblemNote} error=${resume.error} />`}
@@ -70,13 +69,12 @@ function Actions({ run, see }) {
 function Where({ run }) {
   const running = run.state === "running";
   const left = running ? run.values.left_s : undefined;
-  const spent = run.started_at ? (run.ended_at ?? clock.value) - run.started_at : null;
   return html`<${Card}>
     <${Figures}>
       <${Figure} label=${t("runs.state")} value=${html`<${StateBadge} state=${run.state} cancelling=${run.cancelling} />`} note=${run.attempts > 1 ? t("runs.attempts", { n: run.attempts }) : null} />
       <${Figure} label=${t("runs.stage")} value=${run.stage || "–"} note=${run.total ? t("runs.step", { step: number(run.step), total: number(run.total) }) : running && run.step ? number(run.step) : null} />
       <${Figure} label=${t("runs.left")} value=${left === undefined ? "–" : duration(left)} />
-      <${Figure} label=${t("runs.time")} value=${duration(spent)} />
+      <${Figure} label=${t("runs.time")} value=${taken(run)} />
       <${Figure} label=${t("runs.at")} value=${ago(run.created_at)} note=${run.who ? t("runs.by", { who: run.who, when: date(run.created_at) }) : date(run.created_at)} />
     <//>
     ${running && html`<${Progress} value=${run.step} total=${run.total} label=${run.stage} />`}

@@ -1,6 +1,6 @@
 /** What is said of runs in more than one view. */
 import { Tag } from "../../components/progress.js";
-import { number } from "../../format.js";
+import { clock, duration, number } from "../../format.js";
 import { has, t } from "../../i18n.js";
 import { html } from "../../view.js";
 
@@ -14,4 +14,10 @@ export const valueName = (name) => (has(`runs.value.${name}`) ? t(`runs.value.${
 export function resultOf(run) {
   const [name, metric] = Object.entries(run.result.metrics ?? {})[0] ?? [];
   return html`${run.result.model && html`<${Tag}>${run.result.model}<//> `}${metric && html`<span class="number">${valueName(String(name))} ${number(/** @type {any} */ (metric).value, 4)}</span>`}`;
+}
+
+/** How long it has worked. @param {import("../../types").Run} run */
+export function taken(run) {
+  const end = run.ended_at ?? (run.state === "running" ? clock.value : null);
+  return run.started_at && end ? duration(end - run.started_at) : "–";
 }

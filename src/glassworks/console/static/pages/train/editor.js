@@ -15,11 +15,9 @@ import { html } from "../../view.js";
 
 /** @typedef {ReturnType<typeof import("./job.js").useJob>} Job */
 
-/** @param {{job: Job, data: string}} props */
-export function Editor({ job, data }) {
-  if (!job.toml && job.error) {
-    return html`<${ProblemNote} error=${job.error} onRetry=${() => job.draft(data)} />`;
-  }
+/** @param {{job: Job, data: string, begin: () => void}} props */
+export function Editor({ job, data, begin }) {
+  if (!job.toml && job.error) return html`<${ProblemNote} error=${job.error} onRetry=${begin} />`;
   if (!job.toml) return html`<${Skeleton} lines=${8} />`;
   return html`<${Start} job=${job} data=${data} />
     ${job.error && html`<${ProblemNote} error=${job.error} onRetry=${job.again} />`}
@@ -109,7 +107,7 @@ function Problems({ job }) {
     ${job.faults.map(
       (each, at) => html`<li key=${at}>
         <div>
-          <p class="problem">${each.line ? html`<button type="button" class="line" onClick=${(/** @type {any} */ event) => jump(event, Number(each.line))}>${t("train.line", { line: each.line })}</button> ` : ""}${each.key && html`<code>${each.key}</code> `}${each.problem}</p>
+          <p class="problem">${each.line ? html`<button type="button" class="line" onClick=${(/** @type {any} */ event) => jump(event, Number(each.line))}>${t("train.line", { line: each.line })}</button> ` : ""}${each.key && !each.problem.includes(each.key) && html`<code>${each.key}</code> `}${each.problem}</p>
           <p class="muted">${each.mend}</p>
         </div>
       </li>`,

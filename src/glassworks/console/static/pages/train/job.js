@@ -120,8 +120,22 @@ function actionsOf(now, set) {
     instead((signal) => check(toml, signal));
   };
 
+  /** What a run was asked for. @param {string} id */
+  const repeat = (id) =>
+    instead(async (signal) => {
+      /** @type {import("../../types").Run} */
+      const run = await get(`/runs/${encodeURIComponent(id)}`, { signal });
+      /** @type {Checked} */
+      const found = await post("/jobs/check", { job: run.request.job }, { signal });
+      store(KEPT_DATA, null);
+      put({ reasons: [] });
+      pending = {};
+      await check(found.toml, signal);
+    });
+
   return {
     draft,
+    repeat,
     restore,
     /** What was written for these data, else the fewest keys that train them. @param {string} data @param {string} [family] */
     open: (data, family) => (!family && stored(KEPT_DATA) === data && stored(KEPT) ? restore() : draft(data, family)),

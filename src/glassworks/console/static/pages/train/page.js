@@ -7,18 +7,22 @@ import { ChooseData } from "./choose_data.js";
 import { Editor } from "./editor.js";
 import { useJob } from "./job.js";
 
-/** @param {import("../index.js").PageProps} props `?data=SOURCE` begins with these data, `?job=new` with an empty file. */
+/** @param {import("../index.js").PageProps} props `?data=SOURCE` begins with these data, `?run=ID` with the job
+ *   of a run, `?job=new` with what was last written. */
 export default function TrainPage({ query }) {
   const job = useJob();
   const data = query.data ?? "";
+  const run = query.run ?? "";
   const written = query.job === "new";
-  useEffect(() => {
+  const begin = () => {
     if (data) job.open(data, query.family);
+    else if (run) job.repeat(run);
     else if (written) job.restore();
-  }, [data, query.family, written]);
-  if (!data && !written) {
+  };
+  useEffect(begin, [data, query.family, run, written]);
+  if (!data && !run && !written) {
     return html`<${Heading} title=${t("nav.train")} lead=${t("train.lead")} /><${ChooseData} kind=${query.kind ?? ""} />`;
   }
   const back = { href: link("train"), text: t("train.back") };
-  return html`<${Heading} title=${t("train.job")} lead=${t("train.job.lead")} back=${back} /><${Editor} job=${job} data=${data} />`;
+  return html`<${Heading} title=${t("train.job")} lead=${t("train.job.lead")} back=${back} /><${Editor} job=${job} data=${data} begin=${begin} />`;
 }

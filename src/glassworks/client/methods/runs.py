@@ -1,4 +1,7 @@
-"""The methods of the control API, written by docs/generate_client.py: change the routes, then `make docs`."""
+"""The operations of the control API on runs.
+
+Written by docs/generate_client.py: change the routes, then `make docs`.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +10,16 @@ from typing import Any
 
 from glassworks.client.transport import ServerEvent, Transport, segment
 from glassworks.control.paging import Page
-from glassworks.control.resources.jobs import Checked, FamilyFound
 from glassworks.control.resources.runs import Events, Kind, Log, RunSeries
-from glassworks.control.resources.session import Session
 from glassworks.runs.records import Run
 
 
-class Methods(Transport):
+class RunsMethods(Transport):
     """One method for each operation."""
 
     def cancel_run(self, run: str) -> Run:
         """End a run at its next step; what it has trained is kept."""
         return self.ask("POST", f"/runs/{segment(run)}/cancel", Run)
-
-    def check_job(
-        self, *, toml: str | None = None, job: dict[str, Any] | None = None, changes: dict[str, Any] | None = None
-    ) -> Checked:
-        """Say everything that is wrong with a job, by key and line, without reading its data."""
-        return self.ask("POST", "/jobs/check", Checked, body={"toml": toml, "job": job, "changes": changes})
 
     def get_log(self, run: str, *, limit: int = 10000) -> Log:
         """What a run wrote."""
@@ -34,25 +29,13 @@ class Methods(Transport):
         """One run, by its id or the beginning of it."""
         return self.ask("GET", f"/runs/{segment(run)}", Run)
 
-    def get_schema(self, family: str) -> dict[str, Any]:
-        """JSON schema of the jobs of a family, with what each key means."""
-        return self.ask("GET", f"/jobs/families/{segment(family)}/schema", dict[str, Any])
-
     def get_series(self, run: str, *, points: int = 1000) -> RunSeries:
         """The values of a run, of each at most about so many points; the extremes are among them."""
         return self.ask("GET", f"/runs/{segment(run)}/series", RunSeries, query={"points": points})
 
-    def get_session(self) -> Session:
-        """Who asks."""
-        return self.ask("GET", "/session", Session)
-
     def list_events(self, run: str, *, after: int = 0, limit: int = 1000) -> Events:
         """What happened in a run."""
         return self.ask("GET", f"/runs/{segment(run)}/events", Events, query={"after": after, "limit": limit})
-
-    def list_families(self) -> Page[FamilyFound]:
-        """The kinds of models that a job can train."""
-        return self.ask("GET", "/jobs/families", Page[FamilyFound])
 
     def list_kinds(self) -> Page[Kind]:
         """What can be queued."""
@@ -65,14 +48,6 @@ class Methods(Transport):
     def resume_run(self, run: str) -> Run:
         """Queue a run again that failed or was cancelled."""
         return self.ask("POST", f"/runs/{segment(run)}/resume", Run)
-
-    def sign_in(self, *, key: str) -> Session:
-        """Exchange a key for a cookie that only this service's own pages can use."""
-        return self.ask("POST", "/session", Session, body={"key": key})
-
-    def sign_out(self) -> None:
-        """Forget the cookie."""
-        self.fetch("DELETE", "/session")
 
     def stream_run(self, run: str, *, after: int | None = None) -> Iterator[ServerEvent]:
         """What happens in a run, from its beginning or behind an event."""

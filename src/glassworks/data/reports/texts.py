@@ -1,0 +1,115 @@
+"""What is found in texts: the study of their labels too, where they have any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from glassworks.contracts import Progress
+from glassworks.data.kinds import reader_of
+from glassworks.data.reports.records import (
+    MOST,
+    Candidate,
+    First,
+    Report,
+    Rows,
+    Shown,
+    copies_of,
+    cut,
+    first,
+    groups_of,
+    unreadable,
+    within,
+)
+from glassworks.data.text.checks import LabelCandidate, TextReport, check_texts, contradictory
+from glassworks.data.text.collection import Texts, collect
+from glassworks.data.text.dataset import columns_of
+from glassworks.data.text.duplicates import Copies, find_copies
+from glassworks.data.text.reader import Columns, TextReader
+from glassworks.data.text.study import study_texts
+from glassworks.errors import DataError
+
+_NO_LABEL = "-"
+
+
+def report_texts(data: Any, progress: Progress) -> Report:
+    """Copies, contradictions, and with labels: which look wrong, and what a leaking split would have pretended."""
+    texts, number = _read(data.source, columns_of(data), progress)
+    progress.start("compare")
+    copies = find_copies(texts.texts)
+    found = check_texts(texts, copies)
+    progress.finish(f"{found.distinct:,} are distinct")
+    found = _studied(data, texts, copies, found, progress)
+
+    def shown(row: int) -> Shown:
+        name, label = texts.names[row], texts.labels(row) if data.label else ""
+        return Shown(index=number.get(name), name=name, label=label, text=cut(texts.texts[row]))
+
+    return Report(
+        source=data.source,
+        kind="texts",
+        examples=found.examples,
+        distinct=found.distinct,
+        class_counts=found.class_counts if data.label else {},
+        duplicates=copies_of(within(copies.same), _near(copies), shown),
+        contradictions=groups_of(contradictory(texts, copies), shown),
+        candidates=None if found.candidates is None else _candidates(found.candidates, number),
+        unreadable=unreadable(found.unreadable),
+        honest_split=found.honest_split,
+        random_split=found.random_split,
+        numbers={"lengths": found.lengths, "near_duplicates": found.near_duplicates, "imbalance": found.imbalance},
+        fingerprint=found.fingerprint,
+        findings=found.findings if data.label else _without_classes(found),
+    )
+
+
+def _near(copies: Copies) -> Rows:
+    """Pairs of texts that are near copies, of each text once."""
+    distinct = np.unique(copies.same, return_index=True)[1]
+    pairs: Rows = distinct[within(copies.near[distinct])]
+    return pairs
+
+
+def _without_classes(found: TextReport) -> tuple[str, ...]:
+    first = "there are no labels: from these texts words are learned (data.unlabeled), not classes"
+    return first, *(each for each in found.findings if "class" not in each)
+
+
+def _read(source: str, columns: Columns, progress: Progress) -> tuple[Texts, Mapping[str, int]]:
+    """The texts, and of their names the numbers that a preview has for them. Texts without labels are of one class."""
+    progress.start("read")
+    reader, what = reader_of(source, TextReader)
+    rows = list(reader.texts(what, columns))
+    number = {name: index for index, (name, _, _) in enumerate(rows)}
+    if not columns.label:
+        rows = [(name, text, _NO_LABEL) for name, text, _ in rows]
+    texts = collect(source, rows, columns.separator)
+    progress.finish(f"{len(texts):,} texts")
+    return texts, number
+
+
+def _studied(data: Any, texts: Texts, copies: Copies, found: TextReport, progress: Progress) -> TextReport:
+    """With what it takes a classifier to see; without it where there are too few texts, or one class."""
+    if len(texts.classes) < 2:
+        return found
+    progress.start("classify")
+    try:
+        found = study_texts(texts, validation=data.validation, test=data.test, seed=data.seed, copies=copies)
+    except DataError as error:
+        found = found.model_copy(update={"findings": (*found.findings, error.problem)})
+    progress.finish()
+    return found
+
+
+def _candidates(found: tuple[LabelCandidate, ...], number: Mapping[str, int]) -> First[Candidate]:
+    few = [
+        Candidate(
+            example=Shown(index=number.get(each.name), name=each.name, label=each.label, text=cut(each.text)),
+            suggested=each.suggested,
+            probability=each.probability,
+        )
+        for each in found[:MOST]
+    ]
+    return first(few, len(found))

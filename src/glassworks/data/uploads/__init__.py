@@ -1,0 +1,1 @@
+"""Data that people send: received in parts, unpacked safely, kept by their content."""

@@ -1,0 +1,95 @@
+"""What reads uploaded data: the source of their form, at the place where they are kept."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from glassworks.contracts import Reader
+from glassworks.data.interactions.reader import InteractionReader
+from glassworks.data.kinds import reader_of
+from glassworks.data.reader import PictureReader
+from glassworks.data.tables import scan_table
+from glassworks.data.text.reader import Columns, Row, TextReader
+from glassworks.data.uploads.records import Item
+from glassworks.data.uploads.store import DataStore
+from glassworks.errors import DataError
+
+if TYPE_CHECKING:
+    import polars
+
+    from glassworks.data.collection import Pictures
+    from glassworks.data.pictures import Picture
+
+_R = TypeVar("_R", bound=Reader)
+
+
+class _Stored(Reader):
+    """What all have: the item, and the source that reads its form."""
+
+    def __init__(self, item: Item) -> None:
+        self._item, self._path = item, str(DataStore().content(item))
+
+    def _source(self, wanted: type[_R]) -> _R:
+        scheme = "csv" if self._item.form == "tsv" else self._item.form  # it knows tabs by the suffix
+        return reader_of(f"{scheme}:{self._path}", wanted)[0]
+
+    @contextlib.contextmanager
+    def _by_name(self) -> Iterator[None]:
+        """Faults are about what people sent, not about where it lies."""
+        try:
+            yield
+        except DataError as error:
+            name = f"'{self._item.name}'"
+            raise DataError(error.problem.replace(self._path, name), error.mend.replace(self._path, name)) from None
+
+
+class StoredPictures(_Stored, PictureReader):
+    """A folder of pictures."""
+
+    def pictures(self, what: str) -> Pictures:
+        with self._by_name():
+            return replace(self._source(PictureReader).pictures(self._path), source=self._item.source)
+
+    def unlabeled(self, what: str) -> Iterator[tuple[str, Callable[[], bytes | Picture]]]:
+        with self._by_name():
+            yield from self._source(PictureReader).unlabeled(self._path)
+
+
+class StoredTexts(_Stored, TextReader):
+    """JSON lines, or a text a line."""
+
+    def texts(self, what: str, columns: Columns) -> Iterable[Row]:
+        with self._by_name():
+            if self._item.form == "text":
+                yield from self._lines()
+            else:
+                yield from self._source(TextReader).texts(self._path, columns)
+
+    def _lines(self) -> Iterator[Row]:
+        from glassworks.data.uploads.text_files import lines_of
+
+        for number, line in lines_of(DataStore().content(self._item), self._item.name):
+            yield f"line {number}", line.decode("utf-8"), ""
+
+
+class StoredTable(StoredTexts, InteractionReader):
+    """A table, which can be read as texts and as interactions."""
+
+    def kinds(self) -> tuple[str, ...]:
+        both = super().kinds()
+        return both[::-1] if self._item.kind == "interactions" else both
+
+    def interactions(self, what: str) -> polars.LazyFrame:
+        with self._by_name():
+            # Columns without their types are text, also in tables with tabs.
+            return scan_table(DataStore().content(self._item))
+
+
+def reader_of_item(item: Item) -> Reader:
+    """What reads an item."""
+    if item.form == "folder":
+        return StoredPictures(item)
+    return StoredTexts(item) if item.form in ("text", "jsonl") else StoredTable(item)

@@ -1,0 +1,71 @@
+"""The keys of `[data]` that read the columns of a table, as far as they are clear."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from glassworks.data.preview import Preview
+from glassworks.data.roles import events_of, labelled_of
+from glassworks.errors import DataError
+
+_RATED, _LIKED = 1000, 0.8
+"""Rows to find the ratings in; what is liked, of the best one."""
+_SMALL_LOG, _LONG_HISTORY = 10_000, 50
+"""Interactions; of a user, so many that some lie in the last part of the time."""
+
+
+def text_keys(look: Preview, source: str) -> tuple[Mapping[str, str], dict[str, Any]]:
+    """Columns by their roles, and the keys of `[data]` that they need. Raises DataError without one for the text."""
+    columns = look.layout().columns
+    roles = labelled_of(columns) if columns else {"text": "text", **({"label": "label"} if look.classes() else {})}
+    if "text" not in roles:
+        names = ", ".join(column.name for column in columns)
+        raise DataError(
+            f"'{source}': it is not clear which column holds the text; its columns: {names}",
+            "name it text, or write the job with data.text = ...",
+        )
+    data: dict[str, Any] = {role: name for role, name in roles.items() if name != role}
+    if any(column.name == roles.get("label") and column.kind == "list" for column in columns):
+        data["separator"] = "|"
+    return roles, data
+
+
+def event_keys(look: Preview, source: str) -> tuple[Mapping[str, str], dict[str, Any]]:
+    """As `text_keys`, of interactions. Raises DataError without columns of users and items."""
+    roles = events_of(look.layout().columns)
+    if not roles:
+        names = ", ".join(column.name for column in look.layout().columns)
+        raise DataError(
+            f"'{source}': it is not clear which columns hold users and items; its columns: {names}",
+            "name them user and item, or write the job with data.user = ... and data.item = ...",
+        )
+    data: dict[str, Any] = {}
+    if not source.startswith("sample:"):  # a sample says itself
+        data = {role: name for role, name in roles.items() if role in ("time", "weight") or role != name}
+    if "weight" in roles and (positive := _positive(look, roles["weight"])) is not None:
+        data["positive"] = positive
+    if "time" in roles and _is_short(look, roles["user"]):
+        data["protocol"] = "strong_generalization"
+    return roles, data
+
+
+def _is_short(look: Preview, column: str) -> bool:
+    """Whether hardly anybody has enough in the last part of the time to be asked about."""
+    if look.examples() > _SMALL_LOG:
+        return False
+    users = {(each.row or {}).get(column) for each in look.page(limit=_SMALL_LOG).items}
+    return look.examples() < _LONG_HISTORY * max(1, len(users))
+
+
+def _positive(look: Preview, column: str) -> float | int | None:
+    """From which rating on an item is liked; None where weights are no ratings."""
+    rows = [each.row or {} for each in look.page(limit=_RATED).items]
+    try:
+        levels = sorted({float(row[column]) for row in rows if row.get(column)})
+    except ValueError:
+        return None
+    if not (3 <= len(levels) <= 11 and levels[0] > 0 and 3 <= levels[-1] <= 10):
+        return None
+    liked = next(level for level in levels if level >= _LIKED * levels[-1])
+    return int(liked) if liked.is_integer() else liked

@@ -1,0 +1,90 @@
+"""What this machine, or the group of processes that this one is limited with, can still give."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+_CGROUP, _MEMINFO = Path("/sys/fs/cgroup"), Path("/proc/meminfo")
+_UNLIMITED = 2**60
+
+
+class _Agreed:
+    """Processors that this process is to compute with, whatever it may use; 0 is no such number."""
+
+    cpus = 0
+
+
+def usable_cpus(cgroup: Path = _CGROUP) -> int:
+    """Processors to compute with: those agreed on, else those of this process's affinity within the group's quota."""
+    if _Agreed.cpus:
+        return _Agreed.cpus
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = (cgroup / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return cpus
+    return cpus if quota == "max" else max(1, min(cpus, math.ceil(int(quota) / int(period))))
+
+
+def compute_with(cpus: int) -> None:
+    """Let `usable_cpus` say this from now on: sums over other numbers of threads differ in their last bits."""
+    _Agreed.cpus = cpus
+
+
+def leave_a_processor() -> None:
+    """Keep this process, and those that it starts, off one processor where there are more; their idle threads sleep."""
+    if hasattr(os, "sched_setaffinity"):
+        first, *others = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, others or [first])
+    # Threads of OpenMP that wait spin otherwise, and two of them on one processor keep each other from working.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def available_bytes(cgroup: Path = _CGROUP, meminfo: Path = _MEMINFO) -> int | None:
+    """Memory that can still be taken; None where the system does not say."""
+    found = [each for each in (_of_machine(meminfo, "MemAvailable"), _left_in_group(cgroup)) if each is not None]
+    return min(found) if found else None
+
+
+def total_bytes(meminfo: Path = _MEMINFO) -> int | None:
+    """Memory of the machine; None where the system does not say."""
+    return _of_machine(meminfo, "MemTotal")
+
+
+def _of_machine(meminfo: Path, name: str) -> int | None:
+    try:
+        for line in meminfo.read_text(encoding="ascii").splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def _left_in_group(cgroup: Path) -> int | None:
+    """In version 2 of control groups and in version 1. Files that are only cached are given back when they must be."""
+    for folder, limit, used, cached in (
+        (cgroup, "memory.max", "memory.current", "inactive_file"),
+        (cgroup / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        most, taken = _number(folder / limit), _number(folder / used)
+        if most and taken and most < _UNLIMITED:
+            return max(0, most - max(0, taken - _cached(folder / "memory.stat", cached)))
+    return None
+
+
+def _cached(statistics: Path, name: str) -> int:
+    try:
+        lines = statistics.read_text(encoding="ascii").splitlines()
+        return next((int(line.split()[1]) for line in lines if line.startswith(f"{name} ")), 0)
+    except (OSError, ValueError):
+        return 0
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None  # no such file, or "max"

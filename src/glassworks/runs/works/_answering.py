@@ -1,0 +1,108 @@
+"""What works share that answer for all examples of a data source."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from glassworks.catalog import named
+from glassworks.contracts import Generation, Progress, Source, Tables
+from glassworks.packaging.answered import Answer, Answering, write_answers
+from glassworks.packaging.opened import OpenedBundle
+from glassworks.record import Record
+from glassworks.registry import Registry
+from glassworks.registry.opening import open_model
+from glassworks.runs.works._publishing import ModelWork
+
+if TYPE_CHECKING:
+    from glassworks.contracts import Array
+
+_ROWS, _ROWS_OF_TABLES, _ROWS_OF_TEXTS = 32, 1024, 4
+_FOLDER = "answers"
+
+
+class AnsweringRequest(Record):
+    """`data` is a source whose examples are all used, or the first `limit`; it needs no labels.
+
+    `output` is a file for lines of JSON; a relative path counts from GLASSWORKS_HOME, and left out there is a new one.
+    """
+
+    model: str
+    data: str
+    limit: int | None = Field(default=None, ge=1)
+    output: str = ""
+
+
+class AnsweringWork(ModelWork):
+    """Writes a line for each example."""
+
+    request: ClassVar[type[Record]] = AnsweringRequest
+    memory_bytes: ClassVar[int] = 2**29
+
+    def settled(self, request: Any) -> Any:
+        """With a file of its own. Raises NotFound for a source of no kind, too."""
+        named(Source, request.data.partition(":")[0])
+        settled = super().settled(request)
+        if settled.output:
+            return settled
+        name = f"{Path(settled.model).name}-{self.name}-{uuid.uuid4().hex[:12]}.jsonl"
+        return settled.model_copy(update={"output": f"{_FOLDER}/{name}"})
+
+    def run(self, request: AnsweringRequest, progress: Progress) -> Mapping[str, Any]:
+        """Raises what reading and answering raise."""
+        registry = Registry.open()
+        output = registry.home / request.output
+        if not Path(request.output).is_absolute():
+            output.parent.mkdir(parents=True, exist_ok=True)
+        opened = open_model(request.model, registry)
+        try:
+            asked = Answering(
+                stage=self.name,
+                inputs=lambda: islice(_inputs(opened, request), request.limit),
+                answer=self.answer(opened, request),
+                rows=self.rows(opened),
+                key=_key(self.name, opened, request),
+            )
+            written = write_answers(asked, output, progress)
+        finally:
+            opened.close()
+        counts = {"examples": written.examples, "errors": written.errors}
+        return {"model": request.model, "data": request.data, "file": str(output), **counts}
+
+    @abstractmethod
+    def answer(self, opened: OpenedBundle, request: Any) -> Answer:
+        """What makes the lines. Raises Unsupported where the model cannot."""
+
+    def rows(self, opened: OpenedBundle) -> int:
+        """Examples of one step."""
+        if isinstance(opened.task, Generation):
+            return _ROWS_OF_TEXTS
+        return _ROWS_OF_TABLES if isinstance(opened.task, Tables) else _ROWS
+
+
+def presented(opened: OpenedBundle, x: Array) -> list[dict[str, Any]]:
+    """The answers for stored examples as tables have them."""
+    task = opened.task
+    answers = task.answer(opened.predict(x), opened.manifest.labels)
+    return [{"answer": dict(task.present(each).row)} for each in answers]
+
+
+def _inputs(opened: OpenedBundle, request: AnsweringRequest) -> Iterator[tuple[str, Callable[[], Array]]]:
+    return opened.task.inputs(request.data, opened.manifest.preprocessing)
+
+
+def _key(name: str, opened: OpenedBundle, request: AnsweringRequest) -> str:
+    """Of everything that decides the lines, as far as it can be seen without reading the data."""
+    path = Path(request.data.partition(":")[2])
+    about = path.stat() if path.is_file() else None
+    data = [about.st_size, about.st_mtime_ns] if about else []
+    decisive = [name, opened.bundle.sha256, request.model_dump(mode="json", exclude={"model", "output"}), data]
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

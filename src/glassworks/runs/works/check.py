@@ -1,0 +1,44 @@
+"""What is wrong with data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from glassworks.config import DataConfig, validate
+from glassworks.contracts import Progress, Work
+from glassworks.data.kinds import kind_of
+from glassworks.job_files import modalities
+from glassworks.record import Record
+
+
+class CheckRequest(Record):
+    """`data` has the keys of a job's `[data]`; `kind`, such as `interactions`, where its source can be read in more
+    than one way."""
+
+    data: dict[str, Any]
+    kind: str | None = None
+
+
+class Check(Work):
+    """Look through data for copies, contradictions, labels that look wrong, and what a leaking split would pretend."""
+
+    name: ClassVar[str] = "check"
+    request: ClassVar[type[Record]] = CheckRequest
+
+    def about(self, request: CheckRequest) -> str:
+        """The source. Raises ConfigError, DataError and NotFound."""
+        return _data(request).source
+
+    def run(self, request: CheckRequest, progress: Progress) -> Mapping[str, Any]:
+        """Raises what reading raises."""
+        from glassworks.data.reports import report_on
+
+        return report_on(_data(request), progress).model_dump(mode="json")
+
+
+def _data(request: CheckRequest) -> DataConfig:
+    """As a record of its kind."""
+    plain = validate(DataConfig, {"source": request.data.get("source")}, where="check", prefix="data.")
+    kind = kind_of(plain.source, request.kind)
+    return validate(modalities()[kind], request.data, where="check", prefix="data.")

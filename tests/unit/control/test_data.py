@@ -1,0 +1,213 @@
+"""Data over the control API: sent in parts, listed, looked at, checked, taken away."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from openapi_spec_validator import validate
+from PIL import Image
+from tests.archives import picture, write_zip
+from tests.unit.control.conftest import Api
+
+from glassworks.data.uploads.receiving import PART_BYTES
+from glassworks.runs.worker import Worker
+
+TABLE = "text,label\n" + "".join(
+    f"number {each * 7919} is what this text says,{'even' if each % 2 else 'odd'}\n" for each in range(60)
+)
+
+
+@pytest.fixture(autouse=True)
+def home(api: Api, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The service and its data are those of one home, as they are where it is started."""
+    monkeypatch.setenv("GLASSWORKS_HOME", str(api.control.home))
+    return api.control.home
+
+
+def send(api: Api, content: bytes, name: str, status: int = 201, **more: Any) -> Any:
+    begun = api.post("/uploads", {"name": name, "size_bytes": len(content), **more}, status=201)
+    put(api, begun["id"], 0, content)
+    return api.post(f"/uploads/{begun['id']}/complete", status=status)
+
+
+def put(api: Api, upload: str, offset: int, content: bytes, status: int = 200) -> Any:
+    headers = {"content-type": "application/octet-stream"}
+    response = api.client.put(f"/api/v1/uploads/{upload}?offset={offset}", content=content, headers=headers)
+    assert response.status_code == status, response.text
+    return response.json()
+
+
+def pets(folder: Path) -> bytes:
+    files = {f"pets/{'cat' if each % 3 else 'dog'}/{each:02}.png": picture(each) for each in range(12)}
+    return write_zip(folder / "made.zip", files).read_bytes()
+
+
+def test_pictures_from_a_zip_to_a_job(api: Api, tmp_path: Path) -> None:
+    item = send(api, pets(tmp_path), "pets.zip", sha256=hashlib.sha256(pets(tmp_path)).hexdigest())
+    assert (item["name"], item["kind"], item["origin"], item["examples"]) == ("pets.zip", "pictures", "uploaded", 12)
+    assert api.get("/data")["items"][0] == item
+    details = api.get(f"/data/{item['id']}")
+    assert details["classes"] == [{"name": "cat", "examples": 8}, {"name": "dog", "examples": 4}]
+    assert details["problems"] == []
+    assert f'source = "{item["source"]}"' in details["suggested"]["toml"]
+    page = api.get(f"/data/{item['id']}/examples?class=dog&limit=3")
+    assert [each["label"] for each in page["items"]] == ["dog"] * 3
+    last = api.get(f"/data/{item['id']}/examples?class=dog&limit=3&after={page['next']}")
+    assert (len(last["items"]), last["next"]) == (1, None)
+    shown = api.client.get(page["items"][0]["picture"])
+    assert shown.headers["content-type"] == "image/png"
+    assert "immutable" in shown.headers["cache-control"]
+    assert Image.open(io.BytesIO(shown.content)).size == (12, 12)
+    api.get(f"/data/{item['id']}/pictures/99", status=404)
+    drafted = api.post("/jobs/draft", {"data": item["source"]})
+    assert (drafted["family"], drafted["job"]["data"]) == ("convnet", {"source": item["source"]})
+
+
+def test_a_broken_connection_is_gone_on_with(api: Api) -> None:
+    content = TABLE.encode()
+    begun = api.post("/uploads", {"name": "table.csv", "size_bytes": len(content)}, status=201)
+    assert (begun["offset"], begun["part_bytes"]) == (0, PART_BYTES)
+    assert put(api, begun["id"], 0, content[:100])["offset"] == 100
+    assert put(api, begun["id"], 500, content[500:], status=409)["offset"] == 100
+    assert put(api, begun["id"], 0, content[:100])["offset"] == 100
+    assert api.post(f"/uploads/{begun['id']}/complete", status=409)["offset"] == 100
+    assert api.get(f"/uploads/{begun['id']}") == {"id": begun["id"], "offset": 100, "size_bytes": len(content)}
+    put(api, begun["id"], 100, content[100:])
+    item = api.post(f"/uploads/{begun['id']}/complete", status=201)
+    assert api.post(f"/uploads/{begun['id']}/complete", status=201) == item
+
+
+def test_an_upload_is_abandoned(api: Api) -> None:
+    begun = api.post("/uploads", {"name": "a.csv", "size_bytes": 10}, status=201)
+    api.delete(f"/uploads/{begun['id']}")
+    api.get(f"/uploads/{begun['id']}", status=404)
+    put(api, begun["id"], 0, b"x", status=404)
+
+
+def test_a_part_that_is_too_large_is_refused(api: Api) -> None:
+    begun = api.post("/uploads", {"name": "a.csv", "size_bytes": 2 * PART_BYTES}, status=201)
+    assert "send parts of at most" in put(api, begun["id"], 0, b"x" * (PART_BYTES + 1), status=400)["mend"]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "said"),
+    [
+        (b"%PDF-1.7", "a.csv", "is a PDF"),
+        (b"PK\x03\x04 not really", "a.zip", "not a whole zip archive"),
+        (picture(1), "a.png", "one picture"),
+    ],
+)
+def test_what_is_no_data_is_refused_with_its_mend(content: bytes, name: str, said: str, api: Api) -> None:
+    problem = send(api, content, name, status=400)
+    assert said in problem["detail"]
+    assert problem["mend"]
+    assert api.get("/data?limit=200")["items"][0]["origin"] == "sample"
+
+
+def test_a_bomb_and_a_way_out_are_refused(api: Api, tmp_path: Path) -> None:
+    for files in ({"a/1.png": b"\0" * 2**26, "b/1.png": b"x"}, {"../1.png": picture(1), "b/1.png": picture(2)}):
+        assert send(api, write_zip(tmp_path / "made.zip", files).read_bytes(), "a.zip", status=400)["mend"]
+    assert not (tmp_path / "1.png").exists()
+
+
+def test_another_hash_and_a_nearly_full_disk(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = send(api, TABLE.encode(), "a.csv", status=400, sha256="0" * 64)
+    assert "has the SHA-256" in problem["detail"]
+    usage = shutil.disk_usage("/")._replace(free=2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    full = api.post("/uploads", {"name": "a.csv", "size_bytes": 2**20}, status=500)
+    assert "nearly full" in full["detail"]
+
+
+def test_the_same_content_is_the_same_item(api: Api) -> None:
+    first = send(api, TABLE.encode(), "a.csv")
+    assert send(api, TABLE.encode(), "other.csv") == first
+    assert sum(each["origin"] == "uploaded" for each in api.get("/data?limit=200")["items"]) == 1
+
+
+def test_texts_and_samples_are_looked_at(api: Api) -> None:
+    item = send(api, TABLE.encode(), "a.csv")
+    details = api.get(f"/data/{item['id'][:12]}")
+    assert details["roles"] == {"text": "text", "label": "label"}
+    assert [column["name"] for column in details["columns"]] == ["text", "label"]
+    assert len(details["columns"][0]["sample"]) == 3
+    digits = quote("sample:digits", safe="")
+    assert api.get(f"/data/{digits}")["examples"] == 1797
+    shown = api.client.get(api.get(f"/data/{digits}/examples?class=7&limit=1")["items"][0]["picture"])
+    assert shown.headers["content-type"] == "image/png"
+
+
+def test_a_table_of_which_nothing_is_clear_says_so(api: Api) -> None:
+    content = b"a,b\n" + b"".join(b"%d,%d\n" % (each, 2 * each) for each in range(40))
+    item = send(api, content, "a.csv")
+    details = api.get(f"/data/{item['id']}")
+    assert (details["kind"], details["suggested"]) == (None, None)
+    assert "as texts and as interactions" in details["problems"][0]
+    api.post(f"/data/{item['id']}/check", status=400)
+
+
+def test_pages_follow_each_other(api: Api) -> None:
+    for each in range(3):
+        send(api, TABLE.replace("odd", f"odd{each}").encode(), f"{each}.csv")
+    whole = [each["id"] for each in api.get("/data?limit=200")["items"]]
+    seen: list[str] = []
+    after = ""
+    while True:
+        page = api.get(f"/data?limit=2&after={quote(after, safe='')}")
+        seen += [each["id"] for each in page["items"]]
+        if page["next"] is None:
+            break
+        after = page["next"]
+    assert seen == whole
+    api.get("/data?after=nothing", status=400)
+
+
+def test_what_a_run_uses_stays_until_it_has_ended(api: Api) -> None:
+    item = send(api, TABLE.encode(), "a.csv")
+    job = {"name": "a", "family": "recurrent_text", "data": {"source": f"uploaded:{item['id'][:10]}"}}
+    run = api.post("/runs", {"kind": "train", "request": {"job": job}}, status=201)
+    assert run["id"] in api.delete(f"/data/{item['id']}", status=409)["detail"]
+    api.post(f"/runs/{run['id']}/cancel")
+    api.delete(f"/data/{item['id']}")
+    api.get(f"/data/{item['id']}", status=404)
+    api.delete(f"/data/{item['id']}", status=404)
+    api.delete("/data/sample:digits", status=400)
+
+
+def test_a_check_is_a_run_with_a_report(api: Api) -> None:
+    item = send(api, TABLE.encode(), "a.csv")
+    run = api.post(f"/data/{item['id']}/check", status=201)
+    assert (run["kind"], run["about"]) == ("check", item["source"])
+    Worker(api.control.registry).work(until_empty=True)
+    done = api.get(f"/runs/{run['id']}")
+    assert done["state"] == "succeeded", done
+    assert done["result"]["class_counts"] == {"even": 30, "odd": 30}
+
+
+def test_a_viewer_may_look_and_not_send(api: Api) -> None:
+    item = send(api, TABLE.encode(), "a.csv")
+    api.as_role("viewer")
+    api.get("/data")
+    api.get(f"/data/{item['id']}")
+    api.post("/jobs/draft", {"data": item["source"]})
+    api.post("/uploads", {"name": "a.csv", "size_bytes": 10}, status=403)
+    api.post(f"/data/{item['id']}/check", status=403)
+    api.delete(f"/data/{item['id']}", status=403)
+
+
+@pytest.mark.parametrize("source", ["folder:/etc", "csv:/etc/passwd", "uploaded:../..", "x"])
+def test_files_of_the_machine_are_not_drafted(source: str, api: Api) -> None:
+    assert api.client.post("/api/v1/jobs/draft", json={"data": source}).status_code in (400, 404)
+
+
+def test_the_description_is_valid(api: Api) -> None:
+    document = api.get("/openapi.json")
+    validate(document)
+    put_part = document["paths"]["/api/v1/uploads/{upload}"]["put"]
+    assert list(put_part["requestBody"]["content"]) == ["application/octet-stream"]
