@@ -16,7 +16,7 @@ from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.access.ledger import Ledger
 
 router = APIRouter(prefix="/usage", tags=["usage"])
-_DAY = r"^(\d{4}-\d{2}-\d{2})?$"
+_DAY = r"^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$"
 _CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 

@@ -46,7 +46,7 @@ class Mounted:
     def answer(self, exchange: Exchange, state: Mapping[str, Any]) -> None:
         """Let the application answer; `state` is in its scope."""
         if self._stopped:
-            exchange.reply(failure(Overloaded("the service is stopping", "try again later"), exchange.target))
+            exchange.reply(failure(_stopping(), exchange.target))
             return
         if self.under_way >= _MOST:
             problem = Overloaded(
@@ -65,8 +65,8 @@ class Mounted:
     async def stop(self, grace_s: float) -> None:
         """End all streams, and the thread."""
         self._stopped = True
-        if self._running is not None and self._running.done() and self._running.exception() is None:
-            self._running.result().end()
+        if self._running is not None:  # one that is beginning ends when it has begun
+            self._running.add_done_callback(_end)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, grace_s)
 
@@ -80,6 +80,9 @@ class Mounted:
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             self._running = None
             exchange.reply(failure(error, exchange.target))
+            return False
+        if self._stopped:
+            exchange.reply(failure(_stopping(), exchange.target))
             return False
         call = _Call(exchange, running.loop, self._supervisor, self._name)
         call.begin(running.application, state, self._released)
@@ -141,6 +144,15 @@ class _Running:
             self.loop.call_soon_threadsafe(self._ended.set)
 
 
+def _stopping() -> Overloaded:
+    return Overloaded("the service is stopping", "try again later")
+
+
+def _end(begun: concurrent.futures.Future[_Running]) -> None:
+    if begun.exception() is None:
+        begun.result().end()
+
+
 class _Call:
     """One request. Methods whose names begin with `_on` run on the application's loop, all others on the service's."""
 
@@ -174,7 +186,7 @@ class _Call:
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer or its end
             self._ours.call_soon_threadsafe(self._failed, error)
         except asyncio.CancelledError:
-            self._ours.call_soon_threadsafe(self._failed, Overloaded("the service is stopping", "try again later"))
+            self._ours.call_soon_threadsafe(self._failed, _stopping())
             raise
 
     async def _on_send(self, message: Mapping[str, Any]) -> None:
