@@ -184,6 +184,10 @@ def test_a_check_is_a_run_with_a_report(api: Api) -> None:
     item = send(api, TABLE.encode(), "a.csv")
     run = api.post(f"/data/{item['id']}/check", status=201)
     assert (run["kind"], run["about"]) == ("check", item["source"])
+    api.post("/data/sample%3Adigits/check", status=201)
+    assert [each["id"] for each in api.get(f"/runs?kind=check&about={item['source']}")["items"]] == [run["id"]]
+    assert api.get("/runs?about=nothing")["items"] == []
+    api.post(f"/runs/{api.get('/runs')['items'][0]['id']}/cancel")
     Worker(api.control.registry).work(until_empty=True)
     done = api.get(f"/runs/{run['id']}")
     assert done["state"] == "succeeded", done

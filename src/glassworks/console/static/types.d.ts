@@ -98,7 +98,9 @@ export type Graph = {
   nodes: { id: string; kind: string; label: string; link: string }[]; edges: { source: string; target: string }[];
 };
 export type Tensor = { name: string; datatype: string; shape: number[]; data: any[] | null };
-export type Answer = { headline: string; values: { [name: string]: any } };
+export type Answer = {
+  headline: string; values: { [name: string]: any }; decision: string[]; probability: number | null;
+};
 export type SampleRequest = { inputs: Tensor[]; answer: Answer | null };
 export type TensorSpec = { name: string; datatype: string; shape: number[] };
 export type VersionDetail = Version & {
