@@ -143,13 +143,45 @@ def test_texts_and_samples_are_looked_at(api: Api) -> None:
     assert shown.headers["content-type"] == "image/png"
 
 
-def test_a_table_of_which_nothing_is_clear_says_so(api: Api) -> None:
-    content = b"a,b\n" + b"".join(b"%d,%d\n" % (each, 2 * each) for each in range(40))
-    item = send(api, content, "a.csv")
+NUMBERS = b"a,b,c\n" + b"".join(b"%d,%d,%d\n" % (each % 9, each % 7, each % 2) for each in range(40))
+
+
+def test_a_table_of_which_nothing_is_clear_says_so_by_its_name(api: Api) -> None:
+    item = send(api, NUMBERS, "numbers.csv")
     details = api.get(f"/data/{item['id']}")
     assert (details["kind"], details["suggested"]) == (None, None)
-    assert "as texts and as interactions" in details["problems"][0]
-    api.post(f"/data/{item['id']}/check", status=400)
+    (found,) = details["problems"]
+    assert found["problem"] == "'numbers.csv' can be read as texts and as interactions, or as neither"
+    assert "kind" in found["mend"]
+    assert "columns" in found["mend"]
+    assert api.post(f"/data/{item['id']}/check", status=400)["detail"] == found["problem"]
+    refused = api.post("/jobs/draft", {"data": item["source"], "kind": "interactions"}, status=400)
+    assert "'numbers.csv': it is not clear which columns hold users and items" in refused["detail"]
+
+
+def test_people_say_what_the_columns_of_a_table_hold(api: Api) -> None:
+    item = send(api, NUMBERS, "numbers.csv")
+    chosen = {"kind": "interactions", "columns": {"user": "a", "item": "b"}}
+    drafted = api.post("/jobs/draft", {"data": item["source"], **chosen})
+    keys = {"source": item["source"], "user": "a", "item": "b"}
+    assert (drafted["family"], drafted["job"]["data"]) == ("collaborative", keys)
+    run = api.post(f"/data/{item['id']}/check", chosen, status=201)
+    assert (run["request"]["kind"], run["request"]["data"]) == ("interactions", keys)
+    for wrong in ({"columns": {"user": "z", "item": "b"}}, {"kind": "pictures", "columns": {}}):
+        for path, more in (("/jobs/draft", {"data": item["source"]}), (f"/data/{item['id']}/check", {})):
+            assert "'numbers.csv'" in api.post(path, {**chosen, **more, **wrong}, status=400)["detail"]
+    api.post("/jobs/draft", {"data": item["source"], "columns": {"nothing": "a"}}, status=400)
+
+
+def test_columns_are_others_than_their_names_say(api: Api) -> None:
+    item = send(api, TABLE.replace("text,label", "label,text").encode(), "swapped.csv")
+    chosen = {"kind": "texts", "columns": {"text": "label", "label": "text"}}
+    drafted = api.post("/jobs/draft", {"data": item["source"], **chosen})
+    assert drafted["job"]["data"] == {"source": item["source"], "text": "label", "label": "text"}
+    unlabelled = api.post(f"/data/{item['id']}/check", {"columns": {"text": "label", "label": ""}}, status=201)
+    assert unlabelled["request"]["data"] == {"source": item["source"], "text": "label", "label": ""}
+    refused = api.post("/jobs/draft", {"data": "sample:digits", "columns": {"text": "a"}}, status=400)
+    assert "'digits'" in refused["detail"]
 
 
 def test_pages_follow_each_other(api: Api) -> None:

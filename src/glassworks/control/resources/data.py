@@ -14,6 +14,7 @@ from glassworks.catalog import first_paragraph, found, named
 from glassworks.contracts import Sample
 from glassworks.control.access import Controlled, Operator, Viewer
 from glassworks.control.paging import After, Limit, Page
+from glassworks.control.resources.drafts import Understanding
 from glassworks.control.state import Control
 from glassworks.data.preview import ClassCount, Example, open_preview
 from glassworks.data.roles import Column
@@ -23,6 +24,7 @@ from glassworks.drafts import data_keys, draft_job
 from glassworks.errors import Conflict, GlassworksError, InputError
 from glassworks.runs import Run
 from glassworks.runs.records import OPEN
+from glassworks.sentences import Sentence
 
 router = APIRouter(prefix="/data", tags=["data"])
 _KINDS: dict[str, Literal["pictures", "texts", "interactions"]] = {
@@ -56,7 +58,14 @@ class Suggestion(BaseModel):
 
     family: str
     toml: str
-    reasons: list[str]
+    reasons: list[Sentence]
+
+
+class Hindrance(BaseModel):
+    """Why there is no first job for the data."""
+
+    problem: str
+    mend: str
 
 
 class DataDetails(DataItem):
@@ -65,7 +74,7 @@ class DataDetails(DataItem):
     classes: list[ClassCount]
     columns: list[Column]
     roles: dict[str, str]
-    problems: list[str]
+    problems: list[Hindrance]
     suggested: Suggestion | None
 
 
@@ -100,7 +109,7 @@ def get_data(control: Controlled, caller: Viewer, item: str) -> DataDetails:
         draft = draft_job(about.source, registry=control.registry)
         suggested = Suggestion(family=draft.family, toml=draft.toml, reasons=list(draft.reasons))
     except GlassworksError as error:
-        problems.append(f"{error.problem}; {error.mend}")
+        problems.append(Hindrance(problem=error.problem, mend=error.mend))
     return DataDetails(
         **{**about.model_dump(), "examples": look.examples()},
         classes=list(look.classes()),
@@ -141,9 +150,10 @@ def get_picture(
 
 
 @router.post("/{item}/check", status_code=201)
-def check_data(control: Controlled, caller: Operator, item: str) -> Run:
+def check_data(control: Controlled, caller: Operator, item: str, how: Understanding | None = None) -> Run:
     """Queue a run whose result says what is wrong: copies, contradictions, labels that look wrong, leaks."""
-    kind, data = data_keys(_found(control, item).source)
+    how = how or Understanding()
+    kind, data = data_keys(_found(control, item).source, kind=how.kind, columns=how.named())
     return control.runs.submit("check", {"data": data, "kind": kind}, who=caller.name)
 
 
