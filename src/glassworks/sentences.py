@@ -43,10 +43,10 @@ _FINDINGS = {
     "rows-left-out": "{n:,} rows are left out, for example {name}: {reason}",
     "copied-texts": "{n:,} of {total:,} examples ({percent:.1f}%) have the letters of another one; one of each is kept",
     "near-texts": "{n:,} distinct texts are near copies of another; they are in one split together",
-    "split-pretends": "an n-gram classifier is right on {honest} test texts; a random split with its copies would have "
-    "pretended {random}",
-    "split-agrees": "an n-gram classifier is right on {honest} test texts; a random split with its copies gives "
-    "{random}",
+    "split-pretends": "an n-gram classifier is right on {honest} of the test texts; a random split with its copies "
+    "would have pretended {random}",
+    "split-agrees": "an n-gram classifier is right on {honest} of the test texts; a random split with its copies "
+    "gives {random}",
     "suspects": "{n:,} of {total:,} labels look wrong to a classifier that did not see them, for example {example}; "
     "read them: none is left out",
     "no-labels": "there are no labels: from these texts words are learned (data.unlabeled), not classes",
@@ -94,9 +94,9 @@ _NEEDS = {
     "lost": "{n:,} could not be kept since the service started",
     "lost.mend": "see that its disk is writable and not full; what is lost stays lost, until a restart it is shown",
     "version-not-opened": "it is served as it was: {problem}",
-    "version-not-opened.mend": "{mend}",
+    "version-not-opened.mend": "{advice}",
     "run-failed": "{problem}",
-    "run-failed.mend": "{mend}",
+    "run-failed.mend": "{advice}",
     "no-worker": "no worker of this machine takes runs",
     "no-worker.mend": "start one: glassworks worker",
     "disk-full": "{mib:,} MiB are free",
