@@ -5,7 +5,9 @@ export type Session = {
 };
 export type Fault = { key: string; line?: number | null; problem: string; mend: string };
 export type Page<T> = { items: T[]; next: string | null };
-export type Need = { code: string; subject: string; problem: string; mend: string; link?: string | null };
+export type Values = { [name: string]: number | string };
+export type Sentence = { code: string; values: Values; text: string };
+export type Need = { code: string; subject: string; problem: string; mend: string; link?: string | null; values: Values };
 export type Status = {
   healthy: boolean; needs: Need[]; serving: { model: string; versions: string[] }[];
   runs: { running: number; waiting: number }; workers: boolean; disk: { free_bytes: number };
@@ -28,7 +30,7 @@ export type Family = {
 export type Checked = {
   valid: boolean; job: { [key: string]: any } | null; toml: string; problems: Fault[]; warnings: string[];
 };
-export type Draft = { toml: string; job: { [key: string]: any }; reasons: string[] };
+export type Draft = { toml: string; job: { [key: string]: any }; reasons: Sentence[] };
 export type DataItem = {
   source: string; id: string | null; name: string; kind: "pictures" | "texts" | "interactions" | null;
   origin: "sample" | "uploaded"; examples: number | null; size_bytes: number | null; created_at: string | null;
@@ -62,7 +64,7 @@ export type FailureLine = {
 export type DataColumn = { name: string; kind: "number" | "text" | "list"; sample: string[] };
 export type DataDetail = DataItem & {
   classes: { name: string; examples: number }[]; columns: DataColumn[]; roles?: { [role: string]: string };
-  problems?: (string | { problem: string; mend: string })[];
+  problems?: { problem: string; mend: string }[];
   suggested?: { family: string; toml: string } | null;
 };
 export type Example = {
@@ -75,7 +77,7 @@ export type DataReport = {
   examples: number; distinct: number; class_counts: { [name: string]: number };
   duplicates: First<{ exact: boolean; pair: ShownExample[] }>; contradictions: First<ShownExample[]>;
   candidates: First<LabelCandidate> | null; unreadable: First<{ name: string; reason: string }>;
-  honest_split: Metric | null; random_split: Metric | null; numbers: { [name: string]: any }; findings: string[];
+  honest_split: Metric | null; random_split: Metric | null; numbers: { [name: string]: any }; findings: (Sentence | string)[];
 };
 export type Metrics = { [name: string]: Metric };
 export type Model = {

@@ -3,7 +3,6 @@ import { remove } from "../../api.js";
 import { Button } from "../../components/button.js";
 import { Confirm } from "../../components/dialog.js";
 import { Card, Figure, Figures, Heading } from "../../components/heading.js";
-import { Icon } from "../../components/icon.js";
 import { Loaded, ProblemNote } from "../../components/notices.js";
 import { ago, bytes, number } from "../../format.js";
 import { t } from "../../i18n.js";
@@ -42,7 +41,7 @@ function Item({ item, id, back }) {
       ${item.size_bytes !== null && html`<${Figure} label=${t("data.size")} value=${bytes(item.size_bytes)} />`}
       ${item.created_at && html`<${Figure} label=${t("data.added")} value=${ago(item.created_at)} />`}
     <//>
-    ${(item.problems ?? []).map((each, at) => html`<${Said} key=${at} problem=${each} />`)}
+    ${(item.problems ?? []).map((each, at) => html`<${ProblemNote} key=${at} kind="warning" problem=${each.problem} mend=${each.mend} />`)}
     <div class=${item.classes.length ? "two" : ""}>
       ${item.classes.length > 0 && html`<${Card} title=${t("data.classes")}><${Classes} classes=${item.classes} /><//>`}
       <${Understood} item=${item} />
@@ -56,9 +55,3 @@ function Item({ item, id, back }) {
         go(link("data"));
       }} onClose=${() => setRemoving(false)} />`}`;
 }
-
-/** @param {{problem: string | {problem: string, mend: string}}} props */
-const Said = ({ problem }) =>
-  typeof problem === "string"
-    ? html`<div class="note warning"><${Icon} name="warning" /><div><p class="problem">${problem}</p></div></div>`
-    : html`<${ProblemNote} kind="warning" problem=${problem.problem} mend=${problem.mend} />`;
