@@ -16,6 +16,7 @@ from tests.archives import picture, write_zip
 from tests.unit.control.conftest import Api
 
 from glassworks.data.uploads.receiving import PART_BYTES
+from glassworks.packaging.bundle import Bundle, write_bundle
 from glassworks.runs.worker import Worker
 
 TABLE = "text,label\n" + "".join(
@@ -210,6 +211,26 @@ def test_what_a_run_uses_stays_until_it_has_ended(api: Api) -> None:
     api.get(f"/data/{item['id']}", status=404)
     api.delete(f"/data/{item['id']}", status=404)
     api.delete("/data/sample:digits", status=400)
+
+
+def test_data_that_models_learned_from_go_only_by_force(api: Api, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    item, other = send(api, TABLE.encode(), "a.csv"), send(api, NUMBERS, "b.csv")
+    assert api.get(f"/data/{item['id']}")["models"] == []
+    manifest = tiny_bundle.manifest
+    by_lineage = {"lineage": manifest.lineage.model_copy(update={"data": item["source"]})}
+    by_job = {"job": {"data": {"source": "csv:a.csv", "unlabeled": f"uploaded:{item['id'][:12]}"}}}
+    for number, update in enumerate((by_lineage, by_job, {})):
+        shutil.copytree(tiny_bundle.folder, tmp_path / str(number))
+        (tmp_path / str(number) / "manifest.json").unlink()
+        api.control.registry.publish(write_bundle(tmp_path / str(number), manifest.model_copy(update=update)))
+    learned = [f"{manifest.name}@{number}" for number in (1, 2)]
+    assert api.get(f"/data/{item['id']}")["models"] == learned
+    problem = api.delete(f"/data/{item['id']}", status=409)
+    assert all(reference in problem["detail"] for reference in learned)
+    assert "force=true" in problem["mend"]
+    api.delete(f"/data/{other['id']}")
+    api.delete(f"/data/{item['id']}?force=true")
+    api.get(f"/data/{item['id']}", status=404)
 
 
 def test_a_check_is_a_run_with_a_report(api: Api) -> None:

@@ -65,7 +65,7 @@ export type DataColumn = { name: string; kind: "number" | "text" | "list"; sampl
 export type DataDetail = DataItem & {
   classes: { name: string; examples: number }[]; columns: DataColumn[]; roles?: { [role: string]: string };
   problems?: { problem: string; mend: string }[];
-  suggested?: { family: string; toml: string } | null;
+  suggested?: { family: string; toml: string } | null; models: string[];
 };
 export type Example = {
   index: number; label: string | null; text: string | null; picture: string | null; row: { [column: string]: string } | null;

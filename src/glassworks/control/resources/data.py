@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -13,9 +12,11 @@ from pydantic import BaseModel
 from glassworks.catalog import first_paragraph, found, named
 from glassworks.contracts import Sample
 from glassworks.control.access import Controlled, Operator, Viewer
+from glassworks.control.facts import made_of, uploads_named
 from glassworks.control.paging import After, Limit, Page
 from glassworks.control.resources.drafts import Understanding
 from glassworks.control.state import Control
+from glassworks.data.checks import listed
 from glassworks.data.preview import ClassCount, Example, open_preview
 from glassworks.data.roles import Column
 from glassworks.data.uploads.records import Item
@@ -69,13 +70,15 @@ class Hindrance(BaseModel):
 
 
 class DataDetails(DataItem):
-    """With a look into the data; `suggested` is null where nothing is clear, and `problems` says why."""
+    """With a look into the data; `suggested` is null where nothing is clear, and `problems` says why. `models` are the
+    registered versions that were made of the data."""
 
     classes: list[ClassCount]
     columns: list[Column]
     roles: dict[str, str]
     problems: list[Hindrance]
     suggested: Suggestion | None
+    models: list[str]
 
 
 class ShownExample(BaseModel):
@@ -117,6 +120,7 @@ def get_data(control: Controlled, caller: Viewer, item: str) -> DataDetails:
         roles=dict(layout.roles),
         problems=problems,
         suggested=suggested,
+        models=[] if about.origin == "sample" else made_of(control, about.id),
     )
 
 
@@ -158,14 +162,24 @@ def check_data(control: Controlled, caller: Operator, item: str, how: Understand
 
 
 @router.delete("/{item}", status_code=204)
-def delete_data(control: Controlled, caller: Operator, item: str) -> Response:
-    """Take away what was uploaded, unless a run that has not ended uses it."""
+def delete_data(
+    control: Controlled,
+    caller: Operator,
+    item: str,
+    force: Annotated[bool, Query(description="Even where registered models were made of it.")] = False,
+) -> Response:
+    """Take away what was uploaded, unless a run that has not ended uses it. Models that were made of it stay."""
     if item.startswith(_SAMPLE):
         raise InputError(f"'{item[:80]}' is a sample", "only what was uploaded can be taken away")
     store = DataStore(control.home)
     about = store.find(item)
     if run := _user(control, about):
         raise Conflict(f"run {run.id} of '{run.about}' uses it", "cancel that run first, or wait for its end")
+    if not force and (models := made_of(control, about.id)):
+        raise Conflict(
+            f"these were made of '{about.name}' and could not be trained or measured on it again: {listed(models)}",
+            "keep it; or take it away all the same with ?force=true: the models themselves stay",
+        )
     store.delete(about)
     return Response(status_code=204)
 
@@ -214,8 +228,7 @@ def _user(control: Control, item: Item) -> Run | None:
     before = ""
     while runs := control.runs.list(OPEN, before=before):
         for run in runs:
-            named_ids = re.findall(r"uploaded:([0-9a-f]{8,})", json.dumps(run.request))
-            if any(item.id.startswith(each) for each in named_ids):
+            if any(item.id.startswith(each) for each in uploads_named(run.request)):
                 return run
         before = runs[-1].id
     return None

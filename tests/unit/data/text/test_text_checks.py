@@ -53,7 +53,9 @@ def test_the_report_counts_what_was_injected() -> None:
     assert report.lengths == {"smallest": 32, "median": 37, "p95": 37, "p99": 38, "largest": 39}
     assert (report.honest_split, report.random_split, report.candidates) == (None, None, None)
     starts = ("contradictory labels: 1 texts", "2 rows are left out", "2 of 33 examples (6.1%)", "", "1 classes", "cla")
-    assert all(str(found).startswith(start) for found, start in zip(report.findings, starts, strict=True)), report.findings
+    assert all(str(found).startswith(start) for found, start in zip(report.findings, starts, strict=True)), (
+        report.findings
+    )
 
 
 def test_nothing_is_found_in_good_texts() -> None:

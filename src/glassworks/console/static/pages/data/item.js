@@ -30,6 +30,7 @@ export function DataItemPage({ id }) {
 function Item({ item, id, back }) {
   const [removing, setRemoving] = useState(false);
   const mine = item.origin === "uploaded" && may("operator");
+  const { models } = item;
   return html`<${Heading} title=${item.name} lead=${item.about} back=${back}>
       ${mine && html`<${Button} kind="quiet" icon="trash" onClick=${() => setRemoving(true)}>${t("action.remove")}<//>`}
       <${Button} kind="primary" icon="train" href=${link("train", { data: item.source })} class="button primary big">${t("data.train")}<//>
@@ -49,9 +50,9 @@ function Item({ item, id, back }) {
     <${Check} id=${id} source=${item.source} />
     <${Card} title=${t("data.examples.title")}><${Examples} id=${id} classes=${item.classes} /><//>
     ${removing &&
-    html`<${Confirm} title=${t("data.remove", { name: item.name })} text=${t("data.remove.text")} action=${t("action.remove")} danger
+    html`<${Confirm} title=${t("data.remove", { name: item.name })} text=${models.length ? t("data.remove.models", { n: models.length, models: models.join(", ") }) : t("data.remove.text")} action=${t(models.length ? "data.remove.force" : "action.remove")} danger
       run=${async () => {
-        await remove(`/data/${encodeURIComponent(id)}`);
+        await remove(`/data/${encodeURIComponent(id)}${models.length ? "?force=true" : ""}`);
         go(link("data"));
       }} onClose=${() => setRemoving(false)} />`}`;
 }
