@@ -76,15 +76,17 @@ class Runs:
             return run_of(_found(connection, run))
 
     def list(
-        self, states: Sequence[State] = (), kind: str = "", before: str = "", limit: int = PAGE
+        self, states: Sequence[State] = (), kind: str = "", before: str = "", limit: int = PAGE, about: str = ""
     ) -> tuple[Run, ...]:
-        """The newest first; `before` is the id of the run after which the page begins."""
+        """The newest first; `before` is the id of the run after which the page begins. An empty text means all."""
         self.recover()
         query = sa.select(*_SHOWN).order_by(RUNS.c.number.desc()).limit(max(1, limit))
         if states:
             query = query.where(RUNS.c.state.in_(states))
         if kind:
             query = query.where(RUNS.c.kind == kind)
+        if about:
+            query = query.where(RUNS.c.about == about)
         with self.connected.transaction() as connection:
             if before:
                 query = query.where(RUNS.c.number < _found(connection, before)["number"])

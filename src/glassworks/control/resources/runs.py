@@ -68,13 +68,14 @@ def list_runs(
     caller: Viewer,
     state: Annotated[str, Query(max_length=100, description="Only these, such as running,queued.")] = "",
     kind: Annotated[str, Query(max_length=40, description="Only this kind.")] = "",
+    about: Annotated[str, Query(max_length=200, description="Only those of this model, or of these data.")] = "",
     limit: Limit = 50,
     after: After = "",
 ) -> Page[Run]:
     """Runs, the newest first."""
     if kind:
         named(Work, kind)
-    runs = control.runs.list(_states(state), kind, before=after, limit=limit + 1)
+    runs = control.runs.list(_states(state), kind, before=after, limit=limit + 1, about=about)
     return Page(items=list(runs[:limit]), next=runs[limit - 1].id if len(runs) > limit else None)
 
 
