@@ -21,7 +21,8 @@ _FOLDERS: Mapping[str, Naming] = {"folder": "path", "local-dir": "path"}
 _INSTALLED = "package"
 """Its reader sees to it that nothing outside of the package is read."""
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*:[/~.\\].*", re.DOTALL)
-_NAME = re.compile(r"(?:[A-Za-z][A-Za-z0-9_-]*:)?[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)?", re.ASCII)
+_PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_NAME = re.compile(rf"(?:[A-Za-z][A-Za-z0-9_-]*:)?{_PART}(?:/{_PART})?", re.ASCII)
 """`NAME`, `OWNER/NAME`, each with a scheme or without."""
 
 

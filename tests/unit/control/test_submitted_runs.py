@@ -93,6 +93,35 @@ def test_a_teacher_is_of_the_registry(teacher: str, api: Api) -> None:
     api.post("/runs", {"kind": "train", "request": {"job": job}}, status=403)
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ('"\\ud800"', "half of a character"),
+        ('{"\\ud800": 1}', "half of a character"),
+        ("NaN", "no number"),
+        ("1e999", "no number"),
+        ("[" * 500 + "]" * 500, "nested"),
+        ("[" + "1," * 10_000 + "1]", "more than"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(value: str, said: str, api: Api) -> None:
+    for path, text in (
+        ("/runs", f'{{"kind": "train", "request": {{"job": {value}}}}}'),
+        ("/jobs/check", f'{{"job": {{"a": {value}}}}}'),
+        ("/jobs/check", f'{{"toml": "a = 1", "changes": {{"a": {value}}}}}'),
+    ):
+        answer = api.client.post(f"/api/v1{path}", content=text, headers={"content-type": "application/json"})
+        assert answer.status_code == 400
+        assert said in answer.json()["detail"]
+
+
+def test_what_a_run_is_about_is_one_line(api: Api) -> None:
+    body = {"kind": "check", "request": {"data": {"source": "hf:a\nfake line\x1b[31m"}}}
+    api.post("/runs", body, status=403)
+    run = api.control.runs.submit("check", body["request"])  # type: ignore[arg-type]
+    assert run.about == "hf:a\N{REPLACEMENT CHARACTER}fake line\N{REPLACEMENT CHARACTER}[31m"
+
+
 def test_what_is_wrong_is_said_by_key(api: Api) -> None:
     problem = api.post("/runs", {"kind": 3}, status=400)
     assert {error["key"] for error in problem["errors"]} == {"kind", "request"}
