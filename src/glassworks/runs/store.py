@@ -59,7 +59,7 @@ class Runs:
             return before
         more: dict[str, Any] = {"who": who, "priority": priority, "parent": parent, "idempotency": idempotency}
         settled = work.settled(checked)
-        what = {"kind": kind, "about": work.about(settled)[:200], "request": settled.model_dump(mode="json")}
+        what = {"kind": kind, "about": _shown(work.about(settled)), "request": settled.model_dump(mode="json")}
         run = self._inserted({**what, **more, "asked": asked})
         if run is None and idempotency is not None:  # somebody was quicker with the same key
             run = self._asked(idempotency, asked)
@@ -214,6 +214,11 @@ class Runs:
                 "use a new key for new work",
             )
         return run_of(row)
+
+
+def _shown(about: str) -> str:
+    """As lists and logs write it: in one line, without what a terminal would act upon."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in about[:200])
 
 
 def run_of(row: sa.RowMapping | Mapping[str, Any]) -> Run:

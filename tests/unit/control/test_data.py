@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +17,8 @@ from PIL import Image
 from tests.archives import picture, write_zip
 from tests.unit.control.conftest import Api
 
+from glassworks.control.resources import uploads
+from glassworks.data.uploads import receiving
 from glassworks.data.uploads.receiving import PART_BYTES
 from glassworks.packaging.bundle import Bundle, write_bundle
 from glassworks.runs.worker import Worker
@@ -268,3 +272,29 @@ def test_the_description_is_valid(api: Api) -> None:
     validate(document)
     put_part = document["paths"]["/api/v1/uploads/{upload}"]["put"]
     assert list(put_part["requestBody"]["content"]) == ["application/octet-stream"]
+
+
+def test_lines_with_keys_of_their_own_are_no_table(api: Api) -> None:
+    content = b"".join(b'{"key%d": 1}\n' % number for number in range(3000))
+    begun = api.post("/uploads", {"name": "a.jsonl", "size_bytes": len(content)}, status=201)
+    put(api, begun["id"], 0, content)
+    assert "the key number" in api.post(f"/uploads/{begun['id']}/complete", status=400)["detail"]
+
+
+def test_an_upload_that_is_being_worked_on_keeps_no_thread_waiting(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "_PATIENCE_S", 0.05)
+    begun = api.post("/uploads", {"name": "a.csv", "size_bytes": 4}, status=201)
+    put(api, begun["id"], 0, b"a,b\n")
+    (part,) = api.control.home.glob(f"data/uploads/{begun['id']}/part")
+    with part.open("rb") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        assert "being worked on" in api.post(f"/uploads/{begun['id']}/complete", status=503)["detail"]
+    api.post(f"/uploads/{begun['id']}/complete", status=400)
+
+
+def test_few_uploads_are_taken_in_at_a_time(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_taking_in", threading.BoundedSemaphore(1))
+    begun = api.post("/uploads", {"name": "a.csv", "size_bytes": 4}, status=201)
+    with uploads._taking_in:
+        assert "are being taken in" in api.post(f"/uploads/{begun['id']}/complete", status=503)["detail"]
+    assert api.post(f"/uploads/{begun['id']}/complete", status=409)["offset"] == 0

@@ -17,6 +17,7 @@ from glassworks.control.events import STREAM, AfterEvent, LastEventId, Sent, las
 from glassworks.control.paging import After, Limit, Page
 from glassworks.control.paths import refuse_paths
 from glassworks.control.state import Control
+from glassworks.control.tables import Table
 from glassworks.errors import Conflict, InputError, NotFound
 from glassworks.runs import Event, Run
 from glassworks.runs.records import State
@@ -30,7 +31,7 @@ class Submission(BaseModel):
     """Work to be queued; `request` has the keys of its kind."""
 
     kind: str = Field(max_length=40, examples=["train"])
-    request: dict[str, Any]
+    request: Table
     priority: int = Field(default=0, ge=-100, le=100)
     parent: str = Field(default="", max_length=20)
 
