@@ -85,8 +85,10 @@ def _classifier(look: Preview, data: Mapping[str, Any], roles: Mapping[str, str]
         model = {"backbone": _ENCODER[1], "mode": "frozen"} if pretrained else {}
         why = sentence("reason.pretrained")
         return Choice(family="transformer_text", data=data, model=model, reasons=(about, columns, why))
-    why = (sentence("reason.recurrent"),) if family in (None, "recurrent_text") else ()
-    return Choice(family=family or "recurrent_text", data=data, reasons=(about, columns, *why))
+    reasons = [about, columns]
+    if family in (None, "recurrent_text"):
+        reasons.append(sentence("reason.recurrent"))
+    return Choice(family=family or "recurrent_text", data=data, reasons=reasons)
 
 
 def _encoder(name: str, data: Mapping[str, Any], *, labelled: bool) -> Choice:

@@ -240,7 +240,7 @@ def _found(connection: sa.Connection, run: str) -> Mapping[str, Any]:
     if len(rows) == 1:
         return dict(rows[0])
     what = f"several runs begin with '{run}'" if rows else f"there is no run '{run[:40]}'"
-    raise NotFound(what, "'glassworks runs list' shows them")
+    raise NotFound(what, "GET /api/v1/runs, the console's page Runs and 'glassworks runs list' show them")
 
 
 def _after(row: sa.RowMapping, how: str) -> tuple[State, dict[str, str] | None]:

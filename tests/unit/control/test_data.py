@@ -221,8 +221,8 @@ def test_data_that_models_learned_from_go_only_by_force(api: Api, tiny_bundle: B
     item, other = send(api, TABLE.encode(), "a.csv"), send(api, NUMBERS, "b.csv")
     assert api.get(f"/data/{item['id']}")["models"] == []
     manifest = tiny_bundle.manifest
-    by_lineage = {"lineage": manifest.lineage.model_copy(update={"data": item["source"]})}
-    by_job = {"job": {"data": {"source": "csv:a.csv", "unlabeled": f"uploaded:{item['id'][:12]}"}}}
+    by_lineage: dict[str, Any] = {"lineage": manifest.lineage.model_copy(update={"data": item["source"]})}
+    by_job: dict[str, Any] = {"job": {"data": {"source": "csv:a.csv", "unlabeled": f"uploaded:{item['id'][:12]}"}}}
     for number, update in enumerate((by_lineage, by_job, {})):
         shutil.copytree(tiny_bundle.folder, tmp_path / str(number))
         (tmp_path / str(number) / "manifest.json").unlink()

@@ -1,5 +1,5 @@
 // What the API answers, as far as the console reads it.
-export type Role = "viewer" | "operator" | "admin";
+export type Role = "infer" | "viewer" | "operator" | "admin";
 export type Session = {
   open: boolean; name: string; roles: Role[]; version: string; expires_at: number | null;
 };
@@ -122,7 +122,7 @@ export type Comparison = {
 };
 export type Key = {
   id: string; name: string; created_at: string; expires_at: string | null; revoked_at: string | null; models: string[];
-  roles: ("infer" | Role)[]; requests_per_s: number | null; requests_per_day: number | null; rows_per_day: number | null;
+  roles: Role[]; requests_per_s: number | null; requests_per_day: number | null; rows_per_day: number | null;
   tokens_per_day: number | null; concurrent_streams: number | null; max_context: number | null;
   state?: "valid" | "expired" | "revoked";
 };
