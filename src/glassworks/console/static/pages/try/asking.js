@@ -93,6 +93,23 @@ export function ranked(model, answer) {
 }
 
 /**
+ * How sure a model is of a label, and how unlike what it learned from the input is, where it measures that.
+ * @typedef {{label: string, probability: number, novelty: number | null}} Certainty
+ */
+/**
+ * @param {Model} model
+ * @param {Answer} answer
+ * @param {string | null} label The first one where none is given.
+ * @returns {Certainty | null}
+ */
+export function certaintyOf(model, answer, label) {
+  const found = ranked(model, answer);
+  const one = found.find((each) => each.label === label) ?? found[0];
+  const novelty = output(answer, "novelty")?.data;
+  return one ? { label: one.label, probability: one.value, novelty: novelty?.length ? Math.max(...novelty) : null } : null;
+}
+
+/**
  * Values by pixel, row by row, the channels of each summed; channels come first in a tensor, or last as in a picture.
  * @param {Tensor} tensor
  */

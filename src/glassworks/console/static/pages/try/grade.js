@@ -9,6 +9,7 @@ import { html, useEffect, useState } from "../../view.js";
 import { agreement, explain, output } from "./asking.js";
 
 /** @typedef {import("./asking.js").Answer} Answer */
+/** @typedef {import("./asking.js").Certainty} Certainty */
 /** @typedef {"good" | "fair" | "poor"} Mark */
 
 const TURNS = 3;
@@ -41,10 +42,29 @@ function sentences({ completeness_gap: gap, faithfulness_z: z, converged, method
 /** @param {Answer} answer */
 const partsIn = (answer) => output(answer, "attributions")?.data.length ?? 0;
 
-/** @param {{answer: Answer}} props */
-export function GradeLine({ answer }) {
+/**
+ * Good reasons of an answer that may be nonsense get no green tick: only where the model knows that it knows such inputs.
+ * @param {Mark} mark
+ * @param {Certainty | null} [certainty]
+ */
+const shownMark = (mark, certainty) => (mark === "good" && (certainty?.novelty ?? 1) > 0 ? "fair" : mark);
+
+/** @param {{mark: Mark, text: string}} props */
+const Line = ({ mark, text }) => html`<p class=${`grade ${mark}`}><${Icon} name=${ICONS[mark]} /><span>${text}</span></p>`;
+
+/** @param {{answer: Answer, certainty?: Certainty | null}} props */
+export function GradeLine({ answer, certainty }) {
   const [first] = sentences(answer.parameters ?? {}, partsIn(answer));
-  return first ? html`<p class=${`grade ${first.mark}`}><${Icon} name=${ICONS[first.mark]} /><span>${first.text}</span></p>` : null;
+  return first ? html`<${Line} mark=${shownMark(first.mark, certainty)} text=${first.text} />` : null;
+}
+
+/** How sure the answer itself is, which the grade of its reasons does not say. @param {{certainty?: Certainty | null}} props */
+export function Sure({ certainty }) {
+  if (!certainty) return html`<p class="muted">${t("try.trust.what")}</p>`;
+  const { label, probability, novelty } = certainty;
+  return html`<p><b>${t("try.sure", { label, share: percent(probability) })}</b></p>
+    ${novelty !== null && html`<${Line} mark=${novelty > 0 ? "poor" : "good"} text=${t(novelty > 0 ? "try.sure.unfamiliar" : "try.sure.familiar")} />`}
+    <p class="muted">${t("try.trust.what")}</p>`;
 }
 
 /** @param {import("./reasons.js").Asked & {answer: Answer, method: string}} props */
@@ -52,7 +72,8 @@ export function Grade(props) {
   const known = props.answer.parameters ?? {};
   return html`<section class="grades">
     <h3>${t("try.trust")}</h3>
-    ${sentences(known, partsIn(props.answer)).map(({ mark, text }, at) => html`<p key=${at} class=${`grade ${mark}`}><${Icon} name=${ICONS[mark]} /><span>${text}</span></p>`)}
+    <${Sure} certainty=${props.certainty} />
+    ${sentences(known, partsIn(props.answer)).map(({ mark, text }, at) => html`<${Line} key=${at} mark=${shownMark(mark, props.certainty)} text=${text} />`)}
     ${known.method !== "counterfactual" && html`<${Stability} ...${props} />`}
     <details><summary>${t("try.numbers")}</summary>
       <table class="known"><tbody>
@@ -66,7 +87,7 @@ export function Grade(props) {
  * Asks again, about what differs in nothing that anybody sees, or with other random choices.
  * @param {import("./reasons.js").Asked & {answer: Answer, method: string}} props
  */
-function Stability({ answer, model, input, method, stir }) {
+function Stability({ answer, model, input, method, stir, certainty }) {
   const [share, setShare] = useState(/** @type {number | null} */ (null));
   useEffect(() => setShare(null), [answer]);
   const before = output(answer, "attributions");
@@ -83,6 +104,6 @@ function Stability({ answer, model, input, method, stir }) {
   const kind = stir ? "noise" : "seed";
   return html`${share === null
       ? html`<${Button} kind="quiet" icon="again" busy=${check.busy} onClick=${() => check.go()}>${t(`try.stable.check.${kind}`)}<//>`
-      : html`<p class=${`grade ${mark}`} role="status"><${Icon} name=${ICONS[mark]} /><span>${t(`try.stable.${kind}.${mark}`, { share: number(share, 2) })}</span></p>`}
+      : html`<p class=${`grade ${shownMark(mark, certainty)}`} role="status"><${Icon} name=${ICONS[shownMark(mark, certainty)]} /><span>${t(`try.stable.${kind}.${mark}`, { share: number(share, 2) })}</span></p>`}
     ${check.error && html`<${ProblemNote} error=${check.error} />`}`;
 }

@@ -6,13 +6,14 @@ import { Empty, Loaded, ProblemNote } from "../../components/notices.js";
 import { percent } from "../../format.js";
 import { t } from "../../i18n.js";
 import { useLoaded } from "../../resource.js";
-import { html, useState } from "../../view.js";
-import { infer, output, ranked } from "./asking.js";
+import { html, useEffect, useState } from "../../view.js";
+import { certaintyOf, infer, output, ranked } from "./asking.js";
 import { PictureInput } from "./picture_input.js";
 import { Reasons } from "./reasons.js";
 import { SameRequest } from "./same_request.js";
 
 /** @typedef {import("./asking.js").Model} Model */
+/** @typedef {import("./asking.js").Answer} Answer */
 /** @typedef {import("./picture_input.js").Given} Given */
 
 const SHOWN = 5;
@@ -21,24 +22,29 @@ const SHOWN = 5;
 export default function Pictures({ model }) {
   const [given, setGiven] = useState(/** @type {Given | null} */ (null));
   const [target, setTarget] = useState(/** @type {string | null} */ (null));
+  const [answer, setAnswer] = useState(/** @type {Answer | null} */ (null));
   const take = (/** @type {Given | null} */ taken) => {
     setGiven(taken);
     setTarget(null);
+    setAnswer(null);
   };
   return html`<div class="two">
       <${PictureInput} model=${model} onGiven=${take} />
       <${Card} title=${t("try.answer")}>
-        ${given ? html`<${Answered} model=${model} given=${given} target=${target} onTarget=${setTarget} />` : html`<${Empty} icon="pictures" title=${t("try.picture.first")} />`}
+        ${given ? html`<${Answered} model=${model} given=${given} target=${target} onTarget=${setTarget} onAnswer=${setAnswer} />` : html`<${Empty} icon="pictures" title=${t("try.picture.first")} />`}
       <//>
     </div>
-    ${given && html`<${Reasons} model=${model} input=${given.tensor} picture=${given.picture} target=${target} stir=${given.stir} />`}
+    ${given && html`<${Reasons} model=${model} input=${given.tensor} picture=${given.picture} target=${target} stir=${given.stir} certainty=${answer && certaintyOf(model, answer, target)} />`}
     ${given && html`<${SameRequest} model=${model} input=${given.tensor} file=${given.file ?? "picture.png"} />`}`;
 }
 
-/** @param {{model: Model, given: Given, target: string | null, onTarget: (label: string | null) => void}} props */
-function Answered({ model, given, target, onTarget }) {
+/** @param {{model: Model, given: Given, target: string | null, onTarget: (label: string | null) => void, onAnswer: (answer: Answer) => void}} props */
+function Answered({ model, given, target, onTarget, onAnswer }) {
   /** @type {import("../../resource.js").Resource<import("./asking.js").Answer>} */
   const answer = useLoaded((signal) => infer(model, given.tensor, signal), `${model.name}@${model.version} ${given.id}`);
+  useEffect(() => {
+    if (answer.value) onAnswer(answer.value);
+  }, [answer.value]);
   return html`<div class="answer" aria-live="polite">
     <${Loaded} of=${answer}>${(/** @type {any} */ value) => html`<${Classes} model=${model} answer=${value} target=${target} onTarget=${onTarget} />`}<//>
   </div>`;

@@ -4,14 +4,14 @@ import { Button } from "../../components/button.js";
 import { SelectField } from "../../components/fields.js";
 import { Card } from "../../components/heading.js";
 import { HeatMap } from "../../components/heat_map.js";
-import { Loaded } from "../../components/notices.js";
+import { Loaded, ProblemNote } from "../../components/notices.js";
 import { ShadedText } from "../../components/shaded_text.js";
 import { milliseconds, number } from "../../format.js";
 import { has, t } from "../../i18n.js";
 import { useLoaded } from "../../resource.js";
 import { html, useEffect, useMemo, useState } from "../../view.js";
 import { agreement, byPixel, explain, nearby, output, parsed } from "./asking.js";
-import { Grade, GradeLine } from "./grade.js";
+import { Grade, GradeLine, Sure } from "./grade.js";
 
 /** @typedef {import("./asking.js").Model} Model */
 /** @typedef {import("./asking.js").Answer} Answer */
@@ -24,9 +24,11 @@ import { Grade, GradeLine } from "./grade.js";
  * @property {CanvasImageSource | null} [picture]
  * @property {string} [text]
  * @property {() => Promise<Tensor>} [stir]
+ * @property {import("./asking.js").Certainty | null} [certainty]
  */
 
 const SHOWN = 12;
+const UNLIKE = 0.3; // Below, two methods mark different parts.
 let made = 0;
 /** @type {WeakMap<Tensor, number>} Numbers of inputs, since texts of pictures are long keys. */
 const numbers = new WeakMap();
@@ -84,7 +86,10 @@ function Beside(props) {
   const [found, setFound] = useState(/** @type {{[method: string]: Answer}} */ ({}));
   const first = found[props.model.explainers[0]];
   const keep = (/** @type {string} */ method, /** @type {Answer} */ answer) => setFound((/** @type {any} */ was) => (was[method] === answer ? was : { ...was, [method]: answer }));
-  return html`<div class="beside">
+  const differ = first && Object.values(found).some((each) => (shareOf(first, each) ?? 1) < UNLIKE);
+  return html`<${Sure} certainty=${props.certainty} />
+  ${differ && html`<${ProblemNote} kind="warning" problem=${t("try.differ")} mend=${t("try.differ.mend")} />`}
+  <div class="beside">
     ${props.model.explainers.map((method, at) => html`<${Small} key=${method} ...${props} method=${method} first=${at ? first : undefined} onFound=${keep} />`)}
   </div>`;
 }
@@ -100,7 +105,7 @@ function Small(props) {
     <h3>${methodOf(method)}</h3>
     <${Loaded} of=${found}>
       ${(/** @type {Answer} */ answer) => html`<${Drawn} ...${props} answer=${answer} size=${200} few />
-        <${GradeLine} answer=${answer} />
+        <${GradeLine} answer=${answer} certainty=${props.certainty} />
         <p class="muted number">${milliseconds(answer.parameters?.milliseconds)}${first && like(first, answer)}</p>`}
     <//>
   </section>`;
@@ -112,10 +117,19 @@ function Small(props) {
  * @param {Answer} answer
  */
 function like(first, answer) {
-  const [a, b] = [output(first, "attributions"), output(answer, "attributions")];
-  if (!a || !b || a.data.length !== b.data.length) return "";
-  const share = agreement(a.data, b.data);
+  const share = shareOf(first, answer);
+  if (share === null) return "";
   return ` · ${t("try.agreement", { share: number(Math.abs(share) < 0.005 ? 0 : share, 2) })}`;
+}
+
+/**
+ * The agreement of two explanations; none where they have different parts.
+ * @param {Answer} first
+ * @param {Answer} answer
+ */
+function shareOf(first, answer) {
+  const [a, b] = [output(first, "attributions"), output(answer, "attributions")];
+  return a && b && a.data.length === b.data.length ? agreement(a.data, b.data) : null;
 }
 
 /**

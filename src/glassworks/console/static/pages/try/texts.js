@@ -5,30 +5,33 @@ import { Card } from "../../components/heading.js";
 import { Empty, Loaded } from "../../components/notices.js";
 import { t } from "../../i18n.js";
 import { useLoaded } from "../../resource.js";
-import { html, useState } from "../../view.js";
-import { infer, texts } from "./asking.js";
+import { html, useEffect, useState } from "../../view.js";
+import { certaintyOf, infer, texts } from "./asking.js";
 import { useExamples } from "./examples.js";
 import { Classes } from "./pictures.js";
 import { Reasons } from "./reasons.js";
 import { SameRequest } from "./same_request.js";
 
 /** @typedef {import("./asking.js").Model} Model */
+/** @typedef {import("./asking.js").Answer} Answer */
 
 /** @param {{model: Model}} props */
 export default function Texts({ model }) {
   const [asked, setAsked] = useState(/** @type {{text: string, input: import("./asking.js").Tensor} | null} */ (null));
   const [target, setTarget] = useState(/** @type {string | null} */ (null));
+  const [answer, setAnswer] = useState(/** @type {Answer | null} */ (null));
   const ask = (/** @type {string} */ text) => {
     setTarget(null);
+    setAnswer(null);
     setAsked({ text, input: texts(model, text) });
   };
   return html`<div class="two">
       <${Write} model=${model} onText=${ask} />
       <${Card} title=${t("try.answer")}>
-        ${asked ? html`<${Answered} key=${asked.text} model=${model} input=${asked.input} target=${target} onTarget=${setTarget} />` : html`<${Empty} icon="texts" title=${t("try.text.first")} />`}
+        ${asked ? html`<${Answered} key=${asked.text} model=${model} input=${asked.input} target=${target} onTarget=${setTarget} onAnswer=${setAnswer} />` : html`<${Empty} icon="texts" title=${t("try.text.first")} />`}
       <//>
     </div>
-    ${asked && html`<${Reasons} model=${model} input=${asked.input} text=${asked.text} target=${target} />`}
+    ${asked && html`<${Reasons} model=${model} input=${asked.input} text=${asked.text} target=${target} certainty=${answer && certaintyOf(model, answer, target)} />`}
     ${asked && html`<${SameRequest} model=${model} input=${asked.input} />`}`;
 }
 
@@ -57,10 +60,13 @@ function Write({ model, onText }) {
   <//>`;
 }
 
-/** @param {{model: Model, input: import("./asking.js").Tensor, target: string | null, onTarget: (label: string | null) => void}} props */
-function Answered({ model, input, target, onTarget }) {
+/** @param {{model: Model, input: import("./asking.js").Tensor, target: string | null, onTarget: (label: string | null) => void, onAnswer: (answer: Answer) => void}} props */
+function Answered({ model, input, target, onTarget, onAnswer }) {
   /** @type {import("../../resource.js").Resource<import("./asking.js").Answer>} */
   const answer = useLoaded((signal) => infer(model, input, signal), `${model.name}@${model.version} ${input.data[0]}`);
+  useEffect(() => {
+    if (answer.value) onAnswer(answer.value);
+  }, [answer.value]);
   return html`<div aria-live="polite">
     <${Loaded} of=${answer}>${(/** @type {any} */ value) => html`<${Classes} model=${model} answer=${value} target=${target} onTarget=${onTarget} />`}<//>
   </div>`;
