@@ -151,7 +151,7 @@ def test_a_version_that_cannot_be_opened_changes_nothing(
     manifest = tiny_bundle.manifest.model_copy(update={"labels": tiny_bundle.manifest.labels[:1]})
     api.control.registry.publish(write_bundle(tmp_path / "lie", manifest))
     for body in ({"champion": 3}, {"shares": {"1": 50, "3": 50}}, {"shadow": 3}):
-        assert "is not what its manifest says" in put(api, deployed, body, status=500)["detail"]
+        assert "is not what its manifest says" in put(api, deployed, {**body, "force": True}, status=500)["detail"]
     assert api.control.registry.find(f"{deployed}@champion").version == 1
     assert api.control.serving.dispatcher.models.versions(deployed) == ("1",)
     assert api.control.serving.dispatcher.models.traffic(deployed) is None
@@ -241,3 +241,41 @@ def test_a_deployment_that_cannot_be_had_any_more_is_reported_and_the_champion_s
     path = f"/deployments/{deployed}"
     put(api, deployed, {"shares": {"1": 100}})
     assert "cannot be restored" in api.post(f"{path}/rollback", headers=api.etag(path), status=409)["detail"]
+
+
+def publish_unlike(api: Api, bundle: Bundle, folder: Path, **other: Any) -> None:
+    """A further version whose manifest says something else."""
+    shutil.copytree(bundle.folder, folder)
+    (folder / "manifest.json").unlink()
+    api.control.registry.publish(write_bundle(folder, bundle.manifest.model_copy(update=other)))
+
+
+def resized(bundle: Bundle, side: int) -> Any:
+    """The signature of a bundle for pictures of another size."""
+    [first] = bundle.manifest.signature.inputs
+    shape = tuple(each if each == -1 or at < 2 else side for at, each in enumerate(first.shape))
+    return bundle.manifest.signature.model_copy(update={"inputs": (first.model_copy(update={"shape": shape}),)})
+
+
+@pytest.mark.parametrize("body", [{"shares": {"1": 50, "3": 50}}, {"shares": {"1": 100}, "shadow": 3}])
+def test_versions_that_take_other_inputs_share_no_requests(
+    api: Api, deployed: str, tiny_bundle: Bundle, tmp_path: Path, body: Any
+) -> None:
+    publish_unlike(api, tiny_bundle, tmp_path / "wide", signature=resized(tiny_bundle, 28))
+    shape = "x".join(str(each) for each in tiny_bundle.manifest.signature.inputs[0].shape[2:])
+    problem = put(api, deployed, body, status=409)
+    assert f"{shape} against" in problem["detail"].replace("-1x1x", "").replace("1x1x", "")
+    assert "28x28" in problem["detail"]
+    assert "another name" in problem["mend"]
+    assert api.get(f"/deployments/{deployed}")["shares"] == {"1": 100.0}
+
+
+def test_versions_that_answer_with_other_labels_share_no_requests_unless_forced(
+    api: Api, deployed: str, tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    labels = tuple(f"other {each}" for each in tiny_bundle.manifest.labels)
+    publish_unlike(api, tiny_bundle, tmp_path / "labels", labels=labels)
+    body = {"shares": {"1": 50, "3": 50}}
+    assert "labels" in put(api, deployed, body, status=409)["detail"]
+    assert put(api, deployed, {"shares": {"3": 100}})["shares"] == {"3": 100.0}  # alone it answers all
+    assert put(api, deployed, {**body, "force": True})["shares"] == {"1": 50.0, "3": 50.0}

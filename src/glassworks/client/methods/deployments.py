@@ -21,6 +21,7 @@ class DeploymentsMethods(Transport):
         champion: int | str | None = None,
         shares: dict[str, float] | None = None,
         shadow: int | str | None = None,
+        force: bool = False,
         if_match: str | None = None,
     ) -> Deployment:
         """Let other versions answer, at once: they are opened first, and where one cannot be, nothing changes."""
@@ -29,7 +30,7 @@ class DeploymentsMethods(Transport):
             f"/deployments/{segment(name)}",
             Deployment,
             headers={"if-match": if_match},
-            body={"champion": champion, "shares": shares, "shadow": shadow},
+            body={"champion": champion, "shares": shares, "shadow": shadow, "force": force},
         )
 
     def get_deployment(self, name: str) -> Deployment:

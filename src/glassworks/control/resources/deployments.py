@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from glassworks.control import deploying
 from glassworks.control.access import Controlled, Operator, Viewer
+from glassworks.control.alike import require_alike
 from glassworks.control.counting import Counted, percentile_ms
 from glassworks.control.deploying import Observed
 from glassworks.control.paging import After, IfMatch, Limit, Page
@@ -60,6 +61,7 @@ class Wanted(BaseModel):
         default_factory=dict, max_length=20
     )
     shadow: Number | Named | None = None
+    force: bool = Field(default=False, description="Split requests between versions whose inputs or labels differ too.")
 
 
 class Reference(BaseModel):
@@ -117,6 +119,8 @@ def change_deployment(
     found = deploying.observe(control, name)
     deploying.require_current(if_match, found)
     wanted = deploying.checked(control, found, asked.champion, asked.shares, asked.shadow)
+    if not asked.force and wanted != found.split:
+        require_alike(control, name, wanted)
     return _answered(control, deploying.change(control, found, wanted, caller.name), response)
 
 

@@ -25,10 +25,10 @@ export function SplitForm({ tagged, versions, onChanged }) {
     const { shares, shadow, champion } = { ...split, ...change };
     setDraft({ shares, shadow, champion, etag: draft?.etag ?? tagged.etag });
   };
-  const apply = useAction(async (/** @type {string} */ etag) => {
+  const apply = useAction(async (/** @type {string} */ etag, force = false) => {
     const shares = Object.fromEntries(Object.entries(split.shares).filter(([, share]) => share > 0));
     try {
-      await put(`/deployments/${encodeURIComponent(now.model)}`, { champion: split.champion, shares, shadow: split.shadow }, { match: etag });
+      await put(`/deployments/${encodeURIComponent(now.model)}`, { champion: split.champion, shares, shadow: split.shadow, force }, { match: etag });
       setDraft(null);
       toast(t("serve.applied"));
     } finally {
@@ -40,6 +40,7 @@ export function SplitForm({ tagged, versions, onChanged }) {
     apply.clear();
   };
   const changed = draft !== null && !same(draft, now);
+  const unlike = apply.error?.status === 409 && changed;
   const lost = apply.error?.status === 412 ? apply.error : null;
   return html`<${Card} title=${t("serve.split")}>
     <${ShareBar} shares=${split.shares} />
@@ -47,7 +48,9 @@ export function SplitForm({ tagged, versions, onChanged }) {
     <${Versions} split=${split} versions=${versions} aliases=${now.aliases} disabled=${!may("operator")} onSplit=${set} />
     <p class="sentence-of-goal">${sentence(split)}</p>
     ${(lost || (overtaken && changed)) && html`<${Overtaken} now=${now} problem=${lost?.problem} onTheirs=${forget} onMine=${() => apply.go(tagged.etag)} busy=${apply.busy} mine=${split} />`}
-    ${apply.error && !lost && html`<${ProblemNote} error=${apply.error} />`}
+    ${apply.error && !lost && html`<${ProblemNote} error=${apply.error}>
+      ${unlike && html`<p>${t("serve.force.text")}</p><div class="actions"><${Button} kind="danger" busy=${apply.busy} onClick=${() => apply.go(tagged.etag, true)}>${t("serve.force")}<//></div>`}
+    <//>`}
     ${changed && !lost && !overtaken && html`<div class="actions">
       <${Button} kind="primary" icon="check" busy=${apply.busy} onClick=${() => apply.go(draft.etag)}>${t("serve.apply")}<//>
       <${Button} onClick=${forget}>${t("serve.forget")}<//>
