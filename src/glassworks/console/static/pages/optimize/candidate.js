@@ -30,7 +30,7 @@ export function CandidateCard({ model, found, candidate, run, onStarted }) {
       ${quantitiesOf(found).map((each) => html`<${Figure} key=${each} label=${nameOf(each)} value=${shown(each, candidate.values[each])} note=${against(each, candidate, reference)} />`)}
     <//>
     ${breaks.length > 0 && html`<p class="muted">${t("optimize.breaks", { limits: breaks.join(", ") })}</p>`}
-    ${chosen ? html`<p>${t("optimize.is.chosen", { model: run?.result.model ?? model })} ${run?.result.model && html`<a href=${link("serve", model.split("@")[0])}>${t("optimize.made.serve")}</a>`}</p>`
+    ${chosen ? html`<p>${t("optimize.is.chosen", { model: run?.result.model ?? model })} ${run?.result.model && html`<a href=${link("serve", run.result.model)}>${t("optimize.made.serve")}</a>`}</p>`
       : run && isOpen(run) ? html`<p class="muted">${t("optimize.publish.later")}</p>` : html`<${Publish} model=${model} found=${found} candidate=${candidate} run=${run} onStarted=${onStarted} />`}
   <//>`;
 }

@@ -71,5 +71,5 @@ export function SearchState({ run, onAgain }) {
     </div>
     ${run.state === "running" && html`<${Progress} value=${run.step} total=${run.total} label=${stageOf(run.stage)} />`}
     ${run.error && html`<${ProblemNote} error=${run.error} />`} ${cancel.error && html`<${ProblemNote} error=${cancel.error} />`}
-    ${made && html`<p class="made">${t("optimize.made", { model: made })} <a href=${link("serve", made.split("@")[0])}>${t("optimize.made.serve")}</a> · <a href=${link("try", made)}>${t("nav.try")}</a></p>`}`;
+    ${made && html`<p class="made">${t("optimize.made", { model: made })} <a href=${link("serve", made)}>${t("optimize.made.serve")}</a> · <a href=${link("try", made)}>${t("nav.try")}</a></p>`}`;
 }

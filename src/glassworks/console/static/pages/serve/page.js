@@ -25,7 +25,7 @@ const EVERY_MS = 2000;
 
 /** @param {{rest: string[]}} props */
 export default function ServePage({ rest }) {
-  return rest[0] ? html`<${OfModel} key=${rest[0]} name=${rest[0].split("@")[0]} />` : html`<${All} />`;
+  return rest[0] ? html`<${OfModel} key=${rest[0]} name=${rest[0].split("@")[0]} version=${rest[0].split("@")[1]} />` : html`<${All} />`;
 }
 
 /** @param {() => void} reload */
@@ -87,8 +87,8 @@ function Load({ served, onLoaded }) {
   <//>`;
 }
 
-/** @param {{name: string}} props */
-function OfModel({ name }) {
+/** @param {{name: string, version?: string}} props The version is one that somebody wants to put into service. */
+function OfModel({ name, version }) {
   /** @type {import("../../resource.js").Resource<Tagged>} */
   const deployment = useLoaded((signal) => getTagged(`/deployments/${encodeURIComponent(name)}`, { signal }), name);
   useOften(deployment.reload);
@@ -101,22 +101,23 @@ function OfModel({ name }) {
     <//>
     <${Loaded} of=${deployment}>
       ${(/** @type {Tagged} */ tagged) => tagged.value.served.length
-        ? html`<${SplitForm} tagged=${tagged} versions=${versions.items} onChanged=${changed} />
+        ? html`<${SplitForm} tagged=${tagged} versions=${versions.items} wanted=${version} onChanged=${changed} />
             <${Comparison} deployment=${tagged.value} />`
-        : html`<${Out} name=${name} onChanged=${changed} />`}
+        : html`<${Out} name=${name} version=${version} onChanged=${changed} />`}
     <//>
     ${deployment.value && html`<${Aliases} name=${name} aliases=${deployment.value.value.aliases} versions=${versions.items} onChanged=${changed} />
       <${History} tagged=${deployment.value} onChanged=${changed} />`}
     <${Tail} model=${name} />`;
 }
 
-/** A model that is out of service. @param {{name: string, onChanged: () => void}} props */
-function Out({ name, onChanged }) {
+/** A model that is out of service. @param {{name: string, version?: string, onChanged: () => void}} props */
+function Out({ name, version, onChanged }) {
+  const reference = version ? `${name}@${version}` : name;
   const load = useAction(async () => {
-    await post("/deployments", { reference: name });
+    await post("/deployments", { reference });
     onChanged();
   });
-  return html`<${Empty} icon="serve" title=${t("serve.out", { model: name })} text=${t("serve.out.text")}>
+  return html`<${Empty} icon="serve" title=${t("serve.out", { model: reference })} text=${t("serve.out.text")}>
       ${may("operator") && html`<${Button} kind="primary" icon="play" busy=${load.busy} onClick=${() => load.go()}>${t("serve.load")}<//>`}
     <//>
     ${load.error && html`<${ProblemNote} error=${load.error} />`}`;

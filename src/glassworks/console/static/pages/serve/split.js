@@ -8,17 +8,33 @@ import { ProblemNote, toast } from "../../components/notices.js";
 import { ago, number } from "../../format.js";
 import { t } from "../../i18n.js";
 import { may } from "../../session.js";
-import { html, useState } from "../../view.js";
+import { html, useEffect, useState } from "../../view.js";
 import { ShareBar, colorOf, rebalanced, same, sentence } from "./shares.js";
 
 /** @typedef {import("../../types").Deployment} Deployment */
 /** @typedef {{shares: {[version: string]: number}, shadow: number | null, champion: number | null}} Split */
 /** @typedef {{value: Deployment, etag: string}} Tagged */
 
-/** @param {{tagged: Tagged, versions: {version: number, aliases: string[]}[], onChanged: () => void}} props */
-export function SplitForm({ tagged, versions, onChanged }) {
+const FIRST_SHARE = 10;
+
+/**
+ * The split with a first share of a version that somebody came to put into service; null where it has one.
+ * @param {Tagged} tagged
+ * @param {string | undefined} wanted
+ * @returns {(Split & {etag: string}) | null}
+ */
+function begun({ value: { shares, shadow, champion }, etag }, wanted) {
+  if (!wanted || !/^[1-9]\d*$/.test(wanted) || shares[wanted] || !may("operator")) return null;
+  return { shares: rebalanced({ ...shares, [wanted]: 0 }, wanted, FIRST_SHARE), shadow: String(shadow) === wanted ? null : shadow, champion, etag };
+}
+
+/** @param {{tagged: Tagged, versions: {version: number, aliases: string[]}[], wanted?: string, onChanged: () => void}} props */
+export function SplitForm({ tagged, versions, wanted, onChanged }) {
   const now = tagged.value;
-  const [draft, setDraft] = useState(/** @type {(Split & {etag: string}) | null} */ (null));
+  const [draft, setDraft] = useState(/** @type {() => (Split & {etag: string}) | null} */ (() => begun(tagged, wanted)));
+  useEffect(() => {
+    if (draft) /** @type {HTMLElement | null} */ (document.querySelector(".split .wanted input"))?.focus();
+  }, []);
   const split = draft ?? now;
   const overtaken = draft !== null && draft.etag !== tagged.etag && !same(draft, now);
   const set = (/** @type {Partial<Split>} */ change) => {
@@ -45,7 +61,7 @@ export function SplitForm({ tagged, versions, onChanged }) {
   return html`<${Card} title=${t("serve.split")}>
     <${ShareBar} shares=${split.shares} />
     ${now.changed_elsewhere && html`<p class="muted">${t("serve.elsewhere")}</p>`}
-    <${Versions} split=${split} versions=${versions} aliases=${now.aliases} disabled=${!may("operator")} onSplit=${set} />
+    <${Versions} split=${split} versions=${versions} aliases=${now.aliases} disabled=${!may("operator")} wanted=${wanted} onSplit=${set} />
     <p class="sentence-of-goal">${sentence(split)}</p>
     ${(lost || (overtaken && changed)) && html`<${Overtaken} now=${now} problem=${lost?.problem} onTheirs=${forget} onMine=${() => apply.go(tagged.etag)} busy=${apply.busy} mine=${split} />`}
     ${apply.error && !lost && html`<${ProblemNote} error=${apply.error}>
@@ -58,8 +74,8 @@ export function SplitForm({ tagged, versions, onChanged }) {
   <//>`;
 }
 
-/** @param {{split: Split, versions: {version: number, aliases: string[]}[], aliases: {[alias: string]: number}, disabled: boolean, onSplit: (change: Partial<Split>) => void}} props */
-function Versions({ split, versions, aliases, disabled, onSplit }) {
+/** @param {{split: Split, versions: {version: number, aliases: string[]}[], aliases: {[alias: string]: number}, disabled: boolean, wanted?: string, onSplit: (change: Partial<Split>) => void}} props */
+function Versions({ split, versions, aliases, disabled, wanted, onSplit }) {
   const shown = Object.keys(split.shares).sort((a, b) => Number(b) - Number(a));
   const others = versions.map((each) => String(each.version)).filter((each) => !shown.includes(each));
   const labelOf = (/** @type {string} */ version) => [t("serve.version", { version }), ...Object.entries(aliases).filter(([, named]) => String(named) === version).map(([alias]) => alias)].join(" · ");
@@ -71,7 +87,7 @@ function Versions({ split, versions, aliases, disabled, onSplit }) {
     onSplit({ shares: rest });
   };
   return html`<ul class="split">
-      ${shown.map((version) => html`<li key=${version}>
+      ${shown.map((version) => html`<li key=${version} class=${version === wanted ? "wanted" : ""}>
         <i class="swatch" style=${{ background: colorOf(version) }}></i>
         <${SliderField} label=${labelOf(version)} value=${Math.round(split.shares[version])} min=${0} max=${100} disabled=${disabled || shown.length === 1}
           show=${() => `${number(split.shares[version])} %`} onInput=${(/** @type {number} */ share) => onSplit({ shares: rebalanced(split.shares, version, share) })} />
