@@ -3,11 +3,11 @@ import { get, post } from "../../api.js";
 import { useAction } from "../../action.js";
 import { Button } from "../../components/button.js";
 import { Card, Heading } from "../../components/heading.js";
-import { Empty, Loaded, ProblemNote, Skeleton } from "../../components/notices.js";
+import { Empty, Loaded, ProblemNote, Skeleton, toast } from "../../components/notices.js";
 import { Tag } from "../../components/progress.js";
 import { has, t } from "../../i18n.js";
 import { useLoaded } from "../../resource.js";
-import { go, link } from "../../router.js";
+import { go, link, requery } from "../../router.js";
 import { may } from "../../session.js";
 import { html, useEffect, useState } from "../../view.js";
 import { describe } from "./asking.js";
@@ -85,13 +85,16 @@ function Described({ name, version, from }) {
 function Offer({ reference, automatic, onServed, said }) {
   const serve = useAction(async () => {
     await post("/deployments", { reference });
+    toast(t("try.served", { model: reference }));
     onServed();
   });
   useEffect(() => {
-    if (automatic && may("operator")) serve.go();
+    if (!automatic || !may("operator")) return;
+    requery({ from: undefined }); // whoever comes back to this address is asked
+    serve.go();
   }, []);
   if (serve.busy) return html`<${Card} title=${t("try.serving", { model: reference })}><${Skeleton} lines=${2} /><//>`;
-  return html`<${Empty} icon="serve" title=${t("try.unserved", { model: reference })} text=${said.problem}>
+  return html`<${Empty} icon="serve" title=${t("try.unserved", { model: reference })} text=${may("operator") ? t("try.serve.text") : said.problem}>
       ${may("operator") && html`<${Button} kind="primary" icon="play" onClick=${() => serve.go()}>${t("try.serve")}<//>`}
       <${Button} href=${link("try")}>${t("try.others")}<//>
     <//>
