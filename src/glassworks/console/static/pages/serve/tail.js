@@ -25,10 +25,17 @@ export function Tail({ model }) {
   }, [begun]);
   return html`<${Card} title=${t("serve.tail")} lead=${t("serve.tail.lead")}>
     <${Loaded} of=${first} lines=${3}>
-      ${(/** @type {any} */ page) => html`<${Lines} lines=${[...later, ...page.items.filter((/** @type {Line} */ each) => !later.some((one) => one.number === each.number))].filter((each) => !model || !each.model || each.model === model)} />`}
+      ${(/** @type {any} */ page) => html`<${Lines} lines=${[...later, ...page.items.filter((/** @type {Line} */ each) => !later.some((one) => one.number === each.number))].filter((each) => !model || concerns(each, model))} />`}
     <//>
   <//>`;
 }
+
+/**
+ * Whether a failure has to do with a model: one of it, or of the service that answers for it, not one of this console.
+ * @param {Line} line
+ * @param {string} model
+ */
+const concerns = (line, model) => (line.model ? line.model === model : !line.path.startsWith("/api/v1/"));
 
 /** @param {{lines: Line[]}} props */
 function Lines({ lines }) {
