@@ -49,6 +49,12 @@ function AskBack({ deployment, to, etag, onChanged, onClose }) {
   return html`<${Confirm} title=${t("serve.back.title", { model: deployment.model })} text=${text} action=${t("serve.back")} run=${run} onClose=${onClose} />`;
 }
 
+/** @param {Revision} revision What was found before the first change was changed by nobody. */
+function whatOf({ what, revision, restores }) {
+  if (what === "found" && revision === 1) return t("serve.what.first");
+  return has(`serve.what.${what}`) ? t(`serve.what.${what}`, { revision: restores ?? "" }) : what;
+}
+
 /** @param {{tagged: Tagged, onChanged: () => void}} props */
 export function History({ tagged, onChanged }) {
   const [asking, setAsking] = useState(/** @type {{to: Revision, etag: string} | null} */ (null));
@@ -58,7 +64,7 @@ export function History({ tagged, onChanged }) {
     <ol class="revisions">
       ${history.map((each, at) => html`<li key=${each.revision}>
         <span class="number muted">${each.revision}</span>
-        <span><b>${has(`serve.what.${each.what}`) ? t(`serve.what.${each.what}`, { revision: each.restores ?? "" }) : each.what}</b> ${each.who && html`<span class="muted">${t("serve.by", { who: each.who })}</span>`}<br />${inWords(each.shares)}${each.shadow !== null ? ` · ${t("serve.sentence.shadow", { version: each.shadow })}` : ""}</span>
+        <span><b>${whatOf(each)}</b> ${each.who && html`<span class="muted">${t("serve.by", { who: each.who })}</span>`}<br />${inWords(each.shares)}${each.shadow !== null ? ` · ${t("serve.sentence.shadow", { version: each.shadow })}` : ""}</span>
         <span class="muted">${date(each.at)}</span>
         <span>${at > 0 && may("operator") && Object.keys(each.shares).length > 0 && !same(each, tagged.value) && html`<${Button} kind="quiet" onClick=${() => setAsking({ to: each, etag: tagged.etag })}>${t("serve.restore")}<//>`}</span>
       </li>`)}

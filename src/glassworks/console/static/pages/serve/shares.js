@@ -13,8 +13,9 @@ export const ordered = (shares) => Object.entries(shares).sort(([a, x], [b, y]) 
 
 /** @param {{shares: {[version: string]: number}}} props */
 export function ShareBar({ shares }) {
+  const alone = Object.values(shares).filter((share) => share > 0).length < 2; // nothing to tell apart by colors
   return html`<span class="share-bar" role="img" aria-label=${inWords(shares)} title=${inWords(shares)}>
-    ${ordered(shares).map(([version, share]) => share > 0 && html`<i key=${version} style=${{ width: `${share}%`, background: colorOf(version) }}><span>${share >= 12 ? t("serve.short", { version, share: number(share) }) : ""}</span></i>`)}
+    ${ordered(shares).map(([version, share]) => share > 0 && html`<i key=${version} style=${{ width: `${share}%`, background: alone ? "var(--muted)" : colorOf(version) }}><span>${share >= 12 ? t("serve.short", { version, share: number(share) }) : ""}</span></i>`)}
   </span>`;
 }
 
