@@ -1,4 +1,5 @@
 /** One version: how good it is, what compression changed, where it came from, its card. */
+import { Accuracy } from "../../components/accuracy.js";
 import { Button } from "../../components/button.js";
 import { CodeBlock } from "../../components/code.js";
 import { Card, Figure, Figures, Heading } from "../../components/heading.js";
@@ -60,6 +61,7 @@ function Overview({ of }) {
       <${Figure} label=${t("models.explainers")} value=${of.explainers.length} note=${of.explainers.map((each) => named("explainer", each)).join(", ")} />
     <//>
     <${Card} title=${t("models.good")} lead=${t("models.good.lead")}>
+      <${Accuracy} metrics=${of.metrics} />
       <${MetricBars} metrics=${of.metrics} baseline=${of.baseline} comparison=${of.comparison} />
     <//>
     ${of.samples?.length > 0 && html`<${Card} title=${t("models.samples")} lead=${t("models.samples.lead")}><${Samples} samples=${of.samples} /><//>`}

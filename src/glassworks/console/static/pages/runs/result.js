@@ -1,4 +1,5 @@
 /** What a run made: a version, how good it is, and what to do next. */
+import { Accuracy } from "../../components/accuracy.js";
 import { Button } from "../../components/button.js";
 import { Card, Figure, Figures } from "../../components/heading.js";
 import { ProblemNote } from "../../components/notices.js";
@@ -15,6 +16,7 @@ export function Result({ run }) {
   const [name, version] = String(model ?? "").split("@");
   return html`<${Card} title=${model ? t("runs.made", { model }) : t("runs.measured")}
     actions=${model && html`<${Button} kind="primary" icon="try" href=${link("try", model, { from: "run" })}>${t("runs.try")}<//><${Button} href=${link("models", name, version)}>${t("runs.version")}<//>`}>
+    <${Accuracy} metrics=${metrics} />
     <${Figures}>
       ${Object.entries(metrics ?? {}).map(([each, metric]) => html`<${Figure} key=${each} label=${valueName(each)} value=${number(metric.value, 4)} note=${noted(metric)} />`)}
     <//>
