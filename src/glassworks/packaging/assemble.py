@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from glassworks.catalog import get
 from glassworks.contracts import Artifact, Explainer, Generation, Opened, Session
@@ -108,11 +111,25 @@ def _explainers(parts: Parts) -> tuple[str, ...]:
 def _samples(parts: Parts, session: Session) -> list[dict[str, Any]]:
     """Requests in the protocol's JSON with the answers that this machine gave."""
     samples = []
-    x = parts.dataset.splits["test"].x
-    for row in range(min(_SAMPLES, len(x))):
+    test = parts.dataset.splits["test"]
+    x = test.x
+    for row in varied_rows(test.y, min(_SAMPLES, len(x))):
         inputs, answer = _asked(parts, session, x[row : row + 1])
         samples.append({"inputs": _tensors(inputs), "outputs": _tensors(answer), **_asking(parts)})
     return samples
+
+
+def varied_rows(y: Array, count: int) -> list[int]:
+    """The first row of each class, then further ones, in their order; for answers without classes the first rows."""
+    firsts: dict[tuple[Any, ...], int] = {}
+    if y.ndim <= 2:
+        for row in range(len(y)):
+            firsts.setdefault(tuple(np.ravel(y[row]).tolist()), row)
+            if len(firsts) == count:
+                break
+    chosen = list(firsts.values())[:count]
+    others = (row for row in range(len(y)) if row not in chosen)
+    return sorted([*chosen, *itertools.islice(others, count - len(chosen))])
 
 
 def _asking(parts: Parts) -> dict[str, Any]:
