@@ -20,7 +20,7 @@ export function SignIn() {
     <form onSubmit=${submit}>
       <p class="muted">${t("session.text")}</p>
       <${TextField} label=${t("session.key")} type="password" autocomplete="current-password" value=${key} onInput=${setKey} autofocus required />
-      ${enter.error && html`<${ProblemNote} error=${enter.error} />`}
+      ${enter.error && (enter.error.status === 401 ? html`<${ProblemNote} problem=${t("session.wrong")} mend=${t("session.wrong.mend")} />` : html`<${ProblemNote} error=${enter.error} />`)}
       <div class="actions end"><${Button} kind="primary" type="submit" busy=${enter.busy}>${t("session.enter")}<//></div>
     </form>
   <//>`;

@@ -29,7 +29,7 @@ export function DataList() {
     <${SendingLines} />
     ${data.error && html`<${ProblemNote} error=${data.error} onRetry=${data.reload} />`}
     <${Card} class="after-drop" title=${t("data.uploaded")}>
-      ${data.loading ? html`<${Skeleton} lines=${3} />` : first ? html`<p class="muted">${t("data.uploaded.none")}</p>` : html`<${Items} items=${uploaded} />`}
+      ${data.loading ? html`<${Skeleton} lines=${3} />` : first ? html`<p class="muted">${t(may("operator") ? "data.uploaded.none" : "data.uploaded.none.viewer")}</p>` : html`<${Items} items=${uploaded} />`}
     <//>
     <${Card} title=${t("data.samples")} lead=${t("data.samples.lead")}>
       ${data.loading ? html`<${Skeleton} lines=${3} />` : html`<${Items} items=${samples} />`}
@@ -51,7 +51,7 @@ function Items({ items }) {
           ${each.examples !== null && t("data.examples.n", { n: each.examples })}
           ${each.size_bytes !== null && html` · ${bytes(each.size_bytes)}`} ${each.created_at && html` · ${ago(each.created_at)}`}
         </span>
-        <${Button} href=${link("train", { data: each.source })} icon="train">${t("nav.train")}<//>
+        ${may("operator") && html`<${Button} href=${link("train", { data: each.source })} icon="train">${t("nav.train")}<//>`}
       </li>`,
     )}
   </ul>`;

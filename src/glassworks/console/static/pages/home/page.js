@@ -8,6 +8,7 @@ import { milliseconds, number } from "../../format.js";
 import { said, t } from "../../i18n.js";
 import { link } from "../../router.js";
 import { useResource } from "../../resource.js";
+import { may } from "../../session.js";
 import { html, useEffect, useState } from "../../view.js";
 import { RunLines } from "./run_lines.js";
 
@@ -65,8 +66,8 @@ function Served() {
 /** @param {{statistics: import("../../types").Statistics}} props */
 function ServedTable({ statistics }) {
   if (!statistics.models.length) {
-    return html`<${Empty} icon="models" title=${t("home.none")} text=${t("home.none.text")}>
-      <${Button} kind="primary" href=${link("train")}>${t("home.none.train")}<//><${Button} href=${link("data")}>${t("home.none.data")}<//>
+    return html`<${Empty} icon="models" title=${t("home.none")} text=${may("operator") && t("home.none.text")}>
+      ${may("operator") && html`<${Button} kind="primary" href=${link("train")}>${t("home.none.train")}<//><${Button} href=${link("data")}>${t("home.none.data")}<//>`}
     <//>`;
   }
   return html`<div class="table" tabindex="0" role="region" aria-label=${t("home.served")}>

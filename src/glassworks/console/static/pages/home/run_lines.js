@@ -8,6 +8,7 @@ import { has, t } from "../../i18n.js";
 import { link } from "../../router.js";
 import { useResource } from "../../resource.js";
 import { followRuns } from "../../runs.js";
+import { may } from "../../session.js";
 import { html, useEffect } from "../../view.js";
 
 /** @typedef {import("../../types").Run} Run */
@@ -26,7 +27,7 @@ export function RunLines({ onChange }) {
 function Lines({ runs }) {
   if (!runs.length) {
     return html`<${Empty} icon="runs" title=${t("home.runs.none")} text=${t("home.runs.none.text")}>
-      <${Button} kind="primary" href=${link("train")}>${t("home.none.train")}<//>
+      ${may("operator") && html`<${Button} kind="primary" href=${link("train")}>${t("home.none.train")}<//>`}
     <//>`;
   }
   return html`<ul class="run-lines">

@@ -8,6 +8,7 @@ import { ago } from "../../format.js";
 import { t } from "../../i18n.js";
 import { usePages } from "../../resource.js";
 import { link, requery } from "../../router.js";
+import { may } from "../../session.js";
 import { html, useEffect, useState } from "../../view.js";
 import { MainMetric, named, Warned } from "./metrics.js";
 
@@ -25,7 +26,7 @@ export function ModelList({ query }) {
   const models = usePages("/models", { query: asked.toLowerCase(), limit: 100 });
   const nothing = !models.loading && !models.error && !models.items.length;
   return html`<${Heading} title=${t("nav.models")} lead=${t("models.lead")}>
-      <${Button} kind="primary" icon="train" href=${link("train")}>${t("models.train")}<//>
+      ${may("operator") && html`<${Button} kind="primary" icon="train" href=${link("train")}>${t("models.train")}<//>`}
     <//>
     ${(!nothing || asked) &&
     html`<p class="find"><input type="search" aria-label=${t("models.find")} placeholder=${t("models.find")} value=${text} onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)} /></p>`}
@@ -35,8 +36,8 @@ export function ModelList({ query }) {
     ${models.items.length > 0 && html`<${Table} label=${t("nav.models")} columns=${columns()} rows=${models.items} rowKey=${(/** @type {Model} */ each) => each.name} onEnd=${models.more} complete=${models.complete} />`}`;
 }
 
-const Nothing = () => html`<${Empty} icon="models" title=${t("models.none")} text=${t("models.none.text")}>
-  <${Button} kind="primary" href=${link("data")}>${t("models.none.data")}<//><${Button} href=${link("train")}>${t("models.train")}<//>
+const Nothing = () => html`<${Empty} icon="models" title=${t("models.none")} text=${may("operator") && t("models.none.text")}>
+  ${may("operator") && html`<${Button} kind="primary" href=${link("data")}>${t("models.none.data")}<//><${Button} href=${link("train")}>${t("models.train")}<//>`}
 <//>`;
 
 const columns = () => [

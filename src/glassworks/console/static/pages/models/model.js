@@ -8,6 +8,7 @@ import { ago, bytes } from "../../format.js";
 import { t } from "../../i18n.js";
 import { usePages, useResource } from "../../resource.js";
 import { go, link } from "../../router.js";
+import { may } from "../../session.js";
 import { html, useState } from "../../view.js";
 import { Aliases } from "./aliases.js";
 import { MainMetric, mainOf, named, Warned } from "./metrics.js";
@@ -35,7 +36,7 @@ export function ModelPage({ name }) {
   };
   const head = html`<${Heading} title=${name} lead=${model.value && `${named("task", model.value.task)} · ${model.value.family}`} back=${{ href: link("models"), text: t("models.back") }}>
       <${Button} icon="try" href=${link("try", name)}>${t("nav.try")}<//>
-      <${Button} icon="optimize" href=${link("optimize", name)}>${t("nav.optimize")}<//>
+      ${may("operator") && html`<${Button} icon="optimize" href=${link("optimize", name)}>${t("nav.optimize")}<//>`}
       <${Button} icon="serve" href=${link("serve", name)}>${t("nav.serve")}<//>
     <//>`;
   if (model.error && !model.value) return html`${head}<${ProblemNote} error=${model.error} onRetry=${reload} />`;

@@ -11,6 +11,7 @@ import { ago, bytes, date } from "../../format.js";
 import { t } from "../../i18n.js";
 import { useResource } from "../../resource.js";
 import { link, requery } from "../../router.js";
+import { may } from "../../session.js";
 import { html } from "../../view.js";
 import { Compression } from "./compression.js";
 import { Lineage } from "./lineage.js";
@@ -29,7 +30,7 @@ export function VersionPage({ name, version, tab }) {
   return html`<${Heading} title=${title} back=${{ href: link("models", name), text: t("models.all", { name }) }}
       lead=${of && html`${named("task", of.task)} · ${of.family} · ${ago(of.created_at)} ${of.aliases.map((each) => html` <${Tag} kind="accent" key=${each}>${each}<//>`)} ${of.served && html` <${Tag}>${t("models.served")}<//>`}`}>
       <${Button} kind="primary" icon="try" href=${link("try", `${name}@${of?.version ?? version}`)}>${t("nav.try")}<//>
-      <${Button} icon="optimize" href=${link("optimize", `${name}@${of?.version ?? version}`)}>${t("nav.optimize")}<//>
+      ${may("operator") && html`<${Button} icon="optimize" href=${link("optimize", `${name}@${of?.version ?? version}`)}>${t("nav.optimize")}<//>`}
       <${Button} icon="serve" href=${link("serve", name)}>${t("nav.serve")}<//>
     <//>
     <${Loaded} of=${found}>${(/** @type {VersionDetail} */ value) => html`<${Version} of=${value} tab=${tab} />`}<//>`;

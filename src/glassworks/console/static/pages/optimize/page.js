@@ -8,6 +8,7 @@ import { date } from "../../format.js";
 import { t } from "../../i18n.js";
 import { useLoaded, useResource } from "../../resource.js";
 import { link, requery } from "../../router.js";
+import { may } from "../../session.js";
 import { html, useEffect, useState } from "../../view.js";
 import { CandidateCard } from "./candidate.js";
 import { metricOf, nothing, ofReport, quantitiesOf } from "./found.js";
@@ -31,7 +32,7 @@ function Chooser() {
     <${Loaded} of=${models}>
       ${(/** @type {any} */ page) => page.items.length
         ? html`<ul class="choices">${page.items.map((/** @type {any} */ each) => html`<li key=${each.name}><a class="choice" href=${link("optimize", each.name)}><b>${each.name}</b><span class="muted">${each.family}</span></a></li>`)}</ul>`
-        : html`<${Empty} icon="optimize" title=${t("optimize.none")} text=${t("optimize.none.text")}><${Button} kind="primary" href=${link("train")}>${t("nav.train")}<//><//>`}
+        : html`<${Empty} icon="optimize" title=${t("optimize.none")} text=${may("operator") && t("optimize.none.text")}>${may("operator") && html`<${Button} kind="primary" href=${link("train")}>${t("nav.train")}<//>`}<//>`}
     <//>`;
 }
 

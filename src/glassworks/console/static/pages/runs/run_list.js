@@ -10,6 +10,7 @@ import { t } from "../../i18n.js";
 import { link, requery } from "../../router.js";
 import { usePages } from "../../resource.js";
 import { followRuns, isOpen } from "../../runs.js";
+import { may } from "../../session.js";
 import { html, useEffect, useMemo, useState } from "../../view.js";
 import { kindName, resultOf, taken } from "./words.js";
 
@@ -31,7 +32,7 @@ export function RunList({ state, kind }) {
   );
   return html`<${Heading} title=${t("nav.runs")} lead=${t("runs.lead")}>
       <${Button} disabled=${chosen.length < 2} href=${chosen.length < 2 ? undefined : link("runs", "compare", { ids: chosen.join(",") })}>${t("runs.compare", { n: chosen.length })}<//>
-      <${Button} kind="primary" href=${link("train")}>${t("runs.new")}<//>
+      ${may("operator") && html`<${Button} kind="primary" href=${link("train")}>${t("runs.new")}<//>`}
     <//>
     <div class="row filters">
       <${SelectField} label=${t("runs.state")} value=${state} onInput=${(/** @type {string} */ value) => requery({ state: value })}
@@ -50,8 +51,8 @@ export function RunList({ state, kind }) {
 /** @param {{filtered: boolean}} props */
 function Nothing({ filtered }) {
   if (filtered) return html`<${Empty} icon="search" title=${t("runs.none.such")} text=${t("runs.none.such.text")} />`;
-  return html`<${Empty} icon="runs" title=${t("runs.none")} text=${t("runs.none.text")}>
-    <${Button} kind="primary" href=${link("train")}>${t("runs.new")}<//>
+  return html`<${Empty} icon="runs" title=${t("runs.none")} text=${may("operator") && t("runs.none.text")}>
+    ${may("operator") && html`<${Button} kind="primary" href=${link("train")}>${t("runs.new")}<//>`}
   <//>`;
 }
 

@@ -56,7 +56,7 @@ function Actions({ run, see }) {
   const resume = useAction(async () => see(await post(`/runs/${run.id}/resume`)));
   return html`
     <${Button} href=${link("runs", "compare", { ids: run.id })}>${t("runs.compare.with")}<//>
-    ${run.request?.job && html`<${Button} href=${link("train", { run: run.id })}>${t("runs.train.again")}<//>`}
+    ${run.request?.job && may("operator") && html`<${Button} href=${link("train", { run: run.id })}>${t("runs.train.again")}<//>`}
     ${isOpen(run) && may("operator") && html`<${Button} kind="danger" icon="stop" disabled=${run.cancelling} onClick=${() => ask(true)}>${t("runs.cancel")}<//>`}
     ${["failed", "cancelled"].includes(run.state) && may("operator") && html`<${Button} kind="primary" icon="play" busy=${resume.busy} onClick=${resume.go}>${t("runs.resume")}<//>`}
     ${resume.error && html`<${ProblemNote} error=${resume.error} />`}

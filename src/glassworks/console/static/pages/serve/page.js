@@ -49,7 +49,7 @@ function All() {
 /** @param {{items: Deployment[]}} props */
 function Deployments({ items }) {
   const served = items.filter((each) => each.served.length);
-  if (!served.length) return html`<${Empty} icon="serve" title=${t("serve.none")} text=${t("serve.none.text")} />`;
+  if (!served.length) return html`<${Empty} icon="serve" title=${t("serve.none")} text=${may("operator") && t("serve.none.text")} />`;
   return html`<${Card} title=${t("serve.served")}>
     <ul class="deployments">
       ${served.map((each) => {
@@ -117,7 +117,7 @@ function Out({ name, version, onChanged }) {
     await post("/deployments", { reference });
     onChanged();
   });
-  return html`<${Empty} icon="serve" title=${t("serve.out", { model: reference })} text=${t("serve.out.text")}>
+  return html`<${Empty} icon="serve" title=${t("serve.out", { model: reference })} text=${may("operator") && t("serve.out.text")}>
       ${may("operator") && html`<${Button} kind="primary" icon="play" busy=${load.busy} onClick=${() => load.go()}>${t("serve.load")}<//>`}
     <//>
     ${load.error && html`<${ProblemNote} error=${load.error} />`}`;

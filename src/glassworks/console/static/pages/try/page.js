@@ -51,8 +51,8 @@ function Choices({ names }) {
     if (names.length === 1) go(link("try", names[0]), true);
   }, []);
   if (!names.length) {
-    return html`<${Empty} icon="try" title=${t("try.none")} text=${t("try.none.text")}>
-      <${Button} kind="primary" href=${link("serve")}>${t("try.none.serve")}<//><${Button} href=${link("train")}>${t("try.none.train")}<//>
+    return html`<${Empty} icon="try" title=${t("try.none")} text=${may("operator") && t("try.none.text")}>
+      ${may("operator") && html`<${Button} kind="primary" href=${link("serve")}>${t("try.none.serve")}<//><${Button} href=${link("train")}>${t("try.none.train")}<//>`}
     <//>`;
   }
   return html`<ul class="choices">
