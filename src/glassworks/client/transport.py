@@ -41,7 +41,7 @@ _ERRORS: Mapping[int, type[GlassworksError]] = {
     503: Overloaded,
 }
 _SILENCE_S = 35.0
-"""A stream says something every ten seconds."""
+"""A stream says something every four seconds."""
 _PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0
 
 

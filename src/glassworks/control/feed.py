@@ -10,7 +10,7 @@ from glassworks.errors import GlassworksError
 from glassworks.runs import Event, Runs
 
 _LOOK_S = 0.25
-_BEAT_S = 10.0
+_BEAT_S = 4.0
 
 
 class Feed:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from glassworks.errors import GlassworksError
 
 _T = TypeVar("_T")
-_BEAT_S = 10.0
+_BEAT_S = 4.0
 
 
 class Watched(Generic[_T]):

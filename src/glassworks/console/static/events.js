@@ -10,7 +10,7 @@ import { batch } from "./view.js";
  * @property {() => void} close
  */
 
-const SILENT_MS = 30_000; // The service says something every ten seconds.
+const SILENT_MS = 30_000; // The service says something every four seconds.
 
 /**
  * Follow a stream. While the page is hidden it is closed, since browsers allow few connections to a service, and
@@ -35,8 +35,9 @@ export function follow(path, take, options = {}) {
     try {
       await read(path, state, take, mine, options.opened);
       ended = true;
-    } catch {
-      if (!mine.signal.aborted || mine.signal.reason === "silent") unreached();
+    } catch (/** @type {any} */ caught) {
+      if (caught.status === 401) await signIn(mine.signal); // the key was revoked or has ended since
+      else if (!mine.signal.aborted || mine.signal.reason === "silent") unreached();
     }
     control = null;
     if (state.closed || document.hidden) return;
@@ -99,6 +100,9 @@ async function heard(reader, control) {
   }
 }
 
+/** What ends a stream. @param {{detail: string, status: number}} said */
+const problemOf = ({ detail, status }) => Object.assign(new Error(detail), { status });
+
 /**
  * @param {string} block
  * @param {{last: string}} state
@@ -117,6 +121,6 @@ function deliver(block, state, take) {
   }
   if (message.id) state.last = message.id;
   if (!message.data) return;
-  if (message.kind === "problem") throw new Error(JSON.parse(message.data).detail);
+  if (message.kind === "problem") throw problemOf(JSON.parse(message.data));
   take({ ...message, data: JSON.parse(message.data) });
 }

@@ -1,5 +1,5 @@
 /** The beginning: texts, who we are, then the frame around the pages. */
-import { openSession } from "./session.js";
+import { openSession, watchSession } from "./session.js";
 import { unreached } from "./connection.js";
 import { language, loadTexts } from "./i18n.js";
 import { html, render } from "./view.js";
@@ -7,6 +7,7 @@ import { Shell } from "./shell/shell.js";
 
 document.documentElement.lang = language.value;
 openSession().catch(unreached);
+watchSession();
 await loadTexts("i18n");
 const app = /** @type {Element} */ (document.getElementById("app"));
 app.replaceChildren();

@@ -9,6 +9,8 @@ export const session = signal(null);
 /** Whether a key is asked for. */
 export const asking = signal(false);
 
+const LOOK_MS = 15_000;
+
 /** @type {((signedIn: boolean) => void)[]} */
 let waiting = [];
 
@@ -22,9 +24,20 @@ export function may(role) {
 /** Ask the service who we are. */
 export async function openSession() {
   const answer = await fetch("/api/v1/session", { headers: { accept: "application/json" }, cache: "no-store" });
-  if (answer.ok) session.value = await answer.json();
-  else if (answer.status === 401) asking.value = true;
+  if (answer.ok) {
+    const found = await answer.json();
+    if (JSON.stringify(found) !== JSON.stringify(session.value)) session.value = found; // the same draws nothing anew
+  } else if (answer.status === 401) asking.value = true;
   return answer.status;
+}
+
+/** Look again and again whether the key still holds: one that was revoked is asked for at once, on every page. */
+export function watchSession() {
+  const look = () => {
+    if (!document.hidden && !asking.value && session.value && !session.value.open) openSession().catch(() => undefined);
+  };
+  setInterval(look, LOOK_MS);
+  document.addEventListener("visibilitychange", look);
 }
 
 /**
