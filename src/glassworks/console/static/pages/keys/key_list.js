@@ -37,12 +37,24 @@ export function KeyList() {
     <//>
     ${making && html`<${NewKey} onClose=${() => setMaking(false)} onMade=${keys.reload} />`}
     ${revoking &&
-    html`<${Confirm} danger title=${t("keys.revoke.title", { name: revoking.name })} text=${t("keys.revoke.text")} action=${t("keys.revoke")} onClose=${() => setRevoking(null)}
+    html`<${Confirm} danger title=${t("keys.revoke.title", { name: revoking.name })} text=${html`${warnings(revoking, keys.items).map((each) => html`<b key=${each}>${t(each)}</b><br />`)}${t("keys.revoke.text")}`} action=${t("keys.revoke")} onClose=${() => setRevoking(null)}
       run=${async () => {
         await remove(`/keys/${encodeURIComponent(revoking.id)}`);
         toast(t("keys.revoked", { name: revoking.name }));
         keys.reload();
       }} />`}`;
+}
+
+/**
+ * What one should know before a key is revoked: that it is one's own, or that nobody can manage keys without it.
+ * @param {Key} key
+ * @param {Key[]} all
+ */
+function warnings(key, all) {
+  const admins = all.filter((each) => stateOf(each) === "valid" && each.roles.includes("admin"));
+  const last = admins.length === 1 && admins[0].id === key.id;
+  const own = !session.value?.open && session.value?.name === key.name; // names of valid keys differ
+  return [own && "keys.revoke.own", last && (session.value?.open ? "keys.revoke.last.open" : "keys.revoke.last")].filter((each) => typeof each === "string");
 }
 
 /** That nobody needs a key, and what to do about it. @param {{any: boolean}} props */
