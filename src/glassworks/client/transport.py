@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx
 from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
 
 from glassworks.errors import (
     Changed,
@@ -96,7 +97,7 @@ class Transport:
             asked["content"] = content
             asked["headers"]["content-type"] = "application/octet-stream"
         elif body is not None:
-            asked["json"] = _given(body)
+            asked["json"] = to_jsonable_python(_given(body), exclude_none=True)
         with self._reached():
             response = self._http.request(method, _API + path, **asked)
         if response.status_code >= 400:

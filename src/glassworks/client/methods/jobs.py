@@ -27,7 +27,7 @@ class JobsMethods(Transport):
         *,
         data: str,
         kind: Literal["pictures", "texts", "interactions"] | None = None,
-        columns: Columns = Columns(text=None, label=None, user=None, item=None, time=None, weight=None),
+        columns: Columns | None = None,
         family: str | None = None,
     ) -> DraftedJob:
         """A job that trains these data. Nothing is kept."""
