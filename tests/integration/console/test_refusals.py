@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,7 @@ from tests.integration.console.person import FILES
 from tests.integration.serving.running import Server, serving
 from tests.patience import until
 
-from glassworks.flow import train
 from glassworks.packaging.bundle import Bundle
-from glassworks.progress import Silent
 from glassworks.registry import Registry
 from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.keys import KeyStore
@@ -91,18 +88,14 @@ def test_a_full_disk_is_said_and_the_upload_can_go_on(
                 page.wait_for_url("**/#/data/*")
 
 
-@pytest.fixture(scope="module")
-def bars(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle) -> Path:
-    """A home with two versions of a model."""
-    from glassworks.catalog import get
-    from glassworks.contracts import Family
-
-    home = tmp_path_factory.mktemp("bars")
-    job = get(Family, "convnet").tiny(home)
-    for seed in (0, 1):
-        training = job.training.model_copy(update={"seed": seed, "epochs": 1})
-        train(job.model_copy(update={"training": training}), Registry.open({"GLASSWORKS_HOME": str(home)}), Silent())
-    return home
+@pytest.fixture
+def bars(tiny_bundle: Bundle, tmp_path: Path) -> Path:
+    """A home with two versions of a model, of which the first answers."""
+    registry = Registry.open({"GLASSWORKS_HOME": str(tmp_path)})
+    for _ in range(2):
+        registry.publish(tiny_bundle)
+    registry.set_alias(tiny_bundle.manifest.name, 1, "champion")
+    return tmp_path
 
 
 def test_who_sets_a_split_that_another_changed_is_told_who(chromium: Any, bars: Path) -> None:
@@ -115,8 +108,8 @@ def test_who_sets_a_split_that_another_changed_is_told_who(chromium: Any, bars: 
     ):
         for page, key in zip((first, second), keys, strict=True):
             enter(page, key)
-            page.get_by_label("Add a version").select_option("1")
-            page.locator(".split input[type=range]").last.fill("20" if page is first else "40")
+            page.get_by_label("A further version").select_option("2")
+            page.locator(".split input[type=range]").first.fill("20" if page is first else "40")
         first.get_by_role("button", name="Apply").click()
         first.wait_for_selector(".revisions li:has-text('20 %')")
         second.wait_for_selector(".overtaken")
@@ -154,7 +147,7 @@ def test_a_key_that_is_revoked_under_an_open_page(chromium: Any, tmp_path: Path)
 
 
 def test_a_key_that_has_expired(chromium: Any, tmp_path: Path) -> None:
-    _, secret = KeyStore(tmp_path, Clock()).create("vera", roles=("viewer",), expires_in=timedelta(milliseconds=1))
+    _, secret = KeyStore(tmp_path, Clock()).create("vera", roles=("viewer",), expires_in_s=0.001)
     with (
         serving(tmp_path, "--no-grpc", "--keys", "on") as server,
         visit(chromium, server.address, "/#/runs") as page,
