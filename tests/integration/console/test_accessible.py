@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from glassworks.runs import Runs
 GRAVE = ("serious", "critical")
 JOB = {"name": "bars", "family": "convnet", "data": {"source": "sample:digits"}}
 MOST_TABS = 60
+FOCUSED = "document.activeElement.closest('main') && document.activeElement.textContent.trim()"
 MAIN_ACTIONS = {
     "home": ("Try it", "try/tiny-convnet"),
     "data": ("Train", "train?data="),
@@ -91,12 +91,11 @@ def test_the_keyboard_reaches_what_a_page_is_for(chromium: Any, server: Server, 
         until(lambda: wanted.count() > 0, name)
         for _ in range(MOST_TABS):
             page.keyboard.press("Tab")
-            focused = page.evaluate("document.activeElement.closest('main') && document.activeElement.textContent.trim()")
+            focused = page.evaluate(FOCUSED)
             if focused == name:
                 break
         else:
             pytest.fail(f"Tab does not reach '{name}'")
-        outlined = "(style => style.outlineStyle !== 'none' || style.boxShadow !== 'none')(getComputedStyle(document.activeElement))"
-        assert page.evaluate(outlined)
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
         page.keyboard.press("Enter")
-        until(lambda: leads in page.url, f"{leads} in {page.url}")
+        page.wait_for_url(lambda url: leads in url)

@@ -20,7 +20,7 @@ from glassworks.registry import Registry
 from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.keys import KeyStore
 
-NO_SPACE = "import shutil\n_Usage = type(shutil.disk_usage('.'))\nshutil.disk_usage = lambda path: _Usage(2**40, 2**40, 0)\n"
+NO_SPACE = "import shutil\n_used = type(shutil.disk_usage('.'))(1, 1, 0)\nshutil.disk_usage = lambda path: _used\n"
 """What Python runs when it starts: all disks are full."""
 
 
@@ -111,14 +111,14 @@ def test_who_sets_a_split_that_another_changed_is_told_who(chromium: Any, bars: 
             page.get_by_label("A further version").select_option("2")
             page.locator(".split input[type=range]").first.fill("20" if page is first else "40")
         first.get_by_role("button", name="Apply").click()
-        first.wait_for_selector(".revisions li:has-text('20 %')")
+        first.wait_for_selector(".revisions li:has-text('20 of 100')")
         second.wait_for_selector(".overtaken")
         said = second.inner_text(".overtaken")
         assert "vera changed this" in said
-        assert "20 %" in said
-        assert "40 %" in said
+        assert "20 of 100" in said
+        assert "40 of 100" in said
         second.get_by_role("button", name="Apply mine over it").click()
-        second.wait_for_selector(".revisions li:first-child:has-text('40 %')")
+        second.wait_for_selector(".revisions li:first-child:has-text('40 of 100')")
         assert "otto" in second.inner_text(".revisions li:first-child")
 
 

@@ -29,9 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize(("locale", "language", "seed"), [("en-US", "en", 0), ("zh-CN", "zh-CN", 1)])
-def test_the_whole_way(
-    chromium: Any, server: Server, tmp_path: Path, locale: str, language: str, seed: int
-) -> None:
+def test_the_whole_way(chromium: Any, server: Server, tmp_path: Path, locale: str, language: str, seed: int) -> None:
     classes = pictures(tmp_path, seed=seed)
     own = classes["across"].pop()
     with visit(chromium, server.address, locale=locale) as page:
