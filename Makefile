@@ -44,6 +44,17 @@ check: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	@if command -v npm > /dev/null; then $(MAKE) --no-print-directory check-console; \
+	else echo "check: npm is not here, so the types of the console are not checked"; fi
+
+# The console is JavaScript as browsers read it; its types are comments, which TypeScript checks.
+TSC := $(VENV)/node/node_modules/.bin/tsc
+.PHONY: check-console
+check-console: $(TSC)
+	$(TSC) -p src/glassworks/console/jsconfig.json
+
+$(TSC):
+	@npm install --silent --no-save --no-audit --no-fund --prefix $(VENV)/node typescript@7.0.2
 
 bench: setup
 	@set -e; for figure in benchmarks/*.py; do echo "bench: $$figure"; $(BIN)/python "$$figure"; done

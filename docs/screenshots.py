@@ -110,12 +110,13 @@ def ask(address: str, *keys: str) -> None:
 
 
 def keep(page: Page, name: str) -> None:
-    """What is on the screen."""
+    """What is on the screen, in 256 colors, which none of its pages needs more than."""
     page.mouse.move(0, 0)
     page.wait_for_timeout(600)
     shown = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    small = shown.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     IMAGES.mkdir(exist_ok=True)
-    shown.save(IMAGES / f"console-{name}.png", optimize=True)
+    small.save(IMAGES / f"console-{name}.png", optimize=True)
 
 
 def go(page: Page, address: str, path: str, awaited: str) -> None:
@@ -161,7 +162,7 @@ def try_picture(page: Page, address: str, client: Client) -> None:
     for point in points[1:]:
         page.mouse.move(*point, steps=8)
     page.mouse.up()
-    page.wait_for_selector("canvas.heat")
+    page.locator("canvas.heat").first.scroll_into_view_if_needed()
 
 
 def try_text(page: Page, address: str, client: Client) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-BASE = frozenset({"errors", "record", "durations", "printable", "storage", "locations", "machine"})
-"""What everybody may import; of each other, they import only `errors`."""
+BASE = frozenset({"errors", "record", "durations", "printable", "sentences", "storage", "locations", "machine"})
+"""What everybody may import; of each other, they import only `errors` and `record`."""
 EDGES: Mapping[str, frozenset[str]] = {
     part: frozenset("" if target == "VERBS" else target for target in targets.split())
     for part, targets in {
@@ -15,6 +15,7 @@ EDGES: Mapping[str, frozenset[str]] = {
         "locations": "",
         "machine": "",
         "printable": "",
+        "sentences": "record",
         "storage": "errors",
         "wrong_keys": "",
         "config": "wrong_keys",

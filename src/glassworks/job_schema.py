@@ -25,6 +25,8 @@ from glassworks.wrong_keys import config_error
 _WHERE = "the job"
 _TABLE = re.compile(r"\s*\[+\s*([^\[\]#]+?)\s*\]+\s*(?:#.*)?")
 _KEY = re.compile(r"\s*([A-Za-z0-9_.\"'-]+)\s*=")
+_DOTS = 2000
+"""The time that a key takes grows with the square of its parts."""
 _AT_LINE = re.compile(r"at line (\d+)")
 
 
@@ -78,9 +80,11 @@ def warnings_of(table: Mapping[str, Any]) -> tuple[str, ...]:
 
 def read(text: str) -> dict[str, Any]:
     """The table of a job's text. Raises ConfigError."""
+    if text.count(".") > _DOTS:
+        raise ConfigError(f"it holds more than {_DOTS:,} dots", "give keys of a few parts")
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"it is not valid TOML: {error}", "correct it at that line") from None
 
 

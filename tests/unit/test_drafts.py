@@ -108,7 +108,7 @@ def test_pictures(home: Path) -> None:
     assert prepared(home, draft) == 48
     few = draft_job(keep(home, pets(home, 6), "宠物.zip"))
     assert few.job["name"].startswith("pictures-")
-    assert "few_shot suits that" in few.reasons[-1]
+    assert few.reasons[-1].code == "reason.few-shot-suits"
     assert prepared(home, few) == 12
 
 

@@ -104,3 +104,9 @@ def test_a_table_written_and_read_is_the_same() -> None:
 def test_lines_are_of_the_innermost_key_that_is_there() -> None:
     assert [line_of(TEXT, key) for key in ("training.epochs", "training.seed", "data", "none")] == [10, 8, 5, None]
     assert line_of("a = 1\n'b' = 2", "b") == 2
+
+
+@pytest.mark.parametrize("text", [".".join(["a"] * 3000) + " = 1", "a = " + "1" * 5000])
+def test_a_text_that_takes_too_long_to_read_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        read(text)

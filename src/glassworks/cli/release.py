@@ -66,7 +66,7 @@ def show_next(answered: Answered, made: Release, service: Service | None, consol
         lines = [
             f"curl -s {service.url}/v2/models/{name}",
             f"curl -s {service.url}/v2/models/{name}/infer -d @{answered.request}",
-            f"open {service.url}/docs in a browser: the API, and a form to try it",
+            f"open {service.url} in a browser: the console, to try it, see why, and everything else",
         ]
     if isinstance(get(Task, made.bundle.manifest.task), Generation):
         lines += _talking(name, service)

@@ -44,7 +44,8 @@ class KeyPair(BaseModel):
 
 
 class Example(BaseModel):
-    """A request, and the answers of both; `agree` is null where one is not known."""
+    """A request, and the answers of both. `agree`: they decide the same, however sure they are; null where one is not
+    known, or decides nothing."""
 
     inputs: list[Tensor]
     a: Answer | None
@@ -136,9 +137,13 @@ def _examples(control: Control, a: tuple[Version, Manifest], b: tuple[Version, M
             other = recorded(same, b[1].task, b[1].labels) if same is not None else None
             answers = recorded(sample, a[1].task, a[1].labels), other
         one, two = answers
-        agree = one.headline == two.headline if one and two else None
-        found.append(Example(inputs=inputs_of(sample), a=one, b=two, agree=agree))
+        found.append(Example(inputs=inputs_of(sample), a=one, b=two, agree=agreement(one, two)))
     return found, live
+
+
+def agreement(a: Answer | None, b: Answer | None) -> bool | None:
+    """Whether both decide the same, however sure they are; None where one is not known, or decides nothing."""
+    return a.decision == b.decision if a and b and a.decision and b.decision else None
 
 
 def _of_now(

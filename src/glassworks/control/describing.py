@@ -97,7 +97,7 @@ def version_of(control: Control, version: Version, in_service: Mapping[str, Sequ
     fact, problem = _fact(control, version)
     return VersionSummary(
         **version.model_dump(exclude={"aliases"}),
-        **{name: value for name, value in fact._asdict().items() if name != "warnings"},
+        **{name: value for name, value in fact._asdict().items() if name not in ("warnings", "uploaded")},
         reference=version.reference,
         aliases=list(version.aliases),
         warnings=list(fact.warnings),

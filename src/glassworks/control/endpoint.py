@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from glassworks.errors import GlassworksError, ServingError
+from glassworks.data.uploads.receiving import PART_BYTES
+from glassworks.errors import GlassworksError, InputError, ServingError
 from glassworks.serving.endpoints import Context, Protocol, endpoint
+from glassworks.serving.failures import TooLarge
 from glassworks.serving.transports.http.asgi import Asgi, Mounted, Serving
 from glassworks.serving.transports.http.exchange import Exchange, token
 
 _PATH = "/api/v1/{rest:path}"
 _PART = "control API"
+_BYTES, _PARTS = "PUT", "uploads/"
+"""Requests whose bodies are no JSON."""
+MOST_BYTES, MOST_VALUES = 2**20, 20_000
+"""Of JSON: whoever reads it holds the interpreter meanwhile, on whichever thread, and requests of models wait."""
 
 
 class ControlApi(Protocol):
@@ -30,11 +36,17 @@ class ControlApi(Protocol):
     def control(self, exchange: Exchange) -> None:
         """What it answers is decided on a thread of its own; who asks is found out here."""
         state: dict[str, Any] = {}
+        who = ""
+        is_json = exchange.method != _BYTES or not exchange.parameters["rest"].startswith(_PARTS)
+        exchange.max_body_bytes = MOST_BYTES if is_json else PART_BYTES
+        if len(exchange.body) > exchange.max_body_bytes:
+            raise _too_large(is_json)
         try:
-            state["caller"] = self._context.dispatcher.admission.caller(token(exchange))
+            state["caller"] = caller = self._context.dispatcher.admission.caller(token(exchange))
+            who = caller.key_id if self._context.sessions is not None else ""
         except GlassworksError as error:
             state["caller"] = error
-        self._mounted.answer(exchange, state)
+        self._mounted.answer(exchange, state, _check_values if is_json else None, who)
 
     def _application(self, serving: Serving) -> Asgi:
         from glassworks.control.app import application
@@ -43,3 +55,16 @@ class ControlApi(Protocol):
         if self._context.registry is None:
             raise ServingError("this service has no registry", "start it with 'glassworks serve'")
         return application(Control(self._context.registry, self._context, serving))
+
+
+def _check_values(body: bytes) -> None:
+    """Raise InputError for JSON that takes long to read: values are counted by their signs before they are made."""
+    values = body.count(b",") + body.count(b"[") + body.count(b"{")
+    if values > MOST_VALUES:
+        raise InputError(f"the body holds more than {MOST_VALUES:,} values", "send fewer; files are sent as uploads")
+
+
+def _too_large(is_json: bool) -> TooLarge:
+    if is_json:
+        return TooLarge(f"the body has more than {MOST_BYTES:,} bytes", "send less; files are sent as uploads")
+    return TooLarge(f"the part has more than {PART_BYTES:,} bytes", f"send parts of at most {PART_BYTES:,} bytes")

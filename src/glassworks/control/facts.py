@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from glassworks.errors import GlassworksError
 from glassworks.packaging.manifest import Manifest
 from glassworks.registry import Registry, Version
 
+if TYPE_CHECKING:
+    from glassworks.control.state import Control
+
 _KEPT = 2000
+_UPLOADED = re.compile(r"uploaded:([0-9a-f]{8,})")
 
 
 class Fact(NamedTuple):
@@ -26,6 +34,8 @@ class Fact(NamedTuple):
     engine: str
     size_bytes: int
     labels: int
+    uploaded: tuple[str, ...] = ()
+    """Ids of uploaded data that it was made of, or the beginnings of them."""
 
 
 class Facts:
@@ -57,6 +67,17 @@ class Facts:
         return fact_of(manifest, self._registry.size_bytes(manifest))
 
 
+def made_of(control: Control, item: str) -> list[str]:
+    """The registered versions that were made of uploaded data, `name@version`; damaged bundles are passed over."""
+    found = []
+    for name in control.registry.models():
+        for version in control.registry.versions(name):
+            with contextlib.suppress(GlassworksError):
+                if any(item.startswith(each) for each in control.facts.of(version).uploaded):
+                    found.append(version.reference)
+    return found
+
+
 def fact_of(manifest: Manifest, size_bytes: int) -> Fact:
     """The facts of a manifest."""
     served = next((each for each in manifest.artifacts if each.role == "predict"), None)
@@ -71,7 +92,13 @@ def fact_of(manifest: Manifest, size_bytes: int) -> Fact:
         engine=served.runtime if served else "",
         size_bytes=size_bytes,
         labels=len(manifest.labels),
+        uploaded=uploads_named([manifest.lineage.data, manifest.job]),
     )
+
+
+def uploads_named(value: Any) -> tuple[str, ...]:
+    """Ids of uploaded data that a value names as `uploaded:ID`, each perhaps by its beginning."""
+    return tuple(_UPLOADED.findall(json.dumps(value, default=str)))
 
 
 def _plain(metrics: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel
 
@@ -79,10 +80,8 @@ def _add_version(
 def _made_of(manifest: Manifest) -> list[Node]:
     lineage, found = manifest.lineage, []
     if lineage.data:
-        link = f"#/data/{lineage.data.removeprefix('uploaded:')}" if lineage.data.startswith("uploaded:") else ""
-        found.append(
-            Node(id=f"data:{manifest.data_fingerprint or lineage.data}", kind="data", label=lineage.data, link=link)
-        )
+        this = f"data:{manifest.data_fingerprint or lineage.data}"
+        found.append(Node(id=this, kind="data", label=lineage.data, link=_data_page(lineage.data)))
     if manifest.job:
         label = f"{manifest.job.get('name', manifest.name)} ({manifest.family})"
         found.append(Node(id=f"job:{lineage.run or label}", kind="job", label=label))
@@ -93,6 +92,12 @@ def _made_of(manifest: Manifest) -> list[Node]:
         link = _page(teacher) if _VERSION.fullmatch(teacher) else ""
         found.append(Node(id=f"teacher:{teacher}", kind="teacher", label=teacher, link=link))
     return found
+
+
+def _data_page(source: str) -> str:
+    """Of what was uploaded, and of a sample; other data have none."""
+    item = source.removeprefix("uploaded:")
+    return f"#/data/{quote(item, safe='')}" if source.startswith(("uploaded:", "sample:")) else ""
 
 
 def _page(reference: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from glassworks.control.state import Control
 from glassworks.errors import GlassworksError
 from glassworks.runs import Run
 from glassworks.runs.presence import anybody
+from glassworks.sentences import sentence
 from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.supervision import Trouble
@@ -26,17 +26,18 @@ _MUCH_DIFFERENCE, _ENOUGH_ROWS = 0.05, 100
 _RUNS = 200
 _WATCHER = "registry watcher"
 """What keeps versions from being opened is said one by one."""
-_looking = threading.Lock()
 
 
 class Need(BaseModel):
-    """Something that somebody should look at; `link` is where the console shows it."""
+    """Something that somebody should look at; `link` is where the console shows it. `values` are those of the
+    sentences, which have the codes `need.CODE` and `need.CODE.mend`."""
 
     code: str
     subject: str
     problem: str
     mend: str
     link: str
+    values: dict[str, int | float | str]
 
 
 def needs(control: Control, *, admin: bool) -> Iterator[Need]:
@@ -52,6 +53,12 @@ def needs(control: Control, *, admin: bool) -> Iterator[Need]:
         yield from _keys(control)
 
 
+def _need(code: str, subject: str, link: str, **values: int | float | str) -> Need:
+    """What is said of a subject, which is among the values."""
+    problem, mend = (sentence(f"need.{each}", subject=subject, **values) for each in (code, f"{code}.mend"))
+    return Need(code=code, subject=subject, problem=problem.text, mend=mend.text, link=link, values=problem.values)
+
+
 def _live(control: Control) -> tuple[Mapping[str, Trouble], Mapping[str, GlassworksError]]:
     models, repository = control.serving.dispatcher.models, control.serving.repository
 
@@ -64,33 +71,15 @@ def _live(control: Control) -> tuple[Mapping[str, Trouble], Mapping[str, Glasswo
 def _troubles(troubles: Mapping[str, Trouble]) -> Iterator[Need]:
     for part, trouble in troubles.items():
         if trouble.lasting:
-            yield Need(
-                code="trouble",
-                subject=part,
-                problem=trouble.lasting,
-                mend="the service goes on without it; look at its log",
-                link="#/serve",
-            )
+            yield _need("trouble", part, "#/serve", problem=trouble.lasting)
         elif trouble.lost:
-            yield Need(
-                code="lost",
-                subject=part,
-                problem=f"{trouble.lost:,} could not be kept since the service started",
-                mend="see that its disk is writable and not full; what is lost stays lost, until a restart it is shown",
-                link="#/keys" if part == "usage ledger" else "#/serve",
-            )
+            yield _need("lost", part, "#/keys" if part == "usage ledger" else "#/serve", n=trouble.lost)
 
 
 def _unopened(problems: Mapping[str, GlassworksError]) -> Iterator[Need]:
     for reference, error in problems.items():
-        name = reference.partition("@")[0]
-        yield Need(
-            code="version-not-opened",
-            subject=reference,
-            problem=f"it is served as it was: {error.problem}",
-            mend=error.mend,
-            link=f"#/models/{name}",
-        )
+        link = f"#/models/{reference.partition('@')[0]}"
+        yield _need("version-not-opened", reference, link, problem=error.problem, advice=error.mend)
 
 
 def _runs(control: Control) -> Iterator[Need]:
@@ -98,28 +87,17 @@ def _runs(control: Control) -> Iterator[Need]:
     for run in recent:
         if run.state == "failed" and (run.ended_at or 0.0) > time.time() - _DAY_S and not _made_good(run, recent):
             error = run.error
-            yield Need(
-                code="run-failed",
-                subject=f"{run.kind} {run.about}",
-                problem=error.problem if error else "it failed",
-                mend=error.mend if error else "look at its log",
-                link=f"#/runs/{run.id}",
-            )
+            problem, advice = (error.problem, error.mend) if error else ("it failed", "look at its log")
+            yield _need("run-failed", f"{run.kind} {run.about}", f"#/runs/{run.id}", problem=problem, advice=advice)
     waiting = [run for run in recent if run.state in ("queued", "interrupted")]
     if waiting and not workers(control):
-        yield Need(
-            code="no-worker",
-            subject=f"{len(waiting)} waiting run{'s' * (len(waiting) > 1)}",
-            problem="no worker of this machine takes runs",
-            mend="start one: glassworks worker",
-            link=f"#/runs/{waiting[-1].id}",
-        )
+        subject = f"{len(waiting)} waiting run{'s' * (len(waiting) > 1)}"
+        yield _need("no-worker", subject, f"#/runs/{waiting[-1].id}", n=len(waiting))
 
 
 def workers(control: Control) -> bool:
-    """Whether a worker of this machine takes runs. Two that look at the same time would see each other."""
-    with _looking:
-        return anybody(control.home)
+    """Whether a worker of this machine takes runs."""
+    return anybody(control.home)
 
 
 def _made_good(failed: Run, recent: tuple[Run, ...]) -> bool:
@@ -132,13 +110,7 @@ def _made_good(failed: Run, recent: tuple[Run, ...]) -> bool:
 def _disk(control: Control) -> Iterator[Need]:
     free = free_bytes(control)
     if free < _FULL_BYTES:
-        yield Need(
-            code="disk-full",
-            subject="the disk of GLASSWORKS_HOME",
-            problem=f"{free / 2**20:,.0f} MiB are free",
-            mend=f"free some space: {control.home} grows with data, runs and models",
-            link="#/",
-        )
+        yield _need("disk-full", "the disk of GLASSWORKS_HOME", "#/", mib=free // 2**20, folder=str(control.home))
 
 
 def free_bytes(control: Control) -> int:
@@ -152,22 +124,10 @@ def _rates(control: Control) -> Iterator[Need]:
         asked = requests + errors
         if asked >= _ENOUGH_REQUESTS and errors > _MANY_ERRORS * asked:
             kind = max(version.kinds, key=lambda each: each[1], default=("errors", 0))[0]
-            yield Need(
-                code="many-errors",
-                subject=subject,
-                problem=f"{errors:,} of {asked:,} requests failed in the last minutes, most with {kind}",
-                mend="look at the log of errors; a rollback lets the version before answer",
-                link=link,
-            )
+            yield _need("many-errors", subject, link, errors=errors, n=asked, kind=kind)
         compared, differed = version.shadow_compared, version.shadow_differed
         if compared >= _ENOUGH_ROWS and differed > _MUCH_DIFFERENCE * compared:
-            yield Need(
-                code="shadow-differs",
-                subject=subject,
-                problem=f"as a shadow it differs in {differed:,} of {compared:,} answers",
-                mend="compare both versions before it gets a share of the requests",
-                link=link,
-            )
+            yield _need("shadow-differs", subject, link, differed=differed, n=compared)
 
 
 def _openness(control: Control) -> Iterator[Need]:
@@ -175,23 +135,12 @@ def _openness(control: Control) -> Iterator[Need]:
 
     config = control.serving.config
     if control.serving.sessions is None and not is_loopback(config.host):
-        yield Need(
-            code="open-to-all",
-            subject=f"the address {config.host}",
-            problem="everybody who reaches it may do everything: no keys are needed",
-            mend="start it with --keys on, and create keys",
-            link="#/keys",
-        )
+        yield _need("open-to-all", f"the address {config.host}", "#/keys", host=config.host)
 
 
 def _keys(control: Control) -> Iterator[Need]:
     now = datetime.now(UTC)
     for key in KeyStore(control.home, Clock()).list():
         if key.revoked_at is None and key.expires_at is not None and now < key.expires_at < now + _SOON:
-            yield Need(
-                code="key-expires",
-                subject=f"the key '{key.name}'",
-                problem=f"it ends on {key.expires_at:%Y-%m-%d %H:%M} UTC",
-                mend="create another one for whoever uses it, then revoke this one",
-                link="#/keys",
-            )
+            ends = f"{key.expires_at:%Y-%m-%d %H:%M}"
+            yield _need("key-expires", f"the key '{key.name}'", "#/keys", name=key.name, when=ends)

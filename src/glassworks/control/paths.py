@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from glassworks.catalog import found
-from glassworks.contracts import Source
+from glassworks.contracts import Family, Source
 from glassworks.errors import Forbidden
+from glassworks.locations import Location, Naming
 
 _FILES = frozenset({"file", "path", "model", "teacher"})
 """Keys whose values may be paths as they are."""
 _WRITTEN = frozenset({"output", "folder"})
 """Keys that say where to write."""
-_FOLDERS = frozenset({"folder", "local-dir"})
-_ABSOLUTE = re.compile(r"[a-z][a-z0-9_-]*:[/~.\\].*", re.DOTALL)
+_FOLDERS: Mapping[str, Naming] = {"folder": "path", "local-dir": "path"}
+_INSTALLED = "package"
+"""Its reader sees to it that nothing outside of the package is read."""
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*:[/~.\\].*", re.DOTALL)
+_PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_NAME = re.compile(rf"(?:[A-Za-z][A-Za-z0-9_-]*:)?{_PART}(?:/{_PART})?", re.ASCII)
+"""`NAME`, `OWNER/NAME`, each with a scheme or without."""
 
 
 def refuse_paths(value: Any, key: str = "") -> None:
@@ -40,11 +47,45 @@ def _names_file(text: str, key: str) -> bool:
     if key in _WRITTEN:
         return bool(text)
     scheme, separator, what = text.partition(":")
-    if separator and (scheme in _FOLDERS or _ABSOLUTE.fullmatch(text)):
+    if key in _locations() and text:
+        return _leads_to_file(text, scheme if separator else "", what)
+    if separator and (scheme.strip().lower() in _FOLDERS or _ABSOLUTE.fullmatch(text)):
         return True
-    source = found(Source).get(scheme) if separator else None
-    if source is None:
-        return key in _FILES and ("/" in text or "\\" in text or text.endswith(".glass"))
-    if source.naming == "path or name":
-        return what.startswith(("/", "~", ".", "\\")) or ".." in what or Path(what).is_dir()
-    return source.naming == "path"
+    if separator and (source := found(Source).get(scheme)) is not None:
+        return source.naming == "path" or (source.naming == "path or name" and not _is_hub(text, what))
+    return key in _FILES and ("/" in text or "\\" in text or text.endswith(".glass") or text.startswith((".", "~")))
+
+
+def _leads_to_file(text: str, scheme: str, what: str) -> bool:
+    """Of a key that says where something is, only names are taken: loaders read schemes each in its own way, some
+    without regard to their case and to blanks."""
+    naming = _schemes().get(scheme.strip().lower())
+    if naming == "name" and scheme in _schemes():
+        return False
+    return naming == "path" or not _is_hub(text, what if scheme else text)
+
+
+def _is_hub(text: str, what: str) -> bool:
+    """Whether it can only be the name of something published."""
+    return _NAME.fullmatch(text) is not None and not Path(what).exists()
+
+
+@functools.cache
+def _locations() -> frozenset[str]:
+    """The keys of all records whose values say where something is, and what requests call data."""
+    return frozenset({"data", *(name for name, _ in _marks())})
+
+
+@functools.cache
+def _schemes() -> Mapping[str, Naming]:
+    """All schemes; one that names a path anywhere does so everywhere."""
+    every: dict[str, Naming] = {**{name: source.naming for name, source in found(Source).items()}, _INSTALLED: "name"}
+    for _, mark in _marks():
+        every |= mark.schemes or {}
+    return {**every, **_FOLDERS}
+
+
+def _marks() -> list[tuple[str, Location]]:
+    records = {record for family in found(Family).values() for record in (family.data, family.config)}
+    fields = [(name, field) for record in records for name, field in record.model_fields.items()]
+    return [(name, mark) for name, field in fields for mark in field.metadata if isinstance(mark, Location)]

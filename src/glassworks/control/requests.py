@@ -36,10 +36,13 @@ class Tensor(BaseModel):
 
 
 class Answer(BaseModel):
-    """An answer in words: a headline, and its values."""
+    """An answer in words: a headline, and its values. `decision` is what was answered, such as a label, the set of
+    labels, the items in their order, or the text; empty where nothing is decided. `probability` is how sure it is."""
 
     headline: str
     values: dict[str, Any]
+    decision: list[str] = []
+    probability: float | None = None
 
 
 class SampleRequest(BaseModel):
@@ -82,9 +85,15 @@ def recorded(sample: Mapping[str, Any], task: str, labels: Sequence[str]) -> Ans
 
 def worded(task: str, outputs: Tensors, labels: Sequence[str]) -> Answer:
     """The first row in words."""
-    spoken = get(Task, task)
-    values = spoken.answer(outputs, labels)[0]
-    return Answer(headline=spoken.present(values).headline, values=values)
+    return answer_of(task, get(Task, task).answer(outputs, labels)[0])
+
+
+def answer_of(task: str, values: Mapping[str, Any]) -> Answer:
+    """A row of values in words."""
+    found = get(Task, task).present(values)
+    return Answer(
+        headline=found.headline, values=dict(values), decision=list(found.decision), probability=found.probability
+    )
 
 
 async def answered(models: Models, name: str, version: str, tensors: Tensors) -> Tensors | None:

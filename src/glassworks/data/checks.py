@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from glassworks.data.collection import Pictures
 from glassworks.data.duplicates import Duplicates, find_duplicates
+from glassworks.data.findings import TINY, copied, of_classes
 from glassworks.record import Record
+from glassworks.sentences import Sentence, sentence
 
-_TINY = 10
-_IMBALANCED = 3.0
 _NAMED = 20
 _IN_A_SENTENCE = 3
 
@@ -40,7 +40,7 @@ class DataReport(Record):
     mixed_sizes: bool
     non_square: int
     fingerprint: str
-    findings: tuple[str, ...]
+    findings: tuple[Sentence, ...]
     """Most important first; empty when there is nothing to report."""
 
 
@@ -65,7 +65,7 @@ def check_pictures(pictures: Pictures, duplicates: Duplicates | None = None) -> 
         unreadable=pictures.unreadable,
         imbalance=round(float(counts.max() / counts.min()), 3),
         class_counts={name: int(count) for name, count in zip(pictures.classes, counts, strict=True)},
-        tiny_classes=tuple(name for name, count in zip(pictures.classes, counts, strict=True) if count < _TINY),
+        tiny_classes=tuple(name for name, count in zip(pictures.classes, counts, strict=True) if count < TINY),
         sizes=((int(by_area[0, 0]), int(by_area[0, 1])), (int(by_area[-1, 0]), int(by_area[-1, 1]))),
         mixed_sizes=bool((shapes[:, :2] != shapes[0, :2]).any()),
         non_square=int((shapes[:, 0] != shapes[:, 1]).sum()),
@@ -94,52 +94,30 @@ def contradictions(groups: NDArray[np.int64], labels: NDArray[np.int64]) -> list
 def listed(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
     more = len(names) - _IN_A_SENTENCE
-    return ", ".join(names[:_IN_A_SENTENCE]) + (f" and {more:,} more" if more > 0 else "")
+    return ", ".join(names[:_IN_A_SENTENCE]) + (f" ... (+{more:,})" if more > 0 else "")
 
 
 def _names(pictures: Pictures, members: NDArray[np.int64]) -> tuple[str, ...]:
     return tuple(f"{pictures.names[index]} ({pictures.label(index)})" for index in members)
 
 
-def _findings(report: DataReport, left_out: int) -> Iterator[str]:
+def _findings(report: DataReport, left_out: int) -> Iterator[Sentence]:
     if report.contradictions:
         first = " = ".join(report.contradictory[0][:_IN_A_SENTENCE])
-        yield (
-            f"contradictory labels: {report.contradictions:,} pictures have copies, exact or near, with different "
-            f"labels, for example {first}"
-        )
+        yield sentence("finding.contradictory-pictures", n=report.contradictions, example=first)
     if left_out:
-        yield f"{left_out:,} examples with the same pixels and different labels are left out of all splits"
+        yield sentence("finding.left-out", n=left_out)
     if report.unreadable:
         named = listed([f"{name} ({reason})" for name, reason in report.unreadable])
-        yield f"{len(report.unreadable):,} files cannot be read: {named}"
+        yield sentence("finding.unreadable-files", n=len(report.unreadable), names=named)
     if report.duplicates:
-        share = report.duplicates / report.examples
-        yield (
-            f"{report.duplicates:,} of {report.examples:,} examples ({share:.1%}) are exact copies of another; "
-            "copies are in one split together"
-        )
+        yield copied("finding.copied-pictures", report.duplicates, report.examples)
     if report.near_duplicates:
-        yield (
-            f"{report.near_duplicates:,} distinct pictures are near copies of another (re-encoded, resized or "
-            "brighter); they are in one split together"
-        )
-    yield from _findings_about_classes(report)
+        yield sentence("finding.near-pictures", n=report.near_duplicates)
+    named = listed([f"{name} ({report.class_counts[name]})" for name in report.tiny_classes])
+    yield from of_classes(report.class_counts, len(report.tiny_classes), named, report.imbalance)
     if report.mixed_sizes:
         (low_h, low_w), (high_h, high_w) = report.sizes
-        yield f"sizes differ, from {low_h} x {low_w} to {high_h} x {high_w} pixels (height x width); all are resized"
+        yield sentence("finding.mixed-sizes", low=f"{low_h} x {low_w}", high=f"{high_h} x {high_w}")
     if report.non_square:
-        yield f"{report.non_square:,} of {report.examples:,} pictures are not square"
-
-
-def _findings_about_classes(report: DataReport) -> Iterator[str]:
-    if report.tiny_classes:
-        named = listed([f"{name} ({report.class_counts[name]})" for name in report.tiny_classes])
-        yield f"{len(report.tiny_classes):,} classes have fewer than {_TINY} examples: {named}"
-    if report.imbalance >= _IMBALANCED:
-        largest = max(report.class_counts, key=report.class_counts.__getitem__)
-        smallest = min(report.class_counts, key=report.class_counts.__getitem__)
-        yield (
-            f"classes are imbalanced: '{largest}' has {report.imbalance:.1f} times the examples of '{smallest}'; "
-            'training.class_weights = "balanced" weighs them alike'
-        )
+        yield sentence("finding.not-square", n=report.non_square, total=report.examples)

@@ -44,7 +44,7 @@ def prepare_pictures(pictures: Pictures, data: DataConfig, *, height: int, width
             name: Split(x=_fitted(pictures, rows[part], height, width, channels), y=pictures.labels[rows[part]])
             for name, part in few(parts, kinds, data.per_class, data.seed).items()
         },
-        findings=(*only_learned, *report.findings),
+        findings=(*only_learned, *map(str, report.findings)),
     )
 
 

@@ -20,6 +20,8 @@ _LISTS = ("labels", "label", "tags")
 _BETWEEN = re.compile(r"[;|]")
 _LAYOUT = "write the columns file and labels, with ; between labels, or file and one column of 0 and 1 a label"
 _SHOWN = 40
+_MOST_TARGETS = 2**25
+"""Pictures times labels: each takes eight bytes, whether a picture has the label or not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,11 @@ def read_label_table(folder: Path) -> LabelTable:
 def _table(table: Path, found: Mapping[Path, tuple[str, ...]], classes: tuple[str, ...]) -> LabelTable:
     if not found or not classes:
         raise DataError(f"{table} names no {'label' if found else 'picture'}", "write a line for each picture")
+    if len(found) * len(classes) > _MOST_TARGETS:
+        raise DataError(
+            f"{table} has {len(classes):,} labels for {len(found):,} pictures",
+            f"use fewer: at most {_MOST_TARGETS:,} in all, pictures times labels",
+        )
     number = {name: index for index, name in enumerate(classes)}
     targets = np.zeros((len(found), len(classes)), np.int64)
     for row, labels in zip(targets, found.values(), strict=True):

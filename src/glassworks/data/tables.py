@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 _LOOKED_AT, _SHOWN, _CUT = 2000, 3, 200
 _LINES = 200_000
 """Of a file of JSON lines so many are looked through."""
+_BYTES, _COLUMNS, _CELLS = 2**28, 2000, 20_000_000
+"""And of these no more: each line may have keys of its own, and a column is made for every key."""
 
 
 def scan_table(path: Path) -> polars.LazyFrame:
-    """A CSV, TSV, Parquet or JSON lines file, by its suffix. Values of CSV stay text. Raises MissingLibrary."""
+    """A CSV, TSV, Parquet or JSON lines file, by its suffix. Values of CSV stay text. Raises MissingLibrary, and
+    DataError for JSON lines of too many different keys."""
     library = load_polars()
     table: polars.LazyFrame
     if path.suffix == ".parquet":
@@ -85,8 +88,15 @@ def _is_number(text: str) -> bool:
 def _of_objects(path: Path) -> polars.DataFrame:
     """Lists stay lists of text, everything else is text; a column for every key."""
     library = load_polars()
-    rows = list(itertools.islice(_objects(path), _LINES))
-    names = dict.fromkeys(key for row in rows for key in row)
+    rows: list[Mapping[str, Any]] = []
+    names: dict[str, None] = {}
+    for row in itertools.islice(_objects(path), _LINES):
+        rows.append(row)
+        names.update(dict.fromkeys(row))
+        if len(names) > _COLUMNS:
+            raise DataError(f"line {len(rows)} brings the key number {len(names):,}", "give all lines the same keys")
+        if len(rows) * len(names) > _CELLS:
+            break
     lists = {name for name in names if any(isinstance(row.get(name), list) for row in rows)}
     columns = {name: [_cell(row.get(name), name in lists) for row in rows] for name in names}
     kinds = {name: library.List(library.String) if name in lists else library.String for name in names}
@@ -97,8 +107,14 @@ def _objects(path: Path) -> Iterator[Mapping[str, Any]]:
     import msgspec
 
     decoder = msgspec.json.Decoder(dict)
+    left = _BYTES
     with path.open("rb") as file:
-        yield from (decoder.decode(line) for line in file if line.strip())
+        for line in file:
+            if line.strip():
+                yield decoder.decode(line)
+            left -= len(line)
+            if left < 0:
+                return
 
 
 def _cell(value: object, listed: bool) -> list[str] | str | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Any
 
 import tomlkit
@@ -14,14 +16,16 @@ from glassworks.contracts import Family
 from glassworks.data.kinds import kind_of
 from glassworks.data.preview import open_preview
 from glassworks.data.uploads.store import DataStore
-from glassworks.drafts.columns import event_keys, text_keys
+from glassworks.drafts.columns import Subject, event_keys, text_keys
 from glassworks.drafts.families import CHOICES, Choice
 from glassworks.errors import ConfigError, DataError
 from glassworks.job_files import job_of
 from glassworks.record import Record
 from glassworks.registry import Registry
+from glassworks.sentences import Sentence
 
 _NAME = 40
+_UNNAMED: Mapping[str, str] = MappingProxyType({})
 
 
 class Draft(Record):
@@ -30,52 +34,70 @@ class Draft(Record):
     family: str
     toml: str
     job: dict[str, Any]
-    reasons: tuple[str, ...]
+    reasons: tuple[Sentence, ...]
 
 
-def draft_job(source: str, family: str | None = None, registry: Registry | None = None) -> Draft:
+def draft_job(
+    source: str,
+    family: str | None = None,
+    registry: Registry | None = None,
+    *,
+    kind: str | None = None,
+    columns: Mapping[str, str] = _UNNAMED,
+) -> Draft:
     """A job for `uploaded:ID` or `sample:NAME`, of the family that is named, else of one that suits the data.
 
-    It may name a model of the registry. Raises DataError for data of which nothing can be made, ConfigError for a
-    family that needs what data do not say, NotFound.
+    What people know of a table goes before what it looks like: its `kind`, and its `columns` by their roles. The job
+    may name a model of the registry. Raises DataError for data of which nothing can be made, ConfigError for a family
+    that needs what data do not say, NotFound.
     """
-    look = open_preview(source)
-    if source.startswith("uploaded:"):
-        item = DataStore().find(source.partition(":")[2])
-        source, name = item.source, PurePath(item.name).stem
-    else:
-        name = source.partition(":")[2]
-    kind = look.kind
-    if family is not None:
-        wanted = named(Family, family).data.kind
-        kind = kind_of(source, wanted or None)
-    if kind is None:
-        raise _unclear(source)
-    choice = CHOICES[kind](look, source, family, registry)
-    return _written(choice, source, _named(name, kind, source))
+    wanted = named(Family, family).data.kind if family is not None else ""
+    found, subject = _subject(source, wanted or kind, columns)
+    choice = CHOICES[found](subject, family, registry)
+    return _written(choice, subject.source, _named(PurePath(subject.name).stem, found, subject.source))
 
 
-def data_keys(source: str) -> tuple[str, dict[str, Any]]:
+def data_keys(
+    source: str, *, kind: str | None = None, columns: Mapping[str, str] = _UNNAMED
+) -> tuple[str, dict[str, Any]]:
     """The kind of `uploaded:ID` or `sample:NAME`, and the `[data]` keys that read it; `label` is empty where there are
     none. Raises DataError for data whose columns are not clear, NotFound.
     """
-    look = open_preview(source)
+    kind, subject = _subject(source, kind, columns)
     data: dict[str, Any] = {}
-    if look.kind is None:
-        raise _unclear(source)
-    if look.kind == "texts":
-        roles, data = text_keys(look, source)
+    if kind == "texts":
+        roles, data = text_keys(subject)
         data |= {} if "label" in roles else {"label": ""}
-    elif look.kind == "interactions":
-        _, data = event_keys(look, source)
-    return look.kind, {"source": source, **data}
+    elif kind == "interactions":
+        _, data = event_keys(subject)
+    return kind, {"source": subject.source, **data}
 
 
-def _unclear(source: str) -> DataError:
-    return DataError(
-        f"'{source}' can be read as texts and as interactions, or as neither",
-        "name a family, such as recurrent_text or collaborative; or upload it again and say its kind",
-    )
+def _subject(source: str, kind: str | None, columns: Mapping[str, str]) -> tuple[str, Subject]:
+    """The data as they are read, by the name that people know. Raises DataError."""
+    look, name = open_preview(source), source.partition(":")[2]
+    if source.startswith("uploaded:"):
+        item = DataStore().find(name)
+        source, name = item.source, item.name
+    try:
+        found = look.kind if kind is None else kind_of(source, kind)
+        if found is None:
+            raise DataError(
+                f"'{name}' can be read as texts and as interactions, or as neither",
+                "say which (kind), and which columns hold what (columns); or name a family, such as recurrent_text or "
+                "collaborative",
+            )
+        if columns and source.startswith("sample:"):
+            raise DataError("a sample says itself what its columns hold", "leave columns out")
+        return found, Subject(source=source, name=name, look=look.read_as(found, columns))
+    except DataError as error:
+        raise _by_name(error, source, name) from None
+
+
+def _by_name(error: DataError, source: str, name: str) -> DataError:
+    """The same of what people sent, which they know by the name of their file."""
+    problem = error.problem.replace(source, name)
+    return DataError(problem if f"'{name}'" in problem else f"'{name}': {problem}", error.mend)
 
 
 def _written(choice: Choice, source: str, name: str) -> Draft:

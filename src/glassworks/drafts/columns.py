@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from glassworks.data.preview import Preview
-from glassworks.data.roles import events_of, labelled_of
 from glassworks.errors import DataError
 
 _RATED, _LIKED = 1000, 0.8
@@ -15,15 +15,24 @@ _SMALL_LOG, _LONG_HISTORY = 10_000, 50
 """Interactions; of a user, so many that some lie in the last part of the time."""
 
 
-def text_keys(look: Preview, source: str) -> tuple[Mapping[str, str], dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """Data that a job is drafted for, and what people call them: the name of a file, or of a sample."""
+
+    source: str
+    name: str
+    look: Preview
+
+
+def text_keys(subject: Subject) -> tuple[Mapping[str, str], dict[str, Any]]:
     """Columns by their roles, and the keys of `[data]` that they need. Raises DataError without one for the text."""
-    columns = look.layout().columns
-    roles = labelled_of(columns) if columns else {"text": "text", **({"label": "label"} if look.classes() else {})}
+    look, columns = subject.look, subject.look.layout().columns
+    roles = look.layout().roles if columns else {"text": "text", **({"label": "label"} if look.classes() else {})}
     if "text" not in roles:
         names = ", ".join(column.name for column in columns)
         raise DataError(
-            f"'{source}': it is not clear which column holds the text; its columns: {names}",
-            "name it text, or write the job with data.text = ...",
+            f"'{subject.name}': it is not clear which column holds the text; its columns: {names}",
+            "say which one (columns.text), name it text, or write the job with data.text = ...",
         )
     data: dict[str, Any] = {role: name for role, name in roles.items() if name != role}
     if any(column.name == roles.get("label") and column.kind == "list" for column in columns):
@@ -31,17 +40,18 @@ def text_keys(look: Preview, source: str) -> tuple[Mapping[str, str], dict[str, 
     return roles, data
 
 
-def event_keys(look: Preview, source: str) -> tuple[Mapping[str, str], dict[str, Any]]:
+def event_keys(subject: Subject) -> tuple[Mapping[str, str], dict[str, Any]]:
     """As `text_keys`, of interactions. Raises DataError without columns of users and items."""
-    roles = events_of(look.layout().columns)
-    if not roles:
+    look, roles = subject.look, subject.look.layout().roles
+    if not {"user", "item"} <= set(roles):
         names = ", ".join(column.name for column in look.layout().columns)
         raise DataError(
-            f"'{source}': it is not clear which columns hold users and items; its columns: {names}",
-            "name them user and item, or write the job with data.user = ... and data.item = ...",
+            f"'{subject.name}': it is not clear which columns hold users and items; its columns: {names}",
+            "say which ones (columns.user, columns.item), name them user and item, or write the job with data.user = "
+            "... and data.item = ...",
         )
     data: dict[str, Any] = {}
-    if not source.startswith("sample:"):  # a sample says itself
+    if not subject.source.startswith("sample:"):  # a sample says itself
         data = {role: name for role, name in roles.items() if role in ("time", "weight") or role != name}
     if "weight" in roles and (positive := _positive(look, roles["weight"])) is not None:
         data["positive"] = positive

@@ -8,16 +8,15 @@ from pathlib import Path
 
 from glassworks.storage import storage_errors
 
-_FILE = "worker.lock"
+_FILE, _ASKING = "worker.lock", "worker.asking.lock"
+"""The lock of the workers, and the one of those who ask."""
 
 
 class Presence:
     """A worker's part of the lock. The system lets go of it however the worker ends."""
 
     def __init__(self, home: Path) -> None:
-        with storage_errors(home):
-            home.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(home / _FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        self._file = _opened(home, _FILE)
 
     def enter(self) -> None:
         """This worker takes what is queued from now on."""
@@ -33,12 +32,31 @@ class Presence:
 
 
 def anybody(home: Path) -> bool:
-    """Whether a worker of this machine would take what is queued now."""
-    presence = Presence(home)
+    """Whether a worker of this machine would take what is queued now.
+
+    To find that out, the lock of the workers is taken for a moment: those who ask do so one after the other, or they
+    would take each other for a worker.
+    """
+    turn = _opened(home, _ASKING)
     try:
-        fcntl.flock(presence._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        return _taken(home)
+    finally:
+        os.close(turn)
+
+
+def _taken(home: Path) -> bool:
+    workers = _opened(home, _FILE)
+    try:
+        fcntl.flock(workers, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:
-        presence.close()
+        os.close(workers)
     return False
+
+
+def _opened(home: Path, name: str) -> int:
+    with storage_errors(home):
+        home.mkdir(parents=True, exist_ok=True)
+        return os.open(home / name, os.O_RDWR | os.O_CREAT, 0o600)

@@ -59,7 +59,7 @@ class Runs:
             return before
         more: dict[str, Any] = {"who": who, "priority": priority, "parent": parent, "idempotency": idempotency}
         settled = work.settled(checked)
-        what = {"kind": kind, "about": work.about(settled)[:200], "request": settled.model_dump(mode="json")}
+        what = {"kind": kind, "about": _shown(work.about(settled)), "request": settled.model_dump(mode="json")}
         run = self._inserted({**what, **more, "asked": asked})
         if run is None and idempotency is not None:  # somebody was quicker with the same key
             run = self._asked(idempotency, asked)
@@ -76,15 +76,17 @@ class Runs:
             return run_of(_found(connection, run))
 
     def list(
-        self, states: Sequence[State] = (), kind: str = "", before: str = "", limit: int = PAGE
+        self, states: Sequence[State] = (), kind: str = "", before: str = "", limit: int = PAGE, about: str = ""
     ) -> tuple[Run, ...]:
-        """The newest first; `before` is the id of the run after which the page begins."""
+        """The newest first; `before` is the id of the run after which the page begins. An empty text means all."""
         self.recover()
         query = sa.select(*_SHOWN).order_by(RUNS.c.number.desc()).limit(max(1, limit))
         if states:
             query = query.where(RUNS.c.state.in_(states))
         if kind:
             query = query.where(RUNS.c.kind == kind)
+        if about:
+            query = query.where(RUNS.c.about == about)
         with self.connected.transaction() as connection:
             if before:
                 query = query.where(RUNS.c.number < _found(connection, before)["number"])
@@ -214,6 +216,11 @@ class Runs:
         return run_of(row)
 
 
+def _shown(about: str) -> str:
+    """As lists and logs write it: in one line, without what a terminal would act upon."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in about[:200])
+
+
 def run_of(row: sa.RowMapping | Mapping[str, Any]) -> Run:
     """The record of a row."""
     return Run(**{str(key): value for key, value in row.items() if key in Run.model_fields})
@@ -233,7 +240,7 @@ def _found(connection: sa.Connection, run: str) -> Mapping[str, Any]:
     if len(rows) == 1:
         return dict(rows[0])
     what = f"several runs begin with '{run}'" if rows else f"there is no run '{run[:40]}'"
-    raise NotFound(what, "'glassworks runs list' shows them")
+    raise NotFound(what, "GET /api/v1/runs, the console's page Runs and 'glassworks runs list' show them")
 
 
 def _after(row: sa.RowMapping, how: str) -> tuple[State, dict[str, str] | None]:

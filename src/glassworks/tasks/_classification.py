@@ -52,7 +52,9 @@ def present_labels(answer: Mapping[str, Any]) -> Presentation:
     row = {key: value for key, value in answer.items() if key not in ("top", "label_set")}
     title = str(answer["label"])
     notes: tuple[str, ...] = ()
+    decision = [str(answer["label"])]
     if "labels" in answer:
+        decision = sorted(str(label) for label, _ in answer["labels"]) or ["none"]
         title = ", ".join(f"{label} {probability:.0%}" for label, probability in answer["labels"]) or "none"
         row = {**{key: value for key, value in row.items() if key not in ("label", "probability")}, "labels": title}
     elif "label_set" in answer:
@@ -65,4 +67,6 @@ def present_labels(answer: Mapping[str, Any]) -> Presentation:
         columns=("label", "probability"),
         rows=tuple((str(label), f"{probability:.4f}") for label, probability in answer.get("top", ())),
         notes=notes,
+        decision=tuple(decision),
+        probability=None if "labels" in answer else float(answer["probability"]),
     )

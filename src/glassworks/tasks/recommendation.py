@@ -75,6 +75,7 @@ class Recommendation(Task, Tables, Feedback):
             columns=("item", "title", "score", "because you liked"),
             rows=tuple(rows),
             notes=tuple(notes),
+            decision=tuple(item for item, *_ in rows) or ("nothing",),
         )
 
     def baseline(self, dataset: Dataset) -> dict[str, Measurement]:

@@ -120,7 +120,8 @@ class TextGeneration(TextTask, Generation):
         return [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
 
     def present(self, answer: Mapping[str, Any]) -> Presentation:
-        return Presentation(headline=str(answer[GENERATED]), row=answer)
+        text = str(answer[GENERATED])
+        return Presentation(headline=text, row=answer, decision=(text,))
 
     def subject(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> Subject:
         raise Unsupported("answers of language models are not explained yet", "ask for log-probabilities")

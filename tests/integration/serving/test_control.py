@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import signal
 from collections.abc import Iterator
@@ -73,6 +74,21 @@ def test_events_go_on_behind_the_last_one_that_was_seen(server: Server) -> None:
         response.readline()
         _, other = submit(server)
         assert json.loads(event(response)["data"])["run"] == other["id"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (b'{"kind": "train", "request": {"a": [' + b"[]," * 1_000_000 + b"1]}}", 413, "bytes"),
+        (b'{"kind": "train", "request": {"a": [' + b"[]," * 100_000 + b"1]}}", 400, "values"),
+        (b'{"kind": "' + b"x" * 2**21 + b'"}', 413, "bytes"),
+    ],
+)
+def test_a_body_that_takes_long_to_read_is_refused_before(server: Server, body: bytes, status: int, said: str) -> None:
+    for content, headers in ((body, {}), (gzip.compress(body), {"content-encoding": "gzip"})):
+        headers = {"content-type": "application/json", **headers}
+        found, problem = server.send("POST", "/api/v1/runs", content, headers)
+        assert (found, said in problem["detail"]) == (status, True)
 
 
 def test_a_head_has_no_body(server: Server) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +17,10 @@ from PIL import Image
 from tests.archives import picture, write_zip
 from tests.unit.control.conftest import Api
 
+from glassworks.control.resources import uploads
+from glassworks.data.uploads import receiving
 from glassworks.data.uploads.receiving import PART_BYTES
+from glassworks.packaging.bundle import Bundle, write_bundle
 from glassworks.runs.worker import Worker
 
 TABLE = "text,label\n" + "".join(
@@ -143,13 +148,45 @@ def test_texts_and_samples_are_looked_at(api: Api) -> None:
     assert shown.headers["content-type"] == "image/png"
 
 
-def test_a_table_of_which_nothing_is_clear_says_so(api: Api) -> None:
-    content = b"a,b\n" + b"".join(b"%d,%d\n" % (each, 2 * each) for each in range(40))
-    item = send(api, content, "a.csv")
+NUMBERS = b"a,b,c\n" + b"".join(b"%d,%d,%d\n" % (each % 9, each % 7, each % 2) for each in range(40))
+
+
+def test_a_table_of_which_nothing_is_clear_says_so_by_its_name(api: Api) -> None:
+    item = send(api, NUMBERS, "numbers.csv")
     details = api.get(f"/data/{item['id']}")
     assert (details["kind"], details["suggested"]) == (None, None)
-    assert "as texts and as interactions" in details["problems"][0]
-    api.post(f"/data/{item['id']}/check", status=400)
+    (found,) = details["problems"]
+    assert found["problem"] == "'numbers.csv' can be read as texts and as interactions, or as neither"
+    assert "kind" in found["mend"]
+    assert "columns" in found["mend"]
+    assert api.post(f"/data/{item['id']}/check", status=400)["detail"] == found["problem"]
+    refused = api.post("/jobs/draft", {"data": item["source"], "kind": "interactions"}, status=400)
+    assert "'numbers.csv': it is not clear which columns hold users and items" in refused["detail"]
+
+
+def test_people_say_what_the_columns_of_a_table_hold(api: Api) -> None:
+    item = send(api, NUMBERS, "numbers.csv")
+    chosen = {"kind": "interactions", "columns": {"user": "a", "item": "b"}}
+    drafted = api.post("/jobs/draft", {"data": item["source"], **chosen})
+    keys = {"source": item["source"], "user": "a", "item": "b"}
+    assert (drafted["family"], drafted["job"]["data"]) == ("collaborative", keys)
+    run = api.post(f"/data/{item['id']}/check", chosen, status=201)
+    assert (run["request"]["kind"], run["request"]["data"]) == ("interactions", keys)
+    for wrong in ({"columns": {"user": "z", "item": "b"}}, {"kind": "pictures", "columns": {}}):
+        for path, more in (("/jobs/draft", {"data": item["source"]}), (f"/data/{item['id']}/check", {})):
+            assert "'numbers.csv'" in api.post(path, {**chosen, **more, **wrong}, status=400)["detail"]
+    api.post("/jobs/draft", {"data": item["source"], "columns": {"nothing": "a"}}, status=400)
+
+
+def test_columns_are_others_than_their_names_say(api: Api) -> None:
+    item = send(api, TABLE.replace("text,label", "label,text").encode(), "swapped.csv")
+    chosen = {"kind": "texts", "columns": {"text": "label", "label": "text"}}
+    drafted = api.post("/jobs/draft", {"data": item["source"], **chosen})
+    assert drafted["job"]["data"] == {"source": item["source"], "text": "label", "label": "text"}
+    unlabelled = api.post(f"/data/{item['id']}/check", {"columns": {"text": "label", "label": ""}}, status=201)
+    assert unlabelled["request"]["data"] == {"source": item["source"], "text": "label", "label": ""}
+    refused = api.post("/jobs/draft", {"data": "sample:digits", "columns": {"text": "a"}}, status=400)
+    assert "'digits'" in refused["detail"]
 
 
 def test_pages_follow_each_other(api: Api) -> None:
@@ -180,10 +217,34 @@ def test_what_a_run_uses_stays_until_it_has_ended(api: Api) -> None:
     api.delete("/data/sample:digits", status=400)
 
 
+def test_data_that_models_learned_from_go_only_by_force(api: Api, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    item, other = send(api, TABLE.encode(), "a.csv"), send(api, NUMBERS, "b.csv")
+    assert api.get(f"/data/{item['id']}")["models"] == []
+    manifest = tiny_bundle.manifest
+    by_lineage: dict[str, Any] = {"lineage": manifest.lineage.model_copy(update={"data": item["source"]})}
+    by_job: dict[str, Any] = {"job": {"data": {"source": "csv:a.csv", "unlabeled": f"uploaded:{item['id'][:12]}"}}}
+    for number, update in enumerate((by_lineage, by_job, {})):
+        shutil.copytree(tiny_bundle.folder, tmp_path / str(number))
+        (tmp_path / str(number) / "manifest.json").unlink()
+        api.control.registry.publish(write_bundle(tmp_path / str(number), manifest.model_copy(update=update)))
+    learned = [f"{manifest.name}@{number}" for number in (1, 2)]
+    assert api.get(f"/data/{item['id']}")["models"] == learned
+    problem = api.delete(f"/data/{item['id']}", status=409)
+    assert all(reference in problem["detail"] for reference in learned)
+    assert "force=true" in problem["mend"]
+    api.delete(f"/data/{other['id']}")
+    api.delete(f"/data/{item['id']}?force=true")
+    api.get(f"/data/{item['id']}", status=404)
+
+
 def test_a_check_is_a_run_with_a_report(api: Api) -> None:
     item = send(api, TABLE.encode(), "a.csv")
     run = api.post(f"/data/{item['id']}/check", status=201)
     assert (run["kind"], run["about"]) == ("check", item["source"])
+    api.post("/data/sample%3Adigits/check", status=201)
+    assert [each["id"] for each in api.get(f"/runs?kind=check&about={item['source']}")["items"]] == [run["id"]]
+    assert api.get("/runs?about=nothing")["items"] == []
+    api.post(f"/runs/{api.get('/runs')['items'][0]['id']}/cancel")
     Worker(api.control.registry).work(until_empty=True)
     done = api.get(f"/runs/{run['id']}")
     assert done["state"] == "succeeded", done
@@ -211,3 +272,29 @@ def test_the_description_is_valid(api: Api) -> None:
     validate(document)
     put_part = document["paths"]["/api/v1/uploads/{upload}"]["put"]
     assert list(put_part["requestBody"]["content"]) == ["application/octet-stream"]
+
+
+def test_lines_with_keys_of_their_own_are_no_table(api: Api) -> None:
+    content = b"".join(b'{"key%d": 1}\n' % number for number in range(3000))
+    begun = api.post("/uploads", {"name": "a.jsonl", "size_bytes": len(content)}, status=201)
+    put(api, begun["id"], 0, content)
+    assert "the key number" in api.post(f"/uploads/{begun['id']}/complete", status=400)["detail"]
+
+
+def test_an_upload_that_is_being_worked_on_keeps_no_thread_waiting(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "_PATIENCE_S", 0.05)
+    begun = api.post("/uploads", {"name": "a.csv", "size_bytes": 4}, status=201)
+    put(api, begun["id"], 0, b"a,b\n")
+    (part,) = api.control.home.glob(f"data/uploads/{begun['id']}/part")
+    with part.open("rb") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        assert "being worked on" in api.post(f"/uploads/{begun['id']}/complete", status=503)["detail"]
+    api.post(f"/uploads/{begun['id']}/complete", status=400)
+
+
+def test_few_uploads_are_taken_in_at_a_time(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_taking_in", threading.BoundedSemaphore(1))
+    begun = api.post("/uploads", {"name": "a.csv", "size_bytes": 4}, status=201)
+    with uploads._taking_in:
+        assert "are being taken in" in api.post(f"/uploads/{begun['id']}/complete", status=503)["detail"]
+    assert api.post(f"/uploads/{begun['id']}/complete", status=409)["offset"] == 0

@@ -32,7 +32,7 @@ def test_what_failed_is_listed_the_newest_first(api: Api) -> None:
     assert len(set(numbers)) == 5
     found = second["items"][0]
     assert (found["status"], found["method"], found["model"], found["request_id"]) == (400, "POST", "digits", "r-1")
-    assert found["problem"] == "it is wrong; mend it"
+    assert (found["problem"], found["mend"]) == ("it is wrong", "mend it")
     api.get("/logs?after=-1", status=400)
     api.get("/logs?after=1e400", status=400)
     api.as_role("infer").get("/logs", status=403)
@@ -51,7 +51,7 @@ def test_each_protocols_errors_are_understood_and_no_secret_is_kept(api: Api) ->
     assert len(items) == 7
     assert SECRET[12:].decode() not in str(items)
     assert all("broken by gw_0a1b2c3d_..." in each["problem"] for each in items[-3:])
-    assert items[-2]["mend"] == "try again"
+    assert [each["mend"] for each in items[-3:]] == ["try again"] * 3
     assert items[0]["level"] == "error"
 
 

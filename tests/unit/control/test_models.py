@@ -11,9 +11,15 @@ import pytest
 from tests.unit.control.conftest import Api
 
 from glassworks.contracts import Measurement
-from glassworks.control.comparing import _pair
+from glassworks.control.comparing import _pair, agreement
+from glassworks.control.requests import answer_of
 from glassworks.packaging.bundle import Bundle, write_bundle
 from glassworks.registry.records import Version
+
+
+def _items(*items: str, score: float = 0.5) -> dict[str, Any]:
+    found = [{"item": item, "score": score} for item in items]
+    return {"items": found, "basis": "similar", "unknown_items": [], "shortage": None}
 
 
 def test_models_are_listed_with_what_people_choose_by(api: Api, deployed: str) -> None:
@@ -55,6 +61,24 @@ def test_a_version_shows_its_card_search_lineage_and_samples(
     assert {each for edge in found["lineage"]["edges"] for each in edge.values()} <= ids
     assert found["samples"][0]["answer"]["headline"]
     assert found["samples"][0]["inputs"][0]["data"]
+
+
+@pytest.mark.parametrize(
+    ("source", "link"),
+    [
+        ("sample:digits", "#/data/sample%3Adigits"),
+        ("uploaded:0123456789abcdef", "#/data/0123456789abcdef"),
+        ("csv:a.csv", ""),
+    ],
+)
+def test_data_lead_to_their_page(api: Api, tiny_bundle: Bundle, tmp_path: Path, source: str, link: str) -> None:
+    manifest = tiny_bundle.manifest
+    learned = manifest.model_copy(update={"lineage": manifest.lineage.model_copy(update={"data": source})})
+    shutil.copytree(tiny_bundle.folder, tmp_path / "learned")
+    (tmp_path / "learned" / "manifest.json").unlink()
+    api.control.registry.publish(write_bundle(tmp_path / "learned", learned))
+    nodes = api.get(f"/models/{manifest.name}/versions/1")["lineage"]["nodes"]
+    assert [(node["label"], node["link"]) for node in nodes if node["kind"] == "data"] == [(source, link)]
 
 
 def test_parents_are_in_the_graph_with_what_they_were_made_of(api: Api, published: str, tiny_bundle: Bundle) -> None:
@@ -115,6 +139,43 @@ def test_two_versions_in_service_answer_the_same_requests(api: Api, deployed: st
     assert (accuracy["difference"], accuracy["overlap"], accuracy["better"]) == (0.0, True, "")
     statistics = api.get("/statistics")["models"][0]
     assert statistics["requests"] == 0
+
+
+def _classes(label: str, probability: float, **more: Any) -> dict[str, Any]:
+    return {"label": label, "probability": probability, "top": [[label, probability]], **more}
+
+
+@pytest.mark.parametrize(
+    ("task", "one", "other", "agree"),
+    [
+        ("image-classification", _classes("cat", 0.9), _classes("cat", 0.6), True),
+        ("image-classification", _classes("cat", 0.6), _classes("dog", 0.6), False),
+        (
+            "image-classification",
+            _classes("cat", 0.9, labels=[["cat", 0.9], ["pet", 0.8]]),
+            _classes("pet", 0.9, labels=[["pet", 0.9], ["cat", 0.7]]),
+            True,
+        ),
+        (
+            "image-classification",
+            _classes("cat", 0.9, labels=[["cat", 0.9]]),
+            _classes("cat", 0.9, labels=[["cat", 0.9], ["pet", 0.8]]),
+            False,
+        ),
+        ("recommendation", _items("a", "b"), _items("a", "b", score=0.1), True),
+        ("recommendation", _items("a", "b"), _items("a", "c"), False),
+        ("text-generation", {"generated": "Hello", "finish_reason": "stop"}, {"generated": "Hello"}, True),
+        ("text-generation", {"generated": "Hello"}, {"generated": "Hello there"}, False),
+        ("text-embedding", {"embedding": [0.5, 0.5]}, {"embedding": [0.4, 0.6]}, None),
+    ],
+)
+def test_answers_are_compared_without_how_sure_they_are(
+    task: str, one: dict[str, Any], other: dict[str, Any], agree: bool | None
+) -> None:
+    answers = answer_of(task, one), answer_of(task, other)
+    assert agreement(*answers) is agree
+    known = [None if "labels" in each else each.get("probability") for each in (one, other)]
+    assert [each.probability for each in answers] == known
 
 
 def test_a_difference_is_better_only_beyond_chance() -> None:

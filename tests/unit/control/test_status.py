@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from tests.unit.control.conftest import Api
-from tests.unit.control.test_keys import guarded
-from tests.unit.control.test_runs import submitted
+from tests.unit.control.test_managed_keys import guarded
+from tests.unit.control.test_submitted_runs import submitted
 
 from glassworks.packaging.bundle import Bundle, write_bundle
 from glassworks.runs.presence import Presence

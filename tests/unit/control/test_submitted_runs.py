@@ -59,6 +59,69 @@ def test_nor_bundles_by_their_paths(request_: dict[str, str], api: Api) -> None:
     api.post("/runs", {"kind": "evaluate", "request": request_}, status=403)
 
 
+@pytest.mark.parametrize(
+    ("family", "key", "value"),
+    [
+        ("recurrent_text", "vectors", "file:src/../../../etc/passwd"),
+        ("recurrent_text", "vectors", "file:vectors.bin"),
+        ("language_model", "source", "gguf:a/../../model.gguf"),
+        ("language_model", "source", "gguf:model.gguf"),
+        ("language_model", "source", "hf:a/../../b"),
+        ("convnet", "backbone", "LOCAL-DIR:somewhere"),
+        ("convnet", "backbone", "local-\ndir:somewhere"),
+        ("convnet", "backbone", " local-dir:somewhere"),
+        ("convnet", "backbone", "/etc"),
+        ("transformer_text", "backbone", "hf:./encoder"),
+        ("transformer_text", "backbone", "Folder:encoder"),
+    ],
+)
+def test_nor_files_by_the_keys_of_a_model(family: str, key: str, value: str, api: Api) -> None:
+    job = {"name": "a", "family": family, "data": {"source": "sample:digits"}, "model": {key: value}}
+    problem = api.post("/runs", {"kind": "train", "request": {"job": job}}, status=403)
+    assert f"'{key}' names a file" in problem["detail"]
+
+
+@pytest.mark.parametrize("value", ["resnet18", "hf-hub:timm/resnet18.a1_in1k", "resnet18.a1_in1k"])
+def test_published_networks_may_be_named(value: str, api: Api) -> None:
+    job = {**JOB["job"], "model": {"backbone": value}}
+    api.post("/runs", {"kind": "train", "request": {"job": job}}, status=201)
+
+
+@pytest.mark.parametrize("teacher", ["..", "~root", "./x"])
+def test_a_teacher_is_of_the_registry(teacher: str, api: Api) -> None:
+    job = {**JOB["job"], "training": {"teacher": teacher}}
+    api.post("/runs", {"kind": "train", "request": {"job": job}}, status=403)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ('"\\ud800"', "half of a character"),
+        ('{"\\ud800": 1}', "half of a character"),
+        ("NaN", "no number"),
+        ("1e999", "no number"),
+        ("[" * 500 + "]" * 500, "nested"),
+        ("[" + "1," * 10_000 + "1]", "more than"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(value: str, said: str, api: Api) -> None:
+    for path, text in (
+        ("/runs", f'{{"kind": "train", "request": {{"job": {value}}}}}'),
+        ("/jobs/check", f'{{"job": {{"a": {value}}}}}'),
+        ("/jobs/check", f'{{"toml": "a = 1", "changes": {{"a": {value}}}}}'),
+    ):
+        answer = api.client.post(f"/api/v1{path}", content=text, headers={"content-type": "application/json"})
+        assert answer.status_code == 400
+        assert said in answer.json()["detail"]
+
+
+def test_what_a_run_is_about_is_one_line(api: Api) -> None:
+    body = {"kind": "check", "request": {"data": {"source": "hf:a\nfake line\x1b[31m"}}}
+    api.post("/runs", body, status=403)
+    run = api.control.runs.submit("check", body["request"])  # type: ignore[arg-type]
+    assert run.about == "hf:a\N{REPLACEMENT CHARACTER}fake line\N{REPLACEMENT CHARACTER}[31m"
+
+
 def test_what_is_wrong_is_said_by_key(api: Api) -> None:
     problem = api.post("/runs", {"kind": 3}, status=400)
     assert {error["key"] for error in problem["errors"]} == {"kind", "request"}

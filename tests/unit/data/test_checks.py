@@ -123,7 +123,7 @@ def test_the_report_counts_what_was_injected(photographs: list[Pixels]) -> None:
     assert report.imbalance == 16.0
     assert report.tiny_classes == ("b",)
     assert report.mixed_sizes
-    reported = list(report.findings)
+    reported = list(map(str, report.findings))
     starts = (
         "contradictory labels: 2 pictures have copies",
         "3 examples with the same pixels and different labels are left out",
@@ -146,6 +146,6 @@ def test_unreadable_and_non_square_pictures_are_reported(tmp_path: Path) -> None
     (tmp_path / "a" / "bad.png").write_text("no")
     report = check_pictures(read_pictures(f"folder:{tmp_path}"))
     assert [name for name, _ in report.unreadable] == ["a/bad.png"]
-    assert report.findings[0].startswith("1 files cannot be read: a/bad.png (the 2 bytes given are not a picture")
-    assert report.findings[-1] == "20 of 20 pictures are not square"
+    assert str(report.findings[0]).startswith("1 files cannot be read: a/bad.png (the 2 bytes given are not a picture")
+    assert str(report.findings[-1]) == "20 of 20 pictures are not square"
     assert set(report.model_dump(mode="json")) >= {"examples", "distinct", "duplicates", "contradictions", "findings"}

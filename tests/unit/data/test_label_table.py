@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from glassworks.config import DataConfig
+from glassworks.data import label_table
 from glassworks.data.checks import check_pictures
 from glassworks.data.dataset import labelled_split, prepare_pictures
 from glassworks.data.reader import read_pictures
@@ -146,3 +147,12 @@ def test_another_source_counts_in_the_models_labels(folder: Path) -> None:
 def test_a_picture_stands_for_its_rarest_label() -> None:
     targets = np.array([[1, 1], [1, 0], [1, 0], [0, 0]])
     assert strata(targets).tolist() == [1, 0, 0, 2]
+
+
+def test_a_table_of_too_many_labels_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(label_table, "_MOST_TARGETS", 3)
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "labels.csv").write_text("file,labels\na.png,x\nb.png,y\n")
+    with pytest.raises(DataError, match="has 2 labels for 2 pictures"):
+        label_table.read_label_table(tmp_path)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.patience import PATIENCE_S
 
+from glassworks.errors import InputError
 from glassworks.serving.supervision import Supervisor
 from glassworks.serving.transports.http import asgi
 from glassworks.serving.transports.http.asgi import Mounted, Serving
@@ -197,6 +198,46 @@ def test_the_loop_of_models_is_asked_from_there() -> None:
         asked = Asked()
         toy.answer(asked.exchange, {})
         assert (await asked.answer()).body == b"MainThread MainThread"
+        await toy.stop(PATIENCE_S)
+
+    run(test)
+
+
+def test_one_caller_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "_MOST_EACH", 2)
+
+    async def endless(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await asyncio.sleep(PATIENCE_S)
+
+    async def test() -> None:
+        toy = mounted(endless)
+        asked = [(Asked(), who) for who in ("greedy", "greedy", "greedy", "modest", "")]
+        for each, who in asked:
+            toy.answer(each.exchange, {}, None, who)
+        assert [(await each.answer()).status for each, _ in asked] == [200, 200, 503, 200, 200]
+        asked[0][0].exchange.leave()
+        while toy.under_way == 4:
+            await asyncio.sleep(0.01)
+        again = Asked()
+        toy.answer(again.exchange, {}, None, "greedy")
+        assert (await again.answer()).status == 200
+        await toy.stop(PATIENCE_S)
+
+    run(test)
+
+
+def test_a_body_that_is_refused_reaches_no_application() -> None:
+    def refuse(body: bytes) -> None:
+        assert body == b"body"
+        raise InputError("no", "do not")
+
+    async def test() -> None:
+        toy = mounted(echo)
+        asked = Asked("POST", body=b"body")
+        toy.answer(asked.exchange, {}, refuse)
+        assert (await asked.answer()).status == 400
         await toy.stop(PATIENCE_S)
 
     run(test)

@@ -81,7 +81,8 @@ def serve(
         rpc = f", gRPC on {running.grpc}" if running.grpc else ""
         guard = "; callers need keys: glassworks keys create NAME" if running.keys else ""
         names = ", ".join(running.models) or "no model yet"
-        stderr().print(f"serving {names} on {running.url}{rpc} (API page: {running.url}/docs); Ctrl-C ends it{guard}")
+        browser = "open it in a browser for the console"
+        stderr().print(f"serving {names} on {running.url}{rpc}; {browser}; Ctrl-C ends it{guard}")
 
     launch.serve(config, Registry.open(), models or (), ready, [ControlApi, ConsolePages])
 

@@ -42,9 +42,9 @@ class DataMethods(Transport):
         """What was sent becomes data; the same content is the same data, whoever sends it."""
         return self.ask("POST", f"/uploads/{segment(upload)}/complete", DataItem)
 
-    def delete_data(self, item: str) -> None:
-        """Take away what was uploaded, unless a run that has not ended uses it."""
-        self.fetch("DELETE", f"/data/{segment(item)}")
+    def delete_data(self, item: str, *, force: bool = False) -> None:
+        """Take away what was uploaded, unless a run that has not ended uses it. Models that were made of ..."""
+        self.fetch("DELETE", f"/data/{segment(item)}", query={"force": force})
 
     def get_data(self, item: str) -> DataDetails:
         """Classes, columns, and a first job; what is not clear is among the problems."""

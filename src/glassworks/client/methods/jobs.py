@@ -5,11 +5,11 @@ Written by docs/generate_client.py: change the routes, then `make docs`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from glassworks.client.transport import Transport, segment
 from glassworks.control.paging import Page
-from glassworks.control.resources.drafts import DraftedJob
+from glassworks.control.resources.drafts import Columns, DraftedJob
 from glassworks.control.resources.jobs import Checked, FamilyFound
 
 
@@ -22,9 +22,18 @@ class JobsMethods(Transport):
         """Say everything that is wrong with a job, by key and line, without reading its data."""
         return self.ask("POST", "/jobs/check", Checked, body={"toml": toml, "job": job, "changes": changes})
 
-    def draft(self, *, data: str, family: str | None = None) -> DraftedJob:
+    def draft(
+        self,
+        *,
+        data: str,
+        kind: Literal["pictures", "texts", "interactions"] | None = None,
+        columns: Columns = Columns(text=None, label=None, user=None, item=None, time=None, weight=None),
+        family: str | None = None,
+    ) -> DraftedJob:
         """A job that trains these data. Nothing is kept."""
-        return self.ask("POST", "/jobs/draft", DraftedJob, body={"data": data, "family": family})
+        return self.ask(
+            "POST", "/jobs/draft", DraftedJob, body={"kind": kind, "columns": columns, "data": data, "family": family}
+        )
 
     def get_schema(self, family: str) -> dict[str, Any]:
         """JSON schema of the jobs of a family, with what each key means."""

@@ -45,9 +45,16 @@ class RunsMethods(Transport):
         """What can be queued."""
         return self.ask("GET", "/runs/kinds", Page[Kind])
 
-    def list_runs(self, *, state: str = "", kind: str = "", limit: int = 50, after: str = "") -> Page[Run]:
+    def list_runs(
+        self, *, state: str = "", kind: str = "", about: str = "", limit: int = 50, after: str = ""
+    ) -> Page[Run]:
         """Runs, the newest first."""
-        return self.ask("GET", "/runs", Page[Run], query={"state": state, "kind": kind, "limit": limit, "after": after})
+        return self.ask(
+            "GET",
+            "/runs",
+            Page[Run],
+            query={"state": state, "kind": kind, "about": about, "limit": limit, "after": after},
+        )
 
     def resume_run(self, run: str) -> Run:
         """Queue a run again that failed or was cancelled."""

@@ -189,7 +189,7 @@ async function problemOf(answer) {
  * @param {any} problem
  * @param {string | undefined} mend
  */
-export function lines(problem, mend) {
+function lines(problem, mend) {
   if (mend !== undefined || typeof problem !== "string") return [problem, mend];
   const at = problem.indexOf("; ");
   return at < 0 ? [problem, undefined] : [problem.slice(0, at), problem.slice(at + 2)];

@@ -17,7 +17,7 @@ let waiting = [];
 /** @param {import("./types").Role} role */
 export function may(role) {
   const roles = session.value?.roles ?? [];
-  const rank = { viewer: 0, operator: 1, admin: 2 };
+  const rank = { infer: 0, viewer: 1, operator: 2, admin: 3 };
   return !!session.value?.open || roles.some((each) => (rank[each] ?? -1) >= rank[role]);
 }
 

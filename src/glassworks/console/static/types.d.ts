@@ -1,11 +1,13 @@
 // What the API answers, as far as the console reads it.
-export type Role = "viewer" | "operator" | "admin";
+export type Role = "infer" | "viewer" | "operator" | "admin";
 export type Session = {
   open: boolean; name: string; roles: Role[]; version: string; expires_at: number | null;
 };
 export type Fault = { key: string; line?: number | null; problem: string; mend: string };
 export type Page<T> = { items: T[]; next: string | null };
-export type Need = { code: string; subject: string; problem: string; mend: string; link?: string | null };
+export type Values = { [name: string]: number | string };
+export type Sentence = { code: string; values: Values; text: string };
+export type Need = { code: string; subject: string; problem: string; mend: string; link?: string | null; values: Values };
 export type Status = {
   healthy: boolean; needs: Need[]; serving: { model: string; versions: string[] }[];
   runs: { running: number; waiting: number }; workers: boolean; disk: { free_bytes: number };
@@ -28,7 +30,7 @@ export type Family = {
 export type Checked = {
   valid: boolean; job: { [key: string]: any } | null; toml: string; problems: Fault[]; warnings: string[];
 };
-export type Draft = { toml: string; job: { [key: string]: any }; reasons: string[] };
+export type Draft = { toml: string; job: { [key: string]: any }; reasons: Sentence[] };
 export type DataItem = {
   source: string; id: string | null; name: string; kind: "pictures" | "texts" | "interactions" | null;
   origin: "sample" | "uploaded"; examples: number | null; size_bytes: number | null; created_at: string | null;
@@ -62,8 +64,8 @@ export type FailureLine = {
 export type DataColumn = { name: string; kind: "number" | "text" | "list"; sample: string[] };
 export type DataDetail = DataItem & {
   classes: { name: string; examples: number }[]; columns: DataColumn[]; roles?: { [role: string]: string };
-  problems?: (string | { problem: string; mend: string })[];
-  suggested?: { family: string; toml: string } | null;
+  problems?: { problem: string; mend: string }[];
+  suggested?: { family: string; toml: string } | null; models: string[];
 };
 export type Example = {
   index: number; label: string | null; text: string | null; picture: string | null; row: { [column: string]: string } | null;
@@ -75,7 +77,7 @@ export type DataReport = {
   examples: number; distinct: number; class_counts: { [name: string]: number };
   duplicates: First<{ exact: boolean; pair: ShownExample[] }>; contradictions: First<ShownExample[]>;
   candidates: First<LabelCandidate> | null; unreadable: First<{ name: string; reason: string }>;
-  honest_split: Metric | null; random_split: Metric | null; numbers: { [name: string]: any }; findings: string[];
+  honest_split: Metric | null; random_split: Metric | null; numbers: { [name: string]: any }; findings: (Sentence | string)[];
 };
 export type Metrics = { [name: string]: Metric };
 export type Model = {
@@ -98,7 +100,9 @@ export type Graph = {
   nodes: { id: string; kind: string; label: string; link: string }[]; edges: { source: string; target: string }[];
 };
 export type Tensor = { name: string; datatype: string; shape: number[]; data: any[] | null };
-export type Answer = { headline: string; values: { [name: string]: any } };
+export type Answer = {
+  headline: string; values: { [name: string]: any }; decision: string[]; probability: number | null;
+};
 export type SampleRequest = { inputs: Tensor[]; answer: Answer | null };
 export type TensorSpec = { name: string; datatype: string; shape: number[] };
 export type VersionDetail = Version & {
@@ -118,7 +122,7 @@ export type Comparison = {
 };
 export type Key = {
   id: string; name: string; created_at: string; expires_at: string | null; revoked_at: string | null; models: string[];
-  roles: ("infer" | Role)[]; requests_per_s: number | null; requests_per_day: number | null; rows_per_day: number | null;
+  roles: Role[]; requests_per_s: number | null; requests_per_day: number | null; rows_per_day: number | null;
   tokens_per_day: number | null; concurrent_streams: number | null; max_context: number | null;
   state?: "valid" | "expired" | "revoked";
 };

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -13,8 +12,11 @@ from pydantic import BaseModel
 from glassworks.catalog import first_paragraph, found, named
 from glassworks.contracts import Sample
 from glassworks.control.access import Controlled, Operator, Viewer
+from glassworks.control.facts import made_of, uploads_named
 from glassworks.control.paging import After, Limit, Page
+from glassworks.control.resources.drafts import Understanding
 from glassworks.control.state import Control
+from glassworks.data.checks import listed
 from glassworks.data.preview import ClassCount, Example, open_preview
 from glassworks.data.roles import Column
 from glassworks.data.uploads.records import Item
@@ -23,6 +25,7 @@ from glassworks.drafts import data_keys, draft_job
 from glassworks.errors import Conflict, GlassworksError, InputError
 from glassworks.runs import Run
 from glassworks.runs.records import OPEN
+from glassworks.sentences import Sentence
 
 router = APIRouter(prefix="/data", tags=["data"])
 _KINDS: dict[str, Literal["pictures", "texts", "interactions"]] = {
@@ -56,17 +59,26 @@ class Suggestion(BaseModel):
 
     family: str
     toml: str
-    reasons: list[str]
+    reasons: list[Sentence]
+
+
+class Hindrance(BaseModel):
+    """Why there is no first job for the data."""
+
+    problem: str
+    mend: str
 
 
 class DataDetails(DataItem):
-    """With a look into the data; `suggested` is null where nothing is clear, and `problems` says why."""
+    """With a look into the data; `suggested` is null where nothing is clear, and `problems` says why. `models` are the
+    registered versions that were made of the data."""
 
     classes: list[ClassCount]
     columns: list[Column]
     roles: dict[str, str]
-    problems: list[str]
+    problems: list[Hindrance]
     suggested: Suggestion | None
+    models: list[str]
 
 
 class ShownExample(BaseModel):
@@ -100,7 +112,7 @@ def get_data(control: Controlled, caller: Viewer, item: str) -> DataDetails:
         draft = draft_job(about.source, registry=control.registry)
         suggested = Suggestion(family=draft.family, toml=draft.toml, reasons=list(draft.reasons))
     except GlassworksError as error:
-        problems.append(f"{error.problem}; {error.mend}")
+        problems.append(Hindrance(problem=error.problem, mend=error.mend))
     return DataDetails(
         **{**about.model_dump(), "examples": look.examples()},
         classes=list(look.classes()),
@@ -108,6 +120,7 @@ def get_data(control: Controlled, caller: Viewer, item: str) -> DataDetails:
         roles=dict(layout.roles),
         problems=problems,
         suggested=suggested,
+        models=[] if about.origin == "sample" else made_of(control, about.id),
     )
 
 
@@ -141,21 +154,32 @@ def get_picture(
 
 
 @router.post("/{item}/check", status_code=201)
-def check_data(control: Controlled, caller: Operator, item: str) -> Run:
+def check_data(control: Controlled, caller: Operator, item: str, how: Understanding | None = None) -> Run:
     """Queue a run whose result says what is wrong: copies, contradictions, labels that look wrong, leaks."""
-    kind, data = data_keys(_found(control, item).source)
+    how = how or Understanding()
+    kind, data = data_keys(_found(control, item).source, kind=how.kind, columns=how.named())
     return control.runs.submit("check", {"data": data, "kind": kind}, who=caller.name)
 
 
 @router.delete("/{item}", status_code=204)
-def delete_data(control: Controlled, caller: Operator, item: str) -> Response:
-    """Take away what was uploaded, unless a run that has not ended uses it."""
+def delete_data(
+    control: Controlled,
+    caller: Operator,
+    item: str,
+    force: Annotated[bool, Query(description="Even where registered models were made of it.")] = False,
+) -> Response:
+    """Take away what was uploaded, unless a run that has not ended uses it. Models that were made of it stay."""
     if item.startswith(_SAMPLE):
         raise InputError(f"'{item[:80]}' is a sample", "only what was uploaded can be taken away")
     store = DataStore(control.home)
     about = store.find(item)
     if run := _user(control, about):
         raise Conflict(f"run {run.id} of '{run.about}' uses it", "cancel that run first, or wait for its end")
+    if not force and (models := made_of(control, about.id)):
+        raise Conflict(
+            f"these were made of '{about.name}' and could not be trained or measured on it again: {listed(models)}",
+            "keep it; or take it away all the same with ?force=true: the models themselves stay",
+        )
     store.delete(about)
     return Response(status_code=204)
 
@@ -204,8 +228,7 @@ def _user(control: Control, item: Item) -> Run | None:
     before = ""
     while runs := control.runs.list(OPEN, before=before):
         for run in runs:
-            named_ids = re.findall(r"uploaded:([0-9a-f]{8,})", json.dumps(run.request))
-            if any(item.id.startswith(each) for each in named_ids):
+            if any(item.id.startswith(each) for each in uploads_named(run.request)):
                 return run
         before = runs[-1].id
     return None

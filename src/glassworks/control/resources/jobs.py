@@ -12,11 +12,12 @@ from glassworks.catalog import first_paragraph, found, named
 from glassworks.contracts import Family
 from glassworks.control.access import Viewer
 from glassworks.control.paging import Page
+from glassworks.control.tables import Table
 from glassworks.errors import ConfigError, InputError
 from glassworks.job_schema import Fault, edited, faults, job_schema, read, syntax_fault, warnings_of, written
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
-_LONGEST = 200_000
+_LONGEST = 65_536
 
 
 class FamilyFound(BaseModel):
@@ -34,8 +35,8 @@ class Asked(BaseModel):
     null takes a key away. With both `toml` and `changes`, comments stay."""
 
     toml: str | None = Field(default=None, max_length=_LONGEST)
-    job: dict[str, Any] | None = None
-    changes: dict[str, Any] = Field(default_factory=dict, max_length=1000)
+    job: Table | None = None
+    changes: Table = Field(default_factory=dict, max_length=1000)
 
 
 class Checked(BaseModel):

@@ -17,6 +17,7 @@ from glassworks.control.events import STREAM, AfterEvent, LastEventId, Sent, las
 from glassworks.control.paging import After, Limit, Page
 from glassworks.control.paths import refuse_paths
 from glassworks.control.state import Control
+from glassworks.control.tables import Table
 from glassworks.errors import Conflict, InputError, NotFound
 from glassworks.runs import Event, Run
 from glassworks.runs.records import State
@@ -30,7 +31,7 @@ class Submission(BaseModel):
     """Work to be queued; `request` has the keys of its kind."""
 
     kind: str = Field(max_length=40, examples=["train"])
-    request: dict[str, Any]
+    request: Table
     priority: int = Field(default=0, ge=-100, le=100)
     parent: str = Field(default="", max_length=20)
 
@@ -68,13 +69,14 @@ def list_runs(
     caller: Viewer,
     state: Annotated[str, Query(max_length=100, description="Only these, such as running,queued.")] = "",
     kind: Annotated[str, Query(max_length=40, description="Only this kind.")] = "",
+    about: Annotated[str, Query(max_length=200, description="Only those of this model, or of these data.")] = "",
     limit: Limit = 50,
     after: After = "",
 ) -> Page[Run]:
     """Runs, the newest first."""
     if kind:
         named(Work, kind)
-    runs = control.runs.list(_states(state), kind, before=after, limit=limit + 1)
+    runs = control.runs.list(_states(state), kind, before=after, limit=limit + 1, about=about)
     return Page(items=list(runs[:limit]), next=runs[limit - 1].id if len(runs) > limit else None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,10 +17,13 @@ from glassworks.control.state import Control
 from glassworks.data.uploads.receiving import PART_BYTES, Uploads, WrongOffset
 from glassworks.data.uploads.records import Kind
 from glassworks.data.uploads.store import DataStore
-from glassworks.errors import InputError
+from glassworks.errors import InputError, Overloaded
 from glassworks.serving.failures import problem
 
 router = APIRouter(prefix="/uploads", tags=["data"])
+_AT_ONCE = 4
+"""A large file takes minutes of one of the few threads that all resources share."""
+_taking_in = threading.BoundedSemaphore(_AT_ONCE)
 _BYTES: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -111,10 +115,14 @@ def send_part(
 @router.post("/{upload}/complete", status_code=201, response_model=DataItem, responses=_MISPLACED)
 def complete_upload(control: Controlled, caller: Operator, upload: str) -> DataItem | JSONResponse:
     """What was sent becomes data; the same content is the same data, whoever sends it."""
+    if not _taking_in.acquire(blocking=False):
+        raise Overloaded(f"{_AT_ONCE} uploads are being taken in", "ask again in a moment", retry_after_s=2)
     try:
         return item_of(_uploads(control).complete(upload))
     except WrongOffset as error:
         return _misplaced(error)
+    finally:
+        _taking_in.release()
 
 
 @router.delete("/{upload}", status_code=204)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from glassworks.data.interactions.collection import Interactions
 from glassworks.record import Record
+from glassworks.sentences import Sentence, sentence
 
 _FEW_USERS, _FEW_LIKES, _HEAVY = 200, 5, 0.5
 _QUANTILES = {"smallest": 0.0, "median": 0.5, "p95": 0.95, "largest": 1.0}
@@ -38,7 +39,7 @@ class InteractionsReport(Record):
     top_items_share: float
     described_by: tuple[str, ...]
     fingerprint: str
-    findings: tuple[str, ...]
+    findings: tuple[Sentence, ...]
 
 
 def check_interactions(log: Interactions) -> InteractionsReport:
@@ -78,18 +79,18 @@ def _day(time: NDArray[np.int64] | None, row: int) -> str:
     return "" if time is None else datetime.fromtimestamp(int(time[row]), UTC).date().isoformat()
 
 
-def _findings(report: InteractionsReport, able: int) -> Iterator[str]:
+def _findings(report: InteractionsReport, able: int) -> Iterator[Sentence]:
     if not report.begin:
-        yield "there are no times: nothing can be cut by time, and what is measured knows the future of others"
+        yield sentence("finding.no-times")
     if report.duplicates:
-        yield f"{report.duplicates:,} interactions repeat a pair of user and item; the last one counts"
+        yield sentence("finding.repeated-pairs", n=report.duplicates)
     if report.contradictions:
-        yield f"{report.contradictions:,} pairs are liked once and not another time; the last one counts"
+        yield sentence("finding.contradictory-pairs", n=report.contradictions)
     if able < _FEW_USERS:
-        yield f"only {able:,} users like {_FEW_LIKES} items or more: below {_FEW_USERS} most differences are noise"
+        yield sentence("finding.few-users", n=able, likes=_FEW_LIKES, least=_FEW_USERS)
     if report.top_items_share > _HEAVY:
-        yield f"one item in a hundred has {report.top_items_share:.0%} of the likes: popularity will be hard to beat"
+        yield sentence("finding.popular-items", percent=round(100 * report.top_items_share))
     if report.never_liked:
-        yield f"{report.never_liked:,} items are liked by nobody; only what describes them can bring them up"
+        yield sentence("finding.never-liked", n=report.never_liked)
     if not report.described_by:
-        yield "nothing describes the items: what nobody met yet cannot be recommended"
+        yield sentence("finding.not-described")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glassworks.sentences import Sentence
+
 if TYPE_CHECKING:
     import polars
 
@@ -48,7 +50,7 @@ class Interactions:
     table: polars.DataFrame
     columns: ItemColumns
     fingerprint: str
-    findings: tuple[str, ...] = ()
+    findings: tuple[Sentence, ...] = ()
 
     def __len__(self) -> int:
         return len(self.user)

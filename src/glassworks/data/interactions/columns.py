@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from glassworks.data.interactions.reader import sample_of
 from glassworks.errors import DataError
+from glassworks.sentences import Sentence, sentence
 
 if TYPE_CHECKING:
     import polars
@@ -57,17 +58,17 @@ def columns_of(table: polars.LazyFrame, data: InteractionData) -> Columns:
     return Columns(table=table.select(wanted), timed=timed)
 
 
-def facts(columns: Columns, source: str) -> tuple[str, ...]:
+def facts(columns: Columns, source: str) -> tuple[Sentence, ...]:
     """Findings about rows that cannot be used. Raises DataError where none can."""
     import polars
 
     faults = {
-        "no user": polars.col("user").is_null(),
-        "no item": polars.col("item").is_null(),
-        "a weight that is no finite number": ~polars.col("weight").is_finite(),
+        "no-user": polars.col("user").is_null(),
+        "no-item": polars.col("item").is_null(),
+        "no-weight": ~polars.col("weight").is_finite(),
     }
     if columns.timed:
-        faults["a time that is neither a number nor a date"] = polars.col("time").is_null()
+        faults["no-time"] = polars.col("time").is_null()
     counts = columns.table.select(
         polars.len().alias("rows"),
         columns.complete.sum().alias("complete"),
@@ -76,9 +77,9 @@ def facts(columns: Columns, source: str) -> tuple[str, ...]:
     found = {name: int(counts[name][0] or 0) for name in counts.columns}
     if not found["complete"]:
         worst = max(faults, key=lambda name: found[name])
-        why = f"{found['rows']:,} rows, all of them with {worst}" if found["rows"] else "no row"
+        why = str(sentence(f"finding.{worst}", n=found["rows"])) if found["rows"] else "no row"
         raise DataError(f"'{source}' holds no usable interaction: {why}", "name the right columns: data.user, ...")
-    return tuple(f"{found[name]:,} rows have {name} and are left out" for name in faults if found[name])
+    return tuple(sentence(f"finding.{name}", n=found[name]) for name in faults if found[name])
 
 
 def _time(table: polars.LazyFrame, name: str, kind: polars.DataType) -> polars.Expr:

@@ -64,7 +64,7 @@ def prepare_interactions(log: Interactions, data: InteractionData) -> Interactio
             "validation": requests_of(validation),
             "test": requests_of(cut),
         },
-        findings=(*log.findings, *(few if len(cut) < FEW_USERS else ())),
+        findings=(*map(str, log.findings), *(few if len(cut) < FEW_USERS else ())),
         log=log,
         cut=cut,
         validation=validation,

@@ -8,6 +8,7 @@ from glassworks.data.interactions.collection import ItemColumns
 from glassworks.data.interactions.ids import distinct_ids
 from glassworks.data.interactions.reader import sample_of, scan
 from glassworks.errors import DataError
+from glassworks.sentences import Sentence, sentence
 
 if TYPE_CHECKING:
     import polars
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 RESERVED = ("id", "popularity")
 
 
-def read_items(data: InteractionData) -> tuple[polars.DataFrame, ItemColumns, tuple[str, ...]]:
+def read_items(data: InteractionData) -> tuple[polars.DataFrame, ItemColumns, tuple[Sentence, ...]]:
     """A row an item, with the column `id`: its columns by role, and findings. Raises DataError.
 
     Categories are lists of text, numbers floating, descriptions and title text.
@@ -37,7 +38,7 @@ def read_items(data: InteractionData) -> tuple[polars.DataFrame, ItemColumns, tu
     )
     read = rows.unique("raw", keep="first", maintain_order=True).collect(engine="streaming")
     total = int(table.select(polars.len()).collect(engine="streaming").item())
-    findings = (f"{total - len(read):,} rows of the item table repeat an id or have none; the first counts",)
+    findings = (sentence("finding.repeated-items", n=total - len(read)),)
     joined = ids.join(read, on="raw", how="left").drop("raw")
     return joined, columns, findings if total > len(read) else ()
 

@@ -15,6 +15,7 @@ from glassworks.data.interactions.ids import alike, distinct_ids
 from glassworks.data.interactions.items import read_items
 from glassworks.data.interactions.reader import scan
 from glassworks.errors import DataError
+from glassworks.sentences import Sentence, sentence
 
 if TYPE_CHECKING:
     import polars
@@ -124,23 +125,19 @@ def _seconds(time: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.int64]
     return np.asarray(time // unit, np.int64)
 
 
-def _of_copies(repeated: int, kept: int) -> tuple[str, ...]:
+def _of_copies(repeated: int, kept: int) -> tuple[Sentence, ...]:
     if not repeated:
         return ()
-    whole = kept + repeated
-    return (f"{repeated:,} of {whole:,} rows repeat user, item and time of another one; the last counts",)
+    return (sentence("finding.repeated-rows", n=repeated, total=kept + repeated),)
 
 
-def _of_liked(log: Interactions, data: InteractionData) -> tuple[str, ...]:
+def _of_liked(log: Interactions, data: InteractionData) -> tuple[Sentence, ...]:
     found = []
     if data.positive is None and (below := int(np.sum(~log.liked))):
-        found.append(f"{below:,} interactions have a weight of 0 or less: they are seen, not liked")
+        found.append(sentence("finding.not-liked", n=below))
     levels = np.unique(log.weight[:100_000])
     if data.positive is None and 3 <= len(levels) <= 11 and levels[0] > 0 and 3 <= levels[-1] <= 10:
-        found.append(
-            f"weights look like ratings from {levels[0]:g} to {levels[-1]:g}, and all count as liked; "
-            "data.positive says from which one on"
-        )
+        found.append(sentence("finding.ratings", low=float(levels[0]), high=float(levels[-1])))
     return tuple(found)
 
 

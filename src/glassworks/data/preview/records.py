@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from glassworks.data.roles import Column
-from glassworks.errors import NotFound
+from glassworks.errors import DataError, NotFound
 from glassworks.record import Record
 
 
@@ -65,6 +65,13 @@ class Preview(ABC):
     def layout(self) -> Layout:
         """Of a table."""
         return Layout()
+
+    def read_as(self, kind: str, columns: Mapping[str, str]) -> Preview:
+        """The same, read as data of a kind that can be read so, with columns that people name by their roles; a role
+        of none has an empty name. Raises DataError for columns that are not there."""
+        if columns:
+            raise DataError("only a table has columns that can be named", "leave them out")
+        return self
 
     def thumbnail(self, index: int) -> bytes:
         """A picture as a small PNG. Raises NotFound, and InputError for one that cannot be decoded."""

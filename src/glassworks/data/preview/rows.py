@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from glassworks.data.preview.records import ClassCount, Example, Layout, Page, Preview, paged
@@ -13,6 +14,7 @@ from glassworks.data.roles import events_of, labelled_of
 from glassworks.data.tables import columns_of, shown
 from glassworks.data.text.reader import Row
 from glassworks.data.text.tables import load_polars
+from glassworks.errors import DataError
 
 if TYPE_CHECKING:
     import polars
@@ -54,10 +56,17 @@ class TextsPreview(Preview):
 
 
 class TablePreview(Preview):
-    """A table; `kind` says how it is read, None where that is open."""
+    """A table; `kind` says how it is read, None where that is open. `named` are columns by their roles as people name
+    them, before what they look like; a role of none has an empty name."""
 
-    def __init__(self, table: polars.LazyFrame, kind: str | None, examples: int | None = None) -> None:
-        self.kind, self._table, self._known = kind, table, examples
+    def __init__(
+        self,
+        table: polars.LazyFrame,
+        kind: str | None,
+        examples: int | None = None,
+        named: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.kind, self._table, self._known, self._named = kind, table, examples, named
 
     def examples(self) -> int:
         return self._known if self._known is not None else self._counted
@@ -76,7 +85,18 @@ class TablePreview(Preview):
         roles = {**labelled_of(columns), **events_of(columns)}
         if self.kind is not None:
             roles = (events_of if self.kind == "interactions" else labelled_of)(columns)
+        others = {role: name for role, name in roles.items() if name not in self._named.values()}
+        roles = {role: name for role, name in {**others, **self._named}.items() if name}
         return Layout(columns=columns, roles=roles)
+
+    def read_as(self, kind: str, columns: Mapping[str, str]) -> Preview:
+        names = [column.name for column in self._layout.columns]
+        for name in columns.values():
+            if name and name not in names:
+                raise DataError(f"there is no column '{name[:80]}'", f"the columns: {', '.join(names)}")
+        if kind == self.kind and not columns:
+            return self
+        return TablePreview(self._table, kind, self._known, columns)
 
     def classes(self) -> tuple[ClassCount, ...]:
         return self._classes if "label" in self._layout.roles and self.kind != "interactions" else ()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Measurement
 from glassworks.record import Record
+from glassworks.sentences import Sentence
 
 T = TypeVar("T")
 Rows: TypeAlias = NDArray[np.int64]
@@ -75,8 +76,8 @@ class Report(Record):
     random_split: Measurement | None = None
     numbers: dict[str, Any]
     fingerprint: str
-    findings: tuple[str, ...]
-    """In sentences, the most important first."""
+    findings: tuple[Sentence, ...]
+    """The most important first."""
 
 
 def first(items: Sequence[T], total: int | None = None) -> First[T]:

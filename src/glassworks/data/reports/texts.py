@@ -30,6 +30,7 @@ from glassworks.data.text.duplicates import Copies, find_copies
 from glassworks.data.text.reader import Columns, TextReader
 from glassworks.data.text.study import study_texts
 from glassworks.errors import DataError
+from glassworks.sentences import Sentence, sentence
 
 _NO_LABEL = "-"
 
@@ -72,9 +73,10 @@ def _near(copies: Copies) -> Rows:
     return pairs
 
 
-def _without_classes(found: TextReport) -> tuple[str, ...]:
-    first = "there are no labels: from these texts words are learned (data.unlabeled), not classes"
-    return first, *(each for each in found.findings if "class" not in each)
+def _without_classes(found: TextReport) -> tuple[Sentence, ...]:
+    about_classes = ("finding.tiny-classes", "finding.imbalanced")
+    others = (each for each in found.findings if each.code not in about_classes)
+    return sentence("finding.no-labels"), *others
 
 
 def _read(source: str, columns: Columns, progress: Progress) -> tuple[Texts, Mapping[str, int]]:
@@ -98,7 +100,7 @@ def _studied(data: Any, texts: Texts, copies: Copies, found: TextReport, progres
     try:
         found = study_texts(texts, validation=data.validation, test=data.test, seed=data.seed, copies=copies)
     except DataError as error:
-        found = found.model_copy(update={"findings": (*found.findings, error.problem)})
+        found = found.model_copy(update={"findings": (*found.findings, Sentence(text=error.problem))})
     progress.finish()
     return found
 

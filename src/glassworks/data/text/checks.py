@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.contracts import Measurement
+from glassworks.data.findings import TINY, copied, of_classes
 from glassworks.data.text.collection import Texts
 from glassworks.data.text.duplicates import Copies, find_copies
 from glassworks.record import Record
+from glassworks.sentences import Sentence, sentence
 
-_TINY, _IMBALANCED, _NAMED, _SHOWN = 10, 3.0, 20, 60
+_NAMED, _SHOWN = 20, 60
 
 
 class LabelCandidate(Record):
@@ -50,7 +52,7 @@ class TextReport(Record):
     random_split: Measurement | None = None
     candidates: tuple[LabelCandidate, ...] | None = None
     fingerprint: str
-    findings: tuple[str, ...]
+    findings: tuple[Sentence, ...]
 
 
 def check_texts(texts: Texts, copies: Copies | None = None) -> TextReport:
@@ -72,7 +74,7 @@ def check_texts(texts: Texts, copies: Copies | None = None) -> TextReport:
         unreadable=texts.unreadable,
         imbalance=round(float(counts.max() / max(counts.min(), 1)), 3),
         class_counts={name: int(count) for name, count in zip(texts.classes, counts, strict=True)},
-        tiny_classes=tuple(name for name, count in zip(texts.classes, counts, strict=True) if count < _TINY),
+        tiny_classes=tuple(name for name, count in zip(texts.classes, counts, strict=True) if count < TINY),
         lengths={name: int(np.quantile(lengths, share)) for name, share in _QUANTILES.items()},
         fingerprint=texts.fingerprint,
         findings=(),
@@ -98,29 +100,16 @@ def _names(texts: Texts, members: NDArray[np.int64]) -> tuple[str, ...]:
     )
 
 
-def _findings(report: TextReport) -> Iterator[str]:
+def _findings(report: TextReport) -> Iterator[Sentence]:
     if report.contradictions:
-        yield (
-            f"contradictory labels: {report.contradictions:,} texts have different labels and are left out of "
-            f"all splits, for example {' = '.join(report.contradictory[0])}"
-        )
+        example = " = ".join(report.contradictory[0])
+        yield sentence("finding.contradictory-texts", n=report.contradictions, example=example)
     if report.unreadable:
         name, reason = report.unreadable[0]
-        yield f"{len(report.unreadable):,} rows are left out, for example {name}: {reason}"
+        yield sentence("finding.rows-left-out", n=len(report.unreadable), name=name, reason=reason)
     if report.duplicates:
-        yield (
-            f"{report.duplicates:,} of {report.examples:,} examples ({report.duplicates / report.examples:.1%}) have "
-            "the letters of another one; one of each is kept"
-        )
+        yield copied("finding.copied-texts", report.duplicates, report.examples)
     if report.near_duplicates:
-        yield f"{report.near_duplicates:,} distinct texts are near copies of another; they are in one split together"
-    if report.tiny_classes:
-        named = ", ".join(f"{name} ({report.class_counts[name]})" for name in report.tiny_classes[:5])
-        yield f"{len(report.tiny_classes):,} classes have fewer than {_TINY} examples: {named}"
-    if report.imbalance >= _IMBALANCED:
-        largest = max(report.class_counts, key=report.class_counts.__getitem__)
-        smallest = min(report.class_counts, key=report.class_counts.__getitem__)
-        yield (
-            f"classes are imbalanced: '{largest}' has {report.imbalance:.1f} times the examples of '{smallest}'; "
-            'training.class_weights = "balanced" weighs them alike'
-        )
+        yield sentence("finding.near-texts", n=report.near_duplicates)
+    named = ", ".join(f"{name} ({report.class_counts[name]})" for name in report.tiny_classes[:5])
+    yield from of_classes(report.class_counts, len(report.tiny_classes), named, report.imbalance)

@@ -36,7 +36,7 @@ def prepare_texts(texts: Texts, *, validation: float, test: float, seed: int, pe
         fingerprint=texts.fingerprint,
         classes=texts.classes,
         splits={name: as_split(texts, rows) for name, rows in parts.items()},
-        findings=check_texts(texts, copies).findings,
+        findings=tuple(map(str, check_texts(texts, copies).findings)),
     )
 
 

@@ -16,6 +16,7 @@ from glassworks.data.text.checks import LabelCandidate, TextReport, check_texts
 from glassworks.data.text.collection import Texts
 from glassworks.data.text.dataset import kept_rows, split_rows
 from glassworks.data.text.duplicates import Copies, find_copies
+from glassworks.sentences import Sentence, sentence
 
 _SHOWN = 60
 
@@ -115,22 +116,17 @@ def _candidate(texts: Texts, row: int, label: str, suggested: str, probability: 
     )
 
 
-def _findings(report: TextReport, kept: int) -> Iterator[str]:
+def _findings(report: TextReport, kept: int) -> Iterator[Sentence]:
     honest, random = report.honest_split, report.random_split
     if honest and random:
-        more = "would have pretended" if random.value > honest.interval[1] else "gives"
-        yield (
-            f"an n-gram classifier is right on {_percent(honest)} test texts; a random split with its copies "
-            f"{more} {_percent(random)}"
-        )
+        code = "finding.split-pretends" if random.value > honest.interval[1] else "finding.split-agrees"
+        yield sentence(code, honest=_percent(honest), random=_percent(random))
     if report.candidates:
         first = report.candidates[0]
-        yield (
-            f"{len(report.candidates):,} of {kept:,} labels look wrong to a classifier that did not see them, for "
-            f"example {first.name} ({first.label}): {first.text[:_SHOWN]}; read them: none is left out"
-        )
+        example = f"{first.name} ({first.label}): {first.text[:_SHOWN]}"
+        yield sentence("finding.suspects", n=len(report.candidates), total=kept, example=example)
 
 
 def _percent(value: Measurement) -> str:
     low, high = value.interval
-    return f"{value.value:.1%} [{low:.1%}, {high:.1%}] of {value.examples:,}"
+    return f"{value.value:.1%} [{low:.1%}, {high:.1%}]"

@@ -24,6 +24,7 @@ PART_BYTES = 8 * 2**20
 _PART, _ABOUT = "part", "upload.json"
 _MOST_NAME = 255
 _SHOWN = 80
+_PATIENCE_S, _LOOK_S = 2.0, 0.02
 
 
 class WrongOffset(Conflict):
@@ -169,7 +170,7 @@ class Uploads:
         except FileNotFoundError:
             raise _gone() from None
         try:
-            fcntl.flock(part, fcntl.LOCK_EX)
+            _lock(part)
             yield part
         finally:
             os.close(part)
@@ -186,6 +187,20 @@ class Uploads:
                 if not about.item:
                     found.append(about.size_bytes - arrived)
         return found
+
+
+def _lock(part: int) -> None:
+    """Raises Overloaded where another one has it for long: a large file takes its time to be taken in, and whoever asks
+    for that again and again must not leave all threads waiting."""
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise Overloaded("the upload is being worked on", "ask again in a moment", retry_after_s=2) from None
+            time.sleep(_LOOK_S)
 
 
 def _write(part: int, content: bytes, arrived: int) -> None:

@@ -47,7 +47,10 @@ class DataStore:
         if len(items) == 1:
             return items[0]
         what = f"the ids of {len(items)} begin with '{name}'" if items else f"there are no uploaded data '{name[:64]}'"
-        raise NotFound(what, "'glassworks data list' shows them; give more of the id, at least 8 characters of it")
+        raise NotFound(
+            what,
+            "GET /api/v1/data and the console's page Data show them; give more of the id, at least 8 characters of it",
+        )
 
     def content(self, item: Item) -> Path:
         """The folder of pictures, or the file."""

@@ -56,7 +56,7 @@ class Failures:
 
     def answered(self, exchange: Exchange, answer: Answer) -> None:
         """Keep what a request was answered with."""
-        problem, mend = _said(bytes(answer.body))
+        problem, mend = _said(answer)
         self._keep(
             level="error" if answer.status >= _SERVERS_FAULT else "warning",
             problem=problem,
@@ -91,8 +91,15 @@ class Failures:
             self._kept.append(Failure(number=self.newest, at=time.time(), **said))
 
 
-def _said(body: bytes) -> tuple[str, str]:
-    """What an answer says is wrong, and its mend, in whichever protocol it is said."""
+def _said(answer: Answer) -> tuple[str, str]:
+    """What an answer says is wrong, and its mend."""
+    if answer.error is not None:
+        return masked(answer.error.problem)[:_LONGEST], masked(answer.error.mend)[:_LONGEST]
+    return _read(bytes(answer.body))
+
+
+def _read(body: bytes) -> tuple[str, str]:
+    """The same of what another application answered, in whichever protocol."""
     try:
         found = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -53,7 +53,9 @@ def test_the_report_counts_what_was_injected() -> None:
     assert report.lengths == {"smallest": 32, "median": 37, "p95": 37, "p99": 38, "largest": 39}
     assert (report.honest_split, report.random_split, report.candidates) == (None, None, None)
     starts = ("contradictory labels: 1 texts", "2 rows are left out", "2 of 33 examples (6.1%)", "", "1 classes", "cla")
-    assert all(found.startswith(start) for found, start in zip(report.findings, starts, strict=True)), report.findings
+    assert all(str(found).startswith(start) for found, start in zip(report.findings, starts, strict=True)), (
+        report.findings
+    )
 
 
 def test_nothing_is_found_in_good_texts() -> None:
@@ -88,7 +90,7 @@ def test_what_a_leaking_split_would_have_pretended() -> None:
     assert random.examples == pytest.approx(90, abs=3)
     assert honest.value < 0.75 < 0.85 < random.value
     assert random.interval[0] < random.value < random.interval[1]
-    (reported,) = [finding for finding in report.findings if "n-gram" in finding]
+    (reported,) = [str(finding) for finding in report.findings if "n-gram" in str(finding)]
     assert f"would have pretended {random.value:.1%}" in reported
     assert f"is right on {honest.value:.1%}" in reported
 
@@ -108,7 +110,7 @@ def test_injected_wrong_labels_are_candidates_and_none_is_removed() -> None:
     assert {first.label, first.suggested} == set(LABELS)
     assert all(candidate.label == texts.labels(texts.names.index(candidate.name)) for candidate in report.candidates)
     assert report.examples == 600
-    assert report.findings[-1].startswith(f"{len(listed)} of 300 labels look wrong")
+    assert str(report.findings[-1]).startswith(f"{len(listed)} of 300 labels look wrong")
 
 
 def test_candidates_of_many_labels_are_of_one_label_each() -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import functools
 import threading
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar, overload
 
@@ -28,6 +30,8 @@ _AHEAD = 16
 """Parts of a stream that are made ahead of their client."""
 _MOST = 256
 """Requests that are under way, most of which are streams of open consoles."""
+_MOST_EACH = 128
+"""Of one caller: whoever opens as many streams as it can leaves room for others."""
 _THREADS = 8
 """What waits for files and the database at a time."""
 
@@ -42,9 +46,17 @@ class Mounted:
         self._stopped = False
         self.under_way = 0
         """Requests that were taken and are not answered in full."""
+        self._each: Counter[str] = Counter()
 
-    def answer(self, exchange: Exchange, state: Mapping[str, Any]) -> None:
-        """Let the application answer; `state` is in its scope."""
+    def answer(
+        self,
+        exchange: Exchange,
+        state: Mapping[str, Any],
+        check: Callable[[bytes], object] | None = None,
+        who: str = "",
+    ) -> None:
+        """Let the application answer; `state` is in its scope. `check` looks at the body first, and may raise; `who`
+        asks, where that is known."""
         if self._stopped:
             exchange.reply(failure(_stopping(), exchange.target))
             return
@@ -54,10 +66,19 @@ class Mounted:
             )
             exchange.reply(failure(problem, exchange.target))
             return
+        if who and self._each[who] >= _MOST_EACH:
+            problem = Overloaded(
+                f"{_MOST_EACH} requests of one caller of the {self._name} are under way",
+                "close some, or try again later",
+            )
+            exchange.reply(failure(problem, exchange.target))
+            return
         self.under_way += 1
-        task = asyncio.get_running_loop().create_task(self._answer(exchange, dict(state)))
+        self._each[who] += 1
+        released = functools.partial(self._released, who)
+        task = asyncio.get_running_loop().create_task(self._answer(exchange, dict(state), check, released))
         exchange.on_gone = task.cancel
-        task.add_done_callback(lambda task: None if not task.cancelled() and task.result() else self._released())
+        task.add_done_callback(lambda task: None if not task.cancelled() and task.result() else released())
 
     async def start(self) -> None:
         """The thread begins with the first request."""
@@ -70,10 +91,19 @@ class Mounted:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, grace_s)
 
-    def _released(self) -> None:
+    def _released(self, who: str) -> None:
         self.under_way -= 1
+        self._each[who] -= 1
+        if not self._each[who]:
+            del self._each[who]
 
-    async def _answer(self, exchange: Exchange, state: dict[str, Any]) -> bool:
+    async def _answer(
+        self,
+        exchange: Exchange,
+        state: dict[str, Any],
+        check: Callable[[bytes], object] | None,
+        released: Callable[[], None],
+    ) -> bool:
         """Whether the application answers, which counts as under way until it has."""
         try:
             running = await asyncio.shield(asyncio.wrap_future(self._begun()))
@@ -85,7 +115,7 @@ class Mounted:
             exchange.reply(failure(_stopping(), exchange.target))
             return False
         call = _Call(exchange, running.loop, self._supervisor, self._name)
-        call.begin(running.application, state, self._released)
+        call.begin(running.application, state, check, released)
         return True
 
     def _begun(self) -> concurrent.futures.Future[_Running]:
@@ -164,9 +194,15 @@ class _Call:
         self._task: concurrent.futures.Future[None] | None = None
         self._asked = self._replied = self._broken = False
 
-    def begin(self, application: Asgi, state: dict[str, Any], ended: Callable[[], None]) -> None:
+    def begin(
+        self,
+        application: Asgi,
+        state: dict[str, Any],
+        check: Callable[[bytes], object] | None,
+        ended: Callable[[], None],
+    ) -> None:
         self._exchange.on_gone = self._cancel
-        work = self._on_run(application, _scope(self._exchange, state), bytes(self._exchange.content()))
+        work = self._on_run(application, _scope(self._exchange, state), check)
         self._task = asyncio.run_coroutine_threadsafe(work, self._theirs)
         self._task.add_done_callback(lambda _: self._ours.call_soon_threadsafe(ended))
 
@@ -174,7 +210,9 @@ class _Call:
         if self._task is not None:
             self._task.cancel()
 
-    async def _on_run(self, application: Asgi, scope: Scope, body: bytes) -> None:
+    async def _on_run(self, application: Asgi, scope: Scope, check: Callable[[bytes], object] | None) -> None:
+        body = b""
+
         async def receive() -> dict[str, Any]:
             if self._asked:  # nothing more comes; a client that leaves ends this task
                 await asyncio.get_running_loop().create_future()
@@ -182,6 +220,9 @@ class _Call:
             return {"type": "http.request", "body": body, "more_body": False}
 
         try:
+            body = bytes(self._exchange.content())  # here, as what is compressed takes its time
+            if check is not None:
+                check(body)
             await application(scope, receive, self._on_send)
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer or its end
             self._ours.call_soon_threadsafe(self._failed, error)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from glassworks.errors import InputError, Overloaded, Unauthenticated
+from glassworks.errors import GlassworksError, InputError, Overloaded, Unauthenticated
 from glassworks.serving.access.gate import token_of
 from glassworks.serving.failures import enveloped, error_body, hopeless, problematic, refusal_body, status
 from glassworks.serving.requests import Call, call_of
@@ -26,7 +26,7 @@ JSON = b"application/json"
 @dataclass(slots=True)
 class Answer:
     """A response; `headers` are beside those that every answer has. A `stream` is sent as it comes, chunked; `filler`
-    may stand between any two of its parts."""
+    may stand between any two of its parts; an `error` that it says is kept for the log of failures."""
 
     body: bytes
     status: int = 200
@@ -34,6 +34,7 @@ class Answer:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     stream: AsyncGenerator[bytes, None] | None = None
     filler: bytes = b""
+    error: GlassworksError | None = None
 
 
 def json_answer(value: object, status: int = 200) -> Answer:
@@ -44,6 +45,7 @@ def json_answer(value: object, status: int = 200) -> Answer:
 def failure(error: Exception, target: bytes = b"") -> Answer:
     """The answer for an error of a request to this target."""
     answer = _wrong(error_body(error, target), status(error).http, target)
+    answer.error = error if isinstance(error, GlassworksError) else None
     if isinstance(error, Overloaded):
         answer.headers.append((b"retry-after", b"%d" % error.retry_after_s))
     if isinstance(error, Unauthenticated):

@@ -18,6 +18,8 @@ import { Report } from "./report.js";
 
 /** @typedef {import("../../types").Run} Run */
 
+const STATES = "queued,running,interrupted,failed,succeeded";
+
 /** @param {{id: string, source: string}} props */
 export function Check({ id, source }) {
   /** @type {import("../../resource.js").Resource<Run | null>} */
@@ -54,17 +56,16 @@ function Watched({ run, id }) {
 }
 
 /**
- * The last check of these data that did not fail to be one.
+ * The last check of these data that was not cancelled.
  * @param {string} source
  * @param {AbortSignal} signal
  * @returns {Promise<Run | null>}
  */
 async function lastCheck(source, signal) {
+  const query = { kind: "check", about: source, state: STATES, limit: 1 };
   /** @type {import("../../types").Page<Run>} */
-  const page = await get("/runs", { query: { kind: "check", limit: 100 }, signal });
-  const of = (/** @type {Run} */ run) => run.request?.source ?? run.request?.data?.source ?? run.request?.data;
-  const found = page.items.find((run) => of(run) === source && run.state !== "cancelled");
-  return found ? await get(`/runs/${found.id}`, { signal }) : null;
+  const page = await get("/runs", { query, signal });
+  return page.items[0] ?? null;
 }
 
 /**

@@ -3,7 +3,6 @@ import { remove } from "../../api.js";
 import { Button } from "../../components/button.js";
 import { Confirm } from "../../components/dialog.js";
 import { Card, Figure, Figures, Heading } from "../../components/heading.js";
-import { Icon } from "../../components/icon.js";
 import { Loaded, ProblemNote } from "../../components/notices.js";
 import { ago, bytes, number } from "../../format.js";
 import { t } from "../../i18n.js";
@@ -31,6 +30,7 @@ export function DataItemPage({ id }) {
 function Item({ item, id, back }) {
   const [removing, setRemoving] = useState(false);
   const mine = item.origin === "uploaded" && may("operator");
+  const { models } = item;
   return html`<${Heading} title=${item.name} lead=${item.about} back=${back}>
       ${mine && html`<${Button} kind="quiet" icon="trash" onClick=${() => setRemoving(true)}>${t("action.remove")}<//>`}
       <${Button} kind="primary" icon="train" href=${link("train", { data: item.source })} class="big">${t("data.train")}<//>
@@ -42,7 +42,7 @@ function Item({ item, id, back }) {
       ${item.size_bytes !== null && html`<${Figure} label=${t("data.size")} value=${bytes(item.size_bytes)} />`}
       ${item.created_at && html`<${Figure} label=${t("data.added")} value=${ago(item.created_at)} />`}
     <//>
-    ${(item.problems ?? []).map((each, at) => html`<${Said} key=${at} problem=${each} />`)}
+    ${(item.problems ?? []).map((each, at) => html`<${ProblemNote} key=${at} kind="warning" problem=${each.problem} mend=${each.mend} />`)}
     <div class=${item.classes.length ? "two" : ""}>
       ${item.classes.length > 0 && html`<${Card} title=${t("data.classes")}><${Classes} classes=${item.classes} /><//>`}
       <${Understood} item=${item} />
@@ -50,15 +50,9 @@ function Item({ item, id, back }) {
     <${Check} id=${id} source=${item.source} />
     <${Card} title=${t("data.examples.title")}><${Examples} id=${id} classes=${item.classes} /><//>
     ${removing &&
-    html`<${Confirm} title=${t("data.remove", { name: item.name })} text=${t("data.remove.text")} action=${t("action.remove")} danger
+    html`<${Confirm} title=${t("data.remove", { name: item.name })} text=${models.length ? t("data.remove.models", { n: models.length, models: models.join(", ") }) : t("data.remove.text")} action=${t(models.length ? "data.remove.force" : "action.remove")} danger
       run=${async () => {
-        await remove(`/data/${encodeURIComponent(id)}`);
+        await remove(`/data/${encodeURIComponent(id)}${models.length ? "?force=true" : ""}`);
         go(link("data"));
       }} onClose=${() => setRemoving(false)} />`}`;
 }
-
-/** @param {{problem: string | {problem: string, mend: string}}} props */
-const Said = ({ problem }) =>
-  typeof problem === "string"
-    ? html`<div class="note warning"><${Icon} name="warning" /><div><p class="problem">${problem}</p></div></div>`
-    : html`<${ProblemNote} kind="warning" problem=${problem.problem} mend=${problem.mend} />`;

@@ -5,7 +5,7 @@ import { Figure, Figures } from "../../components/heading.js";
 import { Icon } from "../../components/icon.js";
 import { Tabs } from "../../components/tabs.js";
 import { number, percent } from "../../format.js";
-import { has, t } from "../../i18n.js";
+import { has, said, t } from "../../i18n.js";
 import { html, useState } from "../../view.js";
 import { Thumb } from "./examples.js";
 import { Suspects } from "./suspects.js";
@@ -30,11 +30,11 @@ export function Report({ report, id }) {
     <${Lists} report=${report} id=${id} />`;
 }
 
-/** @param {{findings: string[]}} props */
+/** @param {{findings: (import("../../types").Sentence | string)[]}} props */
 function Findings({ findings }) {
   if (!findings.length) return html`<p class="finding good"><${Icon} name="check" /> ${t("data.findings.none")}</p>`;
   return html`<h3>${t("data.findings")}</h3>
-    <ul class="findings">${findings.map((each) => html`<li key=${each}><${Icon} name="warning" /><span>${each}</span></li>`)}</ul>`;
+    <ul class="findings">${findings.map((each, at) => html`<li key=${at}><${Icon} name="warning" /><span>${said("data", each)}</span></li>`)}</ul>`;
 }
 
 /** @param {{honest: import("../../types").Metric, random: import("../../types").Metric}} props */

@@ -16,8 +16,6 @@ import { html, useState } from "../../view.js";
 
 /** The keys of a job's data that name columns. */
 const ROLES = /** @type {{[kind: string]: string[]}} */ ({ texts: ["text", "label"], interactions: ["user", "item", "time", "weight"] });
-/** By which families such data are learned first. */
-const FAMILIES = /** @type {{[kind: string]: string}} */ ({ texts: "recurrent_text", interactions: "collaborative" });
 
 /** @param {{item: DataDetail}} props */
 export function Understood({ item }) {
@@ -83,33 +81,9 @@ function Otherwise({ item, roles, onClose }) {
  * @param {{[role: string]: string}} chosen
  */
 async function drafted(item, kind, chosen) {
-  const { data: before, ...job } = await begun(item, FAMILIES[kind]);
-  const data = { ...before };
-  for (const role of Object.values(ROLES).flat()) {
-    if (ROLES[kind].includes(role) && chosen[role]) data[role] = chosen[role];
-    else delete data[role];
-  }
-  if (kind === "texts" && !chosen.label) data.label = "";
-  /** @type {import("../../types").Checked} */
-  const checked = await post("/jobs/check", { job: { ...job, data } });
-  store("train.toml", checked.toml);
+  const columns = Object.fromEntries(ROLES[kind].map((role) => [role, chosen[role] ?? ""]));
+  /** @type {import("../../types").Draft} */
+  const draft = await post("/jobs/draft", { data: item.source, kind, columns });
+  store("train.toml", draft.toml);
   store("train.data", item.source);
-}
-
-/**
- * What the service drafts, or the least of a job where the columns are not clear to it.
- * @param {DataDetail} item
- * @param {string} family
- * @returns {Promise<{[key: string]: any}>}
- */
-async function begun(item, family) {
-  try {
-    /** @type {import("../../types").Draft} */
-    const draft = await post("/jobs/draft", { data: item.source, family });
-    return draft.job;
-  } catch (error) {
-    if (/** @type {any} */ (error).status !== 400) throw error;
-    const name = item.name.toLowerCase().replace(/\.\w+$/, "").replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
-    return { name: name || "my-model", family, data: { source: item.source } };
-  }
 }

@@ -5,7 +5,7 @@ import { Card, Heading } from "../../components/heading.js";
 import { Icon } from "../../components/icon.js";
 import { Empty, Loaded } from "../../components/notices.js";
 import { milliseconds, number } from "../../format.js";
-import { t } from "../../i18n.js";
+import { said, t } from "../../i18n.js";
 import { link } from "../../router.js";
 import { useResource } from "../../resource.js";
 import { html, useEffect, useState } from "../../view.js";
@@ -25,6 +25,14 @@ export default function HomePage() {
     <${RunLines} onChange=${reload} />`;
 }
 
+/**
+ * What somebody should look at, and what to do, in the language of the moment.
+ * @param {import("../../types").Need} of
+ * @param {string} part
+ * @param {string} text
+ */
+const need = ({ code, values }, part, text) => said("home", { code: `need.${code}${part}`, values, text });
+
 /** @param {{status: import("../../types").Status}} props */
 function Verdict({ status }) {
   const needs = status.needs;
@@ -33,7 +41,7 @@ function Verdict({ status }) {
     <ul>
       ${needs.map(
         (each) => html`<li key=${each.code + each.subject}>
-          <div><b>${each.problem}</b><span>${each.mend}</span></div>
+          <div><b>${need(each, "", `${each.subject}: ${each.problem}`)}</b><span>${need(each, ".mend", each.mend)}</span></div>
           ${each.link && html`<${Button} href=${each.link}>${t("home.look")}<//>`}
         </li>`,
       )}

@@ -3,7 +3,7 @@ import { Button } from "../../components/button.js";
 import { Card, Figure, Figures, Heading } from "../../components/heading.js";
 import { Icon } from "../../components/icon.js";
 import { Loaded } from "../../components/notices.js";
-import { bytes } from "../../format.js";
+import { bytes, percent } from "../../format.js";
 import { t } from "../../i18n.js";
 import { useResource } from "../../resource.js";
 import { go, link } from "../../router.js";
@@ -26,7 +26,7 @@ export function ComparePage({ name, a, b }) {
 /** @param {{of: Comparison, name: string, names: string[]}} props */
 function Compared({ of, name, names }) {
   const [a, b] = names.map((each) => html`<a href=${link("models", name, each)}>${t("models.v", { version: each })}</a>`);
-  const known = of.examples.filter((each) => agrees(each) !== null);
+  const known = of.examples.filter((each) => each.agree !== null);
   return html`${!of.same_data && html`<div class="note warning" role="note"><${Icon} name="warning" /><div><p class="problem">${t("models.compare.data")}</p><p>${t("models.compare.data.mend")}</p></div></div>`}
     <${Card} title=${t("models.compare.metrics")} lead=${t("models.compare.lead")}>
       <div class="table" tabindex="0" role="region" aria-label=${t("models.compare.metrics")}><table class="stacked-cell">
@@ -45,7 +45,7 @@ function Compared({ of, name, names }) {
     <//>
     <${Figures}>
       ${of.size_bytes.map((size, at) => html`<${Figure} key=${at} label=${t("models.compare.size", { version: names[at] })} value=${bytes(size)} />`)}
-      ${known.length > 0 && html`<${Figure} label=${t("models.compare.agree")} value=${`${known.filter(agrees).length} / ${known.length}`} />`}
+      ${known.length > 0 && html`<${Figure} label=${t("models.compare.agree")} value=${`${known.filter((each) => each.agree).length} / ${known.length}`} />`}
     <//>
     <${Card} title=${t("models.compare.keys")}>
       ${of.labels_added.length + of.labels_removed.length > 0 && html`<p>${t("models.compare.labels", { added: of.labels_added.join(", ") || "–", removed: of.labels_removed.join(", ") || "–" })}</p>`}
@@ -55,9 +55,9 @@ function Compared({ of, name, names }) {
     html`<${Card} title=${t("models.compare.examples")} lead=${t(`models.compare.from.${of.examples_from}`)}>
       <ul class="asked">
         ${of.examples.map(
-          (each, at) => html`<li key=${at} class=${agrees(each) === false ? "differs" : ""}>
+          (each, at) => html`<li key=${at} class=${each.agree === false ? "differs" : ""}>
             <${Inputs} tensors=${each.inputs} />
-            <span>${a}: <b>${each.a?.headline ?? t("models.answer.none")}</b><br />${b}: <b>${each.b?.headline ?? t("models.answer.none")}</b>${agrees(each) === false && html`<br /><span class="warn">${t("models.compare.differ")}</span>`}</span>
+            <span>${a}: <${Answered} of=${each.a} /><br />${b}: <${Answered} of=${each.b} />${each.agree === false && html`<br /><span class="warn">${t("models.compare.differ")}</span>`}</span>
           </li>`,
         )}
       </ul>
@@ -70,13 +70,11 @@ const Keys = ({ keys, a, b }) => html`<div class="table" tabindex="0" role="regi
   <tbody>${keys.map((each) => html`<tr key=${each.key}><td><code>${each.key}</code></td><td title=${said(each.a)}>${said(each.a)}</td><td title=${said(each.b)}>${said(each.b)}</td></tr>`)}</tbody>
 </table></div>`;
 
-/**
- * Whether both say the same: of classes it is the class that counts, not how sure they are.
- * @param {Comparison["examples"][0]} example
- */
-function agrees({ a, b, agree }) {
-  const [one, other] = [a?.values.label, b?.values.label];
-  return one !== undefined && other !== undefined ? one === other : agree;
+/** What a version answered, and how sure it is. @param {{of: import("../../types").Answer | null}} props */
+function Answered({ of }) {
+  if (!of) return html`<b>${t("models.answer.none")}</b>`;
+  const sure = of.probability !== null && html` <span class="muted number">${percent(of.probability)}</span>`;
+  return html`<b>${of.decision.join(", ") || of.headline}</b>${sure}`;
 }
 
 /** @param {any} value */

@@ -1,5 +1,4 @@
 /** What goes wrong, as it happens. */
-import { lines as parted } from "../../api.js";
 import { follow } from "../../events.js";
 import { Card } from "../../components/heading.js";
 import { Loaded } from "../../components/notices.js";
@@ -35,14 +34,13 @@ export function Tail({ model }) {
 function Lines({ lines }) {
   if (!lines.length) return html`<p class="muted">${t("serve.tail.none")}</p>`;
   return html`<ol class="tail" tabindex="0" aria-label=${t("serve.tail")}>
-    ${gathered(lines.slice(0, KEPT)).map(({ line, times }) => {
-      const [problem, mend] = parted(line.problem, line.mend || undefined);
-      return html`<li key=${line.number} class=${(line.status ?? 500) >= 500 ? "bad-line" : ""}>
+    ${gathered(lines.slice(0, KEPT)).map(
+      ({ line, times }) => html`<li key=${line.number} class=${(line.status ?? 500) >= 500 ? "bad-line" : ""}>
         <span class="number muted">${timeOfDay(line.at)}</span>
         <span class="number"><b>${line.status ?? line.part}</b>${times > 1 ? ` × ${times}` : ""}</span>
-        <span><span class="muted">${line.method} ${line.path}</span><br />${problem}${mend && html`<br /><span class="muted">${mend}</span>`}</span>
-      </li>`;
-    })}
+        <span><span class="muted">${line.method} ${line.path}</span><br />${line.problem}${line.mend && html`<br /><span class="muted">${line.mend}</span>`}</span>
+      </li>`,
+    )}
   </ol>`;
 }
 

@@ -7,7 +7,7 @@ import { SelectField } from "../../components/fields.js";
 import { Card } from "../../components/heading.js";
 import { ProblemNote, Skeleton } from "../../components/notices.js";
 import { SchemaForm } from "../../components/schema_form.js";
-import { has, t } from "../../i18n.js";
+import { has, said, t } from "../../i18n.js";
 import { go, link } from "../../router.js";
 import { may } from "../../session.js";
 import { useResource } from "../../resource.js";
@@ -21,7 +21,7 @@ export function Editor({ job, data, begin }) {
   if (!job.toml) return html`<${Skeleton} lines=${8} />`;
   return html`<${Start} job=${job} data=${data} />
     ${job.error && html`<${ProblemNote} error=${job.error} onRetry=${job.again} />`}
-    ${job.reasons.length > 0 && html`<ul class="muted reasons">${job.reasons.map((each) => html`<li key=${each}>${each}</li>`)}</ul>`}
+    ${job.reasons.length > 0 && html`<ul class="muted reasons">${job.reasons.map((each) => html`<li key=${each.text}>${said("train", each)}</li>`)}</ul>`}
     <div class="two editor">
       <${Card} title=${t("train.form")}>
         <${FamilyField} job=${job} data=${data} />

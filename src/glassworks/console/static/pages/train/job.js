@@ -11,7 +11,7 @@ import { useMemo, useRef, useState } from "../../view.js";
  * @property {string} toml
  * @property {import("../../types").Fault[]} faults
  * @property {string[]} warnings
- * @property {string[]} reasons Why the draft is as it is.
+ * @property {import("../../types").Sentence[]} reasons Why the draft is as it is.
  * @property {boolean} readable Whether the file is TOML.
  * @property {boolean} valid
  * @property {boolean} checking

@@ -1,6 +1,6 @@
 /** Examples that lie in the bundle, to ask about with a click. */
-import { get } from "../../api.js";
-import { useLoaded } from "../../resource.js";
+import { useResource } from "../../resource.js";
+import { may } from "../../session.js";
 
 /** @typedef {import("./asking.js").Tensor} Tensor */
 
@@ -12,7 +12,7 @@ import { useLoaded } from "../../resource.js";
 export function useExamples(model) {
   const path = `/models/${encodeURIComponent(model.name)}/versions/${encodeURIComponent(model.answers)}`;
   /** @type {import("../../resource.js").Resource<any>} */
-  const version = useLoaded((signal) => get(path, { signal }), path);
+  const version = useResource(may("viewer") ? path : null);
   /** @type {any[]} */
   const samples = version.value?.samples ?? [];
   return samples.flatMap((each) => each.inputs.filter((/** @type {Tensor} */ one) => one.name === model.input.name && one.data).flatMap(rows));

@@ -74,7 +74,7 @@ function Described({ name, version, from }) {
   const title = version ? `${name}@${version}` : name;
   const tags = model.value && html`<${Tag}>${t("try.version", { version: model.value.answers })}<//><${Tag}>${taskOf(model.value.task)}<//>`;
   return html`<${Heading} title=${title} back=${{ href: link("try"), text: t("try.all") }}>
-      ${tags}<${Button} kind="quiet" href=${link("models", name)}>${t("nav.models")}<//>
+      ${tags}${may("viewer") && html`<${Button} kind="quiet" href=${link("models", name)}>${t("nav.models")}<//>`}
     <//>
     ${model.error?.status === 404
       ? html`<${Offer} reference=${title} automatic=${from === "run"} onServed=${model.reload} said=${model.error} />`

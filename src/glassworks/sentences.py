@@ -1,0 +1,120 @@
+"""Sentences that clients may say in their own language: each has a code that stays, and its values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from glassworks.record import Record
+
+
+class Sentence(Record):
+    """`text` is it in English; `code` is empty for what others say, such as a library."""
+
+    code: str = ""
+    values: dict[str, int | float | str] = {}
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def sentence(code: str, **values: int | float | str) -> Sentence:
+    """One of `TEXTS` with its values."""
+    return Sentence(code=code, values=values, text=TEXTS[code].format(**values))
+
+
+_FINDINGS = {
+    "contradictory-pictures": "contradictory labels: {n:,} pictures have copies, exact or near, with different labels, "
+    "for example {example}",
+    "left-out": "{n:,} examples with the same pixels and different labels are left out of all splits",
+    "unreadable-files": "{n:,} files cannot be read: {names}",
+    "copied-pictures": "{n:,} of {total:,} examples ({percent:.1f}%) are exact copies of another; copies are in one "
+    "split together",
+    "near-pictures": "{n:,} distinct pictures are near copies of another (re-encoded, resized or brighter); they are "
+    "in one split together",
+    "tiny-classes": "{n:,} classes have fewer than {least} examples: {names}",
+    "imbalanced": "classes are imbalanced: '{largest}' has {times:.1f} times the examples of '{smallest}'; "
+    'training.class_weights = "balanced" weighs them alike',
+    "mixed-sizes": "sizes differ, from {low} to {high} pixels (height x width); all are resized",
+    "not-square": "{n:,} of {total:,} pictures are not square",
+    "contradictory-texts": "contradictory labels: {n:,} texts have different labels and are left out of all splits, "
+    "for example {example}",
+    "rows-left-out": "{n:,} rows are left out, for example {name}: {reason}",
+    "copied-texts": "{n:,} of {total:,} examples ({percent:.1f}%) have the letters of another one; one of each is kept",
+    "near-texts": "{n:,} distinct texts are near copies of another; they are in one split together",
+    "split-pretends": "an n-gram classifier is right on {honest} of the test texts; a random split with its copies "
+    "would have pretended {random}",
+    "split-agrees": "an n-gram classifier is right on {honest} of the test texts; a random split with its copies "
+    "gives {random}",
+    "suspects": "{n:,} of {total:,} labels look wrong to a classifier that did not see them, for example {example}; "
+    "read them: none is left out",
+    "no-labels": "there are no labels: from these texts words are learned (data.unlabeled), not classes",
+    "no-times": "there are no times: nothing can be cut by time, and what is measured knows the future of others",
+    "repeated-pairs": "{n:,} interactions repeat a pair of user and item; the last one counts",
+    "contradictory-pairs": "{n:,} pairs are liked once and not another time; the last one counts",
+    "few-users": "only {n:,} users like {likes} items or more: below {least} most differences are noise",
+    "popular-items": "one item in a hundred has {percent:.0f}% of the likes: popularity will be hard to beat",
+    "never-liked": "{n:,} items are liked by nobody; only what describes them can bring them up",
+    "not-described": "nothing describes the items: what nobody met yet cannot be recommended",
+    "no-user": "{n:,} rows have no user and are left out",
+    "no-item": "{n:,} rows have no item and are left out",
+    "no-weight": "{n:,} rows have a weight that is no finite number and are left out",
+    "no-time": "{n:,} rows have a time that is neither a number nor a date and are left out",
+    "repeated-rows": "{n:,} of {total:,} rows repeat user, item and time of another one; the last counts",
+    "not-liked": "{n:,} interactions have a weight of 0 or less: they are seen, not liked",
+    "ratings": "weights look like ratings from {low:g} to {high:g}, and all count as liked; data.positive says from "
+    "which one on",
+    "repeated-items": "{n:,} rows of the item table repeat an id or have none; the first counts",
+}
+_REASONS = {
+    "pictures": "{n:,} pictures of {classes} classes, {least:,} to {most:,} each",
+    "operators": "classical operators need no labels, and nothing is learned: this pipeline finds edges; change it",
+    "few-shot": "classes of fewer than {few} are compared in what '{embedding}' has learned",
+    "convnet": "a convolutional network learns from pictures, in color or gray, of any size",
+    "few-shot-suits": "a class has only {least}: few_shot suits that, upon a model trained with model.embed = true",
+    "texts": "{n:,} texts of {classes} classes, about {each:,} each",
+    "text-column": "text in the column '{text}'",
+    "text-columns": "text in the column '{text}', label in '{label}'",
+    "pretrained": "few labelled texts: an encoder that knows the language already, with a head that learns",
+    "recurrent": "a recurrent network and n-grams learn any language from nothing, in a minute or two",
+    "unlabelled": "the texts have no labels, so there are no classes to learn",
+    "vectors": "a pretrained encoder turns texts into vectors: those that mean alike lie close",
+    "interactions": "{n:,} interactions; columns: {columns}",
+    "no-times": "there are no times: the test is users that the model does not know",
+    "short-histories": "histories are short: the test is users that the model does not know, not what came last",
+    "times": "there are times: the test is what came last",
+    "ratings": "weights look like ratings: {least} and more are liked, lower ones are only seen",
+    "described": "items are described: both count",
+    "met": "who met what counts",
+}
+_NEEDS = {
+    "trouble": "{problem}",
+    "trouble.mend": "the service goes on without it; look at its log",
+    "lost": "{n:,} could not be kept since the service started",
+    "lost.mend": "see that its disk is writable and not full; what is lost stays lost, until a restart it is shown",
+    "version-not-opened": "it is served as it was: {problem}",
+    "version-not-opened.mend": "{advice}",
+    "run-failed": "{problem}",
+    "run-failed.mend": "{advice}",
+    "no-worker": "no worker of this machine takes runs",
+    "no-worker.mend": "start one: glassworks worker",
+    "disk-full": "{mib:,} MiB are free",
+    "disk-full.mend": "free some space: {folder} grows with data, runs and models",
+    "many-errors": "{errors:,} of {n:,} requests failed in the last minutes, most with {kind}",
+    "many-errors.mend": "look at the log of errors; a rollback lets the version before answer",
+    "shadow-differs": "as a shadow it differs in {differed:,} of {n:,} answers",
+    "shadow-differs.mend": "compare both versions before it gets a share of the requests",
+    "open-to-all": "everybody who reaches it may do everything: no keys are needed",
+    "open-to-all.mend": "start it with --keys on, and create keys",
+    "key-expires": "it ends on {when} UTC",
+    "key-expires.mend": "create another one for whoever uses it, then revoke this one",
+}
+TEXTS: Mapping[str, str] = MappingProxyType(
+    {
+        f"{group}.{code}": text
+        for group, texts in {"finding": _FINDINGS, "reason": _REASONS, "need": _NEEDS}.items()
+        for code, text in texts.items()
+    }
+)
+"""Every sentence that has a code: what is found in data, why a draft is as it is, and what the service needs."""
