@@ -83,7 +83,7 @@ def write(folder: Path) -> None:
             str(ROOT / "pyproject.toml"),
             str(folder),
         ]
-        subprocess.run(ruff, check=True, cwd=ROOT)  # noqa: S603
+        subprocess.run(ruff, check=True, cwd=ROOT)
 
 
 class _Names:
