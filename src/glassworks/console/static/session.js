@@ -8,6 +8,8 @@ import { signal } from "./view.js";
 export const session = signal(null);
 /** Whether a key is asked for. */
 export const asking = signal(false);
+/** Whose key was refused in the middle of their work; empty for a first visit. */
+export const ended = signal("");
 
 const LOOK_MS = 15_000;
 
@@ -27,8 +29,14 @@ export async function openSession() {
   if (answer.ok) {
     const found = await answer.json();
     if (JSON.stringify(found) !== JSON.stringify(session.value)) session.value = found; // the same draws nothing anew
-  } else if (answer.status === 401) asking.value = true;
+  } else if (answer.status === 401) ask();
   return answer.status;
+}
+
+/** Ask for a key; whoever had one learns that it holds no longer. */
+function ask() {
+  if (session.value && !session.value.open) ended.value = session.value.name;
+  asking.value = true;
 }
 
 /** Look again and again whether the key still holds: one that was revoked is asked for at once, on every page. */
@@ -46,7 +54,7 @@ export function watchSession() {
  * @returns {Promise<boolean>}
  */
 export function signIn(given) {
-  asking.value = true;
+  ask();
   return new Promise((resolve) => {
     waiting.push(resolve);
     given?.addEventListener("abort", () => resolve(false));
@@ -57,6 +65,7 @@ export function signIn(given) {
 export function signedIn(found) {
   session.value = found;
   asking.value = false;
+  ended.value = "";
   const answered = waiting;
   waiting = [];
   for (const resolve of answered) resolve(true);

@@ -33,7 +33,7 @@ function Item({ item, id, back }) {
   const { models } = item;
   return html`<${Heading} title=${item.name} lead=${item.about} back=${back}>
       ${mine && html`<${Button} kind="quiet" icon="trash" onClick=${() => setRemoving(true)}>${t("action.remove")}<//>`}
-      ${may("operator") && html`<${Button} kind="primary" icon="train" href=${link("train", { data: item.source })} class="button primary big">${t("data.train")}<//>`}
+      ${may("operator") && html`<${Button} kind="primary" icon="train" href=${link("train", { data: item.source })} class="big">${t("data.train")}<//>`}
     <//>
     <${Figures}>
       <${Figure} label=${t("data.kind")} value=${t(`data.kind.${item.kind ?? "open"}`)} />

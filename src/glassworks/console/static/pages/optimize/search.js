@@ -11,8 +11,8 @@ import { Progress, StateBadge } from "../../components/progress.js";
 import { t } from "../../i18n.js";
 import { link } from "../../router.js";
 import { may } from "../../session.js";
+import { stageOf } from "../../stages.js";
 import { afterEvent, nothing, ofReport } from "./found.js";
-import { stageOf } from "./stages.js";
 
 /** @typedef {import("../../types").Run} Run */
 /** @typedef {{run: Run, found: import("./found.js").Found}} Search */

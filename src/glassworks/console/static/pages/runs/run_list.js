@@ -11,6 +11,7 @@ import { link, requery } from "../../router.js";
 import { usePages } from "../../resource.js";
 import { followRuns, isOpen } from "../../runs.js";
 import { may } from "../../session.js";
+import { stageOf } from "../../stages.js";
 import { html, useEffect, useMemo, useState } from "../../view.js";
 import { kindName, resultOf, taken } from "./words.js";
 
@@ -69,16 +70,16 @@ function columnsOf(chosen, choose) {
     },
     { id: "about", title: t("runs.run"), cell: (/** @type {Run} */ run) => html`<a href=${link("runs", run.id)} title=${run.id}>${run.about}</a> <span class="muted">${kindName(run.kind)}</span>` },
     { id: "state", title: t("runs.state"), width: "8rem", cell: (/** @type {Run} */ run) => html`<${StateBadge} state=${run.state} cancelling=${run.cancelling} />` },
-    { id: "way", title: t("runs.way"), wide: true, width: "34%", cell: way },
+    { id: "way", title: t("runs.way"), wide: true, width: "30%", cell: way },
     { id: "time", title: t("runs.time"), number: true, wide: true, width: "8rem", cell: taken },
-    { id: "at", title: t("runs.at"), wide: true, width: "9rem", cell: (/** @type {Run} */ run) => html`<span class="muted">${ago(run.created_at)}</span>` },
+    { id: "at", title: t("runs.at"), wide: true, width: "10rem", cell: (/** @type {Run} */ run) => html`<span class="muted">${ago(run.created_at)}</span>` },
   ];
 }
 
 /** How far it is, what it made, or why it failed. @param {Run} run */
 function way(run) {
   if (run.state === "running") {
-    return html`<span class="way"><${Progress} value=${run.step} total=${run.total} label=${run.stage} /><span class="muted">${run.stage}</span></span>`;
+    return html`<span class="way"><${Progress} value=${run.step} total=${run.total} label=${stageOf(run.stage)} /><span class="muted">${stageOf(run.stage)}</span></span>`;
   }
   if (run.error) return html`<span class="bad" title=${run.error.problem}>${run.error.problem}</span>`;
   return isOpen(run) ? html`<span class="muted">${t("runs.waits")}</span>` : resultOf(run);

@@ -25,6 +25,7 @@ import { Grade, GradeLine, Sure } from "./grade.js";
  * @property {string} [text]
  * @property {() => Promise<Tensor>} [stir]
  * @property {import("./asking.js").Certainty | null} [certainty]
+ * @property {number} [size] Of a picture, in pixels.
  */
 
 const SHOWN = 12;
@@ -75,7 +76,7 @@ function One(props) {
   const found = useExplanation(props);
   return html`<div aria-live="polite" class=${found.loading ? "reasons renewed" : "reasons"}>
     <${Loaded} of=${found}>
-      ${(/** @type {Answer} */ answer) => html`<${Drawn} ...${props} answer=${answer} size=${320} />
+      ${(/** @type {Answer} */ answer) => html`<${Drawn} ...${props} answer=${answer} size=${props.size ?? 320} />
         <${Grade} answer=${answer} ...${props} />`}
     <//>
   </div>`;
