@@ -60,19 +60,19 @@ export function GradeLine({ answer, certainty }) {
 
 /** How sure the answer itself is, which the grade of its reasons does not say. @param {{certainty?: Certainty | null}} props */
 export function Sure({ certainty }) {
-  if (!certainty) return html`<p class="muted">${t("try.trust.what")}</p>`;
+  if (!certainty) return null;
   const { label, probability, novelty } = certainty;
   return html`<p><b>${t("try.sure", { label, share: percent(probability) })}</b></p>
-    ${novelty !== null && html`<${Line} mark=${novelty > 0 ? "poor" : "good"} text=${t(novelty > 0 ? "try.sure.unfamiliar" : "try.sure.familiar")} />`}
-    <p class="muted">${t("try.trust.what")}</p>`;
+    ${novelty !== null && html`<${Line} mark=${novelty > 0 ? "poor" : "good"} text=${t(novelty > 0 ? "try.sure.unfamiliar" : "try.sure.familiar")} />`}`;
 }
 
 /** @param {import("./reasons.js").Asked & {answer: Answer, method: string}} props */
 export function Grade(props) {
   const known = props.answer.parameters ?? {};
   return html`<section class="grades">
-    <h3>${t("try.trust")}</h3>
     <${Sure} certainty=${props.certainty} />
+    <h3>${t("try.trust")}</h3>
+    <p class="muted">${t("try.trust.what")}</p>
     ${sentences(known, partsIn(props.answer)).map(({ mark, text }, at) => html`<${Line} key=${at} mark=${shownMark(mark, props.certainty)} text=${text} />`)}
     ${known.method !== "counterfactual" && html`<${Stability} ...${props} />`}
     <details><summary>${t("try.numbers")}</summary>

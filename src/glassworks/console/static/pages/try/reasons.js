@@ -89,6 +89,7 @@ function Beside(props) {
   const keep = (/** @type {string} */ method, /** @type {Answer} */ answer) => setFound((/** @type {any} */ was) => (was[method] === answer ? was : { ...was, [method]: answer }));
   const differ = first && Object.values(found).some((each) => (shareOf(first, each) ?? 1) < UNLIKE);
   return html`<${Sure} certainty=${props.certainty} />
+  <p class="muted">${t("try.trust.what")}</p>
   ${differ && html`<${ProblemNote} kind="warning" problem=${t("try.differ")} mend=${t("try.differ.mend")} />`}
   <div class="beside">
     ${props.model.explainers.map((method, at) => html`<${Small} key=${method} ...${props} method=${method} first=${at ? first : undefined} onFound=${keep} />`)}
