@@ -17,7 +17,12 @@ import { html } from "../../view.js";
 
 /** @param {{job: Job, data: string, begin: () => void}} props */
 export function Editor({ job, data, begin }) {
-  if (!job.toml && job.error) return html`<${ProblemNote} error=${job.error} onRetry=${begin} />`;
+  if (!job.toml && job.error) {
+    const id = data.replace(/^uploaded:/, "");
+    const unclear = data.startsWith("uploaded:") && job.error.status < 500;
+    return html`<${ProblemNote} error=${job.error} onRetry=${unclear ? undefined : begin} />
+      ${unclear && html`<div class="actions"><${Button} kind="primary" icon="data" href=${link("data", id, { ask: "1" })}>${t("train.ask")}<//></div>`}`;
+  }
   if (!job.toml) return html`<${Skeleton} lines=${8} />`;
   return html`<${Start} job=${job} data=${data} />
     ${job.error && html`<${ProblemNote} error=${job.error} onRetry=${job.again} />`}
