@@ -183,11 +183,14 @@ def test_purchases_of_a_chinese_shop_are_read_without_asking(home: Path) -> None
     }
 
 
-@pytest.mark.parametrize("customers", [100, 150, 400])
-def test_short_histories_get_a_protocol_that_can_measure(customers: int, home: Path) -> None:
+@pytest.mark.parametrize("customers", [30, 150, 3000])
+def test_short_histories_are_asked_for_the_last_purchase(customers: int, home: Path) -> None:
     draft = draft_job(keep(home, purchases(customers).encode(), "purchases.csv"))
+    assert draft.job["data"]["protocol"] == "leave_last_out"
+    assert draft.reasons[1].code == "reason.shortest-histories"
     assert prepared(home, draft) > 0
-    flow.prepare(load_job(home / "job.toml")).dataset.splits
+    asked = flow.prepare(load_job(home / "job.toml")).splits["test"]
+    assert len(asked.x) > 0.9 * customers
 
 
 def test_lines_without_labels_can_be_compared(home: Path) -> None:

@@ -23,6 +23,8 @@ import { Result } from "./result.js";
 import { kindName, taken } from "./words.js";
 
 /** @typedef {import("../../types").Run} Run */
+/** Problems that would be there again, because the job itself, or its data, have them: they name a key of it. */
+const ABOUT_JOB = /\b(data|model|training|optimization|explanation)\.\w+|nothing can be (measured|learned)|\bjob\b|\[\w+\]/;
 const TABS = ["curves", "candidates", "log", "request"];
 
 /** @param {{id: string, tab: string}} props */
@@ -54,11 +56,13 @@ export function RunView({ id, tab }) {
 function Actions({ run, see }) {
   const [asking, ask] = useState(false);
   const resume = useAction(async () => see(await post(`/runs/${run.id}/resume`)));
+  const failed = run.state === "failed";
+  const changeable = failed && !!run.request?.job && ABOUT_JOB.test(`${run.error?.problem} ${run.error?.mend}`);
   return html`
     <${Button} href=${link("runs", "compare", { ids: run.id })}>${t("runs.compare.with")}<//>
-    ${run.request?.job && html`<${Button} href=${link("train", { run: run.id })}>${t("runs.train.again")}<//>`}
+    ${run.request?.job && html`<${Button} kind=${changeable ? "primary" : "plain"} icon=${changeable ? "train" : undefined} href=${link("train", { run: run.id })}>${t(failed ? "runs.change" : "runs.train.again")}<//>`}
     ${isOpen(run) && may("operator") && html`<${Button} kind="danger" icon="stop" disabled=${run.cancelling} onClick=${() => ask(true)}>${t("runs.cancel")}<//>`}
-    ${["failed", "cancelled"].includes(run.state) && may("operator") && html`<${Button} kind="primary" icon="play" busy=${resume.busy} onClick=${resume.go}>${t("runs.resume")}<//>`}
+    ${["failed", "cancelled"].includes(run.state) && may("operator") && html`<${Button} kind=${changeable ? "plain" : "primary"} icon="play" busy=${resume.busy} onClick=${resume.go}>${t("runs.resume")}<//>`}
     ${resume.error && html`<${ProblemNote} error=${resume.error} />`}
     ${asking &&
     html`<${Confirm} title=${t("runs.cancel.title")} text=${t("runs.cancel.text")} action=${t("runs.cancel")} danger
