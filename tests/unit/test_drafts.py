@@ -166,7 +166,7 @@ def test_interactions_of_every_form(form: str, home: Path) -> None:
 def purchases(customers: int, header: str = "顾客,商品,日期") -> str:
     """Of a shop: each customer buys 3 to 6 of 40 things within a year."""
     rows = [
-        f"c{customer},g{(customer * 7 + step * step * 3) % 40},2025-{(customer + step * 2) % 12 + 1:02}-{customer % 28 + 1:02}"
+        f"c{customer},g{(customer * 7 + step * step * 3) % 40},2025-{(customer + step * 2) % 12 + 1:02}-01"
         for customer in range(customers)
         for step in range(3 + customer % 4)
     ]
