@@ -8,10 +8,10 @@ import { date } from "../../format.js";
 import { t } from "../../i18n.js";
 import { useLoaded, useResource } from "../../resource.js";
 import { link, requery } from "../../router.js";
-import { followRuns } from "../../runs.js";
+import { followRuns, isOpen } from "../../runs.js";
 import { html, useEffect, useState } from "../../view.js";
 import { CandidateCard } from "./candidate.js";
-import { metricOf, nothing, ofReport, quantitiesOf } from "./found.js";
+import { measuredOf, metricOf, nothing, ofReport, quantitiesOf } from "./found.js";
 import { GoalForm, firstGoal, objectiveOf } from "./goal.js";
 import { SearchState, useSearch } from "./search.js";
 import { TradeOff } from "./trade_off.js";
@@ -71,7 +71,7 @@ function Searched({ reference, version, query }) {
     <${Card} title=${t(form ? "optimize.before" : "optimize.found")}>
       ${search.error && html`<${ProblemNote} error=${search.error} onRetry=${search.reload} />`}
       ${run && html`<${SearchState} run=${run} onAgain=${() => requery({ run: "", point: "" })} />`}
-      <${Picture} found=${found} within=${within} minimize=${form ? goal.minimize : found.minimize} query=${query} waiting=${!!run && !found.candidates.length} />
+      <${Picture} found=${found} within=${within} minimize=${form ? goal.minimize : found.minimize} query=${query} waiting=${!!query.run && !search.error && (!run || isOpen(run)) && !measuredOf(found).length} />
     <//>
     ${found.candidates.some((each) => each.name === query.point) &&
     html`<${CandidateCard} key=${query.point} model=${run?.request.model ?? model} found=${found} candidate=${found.candidates.find((each) => each.name === query.point)} run=${run} onStarted=${start} />`}`;
@@ -107,7 +107,11 @@ function Earlier({ of, only, shown: id }) {
 /** @param {{found: Found, within: string[], minimize: string, query: {[name: string]: string}, waiting: boolean}} props */
 function Picture({ found, within, minimize, query, waiting }) {
   const quantities = quantitiesOf(found);
-  if (!quantities.length) return html`<${Empty} icon="optimize" title=${t(waiting ? "optimize.waiting" : "optimize.unmeasured")} text=${t(waiting ? "optimize.waiting.text" : "optimize.unmeasured.text")} />`;
+  if (!quantities.length) {
+    const key = waiting ? "optimize.waiting" : found.candidates.length ? "optimize.impossible" : "optimize.unmeasured";
+    return html`<${Empty} icon="optimize" title=${t(key)} text=${t(`${key}.text`)} />
+      ${found.candidates.length > 0 && html`<ul class="notes">${found.candidates.map((each) => html`<li key=${each.name}><b>${each.name}</b> <span class="muted">${each.excluded}</span></li>`)}</ul>`}`;
+  }
   const wanted = minimize.startsWith("latency") && !minimize.includes("@") ? `${minimize}@1` : minimize;
   const y = query.y && quantities.includes(query.y) ? query.y : metricOf(found);
   const x = query.x && quantities.includes(query.x) ? query.x : quantities.includes(wanted) ? wanted : "size";

@@ -89,7 +89,8 @@ function Where({ run }) {
 /** @param {{run: Run, history: import("./history.js").History, tab: string}} props */
 function Views({ run, history, tab }) {
   const selected = TABS.includes(tab) ? tab : "curves";
-  const counts = { curves: null, candidates: history.candidates.size, log: history.lines.length, request: null };
+  const measured = run.result.report?.candidates?.filter((/** @type {any} */ each) => !each.excluded);
+  const counts = { curves: null, candidates: measured?.length ?? history.candidates.size, log: history.lines.length, request: null };
   const tabs = TABS.map((id) => {
     const count = counts[/** @type {keyof typeof counts} */ (id)];
     return { id, label: html`${t(`runs.tab.${id}`)}${count ? html` <span class="muted number">${number(count)}</span>` : ""}` };
