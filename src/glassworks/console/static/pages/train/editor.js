@@ -7,11 +7,12 @@ import { SelectField } from "../../components/fields.js";
 import { Card } from "../../components/heading.js";
 import { ProblemNote, Skeleton } from "../../components/notices.js";
 import { SchemaForm } from "../../components/schema_form.js";
+import { connection, restored } from "../../connection.js";
 import { has, said, t } from "../../i18n.js";
 import { go, link } from "../../router.js";
 import { may } from "../../session.js";
 import { useResource } from "../../resource.js";
-import { html } from "../../view.js";
+import { html, useEffect, useState } from "../../view.js";
 
 /** @typedef {ReturnType<typeof import("./job.js").useJob>} Job */
 
@@ -46,20 +47,28 @@ export function Editor({ job, data, begin }) {
 
 /** @param {{job: Job, data: string}} props */
 function Start({ job, data }) {
+  const [kind, setKind] = useState("");
+  const [anew, setAnew] = useState(false);
   const start = useAction(async (/** @type {string} */ kind) => {
+    setKind(kind);
     /** @type {import("../../types").Run} */
     const run = await post("/runs", { kind, request: { job: job.table } }, { idempotent: true });
     go(link("runs", run.id));
   });
-  const ready = job.valid && job.readable && !job.checking && may("operator");
-  const state = job.checking ? "checking" : !job.valid ? "invalid" : "valid";
+  const away = connection.value !== "live";
+  const back = restored.value;
+  useEffect(() => {
+    if (back && job.error) job.again();
+  }, [back]);
+  const ready = job.valid && job.readable && !job.checking && !job.error && !away && may("operator");
+  const state = away || job.error ? "unchecked" : job.checking ? "checking" : !job.valid ? "invalid" : "valid";
   return html`<div class="card starting">
     <div class="row spread">
       <p role="status" class=${`verdict-line ${state}`}>${t(`train.state.${state}`, { n: job.faults.length })}</p>
       <div class="actions">
         ${data && html`<${Button} kind="quiet" icon="again" onClick=${() => job.draft(data)}>${t("train.over")}<//>`}
-        <${Button} disabled=${!ready} busy=${start.busy} onClick=${() => start.go("train")}>${t("train.only")}<//>
-        <${Button} kind="primary" icon="play" disabled=${!ready} busy=${start.busy} onClick=${() => start.go("release")}>${t("train.start")}<//>
+        <${Button} disabled=${!ready || start.busy} busy=${start.busy && kind === "train"} onClick=${() => start.go("train")}>${t("train.only")}<//>
+        <${Button} kind="primary" icon="play" disabled=${!ready || start.busy} busy=${start.busy && kind === "release"} onClick=${() => start.go("release")}>${t("train.start")}<//>
       </div>
     </div>
     ${!may("operator") && html`<p class="muted">${t("train.forbidden")}</p>`}
