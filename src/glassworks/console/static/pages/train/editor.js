@@ -30,7 +30,7 @@ export function Editor({ job, data, begin }) {
     ${job.reasons.length > 0 && html`<ul class="muted reasons">${job.reasons.map((each) => html`<li key=${each.text}>${said("train", each)}</li>`)}</ul>`}
     <div class="two editor">
       <${Card} title=${t("train.form")}>
-        <${FamilyField} job=${job} data=${data} />
+        <${FamilyField} job=${job} />
         ${job.schema
           ? html`<fieldset disabled=${!job.readable}>
               <legend class="unseen">${t("train.form")}</legend>
@@ -76,14 +76,13 @@ function Start({ job, data }) {
   </div>`;
 }
 
-/** @param {{job: Job, data: string}} props Families for data of this kind first. */
-function FamilyField({ job, data }) {
+/** @param {{job: Job}} props Families that learn from such data. */
+function FamilyField({ job }) {
   /** @type {import("../../resource.js").Resource<{items: import("../../types").Family[]}>} */
   const families = useResource("/jobs/families");
   const items = families.value?.items ?? [];
   const chosen = items.find((each) => each.family === job.table.family);
-  const kind = chosen?.data_kind;
-  const shown = data && kind ? items.filter((each) => each.data_kind === kind) : items;
+  const shown = chosen ? items.filter((each) => each === chosen || fits(each, chosen)) : items;
   const options = shown.map((each) => ({ value: each.family, label: familyName(each.family) }));
   const fault = job.faults.find((each) => each.key === "family") ?? null;
   const about = chosen && (has(`train.family.${chosen.family}.text`) ? t(`train.family.${chosen.family}.text`) : chosen.summary);
@@ -93,6 +92,19 @@ function FamilyField({ job, data }) {
     <${SelectField} label=${t("train.family")} hint=${about} fault=${fault ?? needs} value=${String(job.table.family ?? "")} options=${options}
       onInput=${(/** @type {string} */ family) => change(job, family)} />
   </div>`;
+}
+
+/** What labelled texts are for, and texts without labels: neither learns from the other's. */
+const APART = ["text-classification", "text-generation"];
+
+/**
+ * Whether a family learns from data that another one learns from.
+ * @param {import("../../types").Family} each
+ * @param {import("../../types").Family} chosen
+ */
+function fits(each, chosen) {
+  const apart = each.task !== chosen.task && APART.includes(each.task) && APART.includes(chosen.task);
+  return each.data_kind === chosen.data_kind && !apart;
 }
 
 /**
