@@ -3,6 +3,7 @@ import { useAction } from "../../action.js";
 import { post } from "../../api.js";
 import { Button } from "../../components/button.js";
 import { CodeArea } from "../../components/code.js";
+import { Confirm } from "../../components/dialog.js";
 import { SelectField } from "../../components/fields.js";
 import { Card } from "../../components/heading.js";
 import { ProblemNote, Skeleton } from "../../components/notices.js";
@@ -48,6 +49,7 @@ export function Editor({ job, data, begin }) {
 /** @param {{job: Job, data: string}} props */
 function Start({ job, data }) {
   const [kind, setKind] = useState("");
+  const [asking, setAsking] = useState(false);
   const [anew, setAnew] = useState(false);
   const start = useAction(async (/** @type {string} */ kind) => {
     setKind(kind);
@@ -66,13 +68,14 @@ function Start({ job, data }) {
     <div class="row spread">
       <p role="status" class=${`verdict-line ${state}`}>${t(`train.state.${state}`, { n: job.faults.length })}</p>
       <div class="actions">
-        ${data && html`<${Button} kind="quiet" icon="again" onClick=${() => job.draft(data)}>${t("train.over")}<//>`}
+        ${data && html`<${Button} kind="quiet" icon="again" onClick=${() => setAsking(true)}>${t("train.over")}<//>`}
         <${Button} disabled=${!ready || start.busy} busy=${start.busy && kind === "train"} onClick=${() => start.go("train")}>${t("train.only")}<//>
         <${Button} kind="primary" icon="play" disabled=${!ready || start.busy} busy=${start.busy && kind === "release"} onClick=${() => start.go("release")}>${t("train.start")}<//>
       </div>
     </div>
     ${!may("operator") && html`<p class="muted">${t("train.forbidden")}</p>`}
     ${start.error && html`<${ProblemNote} error=${start.error} />`}
+    ${asking && html`<${Confirm} title=${t("train.over.title")} text=${t("train.over.text")} action=${t("train.over")} danger run=${async () => job.draft(data)} onClose=${() => setAsking(false)} />`}
   </div>`;
 }
 
