@@ -12,6 +12,7 @@ import { useLoaded } from "../../resource.js";
 import { link } from "../../router.js";
 import { after, isOpen } from "../../runs.js";
 import { may } from "../../session.js";
+import { stageOf } from "../../stages.js";
 import { html, useEffect } from "../../view.js";
 import { Report } from "./report.js";
 
@@ -49,9 +50,9 @@ function Watched({ run, id }) {
   }
   if (run.error) return html`<${ProblemNote} error=${run.error}><a href=${link("runs", run.id)}>${t("data.check.run")}</a><//>`;
   return html`<div class="row">
-      <${StateBadge} state=${run.state} cancelling=${run.cancelling} /><span class="muted">${run.stage}</span><a href=${link("runs", run.id)}>${t("data.check.run")}</a>
+      <${StateBadge} state=${run.state} cancelling=${run.cancelling} /><span class="muted">${stageOf(run)}</span><a href=${link("runs", run.id)}>${t("data.check.run")}</a>
     </div>
-    ${isOpen(run) && html`<${Progress} value=${run.step} total=${run.total} label=${run.stage} />`}`;
+    ${isOpen(run) && html`<${Progress} value=${run.step} total=${run.total} label=${stageOf(run)} />`}`;
 }
 
 /**

@@ -8,6 +8,7 @@ import { has, t } from "../../i18n.js";
 import { link } from "../../router.js";
 import { useResource } from "../../resource.js";
 import { followRuns } from "../../runs.js";
+import { stageOf } from "../../stages.js";
 import { html, useEffect } from "../../view.js";
 
 /** @typedef {import("../../types").Run} Run */
@@ -34,7 +35,7 @@ function Lines({ runs }) {
       (run) => html`<li key=${run.id}>
         <a href=${link("runs", run.id)}><b>${run.about}</b> <span class="muted">${has(`kind.${run.kind}`) ? t(`kind.${run.kind}`) : run.kind}</span></a>
         <${StateBadge} state=${run.state} cancelling=${run.cancelling} />
-        <span class="way">${run.state === "running" ? html`<${Progress} value=${run.step} total=${run.total} label=${run.stage} />` : html`<span class="muted">${ago(run.ended_at ?? run.created_at)}</span>`}</span>
+        <span class="way">${run.state === "running" ? html`<${Progress} value=${run.step} total=${run.total} label=${stageOf(run)} />` : html`<span class="muted">${ago(run.ended_at ?? run.created_at)}</span>`}</span>
         <span class="number muted left">${run.state === "running" && run.values.left_s !== undefined ? t("home.left", { time: duration(run.values.left_s) }) : ""}</span>
       </li>`,
     )}

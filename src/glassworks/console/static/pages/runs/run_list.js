@@ -10,6 +10,7 @@ import { t } from "../../i18n.js";
 import { link, requery } from "../../router.js";
 import { usePages } from "../../resource.js";
 import { followRuns, isOpen } from "../../runs.js";
+import { stageOf } from "../../stages.js";
 import { html, useEffect, useMemo, useState } from "../../view.js";
 import { kindName, resultOf, taken } from "./words.js";
 
@@ -77,7 +78,7 @@ function columnsOf(chosen, choose) {
 /** How far it is, what it made, or why it failed. @param {Run} run */
 function way(run) {
   if (run.state === "running") {
-    return html`<span class="way"><${Progress} value=${run.step} total=${run.total} label=${run.stage} /><span class="muted">${run.stage}</span></span>`;
+    return html`<span class="way"><${Progress} value=${run.step} total=${run.total} label=${stageOf(run)} /><span class="muted">${stageOf(run)}</span></span>`;
   }
   if (run.error) return html`<span class="bad" title=${run.error.problem}>${run.error.problem}</span>`;
   return isOpen(run) ? html`<span class="muted">${t("runs.waits")}</span>` : resultOf(run);

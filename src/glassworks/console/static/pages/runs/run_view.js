@@ -14,6 +14,7 @@ import { link, requery } from "../../router.js";
 import { useLoaded } from "../../resource.js";
 import { isOpen } from "../../runs.js";
 import { may } from "../../session.js";
+import { stageOf } from "../../stages.js";
 import { html, useEffect, useState } from "../../view.js";
 import { Candidates } from "./candidates.js";
 import { Curves } from "./curves.js";
@@ -76,12 +77,12 @@ function Where({ run }) {
   return html`<${Card}>
     <${Figures}>
       <${Figure} label=${t("runs.state")} value=${html`<${StateBadge} state=${run.state} cancelling=${run.cancelling} />`} note=${run.attempts > 1 ? t("runs.attempts", { n: run.attempts }) : null} />
-      <${Figure} label=${t("runs.stage")} value=${run.stage || "–"} note=${run.total ? t("runs.step", { step: number(run.step), total: number(run.total) }) : running && run.step ? number(run.step) : null} />
-      <${Figure} label=${t("runs.left")} value=${left === undefined ? "–" : duration(left)} />
+      ${isOpen(run) && html`<${Figure} label=${t("runs.stage")} value=${stageOf(run) || "–"} note=${run.total ? t("runs.step", { step: number(run.step), total: number(run.total) }) : running && run.step ? number(run.step) : null} />`}
+      ${isOpen(run) && html`<${Figure} label=${t("runs.left")} value=${left === undefined ? "–" : duration(left)} />`}
       <${Figure} label=${t("runs.time")} value=${taken(run)} />
       <${Figure} label=${t("runs.at")} value=${ago(run.created_at)} note=${run.who ? t("runs.by", { who: run.who, when: date(run.created_at) }) : date(run.created_at)} />
     <//>
-    ${running && html`<${Progress} value=${run.step} total=${run.total} label=${run.stage} />`}
+    ${running && html`<${Progress} value=${run.step} total=${run.total} label=${stageOf(run)} />`}
     ${(run.state === "queued" || run.state === "interrupted") && html`<p class="muted">${t(`runs.${run.state}.text`)}</p>`}
   <//>`;
 }
