@@ -21,6 +21,7 @@ import { Curves } from "./curves.js";
 import { followed } from "./history.js";
 import { Log } from "./log.js";
 import { Result } from "./result.js";
+import { Waiting } from "./waiting.js";
 import { kindName, taken } from "./words.js";
 
 /** @typedef {import("../../types").Run} Run */
@@ -83,7 +84,7 @@ function Where({ run }) {
       <${Figure} label=${t("runs.at")} value=${ago(run.created_at)} note=${run.who ? t("runs.by", { who: run.who, when: date(run.created_at) }) : date(run.created_at)} />
     <//>
     ${running && html`<${Progress} value=${run.step} total=${run.total} label=${stageOf(run)} />`}
-    ${(run.state === "queued" || run.state === "interrupted") && html`<p class="muted">${t(`runs.${run.state}.text`)}</p>`}
+    ${(run.state === "queued" || run.state === "interrupted") && html`<${Waiting} run=${run} />`}
   <//>`;
 }
 
