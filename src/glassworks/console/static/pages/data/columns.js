@@ -22,7 +22,7 @@ const NEEDED = /** @type {{[kind: string]: string[]}} */ ({ texts: ["text"], int
 const NAMES = /** @type {{[role: string]: RegExp}} */ ({
   user: /用户|顾客|客户|会员|读者|买家|user|customer|client|member|buyer|visitor/i,
   item: /商品|物品|产品|货品|图书|电影|item|product|goods|sku|book|movie|article/i,
-  time: /日期|时间|date|time|when/i,
+  time: /日期|时间|日$|date|time|when/i,
   weight: /评分|数量|次数|rating|stars|score|quantity/i,
   text: /文本|内容|评论|评价|正文|句子|text|review|comment|content|message/i,
   label: /标签|类别|分类|情感|label|class|category|sentiment/i,

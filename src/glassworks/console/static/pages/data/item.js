@@ -45,7 +45,7 @@ function Item({ item, id, back, ask }) {
       ${item.size_bytes !== null && html`<${Figure} label=${t("data.size")} value=${bytes(item.size_bytes)} />`}
       ${item.created_at && html`<${Figure} label=${t("data.added")} value=${ago(item.created_at)} />`}
     <//>
-    ${(item.problems ?? []).map((each, at) => html`<${ProblemNote} key=${at} kind="warning" problem=${each.problem} mend=${each.mend} />`)}
+    ${(asked ? [] : (item.problems ?? [])).map((each, at) => html`<${ProblemNote} key=${at} kind="warning" problem=${each.problem} mend=${each.mend} />`)}
     <div class=${item.classes.length ? "two" : ""}>
       ${item.classes.length > 0 && html`<${Card} title=${t("data.classes")}><${Classes} classes=${item.classes} /><//>`}
       <${Understood} item=${item} ask=${() => setAsking(true)} />
