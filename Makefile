@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup up test test-vllm soak check bench docs
+.PHONY: setup up test test-vllm soak check bench docs screenshots
 
 setup: $(STAMP)
 
@@ -62,3 +62,7 @@ bench: setup
 docs: setup
 	$(BIN)/python docs/generate.py docs/reference
 	$(BIN)/python docs/generate_client.py src/glassworks/client/methods
+
+# Pictures of the console in docs/images, in Chromium; look at each of them.
+screenshots: setup
+	$(BIN)/python docs/screenshots.py

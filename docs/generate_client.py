@@ -83,7 +83,7 @@ def write(folder: Path) -> None:
             str(ROOT / "pyproject.toml"),
             str(folder),
         ]
-        subprocess.run(ruff, check=True, cwd=ROOT)  # noqa: S603
+        subprocess.run(ruff, check=True, cwd=ROOT)
 
 
 class _Names:
@@ -203,7 +203,7 @@ def _field(name: str, field: Any, names: _Names) -> str:
     if field.is_required():
         return shown
     default = field.get_default(call_default_factory=True, validated_data={})
-    return f"{shown} = {default!r}" if not isinstance(default, dict | list) else f"{shown} | None = None"
+    return f"{shown} = {default!r}" if not isinstance(default, dict | list | BaseModel) else f"{shown} | None = None"
 
 
 def _shown(kind: Any, names: _Names) -> str:

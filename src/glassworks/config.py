@@ -189,4 +189,7 @@ def validate(record: type[_R], table: Mapping[str, Any], *, where: str, prefix: 
     try:
         return record.model_validate(table)
     except ValidationError as error:
-        raise config_error(record, error.errors()[0], where, prefix) from None
+        faults = error.errors()
+        # A key that is not known may be the one that is missing, written wrongly.
+        first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+        raise config_error(record, first, where, prefix) from None

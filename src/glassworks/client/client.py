@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from glassworks.client.methods import Methods
 from glassworks.client.transport import ServerEvent
-from glassworks.errors import TrainingError
-from glassworks.storage import storage_errors
+from glassworks.errors import InputError, TrainingError
 
 if TYPE_CHECKING:
     from glassworks.control.resources.data import DataItem
@@ -47,9 +47,12 @@ class Client(Methods):
         return ended
 
     def upload(self, path: str | Path, kind: Literal["pictures", "texts", "interactions"] | None = None) -> DataItem:
-        """Send a file in parts: a zip of class folders of pictures, a table or a text. Jobs name it by its `source`."""
+        """Send a file in parts: a zip of class folders of pictures, a table or a text. Jobs name it by its `source`.
+
+        Raises InputError for a file that cannot be read.
+        """
         path = Path(path)
-        with storage_errors(path), path.open("rb") as file:
+        with _readable(path) as file:
             begun = self.begin_upload(name=path.name, size_bytes=path.stat().st_size, kind=kind)
             offset = begun.offset
             while part := file.read(begun.part_bytes):
@@ -63,3 +66,14 @@ class Client(Methods):
             found = page(**asked, after=after)
             yield from found.items
             after = found.next
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror or error}", "give the path of a file, such as a zip of a folder"
+        ) from None

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx
 from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
 
 from glassworks.errors import (
     Changed,
@@ -58,13 +59,16 @@ class Transport:
     """Asks one service. Use it on one thread at a time, and close it at the end."""
 
     def __init__(self, url: str = "http://127.0.0.1:8080", key: str | None = None, timeout_s: float = 60.0) -> None:
-        """`key` is an access key, where the service needs one; left out, that of GLASSWORKS_KEY."""
+        """`key` is an access key, where the service needs one; left out, that of GLASSWORKS_KEY. Raises InputError."""
+        if not url.startswith(("http://", "https://")):
+            raise InputError(f"'{url[:200]}' is no address of a service", f"write http://{url[:200]}")
         secret = key if key is not None else os.environ.get("GLASSWORKS_KEY", "")
         headers = {"authorization": f"Bearer {secret}"} if secret else {}
         # Neither proxies nor anything else of the environment: what is meant is said here.
         self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_s, trust_env=False)
         self.etag: str | None = None
-        """What identifies the state that the last answer showed, for `if_match`; None where it had none."""
+        """What identifies the state that the last answer showed, for `if_match`; None where it had none. An error
+        leaves it as it is."""
 
     def close(self) -> None:
         """End its connections."""
@@ -93,12 +97,12 @@ class Transport:
             asked["content"] = content
             asked["headers"]["content-type"] = "application/octet-stream"
         elif body is not None:
-            asked["json"] = _given(body)
+            asked["json"] = to_jsonable_python(_given(body), exclude_none=True)
         with self._reached():
             response = self._http.request(method, _API + path, **asked)
-        self.etag = response.headers.get("etag")
         if response.status_code >= 400:
             raise error_of(response)
+        self.etag = response.headers.get("etag")
         return response.content
 
     def follow(

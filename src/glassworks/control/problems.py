@@ -64,6 +64,8 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     faults: Sequence[Any] = error.errors() if isinstance(error, RequestValidationError) else ()
+    if (whole := _unreadable(request, faults)) is not None:
+        return _answer(whole.model_dump())
     errors = [_key(fault) for fault in faults]
     first = errors[0] if errors else KeyProblem(key="", problem="it cannot be read")
     what = f"'{first.key}': {first.problem}" if first.key else first.problem
@@ -100,6 +102,22 @@ async def _unknown(request: Request, error: Exception) -> JSONResponse:
 
 def _answer(found: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
     return JSONResponse(found, found["status"], headers, media_type=_TYPE)
+
+
+def _unreadable(request: Request, faults: Sequence[Any]) -> Problem | None:
+    """What is wrong with a body as a whole; None where it was read."""
+    first: Any = faults[0] if faults else {"type": "", "loc": ()}
+    title, status = HTTPStatus(400).phrase, 400
+    if first["type"] == "json_invalid":
+        why = f"{first.get('ctx', {}).get('error', 'it cannot be read')}, at character {first['loc'][-1]}"
+        return Problem(
+            title=title, status=status, detail=f"the body is not valid JSON: {why}", mend="send a JSON object"
+        )
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    if tuple(first["loc"]) == ("body",) and first["type"] != "missing" and not kind.endswith("json"):
+        detail = f"the body is sent as {kind!r}, not as JSON" if kind else "the body is not said to be JSON"
+        return Problem(title=title, status=status, detail=detail, mend="send the header content-type: application/json")
+    return None
 
 
 def _key(fault: Any) -> KeyProblem:

@@ -92,3 +92,24 @@ def test_who_is_not_there_is_said_with_a_mend() -> None:
     with Client("http://127.0.0.1:1") as client, pytest.raises(ServingError, match="cannot be reached") as error:
         client.list_runs()
     assert "glassworks serve" in error.value.mend
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8080", "localhost", "ftp://a", ""])
+def test_an_address_without_a_scheme_is_said(url: str) -> None:
+    with pytest.raises(InputError, match="no address") as error:
+        Client(url)
+    assert f"http://{url}" in error.value.mend
+
+
+def test_an_error_leaves_the_etag_of_before(scripted: tuple[type[Scripted], Client]) -> None:
+    server, client = scripted
+    client.etag = '"1"'
+    server.answers.append((400, b"{}"))
+    with pytest.raises(InputError):
+        client.get_deployment("a")
+    assert client.etag == '"1"'
+
+
+def test_a_file_that_is_not_there_is_said_to_be_unreadable(tmp_path: Path) -> None:
+    with Client("http://127.0.0.1:1") as client, pytest.raises(InputError, match="cannot be read: No such file"):
+        client.upload(tmp_path / "none.zip")

@@ -190,3 +190,33 @@ def test_what_a_run_has_written_is_sent_and_nothing_else(api: Api) -> None:
 @pytest.mark.parametrize("more", [{"output": "x"}, {"output": "../../x"}])
 def test_where_to_write_cannot_be_said(more: dict[str, str], api: Api) -> None:
     api.post("/runs", {"kind": "predict", "request": {"model": "m", "data": "sample:digits", **more}}, status=403)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "what"),
+    [
+        (b'{"kind": "train"', "application/json", "not valid JSON"),
+        (b'{"kind": "train", "request": {}}', "text/plain", "sent as 'text/plain', not as JSON"),
+        (b'{"kind": "train", "request": {}}', None, "not said to be JSON"),
+    ],
+)
+def test_a_body_that_cannot_be_read_says_why(content: bytes, kind: str | None, what: str, api: Api) -> None:
+    headers = {"content-type": kind} if kind else {}
+    response = api.client.post("/api/v1/runs", content=content, headers=headers)
+    assert response.status_code == 400
+    assert what in response.json()["detail"]
+    assert "JSON" in response.json()["mend"] or "application/json" in response.json()["mend"]
+
+
+def test_a_key_written_wrongly_is_named_rather_than_the_missing_one(api: Api) -> None:
+    job = {"nmae": "a", "family": "convnet", "data": {"source": "sample:digits"}}
+    assert "did you mean 'name'" in api.post("/runs", {"kind": "train", "request": {"job": job}}, status=400)["mend"]
+
+
+def test_an_idempotency_key_is_named_as_it_was_sent(api: Api) -> None:
+    key = {"Idempotency-Key": "n1"}
+    submitted_first = api.post("/runs", {"kind": "train", "request": JOB}, status=201, headers=key)
+    other = {"kind": "train", "request": {"job": {**JOB["job"], "name": "other"}}}
+    detail = api.post("/runs", other, status=400, headers=key)["detail"]
+    assert "key 'n1' belongs to run" in detail
+    assert submitted_first["id"] in detail

@@ -12,7 +12,7 @@ from tests.patience import PATIENCE_S
 
 from glassworks.errors import InputError
 from glassworks.serving.supervision import Supervisor
-from glassworks.serving.transports.http import asgi
+from glassworks.serving.transports.http import asgi, under_way
 from glassworks.serving.transports.http.asgi import Mounted, Serving
 from glassworks.serving.transports.http.exchange import Answer, Exchange
 
@@ -105,7 +105,7 @@ def test_a_client_that_leaves_ends_the_work() -> None:
         asked.exchange.leave()
         await asyncio.to_thread(ended.wait, PATIENCE_S)
         assert ended.is_set()
-        while toy.under_way:
+        while toy.under_way.count:
             await asyncio.sleep(0.01)
         assert not asked.answered.done()
         await toy.stop(PATIENCE_S)
@@ -158,7 +158,7 @@ def test_an_application_that_cannot_be_made_is_made_again() -> None:
 
 
 def test_too_many_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asgi, "_MOST", 2)
+    monkeypatch.setattr(under_way, "MOST", 2)
 
     async def waits(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(1000)
@@ -169,7 +169,7 @@ def test_too_many_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         for asked in every:
             toy.answer(asked.exchange, {})
         assert (await every[2].answer()).status == 503
-        assert toy.under_way == 2
+        assert toy.under_way.count == 2
         await toy.stop(PATIENCE_S)
         assert {(await asked.answer()).status for asked in every[:2]} == {503}
 
@@ -204,7 +204,7 @@ def test_the_loop_of_models_is_asked_from_there() -> None:
 
 
 def test_one_caller_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asgi, "_MOST_EACH", 2)
+    monkeypatch.setattr(under_way, "MOST_EACH", 2)
 
     async def endless(scope: Any, receive: Any, send: Any) -> None:
         await send(START)
@@ -218,7 +218,7 @@ def test_one_caller_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> N
             toy.answer(each.exchange, {}, None, who)
         assert [(await each.answer()).status for each, _ in asked] == [200, 200, 503, 200, 200]
         asked[0][0].exchange.leave()
-        while toy.under_way == 4:
+        while toy.under_way.count == 4:
             await asyncio.sleep(0.01)
         again = Asked()
         toy.answer(again.exchange, {}, None, "greedy")

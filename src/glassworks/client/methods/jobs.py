@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from glassworks.client.transport import Transport, segment
 from glassworks.control.paging import Page
-from glassworks.control.resources.drafts import Columns, DraftedJob
+from glassworks.control.resources.drafts import DraftedJob
 from glassworks.control.resources.jobs import Checked, FamilyFound
 
 
@@ -27,7 +27,7 @@ class JobsMethods(Transport):
         *,
         data: str,
         kind: Literal["pictures", "texts", "interactions"] | None = None,
-        columns: Columns = Columns(text=None, label=None, user=None, item=None, time=None, weight=None),
+        columns: dict[Literal["text", "label", "user", "item", "time", "weight"], str] | None = None,
         family: str | None = None,
     ) -> DraftedJob:
         """A job that trains these data. Nothing is kept."""

@@ -8,6 +8,8 @@ import { signal } from "./view.js";
 export const session = signal(null);
 /** Whether a key is asked for. */
 export const asking = signal(false);
+/** Whose key was refused in the middle of their work; empty for a first visit. */
+export const ended = signal("");
 
 /** @type {((signedIn: boolean) => void)[]} */
 let waiting = [];
@@ -33,6 +35,7 @@ export async function openSession() {
  * @returns {Promise<boolean>}
  */
 export function signIn(given) {
+  if (session.value && !session.value.open) ended.value = session.value.name;
   asking.value = true;
   return new Promise((resolve) => {
     waiting.push(resolve);
@@ -44,6 +47,7 @@ export function signIn(given) {
 export function signedIn(found) {
   session.value = found;
   asking.value = false;
+  ended.value = "";
   const answered = waiting;
   waiting = [];
   for (const resolve of answered) resolve(true);

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from glassworks.control.access import Controlled, Viewer
 from glassworks.drafts import draft_job
 from glassworks.sentences import Sentence
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
-
-
-class Columns(BaseModel):
-    """What the columns of a table hold, where people know it better: names by role. What is left out is found by name
-    and look; an empty name says that no column holds it."""
-
-    model_config = ConfigDict(extra="forbid")
-    text: str | None = None
-    label: str | None = None
-    user: str | None = None
-    item: str | None = None
-    time: str | None = None
-    weight: str | None = None
+ColumnRole: TypeAlias = Literal["text", "label", "user", "item", "time", "weight"]
 
 
 class Understanding(BaseModel):
-    """How data are to be read: `kind`, and the columns of a table; without them, as they look."""
+    """How data are to be read, where people know it better: `kind`, and the columns of a table by their roles. What is
+    left out is found by name and look; an empty name says that no column has the role."""
 
     kind: Literal["pictures", "texts", "interactions"] | None = None
-    columns: Columns = Columns()
+    columns: dict[ColumnRole, str] = Field(default_factory=dict, examples=[{"text": "review", "label": "verdict"}])
 
     def named(self) -> dict[str, str]:
         """The columns that are named, by their roles."""
-        return self.columns.model_dump(exclude_none=True)
+        return {str(role): name for role, name in self.columns.items()}
 
 
 class Wanted(Understanding):

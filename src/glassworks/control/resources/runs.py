@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -94,14 +95,15 @@ def submit_run(
     refuse_paths(asked.request)
     key = f"{caller.key_id} {idempotency_key}" if idempotency_key else None
     before = control.runs.newest()
-    run = control.runs.submit(
-        asked.kind,
-        asked.request,
-        who=caller.name,
-        priority=asked.priority,
-        parent=asked.parent,
-        idempotency=key,
-    )
+    with _as_sent(caller.key_id):
+        run = control.runs.submit(
+            asked.kind,
+            asked.request,
+            who=caller.name,
+            priority=asked.priority,
+            parent=asked.parent,
+            idempotency=key,
+        )
     first = control.runs.events(run.id, limit=1)
     if first and first[0].number <= before:
         response.status_code = 200
@@ -196,6 +198,16 @@ def cancel_run(control: Controlled, caller: Operator, run: str) -> Run:
 def resume_run(control: Controlled, caller: Operator, run: str) -> Run:
     """Queue a run again that failed or was cancelled."""
     return _changed(control, run, resume=True)
+
+
+@contextlib.contextmanager
+def _as_sent(key_id: str) -> Iterator[None]:
+    """Each key has idempotency keys of its own; errors name them as they were sent."""
+    try:
+        yield
+    except InputError as error:
+        error.problem = error.problem.replace(f"'{key_id} ", "'")
+        raise
 
 
 def _changed(control: Control, run: str, *, resume: bool) -> Run:

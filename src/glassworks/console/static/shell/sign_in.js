@@ -6,7 +6,7 @@ import { Dialog } from "../components/dialog.js";
 import { TextField } from "../components/fields.js";
 import { ProblemNote } from "../components/notices.js";
 import { t } from "../i18n.js";
-import { signedIn } from "../session.js";
+import { ended, signedIn } from "../session.js";
 import { html, useState } from "../view.js";
 
 export function SignIn() {
@@ -18,6 +18,7 @@ export function SignIn() {
   };
   return html`<${Dialog} title=${t("session.title")}>
     <form onSubmit=${submit}>
+      ${ended.value && !enter.error && html`<${ProblemNote} kind="warning" problem=${t("session.ended", { name: ended.value })} mend=${t("session.ended.mend")} />`}
       <p class="muted">${t("session.text")}</p>
       <${TextField} label=${t("session.key")} type="password" autocomplete="current-password" value=${key} onInput=${setKey} autofocus required />
       ${enter.error && html`<${ProblemNote} error=${enter.error} />`}

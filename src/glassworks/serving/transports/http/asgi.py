@@ -11,13 +11,13 @@ import concurrent.futures
 import contextlib
 import functools
 import threading
-from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar, overload
 
 from glassworks.errors import Overloaded, ServingError
 from glassworks.serving.supervision import Supervisor
 from glassworks.serving.transports.http.exchange import Answer, Exchange, failure
+from glassworks.serving.transports.http.under_way import UnderWay
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -28,10 +28,6 @@ _OURS = frozenset({b"content-length", b"content-type", b"date", b"server", b"con
 """Headers that the connection writes by itself."""
 _AHEAD = 16
 """Parts of a stream that are made ahead of their client."""
-_MOST = 256
-"""Requests that are under way, most of which are streams of open consoles."""
-_MOST_EACH = 128
-"""Of one caller: whoever opens as many streams as it can leaves room for others."""
 _THREADS = 8
 """What waits for files and the database at a time."""
 
@@ -44,9 +40,7 @@ class Mounted:
         self._running: concurrent.futures.Future[_Running] | None = None
         self._thread: threading.Thread | None = None
         self._stopped = False
-        self.under_way = 0
-        """Requests that were taken and are not answered in full."""
-        self._each: Counter[str] = Counter()
+        self.under_way = UnderWay(name)
 
     def answer(
         self,
@@ -57,25 +51,14 @@ class Mounted:
     ) -> None:
         """Let the application answer; `state` is in its scope. `check` looks at the body first, and may raise; `who`
         asks, where that is known."""
-        if self._stopped:
-            exchange.reply(failure(_stopping(), exchange.target))
+        try:
+            if self._stopped:
+                raise _stopping()
+            self.under_way.enter(who)
+        except Overloaded as error:
+            exchange.reply(failure(error, exchange.target))
             return
-        if self.under_way >= _MOST:
-            problem = Overloaded(
-                f"{_MOST} requests of the {self._name} are under way", "close some, or try again later"
-            )
-            exchange.reply(failure(problem, exchange.target))
-            return
-        if who and self._each[who] >= _MOST_EACH:
-            problem = Overloaded(
-                f"{_MOST_EACH} requests of one caller of the {self._name} are under way",
-                "close some, or try again later",
-            )
-            exchange.reply(failure(problem, exchange.target))
-            return
-        self.under_way += 1
-        self._each[who] += 1
-        released = functools.partial(self._released, who)
+        released = functools.partial(self.under_way.leave, who)
         task = asyncio.get_running_loop().create_task(self._answer(exchange, dict(state), check, released))
         exchange.on_gone = task.cancel
         task.add_done_callback(lambda task: None if not task.cancelled() and task.result() else released())
@@ -90,12 +73,6 @@ class Mounted:
             self._running.add_done_callback(_end)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, grace_s)
-
-    def _released(self, who: str) -> None:
-        self.under_way -= 1
-        self._each[who] -= 1
-        if not self._each[who]:
-            del self._each[who]
 
     async def _answer(
         self,

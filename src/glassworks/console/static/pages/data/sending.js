@@ -78,7 +78,8 @@ export async function resume(number) {
     await run(number, own, shown.name);
   } catch (error) {
     if (isAbort(error)) return;
-    const away = /** @type {any} */ (error).status === 0 || /** @type {any} */ (error).status >= 502;
+    const { status } = /** @type {any} */ (error);
+    const away = status === 0 || (status >= 502 && status <= 504); // A full disk, 507, does not pass by itself.
     const passing = away && error instanceof Problem && own.blob !== null;
     change(number, { state: passing ? "away" : "failed", rate: null, error: passing ? null : error });
     if (passing) setTimeout(() => sendings.peek().find((each) => each.number === number)?.state === "away" && resume(number), AGAIN_MS);

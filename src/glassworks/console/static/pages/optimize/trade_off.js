@@ -30,7 +30,7 @@ export function TradeOff({ found, x, y, within, picked, onPick }) {
     return (limit && boundOf(limit, reference)) ?? [];
   });
   const [across, up] = useMemo(() => [scaleOf(points, x, bounds, EDGE.left, width - EDGE.right), scaleOf(points, y, bounds, HEIGHT - EDGE.bottom, EDGE.top)], [found, x, y, width, within.join()]);
-  const spots = useMemo(() => spread(points.map((each) => ({ candidate: each, x: across.at(each.values[x]), y: up.at(each.values[y]) })), width), [across, up]);
+  const spots = useMemo(() => spread(points.map((each) => ({ candidate: each, x: across.at(each.values[x]), y: up.at(each.values[y]) })), width, found.chosen), [across, up, found.chosen]);
   return html`<figure class="trade-off" ref=${box}>
     <svg viewBox=${`0 0 ${width} ${HEIGHT}`} width=${width} height=${HEIGHT} role="group" aria-label=${t("optimize.picture", { x: nameOf(x), y: nameOf(y) })}>
       ${bounds.map((bound, at) => html`<${Forbidden} key=${at} bound=${bound} x=${x} y=${y} across=${across} up=${up} width=${width} />`)}
@@ -88,26 +88,46 @@ function decades(least, most) {
   return fine.filter((each) => each >= least && each <= most);
 }
 
+/** @typedef {{x: number, y: number, anchor: string}} Label Where a name begins, ends or has its middle, from its point. */
+/** @typedef {{candidate: Candidate, x: number, y: number, label: Label | null}} Spot */
+/** @type {Label[]} */
+const LABELS = [{ x: 14, y: 4, anchor: "start" }, { x: -14, y: 4, anchor: "end" }, { x: 0, y: -17, anchor: "middle" }, { x: 0, y: 25, anchor: "middle" }];
+const LETTER = 6.5;
+
 /**
- * Points that would lie on each other stand beside each other; a name is written where none is already.
+ * Points that would lie on each other stand beside each other; a name is written where nothing else is, the chosen one's first.
  * @param {{candidate: Candidate, x: number, y: number}[]} spots
  * @param {number} width
+ * @param {string} chosen
  */
-function spread(spots, width) {
-  /** @type {{candidate: Candidate, x: number, y: number, named: boolean, left: boolean}[]} */
+function spread(spots, width, chosen) {
+  /** @type {Spot[]} */
   const found = [];
   for (const spot of spots) {
     let x = spot.x;
     while (found.some((each) => Math.abs(each.x - x) < 14 && Math.abs(each.y - spot.y) < 14)) x += 15;
-    found.push({ ...spot, x, named: false, left: x > width - 170 });
+    found.push({ ...spot, x, label: null });
   }
-  for (const spot of found) {
-    const length = 6.5 * spot.candidate.name.length;
-    const [from, to] = spot.left ? [spot.x - 12 - length, spot.x - 12] : [spot.x + 12, spot.x + 12 + length];
-    const blocked = found.some((each) => each !== spot && Math.abs(each.y - spot.y) < 15 && ((each.x > from - 8 && each.x < to + 8) || (each.named && Math.abs(each.x - spot.x) < 200)));
-    spot.named = !blocked && from > EDGE.left - 10;
+  const taken = found.map(({ x, y }) => ({ left: x - 12, right: x + 12, top: y - 9, bottom: y + 9 }));
+  for (const spot of [...found].sort((a, b) => Number(b.candidate.name === chosen) - Number(a.candidate.name === chosen))) {
+    for (const label of LABELS) {
+      const box = boxOf(spot, label);
+      const free = box.left > EDGE.left - 10 && box.right < width && box.top > 0 && !taken.some((each) => each.left < box.right && each.right > box.left && each.top < box.bottom && each.bottom > box.top);
+      if (!free) continue;
+      spot.label = label;
+      taken.push(box);
+      break;
+    }
   }
   return found;
+}
+
+/** @param {Spot} spot @param {Label} label */
+function boxOf(spot, label) {
+  const length = LETTER * spot.candidate.name.length;
+  const left = spot.x + label.x - length * { start: 0, middle: 0.5, end: 1 }[/** @type {"start" | "middle" | "end"} */ (label.anchor)];
+  const bottom = spot.y + label.y;
+  return { left, right: left + length, top: bottom - 11, bottom };
 }
 
 /** @param {{bound: {quantity: string, most?: number, least?: number}, x: string, y: string, across: Scale, up: Scale, width: number}} props */
@@ -139,9 +159,9 @@ function Axes({ across, up, x, y, width }) {
 }
 
 /**
- * @param {{candidate: Candidate, x: number, y: number, named: boolean, left: boolean, quantities: string[], chosen: boolean, picked: boolean, breaks: boolean, onPick: (name: string) => void}} props
+ * @param {{candidate: Candidate, x: number, y: number, label: Label | null, quantities: string[], chosen: boolean, picked: boolean, breaks: boolean, onPick: (name: string) => void}} props
  */
-function Point({ candidate, x, y, named, left, quantities, chosen, picked, breaks, onPick }) {
+function Point({ candidate, x, y, label, quantities, chosen, picked, breaks, onPick }) {
   const numbers = quantities.map((each) => `${nameOf(each)} ${shown(each, candidate.values[each])}`).join(", ");
   const said = [candidate.name, numbers, chosen && t("optimize.legend.chosen"), breaks && t("optimize.legend.breaks")].filter(Boolean).join("; ");
   const key = (/** @type {KeyboardEvent} */ event) => {
@@ -155,6 +175,6 @@ function Point({ candidate, x, y, named, left, quantities, chosen, picked, break
     <circle class="reach" r="16" />
     <circle r=${chosen ? 8 : 6} />
     ${chosen && html`<circle class="ring" r="12" />`}
-    ${(named || picked) && html`<text x=${left ? -14 : 14} y="4" text-anchor=${left ? "end" : "start"}>${candidate.name}</text>`}
+    ${(label || picked) && html`<text x=${label?.x ?? 14} y=${label?.y ?? 4} text-anchor=${label?.anchor ?? "start"}>${candidate.name}</text>`}
   </g>`;
 }

@@ -69,9 +69,9 @@ function columnsOf(chosen, choose) {
     },
     { id: "about", title: t("runs.run"), cell: (/** @type {Run} */ run) => html`<a href=${link("runs", run.id)} title=${run.id}>${run.about}</a> <span class="muted">${kindName(run.kind)}</span>` },
     { id: "state", title: t("runs.state"), width: "8rem", cell: (/** @type {Run} */ run) => html`<${StateBadge} state=${run.state} cancelling=${run.cancelling} />` },
-    { id: "way", title: t("runs.way"), wide: true, width: "34%", cell: way },
+    { id: "way", title: t("runs.way"), wide: true, width: "30%", cell: way },
     { id: "time", title: t("runs.time"), number: true, wide: true, width: "8rem", cell: taken },
-    { id: "at", title: t("runs.at"), wide: true, width: "9rem", cell: (/** @type {Run} */ run) => html`<span class="muted">${ago(run.created_at)}</span>` },
+    { id: "at", title: t("runs.at"), wide: true, width: "10rem", cell: (/** @type {Run} */ run) => html`<span class="muted">${ago(run.created_at)}</span>` },
   ];
 }
 

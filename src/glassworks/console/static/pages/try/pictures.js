@@ -27,11 +27,13 @@ export default function Pictures({ model }) {
   };
   return html`<div class="two">
       <${PictureInput} model=${model} onGiven=${take} />
-      <${Card} title=${t("try.answer")}>
-        ${given ? html`<${Answered} model=${model} given=${given} target=${target} onTarget=${setTarget} />` : html`<${Empty} icon="pictures" title=${t("try.picture.first")} />`}
-      <//>
+      <div>
+        <${Card} title=${t("try.answer")}>
+          ${given ? html`<${Answered} model=${model} given=${given} target=${target} onTarget=${setTarget} />` : html`<${Empty} icon="pictures" title=${t("try.picture.first")} />`}
+        <//>
+        ${given && html`<${Reasons} model=${model} input=${given.tensor} picture=${given.picture} target=${target} stir=${given.stir} size=${200} />`}
+      </div>
     </div>
-    ${given && html`<${Reasons} model=${model} input=${given.tensor} picture=${given.picture} target=${target} stir=${given.stir} />`}
     ${given && html`<${SameRequest} model=${model} input=${given.tensor} file=${given.file ?? "picture.png"} />`}`;
 }
 

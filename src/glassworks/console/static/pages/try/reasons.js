@@ -24,6 +24,7 @@ import { Grade, GradeLine } from "./grade.js";
  * @property {CanvasImageSource | null} [picture]
  * @property {string} [text]
  * @property {() => Promise<Tensor>} [stir]
+ * @property {number} [size] Of a picture, in pixels.
  */
 
 const SHOWN = 12;
@@ -73,7 +74,7 @@ function One(props) {
   const found = useExplanation(props);
   return html`<div aria-live="polite" class=${found.loading ? "reasons renewed" : "reasons"}>
     <${Loaded} of=${found}>
-      ${(/** @type {Answer} */ answer) => html`<${Drawn} ...${props} answer=${answer} size=${320} />
+      ${(/** @type {Answer} */ answer) => html`<${Drawn} ...${props} answer=${answer} size=${props.size ?? 320} />
         <${Grade} answer=${answer} ...${props} />`}
     <//>
   </div>`;

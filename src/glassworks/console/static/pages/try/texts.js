@@ -24,11 +24,13 @@ export default function Texts({ model }) {
   };
   return html`<div class="two">
       <${Write} model=${model} onText=${ask} />
-      <${Card} title=${t("try.answer")}>
-        ${asked ? html`<${Answered} key=${asked.text} model=${model} input=${asked.input} target=${target} onTarget=${setTarget} />` : html`<${Empty} icon="texts" title=${t("try.text.first")} />`}
-      <//>
+      <div>
+        <${Card} title=${t("try.answer")}>
+          ${asked ? html`<${Answered} key=${asked.text} model=${model} input=${asked.input} target=${target} onTarget=${setTarget} />` : html`<${Empty} icon="texts" title=${t("try.text.first")} />`}
+        <//>
+        ${asked && html`<${Reasons} model=${model} input=${asked.input} text=${asked.text} target=${target} />`}
+      </div>
     </div>
-    ${asked && html`<${Reasons} model=${model} input=${asked.input} text=${asked.text} target=${target} />`}
     ${asked && html`<${SameRequest} model=${model} input=${asked.input} />`}`;
 }
 
