@@ -36,7 +36,7 @@ function Item({ item, id, back, ask }) {
   const { models } = item;
   return html`<${Heading} title=${item.name} lead=${item.about} back=${back}>
       ${mine && html`<${Button} kind="quiet" icon="trash" onClick=${() => setRemoving(true)}>${t("action.remove")}<//>`}
-      <${Button} kind="primary" icon="train" href=${asked ? undefined : link("train", { data: item.source })} onClick=${asked ? () => setAsking(true) : undefined} class="button primary big">${t("data.train")}<//>
+      <${Button} kind="primary" icon="train" href=${asked ? undefined : link("train", { data: item.source })} onClick=${asked ? () => setAsking(true) : undefined} class="big">${t("data.train")}<//>
     <//>
     <${Figures}>
       <${Figure} label=${t("data.kind")} value=${t(`data.kind.${item.kind ?? "open"}`)} />
