@@ -83,6 +83,8 @@ _REASONS = {
     "interactions": "{n:,} interactions; columns: {columns}",
     "no-times": "there are no times: the test is users that the model does not know",
     "short-histories": "histories are short: the test is users that the model does not know, not what came last",
+    "shortest-histories": "histories are very short: each user is asked for the last thing they chose, so that enough "
+    "users can be asked",
     "times": "there are times: the test is what came last",
     "ratings": "weights look like ratings: {least} and more are liked, lower ones are only seen",
     "described": "items are described: both count",

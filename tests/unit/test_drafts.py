@@ -163,6 +163,36 @@ def test_interactions_of_every_form(form: str, home: Path) -> None:
     assert prepared(home, draft) == 1200
 
 
+def purchases(customers: int, header: str = "顾客,商品,日期") -> str:
+    """Of a shop: each customer buys 3 to 6 of 40 things within a year."""
+    rows = [
+        f"c{customer},g{(customer * 7 + step * step * 3) % 40},2025-{(customer + step * 2) % 12 + 1:02}-01"
+        for customer in range(customers)
+        for step in range(3 + customer % 4)
+    ]
+    return "\n".join((header, *rows)) + "\n"
+
+
+def test_purchases_of_a_chinese_shop_are_read_without_asking(home: Path) -> None:
+    draft = draft_job(keep(home, purchases(150).encode(), "购买记录.csv"))
+    assert draft.family == "collaborative"
+    assert {role: draft.job["data"][role] for role in ("user", "item", "time")} == {
+        "user": "顾客",
+        "item": "商品",
+        "time": "日期",
+    }
+
+
+@pytest.mark.parametrize("customers", [30, 150, 3000])
+def test_short_histories_are_asked_for_the_last_purchase(customers: int, home: Path) -> None:
+    draft = draft_job(keep(home, purchases(customers).encode(), "purchases.csv"))
+    assert draft.job["data"]["protocol"] == "leave_last_out"
+    assert draft.reasons[1].code == "reason.shortest-histories"
+    assert prepared(home, draft) > 0
+    asked = flow.prepare(load_job(home / "job.toml")).splits["test"]
+    assert len(asked.x) > 0.9 * customers
+
+
 def test_lines_without_labels_can_be_compared(home: Path) -> None:
     content = "\n".join(text for text, _ in texts(60)).encode()
     draft = draft_job(keep(home, content, "lines.txt"))

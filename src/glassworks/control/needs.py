@@ -88,7 +88,8 @@ def _runs(control: Control) -> Iterator[Need]:
         if run.state == "failed" and (run.ended_at or 0.0) > time.time() - _DAY_S and not _made_good(run, recent):
             error = run.error
             problem, advice = (error.problem, error.mend) if error else ("it failed", "look at its log")
-            yield _need("run-failed", f"{run.kind} {run.about}", f"#/runs/{run.id}", problem=problem, advice=advice)
+            values = {"kind": run.kind, "about": run.about, "problem": problem, "advice": advice}
+            yield _need("run-failed", f"{run.kind} {run.about}", f"#/runs/{run.id}", **values)
     waiting = [run for run in recent if run.state in ("queued", "interrupted")]
     if waiting and not workers(control):
         subject = f"{len(waiting)} waiting run{'s' * (len(waiting) > 1)}"
@@ -104,6 +105,8 @@ def _made_good(failed: Run, recent: tuple[Run, ...]) -> bool:
     """Whether the same was done again since, or is under way."""
     again = ("succeeded", "running", "queued", "interrupted")
     same = (run for run in recent if (run.kind, run.about) == (failed.kind, failed.about))
+    if failed.kind == "check":  # other data may have that name
+        same = (run for run in recent if run.request == failed.request)
     return any(run.created_at > failed.created_at and run.state in again for run in same)
 
 

@@ -10,10 +10,12 @@ from glassworks.record import Record
 _NAMES: Mapping[str, frozenset[str]] = {
     role: frozenset(names.split())
     for role, names in {
-        "user": "user userid reader customer customerid client member memberid visitor buyer who uid 用户 用户id 会员",
+        "user": "user userid reader customer customerid client member memberid visitor buyer who uid "
+        "用户 用户id 用户编号 顾客 顾客id 客户 客户id 客户编号 会员 会员id 读者 买家",
         "item": "item itemid movieid movie film product productid article book bookid sku what iid track song "
-        "商品 物品 电影",
-        "time": "time timestamp date datetime when day createdat ts 时间 日期 时间戳",
+        "商品 商品id 商品名称 商品编号 物品 物品id 产品 产品名称 货品 电影 图书",
+        "time": "time timestamp date datetime when day createdat ts "
+        "时间 日期 时间戳 购买日期 购买时间 下单时间 下单日期",
         "weight": "weight rating ratings stars count quantity score 评分 数量 次数",
         "text": "text texts content review reviewtext body sentence comment message description headline title "
         "document 文本 内容 评论 正文 句子 标题",

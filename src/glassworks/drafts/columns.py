@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from glassworks.data.interactions.protocols import LEAST
 from glassworks.data.preview import Preview
 from glassworks.errors import DataError
 
@@ -13,6 +14,8 @@ _RATED, _LIKED = 1000, 0.8
 """Rows to find the ratings in; what is liked, of the best one."""
 _SMALL_LOG, _LONG_HISTORY = 10_000, 50
 """Interactions; of a user, so many that some lie in the last part of the time."""
+_COUNTED, _SHORT_HISTORY = 100_000, 2 * LEAST
+"""Interactions that are looked at; of a user on average, so few that most have not enough to hide a part of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,17 +58,22 @@ def event_keys(subject: Subject) -> tuple[Mapping[str, str], dict[str, Any]]:
         data = {role: name for role, name in roles.items() if role in ("time", "weight") or role != name}
     if "weight" in roles and (positive := _positive(look, roles["weight"])) is not None:
         data["positive"] = positive
-    if "time" in roles and _is_short(look, roles["user"]):
-        data["protocol"] = "strong_generalization"
+    if "time" in roles and (protocol := _protocol(look, roles["user"], roles["item"])):
+        data["protocol"] = protocol
     return roles, data
 
 
-def _is_short(look: Preview, column: str) -> bool:
-    """Whether hardly anybody has enough in the last part of the time to be asked about."""
-    if look.examples() > _SMALL_LOG:
-        return False
-    users = {(each.row or {}).get(column) for each in look.page(limit=_SMALL_LOG).items}
-    return look.examples() < _LONG_HISTORY * max(1, len(users))
+def _protocol(look: Preview, user: str, item: str) -> str:
+    """One by which enough people can be asked: each for the last of a short history, strangers where hardly anybody
+    has enough in the last part of the time; empty where the usual one does."""
+    if look.examples() > _COUNTED:
+        return ""
+    rows = [each.row or {} for each in look.page(limit=_COUNTED).items]
+    pairs = {(row.get(user), row.get(item)) for row in rows}
+    history = len(pairs) / max(1, len({who for who, _ in pairs}))
+    if history < _SHORT_HISTORY:
+        return "leave_last_out"
+    return "strong_generalization" if look.examples() <= _SMALL_LOG and history < _LONG_HISTORY else ""
 
 
 def _positive(look: Preview, column: str) -> float | int | None:

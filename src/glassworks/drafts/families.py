@@ -25,6 +25,12 @@ _EDGES = (
     {"operator": "sobel", "direction": "y", "inputs": ["gray"], "name": "gy"},
     {"operator": "magnitude", "inputs": ["gx", "gy"]},
 )
+_TIMES = {
+    "": "reason.times",
+    "strong_generalization": "reason.short-histories",
+    "leave_last_out": "reason.shortest-histories",
+}
+"""Why a protocol is the draft's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +116,7 @@ def _of_interactions(subject: Subject, family: str | None, registry: Registry | 
     if "time" not in roles:
         reasons.append(sentence("reason.no-times"))
     else:
-        reasons.append(sentence("reason.short-histories" if data.get("protocol") else "reason.times"))
+        reasons.append(sentence(_TIMES[data.get("protocol", "")]))
     if "positive" in data:
         reasons.append(sentence("reason.ratings", least=data["positive"]))
     if family is None:

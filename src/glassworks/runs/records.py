@@ -28,7 +28,7 @@ class Run(Record):
     id: str
     kind: str
     about: str
-    """The name of a job, or a model."""
+    """The name of a job, of a model, or of data."""
     request: dict[str, Any]
     state: State
     stage: str = ""

@@ -86,7 +86,9 @@ class Runs:
         if kind:
             query = query.where(RUNS.c.kind == kind)
         if about:
-            query = query.where(RUNS.c.about == about)
+            # A check is found by its source, which no other data have, too: its name may be that of others.
+            source = sa.and_(RUNS.c.kind == "check", RUNS.c.request[("data", "source")].as_string() == about)
+            query = query.where(sa.or_(RUNS.c.about == about, source))
         with self.connected.transaction() as connection:
             if before:
                 query = query.where(RUNS.c.number < _found(connection, before)["number"])

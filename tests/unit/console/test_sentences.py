@@ -29,7 +29,7 @@ def test_every_code_is_in_the_catalog_of_its_page(group: str, page: str, languag
     assert {f"{page}.{code}" for code in said} == {key for key in catalog if key.startswith(prefix)}
     for code, text in said.items():
         fields = {field for _, field, _, _ in string.Formatter().parse(text) if field}
-        known = fields | ({"subject", "host", "name", "n"} if group == "need" else set())
+        known = fields | ({"subject", "host", "name", "n", "kind", "about"} if group == "need" else set())
         assert holes(catalog[f"{page}.{code}"]) <= known, code
 
 

@@ -240,7 +240,7 @@ def test_data_that_models_learned_from_go_only_by_force(api: Api, tiny_bundle: B
 def test_a_check_is_a_run_with_a_report(api: Api) -> None:
     item = send(api, TABLE.encode(), "a.csv")
     run = api.post(f"/data/{item['id']}/check", status=201)
-    assert (run["kind"], run["about"]) == ("check", item["source"])
+    assert (run["kind"], run["about"]) == ("check", item["name"])
     api.post("/data/sample%3Adigits/check", status=201)
     assert [each["id"] for each in api.get(f"/runs?kind=check&about={item['source']}")["items"]] == [run["id"]]
     assert api.get("/runs?about=nothing")["items"] == []

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from glassworks.config import DataConfig, validate
 from glassworks.contracts import Progress, Work
 from glassworks.data.kinds import kind_of
+from glassworks.data.uploads.store import DataStore
 from glassworks.job_files import modalities
 from glassworks.record import Record
 
@@ -27,8 +28,11 @@ class Check(Work):
     request: ClassVar[type[Record]] = CheckRequest
 
     def about(self, request: CheckRequest) -> str:
-        """The source. Raises ConfigError, DataError and NotFound."""
-        return _data(request).source
+        """What people call the data: the name of what was sent, else the source. Raises ConfigError, DataError and
+        NotFound."""
+        source = _data(request).source
+        scheme, _, name = source.partition(":")
+        return DataStore().find(name).name if scheme == "uploaded" else source
 
     def run(self, request: CheckRequest, progress: Progress) -> Mapping[str, Any]:
         """Raises what reading raises."""

@@ -50,9 +50,9 @@ function Watched({ run, id }) {
   }
   if (run.error) return html`<${ProblemNote} error=${run.error}><a href=${link("runs", run.id)}>${t("data.check.run")}</a><//>`;
   return html`<div class="row">
-      <${StateBadge} state=${run.state} cancelling=${run.cancelling} /><span class="muted">${stageOf(run.stage)}</span><a href=${link("runs", run.id)}>${t("data.check.run")}</a>
+      <${StateBadge} state=${run.state} cancelling=${run.cancelling} /><span class="muted">${stageOf(run)}</span><a href=${link("runs", run.id)}>${t("data.check.run")}</a>
     </div>
-    ${isOpen(run) && html`<${Progress} value=${run.step} total=${run.total} label=${stageOf(run.stage)} />`}`;
+    ${isOpen(run) && html`<${Progress} value=${run.step} total=${run.total} label=${stageOf(run)} />`}`;
 }
 
 /**

@@ -7,6 +7,7 @@ import { bytes, duration, percent } from "../../format.js";
 import { t } from "../../i18n.js";
 import { link } from "../../router.js";
 import { html, useId, useState } from "../../view.js";
+import { trainLink } from "./columns.js";
 import { chosen, dropped } from "./dropped.js";
 import { forget, pause, resume, send, sendings } from "./sending.js";
 
@@ -62,7 +63,7 @@ function Line({ sending }) {
       <span class="actions">
         ${going && html`<${Button} icon="stop" onClick=${() => pause(number)}>${t("data.sending.pause")}<//>`}
         ${(state === "paused" || state === "away" || state === "failed") && html`<${Button} icon="again" onClick=${() => resume(number)}>${t(state === "paused" ? "data.sending.resume" : "action.retry")}<//>`}
-        ${item && html`<${Button} href=${link("data", item.id ?? item.source)}>${t("data.look")}<//><${Button} kind="primary" icon="train" href=${link("train", { data: item.source })}>${t("data.train")}<//>`}
+        ${item && html`<${Button} href=${link("data", item.id ?? item.source)}>${t("data.look")}<//><${Button} kind="primary" icon="train" href=${trainLink(item)}>${t("data.train")}<//>`}
         <${Button} kind="quiet" icon="close" label=${state === "done" ? t("action.close") : t("action.cancel")} onClick=${() => forget(number)} />
       </span>
     </div>

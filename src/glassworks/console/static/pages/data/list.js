@@ -9,6 +9,7 @@ import { usePages } from "../../resource.js";
 import { link } from "../../router.js";
 import { may } from "../../session.js";
 import { html, useEffect } from "../../view.js";
+import { trainLink } from "./columns.js";
 import { DropData, SendingLines } from "./drop.js";
 import { sendings } from "./sending.js";
 
@@ -51,7 +52,7 @@ function Items({ items }) {
           ${each.examples !== null && t("data.examples.n", { n: each.examples })}
           ${each.size_bytes !== null && html` · ${bytes(each.size_bytes)}`} ${each.created_at && html` · ${ago(each.created_at)}`}
         </span>
-        ${may("operator") && html`<${Button} href=${link("train", { data: each.source })} icon="train">${t("nav.train")}<//>`}
+        ${may("operator") && html`<${Button} href=${trainLink(each)} icon="train">${t("nav.train")}<//>`}
       </li>`,
     )}
   </ul>`;

@@ -1,29 +1,18 @@
-/** How the data were understood, column by column, and how one says otherwise: as the keys of the job that learns from them. */
-import { post } from "../../api.js";
-import { useAction } from "../../action.js";
+/** How the data were understood, column by column, and where one says otherwise. */
 import { Button } from "../../components/button.js";
-import { Dialog } from "../../components/dialog.js";
-import { SelectField } from "../../components/fields.js";
 import { Card } from "../../components/heading.js";
-import { ProblemNote } from "../../components/notices.js";
 import { Tag } from "../../components/progress.js";
 import { t } from "../../i18n.js";
-import { go, link } from "../../router.js";
-import { store } from "../../stored.js";
-import { html, useState } from "../../view.js";
+import { html } from "../../view.js";
 
 /** @typedef {import("../../types").DataDetail} DataDetail */
 
-/** The keys of a job's data that name columns. */
-const ROLES = /** @type {{[kind: string]: string[]}} */ ({ texts: ["text", "label"], interactions: ["user", "item", "time", "weight"] });
-
-/** @param {{item: DataDetail}} props */
-export function Understood({ item }) {
-  const [open, setOpen] = useState(false);
+/** @param {{item: DataDetail, ask: () => void}} props */
+export function Understood({ item, ask }) {
   const columns = item.columns ?? [];
   const roles = item.roles ?? {};
   const role = (/** @type {string} */ name) => Object.keys(roles).find((each) => roles[each] === name);
-  const otherwise = columns.length > 0 && html`<${Button} onClick=${() => setOpen(true)}>${t("data.otherwise")}<//>`;
+  const otherwise = columns.length > 0 && html`<${Button} onClick=${ask}>${t("data.otherwise")}<//>`;
   return html`<${Card} title=${t("data.understood")} actions=${otherwise}>
     <p>${t(`data.understood.${item.kind ?? "open"}`)}</p>
     ${columns.length > 0 &&
@@ -43,47 +32,5 @@ export function Understood({ item }) {
         </tbody>
       </table>
     </div>`}
-    ${open && html`<${Otherwise} item=${item} roles=${roles} onClose=${() => setOpen(false)} />`}
   <//>`;
-}
-
-/** @param {{item: DataDetail, roles: {[role: string]: string}, onClose: () => void}} props */
-function Otherwise({ item, roles, onClose }) {
-  const [kind, setKind] = useState(item.kind ?? "texts");
-  const [chosen, setChosen] = useState(roles);
-  const names = item.columns.map((each) => each.name);
-  const none = { value: "", label: t("data.column.none") };
-  const action = useAction(async () => {
-    await drafted(item, kind, chosen);
-    go(link("train", { data: item.source }));
-  });
-  return html`<${Dialog} title=${t("data.otherwise.title")} onClose=${onClose}>
-    <p class="muted">${t("data.otherwise.text")}</p>
-    <${SelectField} label=${t("data.kind")} value=${kind} onInput=${setKind}
-      options=${Object.keys(ROLES).map((each) => ({ value: each, label: t(`data.kind.${each}`) }))} />
-    ${ROLES[kind].map(
-      (role) => html`<${SelectField} key=${role} label=${t(`data.role.${role}`)} value=${chosen[role] ?? ""}
-        options=${[none, ...names.map((name) => ({ value: name, label: name }))]}
-        onInput=${(/** @type {string} */ name) => setChosen({ ...chosen, [role]: name })} />`,
-    )}
-    ${action.error && html`<${ProblemNote} error=${action.error} />`}
-    <div class="actions end">
-      <${Button} onClick=${onClose}>${t("action.cancel")}<//>
-      <${Button} kind="primary" icon="train" busy=${action.busy} onClick=${action.go}>${t("data.otherwise.go")}<//>
-    </div>
-  <//>`;
-}
-
-/**
- * A job with these columns, where the Train page takes up what was last written for these data.
- * @param {DataDetail} item
- * @param {string} kind
- * @param {{[role: string]: string}} chosen
- */
-async function drafted(item, kind, chosen) {
-  const columns = Object.fromEntries(ROLES[kind].map((role) => [role, chosen[role] ?? ""]));
-  /** @type {import("../../types").Draft} */
-  const draft = await post("/jobs/draft", { data: item.source, kind, columns });
-  store("train.toml", draft.toml);
-  store("train.data", item.source);
 }

@@ -5,7 +5,7 @@ import { Card, Heading } from "../../components/heading.js";
 import { Icon } from "../../components/icon.js";
 import { Empty, Loaded } from "../../components/notices.js";
 import { milliseconds, number } from "../../format.js";
-import { said, t } from "../../i18n.js";
+import { has, said, t } from "../../i18n.js";
 import { link } from "../../router.js";
 import { useResource } from "../../resource.js";
 import { may } from "../../session.js";
@@ -32,7 +32,10 @@ export default function HomePage() {
  * @param {string} part
  * @param {string} text
  */
-const need = ({ code, values }, part, text) => said("home", { code: `need.${code}${part}`, values, text });
+const need = ({ code, values }, part, text) => {
+  const known = has(`kind.${values.kind}`) ? { ...values, kind: t(`kind.${values.kind}`) } : values;
+  return said("home", { code: `need.${code}${part}`, values: known, text });
+};
 
 /** @param {{status: import("../../types").Status}} props */
 function Verdict({ status }) {

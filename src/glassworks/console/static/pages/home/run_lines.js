@@ -36,7 +36,7 @@ function Lines({ runs }) {
       (run) => html`<li key=${run.id}>
         <a href=${link("runs", run.id)}><b>${run.about}</b> <span class="muted">${has(`kind.${run.kind}`) ? t(`kind.${run.kind}`) : run.kind}</span></a>
         <${StateBadge} state=${run.state} cancelling=${run.cancelling} />
-        <span class="way">${run.state === "running" ? html`<${Progress} value=${run.step} total=${run.total} label=${stageOf(run.stage)} />` : html`<span class="muted">${ago(run.ended_at ?? run.created_at)}</span>`}</span>
+        <span class="way">${run.state === "running" ? html`<${Progress} value=${run.step} total=${run.total} label=${stageOf(run)} />` : html`<span class="muted">${ago(run.ended_at ?? run.created_at)}</span>`}</span>
         <span class="number muted left">${run.state === "running" && run.values.left_s !== undefined ? t("home.left", { time: duration(run.values.left_s) }) : ""}</span>
       </li>`,
     )}

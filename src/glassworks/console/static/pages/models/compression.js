@@ -63,9 +63,10 @@ function agreement(name) {
 /** @param {{report: import("../../types").SearchReport}} props */
 function Candidates({ report }) {
   const metric = mainOf(report.candidates.find((each) => Object.keys(each.metrics).length)?.metrics ?? {});
-  return html`<${Card} title=${t("models.candidates", { n: report.candidates.length })}>
+  const n = report.candidates.filter((each) => !each.excluded).length;
+  return html`<${Card} title=${t("models.candidates", { n })}>
     ${(report.notes ?? []).map((each) => html`<p class="muted" key=${each}>${each}</p>`)}
-    <div class="table" tabindex="0" role="region" aria-label=${t("models.candidates", { n: report.candidates.length })}><table>
+    <div class="table" tabindex="0" role="region" aria-label=${t("models.candidates", { n })}><table>
       <thead><tr>
         <th scope="col">${t("models.candidate")}</th><th scope="col" class="number">${t("models.latency")}</th><th scope="col" class="number wide-only">p99</th>
         <th scope="col" class="number">${t("models.size")}</th><th scope="col" class="number">${metric ? named("metric", metric) : ""}</th><th scope="col"></th>

@@ -86,6 +86,9 @@ function timed(values) {
   return values.tokens_per_second ? { ...values, time_per_token: 1000 / values.tokens_per_second } : values;
 }
 
+/** @param {Found} found Those that were measured, not those that could not be. */
+export const measuredOf = (found) => found.candidates.filter((each) => !each.excluded && Object.keys(each.values).length > 0);
+
 /** @param {Found} found Quantities of any candidate, the metrics last. */
 export function quantitiesOf(found) {
   const all = [...new Set(found.candidates.flatMap((each) => Object.keys(each.values)))];

@@ -10,7 +10,7 @@ import { t } from "../../i18n.js";
 import { may } from "../../session.js";
 import { html } from "../../view.js";
 import { choose, limitOf } from "./choice.js";
-import { isMetric, quantitiesOf } from "./found.js";
+import { isMetric, measuredOf, quantitiesOf } from "./found.js";
 import { nameOf } from "./words.js";
 
 /** @typedef {import("./found.js").Found} Found */
@@ -134,7 +134,7 @@ export function GoalForm({ model, known, version, goal, onGoal, onStarted }) {
       </fieldset>
       <${SliderField} label=${t("optimize.budget")} hint=${t("optimize.budget.hint")} value=${goal.budget} min=${0} max=${BUDGETS.length - 1} show=${(/** @type {number} */ value) => duration(BUDGETS[value])} onInput=${(/** @type {number} */ budget) => onGoal({ ...goal, budget })} />
       <p class="sentence-of-goal">${sentence(goal)}</p>
-      ${known.candidates.length > 0 && html`<p class="muted">${expected(known, objective)}</p>`}
+      ${measuredOf(known).length > 0 && html`<p class="muted">${expected(known, objective)}</p>`}
       <p class="muted"><code>${`minimize = "${objective.minimize}", within = ${JSON.stringify(objective.within)}`}</code></p>
       ${may("operator")
         ? html`<div class="actions"><${Button} kind="primary" type="submit" icon="optimize" busy=${start.busy}>${t("optimize.start")}<//></div>`

@@ -8,10 +8,11 @@ import { date } from "../../format.js";
 import { t } from "../../i18n.js";
 import { useLoaded, useResource } from "../../resource.js";
 import { link, requery } from "../../router.js";
+import { followRuns, isOpen } from "../../runs.js";
 import { may } from "../../session.js";
 import { html, useEffect, useState } from "../../view.js";
 import { CandidateCard } from "./candidate.js";
-import { metricOf, nothing, ofReport, quantitiesOf } from "./found.js";
+import { measuredOf, metricOf, nothing, ofReport, quantitiesOf } from "./found.js";
 import { GoalForm, firstGoal, objectiveOf } from "./goal.js";
 import { SearchState, useSearch } from "./search.js";
 import { TradeOff } from "./trade_off.js";
@@ -49,7 +50,9 @@ async function known(reference, signal) {
 function OfModel({ reference, query }) {
   /** @type {import("../../resource.js").Resource<any>} */
   const version = useLoaded((signal) => known(reference, signal), reference);
-  return html`<${Heading} title=${reference} lead=${t("optimize.lead")} back=${{ href: link("optimize"), text: t("optimize.all") }} />
+  const [name, given] = reference.split("@");
+  const of = version.value?.version ?? given;
+  return html`<${Heading} title=${of ? t("optimize.title", { name, version: of }) : name} lead=${t("optimize.lead")} back=${{ href: link("optimize"), text: t("optimize.all") }} />
     <${Loaded} of=${version}>${(/** @type {any} */ value) => html`<${Searched} reference=${reference} version=${value} query=${query} />`}<//>`;
 }
 
@@ -64,27 +67,40 @@ function Searched({ reference, version, query }) {
   const within = form ? objectiveOf(goal).within : found.within;
   const run = search.value?.run ?? null;
   const model = version.reference ?? reference;
-  return html`<${Earlier} name=${reference.split("@")[0]} shown=${query.run ?? ""} />
+  return html`<${Earlier} of=${version} only=${reference.includes("@")} shown=${query.run ?? ""} />
     ${form && html`<${GoalForm} model=${model} known=${before} version=${version} goal=${goal} onGoal=${setGoal} onStarted=${start} />`}
     <${Card} title=${t(form ? "optimize.before" : "optimize.found")}>
       ${search.error && html`<${ProblemNote} error=${search.error} onRetry=${search.reload} />`}
       ${run && html`<${SearchState} run=${run} onAgain=${() => requery({ run: "", point: "" })} />`}
-      <${Picture} found=${found} within=${within} minimize=${form ? goal.minimize : found.minimize} query=${query} waiting=${!!run && !found.candidates.length} />
+      <${Picture} found=${found} within=${within} minimize=${form ? goal.minimize : found.minimize} query=${query} waiting=${!!query.run && !search.error && (!run || isOpen(run)) && !measuredOf(found).length} />
     <//>
     ${found.candidates.some((each) => each.name === query.point) &&
     html`<${CandidateCard} key=${query.point} model=${run?.request.model ?? model} found=${found} candidate=${found.candidates.find((each) => each.name === query.point)} run=${run} onStarted=${start} />`}`;
 }
 
-/** Other searches of the model. @param {{name: string, shown: string}} props */
-function Earlier({ name, shown: id }) {
+/**
+ * Searches of the version, or of all versions of its model, as they go on.
+ * @param {{of: import("../../types").Version, only: boolean, shown: string}} props
+ */
+function Earlier({ of, only, shown: id }) {
   /** @type {import("../../resource.js").Resource<import("../../types").Page<import("../../types").Run>>} */
-  const runs = useResource("/runs", { kind: "optimize", limit: 50 });
+  const runs = useResource("/runs", { kind: "optimize", limit: 200 });
   useEffect(() => {
     if (id && runs.value && !runs.value.items.some((each) => each.id === id)) runs.reload();
   }, [id]);
-  const own = (runs.value?.items ?? []).filter((each) => String(each.request.model).split("@")[0] === name);
+  useEffect(() => followRuns(runs.change), []);
+  const names = [String(of.version), ...of.aliases];
+  const own = (runs.value?.items ?? []).filter((each) => {
+    if (each.kind !== "optimize") return false;
+    const [name, version = ""] = String(each.request.model).split("@");
+    return name === of.name && (!only || names.includes(version));
+  });
   if (!own.length) return null;
-  const options = [{ value: "", label: t("optimize.new") }, ...own.map((each) => ({ value: each.id, label: `${date(each.created_at)} · ${t(`state.${each.state}`)}` }))];
+  const versionOf = (/** @type {import("../../types").Run} */ run) => String(run.request.model).split("@")[1];
+  const options = [
+    { value: "", label: t("optimize.new") },
+    ...own.map((each) => ({ value: each.id, label: [date(each.created_at), versionOf(each) && t("optimize.search.of", { version: versionOf(each) }), t(`state.${each.state}`)].filter(Boolean).join(" · ") })),
+  ];
   if (id && !own.some((each) => each.id === id)) options.push({ value: id, label: id });
   return html`<div class="earlier"><${SelectField} label=${t("optimize.searches")} value=${id} options=${options} onInput=${(/** @type {string} */ run) => requery({ run, point: "" })} /></div>`;
 }
@@ -92,7 +108,11 @@ function Earlier({ name, shown: id }) {
 /** @param {{found: Found, within: string[], minimize: string, query: {[name: string]: string}, waiting: boolean}} props */
 function Picture({ found, within, minimize, query, waiting }) {
   const quantities = quantitiesOf(found);
-  if (!quantities.length) return html`<${Empty} icon="optimize" title=${t(waiting ? "optimize.waiting" : "optimize.unmeasured")} text=${t(waiting ? "optimize.waiting.text" : "optimize.unmeasured.text")} />`;
+  if (!quantities.length) {
+    const key = waiting ? "optimize.waiting" : found.candidates.length ? "optimize.impossible" : "optimize.unmeasured";
+    return html`<${Empty} icon="optimize" title=${t(key)} text=${t(`${key}.text`)} />
+      ${found.candidates.length > 0 && html`<ul class="notes">${found.candidates.map((each) => html`<li key=${each.name}><b>${each.name}</b> <span class="muted">${each.excluded}</span></li>`)}</ul>`}`;
+  }
   const wanted = minimize.startsWith("latency") && !minimize.includes("@") ? `${minimize}@1` : minimize;
   const y = query.y && quantities.includes(query.y) ? query.y : metricOf(found);
   const x = query.x && quantities.includes(query.x) ? query.x : quantities.includes(wanted) ? wanted : "size";

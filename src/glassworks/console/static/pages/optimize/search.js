@@ -62,14 +62,14 @@ export function SearchState({ run, onAgain }) {
   const cancel = useAction(() => post(`/runs/${run.id}/cancel`));
   const made = run.result.model;
   return html`<div class="row spread search-state" role="status">
-      <div class="row"><${StateBadge} state=${run.state} cancelling=${run.cancelling} /><span class="muted">${isOpen(run) ? stageOf(run.stage) : ""}</span></div>
+      <div class="row"><${StateBadge} state=${run.state} cancelling=${run.cancelling} /><span class="muted">${stageOf(run)}</span></div>
       <div class="actions">
         <a href=${link("runs", run.id)}>${t("optimize.run")}</a>
         ${isOpen(run) && may("operator") && html`<${Button} icon="stop" busy=${cancel.busy} onClick=${() => cancel.go()}>${t("action.cancel")}<//>`}
         ${!isOpen(run) && html`<${Button} icon="again" onClick=${onAgain}>${t("optimize.other")}<//>`}
       </div>
     </div>
-    ${run.state === "running" && html`<${Progress} value=${run.step} total=${run.total} label=${stageOf(run.stage)} />`}
+    ${run.state === "running" && html`<${Progress} value=${run.step} total=${run.total} label=${stageOf(run)} />`}
     ${run.error && html`<${ProblemNote} error=${run.error} />`} ${cancel.error && html`<${ProblemNote} error=${cancel.error} />`}
     ${made && html`<p class="made">${t("optimize.made", { model: made })} <a href=${link("serve", made)}>${t("optimize.made.serve")}</a> · <a href=${link("try", made)}>${t("nav.try")}</a></p>`}`;
 }

@@ -1,7 +1,7 @@
 /** The candidates of a search, as they are measured; once it is over, all that was measured of each. */
 import { Bars } from "../../components/bars.js";
 import { Card } from "../../components/heading.js";
-import { Empty } from "../../components/notices.js";
+import { Empty, Skeleton } from "../../components/notices.js";
 import { bytes, milliseconds, number } from "../../format.js";
 import { t } from "../../i18n.js";
 import { useResource } from "../../resource.js";
@@ -9,14 +9,18 @@ import { isOpen } from "../../runs.js";
 import { html } from "../../view.js";
 import { valueName } from "./words.js";
 
+/** Kinds of runs that measure candidates, which are in the report of the version that they publish. */
+const SEARCHING = ["release", "optimize", "import"];
+
 /** @param {{run: import("../../types").Run, history: import("./history.js").History}} props */
 export function Candidates({ run, history }) {
   const [name, version] = String(run.result.model ?? "").split("@");
-  const published = history.candidates.size && version && !run.result.report;
+  const published = SEARCHING.includes(run.kind) && version && !run.result.report;
   /** @type {import("../../resource.js").Resource<any>} */
   const made = useResource(published ? `/models/${encodeURIComponent(name)}/versions/${encodeURIComponent(version)}` : null);
   const report = run.result.report ?? made.value?.report;
   if (report?.candidates?.length) return html`<${Measured} report=${report} />`;
+  if (made.loading && published && !made.value) return html`<${Skeleton} lines=${3} />`;
   if (!history.candidates.size) return html`<${Empty} icon="optimize" title=${t(isOpen(run) ? "runs.candidates.soon" : "runs.candidates.none")} />`;
   return html`<${SoFar} found=${[...history.candidates.values()]} />`;
 }

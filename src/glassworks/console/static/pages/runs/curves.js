@@ -4,7 +4,7 @@ import { Card } from "../../components/heading.js";
 import { Empty } from "../../components/notices.js";
 import { t } from "../../i18n.js";
 import { isOpen } from "../../runs.js";
-import { stageOf } from "../../stages.js";
+import { stageName } from "../../stages.js";
 import { html } from "../../view.js";
 import { valueName } from "./words.js";
 
@@ -21,7 +21,7 @@ export function Curves({ run, history }) {
       : html`<${Empty} icon="train" title=${t(isOpen(run) ? "runs.curves.soon" : "runs.curves.none")} />`}
     ${done.length > 0 &&
     html`<${Card} title=${t("runs.stages")}>
-      <ul class="stages">${done.map((each) => html`<li key=${each.stage}><b>${stageOf(each.stage)}</b> <span class="muted">${each.message}</span></li>`)}</ul>
+      <ul class="stages">${done.map((each) => html`<li key=${each.stage}><b>${stageName(each.stage)}</b> <span class="muted">${each.message}</span></li>`)}</ul>
     <//>`}`;
 }
 
@@ -42,7 +42,7 @@ function chartsOf(stage, curves) {
   const rank = (/** @type {string} */ group) => ["loss", "metrics"].indexOf(group) >>> 0;
   return [...groups].sort(([a], [b]) => rank(a) - rank(b)).map(([group, members]) => ({
     key: `${stage}/${group}`,
-    title: `${group === "metrics" ? t("runs.metrics") : valueName(group)} · ${stageOf(stage)}`,
+    title: `${group === "metrics" ? t("runs.metrics") : valueName(group)} · ${stageName(stage)}`,
     lines: members.map(([name, { x, y }]) => ({ label: valueName(name), x, y })),
   }));
 }

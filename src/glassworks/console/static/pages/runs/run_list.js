@@ -79,7 +79,7 @@ function columnsOf(chosen, choose) {
 /** How far it is, what it made, or why it failed. @param {Run} run */
 function way(run) {
   if (run.state === "running") {
-    return html`<span class="way"><${Progress} value=${run.step} total=${run.total} label=${stageOf(run.stage)} /><span class="muted">${stageOf(run.stage)}</span></span>`;
+    return html`<span class="way"><${Progress} value=${run.step} total=${run.total} label=${stageOf(run)} /><span class="muted">${stageOf(run)}</span></span>`;
   }
   if (run.error) return html`<span class="bad" title=${run.error.problem}>${run.error.problem}</span>`;
   return isOpen(run) ? html`<span class="muted">${t("runs.waits")}</span>` : resultOf(run);

@@ -21,9 +21,12 @@ import { Curves } from "./curves.js";
 import { followed } from "./history.js";
 import { Log } from "./log.js";
 import { Result } from "./result.js";
+import { Waiting } from "./waiting.js";
 import { kindName, taken } from "./words.js";
 
 /** @typedef {import("../../types").Run} Run */
+/** Problems that would be there again, because the job itself, or its data, have them: they name a key of it. */
+const ABOUT_JOB = /\b(data|model|training|optimization|explanation)\.\w+|nothing can be (measured|learned)|\bjob\b|\[\w+\]/;
 const TABS = ["curves", "candidates", "log", "request"];
 
 /** @param {{id: string, tab: string}} props */
@@ -55,11 +58,13 @@ export function RunView({ id, tab }) {
 function Actions({ run, see }) {
   const [asking, ask] = useState(false);
   const resume = useAction(async () => see(await post(`/runs/${run.id}/resume`)));
+  const failed = run.state === "failed";
+  const changeable = failed && !!run.request?.job && ABOUT_JOB.test(`${run.error?.problem} ${run.error?.mend}`);
   return html`
     <${Button} href=${link("runs", "compare", { ids: run.id })}>${t("runs.compare.with")}<//>
-    ${run.request?.job && may("operator") && html`<${Button} href=${link("train", { run: run.id })}>${t("runs.train.again")}<//>`}
+    ${run.request?.job && may("operator") && html`<${Button} kind=${changeable ? "primary" : "plain"} icon=${changeable ? "train" : undefined} href=${link("train", { run: run.id })}>${t(failed ? "runs.change" : "runs.train.again")}<//>`}
     ${isOpen(run) && may("operator") && html`<${Button} kind="danger" icon="stop" disabled=${run.cancelling} onClick=${() => ask(true)}>${t("runs.cancel")}<//>`}
-    ${["failed", "cancelled"].includes(run.state) && may("operator") && html`<${Button} kind="primary" icon="play" busy=${resume.busy} onClick=${resume.go}>${t("runs.resume")}<//>`}
+    ${["failed", "cancelled"].includes(run.state) && may("operator") && html`<${Button} kind=${changeable ? "plain" : "primary"} icon="play" busy=${resume.busy} onClick=${resume.go}>${t("runs.resume")}<//>`}
     ${resume.error && html`<${ProblemNote} error=${resume.error} />`}
     ${asking &&
     html`<${Confirm} title=${t("runs.cancel.title")} text=${t("runs.cancel.text")} action=${t("runs.cancel")} danger
@@ -73,20 +78,21 @@ function Where({ run }) {
   return html`<${Card}>
     <${Figures}>
       <${Figure} label=${t("runs.state")} value=${html`<${StateBadge} state=${run.state} cancelling=${run.cancelling} />`} note=${run.attempts > 1 ? t("runs.attempts", { n: run.attempts }) : null} />
-      <${Figure} label=${t("runs.stage")} value=${run.state === "succeeded" || !run.stage ? "–" : stageOf(run.stage)} note=${run.total ? t("runs.step", { step: number(run.step), total: number(run.total) }) : running && run.step ? number(run.step) : null} />
-      <${Figure} label=${t("runs.left")} value=${left === undefined ? "–" : duration(left)} />
+      ${isOpen(run) && html`<${Figure} label=${t("runs.stage")} value=${stageOf(run) || "–"} note=${run.total ? t("runs.step", { step: number(run.step), total: number(run.total) }) : running && run.step ? number(run.step) : null} />`}
+      ${isOpen(run) && html`<${Figure} label=${t("runs.left")} value=${left === undefined ? "–" : duration(left)} />`}
       <${Figure} label=${t("runs.time")} value=${taken(run)} />
       <${Figure} label=${t("runs.at")} value=${ago(run.created_at)} note=${run.who ? t("runs.by", { who: run.who, when: date(run.created_at) }) : date(run.created_at)} />
     <//>
-    ${running && html`<${Progress} value=${run.step} total=${run.total} label=${stageOf(run.stage)} />`}
-    ${(run.state === "queued" || run.state === "interrupted") && html`<p class="muted">${t(`runs.${run.state}.text`)}</p>`}
+    ${running && html`<${Progress} value=${run.step} total=${run.total} label=${stageOf(run)} />`}
+    ${(run.state === "queued" || run.state === "interrupted") && html`<${Waiting} run=${run} />`}
   <//>`;
 }
 
 /** @param {{run: Run, history: import("./history.js").History, tab: string}} props */
 function Views({ run, history, tab }) {
   const selected = TABS.includes(tab) ? tab : "curves";
-  const counts = { curves: null, candidates: history.candidates.size, log: history.lines.length, request: null };
+  const measured = run.result.report?.candidates?.filter((/** @type {any} */ each) => !each.excluded);
+  const counts = { curves: null, candidates: measured?.length ?? history.candidates.size, log: history.lines.length, request: null };
   const tabs = TABS.map((id) => {
     const count = counts[/** @type {keyof typeof counts} */ (id)];
     return { id, label: html`${t(`runs.tab.${id}`)}${count ? html` <span class="muted number">${number(count)}</span>` : ""}` };

@@ -7,8 +7,13 @@ import { html } from "../../view.js";
 /** @param {string} kind */
 export const kindName = (kind) => (has(`kind.${kind}`) ? t(`kind.${kind}`) : kind);
 
-/** @param {string} name The name of a value, such as `loss`. */
-export const valueName = (name) => (has(`runs.value.${name}`) ? t(`runs.value.${name}`) : name);
+/** @param {string} name The name of a value, such as `loss`. @returns {string} */
+export function valueName(name) {
+  const [plain, batch] = name.split("@");
+  if (batch) return t("runs.value.at", { name: valueName(plain), batch });
+  if (has(`runs.value.${name}`)) return t(`runs.value.${name}`);
+  return name.startsWith("validation_") ? t("runs.value.validation", { name: valueName(name.slice(11)) }) : name.replaceAll("_", " ");
+}
 
 /** What it made, in short. @param {import("../../types").Run} run */
 export function resultOf(run) {

@@ -9,6 +9,7 @@ import { t } from "../../i18n.js";
 import { link, requery } from "../../router.js";
 import { useResource } from "../../resource.js";
 import { html } from "../../view.js";
+import { trainLink } from "../data/columns.js";
 
 /** @typedef {import("../../types").DataItem} DataItem */
 export const KINDS = ["pictures", "texts", "interactions"];
@@ -43,7 +44,7 @@ function Choices({ items, kind }) {
   }
   return html`<div class="choices">
     ${sorted.map(
-      (each) => html`<a key=${each.source} class="choice" href=${link("train", { data: each.source })}>
+      (each) => html`<a key=${each.source} class="choice" href=${trainLink(each)}>
         <b><${Icon} name=${each.kind ?? "data"} /> ${each.name}</b>
         <span>${each.about}</span>
         <span>

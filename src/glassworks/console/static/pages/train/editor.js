@@ -3,28 +3,35 @@ import { useAction } from "../../action.js";
 import { post } from "../../api.js";
 import { Button } from "../../components/button.js";
 import { CodeArea } from "../../components/code.js";
+import { Confirm } from "../../components/dialog.js";
 import { SelectField } from "../../components/fields.js";
 import { Card } from "../../components/heading.js";
 import { ProblemNote, Skeleton } from "../../components/notices.js";
 import { SchemaForm } from "../../components/schema_form.js";
+import { connection, restored } from "../../connection.js";
 import { has, said, t } from "../../i18n.js";
 import { go, link } from "../../router.js";
 import { may } from "../../session.js";
 import { useResource } from "../../resource.js";
-import { html } from "../../view.js";
+import { html, useEffect, useState } from "../../view.js";
 
 /** @typedef {ReturnType<typeof import("./job.js").useJob>} Job */
 
 /** @param {{job: Job, data: string, begin: () => void}} props */
 export function Editor({ job, data, begin }) {
-  if (!job.toml && job.error) return html`<${ProblemNote} error=${job.error} onRetry=${begin} />`;
+  if (!job.toml && job.error) {
+    const id = data.replace(/^uploaded:/, "");
+    const unclear = data.startsWith("uploaded:") && job.error.status < 500;
+    return html`<${ProblemNote} error=${job.error} onRetry=${unclear ? undefined : begin} />
+      ${unclear && html`<div class="actions"><${Button} kind="primary" icon="data" href=${link("data", id, { ask: "1" })}>${t("train.ask")}<//></div>`}`;
+  }
   if (!job.toml) return html`<${Skeleton} lines=${8} />`;
   return html`<${Start} job=${job} data=${data} />
     ${job.error && html`<${ProblemNote} error=${job.error} onRetry=${job.again} />`}
     ${job.reasons.length > 0 && html`<ul class="muted reasons">${job.reasons.map((each) => html`<li key=${each.text}>${said("train", each)}</li>`)}</ul>`}
     <div class="two editor">
       <${Card} title=${t("train.form")}>
-        <${FamilyField} job=${job} data=${data} />
+        <${FamilyField} job=${job} />
         ${job.schema
           ? html`<fieldset disabled=${!job.readable}>
               <legend class="unseen">${t("train.form")}</legend>
@@ -41,35 +48,44 @@ export function Editor({ job, data, begin }) {
 
 /** @param {{job: Job, data: string}} props */
 function Start({ job, data }) {
+  const [kind, setKind] = useState("");
+  const [asking, setAsking] = useState(false);
+  const [anew, setAnew] = useState(false);
   const start = useAction(async (/** @type {string} */ kind) => {
+    setKind(kind);
     /** @type {import("../../types").Run} */
     const run = await post("/runs", { kind, request: { job: job.table } }, { idempotent: true });
     go(link("runs", run.id));
   });
-  const ready = job.valid && job.readable && !job.checking && may("operator");
-  const state = job.checking ? "checking" : !job.valid ? "invalid" : "valid";
+  const away = connection.value !== "live";
+  const back = restored.value;
+  useEffect(() => {
+    if (back && job.error) job.again();
+  }, [back]);
+  const ready = job.valid && job.readable && !job.checking && !job.error && !away && may("operator");
+  const state = away || job.error ? "unchecked" : job.checking ? "checking" : !job.valid ? "invalid" : "valid";
   return html`<div class="card starting">
     <div class="row spread">
       <p role="status" class=${`verdict-line ${state}`}>${t(`train.state.${state}`, { n: job.faults.length })}</p>
       <div class="actions">
-        ${data && html`<${Button} kind="quiet" icon="again" onClick=${() => job.draft(data)}>${t("train.over")}<//>`}
-        <${Button} disabled=${!ready} busy=${start.busy} onClick=${() => start.go("train")}>${t("train.only")}<//>
-        <${Button} kind="primary" icon="play" disabled=${!ready} busy=${start.busy} onClick=${() => start.go("release")}>${t("train.start")}<//>
+        ${data && html`<${Button} kind="quiet" icon="again" onClick=${() => setAsking(true)}>${t("train.over")}<//>`}
+        <${Button} disabled=${!ready || start.busy} busy=${start.busy && kind === "train"} onClick=${() => start.go("train")}>${t("train.only")}<//>
+        <${Button} kind="primary" icon="play" disabled=${!ready || start.busy} busy=${start.busy && kind === "release"} onClick=${() => start.go("release")}>${t("train.start")}<//>
       </div>
     </div>
     ${!may("operator") && html`<p class="muted">${t("train.forbidden")}</p>`}
     ${start.error && html`<${ProblemNote} error=${start.error} />`}
+    ${asking && html`<${Confirm} title=${t("train.over.title")} text=${t("train.over.text")} action=${t("train.over")} danger run=${async () => job.draft(data)} onClose=${() => setAsking(false)} />`}
   </div>`;
 }
 
-/** @param {{job: Job, data: string}} props Families for data of this kind first. */
-function FamilyField({ job, data }) {
+/** @param {{job: Job}} props Families that learn from such data. */
+function FamilyField({ job }) {
   /** @type {import("../../resource.js").Resource<{items: import("../../types").Family[]}>} */
   const families = useResource("/jobs/families");
   const items = families.value?.items ?? [];
   const chosen = items.find((each) => each.family === job.table.family);
-  const kind = chosen?.data_kind;
-  const shown = data && kind ? items.filter((each) => each.data_kind === kind) : items;
+  const shown = chosen ? items.filter((each) => each === chosen || fits(each, chosen)) : items;
   const options = shown.map((each) => ({ value: each.family, label: familyName(each.family) }));
   const fault = job.faults.find((each) => each.key === "family") ?? null;
   const about = chosen && (has(`train.family.${chosen.family}.text`) ? t(`train.family.${chosen.family}.text`) : chosen.summary);
@@ -79,6 +95,19 @@ function FamilyField({ job, data }) {
     <${SelectField} label=${t("train.family")} hint=${about} fault=${fault ?? needs} value=${String(job.table.family ?? "")} options=${options}
       onInput=${(/** @type {string} */ family) => change(job, family)} />
   </div>`;
+}
+
+/** What labelled texts are for, and texts without labels: neither learns from the other's. */
+const APART = ["text-classification", "text-generation"];
+
+/**
+ * Whether a family learns from data that another one learns from.
+ * @param {import("../../types").Family} each
+ * @param {import("../../types").Family} chosen
+ */
+function fits(each, chosen) {
+  const apart = each.task !== chosen.task && APART.includes(each.task) && APART.includes(chosen.task);
+  return each.data_kind === chosen.data_kind && !apart;
 }
 
 /**

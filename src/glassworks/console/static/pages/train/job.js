@@ -23,6 +23,7 @@ const PAUSE_MS = 250;
 const NEW = 'name = "my-model"\nfamily = "convnet"\n\n[data]\nsource = "sample:mnist-5k"\n';
 const KEPT = "train.toml";
 const KEPT_DATA = "train.data";
+const KEPT_COLUMNS = "train.columns";
 
 /** @type {Written} */
 const NOTHING = { table: {}, toml: "", faults: [], warnings: [], reasons: [], readable: true, valid: false, checking: true, error: null, schema: null };
@@ -105,7 +106,7 @@ function actionsOf(now, set) {
   const draft = (data, family) =>
     instead(async (signal) => {
       /** @type {import("../../types").Draft} */
-      const made = await post("/jobs/draft", { data, family }, { signal });
+      const made = await post("/jobs/draft", { ...knownOf(data, family), data, family }, { signal });
       store(KEPT_DATA, data);
       put({ reasons: made.reasons, table: made.job, toml: made.toml });
       pending = {};
@@ -153,4 +154,14 @@ function actionsOf(now, set) {
     },
     again: () => instead((signal) => check(now.current.toml, signal)),
   };
+}
+
+/**
+ * What was said of these data when it was asked; a family says the kind itself.
+ * @param {string} data
+ * @param {string} [family]
+ */
+function knownOf(data, family) {
+  const { data: of, ...known } = JSON.parse(stored(KEPT_COLUMNS) ?? "{}");
+  return of === data && !family ? known : {};
 }

@@ -52,6 +52,8 @@ export function PictureInput({ model, onGiven }) {
       const made = await given(model, blob, file);
       if (mine === turn.current) onGiven(made);
     } catch {
+      if (mine !== turn.current) return undefined;
+      onGiven(null); // The answer to another picture would look like that to this one.
       setError({ problem: t("try.file.unreadable", { file: file ?? "" }), mend: t("try.file.unreadable.mend") });
     }
     return undefined;

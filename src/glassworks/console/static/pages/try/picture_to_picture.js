@@ -33,6 +33,7 @@ export default function PictureToPicture({ model }) {
     try {
       setGiven(await givenOf(model, blob, file));
     } catch {
+      setGiven(null); // The answer to another picture would look like that to this one.
       setError({ problem: t("try.file.unreadable", { file: file ?? "" }), mend: t("try.file.unreadable.mend") });
     }
   };
