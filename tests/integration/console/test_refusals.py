@@ -154,8 +154,8 @@ def test_a_key_that_has_expired(chromium: Any, tmp_path: Path) -> None:
     ):
         page.get_by_label("Access key").fill(secret)
         page.keyboard.press("Enter")
-        assert "'vera' has expired" in page.inner_text("dialog .note")
-        assert "ask for a new one" in page.inner_text("dialog .mend")
+        page.wait_for_selector("dialog .note:has-text(\"'vera' has expired\")")
+        assert "for a new one" in page.inner_text("dialog .mend")
 
 
 def enter(page: Any, key: str) -> None:

@@ -90,7 +90,6 @@ def splits_and_goes_back(person: Person, server: Server, model: str) -> None:
     changes = list[dict[str, str]]()
     page.on("request", lambda asked: changes.append(asked.all_headers()) if asked.method == "PUT" else None)
     person.click("link", "optimize.made.serve")
-    page.get_by_label(person.reads("serve.add")).select_option("2")
     page.locator(".split input[type=range]").first.fill("30")
     person.click("button", "serve.apply")
     page.wait_for_selector(f".revisions li:has-text('{person.reads('serve.part', version=2, share=30)}')")

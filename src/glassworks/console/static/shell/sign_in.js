@@ -21,8 +21,20 @@ export function SignIn() {
       ${ended.value && !enter.error && html`<${ProblemNote} kind="warning" problem=${t("session.ended", { name: ended.value })} mend=${t("session.ended.mend")} />`}
       <p class="muted">${t("session.text")}</p>
       <${TextField} label=${t("session.key")} type="password" autocomplete="current-password" value=${key} onInput=${setKey} autofocus required />
-      ${enter.error && (enter.error.status === 401 ? html`<${ProblemNote} problem=${t("session.wrong")} mend=${t("session.wrong.mend")} />` : html`<${ProblemNote} error=${enter.error} />`)}
+      ${enter.error && html`<${Refused} error=${enter.error} />`}
       <div class="actions end"><${Button} kind="primary" type="submit" busy=${enter.busy}>${t("session.enter")}<//></div>
     </form>
   <//>`;
+}
+
+/**
+ * A key that has ended says whose it was; of others nothing is known.
+ * @param {{error: import("../api.js").Problem}} props
+ */
+function Refused({ error }) {
+  if (error.status !== 401) return html`<${ProblemNote} error=${error} />`;
+  const ended = /^the access key '(.+)' has expired$/.exec(error.problem);
+  return ended
+    ? html`<${ProblemNote} problem=${t("session.expired", { name: ended[1] })} mend=${t("session.expired.mend")} />`
+    : html`<${ProblemNote} problem=${t("session.wrong")} mend=${t("session.wrong.mend")} />`;
 }
