@@ -78,6 +78,8 @@ def trained(home: Path) -> None:
 def load(home: Path, rounds: int, seconds: float) -> tuple[dict[str, object], list[Row]]:
     """Requests a second and p99 with five consoles open against none, in turns, on one service."""
     found: dict[tuple[int, bool], list[Load]] = {}
+    # The service has the first core for itself; consoles are elsewhere, as browsers are.
+    os.sched_setaffinity(0, {1})
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         body = write_requests(folder, "image", [1, 1, 28, 28])
@@ -89,7 +91,7 @@ def load(home: Path, rounds: int, seconds: float) -> tuple[dict[str, object], li
                 for connections in (1, 16):
                     for opened in (False, True):
                         with consoles(9741) if opened else contextlib.nullcontext():
-                            time.sleep(1.0)
+                            time.sleep(2.0)
                             measured = wrk(server, "json", connections, seconds, folder)
                         found.setdefault((connections, opened), []).append(measured)
     result: dict[str, object] = {}
@@ -126,16 +128,18 @@ def consoles(port: int, count: int = CONSOLES) -> Iterator[None]:
 
 
 def _read(port: int, path: str, closing: threading.Event) -> None:
-    connection = HTTPConnection("127.0.0.1", port, timeout=2)
+    # After the load itself, with which it shares a core.
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
     with contextlib.closing(connection):
         connection.request("GET", path)
         response = connection.getresponse()
         while not closing.is_set():
-            with contextlib.suppress(TimeoutError):
-                response.readline()
+            response.readline()
 
 
 def _poll(port: int, closing: threading.Event) -> None:
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
     while True:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/status", timeout=30) as response:
             response.read()

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 from glassworks.errors import GlassworksError
+from glassworks.registry.connected import Stamp
 from glassworks.runs import Event, Runs
 
 _LOOK_S = 0.25
@@ -28,14 +29,17 @@ class Feed:
         the latter. Nothing comes for some seconds: an empty list, so that who is gone is noticed.
         """
         number = await asyncio.to_thread(self._runs.newest) if after is None else after
+        read = None
         with self._followed():
             while True:
                 seen = self._newest
-                events = await asyncio.to_thread(self._runs.events, run, number)
-                if events:
-                    number = events[-1].number
-                    yield events
-                    continue
+                if seen != read:
+                    events = await asyncio.to_thread(self._runs.events, run, number)
+                    if events:
+                        number = events[-1].number
+                        yield events
+                        continue
+                    read = seen
                 yield await self._next(seen)
 
     async def _next(self, seen: int) -> Sequence[Event]:
@@ -58,7 +62,16 @@ class Feed:
                 self._looking = None
 
     async def _look(self) -> None:
+        stamp: Stamp | None = None
+        settled = False
         while True:
+            # Two changes within one tick of the file system's clock leave the same stamp: what has just changed is
+            # read once more.
+            before, stamp = stamp, self._runs.connected.stamp()
+            if stamp is not None and stamp == before and settled:
+                await asyncio.sleep(_LOOK_S)
+                continue
+            settled = stamp == before
             with contextlib.suppress(GlassworksError):  # a database that is away is looked at again
                 newest = await asyncio.to_thread(self._runs.newest)
                 if newest != self._newest:

@@ -15,6 +15,8 @@ from glassworks.errors import GlassworksError, InputError, MissingLibrary, Regis
 from glassworks.storage import write_ahead
 
 _BUSY_S = 60.0
+Stamp = tuple[tuple[int, int], ...]
+"""Size and time of the last change of each file."""
 
 
 class Connected:
@@ -25,6 +27,17 @@ class Connected:
         self._engine = _engine(database)
         self._file = database if isinstance(database, Path) else None
         self._safe = safe
+
+    def stamp(self) -> Stamp | None:
+        """Of a SQLite file and its log: size and time of the last change, which differ after one; None for others."""
+        if self._file is None:
+            return None
+        paths = (self._file, self._file.with_name(f"{self._file.name}-wal"))
+        with contextlib.suppress(OSError):
+            return tuple(
+                (about.st_size, about.st_mtime_ns) for about in (path.stat() for path in paths if path.exists())
+            )
+        return None
 
     def create(self, tables: sa.MetaData) -> None:
         """Create what is not there yet. Where everything is, nothing is locked."""
