@@ -1,5 +1,6 @@
-// Before the first paint: the theme that was chosen, so that nothing flashes.
+// Before the first paint: the theme that was chosen, else that of the system, so that nothing flashes.
 {
-  const theme = localStorage.getItem("glassworks.theme");
-  if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
+  const chosen = localStorage.getItem("glassworks.theme");
+  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  document.documentElement.dataset.theme = chosen === "dark" || chosen === "light" ? chosen : system;
 }

@@ -6,16 +6,20 @@ const system = matchMedia("(prefers-color-scheme: dark)");
 /** @type {import("./vendor/signals.js").Signal<"dark" | "light">} */
 export const theme = signal(now());
 
-system.addEventListener("change", () => (theme.value = now()));
+system.addEventListener("change", () => show(now()));
 
 /** The other theme; that of the system is not stored, so that it is followed again. */
 export function switchTheme() {
   const next = theme.value === "dark" ? "light" : "dark";
   const own = next === (system.matches ? "dark" : "light");
   store("theme", own ? null : next);
-  if (own) delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = next;
-  theme.value = next;
+  show(next);
+}
+
+/** @param {"dark" | "light"} chosen */
+function show(chosen) {
+  document.documentElement.dataset.theme = chosen;
+  theme.value = chosen;
 }
 
 /**
