@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
-from glassworks.errors import GlassworksError
+from glassworks.control.watching import Watched
 from glassworks.registry.connected import Stamp
 from glassworks.runs import Event, Runs
 
 _LOOK_S = 0.25
-_BEAT_S = 4.0
 
 
 class Feed:
@@ -19,63 +18,34 @@ class Feed:
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
-        self._waiting = 0
-        self._newest = -1
-        self._changed = asyncio.Condition()
-        self._looking: asyncio.Task[None] | None = None
+        self._watched = Watched(self._look, _LOOK_S)
+        self._newest = 0
+        self._stamp: Stamp | None = None
+        self._settled = False
 
     async def follow(self, after: int | None, run: str = "") -> AsyncIterator[Sequence[Event]]:
         """Events behind the one of that number (None: those to come), of a run or of all, without the lines of logs of
         the latter. Nothing comes for some seconds: an empty list, so that who is gone is noticed.
         """
         number = await asyncio.to_thread(self._runs.newest) if after is None else after
-        read = None
-        with self._followed():
-            while True:
-                seen = self._newest
-                if seen != read:
-                    events = await asyncio.to_thread(self._runs.events, run, number)
-                    if events:
-                        number = events[-1].number
-                        yield events
-                        continue
-                    read = seen
-                yield await self._next(seen)
+        async with contextlib.aclosing(self._watched.follow()) as changes:
+            async for newest in changes:
+                if newest is None:
+                    yield ()
+                    continue
+                while events := await asyncio.to_thread(self._runs.events, run, number):
+                    number = events[-1].number
+                    yield events
 
-    async def _next(self, seen: int) -> Sequence[Event]:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_BEAT_S), self._changed:
-                await self._changed.wait_for(lambda: self._newest != seen)
-        return ()
+    def _look(self) -> int:
+        """The number of the newest event; the database is read only where its files have changed.
 
-    @contextlib.contextmanager
-    def _followed(self) -> Iterator[None]:
-        self._waiting += 1
-        if self._looking is None:
-            self._looking = asyncio.get_running_loop().create_task(self._look())
-        try:
-            yield
-        finally:
-            self._waiting -= 1
-            if not self._waiting and self._looking is not None:
-                self._looking.cancel()
-                self._looking = None
-
-    async def _look(self) -> None:
-        stamp: Stamp | None = None
-        settled = False
-        while True:
-            # Two changes within one tick of the file system's clock leave the same stamp: what has just changed is
-            # read once more.
-            before, stamp = stamp, self._runs.connected.stamp()
-            if stamp is not None and stamp == before and settled:
-                await asyncio.sleep(_LOOK_S)
-                continue
-            settled = stamp == before
-            with contextlib.suppress(GlassworksError):  # a database that is away is looked at again
-                newest = await asyncio.to_thread(self._runs.newest)
-                if newest != self._newest:
-                    async with self._changed:
-                        self._newest = newest
-                        self._changed.notify_all()
-            await asyncio.sleep(_LOOK_S)
+        Two changes within one tick of the file system's clock leave the same stamp: what has just changed is read once
+        more.
+        """
+        before, self._stamp = self._stamp, self._runs.connected.stamp()
+        same = self._stamp is not None and self._stamp == before
+        if not (same and self._settled):
+            self._newest = self._runs.newest()
+        self._settled = same
+        return self._newest

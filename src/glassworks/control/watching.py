@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Generic, TypeVar
 
 from glassworks.errors import GlassworksError
@@ -23,7 +23,7 @@ class Watched(Generic[_T]):
         self._changed = asyncio.Condition()
         self._looking: asyncio.Task[None] | None = None
 
-    async def follow(self) -> AsyncIterator[_T | None]:
+    async def follow(self) -> AsyncGenerator[_T | None, None]:
         """Each value that differs from the one before; None where none came for some seconds, so that who is gone is
         noticed."""
         with self._followed():

@@ -26,7 +26,7 @@ def test_five_consoles_are_one_look() -> None:
         async for seen in following:
             if seen is not None and seen >= 3:
                 break
-        await following.aclose()  # type: ignore[attr-defined]
+        await following.aclose()
         return seen
 
     async def run() -> None:
@@ -52,7 +52,7 @@ def test_a_look_that_fails_is_taken_again() -> None:
     async def run() -> int | None:
         following = Watched(look, 0.01).follow()
         seen = await anext(following)
-        await following.aclose()  # type: ignore[attr-defined]
+        await following.aclose()
         return seen
 
     assert asyncio.run(run()) == 7
