@@ -47,7 +47,7 @@ EDGES: Mapping[str, frozenset[str]] = {
         "drafts": "catalog contracts data job_files registry",
         "control": "catalog config contracts data drafts job_files job_schema packaging registry runs serving",
         "console": "serving",
-        "client": "control data registry runs",
+        "client": "control data registry runs serving",
         "": "client flow job_files",
         "cli": "VERBS catalog config conformance console contracts control data explanation flow imaging job_files "
         "optimization packaging registry runs serving",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from pathlib import Path
 
 _CGROUP, _MEMINFO = Path("/sys/fs/cgroup"), Path("/proc/meminfo")
@@ -88,3 +89,9 @@ def _number(path: Path) -> int | None:
         return int(path.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None  # no such file, or "max"
+
+
+def modules_path() -> str:
+    """Where a process finds the modules that this one finds, but none of the folder where it was started."""
+    own = sys.path if sys.flags.safe_path else sys.path[1:]
+    return os.pathsep.join(str(Path(folder).absolute()) for folder in own if folder)

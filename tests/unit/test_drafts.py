@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from pathlib import Path
-from typing import Any
 
 import polars
 import pytest
 from tests.archives import picture, write_zip
+from tests.sent import kept_source
 
 from glassworks import flow
 from glassworks.catalog import found, require
 from glassworks.contracts import Sample
-from glassworks.data.uploads.store import DataStore
 from glassworks.drafts import Draft, draft_job
 from glassworks.errors import ConfigError, DataError, MissingLibrary, NotFound
 from glassworks.job_files import load_job
@@ -25,12 +23,6 @@ from glassworks.job_files import load_job
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GLASSWORKS_HOME", str(tmp_path / "home"))
     return tmp_path
-
-
-def keep(folder: Path, content: bytes, name: str, kind: Any = None) -> str:
-    file = folder / "sent"
-    file.write_bytes(content)
-    return DataStore().keep(file, name, kind, hashlib.sha256(content).hexdigest()).source
 
 
 def prepared(folder: Path, draft: Draft) -> int:
@@ -103,10 +95,10 @@ def test_ratings_are_liked_from_four_stars_on() -> None:
 
 
 def test_pictures(home: Path) -> None:
-    draft = draft_job(keep(home, pets(home, 24), "My Pets (2026).zip"))
+    draft = draft_job(kept_source(home, pets(home, 24), "My Pets (2026).zip"))
     assert (draft.job["name"], draft.family) == ("my-pets-2026", "convnet")
     assert prepared(home, draft) == 48
-    few = draft_job(keep(home, pets(home, 6), "宠物.zip"))
+    few = draft_job(kept_source(home, pets(home, 6), "宠物.zip"))
     assert few.job["name"].startswith("pictures-")
     assert few.reasons[-1].code == "reason.few-shot-suits"
     assert prepared(home, few) == 12
@@ -115,7 +107,7 @@ def test_pictures(home: Path) -> None:
 def test_pictures_with_many_labels(home: Path) -> None:
     labels = "file,labels\n" + "".join(f"{each}.png,{'a;b' if each % 2 else 'a'}\n" for each in range(40))
     files = {**{f"{each}.png": picture(each) for each in range(40)}, "labels.csv": labels.encode()}
-    assert prepared(home, draft_job(keep(home, write_zip(home / "made.zip", files).read_bytes(), "a.zip"))) == 40
+    assert prepared(home, draft_job(kept_source(home, write_zip(home / "made.zip", files).read_bytes(), "a.zip"))) == 40
 
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet", "gb18030", "utf-16"])
@@ -130,14 +122,14 @@ def test_texts_of_every_form(form: str, home: Path) -> None:
     if form == "parquet":
         polars.DataFrame(rows, schema=["review", "verdict"], orient="row").write_parquet(home / "a.parquet")
         content = (home / "a.parquet").read_bytes()
-    draft = draft_job(keep(home, content, f"reviews.{form if len(form) < 8 else 'csv'}"))
+    draft = draft_job(kept_source(home, content, f"reviews.{form if len(form) < 8 else 'csv'}"))
     assert {key: draft.job["data"][key] for key in ("text", "label")} == {"text": "review", "label": "verdict"}
     assert prepared(home, draft) == 60
 
 
 def test_texts_of_many_labels(home: Path) -> None:
     lines = [{"text": text, "label": ["x", label]} for text, label in texts(60)]
-    draft = draft_job(keep(home, "\n".join(map(json.dumps, lines)).encode(), "many.jsonl"))
+    draft = draft_job(kept_source(home, "\n".join(map(json.dumps, lines)).encode(), "many.jsonl"))
     assert draft.job["data"]["separator"] == "|"
     assert prepared(home, draft) == 60
 
@@ -149,7 +141,7 @@ def test_interactions_of_every_form(form: str, home: Path) -> None:
     if form == "parquet":
         polars.read_csv(events().encode()).write_parquet(home / "a.parquet")
         content = (home / "a.parquet").read_bytes()
-    draft = draft_job(keep(home, content, f"loans.{'tsv' if form == 'tsv' else 'csv'}"))
+    draft = draft_job(kept_source(home, content, f"loans.{'tsv' if form == 'tsv' else 'csv'}"))
     assert draft.family == "collaborative"
     assert draft.job["data"] == {
         "source": draft.job["data"]["source"],
@@ -174,7 +166,7 @@ def purchases(customers: int, header: str = "顾客,商品,日期") -> str:
 
 
 def test_purchases_of_a_chinese_shop_are_read_without_asking(home: Path) -> None:
-    draft = draft_job(keep(home, purchases(150).encode(), "购买记录.csv"))
+    draft = draft_job(kept_source(home, purchases(150).encode(), "购买记录.csv"))
     assert draft.family == "collaborative"
     assert {role: draft.job["data"][role] for role in ("user", "item", "time")} == {
         "user": "顾客",
@@ -185,7 +177,7 @@ def test_purchases_of_a_chinese_shop_are_read_without_asking(home: Path) -> None
 
 @pytest.mark.parametrize("customers", [30, 150, 3000])
 def test_short_histories_are_asked_for_the_last_purchase(customers: int, home: Path) -> None:
-    draft = draft_job(keep(home, purchases(customers).encode(), "purchases.csv"))
+    draft = draft_job(kept_source(home, purchases(customers).encode(), "purchases.csv"))
     assert draft.job["data"]["protocol"] == "leave_last_out"
     assert draft.reasons[1].code == "reason.shortest-histories"
     assert prepared(home, draft) > 0
@@ -195,14 +187,14 @@ def test_short_histories_are_asked_for_the_last_purchase(customers: int, home: P
 
 def test_lines_without_labels_can_be_compared(home: Path) -> None:
     content = "\n".join(text for text, _ in texts(60)).encode()
-    draft = draft_job(keep(home, content, "lines.txt"))
+    draft = draft_job(kept_source(home, content, "lines.txt"))
     assert draft.family == "text_encoder"
     assert prepared(home, draft) > 0
 
 
 def test_a_family_that_is_named(home: Path) -> None:
     rows = "".join(f"u{each % 9},{each % 11},{text},{label}\n" for each, (text, label) in enumerate(texts(60)))
-    source = keep(home, f"user,item,review,label\n{rows}".encode(), "both.csv")
+    source = kept_source(home, f"user,item,review,label\n{rows}".encode(), "both.csv")
     with pytest.raises(DataError, match="as texts and as interactions"):
         draft_job(source)
     assert prepared(home, draft_job(source, "recurrent_text")) == 60
@@ -230,7 +222,7 @@ def test_what_cannot_be_drafted(source: str, family: str | None, error: type[Exc
 
 def test_a_table_of_which_nothing_is_clear(home: Path) -> None:
     content = b"a,b,c\n" + b"".join(b"%d,%d,%d\n" % (each, each * 2, each % 2) for each in range(40))
-    source = keep(home, content, "numbers.csv")
+    source = kept_source(home, content, "numbers.csv")
     with pytest.raises(DataError):
         draft_job(source)
     with pytest.raises(DataError, match="which column holds the text; its columns: a, b, c"):

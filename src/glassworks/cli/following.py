@@ -18,6 +18,7 @@ from glassworks.cli.output import LiveProgress, stderr, stdout, write_json
 from glassworks.contracts import Source
 from glassworks.errors import Cancelled, ServingError
 from glassworks.locations import absolute
+from glassworks.machine import modules_path
 from glassworks.storage import storage_errors
 
 if TYPE_CHECKING:
@@ -61,7 +62,6 @@ def provide_worker() -> bool:
     """
     from glassworks.registry import Registry
     from glassworks.runs.presence import anybody
-    from glassworks.runs.worker import modules_path
 
     home = Registry.open().home
     if anybody(home):

@@ -15,32 +15,13 @@ import httpx
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
-from glassworks.errors import (
-    Changed,
-    Conflict,
-    Forbidden,
-    GlassworksError,
-    InputError,
-    LimitExceeded,
-    NotFound,
-    Overloaded,
-    ServingError,
-    Unauthenticated,
-    Unconditional,
-)
+from glassworks.errors import GlassworksError, InputError, Overloaded, ServingError
+from glassworks.serving.failures import STATUSES
 
 _R = TypeVar("_R")
 _API = "/api/v1"
-_ERRORS: Mapping[int, type[GlassworksError]] = {
-    401: Unauthenticated,
-    403: Forbidden,
-    404: NotFound,
-    409: Conflict,
-    412: Changed,
-    428: Unconditional,
-    429: LimitExceeded,
-    503: Overloaded,
-}
+_ERRORS = {status.http: kind for kind, status in STATUSES.items() if issubclass(kind, InputError | ServingError)}
+"""Status -> what is raised for it."""
 _SILENCE_S = 35.0
 """A stream says something every four seconds."""
 _PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0

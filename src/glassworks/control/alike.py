@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from glassworks.contracts import TensorSpec
 from glassworks.control.deploying import Split
-from glassworks.control.problems import Conflict
 from glassworks.control.state import Control
+from glassworks.errors import Conflict
 from glassworks.packaging.manifest import Manifest
 
 _CLASSIFICATION = "classification"

@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 
 from glassworks.control.counting import Counted, counted
 from glassworks.control.paging import require_match, tag
-from glassworks.control.problems import Changed, Conflict
 from glassworks.control.state import Control
-from glassworks.errors import InputError, NotFound, RegistryError, Unsupported
+from glassworks.errors import Changed, Conflict, InputError, NotFound, RegistryError, Unsupported
 from glassworks.registry.deployments import Revision, What
 from glassworks.registry.records import CHAMPION
 from glassworks.serving.core.traffic import Traffic, checked_traffic

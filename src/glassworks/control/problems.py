@@ -13,14 +13,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
-from glassworks.errors import (
-    Changed as Changed,
-    Conflict as Conflict,
-    GlassworksError,
-    Overloaded,
-    Unauthenticated,
-    Unconditional as Unconditional,
-)
+from glassworks.errors import GlassworksError, Overloaded, Unauthenticated
 from glassworks.serving.failures import problem
 
 _TYPE = "application/problem+json"

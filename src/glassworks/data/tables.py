@@ -66,7 +66,7 @@ def shown(value: object) -> str:
 def _column(series: polars.Series) -> Column:
     values = [shown(value) for value in series.to_list()]
     filled = [value for value in values if value]
-    kind = "list" if series.dtype.is_nested() else "number" if filled and all(map(_is_number, filled)) else "text"
+    kind = "list" if series.dtype.is_nested() else "number" if filled and all(map(is_number, filled)) else "text"
     return Column(
         name=series.name,
         kind=kind,
@@ -77,7 +77,8 @@ def _column(series: polars.Series) -> Column:
     )
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a cell holds a number."""
     try:
         float(text)
     except ValueError:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field
 
+from glassworks.errors import InputError
 from glassworks.record import Record
 
 State = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
@@ -13,6 +14,16 @@ EventKind = Literal["state", "stage", "values", "done", "log"]
 OPEN: tuple[State, ...] = ("queued", "running", "interrupted")
 """States that a run leaves by itself: an interrupted one waits for another worker."""
 WAITING: tuple[State, ...] = ("queued", "interrupted")
+
+
+def states(text: str) -> tuple[State, ...]:
+    """Those of a text such as `running,queued`. Raises InputError."""
+    known: dict[str, State] = {name: name for name in get_args(State)}
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    for name in names:
+        if name not in known:
+            raise InputError(f"'{name[:40]}' is not a state of a run", f"states: {', '.join(known)}")
+    return tuple(known[name] for name in names)
 
 
 class RunError(Record):

@@ -12,13 +12,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import IO
 
 from glassworks.catalog import found
 from glassworks.contracts import Work
 from glassworks.errors import GlassworksError
-from glassworks.machine import available_bytes, total_bytes
+from glassworks.machine import available_bytes, modules_path, total_bytes
 from glassworks.registry import Registry
 from glassworks.runs.execution import LOST
 from glassworks.runs.presence import Presence
@@ -181,12 +180,6 @@ def _end(process: subprocess.Popen[str]) -> None:
     """With everything that it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-
-
-def modules_path() -> str:
-    """Where a process finds the modules that this one finds, but none of the folder where it was started."""
-    own = sys.path if sys.flags.safe_path else sys.path[1:]
-    return os.pathsep.join(str(Path(folder).absolute()) for folder in own if folder)
 
 
 @contextlib.contextmanager

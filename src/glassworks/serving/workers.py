@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from glassworks.config import ServingConfig
+from glassworks.machine import modules_path
 from glassworks.serving.supervision import Supervisor
 from glassworks.storage import storage_errors
 
@@ -75,7 +76,7 @@ class Workers:
                     stdout=log,
                     stderr=log,
                     # It finds the modules that this process finds, and none of the folder where this was started.
-                    env={**os.environ, "PYTHONPATH": _modules_path()},
+                    env={**os.environ, "PYTHONPATH": modules_path()},
                     # Ctrl-C in a terminal goes to the service alone, which ends this one.
                     start_new_session=True,
                 )
@@ -95,11 +96,6 @@ def _opened(log: Path) -> IO[bytes]:
     with storage_errors(log):
         log.parent.mkdir(parents=True, exist_ok=True)
         return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
-
-
-def _modules_path() -> str:
-    own = sys.path if sys.flags.safe_path else sys.path[1:]
-    return os.pathsep.join(str(Path(folder).absolute()) for folder in own if folder)
 
 
 def _send(process: asyncio.subprocess.Process, number: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import time
@@ -14,9 +13,9 @@ import polars
 import pytest
 from PIL import Image
 from tests.archives import picture, write_zip
+from tests.sent import kept
 
 from glassworks.data.preview import Preview, open_preview
-from glassworks.data.uploads.records import Item
 from glassworks.data.uploads.store import DataStore
 from glassworks.errors import DataError, InputError, NotFound
 
@@ -27,14 +26,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def keep(folder: Path, content: bytes, name: str, kind: Any = None) -> Item:
-    file = folder / "sent"
-    file.write_bytes(content)
-    return DataStore().keep(file, name, kind, hashlib.sha256(content).hexdigest())
-
-
 def look(folder: Path, content: bytes, name: str, kind: Any = None) -> Preview:
-    return open_preview(keep(folder, content, name, kind).source)
+    return open_preview(kept(folder, content, name, kind).source)
 
 
 def pets(folder: Path, **more: bytes) -> bytes:
@@ -148,7 +141,7 @@ def test_what_is_not_there() -> None:
 
 
 def test_a_short_id_is_enough_as_long_as_it_is_one(home: Path) -> None:
-    item = keep(home, b"text,label\na b,c\nd e,f\n", "a.csv")
+    item = kept(home, b"text,label\na b,c\nd e,f\n", "a.csv")
     assert open_preview(f"uploaded:{item.id[:8]}").examples() == 2
     with pytest.raises(NotFound):
         open_preview(f"uploaded:{item.id[:7]}")
@@ -164,7 +157,7 @@ def test_a_large_table_is_not_read_to_be_looked_at(home: Path) -> None:
     polars.DataFrame({"user": np.arange(3_000_000) % 1000, "item": np.arange(3_000_000)}).write_parquet(
         home / "a.parquet"
     )
-    item = keep(home, (home / "a.parquet").read_bytes(), "a.parquet")
+    item = kept(home, (home / "a.parquet").read_bytes(), "a.parquet")
     begun = time.monotonic()
     found = open_preview(item.source)
     assert (found.examples(), len(found.page(limit=50).items)) == (3_000_000, 50)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.archives import picture, write_zip
+from tests.sent import kept_source
 
 from glassworks.contracts import Progress
 from glassworks.data.interactions.keys import InteractionData
@@ -16,7 +16,6 @@ from glassworks.data.keys import PictureData
 from glassworks.data.preview import open_preview
 from glassworks.data.reports import Report, report_on
 from glassworks.data.text.keys import TextData
-from glassworks.data.uploads.store import DataStore
 from glassworks.errors import Cancelled
 
 
@@ -37,12 +36,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def keep(folder: Path, content: bytes, name: str, kind: Any = None) -> str:
-    file = folder / "sent"
-    file.write_bytes(content)
-    return DataStore().keep(file, name, kind, hashlib.sha256(content).hexdigest()).source
-
-
 def reported(data: Any) -> Report:
     found = report_on(data, Progress())
     assert len(json.dumps(found.model_dump(mode="json"))) < 2**20
@@ -52,7 +45,7 @@ def reported(data: Any) -> Report:
 def test_pictures_side_by_side(home: Path) -> None:
     files = {f"{'cat' if each % 2 else 'dog'}/{each:02}.png": picture(each) for each in range(10)}
     files |= {"cat/00-broken.png": b"", "cat/copy.png": picture(1), "dog/wrong.png": picture(3)}
-    source = keep(home, write_zip(home / "made.zip", dict(files)).read_bytes(), "pets.zip")
+    source = kept_source(home, write_zip(home / "made.zip", dict(files)).read_bytes(), "pets.zip")
     found = reported(PictureData(source=source))
     assert (found.examples, found.distinct, found.class_counts) == (12, 10, {"cat": 6, "dog": 6})
     assert found.unreadable.items[0].name == "cat/00-broken.png"
@@ -80,7 +73,7 @@ def test_texts_and_what_a_leaking_split_pretends(home: Path) -> None:
     rows[5] = (rows[5][0], not rows[5][1])
     lines = [f"{text},{'good' if good else 'bad'}" for text, good in [*rows, *rows[:40]]]
     lines.insert(3, ",good")
-    source = keep(home, ("text,label\n" + "\n".join(lines)).encode(), "weather.csv")
+    source = kept_source(home, ("text,label\n" + "\n".join(lines)).encode(), "weather.csv")
     progress = Stages()
     found = report_on(TextData(source=source), progress)
     assert progress.seen == ["read", "compare", "classify"]
@@ -99,21 +92,21 @@ def test_texts_and_what_a_leaking_split_pretends(home: Path) -> None:
 
 def test_lists_are_bounded_and_say_how_many_there_are(home: Path) -> None:
     lines = "".join(f"the same text again,{'good' if each % 2 else 'bad'}\n" for each in range(3000))
-    found = reported(TextData(source=keep(home, f"text,label\n{lines}".encode(), "same.csv")))
+    found = reported(TextData(source=kept_source(home, f"text,label\n{lines}".encode(), "same.csv")))
     assert (found.duplicates.total, len(found.duplicates.items)) == (2999, 200)
     assert found.honest_split is None
     assert any("no class has" in str(finding) for finding in found.findings)
 
 
 def test_texts_without_labels(home: Path) -> None:
-    found = reported(TextData(source=keep(home, b"one text\nand another\none text!\n", "a.txt"), label=""))
+    found = reported(TextData(source=kept_source(home, b"one text\nand another\none text!\n", "a.txt"), label=""))
     assert (found.examples, found.distinct, found.class_counts) == (3, 2, {})
     assert found.findings[0].code == "finding.no-labels"
 
 
 def test_interactions(home: Path) -> None:
     rows = "".join(f"u{each % 9},{each % 7},{each}\n" for each in range(90))
-    source = keep(home, f"user,item,time\n{rows}".encode(), "events.csv")
+    source = kept_source(home, f"user,item,time\n{rows}".encode(), "events.csv")
     found = reported(InteractionData(source=source, time="time"))
     assert (found.kind, found.examples, found.numbers["users"]) == ("interactions", 90, 9)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,13 +11,11 @@ from glassworks.catalog import named
 from glassworks.cli.following import follow as followed, opened, provide_worker, show_queued
 from glassworks.cli.output import AsJson, stdout, table, write_json
 from glassworks.contracts import Work
-from glassworks.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from glassworks.runs import Run
-    from glassworks.runs.records import State
 
 group = typer.Typer(help="Runs: work that is queued, under way or done.", no_args_is_help=True, rich_markup_mode=None)
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the beginning of it.")]
@@ -34,7 +32,9 @@ def list_runs(
     """List runs, the newest first."""
     if kind:
         named(Work, kind)
-    runs = opened().list(_states(state), kind, limit=limit)
+    from glassworks.runs.records import states
+
+    runs = opened().list(states(state or ""), kind, limit=limit)
     if as_json:
         write_json({"runs": [run.model_dump(mode="json") for run in runs]})
         return
@@ -100,17 +100,6 @@ def resume(run: RunId, as_json: AsJson = False) -> None:
 def register(program: typer.Typer) -> None:
     """Add the group."""
     program.add_typer(group, name="runs")
-
-
-def _states(text: str | None) -> tuple[State, ...]:
-    from glassworks.runs.records import State
-
-    known: dict[str, State] = {name: name for name in get_args(State)}
-    names = [part.strip() for part in text.split(",") if part.strip()] if text else []
-    for name in names:
-        if name not in known:
-            raise InputError(f"'{name[:40]}' is not a state of a run", f"states: {', '.join(known)}")
-    return tuple(known[name] for name in names)
 
 
 def _show(run: Run, console: Console) -> None:

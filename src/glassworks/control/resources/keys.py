@@ -11,9 +11,8 @@ from pydantic import BaseModel, Field
 
 from glassworks.control.access import Admin, Controlled
 from glassworks.control.paging import After, Limit, Page
-from glassworks.control.problems import Conflict
 from glassworks.control.state import Control
-from glassworks.errors import InputError
+from glassworks.errors import Conflict, InputError
 from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.keys import Key, KeyStore, Role
 

@@ -14,10 +14,9 @@ from glassworks.control.comparing import Comparison, compared
 from glassworks.control.describing import ModelSummary, VersionSummary, etag_of, served, summaries, version_of
 from glassworks.control.lineage import Graph, graph_of
 from glassworks.control.paging import After, IfMatch, Limit, Page, require_match, tag, unchanged
-from glassworks.control.problems import Conflict
 from glassworks.control.requests import SampleRequest, samples_of, shown
 from glassworks.control.state import Control
-from glassworks.errors import NotFound
+from glassworks.errors import Conflict, NotFound
 from glassworks.registry import Version
 from glassworks.registry.records import CHAMPION, check_alias
 from glassworks.serving.access.gate import Caller

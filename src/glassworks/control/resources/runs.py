@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import FileResponse, StreamingResponse
@@ -21,7 +21,7 @@ from glassworks.control.state import Control
 from glassworks.control.tables import Table
 from glassworks.errors import Conflict, InputError, NotFound
 from glassworks.runs import Event, Run
-from glassworks.runs.records import State
+from glassworks.runs.records import states
 from glassworks.runs.series import Series
 
 router = APIRouter(prefix="/runs", tags=["runs"])
@@ -77,7 +77,7 @@ def list_runs(
     """Runs, the newest first."""
     if kind:
         named(Work, kind)
-    runs = control.runs.list(_states(state), kind, before=after, limit=limit + 1, about=about)
+    runs = control.runs.list(states(state), kind, before=after, limit=limit + 1, about=about)
     return Page(items=list(runs[:limit]), next=runs[limit - 1].id if len(runs) > limit else None)
 
 
@@ -224,12 +224,3 @@ async def _followed(control: Control, after: int | None, run: str) -> AsyncItera
             yield None
         for event in events:
             yield Sent(event.number, event.kind, event.model_dump(mode="json"))
-
-
-def _states(text: str) -> tuple[State, ...]:
-    known: dict[str, State] = {name: name for name in get_args(State)}
-    names = [part.strip() for part in text.split(",") if part.strip()]
-    for name in names:
-        if name not in known:
-            raise InputError(f"'{name[:40]}' is not a state of a run", f"states: {', '.join(known)}")
-    return tuple(known[name] for name in names)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from glassworks.data.tables import is_number
 from glassworks.data.text.encodings import decode
 from glassworks.errors import DataError
 
@@ -75,9 +76,7 @@ def require_column_names(path: Path, separator: str, name: str) -> list[str]:
     """The names in the first line. Raises DataError where it has none."""
     header = next(csv.reader(_first_lines(path)[:1], delimiter=separator), [])
     names = [each.strip() for each in header]
-    odd = next(
-        (each for index, each in enumerate(names) if not each or each in names[:index] or _is_number(each)), None
-    )
+    odd = next((each for index, each in enumerate(names) if not each or each in names[:index] or is_number(each)), None)
     if not names or odd is not None:
         what = f"'{odd}' is no name of a column of its own" if odd is not None else "it is empty"
         raise DataError(
@@ -153,11 +152,3 @@ def _widths(lines: list[str], separator: str) -> list[int]:
     except csv.Error:
         return []
     return rows
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
