@@ -130,19 +130,6 @@ def test_a_reader_that_leaves_before_the_service_is_up_leaves_nothing(home: Home
     home.until_there_are(0)
 
 
-def test_a_detached_service_stays_and_is_not_interrupted_with_its_terminal(home: Home) -> None:
-    """Nor does it hold what its caller reads, as `up --detach 2>&1 | cat` does to the end."""
-    with home.start("up", "job.toml", "--detach") as process:
-        said, _ = process.communicate(timeout=WAIT_S)
-        assert process.returncode == 0, said
-    (left,) = home.running()
-    assert f"kill {left}   # ends the service" in said
-    assert str(next((home.folder / "home" / "logs").iterdir())) in said
-    assert os.getpgid(left) != os.getpgid(0)
-    os.kill(left, signal.SIGTERM)
-    home.until_there_are(0)
-
-
 @pytest.mark.parametrize("command", [("--help",), ("catalog",), ("data", "list", "--json")], ids=" ".join)
 def test_a_command_whose_reader_is_gone_ends_without_a_traceback(home: Home, command: tuple[str, ...]) -> None:
     with home.start(*command, stderr=subprocess.PIPE) as process:

@@ -75,8 +75,6 @@ def show_next(answered: Answered, made: Release, service: Service | None, consol
         others = [each for each in made.bundle.manifest.explainers if each != used]
         method = f" --method {others[0]}" if others else ""
         lines.append(f"glassworks explain {reference} {answered.input}{method} -o why{answered.why.drawn.suffix}")
-    if service and service.log:
-        lines += [f"kill {service.pid}   # ends the service", f"cat {service.log}   # what it says"]
     console.print("\n[bold]Next[/bold]")
     for line in lines:
         console.print(f"  {line}", soft_wrap=True, markup=False)
@@ -102,11 +100,10 @@ def _show_why(why: Why, console: Console) -> None:
 
 def summary(made: Release, service: Service, answered: Answered) -> dict[str, Any]:
     """One key a stage."""
-    log = {"log": str(service.log)} if service.log else {}
     return {
         **summary_of(made),
         "explain": {**why.parameters, "drawn": str(why.drawn)} if (why := answered.why) else None,
-        "serve": {"url": service.url, "grpc": service.grpc, "pid": service.pid, **log},
+        "serve": {"url": service.url, "grpc": service.grpc, "pid": service.pid},
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import os
 import select
 import signal
 import socket
@@ -14,13 +13,9 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
 
-from glassworks.cli.parent import let_stay
 from glassworks.config import ServingConfig
 from glassworks.errors import ServingError
-from glassworks.storage import storage_errors
 
 _START_S = 120.0
 _STOP_S = 15.0
@@ -36,24 +31,17 @@ class Service:
     grpc: str | None
     guarded: bool
     process: subprocess.Popen[bytes]
-    log: Path | None = None
-    """The file of its standard error, unless that is this process's own."""
 
     @property
     def pid(self) -> int:
         return self.process.pid
 
     @contextlib.contextmanager
-    def kept(self, after: bool) -> Iterator[None]:
-        """Stops the process when the block ends, unless it is to be left running and nothing failed."""
+    def kept(self) -> Iterator[None]:
+        """Stops the process when the block ends."""
         try:
             yield
-            if after:
-                let_stay(self.process.stdin)
-        except BaseException:
-            self.stop()
-            raise
-        if not after:
+        finally:
             self.stop()
 
     def wait(self) -> None:
@@ -102,17 +90,16 @@ def _require_free(host: str, port: int, key: str) -> None:
             raise ServingError(f"cannot listen on {host}:{port}: {error.strerror}", mend) from None
 
 
-def start_service(reference: str, config: ServingConfig, log: Path | None = None) -> Service:
-    """`glassworks serve` in a process without any training library, which ends with this one. Raises ServingError.
-
-    With `log` its standard error goes to that file: one that outlives this process must not keep a pipe open.
-    """
-    command = [sys.executable, "-m", "glassworks", "serve", reference, "--json", "--end-with-stdin", *_options(config)]
+def start_service(reference: str, config: ServingConfig) -> Service:
+    """`glassworks serve` in a process without any training library, which ends with this one. Raises ServingError."""
+    options = ["--json", "--end-with-stdin", *options_of(config)]
     # In a process group of its own: Ctrl-C reaches this process alone, which stops the service once, gracefully.
-    with _log(log) as errors:
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, process_group=0
-        )
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "glassworks", "serve", reference, *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        process_group=0,
+    )
     try:
         line = _first_line(process)
     except BaseException:
@@ -123,29 +110,18 @@ def start_service(reference: str, config: ServingConfig, log: Path | None = None
     if not line:
         process.kill()
         process.wait()
-        why = f"read {log}" if log else f"glassworks serve {reference} --port {config.port}"
-        raise ServingError("the service did not start", f"see why: {why}")
+        raise ServingError("the service did not start", f"see why: glassworks serve {reference} --port {config.port}")
     up = json.loads(line)
-    return Service(url=up["url"], grpc=up["grpc"], guarded=up["keys"], process=process, log=log)
+    return Service(url=up["url"], grpc=up["grpc"], guarded=up["keys"], process=process)
 
 
-@contextlib.contextmanager
-def _log(path: Path | None) -> Iterator[IO[bytes] | None]:
-    """A file that only its owner may read, as an access log may be in it."""
-    if path is None:
-        yield None
-        return
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
-    with file:
-        yield file
-
-
-def _options(config: ServingConfig) -> list[str]:
-    """The job's settings as the options of `glassworks serve`, which have the same names."""
+def options_of(config: ServingConfig, *, changed: bool = False) -> list[str]:
+    """A job's settings as the options of `glassworks serve`, which have the same names; only those that are not the
+    usual ones, where `changed`."""
     options: list[str] = []
     for name, value in config:
+        if changed and value == type(config).model_fields[name].get_default(call_default_factory=True):
+            continue
         option = "--" + name.replace("_", "-")
         if isinstance(value, bool):
             if value != type(config).model_fields[name].default:

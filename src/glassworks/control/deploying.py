@@ -12,7 +12,8 @@ from glassworks.control.paging import require_match, tag
 from glassworks.control.state import Control
 from glassworks.errors import Changed, Conflict, InputError, NotFound, RegistryError, Unsupported
 from glassworks.registry.deployments import Revision, What
-from glassworks.registry.records import CHAMPION
+from glassworks.registry.records import CHAMPION, split_reference
+from glassworks.serving.core.repository import Repository
 from glassworks.serving.core.traffic import Traffic, checked_traffic
 from glassworks.serving.deploying import traffic_of
 
@@ -114,6 +115,26 @@ def change(
             raise
 
     control.live.ask(lambda: serving.deploy(name, traffic, versions, commit))
+    return observe(control, name)
+
+
+def repository(control: Control) -> Repository:
+    """What brings models into service. Raises Unsupported without it."""
+    if control.serving.repository is None:
+        raise Unsupported("this service has no repository", "start it with 'glassworks serve'")
+    return control.serving.repository
+
+
+def load(control: Control, reference: str, who: str) -> Observed:
+    """Bring a model into service. Raises what keeps it from being opened."""
+    name, _ = split_reference(reference)
+    serving = repository(control)
+    control.registry.find(reference)
+    before = observe(control, name)
+    control.live.ask(lambda: serving.load(reference))
+    found = observe(control, name)
+    if {each.version for each in found.served} != {each.version for each in before.served}:
+        note(control, found, who, "loaded")
     return observe(control, name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from glassworks.control.released import Released
 from glassworks.data.uploads.receiving import PART_BYTES
 from glassworks.errors import GlassworksError, InputError, ServingError
 from glassworks.serving.endpoints import Context, Protocol, endpoint
@@ -26,6 +27,8 @@ class ControlApi(Protocol):
         self._context = context
         self._mounted = Mounted(self._application, context.dispatcher.models.supervisor, _PART)
         context.companions.append(self._mounted)
+        if context.registry is not None and context.repository is not None:
+            context.companions.append(Released(context, context.registry))
 
     @endpoint("GET", _PATH, "controlGet", "The control API.", is_open=True, documented=False)
     @endpoint("POST", _PATH, "controlPost", "The control API.", is_open=True, documented=False)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from glassworks.catalog import found
 from glassworks.cli.app import build
-from glassworks.cli.service import _options, require_free
+from glassworks.cli.service import options_of, require_free
 from glassworks.config import ServingConfig
 from glassworks.contracts import Explainer
 from glassworks.errors import ConfigError, ServingError
@@ -117,7 +117,7 @@ def test_every_setting_of_a_job_is_an_option_of_serve() -> None:
         name: [str(name)] if isinstance(value, tuple) else str(name) if value == "" else value
         for name, value in ServingConfig(grpc_port=1, grpc=False, watch=True)
     }
-    options = {each for each in _options(ServingConfig(**said)) if each.startswith("--")}
+    options = {each for each in options_of(ServingConfig(**said)) if each.startswith("--")}
     serve = get_command(build()).commands["serve"]  # type: ignore[attr-defined]
     known = {each for parameter in serve.params for each in (*parameter.opts, *parameter.secondary_opts)}
     assert options <= known

@@ -2,56 +2,90 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glassworks.cli.following import Detach, detach, job_request
 from glassworks.cli.interrupts import receive_interrupts
 from glassworks.cli.output import AsJson, LiveProgress, stderr, stdout, write_json
 from glassworks.cli.verbs.train import Fresh, JobFile, Overrides
+from glassworks.errors import InputError
+
+if TYPE_CHECKING:
+    from glassworks.config import Job
 
 
 def up(
     job: JobFile,
     overrides: Overrides = None,
     check: Annotated[bool, typer.Option("--check", help="On a free port: ask, answer, stop, exit 0.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Leave the service running and return.")] = False,
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="HTTP; 0 takes any free port.")] = None,
+    background: Detach = False,
     resume: Fresh = True,
     as_json: AsJson = False,
 ) -> None:
     """Data, train, optimize, package, serve and explain; then serve until Ctrl-C."""
+    from glassworks.job_files import load_job
+
+    if check and background:
+        raise InputError("--check does not go with --detach: nothing is asked then", "leave one of them out")
+    chosen = () if port is None else (f"serving.port={port}",)
+    loaded = load_job(job, (*(overrides or ()), *chosen))
+    if background:
+        _queue(loaded, resume, as_json)
+    else:
+        _release(loaded, check, resume, as_json)
+
+
+def _queue(job: Job, resume: bool, as_json: bool) -> None:
+    """The release as a run. A service that is running loads what it publishes."""
+    from glassworks.cli.service import options_of
+    from glassworks.registry import Registry
+    from glassworks.runs.presence import anybody
+
+    detach("release", {**job_request(job, resume), "serve": True}, as_json)
+    if as_json:
+        return
+    if anybody(Registry.open().home, "service"):
+        stdout().print(f"the service that is running loads '{job.name}' once it is published")
+    else:
+        command = " ".join(("glassworks serve", job.name, *options_of(job.serving, changed=True)))
+        stdout().print(f"no service is running; once it is published: {command}", markup=False, soft_wrap=True)
+
+
+def _release(job: Job, check: bool, resume: bool, as_json: bool) -> None:
+    """Here, and then the service."""
     receive_interrupts()
     from glassworks import flow
     from glassworks.cli.question import ask, passing_key
     from glassworks.cli.release import show_example, show_next, show_release, summary
     from glassworks.cli.service import require_free, start_service
-    from glassworks.job_files import load_job
     from glassworks.registry import Registry
 
-    loaded, registry, progress = load_job(job, overrides or ()), Registry.open(), LiveProgress()
+    registry, progress = Registry.open(), LiveProgress()
     # A check asks itself on any free ports of this machine.
     alone = {"host": "127.0.0.1", "port": 0, "grpc_port": None, "keys": "off", "workers": 0}
-    serving = loaded.serving.model_copy(update=alone) if check else loaded.serving
+    serving = job.serving.model_copy(update=alone) if check else job.serving
     require_free(serving)
     console = stderr() if as_json else stdout()
     try:
-        made = flow.release(loaded, registry, progress, fresh=not resume)
+        made = flow.release(job, registry, progress, fresh=not resume)
         show_release(made, console)
         progress.start("serve")
-        log = registry.home / "logs" / f"serve-{made.version.reference}.log" if detach else None
-        service = start_service(made.version.reference, serving, log)
+        service = start_service(made.version.reference, serving)
     finally:
         progress.close()
-    with service.kept(detach):
+    with service.kept():
         progress.finish(service.url)
         with passing_key(service, registry.home) as key:
-            answered = ask(service, made, loaded.explanation.method, registry.home / "explanations", key)
+            answered = ask(service, made, job.explanation.method, registry.home / "explanations", key)
         if as_json:
             write_json(summary(made, service, answered))
         else:
             show_example(answered, console)
-            show_next(answered, made, service if detach or not check else None, console)
-        if not (check or detach):
+            show_next(answered, made, None if check else service, console)
+        if not check:
             console.print("\nThe service runs until Ctrl-C.")
             service.wait()
 

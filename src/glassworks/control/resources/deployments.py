@@ -14,10 +14,8 @@ from glassworks.control.counting import Counted, percentile_ms
 from glassworks.control.deploying import Observed
 from glassworks.control.paging import After, IfMatch, Limit, Page
 from glassworks.control.state import Control
-from glassworks.errors import NotFound, Unsupported
+from glassworks.errors import NotFound
 from glassworks.registry.deployments import Revision
-from glassworks.registry.records import split_reference
-from glassworks.serving.core.repository import Repository
 
 router = APIRouter(prefix="/deployments", tags=["deployments"])
 _SHOWN = 20
@@ -94,15 +92,7 @@ def list_deployments(control: Controlled, caller: Viewer, limit: Limit = 50, aft
 @router.post("", status_code=201)
 def load_model(control: Controlled, caller: Operator, asked: Reference, response: Response) -> Deployment:
     """Bring a model into service. Raises what keeps it from being opened."""
-    name, _ = split_reference(asked.reference)
-    repository = _repository(control)
-    control.registry.find(asked.reference)
-    before = deploying.observe(control, name)
-    control.live.ask(lambda: repository.load(asked.reference))
-    found = deploying.observe(control, name)
-    if {each.version for each in found.served} != {each.version for each in before.served}:
-        deploying.note(control, found, caller.name, "loaded")
-    return _answered(control, deploying.observe(control, name), response)
+    return _answered(control, deploying.load(control, asked.reference, caller.name), response)
 
 
 @router.get("/{name}")
@@ -146,8 +136,8 @@ def unload_model(control: Controlled, caller: Operator, name: str, response: Res
     found = deploying.observe(control, name)
     if not found.served:
         raise NotFound(f"'{name}' is not in service", "there is nothing to unload")
-    repository = _repository(control)
-    control.live.ask(lambda: repository.unload(name))
+    serving = deploying.repository(control)
+    control.live.ask(lambda: serving.unload(name))
     deploying.note(control, found, caller.name, "unloaded")
     return _deployment(control, deploying.observe(control, name))
 
@@ -163,12 +153,6 @@ def list_revisions(
     """All changes, the newest first."""
     found = control.deployments.history(name, after, limit + 1)
     return Page(items=list(found[:limit]), next=str(found[limit - 1].revision) if len(found) > limit else None)
-
-
-def _repository(control: Control) -> Repository:
-    if control.serving.repository is None:
-        raise Unsupported("this service has no repository", "start it with 'glassworks serve'")
-    return control.serving.repository
 
 
 def _answered(control: Control, found: Observed, response: Response) -> Deployment:
