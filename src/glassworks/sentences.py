@@ -36,6 +36,10 @@ _FINDINGS = {
     "tiny-classes": "{n:,} classes have fewer than {least} examples: {names}",
     "imbalanced": "classes are imbalanced: '{largest}' has {times:.1f} times the examples of '{smallest}'; "
     'training.class_weights = "balanced" weighs them alike',
+    "not-measured": "{n:,} classes have no example in the test split, so nothing can be measured of them: {names}",
+    "copies-between-parts": "{n:,} examples are copies, exact or near, of examples of a later part of the data (train, "
+    "validation, test): they are left out, and the later ones stay",
+    "dealt-from-train": "the data have no part for {names}: it is taken from train",
     "mixed-sizes": "sizes differ, from {low} to {high} pixels (height x width); all are resized",
     "not-square": "{n:,} of {total:,} pictures are not square",
     "contradictory-texts": "contradictory labels: {n:,} texts have different labels and are left out of all splits, "

@@ -15,5 +15,5 @@ class ToySample(Sample, TextReader):
     name: ClassVar[str] = "toy-sample"
 
     def texts(self, what: str, columns: Columns) -> Iterator[Row]:
-        yield "first", "10001 10002 10003 10004", "low"
-        yield "second", "90005 90006 90007 90008", "high"
+        yield Row("first", "10001 10002 10003 10004", "low")
+        yield Row("second", "90005 90006 90007 90008", "high")

@@ -23,4 +23,4 @@ class ToySource(Source, TextReader):
         for row in range(int(what)):
             base = 10_000 if row % 2 else 90_000
             numbers = generator.integers(base, base + 9999, 4)
-            yield f"row {row}", " ".join(map(str, numbers)), "low" if row % 2 else "high"
+            yield Row(f"row {row}", " ".join(map(str, numbers)), "low" if row % 2 else "high")

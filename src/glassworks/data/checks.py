@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.data.collection import Pictures
 from glassworks.data.duplicates import Duplicates, find_duplicates
-from glassworks.data.findings import TINY, copied, of_classes
+from glassworks.data.findings import SHOWN, TINY, copied, listed, of_classes
 from glassworks.record import Record
 from glassworks.sentences import Sentence, sentence
 
 _NAMED = 20
-_IN_A_SENTENCE = 3
 
 
 class DataReport(Record):
@@ -91,19 +90,13 @@ def contradictions(groups: NDArray[np.int64], labels: NDArray[np.int64]) -> list
     return list(np.split(members, np.flatnonzero(np.diff(groups[members])) + 1))
 
 
-def listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = len(names) - _IN_A_SENTENCE
-    return ", ".join(names[:_IN_A_SENTENCE]) + (f" ... (+{more:,})" if more > 0 else "")
-
-
 def _names(pictures: Pictures, members: NDArray[np.int64]) -> tuple[str, ...]:
     return tuple(f"{pictures.names[index]} ({pictures.label(index)})" for index in members)
 
 
 def _findings(report: DataReport, left_out: int) -> Iterator[Sentence]:
     if report.contradictions:
-        first = " = ".join(report.contradictory[0][:_IN_A_SENTENCE])
+        first = " = ".join(report.contradictory[0][:SHOWN])
         yield sentence("finding.contradictory-pictures", n=report.contradictions, example=first)
     if left_out:
         yield sentence("finding.left-out", n=left_out)

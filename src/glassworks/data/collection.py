@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from glassworks.data.assigned import NOTHING, Assigned
 from glassworks.data.pictures import Picture
 from glassworks.errors import DataError, InputError
 
@@ -76,6 +77,7 @@ class Pictures:
     unreadable: tuple[tuple[str, str], ...]
     looks: Looks
     fingerprint: str
+    assigned: Assigned = NOTHING
 
     def __len__(self) -> int:
         return len(self.names)
@@ -105,16 +107,15 @@ def collect(
     labels: NDArray[np.int64],
     classes: Sequence[str],
     unreadable: Sequence[tuple[str, str]] = (),
+    assigned: Assigned = NOTHING,
 ) -> Pictures:
     """Decode every entry once and keep those that can be read; the others are named in `unreadable`.
 
     Raises DataError when a class is left with no readable picture.
     """
-    seen = _look_at_all(entries, decode)
-    failed = [(name, reason) for name, reason in zip(names, seen, strict=True) if isinstance(reason, str)]
-    kept = [index for index, one in enumerate(seen) if not isinstance(one, str)]
-    looks = _stacked([one for one in seen if not isinstance(one, str)])
-    labels = labels[kept]
+    looked, failed = _look_at_all(entries, decode, names)
+    kept, looks = list(looked), _stacked(list(looked.values()))
+    labels, own = labels[kept], assigned.only(kept)
     _refuse_empty_classes(source, classes, labels, failed)
     return Pictures(
         source=source,
@@ -124,7 +125,8 @@ def collect(
         classes=tuple(classes),
         unreadable=(*unreadable, *failed),
         looks=looks,
-        fingerprint=_fingerprint(looks.digests, labels, classes),
+        fingerprint=_fingerprint(looks.digests, labels, classes, own),
+        assigned=own,
     )
 
 
@@ -148,8 +150,10 @@ class _Look:
     chroma: NDArray[np.uint8]
 
 
-def _look_at_all(entries: Sequence[_T], decode: Callable[[_T], Picture]) -> list[_Look | str]:
-    """A look at each entry, or the reason why there is none."""
+def _look_at_all(
+    entries: Sequence[_T], decode: Callable[[_T], Picture], names: Sequence[str]
+) -> tuple[dict[int, _Look], list[tuple[str, str]]]:
+    """A look at each entry by its number, and the names of the others, with reasons."""
     seen: list[_Look | str] = [""] * len(entries)
 
     def look(index: int) -> None:
@@ -161,7 +165,8 @@ def _look_at_all(entries: Sequence[_T], decode: Callable[[_T], Picture]) -> list
             seen[index] = f"it cannot be read: {error.strerror or error}"
 
     in_threads(look, len(entries))
-    return seen
+    looked = {index: one for index, one in enumerate(seen) if isinstance(one, _Look)}
+    return looked, [(name, one) for name, one in zip(names, seen, strict=True) if isinstance(one, str)]
 
 
 def _look(picture: Picture) -> _Look:
@@ -201,12 +206,15 @@ def _refuse_empty_classes(
         )
 
 
-def _fingerprint(digests: Sequence[bytes], labels: NDArray[np.int64], classes: Sequence[str]) -> str:
+def _fingerprint(
+    digests: Sequence[bytes], labels: NDArray[np.int64], classes: Sequence[str], assigned: Assigned
+) -> str:
     whole = hashlib.sha256(_FORMAT)
     named = [hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest() for name in classes]
     if labels.ndim == 2:
         whole.update(b"".join(named))
     own = [row.tobytes() for row in labels] if labels.ndim == 2 else [named[label] for label in labels]
-    for entry in sorted(label + digest for label, digest in zip(own, digests, strict=True)):
+    said = zip(own, digests, assigned.keys(len(digests)), strict=True)
+    for entry in sorted(label + digest + key for label, digest, key in said):
         whole.update(entry)
     return whole.hexdigest()

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from glassworks.config import DataConfig
 from glassworks.contracts import Dataset, Split
-from glassworks.data.checks import check_pictures, contradictions, listed
+from glassworks.data.checks import check_pictures, contradictions
 from glassworks.data.collection import Pictures, in_threads
 from glassworks.data.duplicates import find_duplicates
+from glassworks.data.findings import listed
 from glassworks.data.pictures import fit_picture
-from glassworks.data.splits import NEEDED, few, split, strata
+from glassworks.data.splits import NEEDED, Shares, deal, few, strata
 from glassworks.errors import DataError, InputError
 
 _SMALLEST, _LARGEST = 8, 512
@@ -27,24 +28,26 @@ def prepare_pictures(pictures: Pictures, data: DataConfig, *, height: int, width
     `train` and `validation` keep at most `data.per_class` pictures of each class; `test` stays whole.
 
     Copies with different labels are left out. Of several labels each split keeps the share of the rarest one that a
-    picture has. A class with fewer than three distinct pictures is only learned, never measured, and a finding says so.
+    picture has. Classes that are not in the test split are not measured, and a finding says so.
     Raises DataError when nothing can be measured.
     """
     duplicates = find_duplicates(pictures.looks)
     report = check_pictures(pictures, duplicates)
     rows = _not_contradicted(pictures, duplicates.exact)
-    only_learned = _classes_without_parts(pictures, rows, duplicates.near)
-    kinds = strata(pictures.labels[rows])
-    parts = split(kinds, duplicates.near[rows], data.validation, data.test, data.seed)
+    if not pictures.assigned.parts:
+        _require_measurable(pictures, rows, duplicates.near)
+    shares = Shares(validation=data.validation, test=data.test, seed=data.seed)
+    labels, assigned = pictures.labels[rows], pictures.assigned.only(rows)
+    dealt = deal(labels, duplicates.near[rows], assigned, pictures.classes, shares)
     return Dataset(
         name=pictures.source,
         fingerprint=pictures.fingerprint,
         classes=pictures.classes,
         splits={
             name: Split(x=_fitted(pictures, rows[part], height, width, channels), y=pictures.labels[rows[part]])
-            for name, part in few(parts, kinds, data.per_class, data.seed).items()
+            for name, part in few(dealt.parts, strata(labels), data.per_class, data.seed).items()
         },
-        findings=(*only_learned, *map(str, report.findings)),
+        findings=tuple(map(str, (*dealt.findings, *report.findings))),
     )
 
 
@@ -98,8 +101,8 @@ def _not_contradicted(pictures: Pictures, exact: NDArray[np.int64]) -> NDArray[n
     return np.flatnonzero(kept)
 
 
-def _classes_without_parts(pictures: Pictures, rows: NDArray[np.int64], near: NDArray[np.int64]) -> tuple[str, ...]:
-    """A finding about classes too small for every split. Raises DataError where no split is possible."""
+def _require_measurable(pictures: Pictures, rows: NDArray[np.int64], near: NDArray[np.int64]) -> None:
+    """Raise DataError where no split is possible."""
     labels = pictures.labels[rows]
     each, own = np.nonzero(labels) if pictures.multi_label else (np.arange(len(rows)), labels)
     pairs = np.unique(np.stack([own, near[rows][each]], axis=1), axis=0)
@@ -117,10 +120,6 @@ def _classes_without_parts(pictures: Pictures, rows: NDArray[np.int64], near: ND
             f"'{few[0]}' has {distinct.min()}",
             "add pictures; copies of the same one do not count",
         )
-    if not few:
-        return ()
-    sentence = f"{len(few):,} classes have fewer than {NEEDED} distinct pictures and are in train only: {listed(few)}"
-    return (sentence,)
 
 
 def _fitted(pictures: Pictures, rows: NDArray[np.int64], height: int, width: int, channels: int) -> NDArray[np.uint8]:

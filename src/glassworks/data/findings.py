@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from glassworks.sentences import Sentence, sentence
 
 TINY = 10
 """Examples of a class: fewer are few."""
 _IMBALANCED = 3.0
+SHOWN = 3
+"""Names in a sentence."""
 
 
 def copied(code: str, copies: int, examples: int) -> Sentence:
@@ -23,3 +25,9 @@ def of_classes(counts: Mapping[str, int], tiny: int, names: str, imbalance: floa
     if imbalance >= _IMBALANCED:
         largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         yield sentence("finding.imbalanced", largest=largest, smallest=smallest, times=round(imbalance, 1))
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" ... (+{more:,})" if more > 0 else "")

@@ -39,8 +39,8 @@ class TextTask(Task):
 
         column = preprocessing.get("columns", {}).get("text") or preprocessing.get("column") or "text"
         reader, what = reader_of(source, TextReader)
-        for name, text, _ in reader.texts(what, Columns(text=column, label="")):
-            yield name, partial(np.array, text, object)
+        for row in reader.texts(what, Columns(text=column, label="")):
+            yield row.name, partial(np.array, row.text, object)
 
     def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:
         """`text`: bytes of UTF-8 (N)."""

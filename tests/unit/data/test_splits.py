@@ -64,10 +64,14 @@ def test_three_groups_are_enough_for_three_parts(sizes: tuple[int, ...]) -> None
     assert max(sizes) in {sizes[group] for group in groups[parts["train"]]}
 
 
-def test_a_class_of_two_groups_is_only_learned() -> None:
-    labels = np.array([0, 0, 1, 1, 1, 1])
-    parts = split(labels, np.arange(6), 0.2, 0.2, 0)
-    assert {0, 1} <= set(parts["train"].tolist())
+def test_of_two_groups_of_a_class_one_is_learned_and_one_measured_and_a_single_one_is_learned() -> None:
+    labels = np.array([0, 0, 1, 1, 1, 1, 2])
+    parts = split(labels, np.arange(7), 0.2, 0.2, 0)
+    assert {name: np.bincount(labels[part], minlength=3).tolist() for name, part in parts.items()} == {
+        "train": [1, 2, 1],
+        "validation": [0, 1, 0],
+        "test": [1, 1, 0],
+    }
 
 
 def test_ten_thousand_classes() -> None:

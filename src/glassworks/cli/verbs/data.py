@@ -48,6 +48,8 @@ def check(
     text: Annotated[str, typer.Option(help="Texts: the column that holds the text.")] = "",
     label: Annotated[str, typer.Option(help="Texts: the column that holds the label.")] = "",
     separator: Annotated[str, typer.Option(help="Texts: what stands between several labels of one.")] = "",
+    split: Annotated[str, typer.Option(help="Texts: the column that says the part of each row.")] = "",
+    group: Annotated[str, typer.Option(help="Texts: the column whose equal values stay in one part.")] = "",
     user: Annotated[str, typer.Option(help="Interactions: the column of who.")] = "",
     item: Annotated[str, typer.Option(help="Interactions: the column of what.")] = "",
     time: Annotated[str, typer.Option(help="Interactions: the column of when.")] = "",
@@ -64,15 +66,13 @@ def check(
     if job and not _labelled(job):
         _check_unlabelled(job, as_json)
         return
-    columns = {"text": text, "label": label, "separator": separator, "user": user, "item": item, "time": time}
-    given = {**columns, "weight": weight, "positive": positive}
-    data = _data(job.data if job else None, source, "interactions" if user or item else None)
-    known = {key: value for key, value in given.items() if value not in (None, "") and key in type(data).model_fields}
-    report = _CHECKS[data.kind](data.model_copy(update=known), quick)
+    texts = {"text": text, "label": label, "separator": separator, "split": split, "group": group}
+    events = {"user": user, "item": item, "time": time, "weight": weight, "positive": positive}
+    data = _with(_data(job.data if job else None, source, "interactions" if user or item else None), texts | events)
     if as_json:
-        write_json(report.model_dump(mode="json"))
+        write_json(_CHECKS[data.kind](data, quick).model_dump(mode="json"))
     else:
-        _SHOWN_AS[data.kind](report, source, stdout())
+        _SHOWN_AS[data.kind](_CHECKS[data.kind](data, quick), source, stdout())
 
 
 def _job(source: str) -> Job | None:
@@ -109,6 +109,12 @@ def _data(given: DataConfig | None, source: str, wanted: str | None) -> DataConf
         return modalities()[kind_of(source, wanted)](source=source)
     kind = kind_of(given.source, given.kind or wanted)
     return given if given.kind else modalities()[kind].model_validate(given.model_dump())
+
+
+def _with(data: DataConfig, given: Mapping[str, Any]) -> DataConfig:
+    """With the keys that are given and that its kind has."""
+    known = {key: value for key, value in given.items() if value not in (None, "") and key in type(data).model_fields}
+    return data.model_copy(update=known)
 
 
 def _check_pictures(data: Any, quick: bool) -> Any:

@@ -16,7 +16,7 @@ from glassworks.control.facts import made_of, uploads_named
 from glassworks.control.paging import After, Limit, Page
 from glassworks.control.resources.drafts import Understanding
 from glassworks.control.state import Control
-from glassworks.data.checks import listed
+from glassworks.data.findings import listed
 from glassworks.data.preview import ClassCount, Example, open_preview
 from glassworks.data.roles import Column
 from glassworks.data.uploads.records import Item

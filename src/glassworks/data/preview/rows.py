@@ -43,16 +43,16 @@ class TextsPreview(Preview):
 
     def page(self, after: int = -1, limit: int = 50, label: str = "") -> Page:
         rows = itertools.islice(enumerate(self._rows()), max(0, after + 1), None)
-        chosen = (row for row in rows if not label or row[1][2] == label)
+        chosen = (row for row in rows if not label or row[1].label == label)
         found = [
-            Example(index=index, text=text[:_CELL], label=own or None)
-            for index, (_, text, own) in itertools.islice(chosen, limit + 1)
+            Example(index=index, text=row.text[:_CELL], label=row.label or None)
+            for index, row in itertools.islice(chosen, limit + 1)
         ]
         return paged(found, limit)
 
     @cached_property
     def _counts(self) -> Counter[str]:
-        return Counter(label for _, _, label in self._rows())
+        return Counter(row.label for row in self._rows())
 
 
 class TablePreview(Preview):

@@ -84,9 +84,9 @@ def _read(source: str, columns: Columns, progress: Progress) -> tuple[Texts, Map
     progress.start("read")
     reader, what = reader_of(source, TextReader)
     rows = list(reader.texts(what, columns))
-    number = {name: index for index, (name, _, _) in enumerate(rows)}
+    number = {row.name: index for index, row in enumerate(rows)}
     if not columns.label:
-        rows = [(name, text, _NO_LABEL) for name, text, _ in rows]
+        rows = [row._replace(label=_NO_LABEL) for row in rows]
     texts = collect(source, rows, columns.separator)
     progress.finish(f"{len(texts):,} texts")
     return texts, number

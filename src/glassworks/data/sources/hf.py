@@ -30,5 +30,5 @@ class HuggingFace(Source, TextReader):
         if not files:
             raise DataError(f"{what} holds no Parquet file", "give a data set in Parquet, or convert it to CSV")
         for file in files:
-            for row, text, label in parquet_rows(str(file), columns):
-                yield f"{file.name} {row}", text, label
+            for row in parquet_rows(str(file), columns):
+                yield row._replace(name=f"{file.name} {row.name}")

@@ -20,7 +20,7 @@ class JsonLines(Source, TextReader):
         import msgspec
 
         from glassworks.data.text.encodings import read_text
-        from glassworks.data.text.tables import label_of
+        from glassworks.data.text.tables import row_of
 
         for number, line in enumerate(read_text(Path(what)).split("\n"), 1):
             if not line.strip():
@@ -29,11 +29,12 @@ class JsonLines(Source, TextReader):
                 row = msgspec.json.decode(line.encode("utf-8", "replace"))
             except msgspec.DecodeError as error:
                 raise DataError(f"{what}, line {number} is not JSON: {error}", "write one JSON object a line") from None
-            for column, key in ((columns.text, "text"), (columns.label, "label")):
+            for column, key in columns.keyed():
                 if column and (not isinstance(row, dict) or column not in row):
                     raise DataError(
                         f"{what}, line {number} has no '{column}'",
                         f"every line needs it; or name yours: data.{key} = ... or --{key}",
                     )
-            label = label_of(row[columns.label], columns, f"{what}, line {number}") if columns.label else ""
-            yield f"line {number}", str(row[columns.text] or ""), label
+            cells = (row[columns.text], row[columns.label] if columns.label else "")
+            own = (row[name] if name else "" for name in (columns.split, columns.group))
+            yield row_of(f"line {number}", (*cells, *own), columns, what)

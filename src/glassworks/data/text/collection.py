@@ -7,10 +7,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glassworks.data.assigned import NOTHING, UNLABELED, Assigned
+from glassworks.data.text.reader import Row
 from glassworks.errors import DataError
 
 _FORMAT = b"glassworks-texts-1"
@@ -32,6 +35,7 @@ class Texts:
     classes: tuple[str, ...]
     unreadable: tuple[tuple[str, str], ...]
     fingerprint: str
+    assigned: Assigned = NOTHING
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -48,35 +52,45 @@ class Texts:
         return self.classes[int(self.targets[index])]
 
 
-def collect(source: str, rows: Iterable[tuple[str, str, str]], separator: str = "") -> Texts:
-    """Texts of (name, text, label); a `separator` splits a label into any number of them. Raises DataError for no text.
+def collect(source: str, rows: Iterable[tuple[str, ...]], separator: str = "") -> Texts:
+    """Texts of `Row`s, or their first fields; a `separator` splits a label into any number of them.
 
+    Raises DataError for no text.
     A text without a letter, digit or sign, or without a label where one is needed, is named in `unreadable`.
     """
-    kept: list[tuple[str, str, tuple[str, ...]]] = []
+    kept: list[tuple[Row, tuple[str, ...]]] = []
     unreadable: list[tuple[str, str]] = []
-    for name, text, label in rows:
-        found = tuple(filter(None, map(str.strip, label.split(separator) if separator else [label])))
-        if not text.strip():
-            unreadable.append((name, "the text is empty"))
-        elif not separator and not found:
-            unreadable.append((name, _UNLABELED))
+    for row in starmap(Row, rows):
+        found = tuple(filter(None, map(str.strip, row.label.split(separator) if separator else [row.label])))
+        if reason := _useless(row, labelled=bool(separator or found)):
+            unreadable.append((row.name, reason))
         else:
-            kept.append((name, text, found))
+            kept.append((row, found))
     if not kept:
         raise _nothing(source, unreadable)
-    classes = sorted({label for _, _, labels in kept for label in labels})
-    targets = _targets([labels for _, _, labels in kept], classes, bool(separator))
-    texts = tuple(text for _, text, _ in kept)
+    classes = sorted({label for _, labels in kept for label in labels})
+    targets = _targets([labels for _, labels in kept], classes, bool(separator))
+    texts = tuple(row.text for row, _ in kept)
+    assigned = Assigned.of([row.part for row, _ in kept], [row.group for row, _ in kept])
     return Texts(
         source=source,
         texts=texts,
-        names=tuple(name for name, _, _ in kept),
+        names=tuple(row.name for row, _ in kept),
         targets=targets,
         classes=tuple(classes),
         unreadable=tuple(unreadable),
-        fingerprint=_fingerprint(texts, targets, classes),
+        fingerprint=_fingerprint(texts, targets, classes, assigned),
+        assigned=assigned,
     )
+
+
+def _useless(row: Row, *, labelled: bool) -> str:
+    """Why nothing can be learned from a row; empty where something can."""
+    if row.part == UNLABELED:
+        return "it is in a part without labels"
+    if not row.text.strip():
+        return "the text is empty"
+    return "" if labelled else _UNLABELED
 
 
 def _nothing(source: str, unreadable: Sequence[tuple[str, str]]) -> DataError:
@@ -106,13 +120,13 @@ def _targets(labels: Sequence[tuple[str, ...]], classes: Sequence[str], multi_la
     return targets
 
 
-def _fingerprint(texts: Sequence[str], targets: NDArray[np.int64], classes: Sequence[str]) -> str:
+def _fingerprint(texts: Sequence[str], targets: NDArray[np.int64], classes: Sequence[str], assigned: Assigned) -> str:
     whole = hashlib.sha256(_FORMAT)
     for name in classes:
         whole.update(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest())
     digests = (
-        hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() + target.tobytes()
-        for text, target in zip(texts, targets, strict=True)
+        hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() + target.tobytes() + own
+        for text, target, own in zip(texts, targets, assigned.keys(len(texts)), strict=True)
     )
     for digest in sorted(digests):
         whole.update(digest)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.contracts import Dataset, Split
-from glassworks.data.splits import NEEDED, few, split, strata
+from glassworks.data.splits import NEEDED, Dealt, Shares, deal, few, strata
 from glassworks.data.text.checks import check_texts, contradictory
 from glassworks.data.text.collection import Texts, plain
 from glassworks.data.text.duplicates import Copies, find_copies
@@ -30,34 +31,37 @@ def prepare_texts(texts: Texts, *, validation: float, test: float, seed: int, pe
     no part counts one text twice; near copies are in one part. Raises DataError when nothing can be measured.
     """
     copies = find_copies(texts.texts)
-    parts = few(split_rows(texts, copies, validation, test, seed), strata(texts.targets), per_class, seed)
+    dealt = split_rows(texts, copies, Shares(validation=validation, test=test, seed=seed))
+    parts = few(dealt.parts, strata(texts.targets), per_class, seed)
     return Dataset(
         name=texts.source,
         fingerprint=texts.fingerprint,
         classes=texts.classes,
         splits={name: as_split(texts, rows) for name, rows in parts.items()},
-        findings=tuple(map(str, check_texts(texts, copies).findings)),
+        findings=tuple(map(str, (*dealt.findings, *check_texts(texts, copies).findings))),
     )
 
 
-def split_rows(texts: Texts, copies: Copies, validation: float, test: float, seed: int) -> dict[str, NDArray[np.int64]]:
+def split_rows(texts: Texts, copies: Copies, shares: Shares) -> Dealt:
     """The rows of each part. Raises DataError when nothing can be measured."""
     rows = kept_rows(texts, copies)
     kinds = strata(texts.targets[rows])
     counts = np.array([len(np.unique(copies.near[rows][kinds == each])) for each in np.unique(kinds)])
-    if len(rows) == 0 or (counts < NEEDED).all():
+    if len(rows) == 0 or ((counts < NEEDED).all() and not texts.assigned.parts):
         raise DataError(
             f"'{texts.source}': no class has {NEEDED} distinct texts, one each to train, validate and test",
             "add texts; copies of the same one do not count",
         )
-    parts = split(kinds, copies.near[rows], validation, test, seed)
-    return {name: rows[part] for name, part in parts.items()}
+    dealt = deal(texts.targets[rows], copies.near[rows], texts.assigned.only(rows), texts.classes, shares)
+    return replace(dealt, parts={name: rows[part] for name, part in dealt.parts.items()})
 
 
 def kept_rows(texts: Texts, copies: Copies) -> NDArray[np.int64]:
-    """The first text of each group with equal letters, unless its group has different labels."""
+    """The first text of each group with equal letters, in each part that the data assign it to, unless its group has
+    different labels."""
     kept = np.zeros(len(texts), np.bool_)
-    kept[np.unique(copies.same, return_index=True)[1]] = True
+    part = np.unique(texts.assigned.parts or [""] * len(texts), return_inverse=True)[1]
+    kept[np.unique(np.stack([copies.same, part]), axis=1, return_index=True)[1]] = True
     for members in contradictory(texts, copies):
         kept[members] = False
     return np.flatnonzero(kept).astype(np.int64)
@@ -116,8 +120,8 @@ def further_texts(job: Job, dataset: Dataset) -> list[str]:
 
 
 def columns_of(data: TextData) -> Columns:
-    """The columns of text and label in the job's source."""
-    return Columns(text=data.text, label=data.label, separator=data.separator)
+    """The columns in the job's source."""
+    return Columns(text=data.text, label=data.label, separator=data.separator, split=data.split, group=data.group)
 
 
 def read_split(source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from glassworks.contracts import Reader
 from glassworks.data.kinds import reader_of
@@ -14,17 +14,37 @@ from glassworks.errors import DataError
 if TYPE_CHECKING:
     from glassworks.data.text.collection import Texts
 
-Row: TypeAlias = tuple[str, str, str]
-"""Where a text is, the text, and its label: empty where it has none."""
+
+class Row(NamedTuple):
+    """A text: where it is, and its label, empty where it has none.
+
+    `part` and `group` are what the data say themselves of it: see `Assigned`, and `part_of` for names of parts.
+    """
+
+    name: str
+    text: str
+    label: str = ""
+    part: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """The columns of text and label; a `separator` splits a label into more than one."""
+    """The columns of text and label; a `separator` splits a label into more than one.
+
+    `split` and `group` are those of the part and the group that the data say, empty where there are none.
+    """
 
     text: str = "text"
     label: str = "label"
     separator: str = ""
+    split: str = ""
+    group: str = ""
+
+    def keyed(self) -> list[tuple[str, str]]:
+        """The columns that a table must have, each with its key in `[data]`."""
+        wanted = ((self.text, "text"), (self.label, "label"), (self.split, "split"), (self.group, "group"))
+        return [(column, key) for column, key in wanted if column]
 
 
 class TextReader(Reader):
@@ -55,4 +75,4 @@ def read_texts(source: str, columns: Columns | None = None, *, min_classes: int 
 def read_lines(source: str, column: str) -> list[str]:
     """The texts of a source without their labels. Raises DataError."""
     reader, what = reader_of(source, TextReader)
-    return [text for _, text, _ in reader.texts(what, Columns(text=column, label="")) if text.strip()]
+    return [row.text for row in reader.texts(what, Columns(text=column, label="")) if row.text.strip()]

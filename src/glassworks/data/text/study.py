@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from glassworks.catalog import require
 from glassworks.contracts import Measurement
 from glassworks.data.intervals import wilson
-from glassworks.data.splits import NEEDED, split, strata
+from glassworks.data.splits import NEEDED, Shares, split, strata
 from glassworks.data.text.baseline import Counts, choose_texts, count_ngrams, cross_validated, fit_baseline
 from glassworks.data.text.checks import LabelCandidate, TextReport, check_texts
 from glassworks.data.text.collection import Texts
@@ -29,18 +29,18 @@ def study_texts(texts: Texts, *, validation: float, test: float, seed: int, copi
     """
     copies = copies or find_copies(texts.texts)
     report = check_texts(texts, copies)
-    honest = split_rows(texts, copies, validation, test, seed)
+    dealt = split_rows(texts, copies, Shares(validation=validation, test=test, seed=seed))
     everything = np.arange(len(texts))
     naive = split(strata(texts.targets), everything, validation, test, seed)
     number: dict[str, int] = {}
     row = np.array([number.setdefault(text, len(number)) for text in texts.texts], np.int64)
     distinct = count_ngrams(list(number))
-    honest_split, random_split = (_measured(texts, distinct, row, parts) for parts in (honest, naive))
+    honest_split, random_split = (_measured(texts, distinct, row, parts) for parts in (dealt.parts, naive))
     kept = kept_rows(texts, copies)
     candidates = _candidates(texts, distinct, row, kept[choose_texts(len(kept))], copies.near)
     found = {"honest_split": honest_split, "random_split": random_split, "candidates": candidates}
     studied = report.model_copy(update=found)
-    return studied.model_copy(update={"findings": (*report.findings, *_findings(studied, len(kept)))})
+    return studied.model_copy(update={"findings": (*dealt.findings, *report.findings, *_findings(studied, len(kept)))})
 
 
 def _measured(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import require
+from glassworks.data.assigned import part_of
+from glassworks.data.text.reader import Row
 from glassworks.errors import DataError
 
 if TYPE_CHECKING:
     import polars
 
-    from glassworks.data.text.reader import Columns, Row
+    from glassworks.data.text.reader import Columns
 
 
 def load_polars() -> Any:
@@ -25,16 +27,25 @@ def load_polars() -> Any:
 
 def rows_of(table: polars.DataFrame, columns: Columns, name: str) -> Iterator[Row]:
     """(name, text, label) a row; what is missing is empty. Raises DataError for a column that is not there."""
-    for column, key in ((columns.text, "text"), (columns.label, "label")):
-        if column and column not in table.columns:
+    for column, key in columns.keyed():
+        if column not in table.columns:
             raise DataError(
                 f"{name} has no column '{column}'",
                 f"its columns: {', '.join(table.columns)}; name yours: data.{key} = ... or --{key}",
             )
-    wanted = [columns.text, columns.label] if columns.label else [columns.text, columns.text]
-    texts, labels = (table[column].to_list() for column in wanted)
-    for number, (text, label) in enumerate(zip(texts, labels, strict=True), 1):
-        yield f"row {number}", _text(text), label_of(label, columns, f"{name}, row {number}")
+    nothing = [""] * len(table)
+    wanted = (columns.text, columns.label, columns.split, columns.group)
+    cells = (table[column].to_list() if column else nothing for column in wanted)
+    for number, row in enumerate(zip(*cells, strict=True), 1):
+        yield row_of(f"row {number}", row, columns, name)
+
+
+def row_of(name: str, cells: Sequence[object], columns: Columns, source: str) -> Row:
+    """A row of the cells of text, label, part and group. Raises DataError."""
+    text, label, part, group = cells
+    where = f"{source}, {name}"
+    own = part_of(_text(part), where) if columns.split else ""
+    return Row(name, _text(text), label_of(label, columns, where), own, _text(group).strip())
 
 
 def parquet_rows(path: str, columns: Columns) -> Iterator[Row]:

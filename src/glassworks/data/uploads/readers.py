@@ -72,7 +72,7 @@ class StoredTexts(_Stored, TextReader):
         from glassworks.data.uploads.text_files import lines_of
 
         for number, line in lines_of(DataStore().content(self._item), self._item.name):
-            yield f"line {number}", line.decode("utf-8"), ""
+            yield Row(f"line {number}", line.decode("utf-8"))
 
 
 class StoredTable(StoredTexts, InteractionReader):
