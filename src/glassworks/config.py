@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import BaseModel, Field, SerializeAsAny, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SerializeAsAny, ValidationError
 
 from glassworks.durations import Seconds
 from glassworks.errors import ConfigError
@@ -14,6 +15,18 @@ from glassworks.record import Record
 from glassworks.wrong_keys import config_error
 
 _R = TypeVar("_R", bound=BaseModel)
+_ORIGIN = re.compile(r"\*|https?://[^/?#\s]+/?")
+
+
+def _origin(text: str) -> str:
+    if _ORIGIN.fullmatch(text):
+        return text
+    raise ValueError("an origin is https://NAME, http://NAME:PORT or * for all, without a path")
+
+
+def _as_tuple(value: object) -> object:
+    """One may stand for itself."""
+    return (value,) if isinstance(value, str) else value
 
 
 class DataConfig(Record):
@@ -125,6 +138,8 @@ class ServingConfig(Record):
     """Whether callers need access keys; `auto`: unless the address is this machine's loopback."""
     allowed_hosts: tuple[str, ...] = ()
     """Names under which browsers may ask a service without keys, beside the address, as behind a proxy."""
+    allow_origin: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_as_tuple)] = ()
+    """Origins such as `https://app.example.com` whose pages may ask and read answers (CORS); `*` for all pages."""
     tls_certificate: str = ""
     """Certificate chain, a PEM file; with it and its key HTTPS is spoken."""
     tls_key: str = ""

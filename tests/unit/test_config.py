@@ -49,7 +49,7 @@ def test_three_keys_are_enough(tmp_path: Path) -> None:
     [
         ("[training]\nepoch = 3", "unknown key 'training.epoch'", "did you mean 'training.epochs'?"),
         ("[trainin]\nepochs = 3", "unknown key 'trainin'", "did you mean 'training'?"),
-        ("[serving]\nxyz = 3", "unknown key 'serving.xyz'", "allowed here: access_log, allowed_hosts, drain_s"),
+        ("[serving]\nxyz = 3", "unknown key 'serving.xyz'", "allowed here: access_log, allow_origin, allowed_hosts"),
         ("[training]\nepochs = 'many'", "'training.epochs' is 'many': ", "set training.epochs to an allowed value"),
         ("[training]\nepochs = 0", "'training.epochs' is 0: greater than or equal to 1", "set training.epochs"),
         ("[training]\ndevice = 'tpu'", "'auto', 'cpu' or 'cuda'", "set training.device"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from glassworks.serving.core.work import LEVELS
@@ -16,6 +19,7 @@ EXTENSIONS = (
     "binary_tensor_data", "classification", "generate", "glassworks_explain", "model_configuration",
     "model_repository", "model_repository(unload_dependents)", "parameters", "schedule_policy", "statistics",
 )  # fmt: skip
+_LABELS = 1000
 _TYPES = {"BYTES": "TYPE_STRING"}
 
 
@@ -31,11 +35,19 @@ def metadata(model: LoadedModel, versions: object) -> dict[str, Any]:
         "properties": {
             "task": manifest.task,
             "family": manifest.family,
-            "labels": ",".join(manifest.labels[:1000]),
+            "labels": _line(manifest.labels[:_LABELS]),
+            "labels_json": json.dumps(manifest.labels[:_LABELS], ensure_ascii=False),
             "explainers": ",".join(manifest.explainers),
             "bundle_sha256": model.opened.bundle.sha256,
         },
     }
+
+
+def _line(labels: Sequence[str]) -> str:
+    """A line of CSV (RFC 4180): a label with a comma, a quotation mark or a line break stands in quotes."""
+    line = io.StringIO()
+    csv.writer(line).writerow(labels)
+    return line.getvalue().removesuffix("\r\n")
 
 
 def model_statistics(model: LoadedModel) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import ssl
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from glassworks.config import ServingConfig
 from glassworks.errors import GlassworksError, InputError
 from glassworks.registry.deployments import Deployments
 from glassworks.serving.access.clock import Clock
+from glassworks.serving.access.cross_origin import CrossOrigin
 from glassworks.serving.access.gate import Gate
 from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.access.ledger import Ledger
@@ -154,8 +156,10 @@ def _service(context: Context, log: AccessLog | None, further: Sequence[type[Pro
     supervisor = dispatcher.models.supervisor
     on_answer = supervisor.guard("access log", log) if log is not None else None
     application = Application(routes(context, further), on_answer, _admit(context))
-    service.append(Service(application, limits, supervisor))
-    service[0].refused = doorkeeper(dispatcher.admission, application)
+    crossing = CrossOrigin(application, config.allow_origin) if config.allow_origin else None
+    service.append(Service(crossing or application, limits, supervisor))
+    refuse = doorkeeper(dispatcher.admission, application)
+    service[0].refused = functools.partial(crossing.refused, refuse) if crossing else refuse
     service[0].failed = supervisor.guard("log of failures", context.failures.answered)
     supervisor.heard = context.failures.troubled
     service[0].taken_over = lambda exchange: application.upgraded(exchange, service[0])
@@ -169,7 +173,7 @@ def _admit(context: Context) -> Admit:
     """Without keys, only the service's own pages may ask; with them, a browser's session stands for its key."""
     sessions = context.sessions
     if sessions is None:
-        check = Origins(context.config.host, context.config.allowed_hosts).check
+        check = Origins(context.config.host, context.config.allowed_hosts, context.config.allow_origin).check
         return lambda exchange: check(exchange.method, exchange.headers)
 
     def admit(exchange: Exchange) -> None:

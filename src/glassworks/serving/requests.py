@@ -50,6 +50,8 @@ class Call(msgspec.Struct):
     """Whether one of them has failed."""
     level: int = 0
     """Its priority where the request itself has no parameters for it: 1 (first) to 9; 0 for what they say."""
+    verb: str = "infer"
+    """What is asked for, as traces name it: infer, explain, generate or picture."""
 
 
 class InferRequest(msgspec.Struct, frozen=True):

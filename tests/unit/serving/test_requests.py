@@ -73,7 +73,7 @@ def test_a_raw_body_needs_a_model_of_one_plain_input(inputs: tuple[TensorSpec, .
     reply = send(service(models), "POST", INFER, b"\0" * 8, inference_header_content_length="0")
     models.close()
     assert reply.status == 400
-    assert "a raw request needs a model of one input of numbers" in reply.error
+    assert "a raw request needs a model of one input" in reply.error
 
 
 def test_numbers_that_are_none_are_null_and_not_explained(app: Service) -> None:

@@ -27,6 +27,11 @@ AllowedHosts = Annotated[
     ),
 ]
 
+AllowOrigin = Annotated[
+    list[str] | None,
+    typer.Option(help="A site whose pages may ask: https://app.example.com; * for all. May be repeated."),
+]
+
 
 def serve(
     models: Models = None,
@@ -38,6 +43,7 @@ def serve(
     traffic: Traffic = None,
     keys: Annotated[str, typer.Option(help="auto (needed unless on loopback), on or off.")] = "auto",
     allowed_hosts: AllowedHosts = None,
+    allow_origin: AllowOrigin = None,
     tls_certificate: Annotated[str, typer.Option(help="Certificate chain, a PEM file: speak HTTPS.")] = "",
     tls_key: Annotated[str, typer.Option(help="Its key, a PEM file.")] = "",
     access_log: Annotated[str, typer.Option(help="File for a JSON line a request; - is stderr.")] = "",
@@ -70,6 +76,7 @@ def serve(
 
     release_interrupts()
     lists = {"traffic": tuple(traffic or ()), "allowed_hosts": tuple(allowed_hosts or ())}
+    lists["allow_origin"] = tuple(allow_origin or ())
     config = validate(ServingConfig, {**given, **lists}, where="glassworks serve")
     if end_with_stdin:
         end_with_parent(config.drain_s)

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Iterable, Mapping
 
 from glassworks.errors import Forbidden
+from glassworks.serving.access.cross_origin import ANY, origin_of
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _KNOWN = 256
@@ -23,8 +24,10 @@ _OWN_PAGE = frozenset({b"", b"same-origin", b"none"})
 class Origins:
     """Looks at each request once. What comes from no browser costs a hundred nanoseconds."""
 
-    def __init__(self, bound: str, allowed: Iterable[str] = ()) -> None:
-        """`bound` is the address that is listened on; `allowed` are further names, with or without a port."""
+    def __init__(self, bound: str, allowed: Iterable[str] = (), pages: Iterable[str] = ()) -> None:
+        """`bound` is the address that is listened on; `allowed` are further names, with or without a port; `pages` are
+        origins whose pages may ask, `*` for all."""
+        self._pages = frozenset(map(origin_of, pages))
         self._allowed = frozenset(each.lower() for each in allowed)
         self._names = {bound.lower(), socket.gethostname().lower(), "localhost.localdomain", *self._allowed}
         self._known: set[bytes] = set()
@@ -59,6 +62,8 @@ class Origins:
         origin, site = headers.get(b"origin"), headers.get(b"sec-fetch-site", b"")
         if origin is not None:
             text = origin.decode("latin-1").lower()
+            if text in self._pages or ANY in self._pages:
+                return
             asking = text.partition("://")[2]
             if asking in self._allowed or _name(asking) in self._allowed:
                 return
@@ -71,8 +76,8 @@ class Origins:
 def _foreign(origin: str) -> Forbidden:
     return Forbidden(
         f"a page of another site ({origin[:100]}) may not ask this service, which no key protects",
-        "ask from its own page or from a program; or name that page's host with --allowed-host; or let callers need "
-        "keys: --keys on",
+        "ask from its own page or from a program; or allow that page with --allow-origin https://its.name, or its host "
+        "with --allowed-host; or let callers need keys: --keys on",
     )
 
 

@@ -11,12 +11,15 @@ import msgspec
 from glassworks.errors import InputError
 from glassworks.serving.codec.json_data import LARGE_BYTES
 from glassworks.serving.codec.quick import QuickReader
-from glassworks.serving.codec.tensors import DTYPES, AnyBody, TensorLimits, parse_request
+from glassworks.serving.codec.tensors import DTYPES, AnyBody, InferBody, TensorLimits, parse_request
+from glassworks.serving.codec.uploads import is_form, rows_of
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, TensorSpec
 
 HEADER = b"inference-header-content-length"
+_FILES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
+"""What JPEG, PNG, GIF, WebP and TIFF begin with."""
 _QUICK_BYTES = 2**22
 """A larger body is read in parts: the quick reader holds the interpreter until it is done."""
 
@@ -28,12 +31,16 @@ class BodyReader:
         self._limits, self._quick = limits, QuickReader(limits)
 
     def read(
-        self, body: bytes | bytearray, length: bytes | None, inputs: Mapping[str, TensorSpec]
+        self, body: bytes | bytearray, headers: Mapping[bytes, bytes], inputs: Mapping[str, TensorSpec]
     ) -> tuple[AnyBody, dict[str, Array]]:
-        """The JSON and the tensors. `length` is the header Inference-Header-Content-Length, `inputs` are the model's:
-        a body without JSON is the only one of them. Raises InputError."""
+        """The JSON and the tensors, or the files of a form. `inputs` are the model's: a body without JSON, whose
+        Inference-Header-Content-Length is 0, is the only one of them. Raises InputError."""
+        length = headers.get(HEADER)
         if length is None:
             quick = self._quick.read(body) if len(body) <= _QUICK_BYTES else None
+            if quick is None and is_form(headers):
+                tensors, parameters = rows_of(headers[b"content-type"], body, inputs)
+                return InferBody([], parameters=parameters), tensors
             return quick if quick is not None else parse_request(body, None, self._limits)
         if not length.isdigit() or len(length) > 12:
             raise InputError(
@@ -59,19 +66,22 @@ def _raw(
 ) -> tuple[AnyBody, dict[str, Array]]:
     """The only input of the model, whose variable dimension follows from the size."""
     specs = tuple(inputs.values())
-    if len(specs) == 1 and specs[0].datatype == "BYTES":
-        # The whole body is the one element.
-        return _behind(
-            specs[0].name, "BYTES", [1] * len(specs[0].shape), len(body).to_bytes(4, "little") + body, limits
-        )
+    if len(specs) == 1 and (specs[0].datatype == "BYTES" or body.startswith(_FILES)):
+        # The whole body is the one element; numbers that begin as a picture file does are none that a picture has.
+        return _behind(specs[0].name, "BYTES", _one(specs[0]), len(body).to_bytes(4, "little") + body, limits)
     if len(specs) != 1 or specs[0].shape.count(-1) > 1 or specs[0].datatype not in DTYPES:
         raise InputError(
-            "a raw request needs a model of one input of numbers with at most one variable dimension",
+            "a raw request needs a model of one input: texts, picture files, or numbers of at most one variable size",
             "send JSON before the tensors, and its length as Inference-Header-Content-Length",
         )
     fixed = math.prod(size for size in specs[0].shape if size != -1) * DTYPES[specs[0].datatype].itemsize
     shape = [len(body) // max(fixed, 1) if size == -1 else size for size in specs[0].shape]
     return _behind(specs[0].name, specs[0].datatype, shape, body, limits)
+
+
+def _one(spec: TensorSpec) -> list[int]:
+    """The shape of one text, or of one file."""
+    return [1] * len(spec.shape) if spec.datatype == "BYTES" else [1]
 
 
 def _behind(

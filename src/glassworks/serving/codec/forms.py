@@ -24,10 +24,11 @@ class Upload:
 class Form:
     """The fields and files of a form by their names. Raises InputError for what is no whole form.
 
-    It takes as long as the body is large: do it beside the event loop.
+    It takes as long as the body is large: do it beside the event loop. Only where files may be `repeated` do several
+    have one name: `uploads` are all of them, in their order.
     """
 
-    def __init__(self, content_type: bytes, body: bytes | bytearray) -> None:
+    def __init__(self, content_type: bytes, body: bytes | bytearray, repeated: bool = False) -> None:
         from python_multipart.exceptions import FormParserError
         from python_multipart.multipart import MultipartParser
 
@@ -37,6 +38,8 @@ class Form:
             raise InputError(f"the form has more than {_MOST_PARTS} parts", "send one file and its purpose")
         self.fields: dict[str, str] = {}
         self.files: dict[str, Upload] = {}
+        self.uploads: list[tuple[str, Upload]] = []
+        self._repeated = repeated
         self._header, self._value, self._headers = b"", b"", dict[bytes, bytes]()
         self._content: list[bytes] = []
         self._whole = False
@@ -81,11 +84,13 @@ class Form:
         name = options.get(b"name", b"").decode("utf-8", "replace")
         if kind != b"form-data" or not name:
             raise InputError("a part of the form has no name", _MEND)
-        if name in self.fields or name in self.files:
+        is_file = b"filename" in options
+        if name in self.fields or (name in self.files and not (is_file and self._repeated)):
             raise InputError(f"the form has '{name[:100]}' twice", "send each field once")
         content = b"".join(self._content)
-        if b"filename" in options:
+        if is_file:
             self.files[name] = Upload(options[b"filename"].decode("utf-8", "replace"), content)
+            self.uploads.append((name, self.files[name]))
             return
         if len(content) > _FIELD_BYTES:
             raise InputError(

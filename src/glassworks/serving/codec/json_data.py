@@ -5,6 +5,7 @@ The parser holds the interpreter until it is done, on whichever thread: what tak
 
 from __future__ import annotations
 
+import codecs
 import gc
 import math
 import reprlib
@@ -32,6 +33,8 @@ CONTAINER_VALUES = 8
 _BLOCK_BYTES = 2**20
 _PART_BYTES = 2**17
 _PART_NUMBERS = 2**15
+_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""With them UTF-32 of one order begins as well; the other one, and text without a mark, has zeros."""
 Buffer = bytes | bytearray | memoryview
 
 
@@ -61,6 +64,18 @@ def _number_of(sign: bytes, content: Buffer) -> int:
     return sum(int(np.count_nonzero(block == code)) for block in blocks)
 
 
+def plain_text(content: Buffer) -> bytes:
+    """JSON without a byte order mark, which readers may leave out (RFC 8259, 8.1). Call it for what cannot be read.
+
+    Raises InputError for UTF-16 and UTF-32: text is UTF-8 between machines.
+    """
+    text = bytes(content)
+    head = text[:4]
+    if head[:2] in _WIDE_MARKS or (len(head) == 4 and b"\0" in head):
+        raise InputError("the body is UTF-16 or UTF-32 text, not UTF-8", "save the file as UTF-8 and send it again")
+    return text.removeprefix(codecs.BOM_UTF8)
+
+
 def json_object(content: bytes | bytearray) -> dict[str, Any]:
     """A JSON object; nothing is an empty one. Raises InputError."""
     check_values(content, "the body")
@@ -76,7 +91,10 @@ def _decoded(content: Buffer, problem: str, mend: str, kind: Any = Any) -> Any:
     if collecting:
         gc.disable()
     try:
-        return msgspec.json.decode(content, type=kind)
+        try:
+            return msgspec.json.decode(content, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return msgspec.json.decode(plain_text(content), type=kind)
     except RecursionError:
         raise InputError(f"{problem}: it is nested too deeply", f"{mend}, nested as deep as its shape") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -28,6 +28,7 @@ from glassworks.serving.codec.json_data import (
     is_long_and_flat,
     numbers,
     numbers_of,
+    plain_text,
 )
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ def _read(head: bytes | bytearray, limits: TensorLimits) -> tuple[AnyBody, list[
             check_values(memoryview(head), "the request", numbers_too=False)
             request = _decode_any(head)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if len(plain := plain_text(head)) < len(head):
+            return _read(plain, limits)
         raise InputError(f"the request is not valid: {error}", "send the JSON of an inference request") from None
     return request, [elements(each.name, each.datatype, each.shape, limits) for each in request.inputs]
 

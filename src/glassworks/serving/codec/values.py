@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glassworks.errors import InputError
+from glassworks.serving.codec.base64_text import decoded
 from glassworks.serving.codec.json_data import check_texts
 from glassworks.serving.codec.tensors import DTYPES
 
@@ -24,7 +23,7 @@ def tensor_of(values: Sequence[Any], spec: TensorSpec) -> Array:
     if all(isinstance(value, str) or _is_base64(value) for value in values):
         check_texts(len(values), spec.name)
         array = np.empty(len(values), object)
-        array[:] = [value if isinstance(value, str) else _decoded(value["b64"]) for value in values]
+        array[:] = [value if isinstance(value, str) else decoded(value["b64"]) for value in values]
         return array
     dtype = DTYPES.get(spec.datatype)
     if dtype is None:
@@ -52,10 +51,3 @@ def _array(values: Sequence[Any]) -> Array:
 
 def _is_base64(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("b64"), str)
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise InputError("a b64 value is not base64", "send the bytes as base64 text") from None

@@ -55,6 +55,11 @@ class Batcher:
         """Rows that wait; of a request in parts, those of its next one."""
         return self._queue.rows
 
+    @property
+    def waiting_requests(self) -> int:
+        """Requests that wait, counted when somebody asks."""
+        return self._queue.requests
+
     def submit(self, work: Work) -> None:
         """Queue a request. Raises Overloaded, which leaves it untouched.
 

@@ -110,7 +110,7 @@ class Dispatcher:
 
     async def explain(self, call: Call, read: Read[ExplainRequest], long_bytes: int = 0) -> ExplainResult:
         """The explanation of each row."""
-        model = self.model(call)
+        model, call.verb = self.model(call), "explain"
         with self.counted(call, model):
             request = await self._read(call, model, read, long_bytes)
             check_outputs(request, model.explained)
@@ -180,6 +180,7 @@ class Dispatcher:
         self, call: Call, model: LoadedModel, request: InferRequest, ready: Tensors | None
     ) -> tuple[Call, LoadedModel, InferRequest, Tensors, str | None]:
         """A request that is streamed, with its inputs and whom to be fair to."""
+        call.verb = "generate"
         schedule(request.parameters)
         tensors = ready or await self._decoded(call, model, request.tensors, request.parameters)
         return call, model, request, tensors, self.admission.admit(call, _rows(tensors))

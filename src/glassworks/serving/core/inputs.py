@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glassworks.errors import InputError
+from glassworks.serving.codec.base64_text import decoded
 from glassworks.serving.codec.tensors import datatype
 
 if TYPE_CHECKING:
@@ -28,15 +27,7 @@ def files(values: NDArray[np.generic]) -> list[bytes]:
     found: list[bytes | str] = values.ravel().tolist()
     if not found:
         raise InputError("the request holds no file", "send at least one")
-    return [_base64(file) if isinstance(file, str) else file for file in found]
-
-
-def _base64(text: str) -> bytes:
-    """A file as JSON holds it."""
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise InputError("the request holds text that is not base64", "send files as base64 text") from None
+    return [decoded(file) if isinstance(file, str) else file for file in found]
 
 
 def texts(values: NDArray[np.generic]) -> Array:

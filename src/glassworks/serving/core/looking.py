@@ -37,6 +37,7 @@ class Looking:
 
         While nobody else asks, one thread does it all; else it goes the way of all requests.
         """
+        call.verb = "picture"
         model, dispatcher = self.model(call), self._dispatcher
         if not model.alone:
             given = np.empty(1, object)

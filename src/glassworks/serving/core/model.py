@@ -84,6 +84,11 @@ class LoadedModel:
         """How many rows wait to be computed."""
         return self._batcher.waiting_rows
 
+    @property
+    def waiting_requests(self) -> int:
+        """How many requests wait to be computed, or for a stream."""
+        return self._batcher.waiting_requests + self.slots.waiting
+
     def submit(
         self,
         tensors: Tensors,

@@ -96,6 +96,11 @@ class Queue:
         self._kind = Kind(0)
         self.rows = 0
 
+    @property
+    def requests(self) -> int:
+        """How many wait, counted anew; one in parts is one."""
+        return sum(len(line.order) + sum(len(flow.behind) for flow in line.flows.values()) for line in self._by_level)
+
     def put(self, work: Work) -> None:
         """Let a request wait. Raises Overloaded, which leaves it untouched."""
         rows, caller, common = work.rows, work.caller, common_of(work.tensors)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from glassworks.serving.core.statistics import BATCH_ROWS, FIRST_TOKEN_S, LATENCY_S
+from glassworks.serving.observability.triton import Triton, as_counters
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -33,16 +34,6 @@ _COUNTERS: Sequence[tuple[str, str, Callable[[Statistics], float]]] = (
     ("shadow_compared_rows", "Rows of a shadow compared with what was answered.", lambda c: c.shadow_compared),
     ("shadow_differed_rows", "Rows of a shadow that differed from what was answered.", lambda c: c.shadow_differed),
 )
-# Triton's names of the same numbers, so that dashboards made for it work.
-_TRITON: Sequence[tuple[str, str, Callable[[Statistics], float]]] = (
-    ("nv_inference_request_success", "Requests that succeeded.", lambda counted: counted.success.count),
-    ("nv_inference_request_failure", "Requests that failed.", lambda counted: counted.fail.count),
-    ("nv_inference_count", "Rows that were answered.", lambda counted: counted.rows),
-    ("nv_inference_exec_count", "Batches that an engine computed.", lambda counted: counted.executions),
-    ("nv_inference_request_duration_us", "Time of requests.", lambda counted: counted.success.ns / 1000),
-    ("nv_inference_queue_duration_us", "Time in the queue.", lambda counted: counted.queue.total / 1000),
-    ("nv_inference_compute_infer_duration_us", "Time in an engine.", lambda counted: counted.infer_ns / 1000),
-)
 
 
 class Metrics:
@@ -50,29 +41,33 @@ class Metrics:
 
     def __init__(self, models: Models, service: Callable[[], Service | None]) -> None:
         self._models, self._service = models, service
+        self._triton = Triton()
 
-    def text(self) -> tuple[bytes, bytes]:
-        """All metrics in Prometheus' text format, and its content type."""
+    def text(self, accepted: str = "") -> tuple[bytes, bytes]:
+        """All metrics in the format that the header `accept` asks for, and its content type: Prometheus' text format
+        unless OpenMetrics is."""
         from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
-        from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+        from prometheus_client.exposition import choose_encoder
 
         registry = CollectorRegistry()
         registry.register(self)
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        return generate_latest(registry), CONTENT_TYPE_LATEST.encode()
+        encode, content_type = choose_encoder(accepted)
+        text = encode(registry)
+        return as_counters(text) if content_type.startswith("text/plain") else text, content_type.encode()
 
     def collect(self) -> Iterable[Metric]:
         """The metrics of the moment, as the library asks for them."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         models = self._models.loaded()
-        for prefix, counters in (("glassworks_", _COUNTERS), ("", _TRITON)):
-            for name, text, value in counters:
-                counter = CounterMetricFamily(prefix + name, text, labels=_LABELS)
-                for model in models:
-                    counter.add_metric((model.name, model.version), value(model.statistics))
-                yield counter
+        for name, text, value in _COUNTERS:
+            counter = CounterMetricFamily(f"glassworks_{name}", text, labels=_LABELS)
+            for model in models:
+                counter.add_metric((model.name, model.version), value(model.statistics))
+            yield counter
+        yield from self._triton.collect(models)
         for make in (_faults, _waiting, _histograms):
             yield from make(models)
         yield from _troubles(self._models.supervisor)

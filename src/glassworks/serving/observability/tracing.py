@@ -46,13 +46,13 @@ class Tracing:
         self._offset_ns = time.time_ns() - time.perf_counter_ns()
 
     def __call__(self, call: Call, model: LoadedModel, work: Work | None) -> None:
-        """Make the span of an answered request; explanations come without `work`."""
+        """Make the span of an answered request; what was not batched comes without `work`."""
         from opentelemetry.trace import SpanKind
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         context = TraceContextTextMapPropagator().extract(dict(call.trace))
         span = self._tracer.start_span(
-            "explain" if work is None else "infer",
+            call.verb,
             context,
             SpanKind.SERVER,
             attributes={"model": model.name, "version": model.version},

@@ -13,6 +13,7 @@ import numpy as np
 from glassworks.errors import InputError
 from glassworks.serving.codec.json_data import json_object
 from glassworks.serving.codec.tensors import to_json
+from glassworks.serving.codec.uploads import is_form, rows_of
 from glassworks.serving.codec.values import tensor_of
 from glassworks.serving.endpoints import Context, Protocol, Schema, endpoint
 from glassworks.serving.protocols._openai.listing import described, id_of, listed, named
@@ -67,6 +68,8 @@ class KServeV1(Protocol):
         content = exchange.content()
 
         def read(model: LoadedModel) -> InferRequest:
+            if is_form(exchange.headers):
+                return InferRequest(*rows_of(exchange.headers[b"content-type"], content, model.inputs))
             return InferRequest(_instances(json_object(content), model))
 
         result = await self._dispatcher.infer(call(exchange), read, len(content))
@@ -89,6 +92,9 @@ class KServeV1(Protocol):
         content = exchange.content()
 
         def read(model: LoadedModel) -> ExplainRequest:
+            if is_form(exchange.headers):
+                tensors, given = rows_of(exchange.headers[b"content-type"], content, model.inputs)
+                return ExplainRequest.of(InferRequest(tensors, given))
             fields = json_object(content)
             options = {name: value for name, value in fields.items() if name != "instances"}
             return ExplainRequest.of(InferRequest(_instances(fields, model), options))

@@ -83,7 +83,8 @@ class Management(Protocol):
     def metrics(self, exchange: Exchange) -> Answer:
         """GET /metrics"""
         self._dispatcher.admission.permit_all(token(exchange))
-        text, content_type = self._metrics.text() if self._metrics is not None else (b"", b"text/plain")
+        accepted = exchange.headers.get(b"accept", b"").decode("latin-1")
+        text, content_type = self._metrics.text(accepted) if self._metrics is not None else (b"", b"text/plain")
         return Answer(text, content_type=content_type)
 
     def _split(self, name: str) -> Answer:

@@ -148,7 +148,7 @@ class _Request(msgspec.Struct):
     def read(self, model: LoadedModel) -> InferRequest:
         """What is asked for. Raises InputError."""
         exchange = self._exchange
-        body, tensors = self._reader.read(exchange.body, exchange.headers.get(HEADER), model.inputs)
+        body, tensors = self._reader.read(exchange.body, exchange.headers, model.inputs)
         self._id = body.id
         self._binary = bool(body.parameters) and flag(body.parameters, "binary_data_output", False)
         parameters = _without_form(body.parameters) if body.parameters else body.parameters

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from glassworks.errors import InputError
+from glassworks.serving.codec.uploads import is_form, only_file
 from glassworks.serving.core.looking import Looking
 from glassworks.serving.endpoints import Context, Protocol, of_model
 from glassworks.serving.transports.http.exchange import Answer, Exchange, call, json_answer
@@ -41,9 +42,13 @@ class Pictures(Protocol):
     async def picture(self, exchange: Exchange) -> Answer:
         """POST /v2/models/{model}[/versions/{version}]/picture: a picture file in, a PNG out.
 
-        With `Accept: application/json` the answer in words instead; it is also in the header `x-answer`.
+        The file may stand in a form, as `curl -F file=@x.jpg` sends it. With `Accept: application/json` the answer in
+        words instead; it is also in the header `x-answer`.
         """
-        words, shown = await self._looking.look(call(exchange), bytes(exchange.content()), _wanted_form(exchange))
+        file = exchange.content()
+        if is_form(exchange.headers):
+            file = await asyncio.to_thread(only_file, exchange.headers[b"content-type"], file)
+        words, shown = await self._looking.look(call(exchange), bytes(file), _wanted_form(exchange))
         if shown is None:
             return json_answer(words)
         kind = b"image/jpeg" if shown[:2] == b"\xff\xd8" else b"image/png"

@@ -191,7 +191,7 @@ class Connection(asyncio.BufferedProtocol):
         try:
             await self._sender.stream(answer, plain)
             self._streaming = False
-            self._answered(keep_alive)
+            self._answered(keep_alive and not plain)
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer or the end
             self._fail("streamed answer", error)
 

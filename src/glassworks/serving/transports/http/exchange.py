@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from glassworks.errors import GlassworksError, InputError, Overloaded, Unauthenticated
+from glassworks.errors import GlassworksError, Overloaded, Unauthenticated
 from glassworks.serving.access.gate import token_of
+from glassworks.serving.codec.json_data import json_object
 from glassworks.serving.failures import enveloped, error_body, hopeless, problematic, refusal_body, status
 from glassworks.serving.requests import Call, call_of
 from glassworks.serving.transports.http.compression import Body as Body, Inflation, deflated
@@ -123,14 +124,7 @@ class Exchange:
 
     def json(self) -> dict[str, object]:
         """The body as a JSON object; an empty body is an empty object. Raises InputError."""
-        content = self.content()
-        try:
-            value = msgspec.json.decode(content) if content.strip() else {}
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InputError(f"the body is not valid JSON: {error}", "send a JSON object") from None
-        if not isinstance(value, dict):
-            raise InputError("the body is not a JSON object", "send a JSON object, or nothing")
-        return value
+        return json_object(self.content())
 
     def leave(self) -> None:
         """The client went away; nobody waits for the answer."""
@@ -153,19 +147,24 @@ def token(exchange: Exchange) -> bytes | None:
 
 
 def rendered_head(answer: Answer, request_id: bytes, date: bytes, keep_alive: bool, plain: bool = False) -> bytes:
-    """Status line and headers, to the empty line behind them; a `plain` stream ends with its connection."""
+    """Status line and headers, to the empty line behind them; a `plain` stream ends with its connection, and a `plain`
+    client is told that it is kept (RFC 9112, C.2.2)."""
     head = b"%bdate: %b\r\ncontent-type: %b\r\nx-content-type-options: nosniff\r\n" % (
         _STATUS_LINES[answer.status], date, answer.content_type
     )  # fmt: skip
     if answer.stream is None:
         head += b"content-length: %d\r\n" % len(answer.body)
-    elif not plain:
+    elif plain:
+        keep_alive = False
+    else:
         head += b"transfer-encoding: chunked\r\n"
     if request_id:
         head += b"x-request-id: %b\r\n" % request_id
     for header in answer.headers:
         head += b"%b: %b\r\n" % header
-    return head + (b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
+    if keep_alive:
+        return head + (b"connection: keep-alive\r\n\r\n" if plain else b"\r\n")
+    return head + b"connection: close\r\n\r\n"
 
 
 def compress(answer: Answer, accepted: bytes) -> None:

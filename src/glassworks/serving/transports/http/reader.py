@@ -194,10 +194,8 @@ class Reader:
         if version not in ("1.1", "1.0"):
             raise Refusal(505, f"HTTP/{version} is not spoken here; send HTTP/1.1")
         self._plain = version == "1.0"
-        if self._plain:
-            self._keep_alive = False
-            if b"transfer-encoding" in self._headers:
-                raise Refusal(400, "HTTP/1.0 has no transfer-encoding; send a content-length, or HTTP/1.1")
+        if self._plain and b"transfer-encoding" in self._headers:
+            raise Refusal(400, "HTTP/1.0 has no transfer-encoding; send a content-length, or HTTP/1.1")
 
     def _look_at_names(self) -> None:
         """Which host is asked for what, and what is said twice."""
