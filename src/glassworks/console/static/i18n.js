@@ -34,17 +34,6 @@ export function t(key, values) {
 export const has = (key) => texts[language.value][key] !== undefined;
 
 /**
- * A sentence of the service: in the language of the moment where the catalog of the page knows its code.
- * @param {string} page
- * @param {import("./types").Sentence | string} sentence Runs of before have texts alone.
- */
-export function said(page, sentence) {
-  if (typeof sentence === "string") return sentence;
-  const key = `${page}.${sentence.code}`;
-  return sentence.code && has(key) ? t(key, sentence.values) : sentence.text;
-}
-
-/**
  * Load the catalog of a folder, such as `pages/runs`.
  * @param {string} folder
  */

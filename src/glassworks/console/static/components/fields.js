@@ -1,6 +1,7 @@
 /** What one fills in. Each has a label, a hint and its problem, which is read aloud with it. */
 import { html, useId } from "../view.js";
 import { Icon } from "./icon.js";
+import { Said } from "./said.js";
 
 /** @typedef {import("../types").Fault} Fault */
 /**
@@ -18,7 +19,7 @@ function Field({ id, label, hint, fault, inline, children }) {
     ${children}
     ${hint && html`<p class="hint" id=${`${id}-hint`}>${hint}</p>`}
     ${fault &&
-    html`<p class="fault" id=${`${id}-fault`}><${Icon} name="warning" /><span>${fault.problem} <span class="mend">${fault.mend}</span></span></p>`}
+    html`<p class="fault" id=${`${id}-fault`}><${Icon} name="warning" /><span><${Said} of=${fault.problem} /> <span class="mend"><${Said} of=${fault.mend} /></span></span></p>`}
   </div>`;
 }
 

@@ -3,6 +3,7 @@ import { t } from "../i18n.js";
 import { classes, html, signal } from "../view.js";
 import { Button } from "./button.js";
 import { Icon } from "./icon.js";
+import { Said } from "./said.js";
 
 /**
  * A problem and its mend: an error that was caught, or both lines themselves.
@@ -14,13 +15,13 @@ export function ProblemNote({ error, problem, mend, onRetry, kind = "error", chi
   return html`<div class=${classes("note", kind)} role="alert">
     <${Icon} name="warning" />
     <div>
-      <p class="problem">${first}</p>
-      <p class="mend">${second}</p>
+      <p class="problem"><${Said} of=${first} /></p>
+      <p class="mend"><${Said} of=${second} /></p>
       ${error?.errors?.length > 0 &&
       html`<ul class="faults">
         ${error.errors.map(
           (/** @type {import("../types").Fault} */ each) =>
-            html`<li><code>${each.key}</code> ${each.problem} <span class="mend">${each.mend}</span></li>`,
+            html`<li><code>${each.key}</code> <${Said} of=${each.problem} /> <span class="mend"><${Said} of=${each.mend} /></span></li>`,
         )}
       </ul>`}
       ${children}
@@ -84,7 +85,7 @@ export function Toasts() {
   return html`<div class="toasts" role="status" aria-live="polite">
     ${toasts.value.map(
       ({ id, text, kind }) => html`<div class=${classes("toast", kind)} key=${id}>
-        <${Icon} name=${kind === "error" ? "warning" : "check"} /><span>${text}</span>
+        <${Icon} name=${kind === "error" ? "warning" : "check"} /><span><${Said} of=${text} /></span>
         <${Button} kind="quiet" icon="close" label=${t("action.close")} onClick=${() => dismiss(id)} />
       </div>`,
     )}

@@ -4,6 +4,7 @@ import { Button } from "../../components/button.js";
 import { Confirm } from "../../components/dialog.js";
 import { Card, Figure, Figures, Heading } from "../../components/heading.js";
 import { Loaded, ProblemNote } from "../../components/notices.js";
+import { Said } from "../../components/said.js";
 import { ago, bytes, number } from "../../format.js";
 import { t } from "../../i18n.js";
 import { useResource } from "../../resource.js";
@@ -34,7 +35,7 @@ function Item({ item, id, back, ask }) {
   const [removing, setRemoving] = useState(false);
   const mine = item.origin === "uploaded" && may("operator");
   const { models } = item;
-  return html`<${Heading} title=${item.name} lead=${item.about} back=${back}>
+  return html`<${Heading} title=${item.name} lead=${html`<${Said} of=${item.about} />`} back=${back}>
       ${mine && html`<${Button} kind="quiet" icon="trash" onClick=${() => setRemoving(true)}>${t("action.remove")}<//>`}
       ${may("operator") && html`<${Button} kind="primary" icon="train" href=${asked ? undefined : link("train", { data: item.source })} onClick=${asked ? () => setAsking(true) : undefined} class="big">${t("data.train")}<//>`}
     <//>

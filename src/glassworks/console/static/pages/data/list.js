@@ -3,6 +3,7 @@ import { Button } from "../../components/button.js";
 import { Card, Heading } from "../../components/heading.js";
 import { Icon } from "../../components/icon.js";
 import { ProblemNote, Skeleton } from "../../components/notices.js";
+import { Said } from "../../components/said.js";
 import { ago, bytes } from "../../format.js";
 import { t } from "../../i18n.js";
 import { usePages } from "../../resource.js";
@@ -46,7 +47,7 @@ function Items({ items }) {
         <${Icon} name=${each.kind ?? "data"} />
         <div>
           <a href=${link("data", each.id ?? each.source)}><b>${each.name}</b></a>
-          <p class="muted">${each.about || t(`data.kind.${each.kind ?? "open"}`)}</p>
+          <p class="muted">${each.about ? html`<${Said} of=${each.about} />` : t(`data.kind.${each.kind ?? "open"}`)}</p>
         </div>
         <span class="muted number wide-only">
           ${each.examples !== null && t("data.examples.n", { n: each.examples })}

@@ -5,7 +5,9 @@ import { Figure, Figures } from "../../components/heading.js";
 import { Icon } from "../../components/icon.js";
 import { Tabs } from "../../components/tabs.js";
 import { number, percent } from "../../format.js";
-import { has, said, t } from "../../i18n.js";
+import { Said } from "../../components/said.js";
+import { has, t } from "../../i18n.js";
+import { said } from "../../service_texts.js";
 import { html, useState } from "../../view.js";
 import { Thumb } from "./examples.js";
 import { Suspects } from "./suspects.js";
@@ -70,7 +72,7 @@ function Lists({ report, id }) {
     ${selected === "duplicates" && html`<${Some} list=${report.duplicates} children=${(/** @type {any} */ each) => html`<${Side} id=${id} examples=${each.pair} note=${t(each.exact ? "data.copy.exact" : "data.copy.near")} />`} />`}
     ${selected === "contradictions" && html`<${Some} list=${report.contradictions} children=${(/** @type {any} */ each) => html`<${Side} id=${id} examples=${each} />`} />`}
     ${selected === "candidates" && report.candidates && html`<${Suspects} list=${report.candidates} id=${id} />`}
-    ${selected === "unreadable" && html`<ul class="text-lines">${report.unreadable.items.map((each) => html`<li key=${each.name}><code>${each.name}</code> <span class="muted">${each.reason}</span></li>`)}</ul>`}
+    ${selected === "unreadable" && html`<ul class="text-lines">${report.unreadable.items.map((each) => html`<li key=${each.name}><code>${each.name}</code> <span class="muted"><${Said} of=${each.reason} /></span></li>`)}</ul>`}
   <//>`;
 }
 

@@ -1,6 +1,7 @@
 /** What compression changed: the model as it was trained beside what is served, and every candidate that was measured. */
 import { Bars } from "../../components/bars.js";
 import { Card, Figure, Figures } from "../../components/heading.js";
+import { Said } from "../../components/said.js";
 import { bytes, milliseconds, number, percent } from "../../format.js";
 import { t } from "../../i18n.js";
 import { html } from "../../view.js";
@@ -65,7 +66,7 @@ function Candidates({ report }) {
   const metric = mainOf(report.candidates.find((each) => Object.keys(each.metrics).length)?.metrics ?? {});
   const n = report.candidates.filter((each) => !each.excluded).length;
   return html`<${Card} title=${t("models.candidates", { n })}>
-    ${(report.notes ?? []).map((each) => html`<p class="muted" key=${each}>${each}</p>`)}
+    ${(report.notes ?? []).map((each) => html`<p class="muted" key=${each}><${Said} of=${each} /></p>`)}
     <div class="table" tabindex="0" role="region" aria-label=${t("models.candidates", { n })}><table>
       <thead><tr>
         <th scope="col">${t("models.candidate")}</th><th scope="col" class="number">${t("models.latency")}</th><th scope="col" class="number wide-only">p99</th>

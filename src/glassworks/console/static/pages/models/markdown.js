@@ -1,4 +1,5 @@
 /** Markdown as elements, of which there are no others than these: what a card holds comes from other people's data. */
+import { spoken } from "../../service_texts.js";
 import { html } from "../../view.js";
 
 const ITEM = /^( *)([-*+]|\d+[.)]) +(.*)$/;
@@ -28,7 +29,7 @@ function blocks(lines) {
       at = last + 1;
     } else if (heading) {
       const Level = `h${Math.min(6, heading[1].length + 1)}`;
-      found.push(html`<${Level}>${inline(heading[2])}<//>`);
+      found.push(html`<${Level}>${inline(spoken(heading[2]))}<//>`);
       at += 1;
     } else if (line.includes("|") && RULE.test(lines[at + 1] ?? "")) {
       const end = until(lines, at, (each) => !each.includes("|"));
@@ -47,7 +48,7 @@ function blocks(lines) {
       at = end;
     } else {
       const end = until(lines, at + 1, (each) => !each.trim() || /^(#{1,6}\s|\s*```|>)/.test(each) || ITEM.test(each));
-      found.push(html`<p>${inline(lines.slice(at, end).join(" "))}</p>`);
+      found.push(html`<p>${inline(spoken(lines.slice(at, end).join(" ")))}</p>`);
       at = end;
     }
   }
@@ -91,15 +92,15 @@ function list(lines) {
     else items[items.length - 1].text += ` ${line.trim()}`;
   }
   const Kind = /\d/.test(first[2]) ? "ol" : "ul";
-  return html`<${Kind}>${items.map(({ text, inner }) => html`<li>${inline(text)}${inner.length > 0 && (ITEM.test(inner[0]) ? list(inner) : inline(inner.join(" ")))}</li>`)}<//>`;
+  return html`<${Kind}>${items.map(({ text, inner }) => html`<li>${inline(spoken(text))}${inner.length > 0 && (ITEM.test(inner[0]) ? list(inner) : inline(inner.join(" ")))}</li>`)}<//>`;
 }
 
 /** @param {string[]} lines */
 function table(lines) {
   const [head, , ...rows] = lines.map(cells);
   return html`<div class="table" tabindex="0" role="region"><table>
-    ${head.some((each) => each) && html`<thead><tr>${head.map((each) => html`<th scope="col">${inline(each)}</th>`)}</tr></thead>`}
-    <tbody>${rows.map((row) => html`<tr>${row.map((each) => html`<td>${inline(each)}</td>`)}</tr>`)}</tbody>
+    ${head.some((each) => each) && html`<thead><tr>${head.map((each) => html`<th scope="col">${inline(spoken(each))}</th>`)}</tr></thead>`}
+    <tbody>${rows.map((row) => html`<tr>${row.map((each) => html`<td>${inline(spoken(each))}</td>`)}</tr>`)}</tbody>
   </table></div>`;
 }
 
@@ -124,7 +125,7 @@ function inline(text) {
   // A backslash before a mark makes it a character.
   if (before.endsWith("\\")) return [unescaped(before.slice(0, -1)) + whole[0], ...inline(text.slice(found.index + 1))];
   const element = code !== undefined ? html`<code>${code}</code>`
-    : strong !== undefined ? html`<strong>${inline(strong)}</strong>`
+    : strong !== undefined ? html`<strong>${inline(spoken(strong))}</strong>`
       : soft !== undefined ? html`<em>${inline(soft)}</em>`
         : html`<a href=${href} rel="noreferrer">${inline(label)}</a>`;
   return [unescaped(before), element, ...after];

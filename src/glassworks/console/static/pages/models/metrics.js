@@ -3,6 +3,7 @@ import { Bars } from "../../components/bars.js";
 import { Icon } from "../../components/icon.js";
 import { number } from "../../format.js";
 import { has, t } from "../../i18n.js";
+import { spoken } from "../../service_texts.js";
 import { html } from "../../view.js";
 
 /** @typedef {import("../../types").Metrics} Metrics */
@@ -45,7 +46,7 @@ export function MainMetric({ metrics }) {
 
 /** A sign where there is something to know. @param {{warnings?: string[], problem?: string}} props */
 export function Warned({ warnings = [], problem }) {
-  const all = problem ? [problem, ...warnings] : warnings;
+  const all = (problem ? [problem, ...warnings] : warnings).map(spoken);
   return all.length > 0 && html`<span class="warned" title=${all.join("\n")}><${Icon} name="warning" label=${all.join("; ")} /></span>`;
 }
 

@@ -7,6 +7,7 @@ import { Icon } from "../../components/icon.js";
 import { Loaded, ProblemNote } from "../../components/notices.js";
 import { Tag } from "../../components/progress.js";
 import { Tabs } from "../../components/tabs.js";
+import { Said } from "../../components/said.js";
 import { ago, bytes, date } from "../../format.js";
 import { t } from "../../i18n.js";
 import { useResource } from "../../resource.js";
@@ -42,7 +43,7 @@ const TABS = ["overview", "compression", "lineage", "card", "details"];
 function Version({ of, tab }) {
   const selected = TABS.includes(tab) ? tab : TABS[0];
   return html`${of.problem && html`<${ProblemNote} problem=${t("models.broken")} mend=${of.problem} />`}
-    ${of.warnings.map((each) => html`<div class="note warning" role="note" key=${each}><${Icon} name="warning" /><div><p class="problem">${each}</p></div></div>`)}
+    ${of.warnings.map((each) => html`<div class="note warning" role="note" key=${each}><${Icon} name="warning" /><div><p class="problem"><${Said} of=${each} /></p></div></div>`)}
     <${Tabs} label=${t("models.views")} selected=${selected} onSelect=${(/** @type {string} */ id) => requery({ tab: id })}
       tabs=${TABS.map((id) => ({ id, label: t(`models.tab.${id}`) }))}>
       ${selected === "overview" && html`<${Overview} of=${of} />`}

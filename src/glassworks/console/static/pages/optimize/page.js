@@ -4,6 +4,7 @@ import { Button } from "../../components/button.js";
 import { SelectField } from "../../components/fields.js";
 import { Card, Heading } from "../../components/heading.js";
 import { Empty, Loaded, ProblemNote } from "../../components/notices.js";
+import { Said } from "../../components/said.js";
 import { date } from "../../format.js";
 import { t } from "../../i18n.js";
 import { useLoaded, useResource } from "../../resource.js";
@@ -111,7 +112,7 @@ function Picture({ found, within, minimize, query, waiting }) {
   if (!quantities.length) {
     const key = waiting ? "optimize.waiting" : found.candidates.length ? "optimize.impossible" : "optimize.unmeasured";
     return html`<${Empty} icon="optimize" title=${t(key)} text=${t(`${key}.text`)} />
-      ${found.candidates.length > 0 && html`<ul class="notes">${found.candidates.map((each) => html`<li key=${each.name}><b>${each.name}</b> <span class="muted">${each.excluded}</span></li>`)}</ul>`}`;
+      ${found.candidates.length > 0 && html`<ul class="notes">${found.candidates.map((each) => html`<li key=${each.name}><b>${each.name}</b> <span class="muted"><${Said} of=${each.excluded} /></span></li>`)}</ul>`}`;
   }
   const wanted = minimize.startsWith("latency") && !minimize.includes("@") ? `${minimize}@1` : minimize;
   const y = query.y && quantities.includes(query.y) ? query.y : metricOf(found);
@@ -125,7 +126,7 @@ function Picture({ found, within, minimize, query, waiting }) {
     <${TradeOff} found=${found} x=${x} y=${y} within=${within} picked=${query.point ?? ""} onPick=${pick} />
     <p class="hint">${t("optimize.pick")}</p>
     <details><summary>${t("chart.table")}</summary><${AsTable} found=${found} quantities=${quantities} picked=${query.point ?? ""} onPick=${pick} /></details>
-    ${found.notes.length > 0 && html`<ul class="notes">${found.notes.map((each) => html`<li key=${each} class="muted">${each}</li>`)}</ul>`}`;
+    ${found.notes.length > 0 && html`<ul class="notes">${found.notes.map((each) => html`<li key=${each} class="muted"><${Said} of=${each} /></li>`)}</ul>`}`;
 }
 
 /** @param {{found: Found, quantities: string[], picked: string, onPick: (name: string) => void}} props */
@@ -135,7 +136,7 @@ function AsTable({ found, quantities, picked, onPick }) {
       <thead><tr><th scope="col">${t("optimize.candidate")}</th>${quantities.map((each) => html`<th key=${each} scope="col" class="number">${nameOf(each)}</th>`)}</tr></thead>
       <tbody>
         ${found.candidates.map((each) => html`<tr key=${each.name} class=${each.name === picked ? "marked" : ""}>
-          <td><button type="button" class="ask-why" onClick=${() => onPick(each.name)}>${each.name}</button>${each.name === found.chosen ? ` ✓ ${t("optimize.legend.chosen")}` : ""}${each.excluded && html` <span class="muted">${each.excluded}</span>`}</td>
+          <td><button type="button" class="ask-why" onClick=${() => onPick(each.name)}>${each.name}</button>${each.name === found.chosen ? ` ✓ ${t("optimize.legend.chosen")}` : ""}${each.excluded && html` <span class="muted"><${Said} of=${each.excluded} /></span>`}</td>
           ${quantities.map((quantity) => html`<td key=${quantity} class="number">${shown(quantity, each.values[quantity])}</td>`)}
         </tr>`)}
       </tbody>

@@ -2,6 +2,7 @@
 import { Chart } from "../../components/chart.js";
 import { Card } from "../../components/heading.js";
 import { Empty } from "../../components/notices.js";
+import { Said } from "../../components/said.js";
 import { t } from "../../i18n.js";
 import { isOpen } from "../../runs.js";
 import { stageName } from "../../stages.js";
@@ -21,7 +22,7 @@ export function Curves({ run, history }) {
       : html`<${Empty} icon="train" title=${t(isOpen(run) ? "runs.curves.soon" : "runs.curves.none")} />`}
     ${done.length > 0 &&
     html`<${Card} title=${t("runs.stages")}>
-      <ul class="stages">${done.map((each) => html`<li key=${each.stage}><b>${stageName(each.stage)}</b> <span class="muted">${each.message}</span></li>`)}</ul>
+      <ul class="stages">${done.map((each) => html`<li key=${each.stage}><b>${stageName(each.stage)}</b> <span class="muted"><${Said} of=${each.message} /></span></li>`)}</ul>
     <//>`}`;
 }
 

@@ -5,10 +5,12 @@ import { Heading } from "../../components/heading.js";
 import { Empty, ProblemNote, Skeleton } from "../../components/notices.js";
 import { Progress, StateBadge } from "../../components/progress.js";
 import { Table } from "../../components/table.js";
+import { Said } from "../../components/said.js";
 import { ago } from "../../format.js";
 import { t } from "../../i18n.js";
 import { link, requery } from "../../router.js";
 import { usePages } from "../../resource.js";
+import { spoken } from "../../service_texts.js";
 import { followRuns, isOpen } from "../../runs.js";
 import { may } from "../../session.js";
 import { stageOf } from "../../stages.js";
@@ -81,6 +83,6 @@ function way(run) {
   if (run.state === "running") {
     return html`<span class="way"><${Progress} value=${run.step} total=${run.total} label=${stageOf(run)} /><span class="muted">${stageOf(run)}</span></span>`;
   }
-  if (run.error) return html`<span class="bad" title=${run.error.problem}>${run.error.problem}</span>`;
+  if (run.error) return html`<span class="bad" title=${spoken(run.error.problem)}><${Said} of=${run.error.problem} /></span>`;
   return isOpen(run) ? html`<span class="muted">${t("runs.waits")}</span>` : resultOf(run);
 }

@@ -2,6 +2,7 @@
 import { follow } from "../../events.js";
 import { Card } from "../../components/heading.js";
 import { Loaded } from "../../components/notices.js";
+import { Said } from "../../components/said.js";
 import { timeOfDay } from "../../format.js";
 import { t } from "../../i18n.js";
 import { useResource } from "../../resource.js";
@@ -45,7 +46,7 @@ function Lines({ lines }) {
       ({ line, times }) => html`<li key=${line.number} class=${(line.status ?? 500) >= 500 ? "bad-line" : ""}>
         <span class="number muted">${timeOfDay(line.at)}</span>
         <span class="number"><b>${line.status ?? line.part}</b>${times > 1 ? ` × ${times}` : ""}</span>
-        <span><span class="muted">${line.method} ${line.path}</span><br />${line.problem}${line.mend && html`<br /><span class="muted">${line.mend}</span>`}</span>
+        <span><span class="muted">${line.method} ${line.path}</span><br /><${Said} of=${line.problem} />${line.mend && html`<br /><span class="muted"><${Said} of=${line.mend} /></span>`}</span>
       </li>`,
     )}
   </ol>`;

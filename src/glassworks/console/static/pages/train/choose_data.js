@@ -4,6 +4,7 @@ import { Card } from "../../components/heading.js";
 import { Icon } from "../../components/icon.js";
 import { Empty, Loaded } from "../../components/notices.js";
 import { Tag } from "../../components/progress.js";
+import { Said } from "../../components/said.js";
 import { number } from "../../format.js";
 import { t } from "../../i18n.js";
 import { link, requery } from "../../router.js";
@@ -46,7 +47,7 @@ function Choices({ items, kind }) {
     ${sorted.map(
       (each) => html`<a key=${each.source} class="choice" href=${trainLink(each)}>
         <b><${Icon} name=${each.kind ?? "data"} /> ${each.name}</b>
-        <span>${each.about}</span>
+        <span><${Said} of=${each.about} /></span>
         <span>
           <${Tag} kind=${each.origin === "uploaded" ? "accent" : ""}>${t(`train.origin.${each.origin}`)}<//>
           ${each.examples !== null && html` <span class="number">${t("train.examples", { n: each.examples, count: number(each.examples) })}</span>`}

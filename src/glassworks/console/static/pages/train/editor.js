@@ -9,7 +9,9 @@ import { Card } from "../../components/heading.js";
 import { ProblemNote, Skeleton } from "../../components/notices.js";
 import { SchemaForm } from "../../components/schema_form.js";
 import { connection, restored } from "../../connection.js";
-import { has, said, t } from "../../i18n.js";
+import { Said } from "../../components/said.js";
+import { has, t } from "../../i18n.js";
+import { said } from "../../service_texts.js";
 import { go, link } from "../../router.js";
 import { may } from "../../session.js";
 import { useResource } from "../../resource.js";
@@ -136,11 +138,11 @@ function Problems({ job }) {
     ${job.faults.map(
       (each, at) => html`<li key=${at}>
         <div>
-          <p class="problem">${each.line ? html`<button type="button" class="line" onClick=${(/** @type {any} */ event) => jump(event, Number(each.line))}>${t("train.line", { line: each.line })}</button> ` : ""}${each.key && !each.problem.includes(each.key) && html`<code>${each.key}</code> `}${each.problem}</p>
-          <p class="muted">${each.mend}</p>
+          <p class="problem">${each.line ? html`<button type="button" class="line" onClick=${(/** @type {any} */ event) => jump(event, Number(each.line))}>${t("train.line", { line: each.line })}</button> ` : ""}${each.key && !each.problem.includes(each.key) && html`<code>${each.key}</code> `}<${Said} of=${each.problem} /></p>
+          <p class="muted"><${Said} of=${each.mend} /></p>
         </div>
       </li>`,
     )}
-    ${job.warnings.map((each) => html`<li key=${each} class="warned"><p>${each}</p></li>`)}
+    ${job.warnings.map((each) => html`<li key=${each} class="warned"><p><${Said} of=${each} /></p></li>`)}
   </ul>`;
 }

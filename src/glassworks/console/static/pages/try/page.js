@@ -9,6 +9,7 @@ import { has, t } from "../../i18n.js";
 import { useLoaded } from "../../resource.js";
 import { go, link, requery } from "../../router.js";
 import { may } from "../../session.js";
+import { spoken } from "../../service_texts.js";
 import { html, useEffect, useState } from "../../view.js";
 import { describe } from "./asking.js";
 
@@ -94,7 +95,7 @@ function Offer({ reference, automatic, onServed, said }) {
     serve.go();
   }, []);
   if (serve.busy) return html`<${Card} title=${t("try.serving", { model: reference })}><${Skeleton} lines=${2} /><//>`;
-  return html`<${Empty} icon="serve" title=${t("try.unserved", { model: reference })} text=${may("operator") ? t("try.serve.text") : said.problem}>
+  return html`<${Empty} icon="serve" title=${t("try.unserved", { model: reference })} text=${may("operator") ? t("try.serve.text") : spoken(said.problem)}>
       ${may("operator") && html`<${Button} kind="primary" icon="play" onClick=${() => serve.go()}>${t("try.serve")}<//>`}
       <${Button} href=${link("try")}>${t("try.others")}<//>
     <//>

@@ -3,9 +3,11 @@ import { Button } from "../../components/button.js";
 import { NumberField, SliderField, TextField } from "../../components/fields.js";
 import { Card } from "../../components/heading.js";
 import { Empty, Loaded } from "../../components/notices.js";
+import { Said } from "../../components/said.js";
 import { number } from "../../format.js";
 import { t } from "../../i18n.js";
 import { useLoaded } from "../../resource.js";
+import { spoken } from "../../service_texts.js";
 import { html, useState } from "../../view.js";
 import { infer, output, parsed, texts } from "./asking.js";
 import { useExamples } from "./examples.js";
@@ -79,7 +81,7 @@ function Recommended({ model, input, target, onTarget }) {
 
 /** @param {{asked: any, found: any, target: string | null, onTarget: (item: string | null) => void}} props */
 function Items({ asked, found, target, onTarget }) {
-  if (!found.items?.length) return html`<${Empty} icon="interactions" title=${t("try.recommend.none")} text=${found.shortage?.reason} />`;
+  if (!found.items?.length) return html`<${Empty} icon="interactions" title=${t("try.recommend.none")} text=${spoken(found.shortage?.reason ?? "")} />`;
   return html`${found.basis === "popularity" && html`<p class="muted">${t("try.basis.popularity")}</p>`}
     ${found.known_user === false && asked.user !== undefined && html`<p class="muted">${t("try.user.unknown")}</p>`}
     ${found.unknown_items?.length > 0 && html`<p class="muted">${t("try.items.unknown", { items: found.unknown_items.join(", ") })}</p>`}
@@ -94,5 +96,5 @@ function Items({ asked, found, target, onTarget }) {
         </li>`;
       })}
     </ol>
-    ${found.shortage && html`<p class="muted">${found.shortage.reason}</p>`}`;
+    ${found.shortage && html`<p class="muted"><${Said} of=${found.shortage.reason} /></p>`}`;
 }

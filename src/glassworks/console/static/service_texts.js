@@ -1,0 +1,120 @@
+/**
+ * What the service says in English, in the language of the moment. A catalog has sentences as the service's modules write
+ * them, `{}` for each value: a text is found by what stands between its values, and they are said in the same way.
+ */
+import { has, language, t } from "./i18n.js";
+import { signal } from "./view.js";
+
+/** @typedef {{parts: string[], letters: number, said: string}} Template */
+/** @typedef {{text: string, known: boolean}} Worded */
+
+/** @type {import("./vendor/signals.js").Signal<{[language: string]: Template[]}>} */
+const catalogs = signal({});
+/** @type {Set<string>} */
+const asked = new Set();
+/** @type {Map<string, Worded>} */
+const before = new Map();
+const MOST = 5000;
+
+/**
+ * A text of the service; `known` says whether the catalog has it, or nothing has to be said otherwise.
+ * @param {string} text
+ * @returns {Worded}
+ */
+export function worded(text) {
+  const to = language.value;
+  if (to === "en" || !/[a-z]/i.test(text)) return { text, known: true };
+  const templates = catalogs.value[to];
+  if (!templates) {
+    load(to);
+    return { text, known: true };
+  }
+  const key = `${to} ${text}`;
+  const kept = before.get(key) ?? translated(text, templates, 4);
+  if (before.size > MOST) before.clear();
+  before.set(key, kept);
+  return kept;
+}
+
+/**
+ * The same where only a text fits, such as in a title.
+ * @param {string} text
+ */
+export const spoken = (text) => worded(text).text;
+
+/**
+ * A sentence that has a code: as the catalog of the page says it.
+ * @param {string} page
+ * @param {import("./types").Sentence | string} sentence Runs of before have texts alone.
+ */
+export function said(page, sentence) {
+  if (typeof sentence === "string") return spoken(sentence);
+  const key = `${page}.${sentence.code}`;
+  if (!sentence.code || !has(key)) return spoken(sentence.text);
+  const values = Object.entries(sentence.values ?? {}).map(([name, value]) => [name, typeof value === "string" && / /.test(value) ? spoken(value) : value]);
+  return t(key, Object.fromEntries(values));
+}
+
+/** @param {string} to */
+async function load(to) {
+  if (asked.has(to)) return;
+  asked.add(to);
+  const answer = await fetch(new URL(`i18n/service/${to}.json`, import.meta.url)).catch(() => null);
+  if (!answer?.ok) return void asked.delete(to);
+  const found = Object.entries(await answer.json()).map(([text, said]) => {
+    const parts = text.split("{}");
+    return { parts, letters: parts.join("").length, said: String(said) };
+  });
+  // The one that says most of a text is meant.
+  catalogs.value = { ...catalogs.value, [to]: found.sort((a, b) => b.letters - a.letters) };
+}
+
+/**
+ * @param {string} text
+ * @param {Template[]} templates
+ * @param {number} depth
+ * @returns {Worded}
+ */
+function translated(text, templates, depth) {
+  const all = text.trim();
+  for (const template of templates) {
+    const values = matched(all, template.parts);
+    if (values) return { text: template.said.replace(/\{(\d)\}/g, (_, at) => inner(values[at] ?? "", templates, depth)), known: true };
+  }
+  const parts = depth > 0 ? all.split("; ") : [all];
+  // A name, a number or what is Chinese already needs no mark.
+  if (parts.length < 2) return { text, known: /[\u3400-\u9fff]/.test(text) || !/[a-z]{2}\W+[a-z]{2}/i.test(text) };
+  const said = parts.map((part) => translated(part, templates, depth - 1));
+  return { text: said.map((each) => each.text).join("；"), known: said.every((each) => each.known) };
+}
+
+/**
+ * A value of a sentence: a word is a name; several may be a sentence of its own.
+ * @param {string} value
+ * @param {Template[]} templates
+ * @param {number} depth
+ */
+const inner = (value, templates, depth) => (depth > 0 && / .* /.test(value) ? translated(value, templates, depth - 1).text : value);
+
+/**
+ * What stands between the parts of a template; null where they are not there in this order.
+ * @param {string} text
+ * @param {string[]} parts
+ * @returns {string[] | null}
+ */
+function matched(text, parts) {
+  const last = parts.length - 1;
+  if (last === 0) return text === parts[0] ? [] : null;
+  if (!text.startsWith(parts[0]) || !text.endsWith(parts[last])) return null;
+  const values = [];
+  let at = parts[0].length;
+  const end = text.length - parts[last].length;
+  for (let index = 1; index < last; index++) {
+    const next = text.indexOf(parts[index], at);
+    if (next < 0 || next > end) return null;
+    values.push(text.slice(at, next));
+    at = next + parts[index].length;
+  }
+  if (at > end) return null;
+  return [...values, text.slice(at, end)];
+}

@@ -1,0 +1,87 @@
+"""The service's English in Chinese, as the console finds it: each sentence by what stands between its values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.console.browsing import browser, visit
+from tests.integration.serving.running import Server, serving
+from tests.patience import until
+
+import glassworks
+from glassworks.packaging.bundle import Bundle
+from glassworks.registry import Registry
+
+STATIC = Path(glassworks.__file__).parent / "console" / "static"
+CATALOG: dict[str, str] = json.loads((STATIC / "i18n" / "service" / "zh-CN.json").read_text(encoding="utf-8"))
+LOAD = """async () => {
+  const said = await import(new URL("service_texts.js", document.querySelector('script[type="module"]').src));
+  said.spoken("anything at all");
+  window.worded = said.worded;
+}"""
+CHINESE = {"locale": "zh-CN"}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("chinese")
+    Registry.open({"GLASSWORKS_HOME": str(home)}).publish(tiny_bundle)
+    with serving(home, "--no-grpc") as running:
+        yield running
+
+
+def load(page: Any) -> None:
+    """Until the catalog is there: then what it lacks is known to be English."""
+    page.evaluate(LOAD)
+    until(lambda: not page.evaluate("window.worded('frobnicate the widget').known"))
+
+
+def filled(text: str) -> tuple[str, list[str]]:
+    """A sentence with values that nothing else says."""
+    values = [f"w{number}" for number in range(text.count("{}"))]
+    return text.format(*values), values
+
+
+def test_each_sentence_is_found_with_its_values(chromium: Any, server: Server) -> None:
+    asked = [filled(text)[0] for text in CATALOG]
+    with visit(chromium, server.address, **CHINESE) as page:
+        load(page)
+        said = page.evaluate("asked => asked.map((each) => window.worded(each).text)", asked)
+    wanted = [chinese.format(*filled(text)[1]) for text, chinese in CATALOG.items()]
+    assert {a: s for a, s, w in zip(asked, said, wanted, strict=True) if s != w} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "chinese"),
+    [
+        ("revision 2 cannot be restored: there is no model 'a b'", "第 2 次更改无法恢复：没有模型“a b”"),
+        ("'评论.csv' holds no row", "“评论.csv”中没有数据行"),
+        ("there is no kind 'x'; try again", "没有种类“x”；请重试"),
+        ("frobnicate the widget", "frobnicate the widget"),
+    ],
+)
+def test_values_and_parts_are_said_too(chromium: Any, server: Server, text: str, chinese: str) -> None:
+    with visit(chromium, server.address, **CHINESE) as page:
+        load(page)
+        assert page.evaluate("text => window.worded(text).text", text) == chinese
+
+
+def test_a_problem_is_chinese_and_what_nobody_translated_is_marked(chromium: Any, server: Server) -> None:
+    with visit(chromium, server.address, "/#/models/nothing", **CHINESE) as page:
+        page.wait_for_selector(".problem:has-text('没有模型“nothing”')")
+        assert page.locator(".foreign").count() == 0
+    with visit(chromium, server.address, "/#/models/tiny-convnet/1?tab=card", **CHINESE) as page:
+        page.wait_for_selector("h3:has-text('质量如何')")
+        shown = page.inner_text(".markdown")
+        assert "在测试集上用提供服务的模型测得。" in shown
+        assert "Measured on" not in shown
