@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
@@ -29,6 +30,17 @@ def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+def _encoding(name: str) -> str:
+    """An encoding that Python knows, or nothing. Raises ValueError."""
+    try:
+        known = not name or isinstance(codecs.decode(b"", name), str)
+    except LookupError:
+        known = False
+    if not known:
+        raise ValueError("it should be an encoding such as UTF-8, GB18030, Big5, Shift_JIS, EUC-KR or Windows-1252")
+    return name
+
+
 class DataConfig(Record):
     """Where the examples come from and how they are split; each modality adds keys of its own."""
 
@@ -36,6 +48,8 @@ class DataConfig(Record):
     """The kind of data that these keys are about, as readers name it; empty for any."""
     source: Annotated[str, Location()] = Field(pattern=r"^[a-z][a-z0-9_-]*:.+")
     """Where the examples are, as `SCHEME:WHAT`; a path counts from the job file."""
+    encoding: Annotated[str, AfterValidator(_encoding)] = ""
+    """In which encoding files of text are, such as `Big5` or `Windows-1252`; left out, it is recognized."""
     validation: float = Field(default=0.15, gt=0, lt=0.5)
     """Share of the examples that choose the epoch, the engine and the precision."""
     test: float = Field(default=0.15, gt=0, lt=0.5)

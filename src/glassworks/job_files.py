@@ -6,13 +6,15 @@ import tomllib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from glassworks.catalog import found, named
 from glassworks.config import DataConfig, Job, validate
 from glassworks.contracts import Family, Source
 from glassworks.errors import ConfigError
 from glassworks.locations import anchored, with_scheme
+
+_D = TypeVar("_D", bound=DataConfig)
 
 
 class JobWarning(UserWarning):
@@ -40,6 +42,14 @@ def job_with(table: dict[str, Any], overrides: Sequence[str], *, where: str, fol
     for reason in without_effect(table):
         warnings.warn(f"{where}: {reason}", JobWarning, stacklevel=3)
     return job_of(table, where=where, folder=folder)
+
+
+def data_with(data: _D, overrides: Sequence[str]) -> _D:
+    """The data with `key=value` of `[data]`, with `data.` before the key or without. Raises ConfigError."""
+    table: dict[str, Any] = {"data": data.model_dump()}
+    for each in overrides:
+        _override(table, each if each.startswith("data.") else f"data.{each}")
+    return validate(type(data), table["data"], where="--set", prefix="data.")
 
 
 def job_of(table: Mapping[str, Any], *, where: str, folder: Path | None = None) -> Job:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from glassworks.data.encodings import decode
 from glassworks.errors import DataError
 
 TABLE = "labels.csv"
@@ -83,13 +84,10 @@ def _table(table: Path, found: Mapping[Path, tuple[str, ...]], classes: tuple[st
 def _read(table: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     """The header, and (line, values) of each row that is not empty."""
     try:
-        text = table.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise DataError(f"{table} is not valid UTF-8: line {line}, byte {error.start}", "save it as UTF-8") from None
+        content = table.read_bytes()
     except OSError as error:
         raise DataError(f"{table} cannot be read: {error.strerror or error}", "make it readable") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(decode(content, str(table)).text, newline=""), strict=True)
     try:
         rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except csv.Error as error:

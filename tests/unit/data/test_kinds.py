@@ -7,13 +7,13 @@ import pytest
 from glassworks.data.interactions.reader import scan
 from glassworks.data.kinds import kind_of
 from glassworks.data.reader import read_pictures
-from glassworks.data.text.reader import read_lines, read_texts
+from glassworks.data.text.reader import Columns, read_lines, read_texts
 from glassworks.errors import DataError
 
 
 @pytest.mark.parametrize("source", ["events", "csv:", ":path"])
 def test_what_is_no_source_is_refused_alike(source: str) -> None:
-    for read in (scan, kind_of, read_texts, read_pictures, lambda each: read_lines(each, "text")):
+    for read in (scan, kind_of, read_texts, read_pictures, lambda each: read_lines(each, Columns())):
         with pytest.raises(DataError) as caught:
             read(source)
         if source == ":path":

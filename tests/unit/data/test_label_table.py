@@ -83,7 +83,11 @@ def test_pictures_may_lie_deeper_and_a_broken_one_is_named(folder: Path) -> None
         ("file,cat,cat\n0.png,1,1\n", "has the column 'cat' twice", "a name of its own"),
         ("", "is empty", "write the columns file and labels"),
         ("file,cat,dog\n0.png,1,0\n", "no picture of the class 'dog' can be read", "take the class away"),
-        (b"file,labels\n0.png,caf\xe9;cat\n", "is not valid UTF-8: line 2, byte 21", "save it as UTF-8"),
+        (
+            b"file,labels\n0.png,\xc3\xa9t\xc3\xa9\xc3\xa9;\xe9\n",
+            "is not valid UTF-8: byte 26 (line 2)",
+            "mend that line",
+        ),
     ],
 )
 def test_what_is_wrong_is_an_error_of_two_lines(folder: Path, text: str | bytes, problem: str, mend: str) -> None:

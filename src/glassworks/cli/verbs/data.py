@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,6 +55,7 @@ def check(
     time: Annotated[str, typer.Option(help="Interactions: the column of when.")] = "",
     weight: Annotated[str, typer.Option(help="Interactions: the column of how much.")] = "",
     positive: Annotated[float | None, typer.Option(help="Interactions: liked from this weight on.")] = None,
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="Any key of [data]: encoding=Big5")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Texts: only what takes no classifier.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -66,13 +67,12 @@ def check(
     if job and not _labelled(job):
         _check_unlabelled(job, as_json)
         return
-    texts = {"text": text, "label": label, "separator": separator, "split": split, "group": group}
-    events = {"user": user, "item": item, "time": time, "weight": weight, "positive": positive}
-    data = _with(_data(job.data if job else None, source, "interactions" if user or item else None), texts | events)
-    if as_json:
-        write_json(_CHECKS[data.kind](data, quick).model_dump(mode="json"))
-    else:
-        _SHOWN_AS[data.kind](_CHECKS[data.kind](data, quick), source, stdout())
+    keys = {"text": text, "label": label, "separator": separator, "split": split, "group": group, "user": user}
+    keys |= {"item": item, "time": time, "weight": weight, "positive": positive}
+    found = _data(job.data if job else None, source, "interactions" if user or item else None)
+    data = _with(found, keys, overrides or ())
+    report = _CHECKS[data.kind](data, quick)
+    write_json(report.model_dump(mode="json")) if as_json else _SHOWN_AS[data.kind](report, source, stdout())
 
 
 def _job(source: str) -> Job | None:
@@ -111,10 +111,12 @@ def _data(given: DataConfig | None, source: str, wanted: str | None) -> DataConf
     return given if given.kind else modalities()[kind].model_validate(given.model_dump())
 
 
-def _with(data: DataConfig, given: Mapping[str, Any]) -> DataConfig:
+def _with(data: DataConfig, given: Mapping[str, Any], overrides: Sequence[str]) -> DataConfig:
     """With the keys that are given and that its kind has."""
+    from glassworks.job_files import data_with
+
     known = {key: value for key, value in given.items() if value not in (None, "") and key in type(data).model_fields}
-    return data.model_copy(update=known)
+    return data_with(data.model_copy(update=known), overrides)
 
 
 def _check_pictures(data: Any, quick: bool) -> Any:

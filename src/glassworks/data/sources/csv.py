@@ -21,11 +21,11 @@ class Csv(Source, TextReader, InteractionReader):
     name: ClassVar[str] = "csv"
 
     def texts(self, what: str, columns: Columns) -> Iterator[Row]:
-        """Read as a whole, in UTF-8, UTF-16 or GB18030."""
-        from glassworks.data.text.encodings import read_text
+        """Read as a whole, in any encoding."""
+        from glassworks.data.encodings import read_text
         from glassworks.data.text.tables import load_polars, rows_of
 
-        library, text = load_polars(), read_text(Path(what))
+        library, text = load_polars(), read_text(Path(what), columns.encoding).text
         if not text.strip():
             raise _empty(what)
         try:

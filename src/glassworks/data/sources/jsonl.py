@@ -12,17 +12,17 @@ from glassworks.errors import DataError
 
 
 class JsonLines(Source, TextReader):
-    """One JSON object a line, in UTF-8, UTF-16 or GB18030."""
+    """One JSON object a line, in any encoding."""
 
     name: ClassVar[str] = "jsonl"
 
     def texts(self, what: str, columns: Columns) -> Iterator[Row]:
         import msgspec
 
-        from glassworks.data.text.encodings import read_text
+        from glassworks.data.encodings import read_text
         from glassworks.data.text.tables import row_of
 
-        for number, line in enumerate(read_text(Path(what)).split("\n"), 1):
+        for number, line in enumerate(read_text(Path(what), columns.encoding).text.split("\n"), 1):
             if not line.strip():
                 continue
             try:

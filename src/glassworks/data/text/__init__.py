@@ -1,1 +1,1 @@
-"""Labelled texts: sources, encodings, duplicates, checks and splits that do not leak."""
+"""Labelled texts: sources, duplicates, checks and splits that do not leak."""

@@ -115,13 +115,20 @@ def further_texts(job: Job, dataset: Dataset) -> list[str]:
     if not data.unlabeled:
         return []
     seen = {plain(text) for split in dataset.splits.values() for text in split.x.tolist()}
-    found = {plain(text): text for text in reversed(read_lines(data.unlabeled, data.text))}
+    found = {plain(text): text for text in reversed(read_lines(data.unlabeled, columns_of(data)))}
     return [text for key, text in reversed(found.items()) if key not in seen]
 
 
 def columns_of(data: TextData) -> Columns:
     """The columns in the job's source."""
-    return Columns(text=data.text, label=data.label, separator=data.separator, split=data.split, group=data.group)
+    return Columns(
+        text=data.text,
+        label=data.label,
+        separator=data.separator,
+        encoding=data.encoding,
+        split=data.split,
+        group=data.group,
+    )
 
 
 def read_split(source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from glassworks.contracts import Reader
@@ -30,7 +30,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """The columns of text and label; a `separator` splits a label into more than one.
+    """The columns of text and label; a `separator` splits a label into more than one; `encoding` is that of a file.
 
     `split` and `group` are those of the part and the group that the data say, empty where there are none.
     """
@@ -38,6 +38,7 @@ class Columns:
     text: str = "text"
     label: str = "label"
     separator: str = ""
+    encoding: str = ""
     split: str = ""
     group: str = ""
 
@@ -72,7 +73,8 @@ def read_texts(source: str, columns: Columns | None = None, *, min_classes: int 
     return texts
 
 
-def read_lines(source: str, column: str) -> list[str]:
+def read_lines(source: str, columns: Columns) -> list[str]:
     """The texts of a source without their labels. Raises DataError."""
     reader, what = reader_of(source, TextReader)
-    return [row.text for row in reader.texts(what, Columns(text=column, label="")) if row.text.strip()]
+    wanted = replace(columns, label="", split="", group="")
+    return [row.text for row in reader.texts(what, wanted) if row.text.strip()]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from glassworks.data.encodings import decode
 from glassworks.data.tables import is_number
-from glassworks.data.text.encodings import decode
 from glassworks.errors import DataError
 
 _CHUNK_BYTES = 2**20
@@ -38,9 +38,9 @@ def write_utf8(source: Path, target: Path, name: str) -> str:
         pass
     if source.stat().st_size > _CONVERTED_BYTES:
         raise DataError(f"'{name}' is not in UTF-8", "save it as UTF-8, which is read at any size")
-    content = source.read_bytes()
-    target.write_text(decode(content, f"'{name}'").removeprefix("\ufeff"), encoding="utf-8", newline="")
-    return "UTF-16" if b"\0" in content else "GB18030"
+    decoded = decode(source.read_bytes(), f"'{name}'")
+    target.write_text(decoded.text, encoding="utf-8", newline="")
+    return decoded.encoding
 
 
 def separator_of(path: Path, name: str) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 from glassworks.contracts import Dataset, Split
 from glassworks.data.splits import PARTS, split
 from glassworks.data.text.collection import plain
-from glassworks.data.text.reader import read_lines
+from glassworks.data.text.reader import Columns, read_lines
 from glassworks.errors import DataError
 from glassworks.families.language_model.settings import LanguageData
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def prepare(job: Job) -> Dataset:
     """Distinct texts in three parts, each cut off after `measured_bytes`. Raises DataError with fewer than three."""
     data = LanguageData.of(job)
-    texts = list({plain(text): text for text in reversed(read_lines(data.source, data.text))}.values())[::-1]
+    read = read_lines(data.source, Columns(text=data.text, encoding=data.encoding))
+    texts = list({plain(text): text for text in reversed(read)}.values())[::-1]
     if len(texts) < len(PARTS):
         raise DataError(
             f"'{data.source}' holds {len(texts)} distinct texts, three are needed",
@@ -47,7 +48,7 @@ def prepare(job: Job) -> Dataset:
 
 def read(source: str, preprocessing: Mapping[str, Any]) -> Split:
     """The texts of another source. Raises DataError."""
-    return _split(read_lines(source, str(preprocessing["column"])))
+    return _split(read_lines(source, Columns(text=str(preprocessing["column"]))))
 
 
 def _within(texts: Sequence[str], order: Iterable[Any], most: int) -> list[str]:

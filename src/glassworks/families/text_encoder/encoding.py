@@ -26,8 +26,9 @@ from glassworks.contracts import (
     Task,
     TensorSpec,
 )
+from glassworks.data.text.dataset import columns_of
 from glassworks.data.text.keys import TextData
-from glassworks.data.text.reader import read_lines
+from glassworks.data.text.reader import Columns, read_lines
 from glassworks.errors import DataError
 from glassworks.families._text.encoder import TOKENIZER, Backbone, find_backbone, load_encoder, pooled, reading
 from glassworks.families.text_encoder.settings import TextEncoderConfig
@@ -78,7 +79,7 @@ class _Plain(Session):
 
 def prepare(job: Job, config: TextEncoderConfig) -> Dataset:
     """At most 256 distinct texts a part, with the network's own vectors. Raises DataError with fewer than three."""
-    texts = list(dict.fromkeys(read_lines(job.data.source, TextData.of(job).text)))
+    texts = list(dict.fromkeys(read_lines(job.data.source, columns_of(TextData.of(job)))))
     if len(texts) < len(_PARTS):
         raise DataError(
             f"'{job.data.source}' holds {len(texts)} distinct texts, three are needed",
@@ -97,7 +98,7 @@ def prepare(job: Job, config: TextEncoderConfig) -> Dataset:
 
 def read(source: str, preprocessing: Mapping[str, Any]) -> Split:
     """The texts of another source, with the network's own vectors; the encoder must still be where it was."""
-    texts = read_lines(source, str(preprocessing["column"]))
+    texts = read_lines(source, Columns(text=str(preprocessing["column"])))
     made = _opened(preprocessing["backbone"], preprocessing["pooling"], preprocessing["max_tokens"], "")
     return _split(*made, texts)
 

@@ -137,7 +137,7 @@ def test_a_megabyte_of_text_is_one_text(tmp_path: Path) -> None:
             "holds no labelled text: row 1: the text is empty",
             "give texts with labels",
         ),
-        ("t.csv", b"text,label\ngood,\xff\xff\n", "/t.csv is not valid UTF-8 or GB18030: byte 16", "save it as UTF-8"),
+        ("t.csv", "text,label\néé,é\n".encode() + b"\xff", "/t.csv is not valid UTF-8: byte 19", "mend that line, or"),
         (
             "t.jsonl",
             b'{"text": "a", "label": "b"}\n{"text": \n',

@@ -91,7 +91,8 @@ def test_tables_and_texts(content: str, name: str, form: str, kind: str, example
 
 
 @pytest.mark.parametrize(
-    ("encoding", "note"), [("utf-8-sig", None), ("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("gb18030", "GB18030")]
+    ("encoding", "note"),
+    [("utf-8-sig", None), ("utf-16", "UTF-16"), ("utf-16-le", "UTF-16-LE"), ("gb18030", "GB18030")],
 )
 def test_any_encoding_becomes_utf8(encoding: str, note: str | None, tmp_path: Path) -> None:
     store, item = kept(tmp_path, CHINESE.encode(encoding), "评论.csv")
