@@ -96,6 +96,47 @@ def test_a_folder_is_answered_and_what_cannot_be_read_is_named(operators: Bundle
         predict(str(operators.folder), str(tmp_path / "empty"))
 
 
+def test_no_result_of_a_folder_takes_the_place_of_another(operators: Bundle, tmp_path: Path) -> None:
+    source, output = tmp_path / "in", tmp_path / "out"
+    (source / "deep").mkdir(parents=True)
+    names = ("page.png", "page.jpg", "Page.bmp", "page.jpg.png", "other.tif", "deep/page.png")
+    for seed, name in enumerate(names):
+        form = f".{name.rpartition('.')[2]}"
+        ok, content = cv2.imencode(form, picture(seed)[:, :, ::-1])
+        assert ok
+        (source / name).write_bytes(content.tobytes())
+    rows = predict(str(operators.folder), str(source), "-o", str(output))["pictures"]
+    written = {row["file"]: Path(row["output"]) for row in rows}
+    assert len(set(written.values())) == len(list(output.rglob("*.png"))) == len(names)
+    assert written["other.tif"] == output / "other.png"
+    assert written["deep/page.png"] == output / "deep" / "page.png"
+    for name, path in written.items():
+        wanted = edges(read_picture((source / name).read_bytes(), 3))
+        assert np.array_equal(read_picture(path.read_bytes(), 1)[:, :, 0], wanted)
+    first = predict(str(operators.folder), str(source), "-o", str(output), "--limit", "2")["pictures"]
+    assert [Path(row["output"]) for row in first] == [written[row["file"]] for row in first]
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_what_is_read_is_not_written_over(deep: bool, operators: Bundle, tmp_path: Path) -> None:
+    place = tmp_path / "in" / "deep" if deep else tmp_path / "in"
+    place.mkdir(parents=True)
+    content = write_png(picture(1))
+    (place / "a.png").write_bytes(content)
+    with pytest.raises(InputError, match="is a picture that is read: it would be lost"):
+        predict(str(operators.folder), str(tmp_path / "in"), "-o", str(tmp_path / "in"))
+    assert (place / "a.png").read_bytes() == content
+
+
+def test_a_clip_and_its_lines_are_two_files(operators: Bundle, clip: Path, tmp_path: Path) -> None:
+    out = str(tmp_path / "out.mp4")
+    with pytest.raises(InputError, match="give each a file of its own"):
+        try:
+            predict(str(operators.folder), str(clip), "-o", out, "--frames", out)
+        except InputError as error:
+            raise InputError(f"{error.problem}; {error.mend}", "") from None
+
+
 def test_a_clip_becomes_a_clip_with_the_same_times(operators: Bundle, clip: Path, tmp_path: Path) -> None:
     found = predict(str(operators.folder), str(clip), "-o", str(tmp_path / "out.mp4"))["video"]
     assert (found["frames"], found["broken"]) == (12, 0)

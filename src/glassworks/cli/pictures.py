@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from glassworks.cli.output import read_input, write_output
 from glassworks.contracts import Pictures
 from glassworks.errors import GlassworksError, InputError
+from glassworks.packaging.output_names import output_names
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Progress
@@ -61,6 +62,8 @@ def predict_video(opened: OpenedBundle, value: str, options: PredictOptions, pro
     with contextlib.ExitStack() as stack:
         on_answer = None
         if options.frames is not None:
+            if options.output is not None and options.frames.resolve() == options.output.resolve():
+                raise InputError(f"-o and --frames are both {options.frames}", "give each a file of its own")
             try:
                 file = stack.enter_context(options.frames.open("w", encoding="utf-8"))
             except OSError as error:
@@ -87,15 +90,16 @@ def predict_folder(
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _PICTURES and path.is_file())
     if not files:
         raise InputError(f"{folder} holds no picture file", f"give a folder with {', '.join(sorted(_PICTURES))}")
+    names = [path.relative_to(folder) for path in files]
+    targets = _targets(files, names, options.output)
     progress.start("pictures", len(files))
     rows: list[dict[str, Any]] = []
-    for number, path in enumerate(files[: options.limit], start=1):
-        name = path.relative_to(folder)
+    for number, path, name in zip(range(1, (options.limit or len(files)) + 1), files, names, strict=False):
         try:
-            target = options.output / name.with_suffix(".png") if options.output is not None else None
-            if target is not None:
+            if (target := targets.get(name)) is not None:
                 target.parent.mkdir(parents=True, exist_ok=True)
-            rows.append({"file": str(name), **predict_one(opened, path.read_bytes(), target)})
+            written = {} if target is None else {"output": str(target)}
+            rows.append({"file": str(name), **predict_one(opened, path.read_bytes(), target), **written})
         except (GlassworksError, OSError) as error:
             problem = error.problem if isinstance(error, GlassworksError) else str(error)
             rows.append({"file": str(name), "error": problem})
@@ -107,6 +111,20 @@ def predict_folder(
             f"none of {broken} pictures can be read; {rows[0]['file']}: {rows[0]['error']}", "replace them"
         )
     return rows
+
+
+def _targets(files: Sequence[Path], names: Sequence[Path], output: Path | None) -> Mapping[Path, Path]:
+    """Where the picture of each name is written. Raises InputError for what would take the place of one that is read."""
+    if output is None:
+        return {}
+    found = {name: output / each for name, each in zip(names, output_names(names, ".png"), strict=True)}
+    read = {path.resolve() for path in files}
+    for target in found.values():
+        if target.resolve() in read:
+            raise InputError(
+                f"{target} is a picture that is read, and would be written over", "give another folder: -o"
+            )
+    return found
 
 
 def predict_one(opened: OpenedBundle, value: bytes, output: Path | None) -> dict[str, Any]:
