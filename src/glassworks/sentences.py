@@ -29,6 +29,20 @@ _FINDINGS = {
     "for example {example}",
     "left-out": "{n:,} examples with the same pixels and different labels are left out of all splits",
     "unreadable-files": "{n:,} files cannot be read: {names}",
+    "alike-classes": "these classes differ only in case, blanks or signs, and are learned as different ones: {names}; "
+    "to make one class of them, give them one name",
+    "merged-classes": "'{name}' is one class: {names} differ in blanks or in how Unicode writes them",
+    "inner-folders": "the classes are the folders in '{name}', which is the only one here",
+    "outside-classes": "{n:,} pictures lie outside the class folders and are left out: {names}",
+    "not-in-table": "{n:,} pictures are not named in the table of labels and are left out: {names}",
+    "dead-links": "{n:,} links lead nowhere and are left out: {names}",
+    "linked-twice": "{n:,} links to folders that are read already are left out: {names}",
+    "linked-folders": "{n:,} linked folders are followed: {names}",
+    "not-opened": "{n:,} files cannot be opened and are left out: {names}",
+    "not-pictures": "{n:,} files are no pictures that can be read and are left out: {names}",
+    "system-files": "{n:,} hidden files, and files and folders that systems add, are left out: {names}",
+    "bits-used": "{n:,} pictures of 16 bits a channel do not say how many they use, and none uses more than {bits}: "
+    "they are read as {bits} bits; data.bits says otherwise",
     "copied-pictures": "{n:,} of {total:,} examples ({percent:.1f}%) are exact copies of another; copies are in one "
     "split together",
     "near-pictures": "{n:,} distinct pictures are near copies of another (re-encoded, resized or brighter); they are "

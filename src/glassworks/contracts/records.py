@@ -139,7 +139,8 @@ class Split:
 class Dataset:
     """Prepared data: no example, exact or near, stands in two splits.
 
-    `splits` has the keys `train`, `validation` and `test`; `findings` are sentences for people.
+    `splits` has the keys `train`, `validation` and `test`; `findings` are sentences for people;
+    `preprocessing` is what a model of them must do with files as was done here, beside what the family knows.
     """
 
     name: str
@@ -147,6 +148,7 @@ class Dataset:
     classes: tuple[str, ...]
     splits: Mapping[str, Split]
     findings: tuple[str, ...] = ()
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def examples(self) -> int:

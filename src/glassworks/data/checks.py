@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from glassworks.data.class_names import alike
 from glassworks.data.collection import Pictures
 from glassworks.data.duplicates import Duplicates, find_duplicates
 from glassworks.data.findings import SHOWN, TINY, copied, listed, of_classes
@@ -21,7 +22,7 @@ class DataReport(Record):
 
     `near_duplicates` counts distinct pictures that are near copies of another one. `contradictions` counts groups
     of the same or nearly the same picture under different labels; `contradictory` names the first 20 of them,
-    `unreadable` says (name, reason). `imbalance` is the largest class over the smallest. `sizes` is
+    `unreadable` and `left_out` say (name, reason). `imbalance` is the largest class over the smallest. `sizes` is
     (smallest, largest) as (height, width) by area.
     """
 
@@ -32,6 +33,7 @@ class DataReport(Record):
     contradictions: int
     contradictory: tuple[tuple[str, ...], ...]
     unreadable: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, str], ...] = ()
     imbalance: float
     class_counts: dict[str, int]
     tiny_classes: tuple[str, ...]
@@ -48,31 +50,37 @@ def check_pictures(pictures: Pictures, duplicates: Duplicates | None = None) -> 
 
     `duplicates` are those of `find_duplicates(pictures.looks)`, where the caller has them already.
     """
-    found = duplicates or find_duplicates(pictures.looks)
-    counts = pictures.counts()
-    shapes = pictures.looks.shapes
-    by_area = shapes[np.argsort(shapes[:, 0] * shapes[:, 1], kind="stable")]
-    distinct = int(found.exact.max()) + 1
-    contradictory = contradictions(found.near, pictures.labels)
+    copies = duplicates or find_duplicates(pictures.looks)
+    counts, shapes = pictures.counts(), pictures.looks.shapes
+    distinct = int(copies.exact.max()) + 1
+    contradictory = contradictions(copies.near, pictures.labels)
     report = DataReport(
         examples=len(pictures),
         distinct=distinct,
         duplicates=len(pictures) - distinct,
-        near_duplicates=distinct - (int(found.near.max()) + 1),
+        near_duplicates=distinct - (int(copies.near.max()) + 1),
         contradictions=len(contradictory),
         contradictory=tuple(_names(pictures, members) for members in contradictory[:_NAMED]),
         unreadable=pictures.unreadable,
+        left_out=pictures.left_out,
         imbalance=round(float(counts.max() / counts.min()), 3),
         class_counts={name: int(count) for name, count in zip(pictures.classes, counts, strict=True)},
         tiny_classes=tuple(name for name, count in zip(pictures.classes, counts, strict=True) if count < TINY),
-        sizes=((int(by_area[0, 0]), int(by_area[0, 1])), (int(by_area[-1, 0]), int(by_area[-1, 1]))),
+        sizes=_extremes(shapes),
         mixed_sizes=bool((shapes[:, :2] != shapes[0, :2]).any()),
         non_square=int((shapes[:, 0] != shapes[:, 1]).sum()),
         fingerprint=pictures.fingerprint,
         findings=(),
     )
-    exact = sum(len(members) for members in contradictions(found.exact, pictures.labels))
-    return report.model_copy(update={"findings": tuple(_findings(report, exact))})
+    exact = sum(len(members) for members in contradictions(copies.exact, pictures.labels))
+    found = (*alike(report.class_counts), *_findings(report, exact), *pictures.notes)
+    return report.model_copy(update={"findings": found})
+
+
+def _extremes(shapes: NDArray[np.int64]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Height and width of the smallest and of the largest area."""
+    by_area = shapes[np.argsort(shapes[:, 0] * shapes[:, 1], kind="stable")]
+    return (int(by_area[0, 0]), int(by_area[0, 1])), (int(by_area[-1, 0]), int(by_area[-1, 1]))
 
 
 def contradictions(groups: NDArray[np.int64], labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:

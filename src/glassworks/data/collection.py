@@ -16,6 +16,7 @@ from PIL import Image
 from glassworks.data.assigned import NOTHING, Assigned
 from glassworks.data.pictures import Picture
 from glassworks.errors import DataError, InputError
+from glassworks.sentences import Sentence
 
 _T = TypeVar("_T")
 _BLOCK = 64
@@ -64,7 +65,8 @@ class Looks:
 class Pictures:
     """Labelled pictures of a source. `labels` count in `classes`: int64 N, or 0 and 1 in int64 N K for several labels.
 
-    `unreadable` are (name, reason).
+    `unreadable` and `left_out` are (name, reason); `notes` say in sentences what was left out or understood. `bits` are
+    those that are used of 16 where files do not say it, 0 where all do.
 
     `fingerprint` is a SHA-256 over pixels and class names; the order and the paths of files do not change it.
     """
@@ -78,6 +80,9 @@ class Pictures:
     looks: Looks
     fingerprint: str
     assigned: Assigned = NOTHING
+    left_out: tuple[tuple[str, str], ...] = ()
+    notes: tuple[Sentence, ...] = ()
+    bits: int = 0
 
     def __len__(self) -> int:
         return len(self.names)
@@ -106,7 +111,6 @@ def collect(
     names: Sequence[str],
     labels: NDArray[np.int64],
     classes: Sequence[str],
-    unreadable: Sequence[tuple[str, str]] = (),
     assigned: Assigned = NOTHING,
 ) -> Pictures:
     """Decode every entry once and keep those that can be read; the others are named in `unreadable`.
@@ -123,7 +127,7 @@ def collect(
         names=tuple(names[index] for index in kept),
         labels=labels,
         classes=tuple(classes),
-        unreadable=(*unreadable, *failed),
+        unreadable=tuple(failed),
         looks=looks,
         fingerprint=_fingerprint(looks.digests, labels, classes, own),
         assigned=own,

@@ -48,6 +48,7 @@ def prepare_pictures(pictures: Pictures, data: DataConfig, *, height: int, width
             for name, part in few(dealt.parts, strata(labels), data.per_class, data.seed).items()
         },
         findings=tuple(map(str, (*dealt.findings, *report.findings))),
+        preprocessing={"bits": pictures.bits} if pictures.bits else {},
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from glassworks.contracts import Reader
 from glassworks.data.kinds import reader_of
@@ -16,13 +17,33 @@ if TYPE_CHECKING:
     from glassworks.data.pictures import Picture
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What a job says of how its pictures are read, as the keys of `PictureData`."""
+
+    bits: int = 0
+
+    @classmethod
+    def of(cls, data: Any) -> Self:
+        """By the keys of a job's data, those of pictures or the common ones alone."""
+        return cls(bits=getattr(data, "bits", 0))
+
+    @classmethod
+    def of_model(cls, preprocessing: Mapping[str, Any]) -> Self:
+        """As the pictures were read that a model learned from."""
+        return cls(bits=int(preprocessing.get("bits", 0)))
+
+
+PLAIN = Reading()
+
+
 class PictureReader(Reader):
     """Reads labelled pictures."""
 
     kind: ClassVar[str] = "pictures"
 
     @abstractmethod
-    def pictures(self, what: str) -> Pictures:
+    def pictures(self, what: str, how: Reading = PLAIN) -> Pictures:
         """All pictures with their labels. Raises DataError for what cannot be read."""
 
     def unlabeled(self, what: str) -> Iterator[tuple[str, Callable[[], bytes | Picture]]]:
@@ -32,13 +53,13 @@ class PictureReader(Reader):
             yield name, partial(found.pictures.__getitem__, index)
 
 
-def read_pictures(source: str, *, min_classes: int = 2) -> Pictures:
+def read_pictures(source: str, how: Reading = PLAIN, *, min_classes: int = 2) -> Pictures:
     """The labelled pictures of `SCHEME:WHAT`. Raises DataError when there is nothing to learn from them.
 
     `min_classes` is 1 for pictures that are only measured, not learned.
     """
     reader, what = reader_of(source, PictureReader)
-    pictures = reader.pictures(what)
+    pictures = reader.pictures(what, how)
     if len(pictures.classes) < min_classes:
         raise DataError(
             f"'{source}' holds only one class, '{pictures.classes[0]}'; a classifier needs at least {min_classes}",

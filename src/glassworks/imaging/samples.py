@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from glassworks.data.picture_walk import Walk
 from glassworks.errors import DataError, InputError
 from glassworks.imaging.files import read_picture
 from glassworks.imaging.operator import with_channels
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _MOST_PIXELS = 4 * 2**20
 _MOST = 16
-_EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ def _entries(source: str, depth: Literal["uint8", "uint16"]) -> tuple[list[str],
         folder = Path(rest).expanduser()
         if not folder.is_dir():
             raise DataError(f"there is no folder {folder}", "give the path of a folder with picture files")
-        files = sorted(_files(folder))
+        files = sorted(Walk(folder).pictures(folder))
         return [str(path.relative_to(folder)) for path in files], lambda index: read_picture(
             files[index].read_bytes(), 3, depth
         )
@@ -85,12 +85,6 @@ def _entries(source: str, depth: Literal["uint8", "uint16"]) -> tuple[list[str],
         return picture.astype(np.uint16) * np.uint16(257) if depth == "uint16" else picture
 
     return list(found.names), stored
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        if path.suffix.lower() in _EXTENSIONS and path.is_file() and not path.name.startswith("."):
-            yield path
 
 
 def _is_gray(picture: Pixels) -> bool:

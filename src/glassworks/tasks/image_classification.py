@@ -28,6 +28,8 @@ LABEL_SET = "label_set"
 class ImageClassification(PictureTask):
     """`preprocessing` holds `height`, `width` and `channels`; pictures are stored as uint8 N H W C.
 
+    `bits` is there where pictures of 16 bits were learned from that do not say how many they use.
+
     Of models with several labels a picture it also holds `thresholds` (K): from which probability on it has each.
     """
 
@@ -39,7 +41,7 @@ class ImageClassification(PictureTask):
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> NDArray[np.uint8]:
         """A picture file as uint8 H W C. Raises InputError when it is none."""
         size = (int(preprocessing[key]) for key in ("height", "width", "channels"))
-        return fit_picture(decode_picture(value), *size)
+        return fit_picture(decode_picture(value, bits=int(preprocessing.get("bits", 0))), *size)
 
     def fit(self, pixels: Array, preprocessing: Mapping[str, Any]) -> NDArray[np.uint8]:
         """In the size that the model takes."""

@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from glassworks.data import pictures
+from glassworks.data import decoder
 from glassworks.data.pictures import decode_picture, fit_picture
 from glassworks.errors import InputError
 
@@ -157,7 +157,7 @@ MODES = {
 def test_strips_make_the_same_picture(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Large pictures are converted some rows at a time."""
     whole = decode_picture(MODES[mode])
-    monkeypatch.setattr(pictures, "_STRIP", 50)
+    monkeypatch.setattr(decoder, "_STRIP", 50)
     assert np.array_equal(decode_picture(MODES[mode]), whole)
 
 

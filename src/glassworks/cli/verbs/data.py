@@ -121,9 +121,9 @@ def _with(data: DataConfig, given: Mapping[str, Any], overrides: Sequence[str]) 
 
 def _check_pictures(data: Any, quick: bool) -> Any:
     from glassworks.data.checks import check_pictures
-    from glassworks.data.reader import read_pictures
+    from glassworks.data.reader import Reading, read_pictures
 
-    return check_pictures(read_pictures(data.source))
+    return check_pictures(read_pictures(data.source, Reading.of(data)))
 
 
 def _check_interactions(data: Any, quick: bool) -> InteractionsReport:

@@ -11,14 +11,14 @@ from glassworks.data.checks import check_pictures, contradictions
 from glassworks.data.collection import Pictures
 from glassworks.data.duplicates import find_duplicates
 from glassworks.data.preview.opening import numbers_of
-from glassworks.data.reader import read_pictures
+from glassworks.data.reader import Reading, read_pictures
 from glassworks.data.reports.records import Report, Shown, copies_of, groups_of, unreadable, within
 
 
 def report_pictures(data: Any, progress: Progress) -> Report:
     """Copies side by side, contradictions, unreadable files, classes and sizes."""
     progress.start("read")
-    pictures = read_pictures(data.source, min_classes=1)
+    pictures = read_pictures(data.source, Reading.of(data), min_classes=1)
     progress.finish(f"{len(pictures):,} pictures of {len(pictures.classes)} classes")
     progress.start("compare")
     duplicates = find_duplicates(pictures.looks)
@@ -38,7 +38,7 @@ def report_pictures(data: Any, progress: Progress) -> Report:
         class_counts=found.class_counts,
         duplicates=copies_of(within(duplicates.exact), duplicates.pairs, shown),
         contradictions=groups_of(contradictions(duplicates.near, pictures.labels), shown),
-        unreadable=unreadable(found.unreadable),
+        unreadable=unreadable((*found.unreadable, *found.left_out)),
         numbers={**_sizes(pictures), "near_duplicates": found.near_duplicates, "imbalance": found.imbalance},
         fingerprint=found.fingerprint,
         findings=found.findings,

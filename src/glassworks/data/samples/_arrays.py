@@ -7,7 +7,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from glassworks.contracts import Sample
-from glassworks.data.reader import PictureReader
+from glassworks.data.reader import PLAIN, PictureReader, Reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,7 @@ class PictureSample(Sample, PictureReader):
     def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.generic]]:
         """Both. Raises DataError."""
 
-    def pictures(self, what: str) -> Pictures:
+    def pictures(self, what: str, how: Reading = PLAIN) -> Pictures:
         import numpy as np
 
         from glassworks.data.collection import collect

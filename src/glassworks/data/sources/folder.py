@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,82 +12,179 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.contracts import Source
+from glassworks.data.assigned import is_part
+from glassworks.data.class_names import normal_name
 from glassworks.data.collection import Pictures, collect
+from glassworks.data.deep_pictures import said_bits
 from glassworks.data.label_table import TABLE, read_label_table
+from glassworks.data.picture_walk import Walk, shown
 from glassworks.data.pictures import Picture, decode_picture
-from glassworks.data.reader import PictureReader
+from glassworks.data.reader import PLAIN, PictureReader, Reading
 from glassworks.errors import DataError
+from glassworks.sentences import Sentence, sentence
 
-EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
+_SPLITS = frozenset(
+    [
+        "train",
+        "training",
+        "val",
+        "valid",
+        "validation",
+        "dev",
+        "test",
+        "testing",
+        "eval",
+        "holdout",
+        "unlabeled",
+        "unlabelled",
+    ]
+)
 _LAYOUT = f"make one subfolder a class and put its pictures there, or write {TABLE}"
 
 
 class Folder(Source, PictureReader):
-    """Picture files (PNG, JPEG, WebP, BMP, GIF, TIFF) in one subfolder a class, or with a labels.csv."""
+    """Picture files (PNG, JPEG, WebP, BMP, GIF, TIFF, HEIC, AVIF, PGM, PPM), one subfolder a class or a labels.csv."""
 
     name: ClassVar[str] = "folder"
 
-    def pictures(self, what: str) -> Pictures:
-        """Names are paths in the folder. Files that cannot be decoded are named, not fatal.
+    def pictures(self, what: str, how: Reading = PLAIN) -> Pictures:
+        """Names are paths in the folder. Files that cannot be decoded are named, not fatal; so is what is left out.
 
         With a `labels.csv` there (see `data/label_table.py`) a picture has the labels of its line, any number of them.
         Raises DataError when there is no such folder, no class, or a class with no readable picture.
         """
         found = listed_pictures(_existing(what))
-        return collect(
+        bits, notes = said_bits(found.files, how.bits)
+        pictures = collect(
             f"folder:{found.folder}",
             found.files,
-            _decode,
+            partial(_decode, bits=bits),
             names=[path.relative_to(found.folder).as_posix() for path in found.files],
             labels=found.labels,
             classes=found.classes,
-            unreadable=found.stray,
         )
+        return replace(pictures, left_out=found.left_out, notes=(*notes, *found.notes), bits=bits)
 
     def unlabeled(self, what: str) -> Iterator[tuple[str, Callable[[], bytes | Picture]]]:
         """Every picture file, in subfolders too; names are paths in the folder."""
-        folder = _existing(what)
+        walk = Walk(_existing(what))
         try:
-            for path in _files(folder):
-                yield path.relative_to(folder).as_posix(), path.read_bytes
+            for path in walk.pictures(walk.folder):
+                yield walk.name(path), path.read_bytes
         except OSError as error:
-            raise DataError(f"cannot list {folder}: {error}", "make the folder readable") from None
+            raise _not_listed(walk.folder, error) from None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """The picture files of a folder and their labels, as those of `Pictures`; `stray` are (name, reason)."""
+    """The picture files of a folder and their labels, as those of `Pictures`; `left_out` are (name, reason)."""
 
     folder: Path
     files: tuple[Path, ...]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
-    stray: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    notes: tuple[Sentence, ...] = ()
 
 
 def listed_pictures(folder: Path) -> Listed:
-    """What a folder holds, by its names alone: nothing is decoded. Raises DataError."""
-    if (folder / TABLE).is_file():
-        table = read_label_table(folder)
-        return Listed(folder=folder, files=table.files, labels=table.targets, classes=table.classes)
+    """What a folder holds: nothing is decoded. Raises DataError."""
+    walk = Walk(folder)
     try:
-        classes = _classes(folder)
-        files = [(path, label) for label, name in enumerate(classes) for path in _files(folder / name)]
-        stray = [(entry.name, "it lies outside the class folders") for entry in _listed(folder) if is_picture(entry)]
+        if table := _table(folder):
+            return _by_table(walk, table)
+        return _by_folders(walk)
     except OSError as error:
-        raise DataError(f"cannot list {folder}: {error}", "make the folder readable") from None
+        raise _not_listed(folder, error) from None
+
+
+def _by_table(walk: Walk, table: Path) -> Listed:
+    files = tuple(walk.pictures(walk.folder))
+    walk.left_out["not-pictures"].remove(walk.name(table))
+    found = read_label_table(walk.folder)
+    named = set(found.files)
+    for path in files:
+        if path not in named:
+            walk.leave("not-in-table", path)
+    return _listed(walk, found.files, found.targets, found.classes)
+
+
+def _by_folders(walk: Walk) -> Listed:
+    classes = _classes(walk)
+    files = [(path, label) for label, folders in enumerate(classes.values()) for path in _below(walk, folders)]
     filled = {label for _, label in files}
     for label, name in enumerate(classes):
         if label not in filled:
-            raise DataError(f"{folder}: the class folder '{name}' holds no picture", "add pictures or take it away")
+            others = [each for each in walk.left_out["not-pictures"] if each.startswith(f"{name}/")]
+            but = f", and {len(others):,} other files: {shown(others)}" if others else ""
+            raise DataError(
+                f"{walk.folder}: the class folder '{name}' holds no picture{but}", "add pictures or take it away"
+            )
+    merged = [
+        sentence("finding.merged-classes", name=name, names=", ".join(repr(each.name) for each in folders))
+        for name, folders in classes.items()
+        if len(folders) > 1
+    ]
+    labels = np.array([label for _, label in files], np.int64)
+    return _listed(walk, tuple(path for path, _ in files), labels, tuple(classes), *merged)
+
+
+def _below(walk: Walk, folders: list[Path]) -> Iterator[Path]:
+    for folder in folders:
+        yield from walk.pictures(folder)
+
+
+def _listed(
+    walk: Walk, files: tuple[Path, ...], labels: NDArray[np.int64], classes: tuple[str, ...], *notes: Sentence
+) -> Listed:
     return Listed(
-        folder=folder,
-        files=tuple(path for path, _ in files),
-        labels=np.array([label for _, label in files], np.int64),
-        classes=tuple(classes),
-        stray=tuple(stray),
+        folder=walk.folder,
+        files=files,
+        labels=labels,
+        classes=classes,
+        left_out=tuple(walk.reasons()),
+        notes=(*notes, *walk.findings()),
     )
+
+
+def _classes(walk: Walk) -> dict[str, list[Path]]:
+    """The folders of each class by its name. Raises DataError, OSError."""
+    folders, pictures = _unwrapped(walk)
+    found: dict[str, list[Path]] = {}
+    for path in folders:
+        found.setdefault(normal_name(path.name), []).append(path)
+    _refuse_splits(walk, found)
+    if not found:
+        holds = f"{len(pictures)} pictures but no subfolder" if pictures else "nothing to learn from"
+        raise DataError(f"{walk.folder} holds {holds}", _LAYOUT)
+    for path in pictures:
+        walk.leave("outside-classes", path)
+    return {name: found[name] for name in sorted(found)}
+
+
+def _unwrapped(walk: Walk) -> tuple[list[Path], list[Path]]:
+    """The folders and pictures at the top, or in the folder around everything: one class alone is nothing to learn."""
+    folders, pictures = walk.entries(walk.folder)
+    while len(folders) == 1 and not pictures and walk.holds_folders_alone(folders[0]):
+        walk.within = walk.name(folders[0])
+        folders, pictures = walk.entries(folders[0])
+    return folders, pictures
+
+
+def _refuse_splits(walk: Walk, found: dict[str, list[Path]]) -> None:
+    splits = [name for name in found if is_part(name)]
+    if len(splits) < 2:
+        return
+    folder = next((found[name][0] for name in splits if name.lower().startswith("train")), found[splits[0]][0])
+    raise DataError(
+        f"{walk.folder} holds {', '.join(splits)}: these are splits, not classes",
+        f"give folder:{folder}, or one folder a class with all pictures: splits are made here",
+    )
+
+
+def _table(folder: Path) -> Path | None:
+    """The table of labels, however its name is written."""
+    return next((path for path in sorted(folder.iterdir()) if path.name.lower() == TABLE and path.is_file()), None)
 
 
 def _existing(location: str) -> Path:
@@ -99,38 +196,9 @@ def _existing(location: str) -> Path:
     return folder
 
 
-def _decode(path: Path) -> Picture:
-    return decode_picture(path.read_bytes())
+def _not_listed(folder: Path, error: OSError) -> DataError:
+    return DataError(f"cannot list {folder}: {error}", "make the folder readable")
 
 
-def _classes(folder: Path) -> list[str]:
-    names = [entry.name for entry in _listed(folder) if entry.is_dir()]
-    if not names:
-        pictures = sum(is_picture(entry) for entry in _listed(folder))
-        holds = f"{pictures} pictures but no subfolder" if pictures else "nothing to learn from"
-        raise DataError(f"{folder} holds {holds}", _LAYOUT)
-    if len(names) > 1 and _SPLITS.issuperset(name.lower() for name in names):
-        raise DataError(
-            f"{folder} holds {', '.join(names)}: these are splits, not classes",
-            f"give folder:{folder / names[0]}, or one folder a class with all pictures: splits are made here",
-        )
-    return names
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for entry in _listed(folder):
-        if entry.is_dir() and not entry.is_symlink():
-            yield from _files(entry)
-        elif is_picture(entry):
-            yield entry
-
-
-def _listed(folder: Path) -> list[Path]:
-    """What is not hidden, by name."""
-    with os.scandir(folder) as entries:
-        return sorted(folder / entry.name for entry in entries if not entry.name.startswith("."))
-
-
-def is_picture(path: Path) -> bool:
-    """Whether it is a file with the name of a picture."""
-    return path.suffix.lower() in EXTENSIONS and path.is_file()
+def _decode(path: Path, bits: int) -> Picture:
+    return decode_picture(path.read_bytes(), bits=bits)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from glassworks.contracts import Source
 from glassworks.data.collection import Pictures, collect
 from glassworks.data.pictures import as_picture
-from glassworks.data.reader import PictureReader
+from glassworks.data.reader import PLAIN, PictureReader, Reading
 from glassworks.errors import DataError
 
 _MEND = "write it with numpy.savez(PATH, x=pictures, y=labels)"
@@ -33,7 +33,7 @@ class Npz(Source, PictureReader):
 
     name: ClassVar[str] = "npz"
 
-    def pictures(self, what: str) -> Pictures:
+    def pictures(self, what: str, how: Reading = PLAIN) -> Pictures:
         """Raises DataError for every way in which the file can be malformed."""
         path = Path(what).expanduser()
         if not path.is_file():

@@ -7,6 +7,7 @@ import unicodedata
 import zipfile
 from collections.abc import Iterator, Sequence
 
+from glassworks.data.picture_kinds import is_system
 from glassworks.data.uploads.records import Limits
 from glassworks.errors import DataError
 
@@ -14,15 +15,14 @@ Parts = tuple[str, ...]
 """A path in the archive."""
 _UTF8 = 0x800
 _ENCRYPTED = 0x1
-_SYSTEM = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 _MALICIOUS = "do not use it unless you know who made it"
 _PLAINLY = "pack it again with any usual program, without a password"
 
 
 def safe_members(
     archive: zipfile.ZipFile, name: str, limits: Limits
-) -> tuple[list[tuple[zipfile.ZipInfo, Parts]], list[str]]:
-    """Files and their paths, and the names of folders that hold nothing. Raises DataError.
+) -> tuple[list[tuple[zipfile.ZipInfo, Parts]], list[str], list[str]]:
+    """Files and their paths, the names of folders that hold nothing, and those that are left out. Raises DataError.
 
     Left out is what macOS, Windows and hidden files add; a single folder around everything is taken away.
     """
@@ -32,10 +32,12 @@ def safe_members(
     encoding = _encoding([entry.orig_filename for entry in entries if not entry.flag_bits & _UTF8])
     found: dict[Parts, zipfile.ZipInfo] = {}
     folders: set[Parts] = set()
+    added: list[str] = []
     for entry in entries:
         _require_plain(entry, name)
         parts = _parts(entry, encoding, name, limits)
-        if any(part.startswith(".") or part.lower() in _SYSTEM for part in parts):
+        if any(map(is_system, parts)):
+            added += [] if entry.is_dir() else ["/".join(parts)]
             continue
         if entry.is_dir() or entry.orig_filename.endswith("\\"):
             folders.add(parts)
@@ -45,7 +47,7 @@ def safe_members(
         found[parts] = entry
     filled = {parts[:depth] for parts in found for depth in range(len(parts))}
     empty = sorted("/".join(parts) for parts in folders - filled if parts)
-    return [(entry, parts) for parts, entry in found.items()], empty
+    return [(entry, parts) for parts, entry in found.items()], empty, added
 
 
 def unwrapped(paths: Sequence[Parts], pictures: bool, table: str) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from glassworks.contracts import Reader
 from glassworks.data.interactions.reader import InteractionReader
 from glassworks.data.kinds import reader_of
-from glassworks.data.reader import PictureReader
+from glassworks.data.reader import PLAIN, PictureReader, Reading
 from glassworks.data.tables import scan_table
 from glassworks.data.text.reader import Columns, Row, TextReader
 from glassworks.data.uploads.records import Item
@@ -49,9 +49,9 @@ class _Stored(Reader):
 class StoredPictures(_Stored, PictureReader):
     """A folder of pictures."""
 
-    def pictures(self, what: str) -> Pictures:
+    def pictures(self, what: str, how: Reading = PLAIN) -> Pictures:
         with self._by_name():
-            return replace(self._source(PictureReader).pictures(self._path), source=self._item.source)
+            return replace(self._source(PictureReader).pictures(self._path, how), source=self._item.source)
 
     def unlabeled(self, what: str) -> Iterator[tuple[str, Callable[[], bytes | Picture]]]:
         with self._by_name():

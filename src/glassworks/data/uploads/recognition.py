@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from glassworks.data.picture_kinds import kind_of_file
 from glassworks.data.roles import Column, events_of, has_prose, labelled_of
-from glassworks.data.sources.folder import listed_pictures
+from glassworks.data.sources.folder import Listed, listed_pictures
 from glassworks.data.tables import columns_of, count_rows
 from glassworks.data.uploads.records import Form, Kind, Limits
 from glassworks.data.uploads.text_files import (
@@ -20,7 +21,7 @@ from glassworks.data.uploads.text_files import (
     with_commas,
     write_utf8,
 )
-from glassworks.data.uploads.unpacking import is_picture_file, unpack
+from glassworks.data.uploads.unpacking import unpack
 from glassworks.errors import DataError
 from glassworks.storage import linked
 
@@ -64,7 +65,7 @@ def _require_known(head: bytes, name: str) -> None:
     for mark, what in _OTHERS.items():
         if head.startswith(mark):
             raise DataError(f"'{name}' is {what}", "send a zip of pictures, or a table as CSV, Parquet or JSON lines")
-    if is_picture_file(head):
+    if kind_of_file(head):
         raise DataError(f"'{name}' is one picture, and no class of it is known", _LAYOUT)
 
 
@@ -74,7 +75,9 @@ def _of_archive(file: Path, name: str, kind: Kind | None, folder: Path, limits: 
     if unpacked.pictures:
         if kind not in (None, "pictures"):
             raise DataError(f"'{name}' holds pictures, not {kind}", "leave its kind out, or send a table")
-        return Recognized(form="folder", kind="pictures", examples=_pictures(content, name), notes=unpacked.notes)
+        found = _pictures(content, name)
+        notes = (*unpacked.notes, *map(str, found.notes))
+        return Recognized(form="folder", kind="pictures", examples=len(found.files), notes=notes)
     inner = [path.relative_to(content).as_posix() for path in unpacked.files]
     if len(inner) != 1:
         if "[Content_Types].xml" in inner:
@@ -87,22 +90,23 @@ def _of_archive(file: Path, name: str, kind: Kind | None, folder: Path, limits: 
     with alone.open("rb") as opened:
         if opened.read(4) == b"PK\x03\x04":
             raise DataError(f"'{name}' holds another archive, '{inner[0]}'", "send that one")
-    found = keep_content(alone, inner[0], kind, folder, limits)
+    kept = keep_content(alone, inner[0], kind, folder, limits)
     alone.unlink()
-    return replace(found, notes=(*unpacked.notes, *found.notes))
+    return replace(kept, notes=(*unpacked.notes, *kept.notes))
 
 
-def _pictures(folder: Path, name: str) -> int:
-    """How many there are. Raises DataError where they have no classes."""
+def _pictures(folder: Path, name: str) -> Listed:
+    """What there is. Raises DataError where they have no classes."""
     try:
         found = listed_pictures(folder)
     except DataError as error:
-        raise DataError(error.problem.replace(str(folder), f"'{name}'"), f"{_LAYOUT}, or write labels.csv") from None
+        mend = error.mend if str(folder) not in error.mend else f"{_LAYOUT}, or write labels.csv"
+        raise DataError(error.problem.replace(str(folder), f"'{name}'"), mend) from None
     if len(found.classes) < 2:
         raise DataError(
             f"'{name}' holds only one class, '{found.classes[0]}'", "add a folder with pictures of another class"
         )
-    return len(found.files)
+    return found
 
 
 def _of_table_or_text(file: Path, name: str, kind: Kind | None, folder: Path) -> Recognized:

@@ -6,18 +6,19 @@ import contextlib
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from glassworks.data.label_table import TABLE
-from glassworks.data.sources.folder import EXTENSIONS
+from glassworks.data.picture_kinds import HEAD, has_picture_name, kind_of_file
 from glassworks.data.uploads.archive_names import Parts, safe_members, unwrapped
 from glassworks.data.uploads.records import Limits
 from glassworks.errors import DataError
 
-_CHUNK_BYTES, _HEAD = 2**20, 16
+_CHUNK_BYTES = 2**20
 _END, _LOCATOR, _END64 = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
+_SHOWN = 3
 _AGAIN = "pack it again, and send the whole file"
 _BOMB = "do not unpack it unless you know who made it"
 
@@ -40,20 +41,21 @@ def unpack(path: Path, name: str, folder: Path, limits: Limits) -> Unpacked:
     with _damage(name):
         _require_small_directory(path, name, limits)
         with zipfile.ZipFile(path) as archive:
-            members, empty = safe_members(archive, name, limits)
-            pictures = any(_has_suffix(parts) for _, parts in members)
+            members, empty, added = safe_members(archive, name, limits)
+            pictures = any(has_picture_name(parts[-1]) for _, parts in members)
             depth = unwrapped([parts for _, parts in members], pictures, TABLE)
             writing = _Writing(archive, name, path.stat().st_size, limits)
             for entry, parts in members:
                 writing.write(entry, folder, parts[depth:], pictures)
     notes = [f"the folder '{each}' is empty and was left out" for each in empty[:5]]
     if writing.left_out:
-        notes.append(f"{writing.left_out:,} files that are no pictures were left out")
+        notes.append(f"{len(writing.left_out):,} files that are no pictures were left out: {_named(writing.left_out)}")
+    if added and writing.pictures:
+        notes.append(f"{len(added):,} files that systems add were left out: {_named(added)}")
     if writing.without_bytes:
         first = writing.without_bytes[0]
         notes.append(f"{len(writing.without_bytes):,} picture files hold nothing, for example {first}")
-    found = pictures or any(file.suffix.lower() in EXTENSIONS for file in writing.files)
-    return Unpacked(pictures=found, files=tuple(writing.files), notes=tuple(notes))
+    return Unpacked(pictures=writing.pictures, files=tuple(writing.files), notes=tuple(notes))
 
 
 class _Writing:
@@ -65,21 +67,24 @@ class _Writing:
         self._left = min(limits.unpacked_bytes, size * limits.ratio + limits.slack_bytes)
         self.files: list[Path] = []
         self.without_bytes: list[str] = []
-        self.left_out = 0
+        self.left_out: list[str] = []
+        self.pictures = False
 
     def write(self, entry: zipfile.ZipInfo, folder: Path, parts: Parts, pictures: bool) -> None:
-        """One member. Among pictures it is left out where it is none; a picture without a suffix gets one."""
+        """One member. Among pictures it is left out where it is none."""
         shown = "/".join(parts)
         allowed = min(self._left, entry.compress_size * self._limits.ratio + self._limits.slack_bytes)
         with self._member(shown), self._archive.open(entry) as source:
-            head = source.read(_HEAD)
-            suffix = "" if _has_suffix(parts) else _suffix_of(head)
-            if pictures and not suffix and not _has_suffix(parts) and parts != (TABLE,):
-                self.left_out += 1
+            head = source.read(HEAD)
+            named = has_picture_name(parts[-1])
+            picture = named or bool(kind_of_file(head))
+            self.pictures = self.pictures or picture
+            if pictures and not picture and not (len(parts) == 1 and parts[0].lower() == TABLE):
+                self.left_out.append(shown)
                 return
-            if not head and _has_suffix(parts):
+            if not head and named:
                 self.without_bytes.append(shown)
-            target = folder.joinpath(*parts[:-1], parts[-1] + suffix)
+            target = folder.joinpath(*parts)
             target.parent.mkdir(parents=True, exist_ok=True)
             written = len(head)
             with target.open("xb") as file:
@@ -102,21 +107,9 @@ class _Writing:
             raise DataError(f"'{self._name}' holds a file and a folder '{shown}'", "rename one of them") from None
 
 
-def _has_suffix(parts: Parts) -> bool:
-    return Path(parts[-1]).suffix.lower() in EXTENSIONS
-
-
-def _suffix_of(head: bytes) -> str:
-    """By which a picture is known, from its first bytes; empty for what is none."""
-    if head[:4] == b"RIFF":
-        return ".webp" if head[8:12] == b"WEBP" else ""
-    known = {b"\x89PNG\r\n\x1a\n": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"II*\0": ".tif", b"MM\0*": ".tif"}
-    return next((suffix for mark, suffix in known.items() if head.startswith(mark)), "")
-
-
-def is_picture_file(head: bytes) -> bool:
-    """By its first bytes."""
-    return bool(_suffix_of(head)) or (head[:2] == b"BM" and head[6:10] == b"\0\0\0\0")
+def _named(files: Sequence[str]) -> str:
+    more = len(files) - _SHOWN
+    return ", ".join(files[:_SHOWN]) + (f" ... (+{more:,})" if more > 0 else "")
 
 
 def _require_small_directory(path: Path, name: str, limits: Limits) -> None:

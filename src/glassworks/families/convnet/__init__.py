@@ -27,19 +27,21 @@ class ConvNet(Family):
 
     def prepare(self, job: Job) -> Dataset:
         from glassworks.data.dataset import picture_shape, prepare_pictures
-        from glassworks.data.reader import read_pictures
+        from glassworks.data.reader import Reading, read_pictures
 
         config = self.settings(job)
-        pictures = read_pictures(job.data.source)
+        pictures = read_pictures(job.data.source, Reading.of(job.data))
         wanted = config.channels or (3 if config.backbone else None)
         height, width, channels = picture_shape(pictures, config.size, wanted)
         return prepare_pictures(pictures, job.data, height=height, width=width, channels=channels)
 
     def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
         from glassworks.data.dataset import labelled_split
-        from glassworks.data.reader import read_pictures
+        from glassworks.data.reader import Reading, read_pictures
 
-        return labelled_split(read_pictures(source, min_classes=1), preprocessing, labels)
+        return labelled_split(
+            read_pictures(source, Reading.of_model(preprocessing), min_classes=1), preprocessing, labels
+        )
 
     def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
         started = time.monotonic()  # loading PyTorch is part of the stage, and of its budget

@@ -176,6 +176,7 @@ def _model(
             "height": height,
             "width": width,
             "channels": channels,
+            **dataset.preprocessing,
             **({"thresholds": list(values["thresholds"])} if multi_label else {}),
         },
         weights_sha256=weights,

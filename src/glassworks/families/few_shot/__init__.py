@@ -48,11 +48,11 @@ class FewShot(Family):
 
     def prepare(self, job: Job) -> Dataset:
         from glassworks.data.dataset import prepare_pictures
-        from glassworks.data.reader import read_pictures
+        from glassworks.data.reader import Reading, read_pictures
 
         self.settings(job)
         size = {key: int(self.embedder.preprocessing[key]) for key in ("height", "width", "channels")}
-        pictures = read_pictures(job.data.source)
+        pictures = read_pictures(job.data.source, Reading.of(job.data))
         if pictures.multi_label:
             raise Unsupported(
                 f"few_shot gives one label a picture, '{pictures.source}' has several", "learn them with a convnet"
@@ -61,9 +61,11 @@ class FewShot(Family):
 
     def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
         from glassworks.data.dataset import labelled_split
-        from glassworks.data.reader import read_pictures
+        from glassworks.data.reader import Reading, read_pictures
 
-        return labelled_split(read_pictures(source, min_classes=1), preprocessing, labels)
+        return labelled_split(
+            read_pictures(source, Reading.of_model(preprocessing), min_classes=1), preprocessing, labels
+        )
 
     def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
         from glassworks.families.few_shot.nearest import fit_nearest

@@ -60,7 +60,10 @@ def fit_nearest(dataset: Dataset, config: FewShotConfig, embedder: Embedder, fol
         family="few_shot",
         network=model,
         signature=_signature(size, len(dataset.classes)),
-        preprocessing={key: int(embedder.preprocessing[key]) for key in ("height", "width", "channels")},
+        preprocessing={
+            **{key: int(embedder.preprocessing[key]) for key in ("height", "width", "channels")},
+            **dataset.preprocessing,
+        },
         weights_sha256=_sha256(model, embedder),
         metrics=validation,
         run=folder.name,

@@ -53,6 +53,24 @@ def test_pictures_with_a_table_of_labels(tmp_path: Path) -> None:
     assert (item.kind, item.examples) == ("pictures", 4)
 
 
+def test_what_is_left_out_of_a_zip_is_told(tmp_path: Path) -> None:
+    files = {f"pets/{'cat' if each % 2 else 'dog'}/photo{each}": picture(each, kind="JPEG") for each in range(8)}
+    others = {
+        "pets/top.png": picture(9),
+        "pets/read.me": b"x",
+        "__MACOSX/pets/._a.png": b"x",
+        "pets/dog /x.png": picture(7),
+    }
+    _, item = kept(tmp_path, zipped(tmp_path, {**files, **others}), "sent.zip")
+    assert item.examples == 9
+    assert item.notes == (
+        "1 files that are no pictures were left out: read.me",
+        "1 files that systems add were left out: __MACOSX/pets/._a.png",
+        "'dog' is one class: 'dog', 'dog ' differ in blanks or in how Unicode writes them",
+        "1 pictures lie outside the class folders and are left out: top.png",
+    )
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
