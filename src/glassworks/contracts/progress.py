@@ -1,4 +1,4 @@
-"""What a long operation reports, and how it is cancelled."""
+"""What a long operation reports, and how it is cancelled, or ended early."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Progress:
     This one shows nothing. Whoever overrides `start` or `update` calls the original first: it checks.
     """
 
-    _cancelled = False
+    _cancelled = _enough = False
 
     def cancel(self) -> None:
         """Ask the operation to stop, from any thread; what it has trained so far is kept."""
@@ -21,6 +21,15 @@ class Progress:
     def cancelled(self) -> bool:
         """Whether it was asked to stop."""
         return self._cancelled
+
+    def suffice(self) -> None:
+        """Ask training to end at its next step, from any thread; the next stage takes what it has learned."""
+        self._enough = True
+
+    @property
+    def enough(self) -> bool:
+        """Whether training is to end with what it has learned."""
+        return self._enough
 
     def check(self) -> None:
         """To be called at every step of a long operation. Raises Cancelled."""

@@ -88,6 +88,8 @@ def _result(run: Run, queue: Queue, progress: Reporting) -> Mapping[str, Any]:
     if (fixed := work.fixed(request)) != request:
         request = fixed
         queue.settle(run.id, request.model_dump(mode="json"))
+    if getattr(request, "finish", False):
+        progress.suffice()
     if run.attempts > 1 and "fresh" in work.request.model_fields:
         request = request.model_copy(update={"fresh": False})  # what an attempt of this run left is no old thing
     return work.run(request, progress)

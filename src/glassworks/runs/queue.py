@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -35,6 +35,13 @@ class Report:
     @property
     def reached(self) -> int:
         return self.stages * _STAGE + min(self.step, _STAGE - 1)
+
+
+class Asked(NamedTuple):
+    """Whether a run that is under way is to be cancelled, and whether its training is to end with what it has."""
+
+    cancel: bool
+    finish: bool
 
 
 class Queue:
@@ -86,10 +93,11 @@ class Queue:
         if not connection.execute(sa.update(RUNS).where(*self._mine(run)).values(published=model)).rowcount:
             raise Lost(run)
 
-    def report(self, run: str, report: Report) -> bool:
-        """Renew the lease and keep what happened; whether the run is to be cancelled. Raises Lost."""
+    def report(self, run: str, report: Report) -> Asked:
+        """Renew the lease and keep what happened; what is asked of the run meanwhile. Raises Lost."""
         values = {"lease": self._runs.clock() + LEASE_S, **_where(report)}
-        return bool(self._change(run, values, report.events)["cancelling"])
+        row = self._change(run, values, report.events)
+        return Asked(cancel=row["cancelling"], finish=bool(row["request"].get("finish")))
 
     def log(self, run: str, lines: Sequence[str]) -> None:
         """Keep what the work wrote, also its last words, but nothing of a run that belongs to somebody else."""

@@ -19,7 +19,7 @@ _LEAST_S, _POINTS = 0.1, 2000
 
 
 class Reporting(Progress):
-    """The progress of a run. A thread of its own writes, and learns there whether the run is to be cancelled."""
+    """The progress of a run. A thread of its own writes, and learns there what is asked of the run."""
 
     def __init__(
         self,
@@ -101,8 +101,11 @@ class Reporting(Progress):
         while not self._ended.wait(_EVERY_S):
             report = self.report()
             try:
-                if self._queue.report(self._run, report):
+                asked = self._queue.report(self._run, report)
+                if asked.cancel:
                     self.cancel()
+                if asked.finish:
+                    self.suffice()
             except Lost:
                 self._lost()
             except Exception:  # noqa: BLE001 - a busy database, a full disk: written next time, and the work goes on

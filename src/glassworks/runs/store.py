@@ -23,6 +23,8 @@ from glassworks.runs.records import OPEN, WAITING, Event, Run, State
 from glassworks.runs.tables import EVENTS, RUNS, TABLES
 
 PAGE = 100
+TRAINING = "train"
+"""The stage in which a network learns: it can be ended early."""
 LEASE_S = 10.0
 """A worker that did not report on its run for so long is dead: another one goes on."""
 _MOST_DEATHS = 3
@@ -173,6 +175,24 @@ class Runs:
                 sa.update(RUNS).where(this, RUNS.c.state == "running").values(cancelling=True)
             ).rowcount:
                 raise InputError(f"run {row['id']} is not under way: it is {row['state']}", "there is nothing to end")
+            return run_of(_found(connection, row["id"]))
+
+    def finish(self, run: str) -> Run:
+        """Let the training of a run end at its next step: what it has learned by then goes on to what follows."""
+        self.recover()
+        with self.connected.transaction() as connection:
+            row = _found(connection, run)
+            if row["state"] not in ("running", "interrupted") or row["stage"] != TRAINING:
+                at = f"at '{row['stage']}'" if row["state"] == "running" and row["stage"] else row["state"]
+                raise InputError(f"run {row['id']} is not training: it is {at}", "ask while it is at 'train'")
+            asked = {**row["request"], "finish": True}
+            this = sa.and_(RUNS.c.id == row["id"], RUNS.c.state == row["state"])
+            if (
+                not row["request"].get("finish")
+                and connection.execute(sa.update(RUNS).where(this).values(request=asked)).rowcount
+            ):
+                because = "training ends at its next step with what it has learned, as somebody asked"
+                note(connection, row["id"], self.clock(), "state", {"state": row["state"], "because": because})
             return run_of(_found(connection, row["id"]))
 
     def resume(self, run: str) -> Run:

@@ -46,9 +46,10 @@ class Fit:
 def fit(learner: Learner, plan: Plan, folder: Path, progress: Progress) -> Fit:
     """Train until the plan is done; resumes by itself from `folder`'s checkpoint.
 
-    Raises TrainingError when the loss is no longer finite (the last good checkpoint stays), StorageError when
-    the disk is full, and Cancelled once `progress` was cancelled, as an interrupt (SIGINT) does: the current step
-    ends and the state is saved before.
+    Once `progress.suffice` was called it ends after the current step, with the best weights of validation or the
+    averaged ones where there are any. Raises TrainingError when the loss is no longer finite (the last good checkpoint
+    stays), StorageError when the disk is full, and Cancelled once `progress` was cancelled, as an interrupt (SIGINT)
+    does: the current step ends and the state is saved before.
     """
     import torch
 
@@ -125,6 +126,8 @@ class _Run:
             if self.progress.cancelled:
                 self._require_finite(float(total))
                 self.progress.check()
+            if self.progress.enough:
+                break
             now = self.plan.clock()
             if now - self.reported >= _REPORT_S:
                 self._report(now, float(total) / (index + 1 - first))
@@ -133,6 +136,9 @@ class _Run:
                 self.save()
         taken = (self.state.counters.step - 1) % self.per_epoch + 1 - first
         self._end_epoch(float(total) / max(1, taken))
+        if self.progress.enough:  # kept, so that who goes on after a kill ends here too
+            self.state.counters.stopped = True
+            self.save()
 
     def _step(self, index: int, fraction: float) -> torch.Tensor:
         if self.learner.pace is not None:

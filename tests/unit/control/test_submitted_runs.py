@@ -27,6 +27,16 @@ def test_a_run_is_submitted_listed_cancelled_and_gone_on_with(api: Api) -> None:
     assert api.post(f"/runs/{run['id']}/resume")["state"] == "queued"
 
 
+def test_the_training_of_a_run_is_good_enough(api: Api) -> None:
+    run = str(submitted(api)["id"])
+    assert "is not training" in api.post(f"/runs/{run}/finish", status=409)["detail"]
+    queue = Queue(api.control.runs, "w")
+    queue.claim()
+    queue.report(run, Report(stage="train", stages=1))
+    assert api.post(f"/runs/{run}/finish")["request"]["finish"]
+    assert queue.report(run, Report(stage="train", stages=1)).finish
+
+
 def test_the_same_key_gives_the_same_run(api: Api) -> None:
     body, key = {"kind": "train", "request": JOB}, {"Idempotency-Key": "a"}
     first = api.post("/runs", body, status=201, headers=key)

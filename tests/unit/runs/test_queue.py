@@ -201,7 +201,7 @@ def test_cancelling(runs: Runs, clock: Clock) -> None:
     queue = Queue(runs, "w")
     queue.claim()
     assert runs.cancel(running.id).cancelling
-    assert queue.report(running.id, Report())
+    assert queue.report(running.id, Report()).cancel
     queue.cancelled(running.id, Report())
     assert not runs.get(running.id).cancelling
     queue.claim()
@@ -213,6 +213,28 @@ def test_cancelling(runs: Runs, clock: Clock) -> None:
     assert runs.resume(dead.id).state == "queued"
     with pytest.raises(InputError, match="it goes on by itself"):
         runs.resume(dead.id)
+
+
+def test_training_that_is_good_enough(runs: Runs, clock: Clock) -> None:
+    """The wish is kept with the run: who goes on after a kill learns it too. Only training can be ended so."""
+    run = runs.submit("train", JOB)
+    with pytest.raises(InputError, match="is not training: it is queued"):
+        runs.finish(run.id)
+    queue = Queue(runs, "w")
+    queue.claim()
+    queue.report(run.id, Report(stage="data", stages=1))
+    with pytest.raises(InputError, match="it is at 'data'"):
+        runs.finish(run.id)
+    assert queue.report(run.id, Report(stage="train", stages=2)) == (False, False)
+    assert runs.finish(run.id).request["finish"]
+    assert runs.finish(run.id).state == "running"
+    assert queue.report(run.id, Report(stage="train", stages=2)) == (False, True)
+    assert sum("somebody asked" in event.data.get("because", "") for event in runs.events(run.id)) == 1
+    clock.now += LEASE_S + 1
+    assert runs.get(run.id).state == "interrupted"
+    again = Queue(runs, "v").claim()
+    assert again is not None
+    assert again.request["finish"]
 
 
 def test_pages_and_choices(runs: Runs) -> None:

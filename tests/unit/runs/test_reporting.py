@@ -11,7 +11,7 @@ import pytest
 from tests.patience import until
 
 from glassworks.errors import Cancelled, StorageError
-from glassworks.runs.queue import Lost, Report
+from glassworks.runs.queue import Asked, Lost, Report
 from glassworks.runs.reporting import Reporting
 
 
@@ -21,13 +21,13 @@ class Kept:
     def __init__(self) -> None:
         self.reports: list[Report] = []
         self.refuse: list[Exception] = []
-        self.cancel = False
+        self.cancel = self.finish = False
 
-    def report(self, run: str, report: Report) -> bool:
+    def report(self, run: str, report: Report) -> Asked:
         if self.refuse:
             raise self.refuse.pop()
         self.reports.append(report)
-        return self.cancel
+        return Asked(self.cancel, self.finish)
 
     @property
     def values(self) -> list[Any]:
@@ -120,6 +120,17 @@ def test_a_run_that_is_cancelled_stops_at_its_next_step() -> None:
         until(lambda: progress.cancelled)
         with pytest.raises(Cancelled):
             progress.update(step=1)
+
+
+def test_a_run_whose_training_is_to_end_goes_on() -> None:
+    kept = Kept()
+    kept.finish = True
+    progress = reporting(kept)
+    with progress.kept():
+        progress.start("train")
+        until(lambda: progress.enough)
+        progress.update(step=1)
+    assert not progress.cancelled
 
 
 def test_who_lost_the_run_is_told() -> None:

@@ -117,6 +117,20 @@ def test_a_run_that_was_stopped_anywhere_ends_with_the_same_bits(
     assert result.steps <= 36
 
 
+@pytest.mark.parametrize("patience", [None, 3])
+@pytest.mark.parametrize("stop", [0, 4, 5, 6, 17])
+def test_training_that_is_good_enough_ends_at_its_step_and_stays_ended(
+    tmp_path: Path, stop: int, patience: int | None
+) -> None:
+    """What it has learned is what it would have had there; who goes on after a kill ends there too."""
+    plan, progress = replace(PLAN, patience=patience, checkpoint_every_s=1e9), Progress()
+    early, again = learner(lambda step: progress.suffice() if step == stop else None), learner()
+    assert fit(early, plan, tmp_path, progress).steps == stop + 1
+    assert fit(again, plan, tmp_path, Progress()).steps == stop + 1
+    assert weights(early) == weights(again)
+    assert not early.network.training
+
+
 def test_an_interrupt_ends_the_step_saves_and_resumes_to_the_same_bits(tmp_path: Path) -> None:
     plan = replace(PLAN, checkpoint_every_s=1e9)
     whole, resumed = learner(), learner()

@@ -1,4 +1,4 @@
-"""`glassworks runs list`, `show`, `follow`, `cancel`, `resume`: work that is queued, under way or done."""
+"""`glassworks runs list`, `show`, `follow`, `cancel`, `finish`, `resume`: work that is queued, under way or done."""
 
 from __future__ import annotations
 
@@ -88,6 +88,16 @@ def cancel(run: RunId, as_json: AsJson = False) -> None:
         return
     how = "ends at its next step" if ended.cancelling else f"is {ended.state}"
     stdout().print(f"run {ended.id} {how}; to go on with it: glassworks runs resume {ended.id}")
+
+
+@group.command("finish")
+def finish(run: RunId, as_json: AsJson = False) -> None:
+    """Good enough: end the training of a run at its next step, and go on with what it has learned."""
+    asked = opened().finish(run)
+    if as_json:
+        write_json({"run": asked.model_dump(mode="json")})
+        return
+    stdout().print(f"run {asked.id} ends its training at the next step; next: glassworks runs follow {asked.id}")
 
 
 @group.command("resume")

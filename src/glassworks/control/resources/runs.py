@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -191,13 +191,19 @@ def get_series(
 @router.post("/{run}/cancel")
 def cancel_run(control: Controlled, caller: Operator, run: str) -> Run:
     """End a run at its next step; what it has trained is kept."""
-    return _changed(control, run, resume=False)
+    return _changed(control, run, control.runs.cancel)
+
+
+@router.post("/{run}/finish")
+def finish_run(control: Controlled, caller: Operator, run: str) -> Run:
+    """Good enough: end the training of a run at its next step, and go on with what it has learned."""
+    return _changed(control, run, control.runs.finish)
 
 
 @router.post("/{run}/resume")
 def resume_run(control: Controlled, caller: Operator, run: str) -> Run:
     """Queue a run again that failed or was cancelled."""
-    return _changed(control, run, resume=True)
+    return _changed(control, run, control.runs.resume)
 
 
 @contextlib.contextmanager
@@ -210,10 +216,10 @@ def _as_sent(key_id: str) -> Iterator[None]:
         raise
 
 
-def _changed(control: Control, run: str, *, resume: bool) -> Run:
+def _changed(control: Control, run: str, change: Callable[[str], Run]) -> Run:
     before = control.runs.get(run)
     try:
-        return control.runs.resume(before.id) if resume else control.runs.cancel(before.id)
+        return change(before.id)
     except InputError as error:
         raise Conflict(error.problem, error.mend) from None
 

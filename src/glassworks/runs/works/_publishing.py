@@ -25,6 +25,8 @@ class JobRequest(Record):
     folder: str | None = None
     fresh: bool = False
     """Forget what an interrupted run of this job left."""
+    finish: bool = False
+    """End training at its next step: asked of a run that is under way."""
     threads: int | None = Field(default=None, ge=1, le=1024)
     """To compute with where the job does not say; those of the machine where it first begins, if left out."""
 

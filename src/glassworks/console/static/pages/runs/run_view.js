@@ -27,6 +27,8 @@ import { kindName, taken } from "./words.js";
 /** @typedef {import("../../types").Run} Run */
 /** Problems that would be there again, because the job itself, or its data, have them: they name a key of it. */
 const ABOUT_JOB = /\b(data|model|training|optimization|explanation)\.\w+|nothing can be (measured|learned)|\bjob\b|\[\w+\]/;
+/** Kinds whose training can be ended early. */
+const TRAINED = ["train", "release"];
 const TABS = ["curves", "candidates", "log", "request"];
 
 /** @param {{id: string, tab: string}} props */
@@ -58,11 +60,15 @@ export function RunView({ id, tab }) {
 function Actions({ run, see }) {
   const [asking, ask] = useState(false);
   const resume = useAction(async () => see(await post(`/runs/${run.id}/resume`)));
+  const finish = useAction(async () => see(await post(`/runs/${run.id}/finish`)));
   const failed = run.state === "failed";
   const changeable = failed && !!run.request?.job && ABOUT_JOB.test(`${run.error?.problem} ${run.error?.mend}`);
   return html`
     <${Button} href=${link("runs", "compare", { ids: run.id })}>${t("runs.compare.with")}<//>
     ${run.request?.job && may("operator") && html`<${Button} kind=${changeable ? "primary" : "plain"} icon=${changeable ? "train" : undefined} href=${link("train", { run: run.id })}>${t(failed ? "runs.change" : "runs.train.again")}<//>`}
+    ${TRAINED.includes(run.kind) && run.state === "running" && run.stage === "train" && may("operator") &&
+    html`<${Button} icon="check" busy=${finish.busy} disabled=${run.cancelling || !!run.request.finish} title=${t("runs.finish.text")} onClick=${finish.go}>${t(run.request.finish ? "runs.finishing" : "runs.finish")}<//>`}
+    ${finish.error && html`<${ProblemNote} error=${finish.error} />`}
     ${isOpen(run) && may("operator") && html`<${Button} kind="danger" icon="stop" disabled=${run.cancelling} onClick=${() => ask(true)}>${t("runs.cancel")}<//>`}
     ${["failed", "cancelled"].includes(run.state) && may("operator") && html`<${Button} kind=${changeable ? "plain" : "primary"} icon="play" busy=${resume.busy} onClick=${resume.go}>${t("runs.resume")}<//>`}
     ${resume.error && html`<${ProblemNote} error=${resume.error} />`}
