@@ -114,7 +114,7 @@ def predict_folder(
 
 
 def _targets(files: Sequence[Path], names: Sequence[Path], output: Path | None) -> Mapping[Path, Path]:
-    """Where the picture of each name is written. Raises InputError for what would take the place of one that is read."""
+    """Where the picture of each name is written. Raises InputError for what would overwrite one that is read."""
     if output is None:
         return {}
     found = {name: output / each for name, each in zip(names, output_names(names, ".png"), strict=True)}

@@ -103,6 +103,9 @@ class _Run:
         try:
             while not self.done():
                 self.epoch()
+                if self.progress.enough:  # kept, so that who goes on after a kill ends here too
+                    self.state.counters.stopped = True
+                    self.save()
         except Cancelled:
             self.save()
             raise
@@ -120,14 +123,12 @@ class _Run:
         self.learner.network.train()
         for index in range(first, self.per_epoch):
             fraction = self.fraction()
-            if fraction >= 1:
+            if fraction >= 1 or (self.progress.enough and index > first):
                 break
             total += self._step(index, fraction)
             if self.progress.cancelled:
                 self._require_finite(float(total))
                 self.progress.check()
-            if self.progress.enough:
-                break
             now = self.plan.clock()
             if now - self.reported >= _REPORT_S:
                 self._report(now, float(total) / (index + 1 - first))
@@ -136,9 +137,6 @@ class _Run:
                 self.save()
         taken = (self.state.counters.step - 1) % self.per_epoch + 1 - first
         self._end_epoch(float(total) / max(1, taken))
-        if self.progress.enough:  # kept, so that who goes on after a kill ends here too
-            self.state.counters.stopped = True
-            self.save()
 
     def _step(self, index: int, fraction: float) -> torch.Tensor:
         if self.learner.pace is not None:
