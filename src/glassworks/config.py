@@ -58,6 +58,17 @@ class DataConfig(Record):
     """At most so many of each class to learn from, and as many to choose with; the test split stays whole."""
     seed: int = Field(default=0, ge=0)
     """Seed of the split; another seed is another split."""
+    delimiter: str = ""
+    """Tables: what separates cells, such as `;` or `::`; left out, it is found among comma, tab, semicolon and `|`."""
+    quote: str | None = None
+    """Tables: the sign around cells that hold a separator; an empty one reads every sign as it stands."""
+    header: tuple[str, ...] = ()
+    """Tables: the names of the columns, in their order, of a file that has no line of names."""
+    na: tuple[str, ...] | None = None
+    """Tables: what a cell holds where nothing is known; left out, in labels the words that pandas takes for it, such
+    as `NaN`, `N/A`, `null` and `None`. An empty list takes all words as they are; an empty cell is always missing."""
+    time_format: str = ""
+    """Tables: how times are written, such as `%d.%m.%Y %H:%M`; left out, it is found."""
 
     @classmethod
     def of(cls, job: Job) -> Self:

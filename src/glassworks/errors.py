@@ -59,7 +59,10 @@ class ConfigError(InputError):
 
 
 class DataError(InputError):
-    """A data source cannot be used as it is."""
+    """A data source cannot be used as it is. Data may be quoted in it: what is long is cut in its middle."""
+
+    def __init__(self, problem: str, mend: str) -> None:
+        super().__init__(_cut(problem), _cut(mend))
 
 
 class NotFound(InputError):
@@ -157,3 +160,10 @@ class QuotaSpent(LimitExceeded):
 
 class DeadlineExceeded(ServingError):
     """The time that the request gave itself is over."""
+
+
+_LONGEST = 300
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 105]} ... {text[-100:]}"

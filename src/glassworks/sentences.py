@@ -47,6 +47,20 @@ _FINDINGS = {
     "split together",
     "near-pictures": "{n:,} distinct pictures are near copies of another (re-encoded, resized or brighter); they are "
     "in one split together",
+    "zero-bytes": "{n:,} zero bytes are left out, the first in line {line:,}",
+    "literal-quotes": "in {n:,} lines quotation marks enclose no cell and are signs of the text, first in line "
+    '{line:,}; data.quote = "" reads all of them so',
+    "lines-above": "{n:,} lines above the line of column names are left out",
+    "texts-for-nothing": "{n:,} texts in '{column}' are only a word such as '{example}', which programs write where "
+    'nothing is known; they are kept: data.na = ["{example}"] leaves them out',
+    "words-for-no-label": "{n:,} labels are words for what is not known and are left out: {names}; data.na = [] keeps "
+    "them as labels",
+    "lists-of-labels": "{n:,} rows hold a list of labels, such as {example}: a text may have several",
+    "alike-labels": "labels that differ in case, blanks or punctuation alone are different classes: {names}; to make "
+    "them one: data.rename = {rename}",
+    "label-for-none": "'{label}' ({n:,}) never stands beside another label; if it says that a text has none: "
+    'data.rename = {{ "{label}" = "" }}',
+    "unknown-label": "data.rename names '{name}', which no label is called; the labels: {labels}",
     "tiny-classes": "{n:,} classes have fewer than {least} examples: {names}",
     "imbalanced": "classes are imbalanced: '{largest}' has {times:.1f} times the examples of '{smallest}'; "
     'training.class_weights = "balanced" weighs them alike',

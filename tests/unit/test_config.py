@@ -60,7 +60,7 @@ def test_three_keys_are_enough(tmp_path: Path) -> None:
         ("[optimization]\nwithin = [3]", "'optimization.within.0' is 3: ", "set optimization.within.0"),
         ("[training]\nepochs = '3x'", "'training.epochs' is '3x': a whole number", "set training.epochs"),
         ("[optimization]\nwithin = 'a <= 1'", "is 'a <= 1': a list", 'write optimization.within = ["a <= 1"]'),
-        ("training = 3", "unknown key 'data.training'", "allowed here: hosts, per_class, seed,"),
+        ("training = 3", "unknown key 'data.training'", "allowed here: delimiter, encoding, header, hosts,"),
     ],
 )  # fmt: skip
 def test_a_wrong_key_is_refused_with_its_path(more: str, problem: str, mend: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.data.roles import Column
-from glassworks.data.text.tables import load_polars
+from glassworks.data.tabular.reading import load_polars
 from glassworks.errors import DataError
 
 if TYPE_CHECKING:

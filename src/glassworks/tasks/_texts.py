@@ -37,10 +37,9 @@ class TextTask(Task):
         from glassworks.data.kinds import reader_of
         from glassworks.data.text.reader import Columns, TextReader
 
-        column = preprocessing.get("columns", {}).get("text") or preprocessing.get("column") or "text"
         reader, what = reader_of(source, TextReader)
-        for row in reader.texts(what, Columns(text=column, label="")):
-            yield row.name, partial(np.array, row.text, object)
+        for row in reader.texts(what, Columns.of_bundle(preprocessing).alone()):
+            yield row[0], partial(np.array, row[1], object)
 
     def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:
         """`text`: bytes of UTF-8 (N)."""

@@ -46,7 +46,7 @@ class Recommendation(Task, Tables, Feedback):
         from glassworks.data.interactions.reader import scan
         from glassworks.recommendation.batch import requests_of
 
-        for name, request in requests_of(scan(source), source):
+        for name, request in requests_of(scan(source).frame, source):
             yield name, partial(np.array, request, object)
 
     def encode(self, x: Array, preprocessing: Mapping[str, Any]) -> dict[str, Array]:

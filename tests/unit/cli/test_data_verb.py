@@ -112,7 +112,7 @@ def test_what_a_source_holds(source: str, kind: str) -> None:
     [
         ("reviews", "the source 'reviews' is not SCHEME:WHAT", "csv:PATH"),
         ("../x.csv", "the source '../x.csv' is not SCHEME:WHAT", "csv:../x.csv"),
-        ("x" * 300, f"the source '{'x' * 300}' is not SCHEME:WHAT", "csv:PATH"),
+        ("x" * 200, f"the source '{'x' * 200}' is not SCHEME:WHAT", "csv:PATH"),
         ("https:x", "the source 'https:x' has the unknown scheme 'https'", "jsonl"),
         ("sample:none", "there is no sample 'none'", "zh-reviews"),
         ("none.toml", "there is no job file none.toml", "give the path"),

@@ -67,7 +67,14 @@ def check(
     if job and not _labelled(job):
         _check_unlabelled(job, as_json)
         return
-    keys = {"text": text, "label": label, "separator": separator, "split": split, "group": group, "user": user}
+    keys: dict[str, Any] = {
+        "text": text,
+        "label": label,
+        "separator": separator,
+        "split": split,
+        "group": group,
+        "user": user,
+    }
     keys |= {"item": item, "time": time, "weight": weight, "positive": positive}
     found = _data(job.data if job else None, source, "interactions" if user or item else None)
     data = _with(found, keys, overrides or ())
@@ -135,11 +142,10 @@ def _check_interactions(data: Any, quick: bool) -> InteractionsReport:
 
 def _check_texts(data: Any, quick: bool) -> TextReport:
     from glassworks.data.text.checks import check_texts
-    from glassworks.data.text.dataset import columns_of
-    from glassworks.data.text.reader import read_texts
+    from glassworks.data.text.reader import Columns, read_texts
     from glassworks.data.text.study import study_texts
 
-    texts = read_texts(data.source, columns_of(data))
+    texts = read_texts(data.source, Columns.of(data))
     if quick:
         return check_texts(texts)
     return study_texts(texts, validation=data.validation, test=data.test, seed=data.seed)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from glassworks.data.interactions.collection import ItemColumns
 from glassworks.data.interactions.ids import distinct_ids
 from glassworks.data.interactions.reader import sample_of, scan
+from glassworks.data.tabular.format import TableFormat
 from glassworks.errors import DataError
 from glassworks.sentences import Sentence, sentence
 
@@ -30,7 +31,8 @@ def read_items(data: InteractionData) -> tuple[polars.DataFrame, ItemColumns, tu
     columns = ItemColumns(categories=data.categories, numbers=data.numbers, texts=data.descriptions, title=data.title)
     if not data.items:
         return polars.DataFrame({"id": []}, schema={"id": polars.Int64}), ItemColumns(), ()
-    table = scan(data.items)
+    read_from = scan(data.items, TableFormat.of(data))
+    table = read_from.frame
     _require_columns(table, data, columns)
     ids = distinct_ids(table, data.item, data.items)
     rows = table.filter(polars.col(data.item).is_not_null()).select(
@@ -38,9 +40,9 @@ def read_items(data: InteractionData) -> tuple[polars.DataFrame, ItemColumns, tu
     )
     read = rows.unique("raw", keep="first", maintain_order=True).collect(engine="streaming")
     total = int(table.select(polars.len()).collect(engine="streaming").item())
-    findings = (sentence("finding.repeated-items", n=total - len(read)),)
+    repeated = (sentence("finding.repeated-items", n=total - len(read)),) if total > len(read) else ()
     joined = ids.join(read, on="raw", how="left").drop("raw")
-    return joined, columns, findings if total > len(read) else ()
+    return joined, columns, (*read_from.findings, *repeated)
 
 
 def _require_columns(table: polars.LazyFrame, data: InteractionData, columns: ItemColumns) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from glassworks.contracts import Reader, Sample
 from glassworks.data.kinds import reader_of
+from glassworks.data.tabular.format import Table, TableFormat
 
 if TYPE_CHECKING:
     import polars
@@ -23,7 +24,7 @@ class InteractionReader(Reader):
     kind: ClassVar[str] = "interactions"
 
     @abstractmethod
-    def interactions(self, what: str) -> polars.LazyFrame:
+    def interactions(self, what: str, form: TableFormat) -> Table:
         """The table; columns of text that were not typed stay text. Raises DataError, MissingLibrary."""
 
 
@@ -37,10 +38,10 @@ class InteractionSample(Sample, InteractionReader):
         """A row an item, with the column `id`, and what the other columns hold."""
 
 
-def scan(source: str) -> polars.LazyFrame:
+def scan(source: str, form: TableFormat | None = None) -> Table:
     """The table of `SCHEME:WHAT`. Raises DataError, MissingLibrary."""
     reader, what = reader_of(source, InteractionReader)
-    return reader.interactions(what)
+    return reader.interactions(what, form or TableFormat())
 
 
 def sample_of(source: str) -> InteractionSample | None:

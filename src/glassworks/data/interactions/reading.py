@@ -14,6 +14,7 @@ from glassworks.data.interactions.columns import Columns, columns_of, facts
 from glassworks.data.interactions.ids import alike, distinct_ids
 from glassworks.data.interactions.items import read_items
 from glassworks.data.interactions.reader import scan
+from glassworks.data.tabular.format import TableFormat
 from glassworks.errors import DataError
 from glassworks.sentences import Sentence, sentence
 
@@ -31,7 +32,8 @@ def read_interactions(data: InteractionData) -> Interactions:
     import polars
 
     try:
-        columns = columns_of(scan(data.source), data)
+        events_table = scan(data.source, TableFormat.of(data))
+        columns = columns_of(events_table.frame, data)
         known = facts(columns, data.source)
         users, items = (distinct_ids(columns.table, name, data.source) for name in ("user", "item"))
         table, features, more = read_items(data)
@@ -41,7 +43,7 @@ def read_interactions(data: InteractionData) -> Interactions:
         raise DataError(f"'{data.source}' cannot be read as a table: {reason}", "write the table again") from None
     events, repeated = _without_copies(events, columns.timed)
     read = _collect(data, events, (users["id"], items["id"]), columns, (table, features))
-    findings = (*known, *_of_copies(repeated, len(events)), *_of_liked(read, data), *more)
+    findings = (*events_table.findings, *known, *_of_copies(repeated, len(events)), *_of_liked(read, data), *more)
     if not read.liked.any():
         raise DataError(
             f"'{data.source}': no interaction is liked: the largest weight is {read.weight.max():g}",

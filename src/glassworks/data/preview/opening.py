@@ -14,7 +14,8 @@ from glassworks.data.preview.records import Preview
 from glassworks.data.preview.rows import TablePreview, TextsPreview
 from glassworks.data.reader import PictureReader
 from glassworks.data.tables import scan_table
-from glassworks.data.text.reader import Columns, TextReader
+from glassworks.data.tabular.format import TableFormat
+from glassworks.data.text.reader import Columns, Row, TextReader
 from glassworks.data.uploads.readers import StoredTexts
 from glassworks.data.uploads.records import Item
 from glassworks.data.uploads.store import DataStore
@@ -64,8 +65,8 @@ def _of_sample(source: str) -> Preview:
     if isinstance(reader, PictureReader):
         return of_pictures(reader.pictures(what))
     if isinstance(reader, InteractionReader):
-        return TablePreview(reader.interactions(what), "interactions")
+        return TablePreview(reader.interactions(what, TableFormat()).frame, "interactions")
     if not isinstance(reader, TextReader):
         raise DataError(f"'{source}' cannot be looked at", "name data of pictures, texts or interactions")
-    rows = list(reader.texts(what, Columns()))
+    rows = [Row(*row) for row in reader.texts(what, Columns())]
     return TextsPreview(lambda: rows, len(rows))

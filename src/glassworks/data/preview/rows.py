@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from glassworks.data.preview.records import ClassCount, Example, Layout, Page, Preview, paged
 from glassworks.data.roles import events_of, labelled_of
 from glassworks.data.tables import columns_of, shown
+from glassworks.data.tabular.reading import load_polars
 from glassworks.data.text.reader import Row
-from glassworks.data.text.tables import load_polars
 from glassworks.errors import DataError
 
 if TYPE_CHECKING:
@@ -43,16 +43,20 @@ class TextsPreview(Preview):
 
     def page(self, after: int = -1, limit: int = 50, label: str = "") -> Page:
         rows = itertools.islice(enumerate(self._rows()), max(0, after + 1), None)
-        chosen = (row for row in rows if not label or row[1].label == label)
+        chosen = (row for row in rows if not label or label in _labels(row[1]))
         found = [
-            Example(index=index, text=row.text[:_CELL], label=row.label or None)
+            Example(index=index, text=row.text[:_CELL], label=", ".join(_labels(row)) or None)
             for index, row in itertools.islice(chosen, limit + 1)
         ]
         return paged(found, limit)
 
     @cached_property
     def _counts(self) -> Counter[str]:
-        return Counter(row.label for row in self._rows())
+        return Counter(label for row in self._rows() for label in _labels(row))
+
+
+def _labels(row: Row) -> tuple[str, ...]:
+    return row.label if isinstance(row.label, tuple) else (row.label,)
 
 
 class TablePreview(Preview):

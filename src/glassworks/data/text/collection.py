@@ -7,14 +7,15 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import starmap
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.data.assigned import NOTHING, UNLABELED, Assigned
-from glassworks.data.text.reader import Row
+from glassworks.data.text.naming import multi_label_rows, named_labels
+from glassworks.data.text.reader import Columns, Row
 from glassworks.errors import DataError
+from glassworks.sentences import Sentence
 
 _FORMAT = b"glassworks-texts-1"
 _UNLABELED = "the label is empty"
@@ -25,7 +26,8 @@ _NOT_WORDS = re.compile(r"[\W_]+")
 class Texts:
     """Labelled texts of a source. `targets` count in `classes`: int64 N, or 0 and 1 in int64 N K for several labels.
 
-    `names` say where each text is, `unreadable` are (name, reason). The order does not change `fingerprint`.
+    `names` say where each text is, `unreadable` are (name, reason), `findings` what was understood while reading. The
+    order does not change `fingerprint`.
     """
 
     source: str
@@ -36,6 +38,7 @@ class Texts:
     unreadable: tuple[tuple[str, str], ...]
     fingerprint: str
     assigned: Assigned = NOTHING
+    findings: tuple[Sentence, ...] = ()
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -52,45 +55,51 @@ class Texts:
         return self.classes[int(self.targets[index])]
 
 
-def collect(source: str, rows: Iterable[tuple[str, ...]], separator: str = "") -> Texts:
-    """Texts of `Row`s, or their first fields; a `separator` splits a label into any number of them.
+def collect(source: str, rows: Iterable[Row], columns: Columns | None = None) -> Texts:
+    """Texts of rows; the separator of `columns` splits a label into any number of them. Raises DataError for no text.
 
     Raises DataError for no text.
     A text without a letter, digit or sign, or without a label where one is needed, is named in `unreadable`.
     """
-    kept: list[tuple[Row, tuple[str, ...]]] = []
-    unreadable: list[tuple[str, str]] = []
-    for row in starmap(Row, rows):
-        found = tuple(filter(None, map(str.strip, row.label.split(separator) if separator else [row.label])))
-        if reason := _useless(row, labelled=bool(separator or found)):
-            unreadable.append((row.name, reason))
-        else:
-            kept.append((row, found))
+    columns = columns or Columns()
+    findings = list(getattr(rows, "findings", ()))
+    rows, multi_label = multi_label_rows(rows, columns)
+    rows, more = named_labels(rows, columns, source)
+    kept, unreadable = _readable(rows, multi_label=multi_label)
     if not kept:
         raise _nothing(source, unreadable)
-    classes = sorted({label for _, labels in kept for label in labels})
-    targets = _targets([labels for _, labels in kept], classes, bool(separator))
-    texts = tuple(row.text for row, _ in kept)
-    assigned = Assigned.of([row.part for row, _ in kept], [row.group for row, _ in kept])
+    labels = [row.label if isinstance(row.label, tuple) else (row.label,) for row in kept]
+    classes = sorted({label for each in labels for label in each})
+    targets = _targets(labels, classes, multi_label)
+    texts = tuple(row.text for row in kept)
+    assigned = Assigned.of([row.part for row in kept], [row.group for row in kept])
     return Texts(
         source=source,
         texts=texts,
-        names=tuple(row.name for row, _ in kept),
+        names=tuple(row.name for row in kept),
         targets=targets,
         classes=tuple(classes),
         unreadable=tuple(unreadable),
         fingerprint=_fingerprint(texts, targets, classes, assigned),
         assigned=assigned,
+        findings=(*findings, *more),
     )
 
 
-def _useless(row: Row, *, labelled: bool) -> str:
-    """Why nothing can be learned from a row; empty where something can."""
-    if row.part == UNLABELED:
-        return "it is in a part without labels"
-    if not row.text.strip():
-        return "the text is empty"
-    return "" if labelled else _UNLABELED
+def _readable(rows: Iterable[Row], *, multi_label: bool) -> tuple[list[Row], list[tuple[str, str]]]:
+    """The rows with a text, and a label where one is needed; and of others the name and the reason."""
+    kept: list[Row] = []
+    unreadable: list[tuple[str, str]] = []
+    for row in rows:
+        if not row.text.strip():
+            unreadable.append((row.name, "the text is empty"))
+        elif row.part == UNLABELED:
+            unreadable.append((row.name, "it is in a part without labels"))
+        elif not multi_label and not row.label:
+            unreadable.append((row.name, _UNLABELED))
+        else:
+            kept.append(row)
+    return kept, unreadable
 
 
 def _nothing(source: str, unreadable: Sequence[tuple[str, str]]) -> DataError:

@@ -101,7 +101,7 @@ def prepare_job(job: Job) -> Dataset:
     """The job's data."""
     data = TextData.of(job)
     return prepare_texts(
-        read_texts(data.source, columns_of(data)),
+        read_texts(data.source, Columns.of(data)),
         validation=data.validation,
         test=data.test,
         seed=data.seed,
@@ -115,23 +115,10 @@ def further_texts(job: Job, dataset: Dataset) -> list[str]:
     if not data.unlabeled:
         return []
     seen = {plain(text) for split in dataset.splits.values() for text in split.x.tolist()}
-    found = {plain(text): text for text in reversed(read_lines(data.unlabeled, columns_of(data)))}
+    found = {plain(text): text for text in reversed(read_lines(data.unlabeled, Columns.of(data)))}
     return [text for key, text in reversed(found.items()) if key not in seen]
-
-
-def columns_of(data: TextData) -> Columns:
-    """The columns in the job's source."""
-    return Columns(
-        text=data.text,
-        label=data.label,
-        separator=data.separator,
-        encoding=data.encoding,
-        split=data.split,
-        group=data.group,
-    )
 
 
 def read_split(source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:
     """All texts of another source in the columns that `preprocessing` names."""
-    columns = Columns(**preprocessing.get("columns", {}))
-    return labelled_split(read_texts(source, columns, min_classes=1), labels)
+    return labelled_split(read_texts(source, Columns.of_bundle(preprocessing), min_classes=1), labels)

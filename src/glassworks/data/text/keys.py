@@ -12,15 +12,21 @@ class TextData(DataConfig):
     """Texts, in the rows of a table."""
 
     kind: ClassVar[str] = "texts"
-    text: str = "text"
-    """The column that holds the text."""
+    text: str | tuple[str, ...] = "text"
+    """The column that holds the text; or a list of columns whose parts make one text, such as `["title", "body"]`."""
     label: str = "label"
     """The column that holds the label."""
+    labels: tuple[str, ...] = ()
+    """Columns with 1 for a text that has the label of that name, else 0; they take the place of `label`."""
     split: str = ""
     """A column that says the part of each row: `train`, `validation` or `test`; left out, parts are dealt here."""
     group: str = ""
     """A column whose equal values stay in one part, such as the author of a text."""
     separator: str = ""
     """What separates the labels of a text that has more than one, such as `|`."""
+    multi_label: bool | None = None
+    """Whether a text may have several labels; left out, the data show it. `true` joins rows of the same text."""
+    rename: dict[str, str] = {}
+    """Labels that are called otherwise, such as `{ BAD = "bad", "0" = "negative" }`."""
     unlabeled: Annotated[str, Location()] = ""
     """A further source of texts; from them words are learned, never labels."""

@@ -3,49 +3,80 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from glassworks.contracts import Reader
 from glassworks.data.kinds import reader_of
+from glassworks.data.tabular.format import TableFormat
 from glassworks.errors import DataError
+from glassworks.record import Record
 
 if TYPE_CHECKING:
     from glassworks.data.text.collection import Texts
+    from glassworks.data.text.keys import TextData
+    from glassworks.sentences import Sentence
 
 
 class Row(NamedTuple):
-    """A text: where it is, and its label, empty where it has none.
+    """Where a text is, the text, its label, and what the data say themselves of it.
 
-    `part` and `group` are what the data say themselves of it: see `Assigned`, and `part_of` for names of parts.
+    `label` is empty where there is none, or nothing is known; a tuple has the labels of a text that may have several.
+    `part` and `group` are those that `Assigned` has; see `part_of` for names of parts.
     """
 
     name: str
     text: str
-    label: str = ""
+    label: str | tuple[str, ...] = ""
     part: str = ""
     group: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Columns:
-    """The columns of text and label; a `separator` splits a label into more than one; `encoding` is that of a file.
+class Rows(Iterable[Row]):
+    """Rows, and what was found while they were read."""
 
-    `split` and `group` are those of the part and the group that the data say, empty where there are none.
-    """
+    def __init__(self, rows: Iterable[Row], findings: Iterable[Sentence] = ()) -> None:
+        self._rows, self.findings = rows, tuple(findings)
 
-    text: str = "text"
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+
+class Columns(Record):
+    """The columns of text and label, as `TextData` has them, and how their table is written."""
+
+    text: str | tuple[str, ...] = "text"
     label: str = "label"
+    labels: tuple[str, ...] = ()
     separator: str = ""
-    encoding: str = ""
+    multi_label: bool | None = None
+    rename: dict[str, str] = {}
     split: str = ""
     group: str = ""
+    form: TableFormat = TableFormat()
 
-    def keyed(self) -> list[tuple[str, str]]:
-        """The columns that a table must have, each with its key in `[data]`."""
-        wanted = ((self.text, "text"), (self.label, "label"), (self.split, "split"), (self.group, "group"))
-        return [(column, key) for column, key in wanted if column]
+    @classmethod
+    def of(cls, data: TextData) -> Self:
+        """Those that a job names."""
+        return cls(form=TableFormat.of(data), **{key: getattr(data, key) for key in cls.model_fields if key != "form"})
+
+    @classmethod
+    def of_bundle(cls, preprocessing: Mapping[str, Any]) -> Self:
+        """Those that a model has learned from."""
+        return cls(**(preprocessing.get("columns") or {"text": preprocessing.get("column") or "text"}))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The columns of the text; more than one are joined."""
+        return (self.text,) if isinstance(self.text, str) else self.text
+
+    def alone(self) -> Self:
+        """The same, of texts alone."""
+        return self.model_copy(update={"label": "", "labels": (), "split": "", "group": ""})
+
+    def kept(self) -> dict[str, Any]:
+        """What a bundle says of them."""
+        return self.model_dump(mode="json", exclude_defaults=True, exclude={"split", "group"})
 
 
 class TextReader(Reader):
@@ -55,7 +86,8 @@ class TextReader(Reader):
 
     @abstractmethod
     def texts(self, what: str, columns: Columns) -> Iterable[Row]:
-        """A row for each text; an empty `columns.label` asks for texts alone. Raises DataError."""
+        """A row for each text, as `Rows` where something is to be said about them; an empty `columns.label` asks for
+        texts alone. Raises DataError."""
 
 
 def read_texts(source: str, columns: Columns | None = None, *, min_classes: int = 2) -> Texts:
@@ -64,7 +96,7 @@ def read_texts(source: str, columns: Columns | None = None, *, min_classes: int 
 
     columns = columns or Columns()
     reader, what = reader_of(source, TextReader)
-    texts = collect(source, reader.texts(what, columns), columns.separator)
+    texts = collect(source, reader.texts(what, columns), columns)
     if len(texts.classes) < min_classes and not texts.multi_label:
         raise DataError(
             f"'{source}' holds only one label, '{texts.classes[0]}'; a classifier needs at least {min_classes}",
@@ -76,5 +108,4 @@ def read_texts(source: str, columns: Columns | None = None, *, min_classes: int 
 def read_lines(source: str, columns: Columns) -> list[str]:
     """The texts of a source without their labels. Raises DataError."""
     reader, what = reader_of(source, TextReader)
-    wanted = replace(columns, label="", split="", group="")
-    return [row.text for row in reader.texts(what, wanted) if row.text.strip()]
+    return [row.text for row in reader.texts(what, columns.alone()) if row.text.strip()]

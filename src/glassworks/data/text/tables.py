@@ -1,79 +1,71 @@
-"""Rows of a table as (name, text, label)."""
+"""Rows of a table, or of JSON, as texts with labels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from glassworks.catalog import require
 from glassworks.data.assigned import part_of
-from glassworks.data.text.reader import Row
+from glassworks.data.text.cells import joined, plain_value, texts_of, words_for_nothing
+from glassworks.data.text.labels import columns_of_labels, labels_of, labels_of_columns
+from glassworks.data.text.reader import Columns, Row, Rows
 from glassworks.errors import DataError
 
 if TYPE_CHECKING:
-    import polars
-
-    from glassworks.data.text.reader import Columns
-
-
-def load_polars() -> Any:
-    """The library. Raises MissingLibrary."""
-    require(("polars",), "reading tables", extra="text")
-    import polars
-
-    return polars
+    from glassworks.data.tabular.cells import Cells
+    from glassworks.data.text.labels import Label
+    from glassworks.sentences import Sentence
 
 
-def rows_of(table: polars.DataFrame, columns: Columns, name: str) -> Iterator[Row]:
-    """(name, text, label) a row; what is missing is empty. Raises DataError for a column that is not there."""
-    for column, key in columns.keyed():
-        if column not in table.columns:
-            raise DataError(
-                f"{name} has no column '{column}'",
-                f"its columns: {', '.join(table.columns)}; name yours: data.{key} = ... or --{key}",
-            )
-    nothing = [""] * len(table)
-    wanted = (columns.text, columns.label, columns.split, columns.group)
-    cells = (table[column].to_list() if column else nothing for column in wanted)
-    for number, row in enumerate(zip(*cells, strict=True), 1):
-        yield row_of(f"row {number}", row, columns, name)
+def rows_of(cells: Cells, columns: Columns) -> Rows:
+    """(name, text, label) a row; what is missing is empty. Raises DataError for a column that is not there, and for a
+    cell that is no text or no label."""
+    if not cells.names and not cells.where:
+        return Rows([], cells.findings)
+    texts, found = _texts(cells, columns)
+    labels, more = _labels(cells, columns)
+    parts, groups = _own(cells, columns.split, "split"), _own(cells, columns.group, "group")
+    if columns.split:
+        parts = [part_of(part, f"{cells.source}, {name}") for part, name in zip(parts, cells.where, strict=True)]
+    rows = [Row(*each) for each in zip(cells.where, texts, labels, parts, groups, strict=True)]
+    return Rows(rows, (*cells.findings, *found, *more))
 
 
-def row_of(name: str, cells: Sequence[object], columns: Columns, source: str) -> Row:
-    """A row of the cells of text, label, part and group. Raises DataError."""
-    text, label, part, group = cells
-    where = f"{source}, {name}"
-    own = part_of(_text(part), where) if columns.split else ""
-    return Row(name, _text(text), label_of(label, columns, where), own, _text(group).strip())
+def _texts(cells: Cells, columns: Columns) -> tuple[list[str], tuple[Sentence, ...]]:
+    parts, findings = [], list["Sentence"]()
+    for wanted in columns.parts:
+        name = cells.column(wanted, "text", " or --text")
+        texts = texts_of(cells.values(name), cells.where, name, columns.form.na)
+        parts.append(texts)
+        findings += words_for_nothing(texts, name)
+    return joined(parts), tuple(findings)
 
 
-def parquet_rows(path: str, columns: Columns) -> Iterator[Row]:
-    """The rows of a Parquet file. Raises DataError."""
-    polars = load_polars()
-    if not Path(path).is_file():
-        raise DataError(f"there is no file {path}", "give the path of a file that exists")
+def _own(cells: Cells, wanted: str, key: str) -> list[str]:
+    """What the data say themselves of each row, by the column of that key; empty without one."""
+    if not wanted:
+        return [""] * len(cells.where)
+    return [plain_value(value).strip() for value in cells.values(cells.column(wanted, key, f" or --{key}"))]
+
+
+def _labels(cells: Cells, columns: Columns) -> tuple[Sequence[Label], tuple[Sentence, ...]]:
+    if columns.labels:
+        names = [cells.column(each, "labels") for each in columns.labels]
+        return labels_of_columns({name: cells.values(name) for name in names}, cells.where, cells.source), ()
+    if not columns.label:
+        return [""] * len(cells.where), ()
     try:
-        table = polars.read_parquet(path)
-    except (polars.exceptions.PolarsError, OSError) as error:
-        reason = str(error).split("\n")[0][:200]
-        raise DataError(f"{path} is not a Parquet file: {reason}", "write it again as Parquet") from None
-    return rows_of(table, columns, path)
+        name = cells.column(columns.label, "label", " or --label")
+    except DataError as error:
+        raise _with_columns_of_labels(error, cells, columns) from None
+    return labels_of(cells.values(name), cells.where, columns, cells.source)
 
 
-def label_of(value: object, columns: Columns, row: str) -> str:
-    """A label as text; the labels of a list are joined by the separator. Raises DataError where there is none."""
-    if not isinstance(value, list | tuple):
-        return _text(value)
-    if not columns.separator:
-        raise DataError(
-            f"{row}: '{columns.label}' is a list of labels",
-            'say that texts have more than one, by a sign that no label holds: data.separator = "|" or --separator "|"',
-        )
-    return columns.separator.join(map(_text, value))
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+def _with_columns_of_labels(error: DataError, cells: Cells, columns: Columns) -> DataError:
+    """The mend for a table that has a column for each label, where it looks like one."""
+    others = {name: cells.values(name) for name in cells.names if name not in columns.parts}
+    found = columns_of_labels(others)
+    if len(found) < 2:
+        return error
+    listed = ", ".join(f'"{name}"' for name in found)
+    return DataError(error.problem, f"if these columns hold 0 and 1 for a label each: data.labels = [{listed}]")

@@ -11,15 +11,13 @@ from glassworks.contracts import Reader
 from glassworks.data.interactions.reader import InteractionReader
 from glassworks.data.kinds import reader_of
 from glassworks.data.reader import PLAIN, PictureReader, Reading
-from glassworks.data.tables import scan_table
-from glassworks.data.text.reader import Columns, Row, TextReader
+from glassworks.data.tabular.format import Table, TableFormat
+from glassworks.data.text.reader import Columns, Row, Rows, TextReader
 from glassworks.data.uploads.records import Item
 from glassworks.data.uploads.store import DataStore
 from glassworks.errors import DataError
 
 if TYPE_CHECKING:
-    import polars
-
     from glassworks.data.collection import Pictures
     from glassworks.data.pictures import Picture
 
@@ -64,9 +62,8 @@ class StoredTexts(_Stored, TextReader):
     def texts(self, what: str, columns: Columns) -> Iterable[Row]:
         with self._by_name():
             if self._item.form == "text":
-                yield from self._lines()
-            else:
-                yield from self._source(TextReader).texts(self._path, columns)
+                return Rows(self._lines())
+            return self._source(TextReader).texts(self._path, columns)
 
     def _lines(self) -> Iterator[Row]:
         from glassworks.data.uploads.text_files import lines_of
@@ -82,10 +79,9 @@ class StoredTable(StoredTexts, InteractionReader):
         both = super().kinds()
         return both[::-1] if self._item.kind == "interactions" else both
 
-    def interactions(self, what: str) -> polars.LazyFrame:
+    def interactions(self, what: str, form: TableFormat) -> Table:
         with self._by_name():
-            # Columns without their types are text, also in tables with tabs.
-            return scan_table(DataStore().content(self._item))
+            return self._source(InteractionReader).interactions(self._path, form)
 
 
 def reader_of_item(item: Item) -> Reader:

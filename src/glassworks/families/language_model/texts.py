@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 def prepare(job: Job) -> Dataset:
     """Distinct texts in three parts, each cut off after `measured_bytes`. Raises DataError with fewer than three."""
     data = LanguageData.of(job)
-    read = read_lines(data.source, Columns(text=data.text, encoding=data.encoding))
-    texts = list({plain(text): text for text in reversed(read)}.values())[::-1]
+    texts = list({plain(text): text for text in reversed(read_lines(data.source, Columns.of(data)))}.values())[::-1]
     if len(texts) < len(PARTS):
         raise DataError(
             f"'{data.source}' holds {len(texts)} distinct texts, three are needed",
@@ -48,7 +47,7 @@ def prepare(job: Job) -> Dataset:
 
 def read(source: str, preprocessing: Mapping[str, Any]) -> Split:
     """The texts of another source. Raises DataError."""
-    return _split(read_lines(source, Columns(text=str(preprocessing["column"]))))
+    return _split(read_lines(source, Columns.of_bundle(preprocessing)))
 
 
 def _within(texts: Sequence[str], order: Iterable[Any], most: int) -> list[str]:

@@ -26,7 +26,6 @@ from glassworks.contracts import (
     Task,
     TensorSpec,
 )
-from glassworks.data.text.dataset import columns_of
 from glassworks.data.text.keys import TextData
 from glassworks.data.text.reader import Columns, read_lines
 from glassworks.errors import DataError
@@ -79,7 +78,7 @@ class _Plain(Session):
 
 def prepare(job: Job, config: TextEncoderConfig) -> Dataset:
     """At most 256 distinct texts a part, with the network's own vectors. Raises DataError with fewer than three."""
-    texts = list(dict.fromkeys(read_lines(job.data.source, columns_of(TextData.of(job)))))
+    texts = list(dict.fromkeys(read_lines(job.data.source, Columns.of(TextData.of(job)))))
     if len(texts) < len(_PARTS):
         raise DataError(
             f"'{job.data.source}' holds {len(texts)} distinct texts, three are needed",
@@ -98,7 +97,7 @@ def prepare(job: Job, config: TextEncoderConfig) -> Dataset:
 
 def read(source: str, preprocessing: Mapping[str, Any]) -> Split:
     """The texts of another source, with the network's own vectors; the encoder must still be where it was."""
-    texts = read_lines(source, Columns(text=str(preprocessing["column"])))
+    texts = read_lines(source, Columns.of_bundle(preprocessing))
     made = _opened(preprocessing["backbone"], preprocessing["pooling"], preprocessing["max_tokens"], "")
     return _split(*made, texts)
 
@@ -132,7 +131,9 @@ def export(model: Model, folder: Path) -> Artifact:
     return Artifact(role="predict", format="onnx", file="predict.onnx", beside=(TOKENIZER,), made_by="export")
 
 
-def _opened(source: str, pooling: str, most: int, column: str) -> tuple[Encoder, Backbone, dict[str, Any]]:
+def _opened(
+    source: str, pooling: str, most: int, column: str | tuple[str, ...]
+) -> tuple[Encoder, Backbone, dict[str, Any]]:
     """The network, where it came from, and how texts are read."""
     found = find_backbone(source)
     first = found.first if pooling == "auto" else pooling == "first"

@@ -195,7 +195,7 @@ def test_sources_that_hold_no_interactions(source: str) -> None:
 
 def test_a_file_that_is_no_parquet(tmp_path: Path) -> None:
     (tmp_path / "e.parquet").write_text("no table", encoding="utf-8")
-    with pytest.raises(DataError, match="cannot be read as a table"):
+    with pytest.raises(DataError, match="is not a Parquet file"):
         read_interactions(InteractionData(source=f"parquet:{tmp_path / 'e.parquet'}"))
 
 

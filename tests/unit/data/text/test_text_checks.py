@@ -8,7 +8,7 @@ import pytest
 from glassworks.data.intervals import wilson
 from glassworks.data.text.checks import TextReport, check_texts
 from glassworks.data.text.collection import Texts, collect
-from glassworks.data.text.reader import read_texts
+from glassworks.data.text.reader import Columns, read_texts
 from glassworks.data.text.study import study_texts
 from glassworks.data.text.synthetic import synthetic_text
 
@@ -116,7 +116,7 @@ def test_injected_wrong_labels_are_candidates_and_none_is_removed() -> None:
 def test_candidates_of_many_labels_are_of_one_label_each() -> None:
     rows, turned = synthetic(300, wrong=12)
     multi_label = [(name, text, f"{label}|all" if label == "positive" else "all") for name, text, label in rows]
-    report = studied(collect("test", multi_label, "|"))
+    report = studied(collect("test", multi_label, Columns(separator="|")))
     assert report.candidates
     assert {candidate.label for candidate in report.candidates} <= {"positive", "not positive"}
     assert len(turned & {candidate.name for candidate in report.candidates}) >= 8

@@ -12,6 +12,7 @@ from glassworks.contracts import Dataset
 from glassworks.data.text.collection import Texts, collect, plain
 from glassworks.data.text.dataset import prepare_texts
 from glassworks.data.text.duplicates import NEAR, find_copies
+from glassworks.data.text.reader import Columns
 from glassworks.errors import DataError
 
 PARTS = ("train", "validation", "test")
@@ -55,7 +56,7 @@ def rows_with_copies(draw: st.DrawFn) -> list[tuple[str, str, str]]:
 
 
 def prepared(rows: list[tuple[str, str, str]], seed: int = 0, test: float = 0.2, separator: str = "") -> Dataset:
-    return prepare_texts(collect("test", rows, separator), validation=0.2, test=test, seed=seed)
+    return prepare_texts(collect("test", rows, Columns(separator=separator)), validation=0.2, test=test, seed=seed)
 
 
 def jaccard(one: str, other: str) -> float:
@@ -155,7 +156,7 @@ def test_nothing_to_measure_is_an_error() -> None:
 
 
 def test_only_contradictions_is_an_error() -> None:
-    with pytest.raises(DataError, match="no class has 3 distinct texts"):
+    with pytest.raises(DataError, match="10 of 10 texts have several rows"):
         prepared([(str(n), f"text number {n // 2}", "ab"[n % 2]) for n in range(20)])
 
 

@@ -1,0 +1,1 @@
+"""Tables in files: one reader for texts, labels of pictures, interactions and items."""

@@ -1,0 +1,104 @@
+"""JSON: an object a line, or a list of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glassworks.data.encodings import read_text
+from glassworks.data.tabular.format import TableFormat
+from glassworks.errors import DataError
+
+_MEND = "write one JSON object a line"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objects:
+    """`rows` are in the places that `names` tell, such as `line 3`."""
+
+    names: tuple[str, ...]
+    rows: tuple[Mapping[str, Any], ...]
+
+    def keys(self) -> list[str]:
+        """Of any row, in the order in which they come up; those of an object `a` as `a.b` behind them."""
+        own = dict.fromkeys(key for row in self.rows for key in row)
+        inner = (f"{key}.{each}" for row in self.rows for key, value in row.items() for each in _keys(value))
+        return list(own | dict.fromkeys(inner))
+
+    def values(self, key: str) -> list[Any] | None:
+        """What each row has there, None where it has nothing; `a.b` is the key `b` of the object `a`. None without
+        such a key in any row."""
+        found = [_value(row, key) for row in self.rows]
+        return None if all(each is _ABSENT for each in found) else [None if each is _ABSENT else each for each in found]
+
+
+_ABSENT = object()
+
+
+def _keys(value: object) -> list[str]:
+    return list(value) if isinstance(value, dict) else []
+
+
+def read_objects(path: Path, form: TableFormat | None = None) -> Objects:
+    """Raises DataError where something else is in it; NaN is read as what is missing."""
+    text = read_text(path, form.encoding if form else "").text.removeprefix("\ufeff")
+    if text.lstrip()[:1] == "[":
+        return _of_list(text, path)
+    names, rows = list[str](), list[Mapping[str, Any]]()
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            names.append(f"line {number}")
+            rows.append(_object(line, path, number))
+    return Objects(names=tuple(names), rows=tuple(rows))
+
+
+def _object(line: str, path: Path, number: int) -> Mapping[str, Any]:
+    try:
+        row = _decoded(line.strip().removesuffix(","))
+    except ValueError as error:
+        whole = line.strip() in ("{", "[")
+        mend = f"{_MEND}, as pandas does: to_json(PATH, orient='records', lines=True)" if whole else _MEND
+        raise DataError(f"{path}, line {number} is not JSON: {error}", mend) from None
+    if not isinstance(row, dict):
+        raise DataError(f"{path}, line {number} is not an object of JSON: {line.strip()[:80]}", _MEND)
+    if row and all(isinstance(each, dict) and set(each) and all(map(str.isdigit, each)) for each in row.values()):
+        raise DataError(
+            f"{path} holds a column after another, as pandas writes it",
+            "write a row after another: to_json(PATH, orient='records', lines=True)",
+        )
+    return row
+
+
+def _of_list(text: str, path: Path) -> Objects:
+    """A list of objects; lines that are lists themselves are refused as such."""
+    try:
+        rows = _decoded(text)
+    except ValueError:
+        rows = None
+    if not isinstance(rows, list) or not rows or not all(isinstance(each, dict) for each in rows):
+        first = text.lstrip().split("\n")[0]
+        raise DataError(f"{path}, line 1 is not an object of JSON, nor a list of them: {first[:80]}", _MEND)
+    return Objects(names=tuple(f"row {number}" for number in range(1, len(rows) + 1)), rows=tuple(rows))
+
+
+def _decoded(text: str) -> Any:
+    import msgspec
+
+    try:
+        return msgspec.json.decode(text.encode("utf-8", "replace"))
+    except msgspec.DecodeError:
+        return json.loads(text)  # which knows NaN and Infinity, that pandas and others write
+
+
+def _value(row: Mapping[str, Any], key: str) -> Any:
+    if key in row:
+        return row[key]
+    found: Any = row
+    for part in key.split("."):
+        if not isinstance(found, dict) or part not in found:
+            return _ABSENT
+        found = found[part]
+    return found
