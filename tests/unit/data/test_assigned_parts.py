@@ -15,9 +15,9 @@ from glassworks.data.dataset import prepare_pictures
 from glassworks.data.pictures import as_picture
 from glassworks.data.splits import Shares, deal
 from glassworks.data.text.collection import collect
-from glassworks.data.text.dataset import columns_of, prepare_texts
+from glassworks.data.text.dataset import prepare_texts
 from glassworks.data.text.keys import TextData
-from glassworks.data.text.reader import Row, read_texts
+from glassworks.data.text.reader import Columns, Row, read_texts
 from glassworks.errors import DataError
 
 PARTS = ("train", "validation", "test")
@@ -147,11 +147,11 @@ def test_a_column_of_a_table_names_the_part_and_the_group(tmp_path: Path, suffix
     else:
         table.write_csv(path, separator="\t" if suffix == "tsv" else ",")
     data = TextData(source=f"{'csv' if suffix == 'tsv' else suffix}:{path}", split="fold", group="patient")
-    texts = read_texts(data.source, columns_of(data))
+    texts = read_texts(data.source, Columns.of(data))
     assert (texts.assigned.groups[0], texts.assigned.groups[2]) == ("0", "1")
     dataset = prepare_texts(texts, validation=0.2, test=0.2, seed=0)
     assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 26, "validation": 6, "test": 8}
-    plain = read_texts(data.source, columns_of(TextData(source=data.source)))
+    plain = read_texts(data.source, Columns.of(TextData(source=data.source)))
     assert plain.fingerprint != texts.fingerprint
 
 

@@ -67,15 +67,8 @@ def check(
     if job and not _labelled(job):
         _check_unlabelled(job, as_json)
         return
-    keys: dict[str, Any] = {
-        "text": text,
-        "label": label,
-        "separator": separator,
-        "split": split,
-        "group": group,
-        "user": user,
-    }
-    keys |= {"item": item, "time": time, "weight": weight, "positive": positive}
+    keys: dict[str, Any] = {"text": text, "label": label, "separator": separator, "split": split, "group": group}
+    keys |= {"user": user, "item": item, "time": time, "weight": weight, "positive": positive}
     found = _data(job.data if job else None, source, "interactions" if user or item else None)
     data = _with(found, keys, overrides or ())
     report = _CHECKS[data.kind](data, quick)
