@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,6 +12,7 @@ from glassworks.contracts import Session, Signature, Subject, TensorSpec, View
 from glassworks.errors import InputError
 from glassworks.text.session import INPUT, TextSession, text_of
 from glassworks.text.tokenization import Tokenization, Window
+from glassworks.text.words import word_spans
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 _KEEP = 0.5
-_JOINER = "\u200d"
-_TONES = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 _MOST_WORDS = 2048
 
 
@@ -89,33 +87,10 @@ class TextSubject(Subject):
 
 def explainable_words(text: str) -> tuple[tuple[int, int], ...]:
     """The words of a text. Raises InputError where there are too many to take each out."""
-    found = tuple(words(text))
+    found = tuple(word_spans(text))
     if len(found) > _MOST_WORDS:
         raise InputError(f"the text has {len(found):,} words, at most {_MOST_WORDS:,} are explained", "send a part")
     return found
-
-
-def words(text: str) -> list[tuple[int, int]]:
-    """(start, end) of each word with the spaces behind it; Chinese is cut into words. Together they are the text.
-
-    What modifies the character before it, such as an accent or the color of a hand, is never cut off.
-    """
-    import rjieba
-
-    spans: list[tuple[int, int]] = []
-    begin = 0
-    for word in rjieba.cut(text):
-        end = begin + len(word)
-        if spans and (word.isspace() or _modifies(word[0]) or text[begin - 1] == _JOINER):
-            spans[-1] = (spans[-1][0], end)
-        else:
-            spans.append((begin, end))
-        begin = end
-    return spans or [(0, len(text))]
-
-
-def _modifies(character: str) -> bool:
-    return unicodedata.category(character).startswith("M") or character == _JOINER or character in _TONES
 
 
 def _embedded(tokenization: Tokenization, embed: Session, window: Window) -> Floats:

@@ -13,7 +13,7 @@ from glassworks.cli.drawing import as_file, draw
 from glassworks.cli.tables import show_shaded
 from glassworks.explanation.render_text import shaded_html, shaded_words, strengths, strongest
 from glassworks.printable import printable
-from glassworks.text.subject import words
+from glassworks.text.words import word_spans
 
 EVIL = '<script>alert("1")</script> & 很好 </p>\x1b[31m\x00'
 
@@ -66,7 +66,7 @@ def test_a_text_never_becomes_markup() -> None:
 
 def test_each_word_is_shaded_by_its_value_and_has_it_as_title() -> None:
     text = "very good book"
-    reader = read(shaded_html(text, words(text), values(3), "positive", {"method": "leave_one_out"}))
+    reader = read(shaded_html(text, word_spans(text), values(3), "positive", {"method": "leave_one_out"}))
     first, middle, last = (span["style"] or "" for span in reader.spans)
     assert reader.text == text
     assert [span["title"] for span in reader.spans] == ["+2.0000", "+0.0000", "-1.0000"]
@@ -76,13 +76,13 @@ def test_each_word_is_shaded_by_its_value_and_has_it_as_title() -> None:
 
 def test_the_language_of_the_page_is_that_of_the_text() -> None:
     for text, language in (("很好的书", 'lang="zh"'), ("a good book", 'lang="en"')):
-        spans = words(text)
+        spans = word_spans(text)
         assert language in shaded_html(text, spans, values(len(spans)), "x", {}).decode()
 
 
 def test_control_characters_are_shown_not_sent() -> None:
     assert printable("a\x1b[31m\x00\x7f\x9b\n\t好\ud800") == "a␛[31m␀␡␡\n\t好\ufffd"
-    spans = words(EVIL)
+    spans = word_spans(EVIL)
     drawn = "".join(part for part, _ in shaded_words(EVIL, spans, values(len(spans))))
     assert "\x1b" not in drawn
     assert drawn == printable(EVIL)
@@ -108,7 +108,7 @@ def test_the_strongest_words_are_reported_with_their_values() -> None:
 
 
 def printed(text: str, width: int, **options: bool) -> str:
-    spans = words(text)
+    spans = word_spans(text)
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system="standard", **options)  # type: ignore[arg-type]
     show_shaded([shaded_words(text, spans, values(len(spans)))], console)
@@ -148,7 +148,7 @@ def test_no_color_is_respected() -> None:
 
 def test_texts_and_pictures_are_drawn_by_what_they_are() -> None:
     text = "good book"
-    drawn = draw(np.array(text, object), values(2), words(text), "positive", "leave_one_out")
+    drawn = draw(np.array(text, object), values(2), word_spans(text), "positive", "leave_one_out")
     assert drawn.suffix == "html"
     assert read(drawn.file).text == text
     reported = "strongest: good +2.0000, book -1.0000"

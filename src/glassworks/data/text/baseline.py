@@ -13,6 +13,7 @@ from scipy.special import expit
 
 from glassworks.catalog import require
 from glassworks.text.ngrams import regress
+from glassworks.text.words import cut_words
 
 if TYPE_CHECKING:
     from glassworks.contracts import Split
@@ -134,12 +135,8 @@ def ngrams_of(text: str) -> list[str]:
 
 
 def words_of(text: str) -> list[str]:
-    """Words, Chinese ones too."""
-    require(("rjieba",), "finding words", extra="text")
-    import rjieba
-
-    found: list[str] = rjieba.cut(text)
-    return [word for word in found if not word.isspace()]
+    """Words and signs, without blanks."""
+    return [word for word in cut_words(text) if not word.isspace()]
 
 
 def _probabilities(

@@ -19,9 +19,11 @@ from glassworks.catalog import get
 from glassworks.contracts import Progress, Split, Task
 from glassworks.families._text.ngrams import Bags
 from glassworks.text.tokenization import Tokenization, padded
+from glassworks.text.words import cut_words
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+    from tokenizers.pre_tokenizers import PreTokenizer
 
 Kind = Literal["words", "subwords", "characters"]
 PADDING, UNKNOWN = 0, 1
@@ -140,7 +142,7 @@ def tokenize(
 
 
 def learn_tokenizer(texts: Sequence[str], size: int, kind: Kind) -> Tokenizer:
-    """Words, Chinese ones too; or subwords by byte pair encoding (Sennrich et al. 2016), which may span two Chinese
+    """Words of any language; or subwords by byte pair encoding (Sennrich et al. 2016), which may span two Chinese
     words; or the characters themselves. Width, case and spaces are made one. The same texts give the same tokens.
     """
     from tokenizers import Regex, normalizers
@@ -159,10 +161,9 @@ def learn_tokenizer(texts: Sequence[str], size: int, kind: Kind) -> Tokenizer:
 def _words(lines: Sequence[str], size: int) -> Tokenizer:
     """The most frequent words, and characters of which rarer words are made up; of all ways to cut a text the likeliest
     one is taken (Kudo 2018, equation 1, with the words' shares as their probabilities)."""
-    import rjieba
-    from tokenizers import Tokenizer, models, pre_tokenizers
+    from tokenizers import Tokenizer, models
 
-    words = Counter(word for line in lines for part in rjieba.cut(line) if (word := part.strip()))
+    words = Counter(word for line in lines for part in cut_words(line) if (word := part.strip()))
     characters = Counter[str]()
     for word, count in words.items():
         characters.update(dict.fromkeys(word, count))
@@ -175,9 +176,17 @@ def _words(lines: Sequence[str], size: int) -> Tokenizer:
     tokens = [*kept, *more[: size - len(_SPECIAL) - len(kept)]]
     scores = [(token, math.log(max(words[token], _RARE) / total)) for token in tokens]
     made = Tokenizer(models.Unigram([*((name, 0.0) for name in _SPECIAL), *scores], unk_id=UNKNOWN))
-    made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.UnicodeScripts()])
+    made.pre_tokenizer = _pre_tokenizer()
     made.add_special_tokens(list(_SPECIAL))
     return made
+
+
+def _pre_tokenizer() -> PreTokenizer:
+    """Letters, digits, signs, and Chinese or Japanese apart from other letters; an accent stays with its letter."""
+    from tokenizers import Regex, pre_tokenizers
+
+    scripts = pre_tokenizers.Split(Regex(r"[\p{Han}\p{Hiragana}\p{Katakana}\u30fc]+|\p{N}+"), "isolated")
+    return pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), scripts])
 
 
 def _often(item: tuple[str, int]) -> tuple[int, str]:
@@ -193,7 +202,7 @@ def _untrained(kind: Kind) -> Tokenizer:
         made.pre_tokenizer = pre_tokenizers.Split(Regex(r"\s*\S"), "isolated")
         return made
     made = Tokenizer(models.BPE(unk_token=_SPECIAL[1]))
-    made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.UnicodeScripts()])
+    made.pre_tokenizer = _pre_tokenizer()
     return made
 
 
