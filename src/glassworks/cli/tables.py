@@ -178,6 +178,10 @@ def _against_chance(z: float) -> str:
 
 def show_grade(values: Mapping[str, Any], console: Console) -> None:
     """How far an explanation can be trusted, in words."""
+    if (another := values.get("baseline_to_try")) is not None:
+        console.print("  - the input is the baseline itself: nothing can be taken out of it, so nothing is explained")
+        console.print(f"  - try another baseline: --baseline {another:g}")
+        return
     gap = values.get("completeness_gap")
     if gap is not None:
         kept = "kept" if values["converged"] else "NOT kept: trust it less"

@@ -23,6 +23,8 @@ class Explainer(ABC):
     subjects: ClassVar[Mapping[str, int]]
     """Kinds of subjects (`Subject.kind`) that it explains, each with its rank among the methods there: the method of
     the lowest rank is a family's default."""
+    against_baseline: ClassVar[bool] = True
+    """Whether it looks at `baseline`: then an example that equals it is not explained."""
     says: ClassVar[str] = "because of"
     """The words between the answer and the parts with values."""
 

@@ -239,5 +239,7 @@ class Explanation:
     artifact_sha256: str
     milliseconds: float
     quality: Mapping[str, float] = field(default_factory=dict)
+    baseline_to_try: float | None = None
+    """Set where the example is the baseline itself: then nothing is explained or graded, and another one may."""
     spans: tuple[tuple[int, int], ...] = ()
     names: tuple[Mapping[str, Any], ...] = ()

@@ -37,6 +37,8 @@ class Subject(ABC):
     outputs: Tensors
     """The predict artifact's own; the first one holds a probability a class."""
     spans: tuple[tuple[int, int], ...] = ()
+    baseline_to_try: float | None = None
+    """Set where the example is the baseline itself, which explains nothing: one that differs from it."""
     names: tuple[Mapping[str, Any], ...] = ()
     """What the values belong to, where that has names, such as the items of a history: each an `item`, of JSON's types,
     and its other names."""

@@ -28,6 +28,7 @@ def explain(
 ) -> Explanation:
     """Explain a subject's score of class `target` (the predicted one when None) and grade the result.
 
+    Against a baseline that is the example itself nothing can be explained or graded: that is said instead.
     The prediction that comes with the explanation is the predict artifact's own. Raises NotFound for an unknown
     method, Unsupported where the model has no artifact for it, InputError for an unknown target.
     """
@@ -36,9 +37,12 @@ def explain(
     chosen, label = subject.aim(target, labels)
     view = subject.view(explainer.role)
     found = explainer.explain(view.session, view.example, chosen, view.baseline, budget, seed)
-    attribution = replace(found, values=subject.align(explainer.role, found.values))
+    another = subject.baseline_to_try if explainer.against_baseline else None
+    aligned = subject.align(explainer.role, found.values)
+    attribution = replace(found, values=aligned, converged=found.converged and another is None)
     quality: dict[str, float] = {}
-    if grade and (budget.milliseconds is None or 1e3 * (time.perf_counter() - start) < budget.milliseconds):
+    in_time = budget.milliseconds is None or 1e3 * (time.perf_counter() - start) < budget.milliseconds
+    if grade and another is None and in_time:
         quality = _graded(subject.view("predict"), chosen, attribution.values, seed)
     return Explanation(
         method=method,
@@ -51,6 +55,7 @@ def explain(
         artifact_sha256=artifact_sha256,
         milliseconds=1e3 * (time.perf_counter() - start),
         quality=quality,
+        baseline_to_try=another,
         spans=subject.spans,
         names=subject.names,
     )

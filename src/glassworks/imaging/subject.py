@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 _PLANES, _SCORES = "planes", "scores"
+_WHITE = 1.0
+_EIGHT_BITS = 255
+_SEEN = 0.6
+"""Of a level of 8 bits: gray of 0.5 lies between two of them."""
 _TARGET = re.compile(r"\s*(\d{1,6})\s*,\s*(\d{1,6})\s*(?:,\s*(\d{1,6})\s*,\s*(\d{1,6})\s*)?", re.ASCII)
 INPUT, OUTPUT = "image", "picture"
 """Names of the tensors of tasks that give pictures for pictures."""
@@ -36,7 +40,8 @@ class PictureSubject(Subject):
             raise InputError(
                 f"the input '{self.input}' holds values that are not finite", "send finite numbers to explain"
             )
-        self._baseline, self._sessions = spread(baseline, self._example.shape), sessions
+        self._baseline, self._sessions = spread(baseline, self._example.shape, _WHITE), sessions
+        self.baseline_to_try = _another(self._example, self._baseline, _WHITE)
         self.outputs = sessions("predict").run({self.input: self._example})
 
     def view(self, role: str) -> View:
@@ -53,7 +58,9 @@ class RegionSubject(Subject):
         self._depth = values.dtype
         self._example = _planes(np.asarray(values, np.float32))
         given = np.moveaxis(np.asarray(baseline), -1, -3) if np.ndim(baseline) > 2 else baseline  # type: ignore[arg-type]
-        self._baseline, self._sessions = spread(given, self._example.shape), sessions
+        most = float(np.iinfo(self._depth).max)
+        self._baseline, self._sessions = spread(given, self._example.shape, most), sessions
+        self.baseline_to_try = _another(self._example, self._baseline, most)
         self.outputs = sessions("predict").run({self.input: values})
         self._region: Region | None = None
 
@@ -139,11 +146,18 @@ def _brightest(picture: Array) -> tuple[int, int]:
     return int(columns[nearest]), int(rows[nearest])
 
 
-def spread(baseline: float | Array | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """A baseline (0 when None) in the shape of an example. Raises InputError."""
+def spread(baseline: float | Array | None, shape: tuple[int, ...], most: float) -> NDArray[np.float32]:
+    """A baseline (0 when None) in the shape of an example whose values lie from 0, black, to `most`, white.
+
+    Raises InputError.
+    """
     values = np.asarray(0.0 if baseline is None else baseline, np.float32)
-    if not np.isfinite(values).all():
-        raise InputError("the baseline holds values that are not finite", "give a finite number, such as 0")
+    for value in values[~((values >= 0) & (values <= most))].ravel()[:1].tolist():
+        nearest = f"; for {value:g} of 255 give {value / _EIGHT_BITS:.4g}" if 1 < value <= _EIGHT_BITS else ""
+        raise InputError(
+            f"the baseline is {value:g}, the pixels of this model lie from 0 (black) to {most:g} (white)",
+            f"give a number from 0 to {most:g}, such as {most / 2:g} for gray{nearest}",
+        )
     try:
         return np.ascontiguousarray(np.broadcast_to(values, shape))
     except ValueError:
@@ -151,6 +165,13 @@ def spread(baseline: float | Array | None, shape: tuple[int, ...]) -> NDArray[np
             f"the baseline has the shape {list(values.shape)}, the input {list(shape)}",
             "give one number, or a tensor of the input's shape",
         ) from None
+
+
+def _another(example: Floats, baseline: Floats, most: float) -> float | None:
+    """White for a dark example and black for a bright one, where it is the baseline itself, as far as eyes can see."""
+    if np.abs(example - baseline).max(initial=0) > _SEEN * most / _EIGHT_BITS:
+        return None
+    return 0.0 if example.mean() > most / 2 else most
 
 
 def is_region(target: str) -> bool:

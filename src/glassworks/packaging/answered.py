@@ -111,6 +111,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         "artifact_sha256": explanation.artifact_sha256,
         "milliseconds": explanation.milliseconds,
         "quality": dict(explanation.quality),
+        **({"baseline_to_try": explanation.baseline_to_try} if explanation.baseline_to_try is not None else {}),
         **({"spans": [list(span) for span in explanation.spans]} if explanation.spans else {}),
         **({"names": list(explanation.names)} if explanation.names else {}),
     }

@@ -96,6 +96,7 @@ def parameters_of(explanation: Explanation) -> dict[str, Any]:
     attribution = explanation.attribution
     numbers = {
         "completeness_gap": attribution.gap,
+        "baseline_to_try": explanation.baseline_to_try,
         "score": attribution.score,
         "baseline_score": attribution.baseline_score,
         **explanation.quality,

@@ -111,6 +111,25 @@ def test_people_see_the_answer_in_their_language(made: Release, page: Any, tmp_p
     page.set_input_files("#file", str(tmp_path / "broken.png"))
     expect(page.locator("#problem")).not_to_be_empty(timeout=1000 * PATIENCE_S)
     assert "浏览器无法读取" in page.locator("#problem").inner_text()
+    assert page.locator("#answer").is_hidden()  # it would look like the answer to this one
+    (tmp_path / "black.png").write_bytes(png(np.zeros_like(made.dataset.splits["test"].x[0])))
+    page.set_input_files("#file", str(tmp_path / "black.png"))
+    page.wait_for_selector("#answer:not([hidden])")
+    assert page.locator("#problem").inner_text() == ""
+    assert "什么也没有解释" in page.locator("#caption").inner_text()
+
+
+def test_an_answer_that_comes_late_is_not_shown(made: Release, page: Any, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    content = png(made.dataset.splits["test"].x[0])
+    (tmp_path / "picture.png").write_bytes(content)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    page.set_input_files("#file", str(tmp_path / "picture.png"))
+    page.set_input_files("#file", str(tmp_path / "broken.png"))
+    expect(page.locator("#problem")).not_to_be_empty(timeout=1000 * PATIENCE_S)
+    page.evaluate(ASK, base64.b64encode(content).decode())  # behind the first one
+    assert page.locator("#answer").is_hidden()
 
 
 def test_without_the_engine_it_says_what_to_do(made: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

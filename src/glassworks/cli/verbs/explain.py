@@ -26,7 +26,10 @@ _Target = Annotated[
         help="A class by label or number, the predicted one if left out; of a picture X,Y or X,Y,WIDTH,HEIGHT."
     ),
 ]
-_Baseline = Annotated[float | None, typer.Option(help="What counts as 'nothing there'; 0 is black.")]
+_Baseline = Annotated[
+    float | None,
+    typer.Option(help="What counts as 'nothing there': 0 is black, 1 white; of operators 255 is."),
+]
 _Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", help="Write the heat map (PNG), the shaded text (HTML) or the lines."),
@@ -97,7 +100,7 @@ def _show(model: str, explanation: Explanation, drawn: Drawn, record: dict[str, 
 
     console = stdout()
     reasons = f"{get(Explainer, explanation.method).says} (red for, blue against; {explanation.method}):"
-    if found_nothing(record):
+    if found_nothing(record) or explanation.baseline_to_try is not None:
         reasons = f"nothing was found that explains it ({explanation.method}):"
     console.print(f"[bold]{escape(f'{model}: {explanation.label}')}[/bold], {reasons}")
     show_shaded(drawn.rows, console)

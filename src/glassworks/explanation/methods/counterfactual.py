@@ -22,6 +22,7 @@ class Counterfactual(Explainer):
     name: ClassVar[str] = "counterfactual"
     role: ClassVar[str] = "predict"
     subjects: ClassVar[Mapping[str, int]] = {"histories": 20}
+    against_baseline: ClassVar[bool] = False
     says: ClassVar[str] = "would not be among the best without those of 1"
 
     def explain(

@@ -18,6 +18,7 @@ class GradCam(Explainer):
     name: ClassVar[str] = "grad_cam"
     role: ClassVar[str] = "cam"
     subjects: ClassVar[Mapping[str, int]] = {"pictures": 20}
+    against_baseline: ClassVar[bool] = False
 
     def explain(
         self,

@@ -18,6 +18,7 @@ class InputXGradient(Explainer):
     name: ClassVar[str] = "input_x_gradient"
     role: ClassVar[str] = "gradient"
     subjects: ClassVar[Mapping[str, int]] = {"pictures": 40, "regions": 10, "texts": 20}
+    against_baseline: ClassVar[bool] = False
 
     def explain(
         self,

@@ -18,6 +18,7 @@ class ReceptiveField(Explainer):
     name: ClassVar[str] = "receptive_field"
     role: ClassVar[str] = "gradient"
     subjects: ClassVar[Mapping[str, int]] = {"regions": 20}
+    against_baseline: ClassVar[bool] = False
 
     def explain(
         self,

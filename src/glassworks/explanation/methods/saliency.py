@@ -18,6 +18,7 @@ class Saliency(Explainer):
     name: ClassVar[str] = "saliency"
     role: ClassVar[str] = "gradient"
     subjects: ClassVar[Mapping[str, int]] = {"pictures": 30, "regions": 40}
+    against_baseline: ClassVar[bool] = False
 
     def explain(
         self,

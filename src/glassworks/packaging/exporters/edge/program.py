@@ -65,7 +65,8 @@ def predict(pixels: Array) -> dict[str, Any]:
 def explain(pixels: Array, target: int | None = None, tolerance: float = 0.01) -> dict[str, Any]:
     """Integrated gradients (Sundararajan et al. 2017) against black, with as many nodes as completeness needs.
 
-    `values` (C H W) sum to score - baseline_score within `gap`, a share of their difference.
+    `values` (C H W) sum to score - baseline_score within `gap`, a share of their difference. A picture that is black
+    itself is not explained: then `converged` is false and all values are 0.
     """
     model, session = open_model("gradient")
     image = prepared(pixels, model)
@@ -83,7 +84,7 @@ def explain(pixels: Array, target: int | None = None, tolerance: float = 0.01) -
         "baseline_score": scores[0],
         "gap": gap,
         "nodes": count,
-        "converged": gap <= tolerance,
+        "converged": gap <= tolerance and bool(image.any()),
         "values": values[0].astype(np.float32),
     }
 

@@ -4,9 +4,9 @@ const NODES = [9, 17, 33, 65, 129, 257];
 const TOLERANCE = 0.01;
 const WORDS = {
   en: { choose: "Choose a picture, or drop one here", seen: "As the model sees it", alone: "Everything runs in this page; nothing is sent anywhere.",
-    why: (label, gap) => `Why “${label}”: red speaks for it, blue against it (the values add up within ${gap})`, bad: "This is no picture that the browser can read.", strange: "This picture is unlike those that the model learned from." },
+    why: (label, gap) => `Why “${label}”: red speaks for it, blue against it (the values add up within ${gap})`, black: "The picture is as black as what it is explained against: nothing is explained.", bad: "This is no picture that the browser can read.", strange: "This picture is unlike those that the model learned from." },
   zh: { choose: "选择一张图片，或拖到这里", seen: "模型看到的图片", alone: "一切都在本页面内运行，不会向任何地方发送数据。",
-    why: (label, gap) => `为什么是“${label}”：红色支持，蓝色反对（各值之和与得分之差为 ${gap}）`, bad: "浏览器无法读取这张图片。", strange: "这张图片与模型学过的图片不同。" },
+    why: (label, gap) => `为什么是“${label}”：红色支持，蓝色反对（各值之和与得分之差为 ${gap}）`, black: "图片与解释所用的基线一样是全黑的：什么也没有解释。", bad: "浏览器无法读取这张图片。", strange: "这张图片与模型学过的图片不同。" },
 };
 const words = WORDS[navigator.language.startsWith("zh") ? "zh" : "en"];
 
@@ -149,7 +149,7 @@ function show(answer) {
       const strength = sums[index] / most, rest = Math.round(255 * (1 - Math.abs(strength)));
       return strength > 0 ? [255, rest, rest, 255] : [rest, rest, 255, 255];
     });
-    document.getElementById("caption").textContent = words.why(answer.label, `${(100 * answer.why.gap).toFixed(2)} %`);
+    document.getElementById("caption").textContent = answer.picture.data.every((value) => value === 0) ? words.black : words.why(answer.label, `${(100 * answer.why.gap).toFixed(2)} %`);
   }
   const order = answer.scores.map((_, index) => index).sort((a, b) => answer.scores[b] - answer.scores[a]).filter((index, rank) => rank < 5 || answer.chosen?.[index]);
   document.getElementById("top").replaceChildren(...order.map((index) => {
@@ -165,10 +165,17 @@ function show(answer) {
   document.getElementById("answer").hidden = false;
 }
 
+let turn = 0;
 async function take(blob) {
-  const problem = document.getElementById("problem");
+  const problem = document.getElementById("problem"), mine = ++turn;
   problem.textContent = "";
-  try { show(await ask(blob)); } catch (error) { problem.textContent = `${words.bad} (${error.message ?? error})`; }
+  document.getElementById("answer").hidden = true; // The answer to another picture would look like that to this one.
+  try {
+    const answer = await ask(blob);
+    if (mine === turn) show(answer);
+  } catch (error) {
+    if (mine === turn) problem.textContent = `${words.bad} (${error.message ?? error})`;
+  }
 }
 
 document.documentElement.lang = words === WORDS.zh ? "zh" : "en";

@@ -22,7 +22,8 @@ const ICONS = { good: "check", fair: "info", poor: "warning" };
  * @param {number} parts
  * @returns {{mark: Mark, text: string}[]}
  */
-function sentences({ completeness_gap: gap, faithfulness_z: z, converged, method }, parts) {
+function sentences({ completeness_gap: gap, faithfulness_z: z, converged, method, baseline_to_try: another }, parts) {
+  if (another !== undefined) return [{ mark: "poor", text: t("try.baseline.same", { baseline: number(another) }) }];
   /** @type {{mark: Mark, text: string}[]} */
   const found = [];
   if (z !== undefined && method !== "counterfactual") {

@@ -28,11 +28,15 @@ export default function PictureToPicture({ model }) {
   const [given, setGiven] = useState(/** @type {import("./picture_input.js").Given | null} */ (null));
   const [error, setError] = useState(/** @type {any} */ (null));
   const examples = useExamples(model);
+  const turn = useRef(0);
   const take = async (/** @type {Blob} */ blob, /** @type {string | undefined} */ file = undefined) => {
+    const mine = ++turn.current;
     setError(null);
     try {
-      setGiven(await givenOf(model, blob, file));
+      const made = await givenOf(model, blob, file);
+      if (mine === turn.current) setGiven(made);
     } catch {
+      if (mine !== turn.current) return;
       setGiven(null); // The answer to another picture would look like that to this one.
       setError({ problem: t("try.file.unreadable", { file: file ?? "" }), mend: t("try.file.unreadable.mend") });
     }
