@@ -139,6 +139,14 @@ class OptimizationConfig(Record):
     """Without it the trained model is served as it is."""
 
 
+class DecisionConfig(Record):
+    """What mistakes cost: answers are then chosen so that they cost least, not so that they are most often right."""
+
+    costs: dict[str, Annotated[float, Field(gt=0, le=1e6)]] = {}
+    """The cost of missing an example of a class, such as `{ fraud = 20 }`; 1 for classes that are not named. How much
+    each class then weighs is chosen on validation data."""
+
+
 class ExplanationConfig(Record):
     """What is compiled into the bundle, and what `up` shows."""
 
@@ -220,6 +228,7 @@ class Job(Record):
     """The family's own table; validated by its `config` record."""
     training: TrainingConfig = TrainingConfig()
     optimization: OptimizationConfig = OptimizationConfig()
+    decision: DecisionConfig = DecisionConfig()
     explanation: ExplanationConfig = ExplanationConfig()
     serving: ServingConfig = ServingConfig()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,10 @@ from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import first_runtime, optimize as search
 from glassworks.packaging.assemble import assemble, files_of
 from glassworks.packaging.bundle import Bundle
+from glassworks.packaging.deciding import deciding, require_costs
 from glassworks.packaging.exported import export, exported_of, passes_of, refitted, trial_of, with_reference
 from glassworks.packaging.opened import OpenedBundle
-from glassworks.packaging.parts import Measured, Parts
+from glassworks.packaging.parts import Evaluation, Measured, Parts
 from glassworks.progress import Silent
 from glassworks.references import family_of, taught_by_registry
 from glassworks.registry import Registry, Version
@@ -66,6 +67,7 @@ def release(
     job, dataset = taught_by_registry(job, plain, registry, progress)
     with open_run(registry.home, job, dataset.fingerprint, fresh=fresh) as run:
         task = get(Task, family.task)
+        require_costs(task, plain, job)
         constant = task.constant(plain)
         require_objective(job.optimization, next(iter(constant.values()), ()), type(task))
         baseline = _baseline(task, plain, progress)
@@ -82,6 +84,7 @@ def _built(job: Job, family: Family, dataset: Dataset, model: Model, folder: Pat
     """Export the model, and search for the artifact to serve."""
     task = get(Task, family.task)
     exported, compiled = export(family, model, folder, progress)
+    model = deciding(task, Opened(artifact=exported, folder=folder), dataset, model, job)
     served, report = first_runtime(exported, job.optimization.threads), None
     if job.optimization.enabled:
         trial = trial_of(task, Opened(artifact=exported, folder=folder), dataset, model.preprocessing, job)
@@ -174,7 +177,7 @@ def _searched_again(
         comparison={**task.constant(dataset), **manifest.comparison},
     )
     if manifest.refitted:  # what learned from the test split cannot be measured on it again
-        known = Measured(metrics=manifest.metrics, fidelity=manifest.fidelity)
+        known = Measured(metrics=manifest.metrics, classes=manifest.classes, fidelity=manifest.fidelity)
         parts = replace(parts, measured=known, refitted=True)
     return parts, report
 
@@ -233,8 +236,8 @@ def evaluate(
     registry: Registry | None = None,
     progress: Progress | None = None,
     source: str | None = None,
-) -> tuple[int, dict[str, Measurement]]:
-    """Measure a model on its own test split, or on all examples of another source; (examples, metrics)."""
+) -> Evaluation:
+    """Measure a model on its own test split, or on all examples of another source."""
     registry, progress = registry or Registry.open(), progress or Silent()
     opened = OpenedBundle(registry.resolve(reference).bundle, limited=False)
     job, family = family_of(job_of(opened.manifest.job, where=f"the job of {reference}"), registry)
@@ -249,9 +252,10 @@ def evaluate(
         progress.start("data")
         split = family.read(source, opened.manifest.preprocessing, opened.manifest.labels)
     progress.start("evaluate", len(split))
-    metrics = opened.task.evaluate(partial(opened.output, split.x), split.y)
+    ask, about = cache(partial(opened.output, split.x)), opened.manifest.preprocessing
+    metrics = opened.task.evaluate(ask, split.y, about)
     progress.finish()
-    return len(split), metrics
+    return Evaluation(len(split), metrics, opened.task.by_class(ask, split.y, opened.manifest.labels, about))
 
 
 def _require_possible(family: Family, job: Job) -> None:

@@ -81,9 +81,10 @@ def _widths(header: Sequence[str], lines: Sequence[Sequence[str]], width: int) -
 
 
 def measured(value: Measurement) -> str:
-    """A metric with its interval."""
+    """A metric with its interval, and over how many classes it is where some have no example."""
     low, high = value.interval
-    return f"{value.value:.4f} [{low:.4f}, {high:.4f}]"
+    partly = f" over {value.classes[0]:,} of {value.classes[1]:,} classes" if value.classes else ""
+    return f"{value.value:.4f} [{low:.4f}, {high:.4f}]{partly}"
 
 
 def metrics_json(metrics: Mapping[str, Measurement]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import get
+from glassworks.cli.classes import classes_json
 from glassworks.cli.output import metrics_json, stderr, table
 from glassworks.cli.tables import (
     data_json,
@@ -125,6 +126,7 @@ def summary_of(made: Release) -> dict[str, Any]:
             "model": made.version.reference,
             "bundle_sha256": made.version.bundle_sha256,
             "metrics": metrics_json(manifest.metrics),
+            "classes": classes_json(manifest.classes),
             "baseline": metrics_json(manifest.baseline),
             "warnings": list(manifest.warnings),
             "fidelity": dict(manifest.fidelity),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from glassworks.cli.classes import show_classes
 from glassworks.cli.output import measured, table
 from glassworks.contracts import Candidate
 
@@ -78,7 +79,17 @@ def show_test(manifest: Manifest, title: str, console: Console) -> None:
         for name, value in manifest.metrics.items()
     ]
     table(title, head, rows, console)
+    show_quality(manifest, console)
+
+
+def show_quality(manifest: Manifest, console: Console) -> None:
+    """How each class fares, by what costs the model answers where it has any, and whether it learned more since."""
+    from glassworks.packaging.card import decision_of
+
+    show_classes(manifest.classes, console)
     show_refit(manifest, console)
+    for line in decision_of(manifest):
+        console.print(f"  - {line}", markup=False, soft_wrap=True)
 
 
 def show_warnings(manifest: Manifest, console: Console) -> None:

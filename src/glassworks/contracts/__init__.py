@@ -29,10 +29,12 @@ from glassworks.contracts.presentation import Presentation as Presentation
 from glassworks.contracts.progress import Progress as Progress
 from glassworks.contracts.reader import Reader as Reader
 from glassworks.contracts.records import (
+    DECISION as DECISION,
     Artifact as Artifact,
     Attribution as Attribution,
     Budget as Budget,
     Candidate as Candidate,
+    ClassMeasurement as ClassMeasurement,
     Dataset as Dataset,
     Datatype as Datatype,
     Device as Device,

@@ -23,6 +23,9 @@ Datatype = Literal[
     "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
     "FP16", "FP32", "FP64", "BF16", "BYTES",
 ]  # fmt: skip
+DECISION = "decision"
+"""The output of models with costs, probabilities weighed by them (N K): the largest one is the class of the answer.
+What a bundle's preprocessing says of the costs has the same name."""
 Precision = Literal["fp32", "bf16", "int8", "int4"]
 Device = Literal["cpu", "cuda"]
 
@@ -41,14 +44,38 @@ class Signature(Record):
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
+    def also(self, name: str) -> Signature:
+        """With one more output, which is like the first one."""
+        return self.model_copy(update={"outputs": (*self.outputs, self.outputs[0].model_copy(update={"name": name}))})
+
 
 class Measurement(Record):
-    """A metric with its interval: `interval` is the 95 % one, from `examples` examples."""
+    """A metric with its interval: `interval` is the 95 % one, from `examples` examples.
+
+    `classes` is there where some classes have no example: (those that it is over, all that the model knows).
+    """
 
     value: float
     interval: tuple[float, float]
     examples: int
     higher_is_better: bool = True
+    classes: tuple[int, int] | None = None
+
+
+class ClassMeasurement(Record):
+    """How one class fares: its `examples`, and how many were `predicted` as it.
+
+    `recall` is the share of its examples that are found, None without any; `precision` the share of what is predicted
+    as it that is right, None where nothing is. `mistaken` says for what else its examples are taken, and how many, the
+    most frequent first, at most ten; empty where an example may have several labels.
+    """
+
+    label: str
+    examples: int
+    predicted: int
+    recall: Measurement | None
+    precision: Measurement | None
+    mistaken: dict[str, int] = {}
 
 
 class Artifact(Record):

@@ -31,6 +31,10 @@ class Session(ABC):
         """
         yield Chunk(outputs=self.run(tensors), finish_reason="stop")
 
+    def within(self) -> Session:
+        """The session that this one completes; itself where it stands alone, as here."""
+        return self
+
     def remember(self, memory: Memory) -> None:  # noqa: B027 - most models take no feedback
         """Use the feedback in `memory` from now on."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from glassworks.contracts.records import DECISION
 from glassworks.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Subject(ABC):
         Here a class, for None the predicted one. Views may depend on it, so call it first. Raises InputError for a
         target that does not exist.
         """
-        scores = next(iter(self.outputs.values()))
+        scores = self.outputs.get(DECISION, next(iter(self.outputs.values())))
         classes = scores.shape[1]
         chosen = int(scores[0].argmax()) if target is None else int(target)
         if not 0 <= chosen < classes:

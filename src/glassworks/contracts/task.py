@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from glassworks.contracts.presentation import Presentation
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glassworks.contracts.progress import Progress
-    from glassworks.contracts.records import Array, Dataset, Measurement, Opened, Tensors
+    from glassworks.contracts.records import Array, ClassMeasurement, Dataset, Measurement, Opened, Tensors
     from glassworks.contracts.session import Session
     from glassworks.contracts.subject import Subject
+
+_PLAIN: Mapping[str, Any] = MappingProxyType({})
 
 
 class Task(ABC):
@@ -65,12 +68,33 @@ class Task(ABC):
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """Metrics of `scores` (N K) against `targets` (N), each with its 95 % interval."""
 
-    def evaluate(self, ask: Callable[[str], Array], targets: NDArray[np.int64]) -> dict[str, Measurement]:
+    def evaluate(
+        self, ask: Callable[[str], Array], targets: NDArray[np.int64], preprocessing: Mapping[str, Any] = _PLAIN
+    ) -> dict[str, Measurement]:
         """Metrics of a session; `ask` computes one of its outputs for all examples, by name ("" is the first).
 
         Here those of `measure`, as the first output is all that is scored.
         """
         return self.measure(ask(""), targets)
+
+    def by_class(
+        self,
+        ask: Callable[[str], Array],
+        targets: NDArray[np.int64],
+        labels: Sequence[str],
+        preprocessing: Mapping[str, Any] = _PLAIN,
+    ) -> tuple[ClassMeasurement, ...]:
+        """How each class fares, in the order of `labels`; nothing, as here, where there are no classes."""
+        return ()
+
+    def decide(
+        self, probabilities: Array, targets: NDArray[np.int64], costs: Mapping[str, float], labels: Sequence[str]
+    ) -> dict[str, Any]:
+        """What `preprocessing` holds of a decision by costs, chosen on validation examples; the model then puts out
+        `DECISION` too. Raises ConfigError for classes that are not there, Unsupported, as here, where nothing is
+        decided.
+        """
+        raise Unsupported(f"a model for {self.name} decides between no classes", "leave [decision] out of the job")
 
     def guard(self, targets: NDArray[np.int64]) -> str:
         """The metric that a search must not worsen and early stopping looks at, for targets of that shape."""

@@ -91,7 +91,9 @@ def _evaluate(trial: Trial, entries: list[Entry], progress: Progress) -> tuple[_
     for entry in entries:
         try:
             metrics[entry.name] = trial.task.evaluate(
-                partial(predict_all, entry.session, trial.validation, progress=progress), trial.targets
+                partial(predict_all, entry.session, trial.validation, progress=progress),
+                trial.targets,
+                trial.preprocessing,
             )
         except Cancelled:
             raise

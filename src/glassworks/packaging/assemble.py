@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from collections.abc import Mapping, Sequence
@@ -37,9 +38,12 @@ _LIBRARIES = ("glassworks", "numpy", "opencv-python-headless", "onnxruntime", "o
 def measure(parts: Parts) -> Measured:
     """Metrics and fidelity of the artifacts as they are."""
     test = parts.dataset.splits["test"]
-    ask = partial(predict_all, _open(parts, "predict"), parts.task.encode(test.x, parts.preprocessing))
+    tensors = parts.task.encode(test.x, parts.preprocessing)
+    ask = functools.cache(partial(predict_all, _open(parts, "predict"), tensors))
     return Measured(
-        metrics=parts.task.evaluate(ask, test.y), fidelity=measure_fidelity(parts, lambda role: _open(parts, role))
+        metrics=parts.task.evaluate(ask, test.y, parts.preprocessing),
+        classes=parts.task.by_class(ask, test.y, parts.dataset.classes, parts.preprocessing),
+        fidelity=measure_fidelity(parts, lambda role: _open(parts, role)),
     )
 
 
@@ -70,6 +74,7 @@ def _manifest(parts: Parts, measured: Measured) -> Manifest:
         artifacts=parts.artifacts,
         explainers=_explainers(parts),
         metrics=dict(measured.metrics),
+        classes=measured.classes,
         refitted=parts.refitted,
         baseline=dict(parts.baseline),
         comparison={name: dict(metrics) for name, metrics in parts.comparison.items()},

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from glassworks.catalog import found, get
-from glassworks.contracts import Candidate, Generation, Measurement, Task, TensorSpec
+from glassworks.contracts import DECISION, Candidate, ClassMeasurement, Generation, Measurement, Task, TensorSpec
 from glassworks.packaging.manifest import Manifest
+
+_SHOWN = 50
+"""Classes in a table."""
 
 
 def write_card(
@@ -17,7 +20,16 @@ def write_card(
     sections = (
         ("What it does", _purpose(manifest)),
         ("Data", _data(manifest, findings)),
-        ("How good it is", [*_warnings(manifest), *_metrics(manifest), *_baseline(manifest), *_comparison(manifest)]),
+        (
+            "How good it is",
+            [
+                *_warnings(manifest),
+                *_metrics(manifest),
+                *_classes(manifest),
+                *_baseline(manifest),
+                *_comparison(manifest),
+            ],
+        ),
         ("How it was chosen", [*_candidates(candidates, chosen), *_kept(candidates, chosen, reference)]),
         ("How it explains itself", _explaining(manifest)),
         ("Where it came from", _lineage(manifest)),
@@ -67,10 +79,61 @@ def _metrics(manifest: Manifest) -> list[str]:
 
 def _measured(metrics: Mapping[str, Measurement]) -> list[str]:
     rows = (
-        (name, _number(value.value), _interval(value), f"{value.examples}", ("lower", "higher")[value.higher_is_better])
+        (
+            name,
+            _number(value.value) + _over(value),
+            _interval(value),
+            f"{value.examples}",
+            ("lower", "higher")[value.higher_is_better],
+        )
         for name, value in sorted(metrics.items())
     )
     return _table(("metric", "value", "95 % interval", "examples", "better is"), rows)
+
+
+def _classes(manifest: Manifest) -> list[str]:
+    """How each class fares; of many those with the least recall."""
+    decision = [f"{_text(line)}." for line in decision_of(manifest)]
+    found = sorted(manifest.classes, key=lambda each: each.recall.value if each.recall else -1.0)
+    if len(found) <= _SHOWN:
+        found = list(manifest.classes)
+    if not found:
+        return decision
+    cut = f" (the {_SHOWN} worst of {len(manifest.classes)})" if len(found) < len(manifest.classes) else ""
+    unmeasured = [_text(each.label) for each in manifest.classes if not each.examples]
+    none = f"Nothing is known of {', '.join(unmeasured[:_SHOWN])}: the test split has no example." if unmeasured else ""
+    rows = (
+        (each.label, f"{each.examples}", *map(_share, (each.recall, each.precision)), _mistaken(each))
+        for each in found[:_SHOWN]
+    )
+    head = ("class", "examples", "recall", "precision", "taken for")
+    return ["", *decision, "", f"Each class{cut}. {none}".strip(), "", *_table(head, rows)]
+
+
+def decision_of(manifest: Manifest) -> list[str]:
+    """What decides the answer where it is not the largest probability."""
+    decision = manifest.preprocessing.get(DECISION)
+    if not isinstance(decision, dict):
+        return []
+    costs, weights = (dict(zip(manifest.labels, decision[key], strict=True)) for key in ("costs", "weights"))  # type: ignore[arg-type]
+    dear = ", ".join(f"{label} {cost:g}" for label, cost in costs.items() if cost != 1) or "all alike"
+    heavy = ", ".join(f"{label} {weight:.4g}" for label, weight in list(weights.items())[:_SHOWN])
+    return [
+        f"Answers are chosen by what mistakes cost (missing {dear}; every other class 1): the class with the largest "
+        f"weight times probability; the weights, chosen on the validation split: {heavy}"
+    ]
+
+
+def _mistaken(one: ClassMeasurement) -> str:
+    return ", ".join(f"{label} ({count})" for label, count in one.mistaken.items())
+
+
+def _share(value: Measurement | None) -> str:
+    return f"{_number(value.value)} {_interval(value)}" if value else "not measured"
+
+
+def _over(value: Measurement) -> str:
+    return f" (over {value.classes[0]} of {value.classes[1]} classes)" if value.classes else ""
 
 
 def _baseline(manifest: Manifest) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from glassworks.catalog import get
-from glassworks.contracts import Measurement, Task
+from glassworks.contracts import DECISION, Measurement, Task
 from glassworks.packaging.manifest import Manifest
 
 _MEND = (
@@ -29,10 +29,11 @@ def warnings_of(manifest: Manifest, metric: str) -> Iterator[str]:
 
 
 def comparison_metric(manifest: Manifest, usual: str) -> str:
-    """The metric to compare in: with balanced classes, which trade accuracy for it, balanced accuracy."""
+    """The metric to compare in: with balanced classes or costs, which trade accuracy for it, balanced accuracy."""
     training = manifest.job.get("training")
-    weights = training.get("class_weights") if isinstance(training, dict) else ""
-    return "balanced_accuracy" if weights == "balanced" and "balanced_accuracy" in manifest.metrics else usual
+    balanced = isinstance(training, dict) and training.get("class_weights") == "balanced"
+    traded = balanced or DECISION in manifest.preprocessing
+    return "balanced_accuracy" if traded and "balanced_accuracy" in manifest.metrics else usual
 
 
 def _not_better(own: Measurement | None, simple: Measurement | None) -> str:

@@ -40,7 +40,7 @@ def trial_of(task: Task, exported: Opened, dataset: Dataset, preprocessing: Mapp
         calibration=task.calibration(calibrating(dataset.splits["train"].x), exported, preprocessing),
         validation=task.encode(validation.x, preprocessing),
         targets=validation.y,
-        balanced=job.training.class_weights == "balanced" and bool(dataset.classes),
+        balanced=bool(dataset.classes) and (job.training.class_weights == "balanced" or bool(job.decision.costs)),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pydantic_core
 from pydantic import JsonValue, ValidationError
 
-from glassworks.contracts import Artifact, Lineage, Measurement, Signature
+from glassworks.contracts import Artifact, ClassMeasurement, Lineage, Measurement, Signature
 from glassworks.errors import BundleError, NewerFormat, Tampered, UnsafePath
 from glassworks.record import Record
 
@@ -30,8 +30,8 @@ class Manifest(Record):
     """What an auditor, a server and an exporter need to know about a bundle.
 
     `artifacts` hold the roles `predict`, and where they exist `reference` (the fp32 predict graph when
-    `predict` is another), `gradient` and `cam`. `metrics` are of the served artifact on the test split, `baseline`
-    those of the task's simple classifier on the same split, empty where there is none;
+    `predict` is another), `gradient` and `cam`. `metrics` are of the served artifact on the test split, `classes` how
+    each class fares there, `baseline` the metrics of the task's simple classifier, empty where there is none;
     `comparison` has the metrics of further simple answers by their names, such as the best one that ignores the input;
     `warnings` say which of these the model does not beat; `refitted` says that all this was measured before the
     model learned from everything, the test split too;
@@ -50,6 +50,7 @@ class Manifest(Record):
     artifacts: tuple[Artifact, ...] = ()
     explainers: tuple[str, ...] = ()
     metrics: dict[str, Measurement] = {}
+    classes: tuple[ClassMeasurement, ...] = ()
     refitted: bool = False
     baseline: dict[str, Measurement] = {}
     comparison: dict[str, dict[str, Measurement]] = {}

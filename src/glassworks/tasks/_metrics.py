@@ -23,50 +23,56 @@ def accuracy(predicted: NDArray[np.int64], targets: NDArray[np.int64]) -> Measur
 
 
 def macro_f1(predicted: NDArray[np.int64], targets: NDArray[np.int64]) -> Measurement:
-    """The mean F1 of the classes that occur or are predicted, with the percentile bootstrap of Efron (1979)."""
+    """The mean F1 of the classes that occur or are predicted.
+
+    Its interval is the percentile bootstrap of Efron (1979), but no narrower than what few examples of a class allow:
+    F1 grows with the share of hits among all examples that are of the class or predicted as it, whose score interval
+    is taken as in `mean_of_shares`.
+    """
     n = len(targets)
     # Only classes that occur: 10,000 classes and few rows must not cost 10,000 a resample.
     _, codes = np.unique(np.concatenate([predicted, targets]), return_inverse=True)
     guess, truth = codes[:n], codes[n:]
-    hit = truth[guess == truth]
-    count = int(codes.max()) + 1
-    generator = np.random.default_rng(0)
-    rows_hit = np.flatnonzero(guess == truth)
+    rows, count = np.flatnonzero(guess == truth), int(codes.max()) + 1
+
+    def counted(weights: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        hits = np.asarray(np.bincount(truth[rows], weights[rows], count), np.float64)
+        total = np.bincount(guess, weights, count) + np.bincount(truth, weights, count)
+        return hits, np.asarray(total, np.float64)
+
+    hits, total = counted(np.ones(n, np.int64))
+    own, generator = 2 * hits / total, np.random.default_rng(0)
     resampled = []
     for _ in range(_RESAMPLES):
-        weights = np.bincount(generator.integers(0, n, n), minlength=n)
-        resampled.append(
-            _mean_f1(
-                np.bincount(hit, weights[rows_hit], count),
-                np.bincount(guess, weights, count) + np.bincount(truth, weights, count),
-            )
-        )
-    value = _mean_f1(
-        np.bincount(hit, minlength=count), np.bincount(guess, minlength=count) + np.bincount(truth, minlength=count)
-    )
-    low, high = np.quantile(resampled, (0.025, 0.975))
-    return Measurement(value=value, interval=(min(float(low), value), max(float(high), value)), examples=n)
+        some, every = counted(np.bincount(generator.integers(0, n, n), minlength=n))
+        # A class that is not among those drawn keeps its own value: the mean is over the same classes.
+        resampled.append(float(np.where(every > 0, 2 * some / np.maximum(every, 1), own).mean()))
+    shares = np.array([wilson(int(some), int(every - some)) for some, every in zip(hits, total, strict=True)])
+    value, wide = float(own.mean()), _mean_interval(own, 2 * shares / (1 + shares))
+    low, high = (float(each) for each in np.quantile(resampled, (0.025, 0.975)))
+    return Measurement(value=value, interval=(min(low, wide[0], value), max(high, wide[1], value)), examples=n)
 
 
 def balanced_accuracy(predicted: NDArray[np.int64], targets: NDArray[np.int64]) -> Measurement:
-    """The mean recall of the classes that occur, with the percentile bootstrap of Efron (1979)."""
+    """The mean recall of the classes that occur; see `mean_of_shares` for its interval."""
     _, truth = np.unique(targets, return_inverse=True)
-    n, generator = len(targets), np.random.default_rng(0)
-
-    def recall(rows: NDArray[np.int64]) -> float:
-        total = np.bincount(truth[rows])
-        hits = np.bincount(truth[rows], predicted[rows] == targets[rows])
-        return float(np.mean(hits[total > 0] / total[total > 0]))
-
-    value = recall(np.arange(n))
-    low, high = np.quantile([recall(generator.integers(0, n, n)) for _ in range(_RESAMPLES)], (0.025, 0.975))
-    return Measurement(value=value, interval=(min(float(low), value), max(float(high), value)), examples=n)
+    total, hits = np.bincount(truth), np.bincount(truth, predicted == targets)
+    return Measurement(value=float(np.mean(hits / total)), interval=mean_of_shares(hits, total), examples=len(targets))
 
 
-def _mean_f1(hits: NDArray[np.number], total: NDArray[np.number]) -> float:
-    """F1 = 2 hits / (predicted + true), over the classes where that is defined."""
-    defined = total > 0
-    return float(np.mean(2 * hits[defined] / total[defined]))
+def mean_of_shares(hits: NDArray[np.number], total: NDArray[np.number]) -> tuple[float, float]:
+    """The interval of the mean of independent shares, hits / total (K): from the score interval of each (Zou and Donner
+    2008, "MOVER"). Unlike a bootstrap it knows that a class of one example, found, may have a recall of a half.
+    """
+    intervals = [wilson(float(own), int(count)) for own, count in zip(hits, total, strict=True)]
+    return _mean_interval(np.asarray(hits / total, np.float64), np.array(intervals))
+
+
+def _mean_interval(values: NDArray[np.float64], intervals: NDArray[np.float64]) -> tuple[float, float]:
+    """Of values (K) with an interval each (K 2)."""
+    mean = float(values.mean())
+    low, high = (math.sqrt(float(((values - intervals[:, side]) ** 2).sum())) / len(values) for side in (0, 1))
+    return max(0.0, mean - low), min(1.0, mean + high)
 
 
 def log_loss(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> Measurement:
@@ -76,6 +82,16 @@ def log_loss(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> 
     value = float(losses.mean())
     half = Z * float(losses.std()) / math.sqrt(n)
     return Measurement(value=value, interval=(max(0.0, value - half), value + half), examples=n, higher_is_better=False)
+
+
+def mean_cost(predicted: NDArray[np.int64], targets: NDArray[np.int64], costs: NDArray[np.float64]) -> Measurement:
+    """The mean cost of an example, `costs` (K) by its class where another one is predicted, else 0; with the normal
+    interval of a mean, and at least what Wilson's allows for the share of mistakes at the mean of the costs."""
+    lost, n = np.where(predicted == targets, 0.0, costs[targets]), len(targets)
+    value, half = float(lost.mean()), Z * float(lost.std()) / math.sqrt(n)
+    high = wilson(float((lost > 0).sum()), n)[1] * float(costs[targets].mean())
+    interval = (max(0.0, value - half), max(value + half, high))
+    return Measurement(value=value, interval=interval, examples=n, higher_is_better=False)
 
 
 def expected_calibration_error(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> Measurement:

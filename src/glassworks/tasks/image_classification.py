@@ -8,16 +8,26 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Dataset, Measurement, Presentation, Session
+from glassworks.contracts import ClassMeasurement, Dataset, Measurement, Presentation, Session
 from glassworks.data.pictures import decode_picture, fit_picture
 from glassworks.imaging.subject import PictureSubject
-from glassworks.tasks._classification import HALF, measure_classes, present_labels, top_labels
+from glassworks.tasks._classification import (
+    HALF,
+    PLAIN,
+    answered,
+    decisions,
+    measure_classes,
+    measure_each,
+    present_labels,
+    top_labels,
+)
 from glassworks.tasks._constant import CONSTANTS, constant_answer
+from glassworks.tasks._deciding import deciding, fit_decision
 from glassworks.tasks._label_sets import measure_sets
 from glassworks.tasks._pictures import PictureTask
 
 if TYPE_CHECKING:
-    from glassworks.contracts import Array, Tensors
+    from glassworks.contracts import Array, Opened, Tensors
 
 INPUT, OUTPUT = "image", "probabilities"
 NOVELTY = "novelty"
@@ -64,11 +74,32 @@ class ImageClassification(PictureTask):
         """See `measure_classes`; and `evaluate`, where a picture may have several labels."""
         return measure_classes(scores, targets, "picture")
 
-    def evaluate(self, ask: Callable[[str], Array], targets: NDArray[np.int64]) -> dict[str, Measurement]:
+    def evaluate(
+        self, ask: Callable[[str], Array], targets: NDArray[np.int64], preprocessing: Mapping[str, Any] = PLAIN
+    ) -> dict[str, Measurement]:
         """With several labels a picture: metrics of the labels that the model itself chose, by its thresholds."""
         if targets.ndim == 1 or not len(targets):
-            return self.measure(ask(""), targets)
+            return measure_classes(ask(""), targets, "picture", preprocessing)
         return measure_sets(ask("").astype(np.float64), ask(LABEL_SET).astype(np.float32) > HALF, targets)
+
+    def by_class(
+        self,
+        ask: Callable[[str], Array],
+        targets: NDArray[np.int64],
+        labels: Sequence[str],
+        preprocessing: Mapping[str, Any] = PLAIN,
+    ) -> tuple[ClassMeasurement, ...]:
+        multi_label = targets.ndim == 2
+        chosen = ask(LABEL_SET).astype(np.float32) > HALF if multi_label else answered(ask(""), preprocessing)
+        return measure_each(chosen, targets, labels)
+
+    def decide(
+        self, probabilities: Array, targets: NDArray[np.int64], costs: Mapping[str, float], labels: Sequence[str]
+    ) -> dict[str, Any]:
+        return fit_decision(probabilities.astype(np.float64), targets, costs, labels)
+
+    def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
+        return deciding(session, preprocessing)
 
     def guard(self, targets: NDArray[np.int64]) -> str:
         return "micro_f1" if targets.ndim == 2 else self.metric
@@ -77,13 +108,15 @@ class ImageClassification(PictureTask):
         return constant_answer(dataset, self.measure)
 
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
-        """One object a row: `label`, `probability`, and `top`: up to five (label, probability) pairs.
+        """One object a row: `label`, `probability`, and `top`: up to five (label, probability) pairs. With costs the
+        label is the one that costs least, which need not be the most probable one.
 
         Of models with several labels a picture also `labels`: all that it has, perhaps none, the most probable first.
         Of models that detect novelty also `familiar`, and `novelty` by `energy` and `distance`, above 0 where the
         picture is unlike the training data.
         """
-        answers = [top_labels(row, labels) for row in outputs[OUTPUT].astype(np.float64)]
+        rows = outputs[OUTPUT].astype(np.float64)
+        answers = [top_labels(row, labels, by) for row, by in zip(rows, decisions(outputs), strict=False)]
         if LABEL_SET in outputs:
             for answer, row, chosen in zip(answers, outputs[OUTPUT].astype(float), outputs[LABEL_SET], strict=True):
                 order = sorted(np.flatnonzero(chosen > HALF).tolist(), key=lambda label: -row[label])

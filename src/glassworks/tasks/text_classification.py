@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Dataset, Measurement, Presentation, Session, Subject
-from glassworks.tasks._classification import measure_classes, present_labels, top_labels
+from glassworks.contracts import ClassMeasurement, Dataset, Measurement, Presentation, Session, Subject
+from glassworks.tasks._classification import (
+    HALF,
+    PLAIN,
+    answered,
+    decisions,
+    measure_classes,
+    measure_each,
+    present_labels,
+    top_labels,
+)
 from glassworks.tasks._constant import CONSTANTS, constant_answer
+from glassworks.tasks._deciding import deciding, fit_decision
 from glassworks.tasks._metrics import expected_calibration_error
 from glassworks.tasks._texts import TextTask
 from glassworks.text.session import INPUT as INPUT, LABEL_SET as LABEL_SET, OUTPUT as OUTPUT
@@ -28,10 +38,36 @@ class TextClassification(TextTask):
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """See `measure_classes`; also the calibration error."""
-        found = measure_classes(scores, targets, "text")
+        return self._measured(scores, targets, PLAIN)
+
+    def evaluate(
+        self, ask: Callable[[str], Array], targets: NDArray[np.int64], preprocessing: Mapping[str, Any] = PLAIN
+    ) -> dict[str, Measurement]:
+        return self._measured(ask(""), targets, preprocessing)
+
+    def _measured(
+        self, scores: Array, targets: NDArray[np.int64], preprocessing: Mapping[str, Any]
+    ) -> dict[str, Measurement]:
+        found = measure_classes(scores, targets, "text", preprocessing)
         if targets.ndim == 1:
             found["calibration_error"] = expected_calibration_error(scores.astype(np.float64), targets)
         return found
+
+    def by_class(
+        self,
+        ask: Callable[[str], Array],
+        targets: NDArray[np.int64],
+        labels: Sequence[str],
+        preprocessing: Mapping[str, Any] = PLAIN,
+    ) -> tuple[ClassMeasurement, ...]:
+        scores = ask("")
+        chosen = scores.astype(np.float32) >= HALF if targets.ndim == 2 else answered(scores, preprocessing)
+        return measure_each(chosen, targets, labels)
+
+    def decide(
+        self, probabilities: Array, targets: NDArray[np.int64], costs: Mapping[str, float], labels: Sequence[str]
+    ) -> dict[str, Any]:
+        return fit_decision(probabilities.astype(np.float64), targets, costs, labels)
 
     def baseline(self, dataset: Dataset) -> dict[str, Measurement]:
         """Of logistic regression on n-grams, fitted in seconds. Raises MissingLibrary."""
@@ -43,11 +79,12 @@ class TextClassification(TextTask):
         return constant_answer(dataset, self.measure)
 
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
-        """One object a row: `label`, `probability`, `top`, and `label_set`: the labels that are not ruled out."""
+        """One object a row: `label`, `probability`, `top`, and `label_set`: the labels that are not ruled out. With
+        costs the label is the one that costs least, which need not be the most probable one."""
         rows, sets = outputs[OUTPUT].astype(np.float64), outputs[LABEL_SET]
         return [
-            {**top_labels(row, labels), LABEL_SET: [labels[index] for index in np.flatnonzero(chosen).tolist()]}
-            for row, chosen in zip(rows, sets, strict=True)
+            {**top_labels(row, labels, by), LABEL_SET: [labels[index] for index in np.flatnonzero(chosen).tolist()]}
+            for row, chosen, by in zip(rows, sets, decisions(outputs), strict=False)
         ]
 
     def present(self, answer: Mapping[str, Any]) -> Presentation:
@@ -57,7 +94,7 @@ class TextClassification(TextTask):
         from glassworks.text.session import TextSession
         from glassworks.text.tokenization import Tokenization
 
-        return TextSession(session, Tokenization(opened.folder, preprocessing), preprocessing)
+        return deciding(TextSession(session, Tokenization(opened.folder, preprocessing), preprocessing), preprocessing)
 
     def subject(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> Subject:
         from glassworks.text.subject import TextSubject

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Generation, Measurement, Presentation, Progress, Session, Subject
 from glassworks.errors import DataError, Unsupported
+from glassworks.tasks._classification import PLAIN
 from glassworks.tasks._texts import TextTask
 
 if TYPE_CHECKING:
@@ -78,7 +79,9 @@ class TextGeneration(TextTask, Generation):
         ids = (tokenizer.prompt(text)[: preprocessing["context"]] for text in x.tolist())
         return [{"input_ids": np.array([each], np.int64)} for each in ids if each]
 
-    def evaluate(self, ask: Callable[[str], Array], targets: NDArray[np.int64]) -> dict[str, Measurement]:
+    def evaluate(
+        self, ask: Callable[[str], Array], targets: NDArray[np.int64], preprocessing: Mapping[str, Any] = PLAIN
+    ) -> dict[str, Measurement]:
         return self.measure(ask(_LOG_LIKELIHOOD), targets)
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:

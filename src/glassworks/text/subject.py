@@ -33,14 +33,15 @@ class TextSubject(Subject):
     def __init__(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> None:
         if baseline is not None:
             raise InputError("a text has no baseline", "leave it out: words are taken out, tokens become nothing")
-        predictor = sessions("predict")
+        answering = sessions("predict")
+        predictor = answering.within()
         if not isinstance(predictor, TextSession):
             raise InputError("this model takes no texts", "explain it with its own task")
         self.input, self._sessions, self._predictor = INPUT, sessions, predictor
         value = tensors[INPUT][0]
         self.text = text_of(value)
         self.spans = explainable_words(self.text)
-        self.outputs = predictor.run({INPUT: np.array([value], object)})
+        self.outputs = answering.run({INPUT: np.array([value], object)})
         self._windows: list[Window] = []
 
     def view(self, role: str) -> View:

@@ -26,7 +26,7 @@ def test_models_are_listed_with_what_people_choose_by(api: Api, deployed: str) -
     (found,) = api.as_role("viewer").get("/models")["items"]
     assert (found["name"], found["versions"], found["newest"], found["champion"]) == (deployed, 2, 2, 1)
     assert (found["task"], found["family"], found["served"]) == ("image-classification", "convnet", ["1"])
-    assert set(found["metrics"]["accuracy"]) == {"value", "interval", "examples", "higher_is_better"}
+    assert set(found["metrics"]["accuracy"]) == {"value", "interval", "examples", "higher_is_better", "classes"}
     assert api.get(f"/models?query={deployed[:3].upper()}")["items"]
     assert api.get("/models?query=nothing")["items"] == []
     api.as_role("infer").get("/models", status=403)

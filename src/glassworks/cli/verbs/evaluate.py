@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from glassworks.cli.classes import classes_json, show_classes
 from glassworks.cli.following import Detach, detach, located, referred
-from glassworks.cli.output import AsJson, LiveProgress, Reference, measured, stdout, table, write_json
+from glassworks.cli.output import AsJson, LiveProgress, Reference, measured, metrics_json, stdout, table, write_json
 
 
 def evaluate(
@@ -18,7 +19,7 @@ def evaluate(
     background: Detach = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a model: metrics with 95 % intervals."""
+    """Measure a model: metrics with 95 % intervals, and how each class fares."""
     if background:
         detach("evaluate", {"model": referred(model), "data": located(data)}, as_json)
         return
@@ -27,18 +28,16 @@ def evaluate(
 
     progress = LiveProgress()
     try:
-        examples, metrics = flow.evaluate(model, Registry.open(), progress, data)
+        found = flow.evaluate(model, Registry.open(), progress, data)
     finally:
         progress.close()
     if as_json:
-        found = {
-            name: {"value": value.value, "interval": list(value.interval), "examples": value.examples}
-            for name, value in metrics.items()
-        }
-        write_json({"model": model, "data": data or "test split", "examples": examples, "metrics": found})
+        measures = {"metrics": metrics_json(found.metrics), "classes": classes_json(found.classes)}
+        write_json({"model": model, "data": data or "test split", "examples": found.examples, **measures})
         return
-    rows = [(name, measured(value)) for name, value in metrics.items()]
-    table(f"{model} on {examples:,} examples", ("metric", "value [95 %]"), rows, stdout())
+    rows = [(name, measured(value)) for name, value in found.metrics.items()]
+    table(f"{model} on {found.examples:,} examples", ("metric", "value [95 %]"), rows, stdout())
+    show_classes(found.classes, stdout())
 
 
 def register(program: typer.Typer) -> None:

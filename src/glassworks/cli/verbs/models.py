@@ -27,7 +27,7 @@ def models(as_json: AsJson = False) -> None:
 
 def show(model: Reference, as_json: AsJson = False) -> None:
     """Show what a model's bundle says of itself."""
-    from glassworks.cli.tables import show_about, show_refit, show_warnings
+    from glassworks.cli.tables import show_about, show_quality, show_warnings
     from glassworks.packaging.promises import missing_explainers
     from glassworks.registry import Registry
 
@@ -43,7 +43,7 @@ def show(model: Reference, as_json: AsJson = False) -> None:
     show_about(manifest, console)
     metrics = [(name, measured(value), str(value.examples)) for name, value in manifest.metrics.items()]
     table("metrics on the test split", ("metric", "value [95 %]", "examples"), metrics, console)
-    show_refit(manifest, console)
+    show_quality(manifest, console)
     show_warnings(manifest, console)
     fidelity = [(k, f"{v:.4f}") for k, v in manifest.fidelity.items()]
     title = "fidelity of explanations" if manifest.explainers else "served against float"

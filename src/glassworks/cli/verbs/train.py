@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glassworks.cli.classes import classes_json
 from glassworks.cli.following import Detach, detach, job_request
 from glassworks.cli.interrupts import receive_interrupts
 from glassworks.cli.output import AsJson, LiveProgress, measured, metrics_json, stderr, stdout, table, write_json
@@ -73,6 +74,7 @@ def _summary(made: Release) -> dict[str, Any]:
         "model": made.version.reference,
         "bundle_sha256": made.version.bundle_sha256,
         "test": metrics_json(manifest.metrics),
+        "classes": classes_json(manifest.classes),
         "baseline": metrics_json(manifest.baseline),
         "warnings": list(manifest.warnings),
         "comparison": {name: metrics_json(found) for name, found in manifest.comparison.items()},

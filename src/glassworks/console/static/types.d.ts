@@ -13,7 +13,14 @@ export type Status = {
   runs: { running: number; waiting: number }; workers: boolean; disk: { free_bytes: number };
 };
 export type State = "queued" | "running" | "succeeded" | "failed" | "cancelled" | "interrupted";
-export type Metric = { value: number; interval?: [number, number] | null; examples?: number | null; higher_is_better?: boolean };
+export type Metric = {
+  value: number; interval?: [number, number] | null; examples?: number | null; higher_is_better?: boolean;
+  classes?: [number, number] | null;
+};
+export type ClassMeasured = {
+  label: string; examples: number; predicted: number; recall: Metric | null; precision: Metric | null;
+  mistaken: { [label: string]: number };
+};
 export type Run = {
   id: string; kind: string; about: string; request: any; state: State; stage: string; step: number;
   total: number | null; values: { [name: string]: any }; priority: number; created_at: number;
@@ -109,6 +116,7 @@ export type VersionDetail = Version & {
   card: string; job: { [key: string]: any }; report: SearchReport | null; fidelity: { [method: string]: number };
   explainers: string[]; signature: { inputs: TensorSpec[]; outputs: TensorSpec[] }; label_names: string[];
   libraries: { [name: string]: string }; license: string; lineage: Graph; run: string | null; samples: SampleRequest[];
+  classes: ClassMeasured[];
 };
 export type Comparison = {
   a: string; b: string; same_data: boolean; size_bytes: [number, number];

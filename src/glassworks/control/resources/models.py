@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from glassworks.contracts import ClassMeasurement
 from glassworks.control import deploying
 from glassworks.control.access import Controlled, Operator, Viewer
 from glassworks.control.comparing import Comparison, compared
@@ -40,6 +41,8 @@ class VersionDetail(VersionSummary):
     signature: dict[str, Any]
     preprocessing: dict[str, Any]
     label_names: list[str]
+    classes: list[ClassMeasurement]
+    """How each class fares on the test split."""
     libraries: dict[str, str]
     license: str
     lineage: Graph
@@ -220,6 +223,7 @@ def _detail(control: Control, version: Version, summary: VersionSummary, run: st
         signature=manifest.signature.model_dump(mode="json"),
         preprocessing=manifest.preprocessing,
         label_names=list(manifest.labels[:_LABELS]),
+        classes=list(manifest.classes[:_LABELS]),
         libraries=manifest.libraries,
         license=manifest.license,
         lineage=graph_of(control, version, run),

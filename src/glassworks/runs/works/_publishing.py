@@ -74,6 +74,7 @@ def result_of(model: str) -> Mapping[str, Any]:
         "model": version.reference,
         "bundle_sha256": version.bundle_sha256,
         "metrics": {name: value.model_dump(mode="json") for name, value in manifest.metrics.items()},
+        "classes": [each.model_dump(mode="json") for each in manifest.classes],
         "warnings": list(manifest.warnings),
     }
 

@@ -27,6 +27,8 @@ class Evaluate(ModelWork):
 
     def run(self, request: EvaluateRequest, progress: Progress) -> Mapping[str, Any]:
         """Raises what reading and measuring raise."""
-        examples, metrics = flow.evaluate(request.model, progress=progress, source=request.data)
-        found = {name: value.model_dump(mode="json") for name, value in metrics.items()}
-        return {"model": request.model, "data": request.data, "examples": examples, "metrics": found}
+        found = flow.evaluate(request.model, progress=progress, source=request.data)
+        metrics = {name: value.model_dump(mode="json") for name, value in found.metrics.items()}
+        classes = [each.model_dump(mode="json") for each in found.classes]
+        about = {"model": request.model, "data": request.data, "examples": found.examples}
+        return {**about, "metrics": metrics, "classes": classes}

@@ -35,13 +35,16 @@ export const plain = (value) => number(value, value !== null && value !== undefi
 /** @param {Metric} metric */
 export const between = (metric) => (metric.interval ? `[${plain(metric.interval[0])}, ${plain(metric.interval[1])}]` : "");
 
+/** Where some classes have no example: over how many the metric is. @param {Metric} metric */
+export const over = (metric) => (metric.classes ? ` · ${t("classes.over", { n: metric.classes[0], total: metric.classes[1] })}` : "");
+
 /** @param {{metrics: Metrics}} props */
 export function MainMetric({ metrics }) {
   const name = mainOf(metrics);
   if (!name) return html`<span class="muted">–</span>`;
   const metric = metrics[name];
   const title = t("models.metric.full", { name: named("metric", name), interval: between(metric), n: metric.examples ?? 0 });
-  return html`<span title=${title}><b>${plain(metric.value)}</b> <span class="muted wide-only">${between(metric)}</span></span>`;
+  return html`<span title=${title}><b>${plain(metric.value)}</b> <span class="muted wide-only">${between(metric)}${over(metric)}</span></span>`;
 }
 
 /** A sign where there is something to know. @param {{warnings?: string[], problem?: string}} props */
@@ -64,7 +67,7 @@ export function MetricBars({ metrics, baseline, comparison }) {
       const rows = found.map(({ label, metric }) => ({ label, value: metric.value, interval: metric.interval, note: between(metric) }));
       const most = Math.max(...found.map(({ metric }) => Math.max(metric.value, metric.interval?.[1] ?? 0)));
       return html`<section key=${name}>
-        <h3>${named("metric", name)} <span class="muted">${t(metrics[name].higher_is_better === false ? "models.lower" : "models.higher")} · ${t("models.n", { n: metrics[name].examples ?? 0 })}</span></h3>
+        <h3>${named("metric", name)} <span class="muted">${t(metrics[name].higher_is_better === false ? "models.lower" : "models.higher")} · ${t("models.n", { n: metrics[name].examples ?? 0 })}${over(metrics[name])}</span></h3>
         <${Bars} rows=${rows} label=${named("metric", name)} format=${plain} most=${most <= 1 && metrics[name].higher_is_better !== false ? 1 : undefined} />
       </section>`;
     })}

@@ -1,6 +1,7 @@
 /** One version: how good it is, what compression changed, where it came from, its card. */
 import { Accuracy } from "../../components/accuracy.js";
 import { Button } from "../../components/button.js";
+import { EachClass } from "../../components/classes.js";
 import { CodeBlock } from "../../components/code.js";
 import { Card, Figure, Figures, Heading } from "../../components/heading.js";
 import { Icon } from "../../components/icon.js";
@@ -65,6 +66,7 @@ function Overview({ of }) {
     <${Card} title=${t("models.good")} lead=${t("models.good.lead")}>
       <${Accuracy} metrics=${of.metrics} />
       <${MetricBars} metrics=${of.metrics} baseline=${of.baseline} comparison=${of.comparison} />
+      <${EachClass} classes=${of.classes} />
     <//>
     ${of.samples?.length > 0 && html`<${Card} title=${t("models.samples")} lead=${t("models.samples.lead")}><${Samples} samples=${of.samples} /><//>`}
     <p class="actions">

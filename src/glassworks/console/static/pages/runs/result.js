@@ -1,6 +1,7 @@
 /** What a run made: a version, how good it is, and what to do next. */
 import { Accuracy } from "../../components/accuracy.js";
 import { Button } from "../../components/button.js";
+import { EachClass } from "../../components/classes.js";
 import { Card, Figure, Figures } from "../../components/heading.js";
 import { ProblemNote } from "../../components/notices.js";
 import { number } from "../../format.js";
@@ -11,7 +12,7 @@ import { valueName } from "./words.js";
 
 /** @param {{run: import("../../types").Run}} props */
 export function Result({ run }) {
-  const { model, metrics, warnings } = run.result;
+  const { model, metrics, classes, warnings } = run.result;
   if (run.state !== "succeeded" || (!model && !metrics)) return null;
   const [name, version] = String(model ?? "").split("@");
   return html`<${Card} title=${model ? t("runs.made", { model }) : t("runs.measured")}
@@ -20,6 +21,7 @@ export function Result({ run }) {
     <${Figures}>
       ${Object.entries(metrics ?? {}).map(([each, metric]) => html`<${Figure} key=${each} label=${valueName(each)} value=${number(metric.value, 4)} note=${noted(metric)} />`)}
     <//>
+    <${EachClass} classes=${classes} />
     ${warnings?.map((/** @type {string} */ each) => html`<${ProblemNote} key=${each} kind="warning" problem=${each} mend=${t("runs.warned")} />`)}
   <//>`;
 }
@@ -29,5 +31,6 @@ function noted(metric) {
   const parts = [];
   if (metric.interval) parts.push(t("runs.interval", { low: number(metric.interval[0], 3), high: number(metric.interval[1], 3) }));
   if (metric.examples) parts.push(t("runs.examples", { n: metric.examples }));
+  if (metric.classes) parts.push(t("classes.over", { n: metric.classes[0], total: metric.classes[1] }));
   return parts.join(" · ");
 }
