@@ -62,7 +62,7 @@ def opened(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     Raises Undecodable when `data` is no picture, or when it takes too much to decode.
     """
     try:
-        image = Image.open(io.BytesIO(data), formats=[*_FORMATS, *_heif(data)])
+        image = Image.open(io.BytesIO(data), formats=[*_known(), *_heif(data)])
     except UnidentifiedImageError:
         raise Undecodable(
             f"the {len(data):,} bytes given are not a picture (they begin with {data[:8]!r})",
@@ -81,6 +81,12 @@ def opened(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
             "write it again, with the usual settings of any program",
         )
     return image
+
+
+def _known() -> list[str]:
+    """The formats that this Pillow has; AVIF came late."""
+    Image.init()
+    return [name for name in _FORMATS if name in Image.OPEN]
 
 
 def brands(head: bytes) -> set[bytes]:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from glassworks.contracts import Artifact, TensorSpec
+from glassworks.data import decoder
 from glassworks.errors import Unsupported
 from glassworks.packaging.bundle import Bundle
 from glassworks.tasks.image_classification import LABEL_SET, NOVELTY
 
 # Exported programs follow these keys only; a model with others would answer differently there.
-_FOLLOWED = frozenset({"height", "width", "channels", "thresholds"})
-_CHANNELS = (1, 3, 4)
+_FOLLOWED = frozenset({"height", "width", "channels", "thresholds", "bits"})
+_CHANNELS = (1, 3)
+DECODER = ("decoder.py", "bit_depth.py")
+"""The server's rules for picture files, which stand in exported folders too."""
+
+
+def decoder_files() -> dict[str, bytes]:
+    """The server's own decoder, to stand side by side in a folder."""
+    folder = Path(decoder.__file__).parent
+    return {name: standing_alone((folder / name).read_text(encoding="utf-8")).encode() for name in DECODER}
+
+
+def standing_alone(program: str) -> str:
+    """A program that imports the decoder from beside it."""
+    return program.replace(f"{decoder.__name__.rpartition('.')[0]}.", "")
 
 
 def float_graph(bundle: Bundle, exporter: str) -> Artifact:
@@ -49,6 +65,12 @@ def picture_input(bundle: Bundle, exporter: str) -> TensorSpec:
             "serve the bundle instead",
         )
     return spec
+
+
+def used_bits(bundle: Bundle) -> int:
+    """How many of 16 bits its pictures used where their files did not say it; 0 where they all did."""
+    bits = bundle.manifest.preprocessing.get("bits")
+    return bits if isinstance(bits, int) else 0
 
 
 def beside(bundle: Bundle) -> list[str]:

@@ -131,7 +131,9 @@ def test_png_is_read_and_fitted_as_the_server_does(
 ) -> None:
     generator = np.random.default_rng(size[0])
     smooth = Image.fromarray(generator.integers(0, 256, (9, 9, 4)).astype(np.uint8)).resize(size)
-    picture = smooth.convert("L").convert("I;16") if mode == "I;16" else smooth.convert(mode)
+    picture = smooth.convert("RGB" if mode == "I;16" else mode)
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(smooth.convert("L")).astype(np.uint16) * 257)
     picture.save(tmp_path / "picture.png")
     content = (tmp_path / "picture.png").read_bytes()
     try:
@@ -172,6 +174,8 @@ def array(values: Any) -> bytes:
         ("short.png", png(9, 9), "damaged or cut short"),
         ("cut.pgm", b"P5 9 9 255\nabc", "cut short"),
         ("not.png", b"text", "pip install pillow"),
+        ("words.pgm", b"P2 1 1 255 0", "pip install pillow"),
+        ("deep.pgm", b"P5 1 1 4095\n\0\0", "pip install pillow"),
         ("cut.npy", array(np.zeros((9, 9), np.uint8))[:-5], "cut short"),
         ("head.npy", array(np.zeros((9, 9), np.uint8))[:9], "cut short"),
         (

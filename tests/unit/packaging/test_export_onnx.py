@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+from tests.unit.packaging.linear import linear_graph
 
 from glassworks import catalog
 from glassworks.contracts import Artifact, Exporter, Signature, TensorSpec
@@ -26,33 +26,13 @@ LABELS = ("cat", "dog", "鸟")
 MakePictures = Callable[..., Bundle]
 
 
-def _graph(channels: int, seed: int) -> bytes:
-    """Softmax of a linear layer over pictures of 6 x 5."""
-    weights = np.random.default_rng(seed).normal(size=(channels * 30, 3)).astype(np.float32)
-    graph = helper.make_graph(
-        [
-            helper.make_node("Flatten", ["image"], ["flat"]),
-            helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
-            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
-        ],
-        "linear",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", channels, 6, 5])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", 3])],
-        [numpy_helper.from_array(weights, "weights")],
-    )
-    model: bytes = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9
-    ).SerializeToString()
-    return model
-
-
 @pytest.fixture
 def make_pictures(tmp_path: Path, manifest: Manifest) -> MakePictures:
     def make(channels: int = 3, **changes: object) -> Bundle:
         folder = tmp_path / "bundle"
         folder.mkdir()
-        (folder / "model.onnx").write_bytes(_graph(channels, seed=1))
-        (folder / "int8.onnx").write_bytes(_graph(channels, seed=2))
+        (folder / "model.onnx").write_bytes(linear_graph(channels, 6, 5, seed=1))
+        (folder / "int8.onnx").write_bytes(linear_graph(channels, 6, 5, seed=2))
         image = TensorSpec(name="image", datatype="FP32", shape=(-1, channels, 6, 5))
         changes = {
             "signature": Signature(inputs=(image,), outputs=manifest.signature.outputs),
@@ -75,14 +55,16 @@ def test_the_block_of_the_readme_answers_as_the_graph_does(
 ) -> None:
     bundle, target = make_pictures(channels), tmp_path / "exported"
     written = _export(bundle, target)
-    assert sorted(path.name for path in written) == ["README.md", "export.json", "labels.json", "model.onnx"]
+    assert sorted(path.name for path in written) == [
+        *("README.md", "bit_depth.py", "decoder.py", "export.json", "labels.json", "model.onnx")
+    ]
     assert all(path.is_file() for path in written)
     rng = np.random.default_rng(5)
     pixels = rng.integers(0, 256, (6, 5, channels), dtype=np.uint8)
     Image.fromarray(pixels.squeeze()).save(target / "picture.png")
     (block,) = re.findall(r"```python\n(.*?)```", (target / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     done = subprocess.run(
-        [sys.executable, "-I", "-X", "utf8", "-c", block], cwd=target, capture_output=True, text=True, check=False
+        [sys.executable, "-X", "utf8", "-c", block], cwd=target, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     label, score = done.stdout.split()
@@ -147,7 +129,9 @@ def test_a_folder_of_others_is_refused_and_its_own_is_written_again(
         _export(bundle, target)
     (target / "thesis.txt").unlink()
     (target / "export.json").unlink()
-    with pytest.raises(InputError, match=r"it holds README.md, labels.json, model.onnx, which no export"):
+    with pytest.raises(
+        InputError, match=r"it holds README.md, bit_depth.py, decoder.py, labels.json, model.onnx, which no export"
+    ):
         _export(bundle, target)
     with pytest.raises(InputError, match="is a file"):
         _export(bundle, target / "README.md")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 from typing import ClassVar
@@ -12,13 +11,12 @@ from typing import ClassVar
 from glassworks.contracts import Exporter
 from glassworks.packaging.bundle import Bundle, read_bundle
 from glassworks.packaging.export_folder import claim_folder
-from glassworks.packaging.picture_graphs import beside, float_graph, picture_input
+from glassworks.packaging.picture_graphs import DECODER, beside, decoder_files, float_graph, picture_input, used_bits
 from glassworks.storage import storage_errors, write_atomically
 from glassworks.tasks.image_classification import LABEL_SET
 
 _MARK = "export.json"
-_FILES = ("model.onnx", "labels.json", "README.md", _MARK)
-_MODES: Mapping[int, str] = {1: "L", 3: "RGB", 4: "RGBA"}
+_FILES = ("model.onnx", "labels.json", "README.md", *DECODER, _MARK)
 
 _README = Template("""# $name
 
@@ -27,17 +25,20 @@ An ONNX model, exported from the Glassworks bundle `$sha256`. License: $license.
 - input `$input`: FP32, any x $channels x $height x $width, pixels between 0 and 1
 - output `$output`: one value a label; the labels are in `labels.json`, in the same order
 
-It needs `pip install numpy onnxruntime pillow`. Run this in this folder, with a picture `picture.png`:
+It needs `pip install numpy onnxruntime pillow`, and `pi-heif` for HEIC. Files are read and fitted by the decoder that
+trains and serves the model, which stands beside it. Run this in this folder, with a picture `picture.png`:
 
 ```python
 import json
 
 import numpy as np
 import onnxruntime
-from PIL import Image
 
-picture = Image.open("picture.png").convert("$mode").resize(($width, $height), Image.Resampling.BILINEAR)
-pixels = np.asarray(picture, dtype=np.float32).reshape($height, $width, $channels)
+from decoder import decode, fit_picture
+
+with open("picture.png", "rb") as file:
+    picture = decode(file.read(), bits=$bits)
+pixels = fit_picture(picture, $height, $width, $channels).astype(np.float32)
 batch = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None] / 255)
 
 session = onnxruntime.InferenceSession("model.onnx", providers=["CPUExecutionProvider"])
@@ -78,6 +79,8 @@ class OnnxExporter(Exporter):
                 beside.unlink(missing_ok=True)
             write_atomically(folder / _FILES[1], _json(opened.manifest.labels))
             write_atomically(folder / _FILES[2], readme.encode())
+            for name, program in decoder_files().items():
+                write_atomically(folder / name, program)
         return tuple(folder / name for name in _FILES)
 
 
@@ -98,7 +101,7 @@ def _readme(bundle: Bundle) -> str:
         channels=channels,
         height=height,
         width=width,
-        mode=_MODES[channels],
+        bits=used_bits(bundle),
     )
 
 

@@ -11,13 +11,23 @@ from typing import Any, ClassVar
 from glassworks.contracts import Artifact, Exporter
 from glassworks.packaging.bundle import Bundle, read_bundle
 from glassworks.packaging.export_folder import claim_folder
-from glassworks.packaging.picture_graphs import beside, float_graph, gradient_graph, picture_input, with_pixels
+from glassworks.packaging.picture_graphs import (
+    DECODER,
+    beside,
+    decoder_files,
+    float_graph,
+    gradient_graph,
+    picture_input,
+    standing_alone,
+    used_bits,
+    with_pixels,
+)
 from glassworks.storage import storage_errors, write_atomically
 
 _MARK = "export.json"
 _PROGRAM, _READER, _PIXELS, _GRADIENT = "run.py", "pictures.py", "pixels.onnx", "gradient.onnx"
 _DATA = ("model.onnx", _GRADIENT, _PIXELS, "model.json", "samples.json")
-_FILES = (*_DATA, _PROGRAM, _READER, "requirements.txt", "README.md", _MARK)
+_FILES = (*_DATA, _PROGRAM, _READER, *DECODER, "requirements.txt", "README.md", _MARK)
 _SAME, _OTHER = 1e-4, 0.05
 """How far answers may lie from those in the bundle: of the same graph, and of an fp32 graph served in less."""
 
@@ -60,9 +70,10 @@ def _contents(bundle: Bundle, graph: Artifact, gradient: Artifact | None) -> dic
         _PIXELS: with_pixels(whole, spec),
         "model.json": _json(_description(bundle, graph, gradient)),
         "samples.json": (source / "samples.json").read_bytes() if (source / "samples.json").exists() else b"[]\n",
-        # In the folder the two files stand side by side.
+        # In the folder the files stand side by side.
         _PROGRAM: _beside("program.py").replace(f"{__name__}.pictures", "pictures").encode(),
-        _READER: _beside("pictures.py").encode(),
+        _READER: standing_alone(_beside("pictures.py")).encode(),
+        **decoder_files(),
         "requirements.txt": f"numpy>={version('numpy')}\nonnxruntime>={version('onnxruntime')}\n".encode(),
         "README.md": _readme(bundle, graph).encode(),
     }
@@ -81,6 +92,7 @@ def _description(bundle: Bundle, graph: Artifact, gradient: Artifact | None) -> 
         "channels": channels,
         "height": height,
         "width": width,
+        "bits": used_bits(bundle),
         "graphs": {"predict": "model.onnx", **({"gradient": _GRADIENT} if gradient else {})},
         "tolerance": _SAME if _served(bundle).precision == "fp32" else _OTHER,
     }

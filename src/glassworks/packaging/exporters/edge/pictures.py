@@ -1,7 +1,8 @@
-"""Reads pictures with numpy alone, and fits them to a model as the server does."""
+"""Reads pictures as the server does: by its own decoder where Pillow is installed, else PNG and PNM by numpy alone."""
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 48 * 2**20
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 Array = NDArray[Any]
 
@@ -24,7 +25,17 @@ def fit(pixels: Array, height: int, width: int, channels: int) -> Array:
     if pixels.shape[2] in (2, 4):
         alpha = pixels[:, :, -1:].astype(np.uint16)
         pixels = ((pixels[:, :, :-1] * alpha + (255 - alpha) * 255 + 127) // 255).astype(np.uint8)
-    if pixels.shape[2] == 3 and (channels == 1 or (pixels == pixels[:, :, :1]).all()):
+    if pixels.shape[2] == 3 and (pixels == pixels[:, :, :1]).all():
+        pixels = pixels[:, :, :1]
+    try:
+        from glassworks.data.decoder import fit_picture
+    except ImportError:
+        return _fitted(pixels, height, width, channels)
+    return fit_picture(np.ascontiguousarray(pixels), height, width, channels)
+
+
+def _fitted(pixels: Array, height: int, width: int, channels: int) -> Array:
+    if pixels.shape[2] == 3 and channels == 1:
         luma = pixels.astype(np.uint32) @ np.array([19595, 38470, 7471], np.uint32)
         pixels = ((luma + 0x8000) >> 16).astype(np.uint8)[:, :, None]
     if pixels.shape[1] != width:
@@ -47,19 +58,34 @@ def resized(pixels: Array, size: int) -> Array:
     return np.clip(np.floor(found + 0.5), 0, 255).astype(np.uint8)
 
 
-def read_picture(path: Path) -> Array:
-    """A picture file as uint8 H W C. Raises Refused."""
+def read_picture(path: Path, bits: int = 0) -> Array:
+    """A picture file as uint8 H W C, upright; `bits` are those that the model's pictures of 16 bits use.
+
+    Where Pillow is installed the server's own decoder reads it, else what is below: the same pixels, or none.
+    Raises Refused.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise Refused(f"cannot read {path}: {error.strerror}") from None
     if content.startswith(b"\x93NUMPY"):
         return _npy(path)
+    try:
+        from glassworks.data.decoder import Undecodable, decode
+    except ImportError:
+        return _plain(path, content, bits)
+    try:
+        return decode(content, bits=bits)
+    except Undecodable as error:
+        raise Refused(f"{path}: {error}") from None
+
+
+def _plain(path: Path, content: bytes, bits: int) -> Array:
     if content[:2] in (b"P5", b"P6"):
         return _pnm(content)
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _png(content)
-    return _by_pillow(path)
+        return _png(content, bits)
+    raise Refused(f"{path} is no PNG, PGM, PPM or .npy file; for other pictures: pip install pillow")
 
 
 def _npy(path: Path) -> Array:
@@ -74,50 +100,63 @@ def _npy(path: Path) -> Array:
 
 
 def _pnm(content: bytes) -> Array:
-    parts = content.split(maxsplit=4)
-    try:
-        width, height, most = (int(part) for part in parts[1:4])
-        channels = 1 if parts[0] == b"P5" else 3
-        _check(width, height)
-        start = len(content) - width * height * channels
-        if most != 255 or start < 0:
-            raise ValueError
-        return np.frombuffer(content, np.uint8, offset=start).reshape(height, width, channels)
-    except (ValueError, IndexError):
-        raise Refused("the PGM or PPM file is not binary with 8 bits, or cut short") from None
+    head = re.match(rb"P([56])\s+(\d{1,9})\s+(\d{1,9})\s+255\s", content)
+    if not head:
+        raise Refused("the PGM or PPM file has not 8 bits, or notes in its head; for others: pip install pillow")
+    channels, width, height = 1 if head[1] == b"5" else 3, int(head[2]), int(head[3])
+    _check(width, height)
+    if len(content) - head.end() < width * height * channels:
+        raise Refused("the PGM or PPM file is cut short")
+    pixels = np.frombuffer(content, np.uint8, width * height * channels, head.end())
+    return pixels.reshape(height, width, channels)
 
 
-def _png(content: bytes) -> Array:
+def _png(content: bytes, given_bits: int) -> Array:
     try:
-        head, data, palette, transparent = _chunks(content)
-        width, height, bits, kind, _, _, interlaced = struct.unpack(">IIBBBBB", head)
+        chunks = _chunks(content)
+        width, height, bits, kind, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
         _check(width, height)
-        if interlaced or bits not in (8, 16) or kind not in _CHANNELS or (kind == 3 and bits != 8):
-            raise Refused("this PNG is interlaced or has fewer than 8 bits; save it plainly, or install Pillow")
+        unusual = kind not in _CHANNELS or (bits != 8 and (bits != 16 or kind == 3))
+        if interlaced or unusual or chunks[b"sBIT"] or (chunks[b"tRNS"] and kind != 3):
+            raise Refused("this PNG is interlaced, has fewer than 8 bits or a transparent color; pip install pillow")
         channels = _CHANNELS[kind]
         line = width * channels * bits // 8
         # No more is unpacked than the head promises.
-        raw = zlib.decompressobj().decompress(data, (line + 1) * height)
+        raw = zlib.decompressobj().decompress(chunks[b"IDAT"], (line + 1) * height)
         rows = _unfiltered(np.frombuffer(raw, np.uint8).reshape(height, line + 1), channels * bits // 8)
     except (ValueError, struct.error, zlib.error):
         raise Refused("the PNG file is damaged or cut short") from None
-    pixels = (_of_16_bits(rows) if bits == 16 else rows).reshape(height, width, channels)
-    return pixels if kind != 3 else _colored(pixels[:, :, 0], palette, transparent)
+    pixels = (_of_16_bits(rows, given_bits) if bits == 16 else rows).reshape(height, width, channels)
+    pixels = pixels if kind != 3 else _colored(pixels[:, :, 0], chunks[b"PLTE"], chunks[b"tRNS"])
+    return _upright(pixels, chunks[b"eXIf"])
 
 
-def _of_16_bits(rows: Array) -> Array:
-    wide = rows.reshape(len(rows), -1, 2).astype(np.uint32)
-    return (((wide[..., 0] << 8 | wide[..., 1]) * 255 + 32767) // 65535).astype(np.uint8)
+def _of_16_bits(rows: Array, bits: int) -> Array:
+    """The 8 highest of those that are used; who does not know how many needs pixels that are bright enough."""
+    if bits in (0, 16) and (rows[:, ::2].max() >= 64 or bits or not rows.any()):
+        return rows[:, ::2]
+    raise Refused("this PNG uses fewer than 16 bits, or the model's pictures do; pip install pillow")
 
 
-def _chunks(content: bytes) -> tuple[bytes, bytes, bytes, bytes]:
-    position, found = 8, {b"IHDR": b"", b"IDAT": b"", b"PLTE": b"", b"tRNS": b""}
+def _upright(pixels: Array, exif: bytes) -> Array:
+    """Turned as EXIF's tag 0x0112 says."""
+    for mark, at in ((b"\x01\x12\0\x03\0\0\0\x01\0", 9), (b"\x12\x01\x03\0\x01\0\0\0", 8)):
+        if mark in exif:
+            turn = exif[exif.index(mark) + at]
+            pixels = pixels.transpose(1, 0, 2) if 5 <= turn <= 8 else pixels
+            pixels = pixels[:, ::-1] if turn in (2, 3, 6, 7) else pixels
+            return pixels[::-1] if turn in (3, 4, 7, 8) else pixels
+    return pixels
+
+
+def _chunks(content: bytes) -> dict[bytes, bytes]:
+    position, found = 8, dict.fromkeys((b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"sBIT", b"eXIf"), b"")
     while position + 8 <= len(content):
         length, name = struct.unpack(">I4s", content[position : position + 8])
         if name in found:
             found[name] += content[position + 8 : position + 8 + length]
         position += length + 12
-    return found[b"IHDR"], found[b"IDAT"], found[b"PLTE"], found[b"tRNS"]
+    return found
 
 
 def _unfiltered(rows: Array, step: int) -> Array:
@@ -156,19 +195,6 @@ def _colored(indices: Array, palette: bytes, transparent: bytes) -> Array:
     alpha = np.full((len(colors), 1), 255, np.uint8)
     alpha[: len(transparent), 0] = np.frombuffer(transparent, np.uint8)
     return np.concatenate([colors, alpha], axis=1)[indices]
-
-
-def _by_pillow(path: Path) -> Array:
-    try:
-        from PIL import Image
-    except ImportError:
-        raise Refused(f"{path} is no PNG, PGM, PPM or .npy file; for other pictures: pip install pillow") from None
-    try:
-        with Image.open(path) as picture:
-            _check(*picture.size)
-            return _whole(np.asarray(picture.convert("RGBA" if picture.has_transparency_data else "RGB")))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise Refused(f"{path} is no picture that can be read: {error}") from None
 
 
 def _check(width: int, height: int) -> None:

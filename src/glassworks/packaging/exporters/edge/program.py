@@ -5,7 +5,7 @@
     python run.py selftest                  the sample requests get their answers again
 
 Pictures: PNG (8 and 16 bit, not interlaced), PGM and PPM (binary), .npy (uint8, H W or H W C). Where Pillow is
-installed, everything that it reads. Nothing else is read, and nothing is sent anywhere.
+installed, all that the server reads, by the server's own decoder. Nothing else is read, and nothing is sent anywhere.
 """
 
 from __future__ import annotations
@@ -113,6 +113,11 @@ def clenshaw_curtis(count: int) -> tuple[Array, Array]:
     return (1 - np.cos(angles)) / 2, weights / 2
 
 
+def bits_of_model() -> int:
+    """How many of 16 bits the pictures used that it learned from, where their files did not say it; else 0."""
+    return int(json.loads((HERE / "model.json").read_text(encoding="utf-8"))["bits"])
+
+
 def prepared(pixels: Array, model: dict[str, Any]) -> Array:
     """Any picture (uint8 H W C) as the graph takes it: float32 1 C H W in [0, 1]."""
     fitted = fit(pixels, model["height"], model["width"], model["channels"])
@@ -150,7 +155,7 @@ def main(arguments: list[str]) -> int:
         if arguments[:1] == ["selftest"] and len(arguments) == 1:
             found = selftest()
         elif arguments[:1] == ["predict"] and len(arguments) == 2:
-            found = predict(read_picture(Path(arguments[1])))
+            found = predict(read_picture(Path(arguments[1]), bits_of_model()))
         elif arguments[:1] == ["explain"] and len(arguments) in (2, 3):
             found = explained(Path(arguments[1]), *map(Path, arguments[2:]))
         else:
@@ -167,7 +172,7 @@ def explained(picture: Path, out: Path | None = None) -> dict[str, Any]:
     """The explanation of a file, with its values as lists or in the file `out`."""
     if out is not None and out.suffix not in (".npy", ".pgm"):
         raise Refused(f"values cannot be written as '{out.name}'; use .npy for the numbers or .pgm for a picture")
-    found = explain(read_picture(picture))
+    found = explain(read_picture(picture, bits_of_model()))
     values = found.pop("values")
     if out is None:
         found["values"] = values.tolist()

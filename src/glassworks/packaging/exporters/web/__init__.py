@@ -18,7 +18,7 @@ from glassworks.contracts import Exporter
 from glassworks.errors import MissingLibrary
 from glassworks.packaging.bundle import Bundle, read_bundle
 from glassworks.packaging.export_folder import claim_folder
-from glassworks.packaging.picture_graphs import beside, float_graph, gradient_graph, picture_input
+from glassworks.packaging.picture_graphs import beside, float_graph, gradient_graph, picture_input, used_bits
 from glassworks.storage import storage_errors, write_atomically
 
 RUNTIME = "GLASSWORKS_ONNXRUNTIME_WEB"
@@ -73,6 +73,7 @@ def _model(bundle: Bundle) -> dict[str, object]:
         "channels": channels,
         "height": height,
         "width": width,
+        "bits": used_bits(bundle),
         "graphs": {
             role: base64.b64encode((bundle.folder / each.file).read_bytes()).decode() for role, each in graphs.items()
         },

@@ -4,9 +4,9 @@ const NODES = [9, 17, 33, 65, 129, 257];
 const TOLERANCE = 0.01;
 const WORDS = {
   en: { choose: "Choose a picture, or drop one here", seen: "As the model sees it", alone: "Everything runs in this page; nothing is sent anywhere.",
-    why: (label, gap) => `Why “${label}”: red speaks for it, blue against it (the values add up within ${gap})`, black: "The picture is as black as what it is explained against: nothing is explained.", bad: "This is no picture that the browser can read.", strange: "This picture is unlike those that the model learned from." },
+    why: (label, gap) => `Why “${label}”: red speaks for it, blue against it (the values add up within ${gap})`, black: "The picture is as black as what it is explained against: nothing is explained.", bad: "This is no picture that the browser can read.", deep: "it uses fewer than 16 bits a channel; the server and the edge folder read it", strange: "This picture is unlike those that the model learned from." },
   zh: { choose: "选择一张图片，或拖到这里", seen: "模型看到的图片", alone: "一切都在本页面内运行，不会向任何地方发送数据。",
-    why: (label, gap) => `为什么是“${label}”：红色支持，蓝色反对（各值之和与得分之差为 ${gap}）`, black: "图片与解释所用的基线一样是全黑的：什么也没有解释。", bad: "浏览器无法读取这张图片。", strange: "这张图片与模型学过的图片不同。" },
+    why: (label, gap) => `为什么是“${label}”：红色支持，蓝色反对（各值之和与得分之差为 ${gap}）`, black: "图片与解释所用的基线一样是全黑的：什么也没有解释。", bad: "浏览器无法读取这张图片。", deep: "每通道实际少于 16 位，请用服务或 edge 文件夹读取", strange: "这张图片与模型学过的图片不同。" },
 };
 const words = WORDS[navigator.language.startsWith("zh") ? "zh" : "en"];
 
@@ -16,18 +16,66 @@ ort.env.wasm.wasmBinary = bytes(window.GLASSWORKS_RUNTIME).buffer;
 const sessions = {};
 const open = (name) => (sessions[name] ??= ort.InferenceSession.create(bytes(MODEL.graphs[name]), { executionProviders: ["wasm"] }));
 
-// Pixels: {data: Uint8 of height x width x channels, height, width, channels}.
-async function read(blob) {
-  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
-  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-  const context = canvas.getContext("2d");
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, bitmap.width, bitmap.height);
+// Where EXIF stands in a JPEG, a PNG or a WebP, which all are lists of parts; -1 without one.
+function exifOf(file) {
+  const view = new DataView(file.buffer), name = (at, count = 4) => String.fromCharCode(...file.subarray(at, at + count));
+  const jpeg = view.byteLength > 4 && view.getUint16(0) === 0xffd8, png = name(1, 3) === "PNG", webp = name(8) === "WEBP";
+  for (let at = jpeg ? 2 : png ? 8 : 12; (jpeg || png || webp) && at + 12 < file.length; ) {
+    if (jpeg && name(at + 4, 6) === "Exif\0\0") return at + 10;
+    if (png && name(at + 4) === "eXIf") return at + 8;
+    if (webp && name(at) === "EXIF") return at + (name(at + 8, 6) === "Exif\0\0" ? 14 : 8);
+    if ((jpeg && file[at + 1] === 0xda) || (jpeg && file[at] !== 0xff)) return -1;
+    const size = jpeg ? view.getUint16(at + 2) + 2 : png ? view.getUint32(at) + 12 : view.getUint32(at + 4, true) + 8;
+    at += webp ? size + (size % 2) : size;
+  }
+  return -1;
+}
+
+// How a camera was turned (EXIF 2.3), and the file without that note: browsers differ in which kinds of files they turn.
+function turned(file) {
+  const view = new DataView(file.buffer), start = exifOf(file);
+  if (start >= 0 && start + 14 < file.length) {
+    const little = file[start] === 0x49, list = start + view.getUint32(start + 4, little);
+    const count = list + 2 <= file.length ? view.getUint16(list, little) : 0;
+    for (let at = list + 2, index = 0; index < count && at + 12 <= file.length; index++, at += 12) {
+      if (view.getUint16(at, little) !== 0x0112) continue;
+      const turn = view.getUint16(at + 8, little);
+      view.setUint16(at + 8, 1, little);
+      return turn;
+    }
+  }
+  return 1;
+}
+
+// A PNG of 16 bits keeps its upper 8 here: where fewer are used nothing would be left.
+function requireBright(file, bitmap) {
+  if (file[1] !== 0x50 || file[24] !== 16) return;
+  const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
   context.drawImage(bitmap, 0, 0);
   const rgba = context.getImageData(0, 0, bitmap.width, bitmap.height).data;
+  const known = MODEL.bits === 16 && !new TextDecoder("latin1").decode(file.subarray(0, 1000)).includes("sBIT");
+  if ((MODEL.bits && MODEL.bits < 16) || (!known && rgba.every((value, index) => index % 4 === 3 || value < 64)))
+    throw new Error(words.deep);
+}
+
+// Pixels: {data: Uint8 of height x width x channels, height, width, channels}.
+async function read(blob) {
+  const file = new Uint8Array(await blob.arrayBuffer()), turn = turned(file);
+  const bitmap = await createImageBitmap(new Blob([file]), { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  requireBright(file, bitmap);
+  const across = turn >= 5 && turn <= 8, { width, height } = bitmap;
+  const canvas = across ? new OffscreenCanvas(height, width) : new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  const ways = { 2: [-1, 0, 0, 1, width, 0], 3: [-1, 0, 0, -1, width, height], 4: [1, 0, 0, -1, 0, height], 5: [0, 1, 1, 0, 0, 0],
+    6: [0, 1, -1, 0, height, 0], 7: [0, -1, -1, 0, height, width], 8: [0, -1, 1, 0, 0, width] };
+  context.setTransform(...(ways[turn] ?? [1, 0, 0, 1, 0, 0]));
+  context.drawImage(bitmap, 0, 0);
+  const rgba = context.getImageData(0, 0, canvas.width, canvas.height).data;
   const data = new Uint8Array((rgba.length / 4) * 3);
   for (let from = 0, to = 0; from < rgba.length; from += 4) for (let c = 0; c < 3; c++) data[to++] = rgba[from + c];
-  return { data, height: bitmap.height, width: bitmap.width, channels: 3 };
+  return { data, height: canvas.height, width: canvas.width, channels: 3 };
 }
 
 function fit(picture) {
@@ -123,8 +171,11 @@ async function explain(image, target) {
   return found;
 }
 
+// What the model sees of a file.
+const see = async (blob) => fit(await read(blob));
+
 async function ask(blob) {
-  const picture = fit(await read(blob)), image = prepared(picture);
+  const picture = await see(blob), image = prepared(picture);
   const { scores, chosen, novelty } = await predict(image), target = scores.indexOf(Math.max(...scores));
   const why = MODEL.graphs.gradient ? await explain(image, target) : null;
   const labels = chosen && MODEL.labels.filter((_, index) => chosen[index]);
@@ -187,4 +238,4 @@ for (const kind of ["dragover", "dragleave", "drop"]) drop.addEventListener(kind
   drop.classList.toggle("over", kind === "dragover");
   if (kind === "drop" && event.dataTransfer.files[0]) take(event.dataTransfer.files[0]);
 });
-window.glassworks = { ask };
+window.glassworks = { ask, see };
