@@ -93,6 +93,11 @@ _FINDINGS = {
     "no-item": "{n:,} rows have no item and are left out",
     "no-weight": "{n:,} rows have a weight that is no finite number and are left out",
     "no-time": "{n:,} rows have a time that is neither a number nor a date and are left out",
+    "times-read": "times are read as {form}: {examples} (UTC)",
+    "time-order": "times from {low:g} to {high:g} are no dates: they are taken as an order",
+    "naive-times": "{n:,} rows say no time zone where others do; they are taken as UTC",
+    "implausible-times": "{n:,} rows have a time before 1990 or after next year and are left out, such as row {row}: "
+    "{example}",
     "repeated-rows": "{n:,} of {total:,} rows repeat user, item and time of another one; the last counts",
     "not-liked": "{n:,} interactions have a weight of 0 or less: they are seen, not liked",
     "ratings": "weights look like ratings from {low:g} to {high:g}, and all count as liked; data.positive says from "

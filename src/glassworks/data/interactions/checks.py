@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.data.interactions.collection import Interactions
+from glassworks.data.interactions.times.spans import day
 from glassworks.record import Record
 from glassworks.sentences import Sentence, sentence
 
@@ -76,7 +76,7 @@ def _contradictions(log: Interactions) -> int:
 
 
 def _day(time: NDArray[np.int64] | None, row: int) -> str:
-    return "" if time is None else datetime.fromtimestamp(int(time[row]), UTC).date().isoformat()
+    return "" if time is None else day(int(time[row]))
 
 
 def _findings(report: InteractionsReport, able: int) -> Iterator[Sentence]:

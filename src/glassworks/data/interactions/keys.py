@@ -20,6 +20,8 @@ class InteractionData(DataConfig):
     """The column of what, in the item table too."""
     time: str = ""
     """The column of when (seconds since 1970, or a date); without it nothing can be cut by time."""
+    time_format: str = ""
+    """Times: how they are written."""
     weight: str = ""
     """The column of how much, such as a rating or a count; without it each counts alike."""
     positive: float | None = None

@@ -106,7 +106,7 @@ def _collect(
         items=items.rename("id"),
         user=events["user"].to_numpy().astype(np.int32),
         item=item,
-        time=_seconds(events["time"].to_numpy()) if columns.timed else None,
+        time=events["time"].to_numpy() // 10**6 if columns.timed else None,
         weight=events["weight"].to_numpy().astype(np.float32),
         liked=_liked(events["weight"].to_numpy(), data.positive),
         table=polars.DataFrame({"id": items}).join(wide, on="id", how="left", maintain_order="left"),
@@ -118,13 +118,6 @@ def _collect(
 
 def _liked(weight: NDArray[np.float32], positive: float | None) -> NDArray[np.bool_]:
     return weight > 0 if positive is None else weight >= np.float32(positive)
-
-
-def _seconds(time: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.int64]:
-    """Since 1970: what is too large to be seconds is in milli-, micro- or nanoseconds."""
-    largest = float(np.abs(time).max(initial=0))
-    unit = next((unit for bound, unit in ((1e17, 10**9), (1e14, 10**6), (1e11, 10**3)) if largest > bound), 1)
-    return np.asarray(time // unit, np.int64)
 
 
 def _of_copies(repeated: int, kept: int) -> tuple[Sentence, ...]:

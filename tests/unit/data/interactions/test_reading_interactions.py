@@ -138,7 +138,7 @@ def test_ratings_without_a_threshold_are_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("times", "wanted"),
     [
-        (["2024-01-02", "1970-01-01"], [0, 1704153600]),
+        (["2024-01-02", "1990-01-01"], [631152000, 1704153600]),
         (["2024-01-02 00:00:01", "2024-01-02T00:00:00Z"], [1704153600, 1704153601]),
         (["2024-01-02T01:00:00+01:00", "2024-01-02T00:00:03"], [1704153600, 1704153603]),
         (["1704153600000", "1704153601000"], [1704153600, 1704153601]),
@@ -164,7 +164,7 @@ def test_a_column_that_is_not_there(tmp_path: Path) -> None:
         ("who,what,when,stars\n", "no usable interaction: no row"),
         ("who,what,when,stars\n,1,1,1\n,2,1,1\n", "rows have no user"),
         ("who,what,when,stars\na,1,1,nan\nb,2,1,nan\n", "rows have a weight that is no finite number"),
-        ("who,what,when,stars\na,1,soon,1\nb,2,later,1\n", "rows have a time that is neither"),
+        ("who,what,when,stars\na,1,soon,1\nb,2,later,1\n", "are neither numbers nor dates, such as soon"),
         ("who,what,when,stars\na,1,1,1\na,2,1,1\n", "holds one user only"),
         ("who,what,when,stars\na,1,1,1\nb,1,1,1\n", "holds one item only"),
         ("who,what,when,stars\na,1,1,-1\nb,2,1,0\n", "no interaction is liked"),
