@@ -89,10 +89,18 @@ _FINDINGS = {
     "popular-items": "one item in a hundred has {percent:.0f}% of the likes: popularity will be hard to beat",
     "never-liked": "{n:,} items are liked by nobody; only what describes them can bring them up",
     "not-described": "nothing describes the items: what nobody met yet cannot be recommended",
-    "no-user": "{n:,} rows have no user and are left out",
-    "no-item": "{n:,} rows have no item and are left out",
-    "no-weight": "{n:,} rows have a weight that is no finite number and are left out",
-    "no-time": "{n:,} rows have a time that is neither a number nor a date and are left out",
+    "no-user": "{n:,} rows have no user and are left out, such as row {row}{example}",
+    "no-item": "{n:,} rows have no item and are left out, such as row {row}{example}",
+    "no-weight": "{n:,} rows have a weight that is no finite number and are left out, such as row {row}{example}",
+    "no-time": "{n:,} rows have a time that is neither a number nor a date and are left out, such as row "
+    "{row}{example}",
+    "spaces-user": "{n:,} rows have spaces around the user, which are taken off, such as row {row}{example}",
+    "spaces-item": "{n:,} rows have spaces around the item, which are taken off, such as row {row}{example}",
+    "float-ids": "ids in the column '{column}' are whole numbers written as {example}; they are taken as numbers",
+    "alike-ids": "{n:,} ids in the column '{column}' differ only in case or in their signs, such as '{one}' and "
+    "'{other}'; they count as different",
+    "joined-items": "{n:,} of {total:,} items that people met ({percent:.0f}%) stand in the item table",
+    "joined-users": "{n:,} of {total:,} users ({percent:.0f}%) stand in the table of users",
     "times-read": "times are read as {form}: {examples} (UTC)",
     "time-order": "times from {low:g} to {high:g} are no dates: they are taken as an order",
     "naive-times": "{n:,} rows say no time zone where others do; they are taken as UTC",
@@ -103,6 +111,7 @@ _FINDINGS = {
     "ratings": "weights look like ratings from {low:g} to {high:g}, and all count as liked; data.positive says from "
     "which one on",
     "repeated-items": "{n:,} rows of the item table repeat an id or have none; the first counts",
+    "repeated-users": "{n:,} rows of the table of users repeat an id or have none; the first counts",
 }
 _REASONS = {
     "pictures": "{n:,} pictures of {classes} classes, {least:,} to {most:,} each",

@@ -6,15 +6,18 @@ import itertools
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glassworks.contracts import Progress, Session
+from glassworks.data.interactions.ids import cleaned, distinct_ids
+from glassworks.data.interactions.reader import scan
 from glassworks.errors import InputError, StorageError
 from glassworks.recommendation.requests import Request
-from glassworks.recommendation.session import INPUT, OUTPUT
+from glassworks.recommendation.session import INPUT, OUTPUT, RecommendSession
 
 if TYPE_CHECKING:
     import polars
@@ -24,6 +27,8 @@ _ONE_OF = {"user", "history", "similar_to"}
 _MEND = "name a column 'user' or 'history'"
 _TEXTS = ("user", "similar_to", "seen")
 """Keys whose values may be texts themselves."""
+_LISTS = ("history", "allow", "deny")
+"""Keys of several ids, which tables of text write as JSON, or with | between them."""
 _READ = 16_384
 """Rows of a table that are in memory at once."""
 
@@ -31,9 +36,9 @@ _READ = 16_384
 def answer_table(session: Session, source: Path, output: Path, progress: Progress) -> dict[str, int]:
     """Write `output` (Parquet: `row`, `user`, `rank`, `item`, `score`) for each row of `source` (CSV or Parquet).
 
-    Columns are keys of a request, such as `user`, `history`, `k`; empty cells are left out. `row` counts the rows of
-    the source from 0; its other columns are left out, and reported. The file appears when it is complete. Raises
-    InputError with the row of the first invalid request.
+    Columns are keys of a request, such as `user`, `history`, `k`; empty cells are left out, and so are rows that ask
+    for nobody. `row` counts the rows of the source from 0; its other columns are left out, and reported. The file
+    appears when it is complete. Raises InputError with the row of the first invalid request.
     """
     import polars
 
@@ -45,19 +50,32 @@ def answer_table(session: Session, source: Path, output: Path, progress: Progres
     try:
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
             parts = Path(folder)
-            written = 0
+            told = _Told()
             for begin in range(0, count, _ROWS):
                 rows = table.slice(begin, _ROWS).collect()
-                found = _answered(session, rows, begin)
+                found = _answered(session, rows, begin, told)
                 found.write_parquet(parts / f"{begin:012}.parquet")
-                written += len(found)
+                told.written += len(found)
                 progress.update(step=begin + len(rows))
             polars.scan_parquet(parts / "*.parquet").sink_parquet(parts / "whole")
             (parts / "whole").replace(output)
     except OSError as error:
         raise StorageError(f"cannot write {output}: {error}", "free space, or name another file") from None
-    progress.finish(f"{written:,} recommendations for {count:,} rows{others}")
-    return {"rows": count, "recommendations": written}
+    progress.finish(f"{told.written:,} recommendations for {count:,} rows{told}{others}")
+    return {"rows": count, "recommendations": told.written}
+
+
+@dataclass
+class _Told:
+    """What is said of a table when it is done."""
+
+    written: int = 0
+    unknown: int = 0
+    nobody: int = 0
+
+    def __str__(self) -> str:
+        said = f"; {self.unknown:,} users are not known" if self.unknown else ""
+        return said + (f"; {self.nobody:,} rows name nobody and are left out" if self.nobody else "")
 
 
 def requests_of(table: polars.LazyFrame, source: str) -> Iterator[tuple[str, str]]:
@@ -78,7 +96,7 @@ def requests_of(table: polars.LazyFrame, source: str) -> Iterator[tuple[str, str
         for begin in itertools.count(0, _READ):
             rows = asked.slice(begin, _READ).collect().to_dicts()
             for number, row in enumerate(rows, begin + 1):
-                request = _request({name: _cell(name, value) for name, value in row.items()})
+                request = _request(row)
                 yield str(request.get("user", f"row {number}")), json.dumps(request, ensure_ascii=False, default=str)
             if len(rows) < _READ:
                 return
@@ -91,6 +109,8 @@ def _cell(name: str, value: Any) -> Any:
     """A number or a list may be written as text; what cannot be read is left for the request's check."""
     if not isinstance(value, str) or name in _TEXTS:
         return value
+    if name in _LISTS and not value.lstrip().startswith("["):
+        return [each.strip() for each in value.split("|")]
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
@@ -98,45 +118,55 @@ def _cell(name: str, value: Any) -> Any:
 
 
 def _scan(source: Path) -> tuple[polars.LazyFrame, str]:
-    """The columns that are keys of a request, and a note on the others."""
+    """The columns that are keys of a request, and a note on the others. Of CSV users are whole numbers only where
+    all are written so."""
     import polars
 
     try:
-        found = polars.scan_csv(source) if source.suffix == ".csv" else polars.scan_parquet(source)
-        names = found.collect_schema().names()
+        found = scan(f"{'csv' if source.suffix == '.csv' else 'parquet'}:{source}")
+        kinds = found.collect_schema()
+        keys = {name: name.strip().lower() for name in kinds.names()}
+        known = {name: key for name, key in keys.items() if key in Request.model_fields}
+        if not _ONE_OF & set(known.values()):
+            raise InputError(f"{source} has the columns {', '.join(kinds.names())[:200]}", _MEND)
+        ids = {name for name, key in known.items() if key in ("user", "similar_to")}
+        found = found.select(
+            (cleaned(name, kinds[name]) if name in ids else polars.col(name)).alias(key) for name, key in known.items()
+        )
+        if "user" in known.values():
+            users = distinct_ids(found, "user", str(source)).table.lazy().select(polars.col("raw").alias("user"), "id")
+            numbered = found.join(users, on="user", how="left", maintain_order="left")
+            found = numbered.with_columns(user="id").drop("id")
     except (OSError, polars.exceptions.PolarsError) as error:
-        raise InputError(
-            f"{source} cannot be read: {str(error).splitlines()[0][:200]}", "give CSV or Parquet"
-        ) from None
-    known = [name for name in names if name in Request.model_fields]
-    if not _ONE_OF & set(known):
-        raise InputError(f"{source} has the columns {', '.join(names)[:200]}", _MEND)
-    others = ", ".join(name for name in names if name not in known)[:200]
-    return found.select(known), f"; no keys of a request: {others}" if others else ""
+        problem = f"{source} cannot be read: {str(error).splitlines()[0][:200]}"
+        raise InputError(problem, "give CSV or Parquet") from None
+    others = ", ".join(name for name in keys if name not in known)[:200]
+    return found, f"; no keys of a request: {others}" if others else ""
 
 
-def _answered(session: Session, rows: polars.DataFrame, begin: int) -> polars.DataFrame:
+def _answered(session: Session, rows: polars.DataFrame, begin: int, told: _Told) -> polars.DataFrame:
     import polars
 
-    asked = rows.to_dicts()
+    asked = {
+        begin + number: row
+        for number, row in enumerate(rows.to_dicts())
+        if any(row.get(key) is not None for key in _ONE_OF)
+    }
+    told.nobody += len(rows) - len(asked)
     requests = np.empty(len(asked), object)
-    requests[:] = [json.dumps(_request(row)).encode() for row in asked]
+    requests[:] = [json.dumps(_request(row)).encode() for row in asked.values()]
     try:
         answers = session.run({INPUT: requests})[OUTPUT].tolist()
     except InputError:
-        answers = [_alone(session, request, begin + number) for number, request in enumerate(requests)]
+        answers = [_alone(session, request, number) for number, request in zip(asked, requests, strict=True)]
+    read = list(map(json.loads, answers))
+    told.unknown += sum("unknown_user" in answer for answer in read)
     found = [
-        {
-            "row": begin + number,
-            "user": row.get("user"),
-            "rank": rank,
-            "item": each["item"],
-            "score": each["score"],
-        }
-        for number, (row, answer) in enumerate(zip(asked, answers, strict=True))
-        for rank, each in enumerate(json.loads(answer)["items"], 1)
+        {"row": number, "user": row.get("user"), "rank": rank, "item": each["item"], "score": each["score"]}
+        for (number, row), answer in zip(asked.items(), read, strict=True)
+        for rank, each in enumerate(answer["items"], 1)
     ]
-    item = polars.Int64 if found and isinstance(found[0]["item"], int) else polars.String
+    item = polars.Int64 if isinstance(session, RecommendSession) and session.items.ids.whole else polars.String
     kinds = {"row": polars.Int64, "rank": polars.Int32, "item": item, "score": polars.Float32}
     users = {"user": rows.schema.get("user", polars.Null)}
     order = ("row", "user", "rank", "item", "score")
@@ -144,7 +174,8 @@ def _answered(session: Session, rows: polars.DataFrame, begin: int) -> polars.Da
 
 
 def _request(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"reasons": 0, **{name: value for name, value in row.items() if value is not None}}
+    known = {name: _cell(name, value) for name, value in row.items() if value is not None}
+    return {"reasons": 0, **known}
 
 
 def _alone(session: Session, request: bytes, number: int) -> bytes:

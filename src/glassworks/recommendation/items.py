@@ -36,13 +36,16 @@ class Ids:
         return self._values[index]
 
     def index(self, given: int | str) -> int | None:
-        """The row of an id. A number may be given as text and a text as number: a table has ids of one kind."""
-        if self.whole:
-            if isinstance(given, str) and not _WHOLE.fullmatch(given):
-                return None
-            given = int(given)
-        else:
-            given = str(given)
+        """The row of an id. A number may be given as text and a text as number: a table has ids of one kind. Spaces
+        around a text do not matter, unless ids have them."""
+        if not self.whole:
+            found = self._found(str(given))
+            return self._found(str(given).strip()) if found is None else found
+        if isinstance(given, str):
+            return self._found(int(given)) if _WHOLE.fullmatch(given) else None
+        return self._found(given)
+
+    def _found(self, given: int | str) -> int | None:
         index = bisect_left(self._values, given)
         return index if index < len(self._values) and self._values[index] == given else None
 

@@ -85,7 +85,8 @@ def parse(value: Any) -> Request:
 
 
 def _whole(text: str) -> bool:
-    return text.isascii() and text.removeprefix("-").isdecimal() and len(text) <= 18
+    """Whether a number would be written just so: `00007` is no number."""
+    return text.isascii() and text.removeprefix("-").isdecimal() and len(text) <= 18 and str(int(text)) == text
 
 
 def _text(value: Any) -> str:

@@ -178,6 +178,7 @@ class RecommendSession(Session):
             "items": found,
             "basis": ranked.basis,
             "known_user": case.known_user,
+            **({} if case.known_user or request.user is None else {"unknown_user": request.user}),
             "unknown_items": list(case.unknown),
             "shortage": shortage if len(indices) < request.k else None,
         }

@@ -67,6 +67,8 @@ class Recommendation(Task, Tables, Feedback):
         rows = [_row(item) for item in answer["items"]]
         unknown, shortage = answer["unknown_items"], answer["shortage"]
         notes = [f"not known: {', '.join(map(str, unknown))}"] if unknown else []
+        if "unknown_user" in answer:
+            notes.insert(0, f"the user '{str(answer['unknown_user'])[:80]}' is not known")
         notes += [f"only {shortage['found']}: {shortage['reason']}"] if shortage else []
         return Presentation(
             headline=next((title or item for item, title, *_ in rows), "nothing"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars
 import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -295,3 +297,26 @@ def test_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "histories.indptr.npy", np.zeros(3, np.int32))
     with pytest.raises(GlassworksError, match="do not fit"):
         open_session(Recommendation(), Opened(artifact=artifact, folder=tmp_path), {})
+
+
+def test_a_text_of_digits_stays_a_text(tmp_path: Path) -> None:
+    """Readers' cards keep their zeros, however they are asked for; others are told to be unknown."""
+    users = polars.Series([f"{number:05}" for number in range(len(LOG.users))])
+    session = opened(weights(), replace(LOG, users=users), tmp_path)
+    answers = ask(session, "00007", '"00007"', {"user": "00007"}, {"user": " 00007 "})
+    assert all(answer == answers[0] for answer in answers)
+    assert answers[0]["basis"] == "history"
+    assert "unknown_user" not in answers[0]
+    for other in ("7", 7, "0007", "X9"):
+        (answer,) = ask(session, {"user": other})
+        assert answer["unknown_user"] == other
+        assert not answer["known_user"]
+    assert "the user '7' is not known" in Recommendation().present(answers[0] | {"unknown_user": "7"}).notes
+
+
+def test_numbers_among_texts_are_found_either_way(tmp_path: Path) -> None:
+    users = polars.Series(sorted([*map(str, range(len(LOG.users) - 1)), "X9"]))
+    session = opened(weights(), replace(LOG, users=users), tmp_path)
+    number, text, bare = ask(session, {"user": 7}, {"user": "7"}, "7")
+    assert number == text == bare
+    assert number["known_user"]

@@ -1,11 +1,11 @@
-"""The item table: what is known of items beside who met them."""
+"""The tables of items and of users: what is known of them beside who met what."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from glassworks.data.interactions.collection import ItemColumns
-from glassworks.data.interactions.ids import distinct_ids
+from glassworks.data.interactions.ids import cleaned, distinct_ids
 from glassworks.data.interactions.reader import sample_of, scan
 from glassworks.data.tabular.format import TableFormat
 from glassworks.errors import DataError
@@ -31,34 +31,55 @@ def read_items(data: InteractionData) -> tuple[polars.DataFrame, ItemColumns, tu
     columns = ItemColumns(categories=data.categories, numbers=data.numbers, texts=data.descriptions, title=data.title)
     if not data.items:
         return polars.DataFrame({"id": []}, schema={"id": polars.Int64}), ItemColumns(), ()
-    read_from = scan(data.items, TableFormat.of(data))
+    return _described(data, "item", columns)
+
+
+def read_users(data: InteractionData) -> tuple[polars.DataFrame, ItemColumns, tuple[Sentence, ...]]:
+    """A row a user with the column `id`, as `read_items`; without rows where the job names no table of users."""
+    import polars
+
+    columns = ItemColumns(categories=data.user_categories, numbers=data.user_numbers)
+    if not data.users:
+        return polars.DataFrame({"id": []}, schema={"id": polars.Int64}), ItemColumns(), ()
+    return _described(data, "user", columns)
+
+
+def _described(
+    data: InteractionData, role: str, columns: ItemColumns
+) -> tuple[polars.DataFrame, ItemColumns, tuple[Sentence, ...]]:
+    import polars
+
+    source, name = getattr(data, f"{role}s"), getattr(data, role)
+    read_from = scan(source, TableFormat.of(data))
     table = read_from.frame
-    _require_columns(table, data, columns)
-    ids = distinct_ids(table, data.item, data.items)
-    rows = table.filter(polars.col(data.item).is_not_null()).select(
-        polars.col(data.item).alias("raw"), *_features(columns, data, table)
+    _require_columns(table, data, role, columns)
+    table = table.with_columns(cleaned(name, table.collect_schema()[name], data.na).alias(name))
+    ids = distinct_ids(table, name, source)
+    rows = table.filter(polars.col(name).is_not_null()).select(
+        polars.col(name).alias("raw"), *_features(columns, data, table)
     )
-    read = rows.unique("raw", keep="first", maintain_order=True).collect(engine="streaming")
+    numbered = rows.join(ids.table.lazy(), on="raw", how="left", maintain_order="left")
+    read = numbered.unique("number", keep="first", maintain_order=True).collect(engine="streaming")
     total = int(table.select(polars.len()).collect(engine="streaming").item())
-    repeated = (sentence("finding.repeated-items", n=total - len(read)),) if total > len(read) else ()
-    joined = ids.join(read, on="raw", how="left").drop("raw")
-    return joined, columns, (*read_from.findings, *repeated)
+    repeated = (sentence(f"finding.repeated-{role}s", n=total - len(read)),) if total > len(read) else ()
+    return read.sort("number").drop("raw", "number"), columns, (*read_from.findings, *ids.findings, *repeated)
 
 
-def _require_columns(table: polars.LazyFrame, data: InteractionData, columns: ItemColumns) -> None:
-    known = table.collect_schema().names()
+def _require_columns(table: polars.LazyFrame, data: InteractionData, role: str, columns: ItemColumns) -> None:
+    known, source = table.collect_schema().names(), getattr(data, f"{role}s")
     title = (columns.title,) if columns.title else ()
-    keys = {"categories": columns.categories, "numbers": columns.numbers}
-    keys |= {"descriptions": columns.texts, "title": title, "item": (data.item,)}
+    prefix = "" if role == "item" else "user_"
+    keys = {f"{prefix}categories": columns.categories, f"{prefix}numbers": columns.numbers}
+    keys |= {"descriptions": columns.texts, "title": title, role: (getattr(data, role),)}
     for key, wanted in keys.items():
         for name in wanted:
             if name not in known:
                 raise DataError(
-                    f"{data.items} has no column '{name}'",
+                    f"{source} has no column '{name}'",
                     f"its columns: {', '.join(known)}; name yours: data.{key} = ...",
                 )
-            if name in RESERVED and key != "item":
-                raise DataError(f"{data.items}: the name '{name}' is taken", "give the column another name")
+            if name in RESERVED and key != role:
+                raise DataError(f"{source}: the name '{name}' is taken", "give the column another name")
 
 
 def _features(columns: ItemColumns, data: InteractionData, table: polars.LazyFrame) -> list[polars.Expr]:

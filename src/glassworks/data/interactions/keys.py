@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+from pydantic import Field
+
 from glassworks.config import DataConfig
+from glassworks.durations import Seconds
 from glassworks.locations import Location
 
 Protocol = Literal["auto", "temporal", "leave_last_out", "strong_generalization", "strict_temporal"]
@@ -21,9 +24,20 @@ class InteractionData(DataConfig):
     time: str = ""
     """The column of when (seconds since 1970, or a date); without it nothing can be cut by time."""
     time_format: str = ""
-    """Times: how they are written."""
+    """Tables: how times are written, such as `%d.%m.%Y %H:%M`; left out, it is found."""
+    na: tuple[str, ...] | None = None
+    """What a cell holds where nothing is known."""
     weight: str = ""
     """The column of how much, such as a rating or a count; without it each counts alike."""
+    event: str = ""
+    """The column of the kind of event, such as view or buy; `weights` says what each counts."""
+    weights: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
+    """What each kind of event counts, such as `{view = 1, buy = 5}`; what counts 0 or less is seen, not liked."""
+    strength: float = Field(default=0.5, ge=0, le=1)
+    """How far counts and repetitions make an item count more: the power of their sum, by which 50 plays count 7 times
+    one play; 0 takes all liked items alike. With `positive` only repetitions count."""
+    half_life: Seconds | None = None
+    """The age at which an interaction counts half, such as `30d`; without it age does not matter."""
     positive: float | None = None
     """Interactions of at least this weight are liked, such as 4 for ratings; without it all above 0."""
     items: Annotated[str, Location()] = ""
@@ -38,5 +52,11 @@ class InteractionData(DataConfig):
     """Columns of the item table that hold text."""
     title: str = ""
     """The column of the item table by which people know an item."""
+    users: Annotated[str, Location()] = ""
+    """A further source with a row a user: what people are answers those of whom nothing else is known."""
+    user_categories: tuple[str, ...] = ()
+    """Columns of the table of users that hold a category, such as a country; or more than one, as `categories`."""
+    user_numbers: tuple[str, ...] = ()
+    """Columns of the table of users that hold a number, such as an age."""
     protocol: Protocol = "auto"
     """How interactions are cut, by time or by user; `auto`: `temporal` where there are times, else by user."""

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from glassworks.data.interactions.collection import Interactions, ItemColumns
 from glassworks.data.interactions.columns import Columns, columns_of, facts
-from glassworks.data.interactions.ids import alike, distinct_ids
+from glassworks.data.interactions.ids import DistinctIds, alike, distinct_ids, require_joined
 from glassworks.data.interactions.items import read_items
-from glassworks.data.interactions.reader import scan
+from glassworks.data.interactions.reader import sample_of, scan
 from glassworks.data.tabular.format import TableFormat
 from glassworks.errors import DataError
 from glassworks.sentences import Sentence, sentence
@@ -42,12 +42,24 @@ def read_interactions(data: InteractionData) -> Interactions:
         reason = str(error).split("\n")[0][:200]
         raise DataError(f"'{data.source}' cannot be read as a table: {reason}", "write the table again") from None
     events, repeated = _without_copies(events, columns.timed)
-    read = _collect(data, events, (users["id"], items["id"]), columns, (table, features))
-    findings = (*events_table.findings, *known, *_of_copies(repeated, len(events)), *_of_liked(read, data), *more)
+    if len(table) and not sample_of(data.source):
+        more = (*more, *require_joined(*alike(items.ids, table["id"]), "item", "items"))
+    read = _collect(data, events, (users.ids, items.ids), columns, (table, features))
+    findings = (
+        *events_table.findings,
+        *known,
+        *users.findings,
+        *items.findings,
+        *_of_copies(repeated, len(events)),
+        *_of_liked(read, data),
+        *more,
+    )
     if not read.liked.any():
         raise DataError(
             f"'{data.source}': no interaction is liked: the largest weight is {read.weight.max():g}",
-            f"set data.positive below it; it is {data.positive}",
+            "name another column of weights, or leave data.weight out"
+            if data.positive is None
+            else f"set data.positive below it; it is {data.positive:g}",
         )
     for name, count in (("user", read.shape[0]), ("item", len(np.unique(read.item)))):
         if count < 2:
@@ -58,15 +70,15 @@ def read_interactions(data: InteractionData) -> Interactions:
     return replace(read, findings=findings)
 
 
-def _numbered(columns: Columns, users: polars.DataFrame, items: polars.DataFrame) -> polars.DataFrame:
+def _numbered(columns: Columns, users: DistinctIds, items: DistinctIds) -> polars.DataFrame:
     """Complete rows with numbers for ids, in the order of time, users and items; else in that of the source."""
     import polars
 
     table = columns.table.filter(columns.complete)
     for name, ids in (("user", users), ("item", items)):
-        numbered = ids.select(polars.col("raw").alias(name), polars.arange(0, len(ids), dtype=polars.Int32).alias("n"))
-        joined = table.join(numbered.lazy(), on=name, how="left", maintain_order="left")
-        table = joined.drop(name).rename({"n": name})
+        numbered = ids.table.lazy().select(polars.col("raw").alias(name), "number")
+        joined = table.join(numbered, on=name, how="left", maintain_order="left")
+        table = joined.drop(name).rename({"number": name})
     events = table.collect(engine="streaming")
     if len(events) > _MOST:
         raise DataError(f"there are {len(events):,} interactions; at most {_MOST:,} are read", "take the newest ones")

@@ -109,12 +109,13 @@ def test_of_copies_the_last_one_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "finding"),
     [
-        (",7,400,5", "1 rows have no user and are left out"),
-        ("b,,400,5", "1 rows have no item and are left out"),
-        ("b,7,400,nan", "1 rows have a weight that is no finite number and are left out"),
-        ("b,7,400,much", "1 rows have a weight that is no finite number and are left out"),
-        ("b,7,400,", "1 rows have a weight that is no finite number and are left out"),
-        ("b,7,,5", "1 rows have a time that is neither a number nor a date and are left out"),
+        (",7,400,5", "1 rows have no user and are left out, such as row 5"),
+        ("null,7,400,5", "1 rows have no user and are left out, such as row 5: 'null'"),
+        ("b,,400,5", "1 rows have no item and are left out, such as row 5"),
+        ("b,7,400,nan", "1 rows have a weight that is no finite number and are left out, such as row 5: 'nan'"),
+        ("b,7,400,much", "1 rows have a weight that is no finite number and are left out, such as row 5: 'much'"),
+        ("b,7,400,", "1 rows have a weight that is no finite number and are left out, such as row 5"),
+        ("b,7,,5", "1 rows have a time that is neither a number nor a date and are left out, such as row 5"),
     ],
 )
 def test_rows_that_cannot_be_used_are_reported(line: str, finding: str, tmp_path: Path) -> None:
@@ -236,3 +237,76 @@ def test_movielens_is_keyed_by_film_and_not_by_title() -> None:
     assert (len(log), *log.shape, int(log.liked.sum())) == (100_004, 671, 9_066, 51_568)
     assert log.table["title"].drop_nulls().n_unique() < len(log.table["title"].drop_nulls())
     assert np.all(np.diff(log.items.to_numpy()) > 0)
+
+
+def _items(folder: Path, ids: list[str]) -> dict[str, Any]:
+    lines = "".join(f"{each},k{number % 2}\n" for number, each in enumerate(ids))
+    (folder / "items.csv").write_text("what,kind\n" + lines, encoding="utf-8")
+    return {"items": f"csv:{folder / 'items.csv'}", "categories": ("kind",)}
+
+
+MET = [100, 101, 102, 103]
+
+
+@pytest.mark.parametrize(
+    ("events", "table", "difference"),
+    [
+        ([str(each) for each in MET], [f"{each:06}" for each in MET], "zeros in front"),
+        ([f"sku{each}" for each in MET], [f"SKU{each}" for each in MET], "upper and lower case"),
+        ([f"item_{each}" for each in MET], [str(each) for each in MET], "letters or signs in front of the number"),
+        ([f"a {each}" for each in MET], [f"a{each}" for each in MET], "spaces within"),
+        ([f"x{each}.0" for each in MET], [f"x{each}" for each in MET], "an ending .0"),
+    ],
+)
+def test_tables_that_do_not_join_are_refused_with_what_differs(
+    events: list[str], table: list[str], difference: str, tmp_path: Path
+) -> None:
+    text = "who,what,when,stars\n" + "".join(f"{user},{item},1,1\n" for user in "ab" for item in events)
+    error = refused(tmp_path, text, **_items(tmp_path, table))
+    assert f"only 0 of {len(MET)} ids in 'item'" in error.problem
+    assert all(repr(each) in error.problem for each in (*events[:3], *table[:3]))
+    assert f"both differ by {difference}" in error.mend
+    assert max(len(error.problem), len(error.mend)) <= 300
+
+
+def test_tables_that_join_say_how_far(tmp_path: Path) -> None:
+    text = "who,what,when,stars\n" + "".join(f"{user},{item},1,1\n" for user in "ab" for item in MET)
+    log = read(tmp_path, text, **_items(tmp_path, ["100", "101 ", "500"]))
+    assert "2 of 4 items that people met (50%) stand in the item table" in map(str, log.findings)
+    error = refused(tmp_path, text, **_items(tmp_path, ["p", "q"]))
+    assert "leave data.items out" in error.mend
+
+
+def test_spaces_around_ids_are_taken_off_and_told(tmp_path: Path) -> None:
+    log = read(tmp_path, "who,what,when,stars\n1,7,1,1\n1 ,8,2,1\n\u3000u,7,3,1\nu,9,4,1\n")
+    assert log.users.to_list() == ["1", "u"]
+    assert "2 rows have spaces around the user, which are taken off, such as row 2: '1 '" in map(str, log.findings)
+
+
+def test_numbers_with_an_ending_are_numbers_and_told(tmp_path: Path) -> None:
+    log = read(tmp_path, "who,what,when,stars\n1.0,7,1,1\n1,8,2,1\n2.0,7,3,1\nnan,9,4,1\n")
+    assert log.users.to_list() == [1, 2]
+    assert any("whole numbers written as" in str(finding) for finding in log.findings)
+
+
+def test_ids_that_differ_in_case_are_told(tmp_path: Path) -> None:
+    log = read(tmp_path, "who,what,when,stars\nu1,7,1,1\nU1,8,2,1\n")
+    assert log.shape == (2, 2)
+    assert any("'U1' and 'u1'" in str(finding) for finding in log.findings)
+
+
+@pytest.mark.parametrize(
+    ("users", "problem"),
+    [(["1E+10", "2.5E+10", "17"], "a spreadsheet rounded"), (['"[1, 2]"', '"[2, 3]"'], "holds lists")],
+)
+def test_ids_that_cannot_be_right_are_refused(users: list[str], problem: str, tmp_path: Path) -> None:
+    text = "who,what,when,stars\n" + "".join(f"{user},{item},1,1\n" for user in users for item in (1, 2))
+    assert problem in refused(tmp_path, text).problem
+
+
+def test_missing_ids_of_parquet_are_counted(tmp_path: Path) -> None:
+    frame = polars.DataFrame({"user": [1.0, float("nan"), None, 2.0], "item": [7, 8, 9, 8]})
+    frame.write_parquet(tmp_path / "e.parquet")
+    log = read_interactions(InteractionData(source=f"parquet:{tmp_path / 'e.parquet'}"))
+    assert log.users.to_list() == [1, 2]
+    assert "2 rows have no user and are left out, such as row 2: 'nan'" in map(str, log.findings)
