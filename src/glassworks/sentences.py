@@ -89,6 +89,8 @@ _FINDINGS = {
     "popular-items": "one item in a hundred has {percent:.0f}% of the likes: popularity will be hard to beat",
     "never-liked": "{n:,} items are liked by nobody; only what describes them can bring them up",
     "not-described": "nothing describes the items: what nobody met yet cannot be recommended",
+    "protocol": "by {usual} about {few:,} users can be asked: {keys} asks about {n:,}, and auto takes it",
+    "nobody-comes-back": "nobody likes two different items: what somebody chooses next cannot be measured",
     "no-user": "{n:,} rows have no user and are left out, such as row {row}{example}",
     "no-item": "{n:,} rows have no item and are left out, such as row {row}{example}",
     "no-weight": "{n:,} rows have a weight that is no finite number and are left out, such as row {row}{example}",

@@ -6,8 +6,8 @@
     users.parquet     a row a known user, in the order of the histories' rows: `id`
 
 The arrays `histories.indptr`, `histories.indices`, `histories.weights` and, where there are times, `histories.times`
-are the histories of known users as sparse rows: every item that a user met, with weight 0 where it was met but not
-liked. Those of the scorer begin with `scorer.`.
+are the histories of known users as sparse rows: every item that a user met, with what it counts, 0 where it was met but
+not liked. Those of the scorer begin with `scorer.`.
 """
 
 from __future__ import annotations
@@ -86,12 +86,12 @@ def scorer_of(index: Mapping[str, Any], arrays: Arrays) -> Scorer:
 
 
 def _liked(log: Interactions) -> Sparse:
-    return sparse_rows(log.user[log.liked], log.item[log.liked], np.ones(int(log.liked.sum()), np.float32), log.shape)
+    return sparse_rows(log.user[log.liked], log.item[log.liked], log.values()[log.liked], log.shape)
 
 
 def _histories(log: Interactions) -> dict[str, NDArray[Any]]:
     """Of a pair that stands twice, the last interaction counts."""
-    rows = sparse_rows(log.user, log.item, np.where(log.liked, np.float32(1), np.float32(0)), log.shape)
+    rows = log.met()
     found = {"indptr": rows.indptr, "indices": rows.indices, "weights": rows.data}
     if log.time is not None:
         found["times"] = sparse_rows(log.user, log.item, log.time, log.shape).data

@@ -113,7 +113,7 @@ def _coverage(lists: NDArray[np.int64], items: int) -> Measurement:
 def _novelty(lists: NDArray[np.int64], likes: Sparse) -> NDArray[np.float64]:
     """An item that nobody likes counts as if one user in all did."""
     users = max(likes.shape[0], 1)
-    popularity = np.asarray(likes.sum(axis=0), np.float64).ravel()
+    popularity = np.bincount(likes.indices, minlength=likes.shape[1]).astype(np.float64)
     return np.asarray(-np.log2(np.maximum(popularity, 1) / users)[lists].mean(axis=1), np.float64)
 
 

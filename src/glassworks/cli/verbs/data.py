@@ -130,7 +130,7 @@ def _check_interactions(data: Any, quick: bool) -> InteractionsReport:
     from glassworks.data.interactions.checks import check_interactions
     from glassworks.data.interactions.reading import read_interactions
 
-    return check_interactions(read_interactions(data))
+    return check_interactions(read_interactions(data), data)
 
 
 def _check_texts(data: Any, quick: bool) -> TextReport:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from glassworks.data.interactions.choosing import fitting
 from glassworks.data.interactions.collection import Interactions
+from glassworks.data.interactions.keys import InteractionData
 from glassworks.data.interactions.times.spans import day
 from glassworks.record import Record
 from glassworks.sentences import Sentence, sentence
@@ -42,11 +44,12 @@ class InteractionsReport(Record):
     findings: tuple[Sentence, ...]
 
 
-def check_interactions(log: Interactions) -> InteractionsReport:
-    """Look for repetitions, contradictions, sparsity, skew, and users of whom too little is known."""
+def check_interactions(log: Interactions, data: InteractionData | None = None) -> InteractionsReport:
+    """Look for repetitions, contradictions, sparsity, skew, and users of whom too little is known; with `data` for the
+    protocol by which enough users can be asked, too."""
     met, likes = log.met(), log.likes()
     of_users = np.diff(likes.indptr)
-    popularity = np.sort(np.asarray(likes.sum(axis=0), np.float64).ravel())[::-1]
+    popularity = np.sort(log.popularity().astype(np.float64))[::-1]
     top = max(1, round(len(popularity) / 100))
     report = InteractionsReport(
         examples=len(log),
@@ -67,7 +70,8 @@ def check_interactions(log: Interactions) -> InteractionsReport:
         findings=(),
     )
     able = int(np.sum(of_users >= _FEW_LIKES))
-    return report.model_copy(update={"findings": (*log.findings, *_findings(report, able))})
+    protocol = () if data is None else fitting(log, data)
+    return report.model_copy(update={"findings": (*log.findings, *_findings(report, able), *protocol)})
 
 
 def _contradictions(log: Interactions) -> int:

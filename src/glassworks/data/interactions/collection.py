@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Id = int | str
 """A user's or an item's name as the source has it."""
+_LEAST_PART = 1e-3
+"""What is liked never counts less, however old."""
 Sparse = Any
 """A `scipy.sparse.csr_array`; scipy ships no types."""
 
@@ -36,7 +38,9 @@ class Interactions:
     `users` and `items` are ids, ascending, as a polars series of Int64 or String; `user` (int32 N) and `item` (int32 N)
     count in them. `time` is in seconds since 1970 (int64 N), or None. `weight` (float32 N) is the rating or count as
     given; `liked` (bool N) says which interactions are the taste that is learned: what else a user met is only
-    known as seen. `table` has a row for each of `items`, in their order, with the column `id`.
+    known as seen. `strength` (float32 N) is how much a pair counts after each interaction, where a usual one counts 1;
+    None where all liked ones do. With `half_life` (seconds) what is that old counts half. `table` has a row for each of
+    `items`, in their order, with the column `id`, `people` one for each described user, known or not.
     """
 
     source: str
@@ -50,6 +54,10 @@ class Interactions:
     table: polars.DataFrame
     columns: ItemColumns
     fingerprint: str
+    strength: NDArray[np.float32] | None = None
+    half_life: float | None = None
+    people: polars.DataFrame | None = None
+    user_columns: ItemColumns = ItemColumns()
     findings: tuple[Sentence, ...] = ()
 
     def __len__(self) -> int:
@@ -60,19 +68,29 @@ class Interactions:
         """Users and items."""
         return len(self.users), len(self.items)
 
+    def values(self) -> NDArray[np.float32]:
+        """How much each interaction counts at the time of the last one (N): 1 for a usual like, 0 for what was met and
+        not liked."""
+        found = self.liked.astype(np.float32) if self.strength is None else np.where(self.liked, self.strength, 0)
+        if self.half_life is not None and self.time is not None and len(self.time):
+            age = (self.time[-1] - self.time) / self.half_life
+            found = found * np.maximum(np.exp2(-age), _LEAST_PART)
+        return np.asarray(found, np.float32)
+
     def met(self) -> Sparse:
-        """U I: 1 where a user likes an item, an explicit 0 where it was only met; the last interaction counts."""
-        return sparse_rows(self.user, self.item, self.liked.astype(np.float32), self.shape)
+        """U I: how much an item counts for a user who likes it, an explicit 0 where it was only met; the last
+        interaction of a pair counts."""
+        return sparse_rows(self.user, self.item, self.values(), self.shape)
 
     def likes(self) -> Sparse:
-        """U I: 1 where a user likes an item."""
+        """U I: the same without what was only met."""
         found = self.met()
         found.eliminate_zeros()
         return found
 
     def popularity(self) -> NDArray[np.float32]:
-        """How many like each item."""
-        return np.asarray(self.likes().sum(axis=0), np.float32).ravel()
+        """How many like each item (I), however much."""
+        return np.bincount(self.likes().indices, minlength=self.shape[1]).astype(np.float32)
 
     def part(self, rows: NDArray[Any]) -> Interactions:
         """Some interactions (a mask or ascending indexes), of the same users and items."""
@@ -83,6 +101,7 @@ class Interactions:
             time=None if self.time is None else self.time[rows],
             weight=self.weight[rows],
             liked=self.liked[rows],
+            strength=None if self.strength is None else self.strength[rows],
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,17 +13,20 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Dataset, Split
 from glassworks.data.interactions import protocols
+from glassworks.data.interactions.choosing import ENOUGH, alternatives, said_of, usual_protocol
 from glassworks.data.interactions.collection import Interactions
 from glassworks.data.interactions.keys import InteractionData
 from glassworks.data.interactions.protocols import FEW_USERS, Cut
 from glassworks.data.interactions.reading import read_interactions
+from glassworks.errors import DataError
+from glassworks.sentences import Sentence, sentence
 
 if TYPE_CHECKING:
     from glassworks.config import Job
 
 ASKED = 20
 _MOST_ASKED, _CALIBRATION, _FOLDS = 5_000, 512, 4
-_COLUMNS = ("user", "item", "time", "weight", "positive", "separator")
+_COLUMNS = ("user", "item", "time", "time_format", "weight", "positive", "separator", "event", "weights", "strength")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +54,8 @@ def prepare_job(job: Job) -> InteractionsDataset:
 
 def prepare_interactions(log: Interactions, data: InteractionData) -> InteractionsDataset:
     """The log cut by the job's protocol; at most 5,000 users are asked in each part."""
-    protocol = data.protocol
-    if protocol == "auto":
-        protocol = "strong_generalization" if log.time is None else "temporal"
-    cut, validation, *tuning = (_narrowed(each, data.seed) for each in _CUTS[protocol](log, data))
+    protocol, cuts, said = _chosen(log, data)
+    cut, validation, *tuning = (_narrowed(each, data.seed) for each in cuts)
     few = (f"only {len(cut):,} users are asked in the test split: below {FEW_USERS} most differences are noise",)
     return InteractionsDataset(
         name=log.source,
@@ -64,7 +66,7 @@ def prepare_interactions(log: Interactions, data: InteractionData) -> Interactio
             "validation": requests_of(validation),
             "test": requests_of(cut),
         },
-        findings=(*map(str, log.findings), *(few if len(cut) < FEW_USERS else ())),
+        findings=(*map(str, log.findings), *map(str, said), *(few if len(cut) < FEW_USERS else ())),
         log=log,
         cut=cut,
         validation=validation,
@@ -91,7 +93,7 @@ def requests_of(cut: Cut) -> Split:
     for row, targets in enumerate(cut.targets):
         begin, end = cut.history.indptr[row : row + 2]
         met = zip(cut.history.indices[begin:end].tolist(), cut.history.data[begin:end].tolist(), strict=True)
-        history = [items[item] if liked else {"item": items[item], "weight": 0} for item, liked in met]
+        history = [items[item] if value == 1 else {"item": items[item], "weight": value} for item, value in met]
         who: dict[str, Any] = {"history": history} if history else {"user": ""}
         rows[row] = json.dumps({**who, "k": ASKED, "reasons": 0}, ensure_ascii=False)
         wanted[row] = [items[item] for item in targets.tolist()]
@@ -114,16 +116,54 @@ def _narrowed(cut: Cut, seed: int) -> Cut:
     return protocols.narrowed(cut, np.sort(rows))
 
 
+def _chosen(log: Interactions, data: InteractionData) -> tuple[str, tuple[Cut, ...], tuple[Sentence, ...]]:
+    """The protocol, its cuts, and what is said where `auto` takes another one than usual. Raises DataError, which names
+    a protocol that can be measured by, where there is one."""
+    usual = data.protocol if data.protocol != "auto" else usual_protocol(log)
+    found, failed = (), None
+    try:
+        found = _CUTS[usual](log, data)
+    except DataError as error:
+        failed = error
+    if failed is not None and log.time is None and usual != usual_protocol(log):
+        raise failed  # the column of times is what is missing
+    if failed is None and (data.protocol != "auto" or len(found[0]) >= ENOUGH):
+        return usual, found, ()
+    others = alternatives(log, data, usual)
+    if failed is not None and not others:
+        raise DataError(str(sentence("finding.nobody-comes-back")), "give interactions of users who come back")
+    for other in others:
+        if data.protocol != "auto" and failed is not None:
+            raise DataError(failed.problem, f"set {other.keys}: about {other.asked:,} users can be asked") from None
+        with contextlib.suppress(DataError):
+            cuts = _CUTS[other.protocol](log, data.model_copy(update={"least_likes": other.least}))
+            if not found or len(cuts[0]) > len(found[0]):
+                return other.protocol, cuts, (said_of(other, usual, len(found[0]) if found else 0, len(cuts[0])),)
+    if failed is not None:
+        raise failed
+    return usual, found, ()
+
+
 def _temporal(log: Interactions, data: InteractionData) -> tuple[Cut, ...]:
-    share = 1 - data.test
-    cut = protocols.temporal(log, share)
-    return cut, protocols.temporal(log, share, window=1), protocols.temporal(log, share, upto=share)
+    share, least = 1 - data.test, data.least_likes
+    cut = protocols.temporal(log, share, least=least)
+    validation = protocols.temporal(log, share, window=1, least=least)
+    return cut, validation, protocols.temporal(log, share, upto=share, least=least)
 
 
 def _leave_last_out(log: Interactions, data: InteractionData) -> tuple[Cut, ...]:
-    """The model learns nothing from the last but one either."""
-    validation = protocols.leave_last_out(log, back=1)
-    return replace(protocols.leave_last_out(log), train=validation.train), validation, validation
+    """The model learns neither the last nor the last but one of anybody; where nobody has more than two, half of the
+    users validate."""
+    cut = protocols.leave_last_out(log)
+    try:
+        validation = protocols.leave_last_out(log, back=1)
+    except DataError:
+        order: NDArray[np.int64] = np.random.default_rng(data.seed).permutation(len(cut))
+        halves = np.sort(order[::2]), np.sort(order[1::2])
+        cut, validation = (protocols.some(protocols.narrowed(cut, half)) for half in halves)
+    train = protocols.before_targets(log, (cut, validation))
+    cut, validation = replace(cut, train=train), replace(validation, train=train)
+    return cut, validation, validation
 
 
 def _strong(log: Interactions, data: InteractionData) -> tuple[Cut, ...]:
@@ -131,22 +171,22 @@ def _strong(log: Interactions, data: InteractionData) -> tuple[Cut, ...]:
     test = max(1, round(data.test * len(order)))
     validation = max(1, round(data.validation * len(order)))
     first, second = np.sort(order[:test]), np.sort(order[test : test + validation])
-    both = protocols.strong_generalization(log, np.sort(order[: test + validation]), data.seed)
+    both = protocols.strong_generalization(log, np.sort(order[: test + validation]), data.seed, data.least_likes)
     known = replace(both, train=log.part(~np.isin(log.user, order[: test + validation])))
     parts = [np.flatnonzero(np.isin(known.users, users)) for users in (first, second)]
     cut, other = (protocols.some(protocols.narrowed(known, rows)) for rows in parts)
-    return cut, other, *folds(cut.train, data.seed)
+    return cut, other, *folds(cut.train, data.seed, data.least_likes)
 
 
-def folds(train: Interactions, seed: int) -> list[Cut]:
+def folds(train: Interactions, seed: int, least: int = protocols.LEAST) -> list[Cut]:
     """Each user of `train` held out once: a validation with as many users as can be had."""
     users = np.random.default_rng(seed).permutation(np.unique(train.user))
-    return [protocols.strong_generalization(train, users[fold::_FOLDS], seed) for fold in range(_FOLDS)]
+    return [protocols.strong_generalization(train, users[fold::_FOLDS], seed, least) for fold in range(_FOLDS)]
 
 
 def _strict_temporal(log: Interactions, data: InteractionData) -> tuple[Cut, ...]:
     share = 1 - data.test
-    earlier = protocols.temporal(log, share, upto=share)
+    earlier = protocols.temporal(log, share, upto=share, least=data.least_likes)
     return protocols.strict_temporal(log, share), earlier, earlier
 
 

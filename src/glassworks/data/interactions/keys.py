@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from glassworks.config import DataConfig
+from glassworks.data.interactions.protocols import FEWEST, LEAST
 from glassworks.durations import Seconds
 from glassworks.locations import Location
 
@@ -33,9 +34,9 @@ class InteractionData(DataConfig):
     """The column of the kind of event, such as view or buy; `weights` says what each counts."""
     weights: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
     """What each kind of event counts, such as `{view = 1, buy = 5}`; what counts 0 or less is seen, not liked."""
-    strength: float = Field(default=0.5, ge=0, le=1)
-    """How far counts and repetitions make an item count more: the power of their sum, by which 50 plays count 7 times
-    one play; 0 takes all liked items alike. With `positive` only repetitions count."""
+    strength: float = Field(default=0.25, ge=0, le=1)
+    """How far counts and repetitions make an item count more: the power of their sum, by which 50 plays count 2.7
+    times one play; 0 takes all liked items alike. With `positive` only repetitions count."""
     half_life: Seconds | None = None
     """The age at which an interaction counts half, such as `30d`; without it age does not matter."""
     positive: float | None = None
@@ -59,4 +60,7 @@ class InteractionData(DataConfig):
     user_numbers: tuple[str, ...] = ()
     """Columns of the table of users that hold a number, such as an age."""
     protocol: Protocol = "auto"
-    """How interactions are cut, by time or by user; `auto`: `temporal` where there are times, else by user."""
+    """How interactions are cut, by time or by user; `auto`: `temporal` where there are times, else by user; or another
+    one, which is said, where hardly anybody could be asked by it."""
+    least_likes: int = Field(default=LEAST, ge=FEWEST)
+    """Users with at least so many liked items are asked; `auto` takes 2 where hardly anybody has as many."""

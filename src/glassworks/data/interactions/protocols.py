@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SHARE, LEAST, FOLDS = 0.2, 5, 5
 """Of a user's liked items this share is to be found, of users with at least so many; and folds of users."""
+FEWEST = 2
+"""Liked items without which there is no history beside what is to be found."""
 FEW_USERS = 200
 """Below so many users intervals are so wide that few differences can be seen."""
 
@@ -29,8 +31,8 @@ FEW_USERS = 200
 @dataclass(frozen=True, kw_only=True)
 class Cut:
     """`train` is what a model learns from. `users` (N) are those who are asked, by their number in the log; `history`
-    (N I) is 1 where the item was liked and an explicit 0 where it was only met, `weights` the same with weights as
-    given; `targets` are items, one array a user."""
+    (N I) is how much an item was liked, 1 as usual, and an explicit 0 where it was only met, `weights` the same with
+    weights as given; `targets` are items, one array a user."""
 
     train: Interactions
     users: NDArray[np.int64]
@@ -56,9 +58,20 @@ def leave_last_out(log: Interactions, back: int = 0) -> Cut:
     return _cut(log, train, [np.array([row]) for row in sorted(chosen)])
 
 
-def temporal(log: Interactions, cut: float, upto: float = 1.0, window: int = 0) -> Cut:
-    """The model knows what happened until the quantile `cut * upto` of time; users with five liked items after it are
-    asked for the last fifth of these (with `window` the fifth before), and their histories go on until there.
+def before_targets(log: Interactions, cuts: Sequence[Cut]) -> Interactions:
+    """What happened before a user's first target in any of the cuts, whose targets are one item each."""
+    limit = np.full(log.shape[0], len(log), np.int64)
+    pair = log.user.astype(np.int64) * log.shape[1] + log.item
+    known, first = np.unique(pair, return_index=True)
+    for cut in cuts:
+        asked = cut.users * log.shape[1] + np.concatenate(cut.targets)
+        np.minimum.at(limit, cut.users, first[np.searchsorted(known, asked)])
+    return log.part(np.arange(len(log)) < limit[log.user])
+
+
+def temporal(log: Interactions, cut: float, upto: float = 1.0, window: int = 0, least: int = LEAST) -> Cut:
+    """The model knows what happened until the quantile `cut * upto` of time; users with `least` liked items after it
+    are asked for the last fifth of these (with `window` the fifth before), and their histories go on until there.
     Nothing after the quantile `upto` is known at all."""
     time = _timed(log, "temporal")
     end, moment = np.quantile(time, upto), np.quantile(time, cut * upto)
@@ -66,10 +79,10 @@ def temporal(log: Interactions, cut: float, upto: float = 1.0, window: int = 0) 
     rows = _fresh_likes(known)
     wanted = []
     for each in _grouped(known.user, rows[_timed(known, "temporal")[rows] > moment]):
-        if len(each) >= LEAST:
+        if len(each) >= least:
             size = math.ceil(SHARE * len(each))
             wanted.append(each[len(each) - size * (window + 1) : len(each) - size * window])
-    _some(wanted, f"likes {LEAST} items after the cut")
+    _some(wanted, f"likes {least} items after the cut")
     return _cut(known, known.part(_timed(known, "temporal") <= moment), wanted)
 
 
@@ -92,28 +105,45 @@ def strict_temporal(log: Interactions, cut: float) -> Cut:
     return _cut(log, train, wanted)
 
 
-def strong_generalization(log: Interactions, users: Sequence[int] | NDArray[np.int64], seed: int) -> Cut:
+def strong_generalization(
+    log: Interactions, users: Sequence[int] | NDArray[np.int64], seed: int, least: int = LEAST
+) -> Cut:
     """Nothing of `users` is learned; a random fifth of what each of them likes is to be found from the rest of it."""
     asked = np.zeros(log.shape[0], np.bool_)
     asked[np.asarray(users, np.int64)] = True
     rows = _fresh_likes(log)
     wanted, history = [], []
     for each in _grouped(log.user, rows[asked[log.user[rows]]]):
-        if len(each) >= LEAST:
+        if len(each) >= least:
             order = np.random.default_rng([seed, int(log.user[each[0]])]).permutation(len(each))
             size = math.ceil(SHARE * len(each))
             wanted.append(each[np.sort(order[:size])])
             history.append(each[np.sort(order[size:])])
-    _some(wanted, f"likes {LEAST} items")
-    return _cut(log, log.part(~asked[log.user]), wanted, np.concatenate(history))
+    _some(wanted, f"likes {least} items")
+    return _cut(log, log.part(~asked[log.user]), wanted, _with_repetitions(log, np.concatenate(history)))
 
 
 def last_fifth(log: Interactions) -> Cut:
-    """Nothing is learned; the last fifth of what each user likes is to be found from what was before."""
-    rows = _fresh_likes(log)
-    wanted = [each[-math.ceil(SHARE * len(each)) :] for each in _grouped(log.user, rows) if len(each) >= LEAST]
-    _some(wanted, f"likes {LEAST} items")
+    """Nothing is learned; the last fifth of what each user likes is to be found from what was before: of users with
+    five liked items, or where there are none, with two."""
+    users = _grouped(log.user, _fresh_likes(log))
+    least = LEAST if any(len(each) >= LEAST for each in users) else FEWEST
+    wanted = [each[-math.ceil(SHARE * len(each)) :] for each in users if len(each) >= least]
+    _some(wanted, f"likes {FEWEST} items")
     return _cut(log, log.part(np.zeros(len(log), np.bool_)), wanted)
+
+
+def asked_by(log: Interactions, test: float, least: int) -> dict[str, int]:
+    """About how many users each protocol asks, those first that say more of what a model will meet; users with fewer
+    liked items than `least` are not asked."""
+    rows = _fresh_likes(log)
+    likes = np.bincount(log.user[rows], minlength=log.shape[0])
+    found: dict[str, int] = {}
+    if log.time is not None:
+        late = rows[log.time[rows] > np.quantile(log.time, 1 - test)]
+        found["temporal"] = int(np.sum(np.bincount(log.user[late], minlength=log.shape[0]) >= least))
+        found["leave_last_out"] = int(np.sum(likes >= FEWEST))
+    return {**found, "strong_generalization": round(test * int(np.sum(likes >= least)))}
 
 
 def fold_of_users(log: Interactions, fold: int, seed: int, folds: int = FOLDS) -> NDArray[np.int64]:
@@ -143,6 +173,14 @@ def _fresh_likes(log: Interactions) -> Rows:
     return np.flatnonzero(first & log.liked)
 
 
+def _with_repetitions(log: Interactions, rows: Rows) -> Rows:
+    """All interactions of the same users with the same items, where they make these count more."""
+    if log.strength is None:
+        return rows
+    pair = log.user.astype(np.int64) * log.shape[1] + log.item
+    return np.flatnonzero(np.isin(pair, pair[rows]))
+
+
 def _grouped(user: NDArray[np.int32], rows: Rows) -> list[Rows]:
     """The rows of each user, in order, by the users' number."""
     order = rows[np.argsort(user[rows], kind="stable")]
@@ -163,7 +201,7 @@ def _cut(log: Interactions, train: Interactions, wanted: Sequence[Rows], history
     return Cut(
         train=train,
         users=users[order],
-        history=sparse_rows(row, item, log.liked[history].astype(np.float32), shape),
+        history=sparse_rows(row, item, log.values()[history], shape),
         weights=sparse_rows(row, item, log.weight[history], shape),
         targets=tuple(log.item[wanted[index]] for index in order),
     )
@@ -171,7 +209,7 @@ def _cut(log: Interactions, train: Interactions, wanted: Sequence[Rows], history
 
 def some(cut: Cut) -> Cut:
     """The cut itself. Raises DataError where nobody is asked."""
-    _some(cut.targets, f"in one of the parts likes {LEAST} items")
+    _some(cut.targets, "in one of the parts likes enough items")
     return cut
 
 

@@ -14,6 +14,7 @@ from glassworks.data.interactions.columns import Columns, columns_of, facts
 from glassworks.data.interactions.ids import DistinctIds, alike, distinct_ids, require_joined
 from glassworks.data.interactions.items import read_items
 from glassworks.data.interactions.reader import sample_of, scan
+from glassworks.data.interactions.strength import strength_of
 from glassworks.data.tabular.format import TableFormat
 from glassworks.errors import DataError
 from glassworks.sentences import Sentence, sentence
@@ -121,10 +122,12 @@ def _collect(
         time=events["time"].to_numpy() // 10**6 if columns.timed else None,
         weight=events["weight"].to_numpy().astype(np.float32),
         liked=_liked(events["weight"].to_numpy(), data.positive),
+        half_life=data.half_life,
         table=polars.DataFrame({"id": items}).join(wide, on="id", how="left", maintain_order="left"),
         columns=table[1],
         fingerprint="",
     )
+    log = replace(log, strength=strength_of(log, data))
     return replace(log, fingerprint=_fingerprint(log))
 
 
@@ -153,7 +156,7 @@ def _fingerprint(log: Interactions) -> str:
     whole = hashlib.sha256(_FORMAT)
     for ids in (log.users, log.items):
         whole.update("\0".join(ids.cast(str).to_list()).encode("utf-8", "surrogatepass"))
-    for values in (log.user, log.item, log.time, log.weight, log.liked):
+    for values in (log.user, log.item, log.time, log.weight, log.liked, log.strength):
         if values is not None:
             whole.update(np.ascontiguousarray(values).tobytes())
     whole.update(log.table.write_json().encode("utf-8", "surrogatepass") if log.table.width > 1 else b"")

@@ -18,7 +18,7 @@ def report_interactions(data: Any, progress: Progress) -> Report:
     log = read_interactions(data)
     progress.finish(f"{len(log):,} interactions")
     progress.start("compare")
-    found = check_interactions(log)
+    found = check_interactions(log, data)
     progress.finish(f"{found.users:,} users, {found.items:,} items")
     return Report(
         source=data.source,

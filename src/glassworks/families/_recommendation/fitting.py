@@ -53,9 +53,9 @@ CLEARLY = 2.0
 
 
 def likes_of(met: Sparse, weight: float = 0.0) -> Sparse:
-    """U I of those users who like something: 1, and `weight` for what was met and not liked."""
+    """U I of those users who like something, and `weight` for what was met and not liked."""
     found = met.copy()
-    found.data = np.where(met.data > 0, np.float32(1), np.float32(weight))
+    found.data = np.where(met.data > 0, met.data, np.float32(weight))
     found.eliminate_zeros()
     return found[np.flatnonzero(np.diff(found.indptr))]
 

@@ -19,8 +19,7 @@ _CELLS = 50_000_000
 
 def fit_item_neighbors(likes: Sparse, neighbors: int, shrinkage: float) -> ItemWeights:
     """Cosine between items over users (U I), shrunk; of each scored item the `neighbors` most alike count."""
-    popularity = np.asarray(likes.sum(axis=0), np.float32).ravel()
-    norms = np.sqrt(popularity)
+    norms = np.sqrt(np.asarray(likes.power(2).sum(axis=0), np.float32).ravel())
 
     def weigh(together: NDArray[np.float32], begin: int) -> NDArray[np.float32]:
         found = together / (norms[begin : begin + len(together), None] * norms[None] + shrinkage + 1e-30)
@@ -52,7 +51,7 @@ def fit_user_neighbors(likes: Sparse, neighbors: int, shrinkage: float, rare: bo
     """Cosine between users; with `rare` an item counts the more, the fewer like it."""
     from scipy.sparse import csr_array
 
-    popularity = np.asarray(likes.sum(axis=0), np.float32).ravel()
+    popularity = np.bincount(likes.indices, minlength=likes.shape[1]).astype(np.float32)
     users = likes.shape[0]
     importance = np.log1p(users / (1 + popularity)) if rare else np.ones(len(popularity))
     return UserNeighbors(

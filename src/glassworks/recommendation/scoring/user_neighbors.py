@@ -28,8 +28,10 @@ class UserNeighbors(Scorer):
     ) -> None:
         self._likes, self._by_item, self._importance = likes, by_item, importance
         self._neighbors, self._shrinkage = neighbors, shrinkage
-        self._norms = np.sqrt(np.asarray(likes @ (importance**2), np.float32))
+        self._norms = np.sqrt(np.asarray(likes.power(2) @ (importance**2), np.float32))
         self._counts = np.diff(likes.indptr)
+        self._in_common = by_item.copy()
+        self._in_common.data = np.ones(len(by_item.data), np.float32)
 
     @property
     def items(self) -> int:
@@ -45,7 +47,7 @@ class UserNeighbors(Scorer):
         alike = np.asarray((self._weighed(histories) @ self._by_item).toarray(), np.float32) / self._scale(histories)
         known = histories.copy()
         known.data = (known.data > 0).astype(np.float32)
-        alike[np.asarray((known @ self._by_item).toarray()) >= self._counts] = 0
+        alike[np.asarray((known @ self._in_common).toarray()) >= self._counts] = 0
         if self._neighbors < alike.shape[1]:
             least = -np.partition(-alike, self._neighbors, axis=1)[:, self._neighbors, None]
             alike[alike <= least] = 0
@@ -74,6 +76,8 @@ class UserNeighbors(Scorer):
         found: dict[str, NDArray[Any]] = {}
         for name, rows in (("likes", self._likes), ("by_item", self._by_item)):
             found |= {f"{name}.indptr": rows.indptr, f"{name}.indices": rows.indices}
+            if np.any(rows.data != 1):
+                found[f"{name}.data"] = rows.data
         return {**found, "importance": self._importance}
 
     @property
@@ -87,7 +91,9 @@ class UserNeighbors(Scorer):
         items, users = len(arrays["importance"]), len(arrays["likes.indptr"]) - 1
         ones = np.ones(len(arrays["likes.indices"]), np.float32)
         likes, by_item = (
-            csr_array((ones, arrays[f"{name}.indices"], arrays[f"{name}.indptr"]), shape=shape)
+            csr_array(
+                (arrays.get(f"{name}.data", ones), arrays[f"{name}.indices"], arrays[f"{name}.indptr"]), shape=shape
+            )
             for name, shape in (("likes", (users, items)), ("by_item", (items, users)))
         )
         neighbors, shrinkage = int(parameters["neighbors"]), float(parameters["shrinkage"])
