@@ -50,23 +50,23 @@ def answer_table(session: Session, source: Path, output: Path, progress: Progres
     try:
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
             parts = Path(folder)
-            told = _Told()
+            counts = _Counts()
             for begin in range(0, count, _ROWS):
                 rows = table.slice(begin, _ROWS).collect()
-                found = _answered(session, rows, begin, told)
+                found = _answered(session, rows, begin, counts)
                 found.write_parquet(parts / f"{begin:012}.parquet")
-                told.written += len(found)
+                counts.written += len(found)
                 progress.update(step=begin + len(rows))
             polars.scan_parquet(parts / "*.parquet").sink_parquet(parts / "whole")
             (parts / "whole").replace(output)
     except OSError as error:
         raise StorageError(f"cannot write {output}: {error}", "free space, or name another file") from None
-    progress.finish(f"{told.written:,} recommendations for {count:,} rows{told}{others}")
-    return {"rows": count, "recommendations": told.written}
+    progress.finish(f"{counts.written:,} recommendations for {count:,} rows{counts}{others}")
+    return {"rows": count, "recommendations": counts.written}
 
 
 @dataclass
-class _Told:
+class _Counts:
     """What is said of a table when it is done."""
 
     written: int = 0
@@ -123,7 +123,7 @@ def _scan(source: Path) -> tuple[polars.LazyFrame, str]:
     import polars
 
     try:
-        found = scan(f"{'csv' if source.suffix == '.csv' else 'parquet'}:{source}")
+        found = scan(f"{'csv' if source.suffix == '.csv' else 'parquet'}:{source}").frame
         kinds = found.collect_schema()
         keys = {name: name.strip().lower() for name in kinds.names()}
         known = {name: key for name, key in keys.items() if key in Request.model_fields}
@@ -144,7 +144,7 @@ def _scan(source: Path) -> tuple[polars.LazyFrame, str]:
     return found, f"; no keys of a request: {others}" if others else ""
 
 
-def _answered(session: Session, rows: polars.DataFrame, begin: int, told: _Told) -> polars.DataFrame:
+def _answered(session: Session, rows: polars.DataFrame, begin: int, counts: _Counts) -> polars.DataFrame:
     import polars
 
     asked = {
@@ -152,7 +152,7 @@ def _answered(session: Session, rows: polars.DataFrame, begin: int, told: _Told)
         for number, row in enumerate(rows.to_dicts())
         if any(row.get(key) is not None for key in _ONE_OF)
     }
-    told.nobody += len(rows) - len(asked)
+    counts.nobody += len(rows) - len(asked)
     requests = np.empty(len(asked), object)
     requests[:] = [json.dumps(_request(row)).encode() for row in asked.values()]
     try:
@@ -160,7 +160,7 @@ def _answered(session: Session, rows: polars.DataFrame, begin: int, told: _Told)
     except InputError:
         answers = [_alone(session, request, number) for number, request in zip(asked, requests, strict=True)]
     read = list(map(json.loads, answers))
-    told.unknown += sum("unknown_user" in answer for answer in read)
+    counts.unknown += sum("unknown_user" in answer for answer in read)
     found = [
         {"row": number, "user": row.get("user"), "rank": rank, "item": each["item"], "score": each["score"]}
         for (number, row), answer in zip(asked.items(), read, strict=True)

@@ -52,7 +52,7 @@ def test_a_row_that_is_no_request_is_named_and_nothing_is_written(tmp_path: Path
     with pytest.raises(InputError, match=r"no \.parquet file"):
         answer_table(session, tmp_path / "users.parquet", tmp_path / "out.csv", Silent())
     (tmp_path / "bad.parquet").write_bytes(b"nothing")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is not a Parquet file"):
         answer_table(session, tmp_path / "bad.parquet", tmp_path / "out.parquet", Silent())
 
 

@@ -11,6 +11,7 @@ from glassworks.data.interactions.reader import sample_of
 from glassworks.data.interactions.times.reading import read_times
 from glassworks.data.interactions.times.spans import first_rows
 from glassworks.data.interactions.weights import require_weights, weight_of
+from glassworks.data.tabular.columns import by_role
 from glassworks.errors import DataError
 from glassworks.sentences import Sentence, sentence
 
@@ -65,13 +66,7 @@ def columns_of(table: polars.LazyFrame, data: InteractionData) -> Columns:
     roles = {"user": data.user, "item": data.item, "time": data.time, "weight": data.weight, "event": data.event}
     if sample_of(data.source):
         roles = {role: role for role in roles if role in kinds}
-    roles = {role: name for role, name in roles.items() if name}
-    for role, name in roles.items():
-        if name not in kinds:
-            raise DataError(
-                f"{data.source} has no column '{name}'",
-                f"its columns: {', '.join(kinds.names())}; name yours: data.{role} = ...",
-            )
+    roles = by_role(roles, kinds.names(), data.source)
     read = {role: cleaned(roles[role], kinds[roles[role]], data.na) for role in ("user", "item")}
     require_weights(table, roles, data)
     read["weight"] = weight_of(roles, kinds, data)
@@ -99,8 +94,8 @@ def facts(columns: Columns, source: str) -> tuple[Sentence, ...]:
         why = str(_finding(columns, worst, faults[worst], found[worst])) if found["rows"] else "no row"
         mend = _MENDS.get(worst, "name the right columns: data.user, data.item")
         raise DataError(f"'{source}' holds no usable interaction: {why}", mend)
-    told = sum(int(each.values["n"]) for each in columns.findings if each.code == "finding.implausible-times")
-    found["no-time"] = found.get("no-time", 0) - told
+    implausible = sum(int(each.values["n"]) for each in columns.findings if each.code == "finding.implausible-times")
+    found["no-time"] = found.get("no-time", 0) - implausible
     named = {**faults, **spaces}
     more = (_finding(columns, name, named[name], found[name]) for name in named if found[name] > 0)
     return (*columns.findings, *more)

@@ -120,7 +120,8 @@ def _chosen(log: Interactions, data: InteractionData) -> tuple[str, tuple[Cut, .
     """The protocol, its cuts, and what is said where `auto` takes another one than usual. Raises DataError, which names
     a protocol that can be measured by, where there is one."""
     usual = data.protocol if data.protocol != "auto" else usual_protocol(log)
-    found, failed = (), None
+    found: tuple[Cut, ...] = ()
+    failed: DataError | None = None
     try:
         found = _CUTS[usual](log, data)
     except DataError as error:

@@ -18,6 +18,7 @@ _ROUNDED = r"^\d+(\.\d+)?E\+\d+$"
 """A long number as spreadsheets write it: its last digits are lost."""
 _LISTED = r"^[\[{].*[\]}]$"
 _SAMPLES, _CUT, _LEAST = 3, 24, 0.5
+_NOTHING: tuple[Sentence, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ def distinct_ids(table: polars.LazyFrame, column: str, source: str) -> DistinctI
     import polars
 
     found = table.select(polars.col(column).drop_nulls().unique().alias("raw")).collect(engine="streaming")
-    raw, findings = found["raw"].rename("id"), ()
+    raw, findings = found["raw"].rename("id"), _NOTHING
     if raw.dtype == polars.String:
         ids, findings = _of_texts(raw, column, source)
     elif raw.dtype.is_nested() or raw.dtype == polars.Binary:
@@ -176,8 +177,8 @@ def _mend(met: polars.Series, described: polars.Series, what: str, key: str) -> 
     import polars
 
     ours, theirs = met.cast(polars.String), described.cast(polars.String)
-    share = {name: change(ours).is_in(change(theirs).implode()).mean() for name, change in _CHANGES.items()}
-    best = max(share, key=lambda name: float(share[name] or 0))
-    if float(share[best] or 0) >= _LEAST:  # type: ignore[arg-type]
+    shared = {name: int(change(ours).is_in(change(theirs).implode()).sum()) for name, change in _CHANGES.items()}
+    best = max(shared, key=shared.__getitem__)
+    if shared[best] >= _LEAST * len(ours):
         return f"both differ by {best}: write the ids alike in both files, as text"
     return f"write the ids alike in both files, name the column that holds them (data.{what}), or leave data.{key} out"

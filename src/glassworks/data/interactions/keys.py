@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from glassworks.config import DataConfig
 from glassworks.data.interactions.protocols import FEWEST, LEAST
@@ -12,6 +12,14 @@ from glassworks.durations import Seconds
 from glassworks.locations import Location
 
 Protocol = Literal["auto", "temporal", "leave_last_out", "strong_generalization", "strict_temporal"]
+
+
+def _weights(given: object) -> object:
+    """A text such as `view = 1, buy = 5` as a table."""
+    if not isinstance(given, str):
+        return given
+    pairs = (part.rpartition("=") for part in given.split(",") if part.strip())
+    return {name.strip(): number.strip() for name, _, number in pairs}
 
 
 class InteractionData(DataConfig):
@@ -24,16 +32,13 @@ class InteractionData(DataConfig):
     """The column of what, in the item table too."""
     time: str = ""
     """The column of when (seconds since 1970, or a date); without it nothing can be cut by time."""
-    time_format: str = ""
-    """Tables: how times are written, such as `%d.%m.%Y %H:%M`; left out, it is found."""
-    na: tuple[str, ...] | None = None
-    """What a cell holds where nothing is known."""
     weight: str = ""
     """The column of how much, such as a rating or a count; without it each counts alike."""
     event: str = ""
     """The column of the kind of event, such as view or buy; `weights` says what each counts."""
-    weights: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
-    """What each kind of event counts, such as `{view = 1, buy = 5}`; what counts 0 or less is seen, not liked."""
+    weights: Annotated[dict[str, Annotated[float, Field(allow_inf_nan=False)]], BeforeValidator(_weights)] = {}
+    """What each kind of event counts, such as `{view = 1, buy = 5}`, or the text `view = 1, buy = 5`; what counts 0 or
+    less is seen, not liked."""
     strength: float = Field(default=0.25, ge=0, le=1)
     """How far counts and repetitions make an item count more: the power of their sum, by which 50 plays count 2.7
     times one play; 0 takes all liked items alike. With `positive` only repetitions count."""

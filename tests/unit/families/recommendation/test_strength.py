@@ -183,6 +183,11 @@ def test_kinds_that_count_nothing_are_seen_and_flags_are_weights(tmp_path: Path)
     assert flags.liked.tolist() == [True, False, True]
 
 
+def test_weights_may_be_written_as_text() -> None:
+    data = InteractionData.model_validate({"source": "csv:x", "event": "what", "weights": "view = 1, add to cart=2.5"})
+    assert data.weights == {"view": 1.0, "add to cart": 2.5}
+
+
 def test_a_wrong_half_life_is_a_wrong_key() -> None:
     from glassworks.job_files import job_of
 

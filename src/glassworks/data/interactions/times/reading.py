@@ -50,7 +50,7 @@ def read_times(table: polars.LazyFrame, name: str, form: str = "") -> Times:
     if kind in (polars.Date, polars.Datetime):
         return _plausible(table, name, _typed(table, column.cast(polars.Datetime("us", _zone(kind))).dt.epoch("us")))
     if form:
-        return _as_told(table, name, _given(column.cast(polars.String), form), form)
+        return _as_given(table, name, _given(column.cast(polars.String), form), form)
     if kind.is_numeric():
         return _plausible(table, name, read_numbers(table, name, column))
     if kind != polars.String:
@@ -206,7 +206,7 @@ def _naive(
     return (sentence("finding.naive-times", n=count),) if count else ()
 
 
-def _as_told(table: polars.LazyFrame, name: str, found: polars.Expr, form: str) -> Times:
+def _as_given(table: polars.LazyFrame, name: str, found: polars.Expr, form: str) -> Times:
     """As the job says, whatever the year."""
     import polars
 
