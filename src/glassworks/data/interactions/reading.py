@@ -46,15 +46,13 @@ def read_interactions(data: InteractionData) -> Interactions:
     if len(table) and not sample_of(data.source):
         more = (*more, *require_joined(*alike(items.ids, table["id"]), "item", "items"))
     read = _collect(data, events, (users.ids, items.ids), columns, (table, features))
-    findings = (
-        *events_table.findings,
-        *known,
-        *users.findings,
-        *items.findings,
-        *_of_copies(repeated, len(events)),
-        *_of_liked(read, data),
-        *more,
-    )
+    _require_learnable(read, data)
+    known = (*events_table.findings, *known, *users.findings, *items.findings)
+    return replace(read, findings=(*known, *_of_copies(repeated, len(events)), *_of_liked(read, data), *more))
+
+
+def _require_learnable(read: Interactions, data: InteractionData) -> None:
+    """Raise DataError where nothing is liked, and where there is one user or item only."""
     if not read.liked.any():
         raise DataError(
             f"'{data.source}': no interaction is liked: the largest weight is {read.weight.max():g}",
@@ -68,7 +66,6 @@ def read_interactions(data: InteractionData) -> Interactions:
                 f"'{data.source}' holds one {name} only; recommending needs at least two",
                 f"name another column: data.{name} = ...",
             )
-    return replace(read, findings=findings)
 
 
 def _numbered(columns: Columns, users: DistinctIds, items: DistinctIds) -> polars.DataFrame:
@@ -107,11 +104,7 @@ def _collect(
     import polars
 
     users, seen = ids
-    item = events["item"].to_numpy().astype(np.int32)
-    seen, described = alike(seen, table[0]["id"]) if len(table[0]) else (seen, seen.head(0))
-    items = polars.concat([seen, described]).unique().sort()
-    if len(items) > len(seen) or items.dtype != ids[1].dtype:
-        item = items.search_sorted(seen).to_numpy().astype(np.int32)[item]
+    items, item, described = _items(seen, events["item"].to_numpy().astype(np.int32), table[0])
     wide = table[0].with_columns(described) if len(table[0]) else polars.DataFrame({"id": described})
     log = Interactions(
         source=data.source,
@@ -129,6 +122,19 @@ def _collect(
     )
     log = replace(log, strength=strength_of(log, data))
     return replace(log, fingerprint=_fingerprint(log))
+
+
+def _items(
+    met: polars.Series, item: NDArray[np.int32], table: polars.DataFrame
+) -> tuple[polars.Series, NDArray[np.int32], polars.Series]:
+    """The ids of items that were met or are described, where each event's item is among them, and the described ids."""
+    import polars
+
+    seen, described = alike(met, table["id"]) if len(table) else (met, met.head(0))
+    items = polars.concat([seen, described]).unique().sort()
+    if len(items) > len(seen) or items.dtype != met.dtype:
+        item = items.search_sorted(seen).to_numpy().astype(np.int32)[item]
+    return items, item, described
 
 
 def _liked(weight: NDArray[np.float32], positive: float | None) -> NDArray[np.bool_]:
