@@ -42,7 +42,7 @@ def show_release(made: Release, console: Console) -> None:
     rows = [(name.replace("_", " "), f"{value:.4f}", "") for name, value in manifest.fidelity.items()]
     title = "explanations, measured" if manifest.explainers else "answers, measured"
     table(title, ("float against served", "value", ""), rows, console)
-    show_warnings(manifest, stderr())
+    show_warnings(made.warnings, stderr())
 
 
 def show_example(answered: Answered, console: Console) -> None:
@@ -128,7 +128,7 @@ def summary_of(made: Release) -> dict[str, Any]:
             "metrics": metrics_json(manifest.metrics),
             "classes": classes_json(manifest.classes),
             "baseline": metrics_json(manifest.baseline),
-            "warnings": list(manifest.warnings),
+            "warnings": list(made.warnings),
             "fidelity": dict(manifest.fidelity),
         },
     }

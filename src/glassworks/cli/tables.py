@@ -92,11 +92,11 @@ def show_quality(manifest: Manifest, console: Console) -> None:
         console.print(f"  - {line}", markup=False, soft_wrap=True)
 
 
-def show_warnings(manifest: Manifest, console: Console) -> None:
-    """Warnings that a model does not beat something simpler."""
+def show_warnings(warnings: Sequence[str], console: Console) -> None:
+    """That a model does not beat something simpler, or is unlike the one that is served under its name."""
     from rich.markup import escape
 
-    for warning in manifest.warnings:
+    for warning in warnings:
         console.print(f"[bold red]WARNING:[/bold red] {escape(warning)}", soft_wrap=True)
 
 

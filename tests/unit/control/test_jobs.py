@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.unit.control.conftest import Api
 from tests.unit.test_job_schema import TEXT
 
 from glassworks.catalog import found
 from glassworks.contracts import Family
+from glassworks.packaging.bundle import Bundle
 
 
 def test_a_job_is_the_same_as_a_text_and_as_a_table(api: Api) -> None:
@@ -53,3 +56,24 @@ def test_families_and_their_schemas(api: Api) -> None:
     assert [each["family"] for each in families] == list(found(Family))
     assert api.get("/jobs/families/convnet/schema")["properties"]["family"]["const"] == "convnet"
     api.get("/jobs/families/dance/schema", status=404)
+
+
+def test_what_would_be_unlike_the_served_version_is_told_before_training(api: Api, tiny_bundle: Bundle) -> None:
+    """Pictures of another size, other labels, another task; nothing for what is alike, or not known."""
+    api.control.registry.publish(tiny_bundle)
+    name = tiny_bundle.manifest.name
+
+    def told(family: str = "convnet", source: str = "sample:digits", model: Any = None, **job: Any) -> list[str]:
+        asked = {"name": name, "family": family, "data": {"source": source}, "model": model or {}, **job}
+        found: list[str] = api.post("/jobs/check", {"job": asked})["warnings"]
+        return found
+
+    height, width = (int(str(tiny_bundle.manifest.preprocessing[key])) for key in ("height", "width"))
+    (inputs,) = told(model={"size": 2 * height})
+    assert f"{2 * height} x {2 * height} pixels against {height} x {width}" in inputs
+    assert inputs.startswith(f"unlike {name}@1, they take other inputs")
+    (labels,) = told(model={"size": height})
+    assert "they answer with other labels, '0', '1', '2' and 7 more against" in labels
+    (task,) = told(family="recurrent_text", source="sample:zh-reviews")
+    assert "it is for text-classification, not image-classification" in task
+    assert told(name="another") == told(source="folder:x") == told(data=3) == []

@@ -108,7 +108,7 @@ def test_it_is_printed() -> None:
     )
     with console.capture() as caught:
         show_test(compared(manifest, 0.85, 0.8591), "test", console)
-        show_warnings(compared(manifest, 0.85, 0.8591), console)
+        show_warnings(compared(manifest, 0.85, 0.8591).warnings, console)
     assert f"WARNING: {WARNING}" in caught.get()
     assert "0.8591 [0.8491, 0.8691]" in caught.get()
 

@@ -44,7 +44,7 @@ def show(model: Reference, as_json: AsJson = False) -> None:
     metrics = [(name, measured(value), str(value.examples)) for name, value in manifest.metrics.items()]
     table("metrics on the test split", ("metric", "value [95 %]", "examples"), metrics, console)
     show_quality(manifest, console)
-    show_warnings(manifest, console)
+    show_warnings(manifest.warnings, console)
     fidelity = [(k, f"{v:.4f}") for k, v in manifest.fidelity.items()]
     title = "fidelity of explanations" if manifest.explainers else "served against float"
     table(title, ("measure", "value"), fidelity, console)

@@ -44,7 +44,7 @@ def _optimize(model: str, objective: Mapping[str, Any], as_json: bool) -> None:
     finally:
         progress.close()
     manifest = registry.resolve(version.reference).bundle.manifest
-    show_warnings(manifest, stderr())
+    show_warnings(manifest.warnings, stderr())
     if as_json:
         made = {"model": version.reference, "bundle_sha256": version.bundle_sha256}
         write_json({**report_json(report), **made, "warnings": list(manifest.warnings)})

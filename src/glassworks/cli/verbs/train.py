@@ -51,7 +51,7 @@ def _train(job: Job, resume: bool, as_json: bool) -> None:
         made = flow.train(job, Registry.open(), progress, fresh=not resume)
     finally:
         progress.close()
-    show_warnings(made.bundle.manifest, stderr())
+    show_warnings(made.warnings, stderr())
     if as_json:
         write_json(_summary(made))
         return
@@ -76,7 +76,7 @@ def _summary(made: Release) -> dict[str, Any]:
         "test": metrics_json(manifest.metrics),
         "classes": classes_json(manifest.classes),
         "baseline": metrics_json(manifest.baseline),
-        "warnings": list(manifest.warnings),
+        "warnings": list(made.warnings),
         "comparison": {name: metrics_json(found) for name, found in manifest.comparison.items()},
     }
 

@@ -19,7 +19,7 @@ class JobsMethods(Transport):
     def check_job(
         self, *, toml: str | None = None, job: dict[str, Any] | None = None, changes: dict[str, Any] | None = None
     ) -> Checked:
-        """Say everything that is wrong with a job, by key and line, without reading its data."""
+        """Say everything that is wrong with a job, by key and line, without reading its data; and where it ..."""
         return self.ask("POST", "/jobs/check", Checked, body={"toml": toml, "job": job, "changes": changes})
 
     def draft(

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 
 from glassworks.catalog import first_paragraph, found, named
 from glassworks.contracts import Family
-from glassworks.control.access import Viewer
+from glassworks.control.access import Controlled, Viewer
+from glassworks.control.foreseen import foreseen
 from glassworks.control.paging import Page
 from glassworks.control.tables import Table
 from glassworks.errors import ConfigError, InputError
@@ -62,8 +63,9 @@ def get_schema(caller: Viewer, family: str) -> dict[str, Any]:
 
 
 @router.post("/check")
-def check_job(caller: Viewer, asked: Asked) -> Checked:
-    """Say everything that is wrong with a job, by key and line, without reading its data."""
+def check_job(control: Controlled, caller: Viewer, asked: Asked) -> Checked:
+    """Say everything that is wrong with a job, by key and line, without reading its data; and where it would take other
+    inputs, or answer with other labels, than what is served under its name."""
     if (asked.toml is None) == (asked.job is None):
         raise InputError("a job is given as 'toml' or as 'job'", "give one of them")
     text = asked.toml if asked.toml is not None else written(asked.job or {})
@@ -78,7 +80,8 @@ def check_job(caller: Viewer, asked: Asked) -> Checked:
     except ConfigError as error:
         return Checked(valid=False, toml=text, job=None, problems=[syntax_fault(error)], warnings=[])
     problems = list(faults(table, text))
-    return Checked(valid=not problems, toml=text, job=plain, problems=problems, warnings=list(warnings_of(table)))
+    warnings = [*warnings_of(table), *foreseen(control, table)]
+    return Checked(valid=not problems, toml=text, job=plain, problems=problems, warnings=warnings)
 
 
 def _described(name: str, family: Family) -> FamilyFound:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.data.collection import Pictures
-from glassworks.data.pictures import thumbnail_of, thumbnail_of_file
+from glassworks.data.pictures import picture_size, thumbnail_of, thumbnail_of_file
 from glassworks.data.preview.records import ClassCount, Example, Page, Preview, paged
 from glassworks.data.sources.folder import listed_pictures
 from glassworks.errors import NotFound
@@ -21,9 +21,14 @@ class PicturesPreview(Preview):
     kind = "pictures"
 
     def __init__(
-        self, names: Sequence[str], labels: NDArray[np.int64], classes: Sequence[str], small: Callable[[int], bytes]
+        self,
+        names: Sequence[str],
+        labels: NDArray[np.int64],
+        classes: Sequence[str],
+        small: Callable[[int], bytes],
+        size: Callable[[int], tuple[int, int]],
     ) -> None:
-        self.names, self._labels, self._classes, self._small = names, labels, classes, small
+        self.names, self._labels, self._classes, self._small, self._size = names, labels, classes, small, size
 
     def examples(self) -> int:
         return len(self._labels)
@@ -40,6 +45,9 @@ class PicturesPreview(Preview):
         begin = int(np.searchsorted(rows, after, side="right"))
         chosen = [int(row) for row in rows[begin : begin + limit + 1]]
         return paged([Example(index=row, label=self._label(row), picture=True) for row in chosen], limit)
+
+    def sizes(self, count: int) -> Sequence[tuple[int, int]]:
+        return [self._size(index) for index in range(min(count, len(self._labels)))]
 
     def thumbnail(self, index: int) -> bytes:
         if not 0 <= index < len(self._labels):
@@ -60,13 +68,22 @@ def of_folder(folder: Path) -> PicturesPreview:
     """Nothing is decoded before it is shown. Raises DataError."""
     found = listed_pictures(folder)
     names = [path.relative_to(folder).as_posix() for path in found.files]
+
+    def size(index: int) -> tuple[int, int]:
+        return picture_size(found.files[index].read_bytes())
+
     return PicturesPreview(
-        names, found.labels, found.classes, lambda index: thumbnail_of_file(found.files[index].read_bytes())
+        names, found.labels, found.classes, lambda index: thumbnail_of_file(found.files[index].read_bytes()), size
     )
 
 
 def of_pictures(pictures: Pictures) -> PicturesPreview:
     """Those of a sample."""
+
+    def size(index: int) -> tuple[int, int]:
+        height, width = pictures.pictures[index].shape[:2]
+        return height, width
+
     return PicturesPreview(
-        pictures.names, pictures.labels, pictures.classes, lambda index: thumbnail_of(pictures.pictures[index])
+        pictures.names, pictures.labels, pictures.classes, lambda index: thumbnail_of(pictures.pictures[index]), size
     )

@@ -73,6 +73,10 @@ class Preview(ABC):
             raise DataError("only a table has columns that can be named", "leave them out")
         return self
 
+    def sizes(self, count: int) -> Sequence[tuple[int, int]]:
+        """Height and width of the first pictures, as many as there are up to `count`; of other data none."""
+        return ()
+
     def thumbnail(self, index: int) -> bytes:
         """A picture as a small PNG. Raises NotFound, and InputError for one that cannot be decoded."""
         raise NotFound(f"there is no picture {index}", "ask for examples: they say which have one")

@@ -16,6 +16,7 @@ from glassworks.job_files import job_of
 from glassworks.machine import compute_with, usable_cpus
 from glassworks.record import Record
 from glassworks.registry import Registry
+from glassworks.registry.succession import unlike
 
 
 class JobRequest(Record):
@@ -75,7 +76,7 @@ def result_of(model: str) -> Mapping[str, Any]:
         "bundle_sha256": version.bundle_sha256,
         "metrics": {name: value.model_dump(mode="json") for name, value in manifest.metrics.items()},
         "classes": [each.model_dump(mode="json") for each in manifest.classes],
-        "warnings": list(manifest.warnings),
+        "warnings": [*manifest.warnings, *unlike(registry, version)],
     }
 
 

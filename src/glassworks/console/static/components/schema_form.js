@@ -27,6 +27,29 @@ export function SchemaForm({ schema, path = [], ...form }) {
     ${groups.map((each) => html`<${Group} key=${each.path.join(".")} ...${each} form=${form} />`)}`;
 }
 
+/**
+ * The fields of a few keys, in their order; a schema without one of them has no field for it.
+ * @param {Form & {paths: string[]}} props
+ */
+export function Fields({ paths, ...form }) {
+  const found = paths.map((key) => ({ path: key.split("."), part: partAt(form.root, key.split(".")) }));
+  return html`<div class="fields">
+    ${found.map(({ path, part }) => part && html`<${Entry} key=${path.join(".")} path=${path} part=${part} form=${form} />`)}
+  </div>`;
+}
+
+/**
+ * @param {Schema} root
+ * @param {string[]} path
+ * @returns {Schema | undefined}
+ */
+function partAt(root, path) {
+  return path.reduce((/** @type {any} */ found, key) => {
+    const inner = found && resolved(found, root).properties?.[key];
+    return inner && resolved(inner, root);
+  }, root);
+}
+
 /** @param {{path: string[], part: Schema, form: Form}} props */
 function Group({ path, part, form }) {
   const key = path.join(".");

@@ -7,7 +7,7 @@ import { Confirm } from "../../components/dialog.js";
 import { SelectField } from "../../components/fields.js";
 import { Card } from "../../components/heading.js";
 import { ProblemNote, Skeleton } from "../../components/notices.js";
-import { SchemaForm } from "../../components/schema_form.js";
+import { Fields, SchemaForm } from "../../components/schema_form.js";
 import { connection, restored } from "../../connection.js";
 import { Said } from "../../components/said.js";
 import { has, t } from "../../i18n.js";
@@ -37,7 +37,7 @@ export function Editor({ job, data, begin }) {
         ${job.schema
           ? html`<fieldset disabled=${!job.readable}>
               <legend class="unseen">${t("train.form")}</legend>
-              <${SchemaForm} root=${job.schema} value=${job.table} onChange=${job.change} faults=${job.faults} texts="train.field" hide=${["family", "serving"]} />
+              <${Settings} job=${job} schema=${job.schema} />
             </fieldset>`
           : html`<${Skeleton} />`}
       <//>
@@ -46,6 +46,26 @@ export function Editor({ job, data, begin }) {
         <${Problems} job=${job} />
       <//>
     </div>`;
+}
+
+/** Keys that everybody decides upon; a column is one where the job names it. */
+const ALWAYS = ["name", "training.budget", "optimization.minimize"];
+const COLUMNS = ["data.text", "data.label", "data.user", "data.item", "data.time"];
+
+/**
+ * The few keys that one needs, and behind a line all others.
+ * @param {{job: Job, schema: import("../../types").Schema}} props
+ */
+function Settings({ job, schema }) {
+  const columns = COLUMNS.filter((key) => job.table.data?.[key.slice(5)] !== undefined);
+  const first = [ALWAYS[0], ...columns, ...ALWAYS.slice(1)];
+  const form = { root: schema, value: job.table, onChange: job.change, faults: job.faults, texts: "train.field" };
+  const wrong = job.faults.some((each) => each.key && each.key !== "family" && !first.includes(each.key));
+  return html`<${Fields} ...${form} paths=${first} />
+    <details class="group more" open=${wrong}>
+      <summary><span>${t("train.more")}</span>${wrong ? html`<span class="tag wrong">${t("form.wrong")}</span>` : html`<span class="muted">${t("train.more.text")}</span>`}</summary>
+      <${SchemaForm} ...${form} hide=${["family", "serving", ...first]} />
+    </details>`;
 }
 
 /** @param {{job: Job, data: string}} props */
