@@ -45,6 +45,6 @@ def _sizes(look: Preview, job: Mapping[str, Any], manifest: Manifest) -> str:
 def _labels(look: Preview, job: Mapping[str, Any], manifest: Manifest) -> str:
     if column := job["data"].get("label"):
         look = look.read_as(look.kind or "texts", {"label": column})
-    several = any(key in job["data"] for key in ("separator", "labels"))
+    multi_label = any(key in job["data"] for key in ("separator", "labels"))
     names = sorted(each.name for each in look.classes())
-    return labels_differ(names, sorted(manifest.labels), manifest.task) if names and not several else ""
+    return labels_differ(names, sorted(manifest.labels), manifest.task) if names and not multi_label else ""
