@@ -9,10 +9,24 @@ import numpy as np
 from glassworks.contracts import Progress
 from glassworks.data.checks import check_pictures, contradictions
 from glassworks.data.collection import Pictures
-from glassworks.data.duplicates import find_duplicates
+from glassworks.data.duplicates import Duplicates, find_duplicates
+from glassworks.data.label_issues import Issue
+from glassworks.data.picture_labels import picture_label_issues
 from glassworks.data.preview.opening import numbers_of
 from glassworks.data.reader import Reading, read_pictures
-from glassworks.data.reports.records import Report, Shown, copies_of, groups_of, unreadable, within
+from glassworks.data.reports.records import (
+    MOST,
+    Candidate,
+    Report,
+    Shown,
+    copies_of,
+    first,
+    groups_of,
+    unreadable,
+    within,
+)
+from glassworks.errors import MissingLibrary
+from glassworks.sentences import Sentence, sentence
 
 
 def report_pictures(data: Any, progress: Progress) -> Report:
@@ -25,6 +39,7 @@ def report_pictures(data: Any, progress: Progress) -> Report:
     found = check_pictures(pictures, duplicates)
     progress.finish(f"{found.distinct:,} are distinct")
     number = numbers_of(data.source, pictures.names)
+    issues, findings = _label_issues(pictures, duplicates, progress)
 
     def shown(row: int) -> Shown:
         name = pictures.names[row]
@@ -38,11 +53,34 @@ def report_pictures(data: Any, progress: Progress) -> Report:
         class_counts=found.class_counts,
         duplicates=copies_of(within(duplicates.exact), duplicates.pairs, shown),
         contradictions=groups_of(contradictions(duplicates.near, pictures.labels), shown),
+        candidates=first(
+            [
+                Candidate(example=shown(each.row), suggested=each.suggested, probability=round(each.probability, 6))
+                for each in issues[:MOST]
+            ],
+            len(issues),
+        ),
         unreadable=unreadable((*found.unreadable, *found.left_out)),
         numbers={**_sizes(pictures), "near_duplicates": found.near_duplicates, "imbalance": found.imbalance},
         fingerprint=found.fingerprint,
-        findings=found.findings,
+        findings=(*found.findings, *findings),
     )
+
+
+def _label_issues(
+    pictures: Pictures, duplicates: Duplicates, progress: Progress
+) -> tuple[tuple[Issue, ...], tuple[Sentence, ...]]:
+    """Labels that look wrong, and what is found of them in a sentence."""
+    progress.start("classify")
+    try:
+        issues, looked = picture_label_issues(pictures, duplicates.near)
+    except MissingLibrary as error:
+        return (), (Sentence(text=f"{error.problem}; {error.mend}"),)
+    progress.finish()
+    if not issues:
+        return issues, ()
+    example = f"{pictures.names[issues[0].row]} ({issues[0].label})"
+    return issues, (sentence("finding.suspects", n=len(issues), total=looked, example=example),)
 
 
 def _sizes(pictures: Pictures) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.catalog import require
 from glassworks.contracts import Measurement
 from glassworks.data.intervals import wilson
-from glassworks.data.splits import NEEDED, Shares, split, strata
+from glassworks.data.label_issues import label_issues
+from glassworks.data.splits import Shares, split, strata
 from glassworks.data.text.baseline import Counts, choose_texts, count_ngrams, cross_validated, fit_baseline
 from glassworks.data.text.checks import LabelCandidate, TextReport, check_texts
 from glassworks.data.text.collection import Texts
@@ -60,59 +60,18 @@ def _measured(
 def _candidates(
     texts: Texts, counts: Counts, row: NDArray[np.int64], rows: NDArray[np.int64], near: NDArray[np.int64]
 ) -> tuple[LabelCandidate, ...]:
-    """Confident learning (Northcutt et al. 2021) on out-of-fold probabilities; the least probable label first."""
+    """Labels that look wrong to classifiers that saw neither the text nor a copy of it."""
     targets = texts.targets[rows]
     probabilities = cross_validated(counts[row[rows]], targets, near[rows], len(texts.classes))
-    if texts.multi_label:
-        found = list(_of_many_labels(texts, rows, targets, probabilities))
-    else:
-        found = list(_of_one_label(texts, rows, targets, probabilities))
-    return tuple(sorted(found, key=lambda candidate: candidate.probability))
-
-
-def _of_one_label(
-    texts: Texts, rows: NDArray[np.int64], targets: NDArray[np.int64], probabilities: NDArray[np.float64]
-) -> Iterator[LabelCandidate]:
-    present, known = np.unique(targets, return_inverse=True)
-    among = probabilities[:, present] / probabilities[:, present].sum(axis=1, keepdims=True)
-    for index in _issues(known, among):
-        best = texts.classes[present[among[index].argmax()]]
-        given = texts.classes[targets[index]]
-        yield _candidate(texts, int(rows[index]), given, best, float(among[index, known[index]]))
-
-
-def _of_many_labels(
-    texts: Texts, rows: NDArray[np.int64], targets: NDArray[np.int64], probabilities: NDArray[np.float64]
-) -> Iterator[LabelCandidate]:
-    """Each label for itself: the text has it, or not."""
-    for label, name in enumerate(texts.classes):
-        own, yes = targets[:, label], probabilities[:, label]
-        if min(own.sum(), (1 - own).sum()) < NEEDED:
-            continue
-        for index in _issues(own, np.stack([1 - yes, yes], axis=1)):
-            names = (f"not {name}", name)
-            chance = float(yes[index] if own[index] else 1 - yes[index])
-            yield _candidate(texts, int(rows[index]), names[own[index]], names[1 - own[index]], chance)
-
-
-def _issues(known: NDArray[np.int64], probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
-    require(("cleanlab",), "finding labels that look wrong", extra="text")
-    from cleanlab.filter import find_label_issues
-
-    if probabilities.shape[1] < 2:
-        return np.zeros(0, np.int64)
-    return np.asarray(
-        find_label_issues(known, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1), np.int64
-    )
-
-
-def _candidate(texts: Texts, row: int, label: str, suggested: str, probability: float) -> LabelCandidate:
-    return LabelCandidate(
-        name=texts.names[row],
-        label=label,
-        suggested=suggested,
-        probability=round(probability, 6),
-        text=texts.texts[row],
+    return tuple(
+        LabelCandidate(
+            name=texts.names[rows[issue.row]],
+            label=issue.label,
+            suggested=issue.suggested,
+            probability=round(issue.probability, 6),
+            text=texts.texts[rows[issue.row]],
+        )
+        for issue in label_issues(targets, probabilities, texts.classes)
     )
 
 
