@@ -31,7 +31,6 @@ from glassworks.progress import Silent
 from glassworks.references import family_of, taught_by_registry
 from glassworks.registry import Registry, Version
 from glassworks.registry.opening import keep_feedback, open_model
-from glassworks.registry.succession import unlike
 from glassworks.storage import linked
 from glassworks.training.runs import forget_run, open_run
 
@@ -51,8 +50,6 @@ class Release:
     report: OptimizationReport | None
     bundle: Bundle
     version: Version
-    warnings: Sequence[str]
-    """Those of the bundle, and what is unlike the version that is served under this name."""
 
 
 def release(
@@ -80,8 +77,7 @@ def release(
         parts = refitted(parts, model, _empty(run / "whole"), progress)
         bundle, version = _publish(parts, run, registry, progress)
         forget_run(run)
-    warnings = (*bundle.manifest.warnings, *unlike(registry, version))
-    return Release(dataset=dataset, model=model, report=parts.report, bundle=bundle, version=version, warnings=warnings)
+    return Release(dataset=dataset, model=model, report=parts.report, bundle=bundle, version=version)
 
 
 def _built(job: Job, family: Family, dataset: Dataset, model: Model, folder: Path, progress: Progress) -> Parts:

@@ -19,6 +19,7 @@ from glassworks.cli.tables import (
     show_test,
     show_training,
     show_warnings,
+    warnings_of,
 )
 from glassworks.contracts import Generation, Task
 
@@ -42,7 +43,7 @@ def show_release(made: Release, console: Console) -> None:
     rows = [(name.replace("_", " "), f"{value:.4f}", "") for name, value in manifest.fidelity.items()]
     title = "explanations, measured" if manifest.explainers else "answers, measured"
     table(title, ("float against served", "value", ""), rows, console)
-    show_warnings(made.warnings, stderr())
+    show_warnings(warnings_of(made), stderr())
 
 
 def show_example(answered: Answered, console: Console) -> None:
@@ -128,7 +129,7 @@ def summary_of(made: Release) -> dict[str, Any]:
             "metrics": metrics_json(manifest.metrics),
             "classes": classes_json(manifest.classes),
             "baseline": metrics_json(manifest.baseline),
-            "warnings": list(made.warnings),
+            "warnings": list(warnings_of(made)),
             "fidelity": dict(manifest.fidelity),
         },
     }

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from glassworks.contracts import Dataset, Model
+    from glassworks.flow import Release
     from glassworks.optimization.report import OptimizationReport
     from glassworks.packaging.manifest import Manifest
 
@@ -90,6 +91,14 @@ def show_quality(manifest: Manifest, console: Console) -> None:
     show_refit(manifest, console)
     for line in decision_of(manifest):
         console.print(f"  - {line}", markup=False, soft_wrap=True)
+
+
+def warnings_of(made: Release) -> tuple[str, ...]:
+    """Those of its bundle, and what is unlike the version that is served under its name."""
+    from glassworks.registry import Registry
+    from glassworks.registry.succession import unlike
+
+    return (*made.bundle.manifest.warnings, *unlike(Registry.open(), made.version))
 
 
 def show_warnings(warnings: Sequence[str], console: Console) -> None:

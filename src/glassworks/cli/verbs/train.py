@@ -43,7 +43,7 @@ def train(
 def _train(job: Job, resume: bool, as_json: bool) -> None:
     receive_interrupts()
     from glassworks import flow
-    from glassworks.cli.tables import show_comparison, show_test, show_warnings
+    from glassworks.cli.tables import show_comparison, show_test, show_warnings, warnings_of
     from glassworks.registry import Registry
 
     progress = LiveProgress()
@@ -51,7 +51,7 @@ def _train(job: Job, resume: bool, as_json: bool) -> None:
         made = flow.train(job, Registry.open(), progress, fresh=not resume)
     finally:
         progress.close()
-    show_warnings(made.warnings, stderr())
+    show_warnings(warnings_of(made), stderr())
     if as_json:
         write_json(_summary(made))
         return
@@ -63,6 +63,8 @@ def _train(job: Job, resume: bool, as_json: bool) -> None:
 
 
 def _summary(made: Release) -> dict[str, Any]:
+    from glassworks.cli.tables import warnings_of
+
     model, manifest = made.model, made.bundle.manifest
     return {
         "run": model.run,
@@ -76,7 +78,7 @@ def _summary(made: Release) -> dict[str, Any]:
         "test": metrics_json(manifest.metrics),
         "classes": classes_json(manifest.classes),
         "baseline": metrics_json(manifest.baseline),
-        "warnings": list(made.warnings),
+        "warnings": list(warnings_of(made)),
         "comparison": {name: metrics_json(found) for name, found in manifest.comparison.items()},
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,13 @@ from glassworks.contracts import Progress
 from glassworks.data.checks import check_pictures, contradictions
 from glassworks.data.collection import Pictures
 from glassworks.data.duplicates import Duplicates, find_duplicates
-from glassworks.data.label_issues import Issue
 from glassworks.data.picture_labels import picture_label_issues
 from glassworks.data.preview.opening import numbers_of
 from glassworks.data.reader import Reading, read_pictures
 from glassworks.data.reports.records import (
     MOST,
     Candidate,
+    First,
     Report,
     Shown,
     copies_of,
@@ -39,12 +40,12 @@ def report_pictures(data: Any, progress: Progress) -> Report:
     found = check_pictures(pictures, duplicates)
     progress.finish(f"{found.distinct:,} are distinct")
     number = numbers_of(data.source, pictures.names)
-    issues, findings = _label_issues(pictures, duplicates, progress)
 
     def shown(row: int) -> Shown:
         name = pictures.names[row]
         return Shown(index=number.get(name), name=name, label=pictures.label(row))
 
+    candidates, findings = _candidates(pictures, duplicates, shown, progress)
     return Report(
         source=data.source,
         kind="pictures",
@@ -53,13 +54,7 @@ def report_pictures(data: Any, progress: Progress) -> Report:
         class_counts=found.class_counts,
         duplicates=copies_of(within(duplicates.exact), duplicates.pairs, shown),
         contradictions=groups_of(contradictions(duplicates.near, pictures.labels), shown),
-        candidates=first(
-            [
-                Candidate(example=shown(each.row), suggested=each.suggested, probability=round(each.probability, 6))
-                for each in issues[:MOST]
-            ],
-            len(issues),
-        ),
+        candidates=candidates,
         unreadable=unreadable((*found.unreadable, *found.left_out)),
         numbers={**_sizes(pictures), "near_duplicates": found.near_duplicates, "imbalance": found.imbalance},
         fingerprint=found.fingerprint,
@@ -67,20 +62,24 @@ def report_pictures(data: Any, progress: Progress) -> Report:
     )
 
 
-def _label_issues(
-    pictures: Pictures, duplicates: Duplicates, progress: Progress
-) -> tuple[tuple[Issue, ...], tuple[Sentence, ...]]:
+def _candidates(
+    pictures: Pictures, duplicates: Duplicates, shown: Callable[[int], Shown], progress: Progress
+) -> tuple[First[Candidate] | None, tuple[Sentence, ...]]:
     """Labels that look wrong, and what is found of them in a sentence."""
     progress.start("classify")
     try:
         issues, looked = picture_label_issues(pictures, duplicates.near)
     except MissingLibrary as error:
-        return (), (Sentence(text=f"{error.problem}; {error.mend}"),)
+        return None, (Sentence(text=f"{error.problem}; {error.mend}"),)
     progress.finish()
+    few = [
+        Candidate(example=shown(each.row), suggested=each.suggested, probability=round(each.probability, 6))
+        for each in issues[:MOST]
+    ]
     if not issues:
-        return issues, ()
-    example = f"{pictures.names[issues[0].row]} ({issues[0].label})"
-    return issues, (sentence("finding.suspects", n=len(issues), total=looked, example=example),)
+        return first(few), ()
+    example = f"{few[0].example.name} ({few[0].example.label})"
+    return first(few, len(issues)), (sentence("finding.suspects", n=len(issues), total=looked, example=example),)
 
 
 def _sizes(pictures: Pictures) -> dict[str, Any]:
