@@ -19,7 +19,7 @@ import numpy as np
 from report import publish
 
 from glassworks.data.intervals import wilson
-from glassworks.data.text.reader import read_texts
+from glassworks.data.text.reader import Columns, read_texts
 from glassworks.data.text.study import study_texts
 
 JUDGED = Path(__file__).parent / "judgements" / "zh_reviews_candidates.csv"
@@ -27,7 +27,7 @@ SAMPLE = 100
 
 
 def main() -> int:
-    report = study_texts(read_texts("sample:zh-reviews"), validation=0.15, test=0.15, seed=0)
+    report = study_texts(read_texts("sample:zh-reviews", Columns(same="letters")), validation=0.15, test=0.15, seed=0)
     ranked = report.candidates or ()
     drawn = np.random.default_rng(0).choice(len(ranked), SAMPLE, replace=False).tolist()
     with JUDGED.open(encoding="utf-8", newline="") as file:

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from report import interval, publish
 
 from glassworks.catalog import get
-from glassworks.config import DataConfig, Job, TrainingConfig
+from glassworks.config import Job, TrainingConfig
 from glassworks.contracts import Dataset, Family, Opened, Split, Task
 from glassworks.data.text.baseline import baseline_probabilities
+from glassworks.data.text.keys import TextData
 from glassworks.optimization.measure import predict_all
 from glassworks.optimization.search import first_runtime
 from glassworks.progress import Silent
@@ -49,7 +50,7 @@ def job(family: str, seed: int) -> Job:
     return Job(
         name="reviews",
         family=name,
-        data=DataConfig(source=SOURCE, unlabeled=UNLABELED, seed=seed),
+        data=TextData(same="letters", source=SOURCE, unlabeled=UNLABELED, seed=seed),
         model={"max_tokens": 128, **model},
         training=TrainingConfig.model_validate({"seed": seed, "threads": 1, **training}),
     )

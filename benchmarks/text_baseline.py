@@ -14,11 +14,11 @@ from report import interval, publish
 
 from glassworks.data.text.baseline import baseline_probabilities
 from glassworks.data.text.dataset import prepare_texts
-from glassworks.data.text.reader import read_texts
+from glassworks.data.text.reader import Columns, read_texts
 
 
 def main(seeds: int) -> None:
-    texts = read_texts("sample:zh-reviews")
+    texts = read_texts("sample:zh-reviews", Columns(same="letters"))
     accuracies, seconds = [], []
     for seed in range(seeds):
         dataset = prepare_texts(texts, validation=0.15, test=0.15, seed=seed)

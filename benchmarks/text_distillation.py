@@ -17,7 +17,8 @@ from pathlib import Path
 from report import interval, publish
 
 from glassworks import flow
-from glassworks.config import DataConfig, Job, TrainingConfig
+from glassworks.config import Job, TrainingConfig
+from glassworks.data.text.keys import TextData
 from glassworks.progress import Silent
 from glassworks.registry import Registry
 
@@ -36,7 +37,7 @@ def job(name: str, family: str, seed: int, model: dict[str, object], training: d
     return Job(
         name=name,
         family=family,
-        data=DataConfig(source=SOURCE, per_class=PER_CLASS, seed=seed, unlabeled=SOURCE),
+        data=TextData(same="letters", source=SOURCE, per_class=PER_CLASS, seed=seed, unlabeled=SOURCE),
         model=model,
         training=TrainingConfig(seed=seed, threads=1, **training),
     )

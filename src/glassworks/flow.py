@@ -17,7 +17,7 @@ from glassworks.config import Job, OptimizationConfig, validate
 from glassworks.contracts import Dataset, Explanation, Family, Lineage, Measurement, Model, Opened, Progress, Task
 from glassworks.errors import ConfigError, Unsupported
 from glassworks.explanation.selection import explainers_of
-from glassworks.job_files import job_of
+from glassworks.job_files import stored_job
 from glassworks.optimization.objective import require_objective
 from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import first_runtime, optimize as search
@@ -134,7 +134,7 @@ def optimize(
     registry, progress = registry or Registry.open(), progress or Silent()
     resolved = registry.resolve(reference)
     manifest = resolved.bundle.manifest
-    job = job_of(manifest.job, where=f"the job of {reference}")
+    job = stored_job(manifest.job, where=f"the job of {reference}")
     table = {**job.optimization.model_dump(), **objective, "enabled": True}
     job = job.model_copy(update={"optimization": validate(OptimizationConfig, table, where="optimize")})
     require_objective(job.optimization, manifest.metrics, type(get(Task, manifest.task)))
@@ -240,7 +240,7 @@ def evaluate(
     """Measure a model on its own test split, or on all examples of another source."""
     registry, progress = registry or Registry.open(), progress or Silent()
     opened = OpenedBundle(registry.resolve(reference).bundle, limited=False)
-    job, family = family_of(job_of(opened.manifest.job, where=f"the job of {reference}"), registry)
+    job, family = family_of(stored_job(opened.manifest.job, where=f"the job of {reference}"), registry)
     if opened.manifest.refitted and source in (None, opened.manifest.lineage.data):
         raise Unsupported(
             f"'{reference}' learned from its own test split after it was measured there",

@@ -69,6 +69,13 @@ def job_of(table: Mapping[str, Any], *, where: str, folder: Path | None = None) 
     return validate(Job, table, where=where)
 
 
+def stored_job(table: Mapping[str, Any], *, where: str) -> Job:
+    """The job in a bundle, which means what it meant when it was written. Raises as `job_of`."""
+    if (family := _family(table)) is not None:
+        table = {**table, "data": {**family.data.before, **table["data"]}}
+    return job_of(table, where=where)
+
+
 def without_effect(table: Mapping[str, Any]) -> Iterator[str]:
     """Which keys of a job are not read, and why. Raises NotFound for an unknown family."""
     for key, kinds in _foreign(table).items():

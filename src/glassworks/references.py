@@ -6,7 +6,7 @@ from glassworks.catalog import get
 from glassworks.config import Job
 from glassworks.contracts import EMBEDDING, Dataset, Family, Progress
 from glassworks.errors import ConfigError, Unsupported
-from glassworks.job_files import job_of
+from glassworks.job_files import stored_job
 from glassworks.packaging.embedding import PackagedEmbedder
 from glassworks.packaging.kept_vectors import KeptVectors
 from glassworks.packaging.opened import OpenedBundle
@@ -50,7 +50,7 @@ def taught_by_registry(job: Job, dataset: Dataset, registry: Registry, progress:
         )
     progress.start("teacher")
     more = further_texts(job, dataset) if job.training.teacher_texts == "all" else ()
-    theirs = job_of(teacher.manifest.job, where=f"the job of {job.training.teacher}")
+    theirs = stored_job(teacher.manifest.job, where=f"the job of {job.training.teacher}")
     dataset = taught(dataset, teacher.probabilities, teacher.manifest.labels, more, _same_split(job, theirs))
     if job.training.class_weights == "balanced" != theirs.training.class_weights:
         dataset = balanced(dataset)
@@ -62,7 +62,7 @@ def taught_by_registry(job: Job, dataset: Dataset, registry: Registry, progress:
 
 def _same_split(job: Job, theirs: Job) -> tuple[str, ...]:
     """A teacher that learned from the student's test texts makes its result look better than it is."""
-    keys = {"source", "validation", "test", "seed"}
+    keys = {"source", "validation", "test", "seed", "same"}
     if job.data.model_dump(include=keys) == theirs.data.model_dump(include=keys):
         return ()
     return ("the teacher learned from another split or source: it may have seen texts of this test split",)

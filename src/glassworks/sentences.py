@@ -72,8 +72,10 @@ _FINDINGS = {
     "not-square": "{n:,} of {total:,} pictures are not square",
     "contradictory-texts": "contradictory labels: {n:,} texts have different labels and are left out of all splits, "
     "for example {example}",
+    "alike-texts": "{n:,} groups of texts with different labels differ only in case, punctuation, signs or emoji; they "
+    'are kept, for example {example}; if such signs mean nothing here: data.same = "letters"',
     "rows-left-out": "{n:,} rows are left out, for example {name}: {reason}",
-    "copied-texts": "{n:,} of {total:,} examples ({percent:.1f}%) have the letters of another one; one of each is kept",
+    "copied-texts": "{n:,} of {total:,} examples ({percent:.1f}%) are the same as another one; one of each is kept",
     "near-texts": "{n:,} distinct texts are near copies of another; they are in one split together",
     "split-pretends": "an n-gram classifier is right on {honest} of the test texts; a random split with its copies "
     "would have pretended {random}",

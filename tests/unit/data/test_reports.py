@@ -99,7 +99,7 @@ def test_lists_are_bounded_and_say_how_many_there_are(home: Path) -> None:
 
 
 def test_texts_without_labels(home: Path) -> None:
-    found = reported(TextData(source=kept_source(home, b"one text\nand another\none text!\n", "a.txt"), label=""))
+    found = reported(TextData(source=kept_source(home, b"one text\nand another\none  text\n", "a.txt"), label=""))
     assert (found.examples, found.distinct, found.class_counts) == (3, 2, {})
     assert found.findings[0].code == "finding.no-labels"
 

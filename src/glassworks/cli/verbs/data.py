@@ -164,6 +164,9 @@ def _show_interactions(report: InteractionsReport, source: str, console: Console
 
 def _show_texts(report: TextReport, source: str, console: Console) -> None:
     _show(report, source, console)
+    pairs = [(_PAIRS[each.kind], each.one, each.other) for each in report.pairs]
+    if pairs:
+        table("the first pairs of texts", ("what they are", "one", "other"), pairs, console)
     table("lengths", ("quantile", "characters"), [(k, f"{v:,}") for k, v in report.lengths.items()], console)
     splits = (("the product's own", report.honest_split), ("random, with copies", report.random_split))
     rows = [(name, measured(value), f"{value.examples:,}") for name, value in splits if value]
@@ -177,6 +180,12 @@ def _show_texts(report: TextReport, source: str, console: Console) -> None:
         table(title, head, found, console)
 
 
+_PAIRS = {
+    "copies": "the same: one is kept",
+    "contradictory": "the same, labels differ: left out",
+    "alike": "signs differ: kept",
+    "near": "nearly the same: kept in one part",
+}
 _CHECKS: Mapping[str, Callable[[Any, bool], Any]] = {
     "pictures": _check_pictures,
     "texts": _check_texts,

@@ -38,7 +38,7 @@ def report_texts(data: Any, progress: Progress) -> Report:
     """Copies, contradictions, and with labels: which look wrong, and what a leaking split would have pretended."""
     texts, number = _read(data.source, Columns.of(data), progress)
     progress.start("compare")
-    copies = find_copies(texts.texts)
+    copies = find_copies(texts.texts, texts.same)
     found = check_texts(texts, copies)
     progress.finish(f"{found.distinct:,} are distinct")
     found = _studied(data, texts, copies, found, progress)

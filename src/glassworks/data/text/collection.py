@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,20 +12,20 @@ from numpy.typing import NDArray
 from glassworks.data.assigned import NOTHING, UNLABELED, Assigned
 from glassworks.data.text.naming import multi_label_rows, named_labels
 from glassworks.data.text.reader import Columns, Row
+from glassworks.data.text.sameness import Same
 from glassworks.errors import DataError
 from glassworks.sentences import Sentence
 
 _FORMAT = b"glassworks-texts-1"
 _UNLABELED = "the label is empty"
-_NOT_WORDS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
     """Labelled texts of a source. `targets` count in `classes`: int64 N, or 0 and 1 in int64 N K for several labels.
 
-    `names` say where each text is, `unreadable` are (name, reason), `findings` what was understood while reading. The
-    order does not change `fingerprint`.
+    `names` say where each text is, `unreadable` are (name, reason), `same` is the rule by which texts are the same,
+    `findings` what was understood while reading. The order does not change `fingerprint`.
     """
 
     source: str
@@ -38,6 +36,7 @@ class Texts:
     unreadable: tuple[tuple[str, str], ...]
     fingerprint: str
     assigned: Assigned = NOTHING
+    same: Same = "spacing"
     findings: tuple[Sentence, ...] = ()
 
     def __len__(self) -> int:
@@ -58,7 +57,6 @@ class Texts:
 def collect(source: str, rows: Iterable[Row], columns: Columns | None = None) -> Texts:
     """Texts of rows; the separator of `columns` splits a label into any number of them. Raises DataError for no text.
 
-    Raises DataError for no text.
     A text without a letter, digit or sign, or without a label where one is needed, is named in `unreadable`.
     """
     columns = columns or Columns()
@@ -82,6 +80,7 @@ def collect(source: str, rows: Iterable[Row], columns: Columns | None = None) ->
         unreadable=tuple(unreadable),
         fingerprint=_fingerprint(texts, targets, classes, assigned),
         assigned=assigned,
+        same=columns.same,
         findings=(*findings, *more),
     )
 
@@ -111,12 +110,6 @@ def _nothing(source: str, unreadable: Sequence[tuple[str, str]]) -> DataError:
             "give a source with labels; texts alone are of use as data.unlabeled",
         )
     return DataError(f"'{source}' holds no labelled text: {': '.join(unreadable[0])}", "give texts with labels")
-
-
-def plain(text: str) -> str:
-    """What two texts have in common that differ only in width, case, spaces and punctuation."""
-    key = _NOT_WORDS.sub("", unicodedata.normalize("NFKC", text).casefold())
-    return key or text.strip()
 
 
 def _targets(labels: Sequence[tuple[str, ...]], classes: Sequence[str], multi_label: bool) -> NDArray[np.int64]:

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from glassworks.contracts import Dataset, Split
 from glassworks.data.splits import NEEDED, Dealt, Shares, deal, few, strata
 from glassworks.data.text.checks import check_texts, contradictory
-from glassworks.data.text.collection import Texts, plain
+from glassworks.data.text.collection import Texts
 from glassworks.data.text.duplicates import Copies, find_copies
 from glassworks.data.text.keys import TextData
 from glassworks.data.text.reader import Columns, read_lines, read_texts
+from glassworks.data.text.sameness import plain
 from glassworks.errors import DataError
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ def prepare_texts(texts: Texts, *, validation: float, test: float, seed: int, pe
 
     `train` and `validation` keep at most `per_class` texts of each class; `test` stays whole.
 
-    Texts with different labels are left out; of copies with equal letters only the first is kept, so that
+    Texts with different labels are left out; of texts that are the same only the first is kept, so that
     no part counts one text twice; near copies are in one part. Raises DataError when nothing can be measured.
     """
-    copies = find_copies(texts.texts)
+    copies = find_copies(texts.texts, texts.same)
     dealt = split_rows(texts, copies, Shares(validation=validation, test=test, seed=seed))
     parts = few(dealt.parts, strata(texts.targets), per_class, seed)
     return Dataset(
@@ -57,7 +58,7 @@ def split_rows(texts: Texts, copies: Copies, shares: Shares) -> Dealt:
 
 
 def kept_rows(texts: Texts, copies: Copies) -> NDArray[np.int64]:
-    """The first text of each group with equal letters, in each part that the data assign it to, unless its group has
+    """The first text of each group of the same ones, in each part that the data assign it to, unless its group has
     different labels."""
     kept = np.zeros(len(texts), np.bool_)
     part = np.unique(texts.assigned.parts or [""] * len(texts), return_inverse=True)[1]
@@ -110,7 +111,7 @@ def prepare_job(job: Job) -> Dataset:
 
 
 def further_texts(job: Job, dataset: Dataset) -> list[str]:
-    """The distinct texts of `data.unlabeled` whose letters are not those of a text in a split."""
+    """The distinct texts of `data.unlabeled` that are not near copies of a text in a split by their letters alone."""
     data = TextData.of(job)
     if not data.unlabeled:
         return []

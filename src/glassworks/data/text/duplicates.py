@@ -1,4 +1,4 @@
-"""Texts that say the same: exactly, but for spaces and punctuation, or nearly."""
+"""Texts that say the same: by the rule of `data.same`, in their letters, or nearly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from glassworks.catalog import require
-from glassworks.data.text.collection import plain
+from glassworks.data.text.sameness import Same, plain, sameness
 
 NEAR = 0.7
 """Jaccard similarity of the sets of three-character n-grams from which two texts count as near copies."""
@@ -25,22 +25,38 @@ _SHORTEST = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Copies:
-    """Groups of texts, int64 N: `same` have equal letters and digits; `near` adds near copies, in chains too."""
+    """Groups of texts, int64 N: `same` are the same by the rule; those of `alike` have the same letters and digits;
+    `near` adds near copies, in chains too. Each is at least as coarse as the one before.
+
+    `pairs` (P 2) are the rows of near copies that made the groups of `near` out of those of `alike`.
+    """
 
     same: NDArray[np.int64]
+    alike: NDArray[np.int64]
     near: NDArray[np.int64]
+    pairs: NDArray[np.int64]
 
 
-def find_copies(texts: Sequence[str]) -> Copies:
+def find_copies(texts: Sequence[str], same: Same = "spacing") -> Copies:
     """Compare all texts. Raises MissingLibrary."""
-    number: dict[str, int] = {}
-    same = np.array([number.setdefault(plain(text), len(number)) for text in texts], np.int64)
-    keys = list(number)
+    alike, keys = _numbered(plain(text) for text in texts)
     pairs = list(_near_pairs(keys))
     left, right = np.array(pairs, np.int64).reshape(-1, 2).T
     graph = csr_matrix((np.ones(len(left), np.bool_), (left, right)), shape=(len(keys), len(keys)))
     _, component = connected_components(graph, directed=False)
-    return Copies(same=same, near=component.astype(np.int64)[same])
+    first = np.unique(alike, return_index=True)[1]
+    return Copies(
+        same=_numbered(sameness(text, same) for text in texts)[0],
+        alike=alike,
+        near=component.astype(np.int64)[alike],
+        pairs=np.unique(np.stack([first[left], first[right]], axis=1), axis=0),
+    )
+
+
+def _numbered(keys: Iterable[str]) -> tuple[NDArray[np.int64], list[str]]:
+    """A number for each key (int64 N), and the distinct keys."""
+    number: dict[str, int] = {}
+    return np.array([number.setdefault(key, len(number)) for key in keys], np.int64), list(number)
 
 
 def _near_pairs(keys: Sequence[str]) -> Iterable[tuple[int, int]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from glassworks.config import DataConfig
+from glassworks.data.text.sameness import Same
 from glassworks.locations import Location
 
 
@@ -12,6 +14,7 @@ class TextData(DataConfig):
     """Texts, in the rows of a table."""
 
     kind: ClassVar[str] = "texts"
+    before: ClassVar[Mapping[str, object]] = {"same": "letters"}
     text: str | tuple[str, ...] = "text"
     """The column that holds the text; or a list of columns whose parts make one text, such as `["title", "body"]`."""
     label: str = "label"
@@ -28,5 +31,8 @@ class TextData(DataConfig):
     """Whether a text may have several labels; left out, the data show it. `true` joins rows of the same text."""
     rename: dict[str, str] = {}
     """Labels that are called otherwise, such as `{ BAD = "bad", "0" = "negative" }`."""
+    same: Same = "spacing"
+    """Which texts are the same, so that one is kept, and none under different labels: `exact`, as they are; `spacing`,
+    but for spaces and line ends; `letters`, but for case, punctuation, signs and emoji too."""
     unlabeled: Annotated[str, Location()] = ""
     """A further source of texts; from them words are learned, never labels."""

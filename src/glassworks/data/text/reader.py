@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from glassworks.contracts import Reader
 from glassworks.data.kinds import reader_of
 from glassworks.data.tabular.format import TableFormat
+from glassworks.data.text.sameness import Same
 from glassworks.errors import DataError
 from glassworks.record import Record
 
@@ -53,6 +54,7 @@ class Columns(Record):
     rename: dict[str, str] = {}
     split: str = ""
     group: str = ""
+    same: Same = "spacing"
     form: TableFormat = TableFormat()
 
     @classmethod
@@ -76,7 +78,7 @@ class Columns(Record):
 
     def kept(self) -> dict[str, Any]:
         """What a bundle says of them."""
-        return self.model_dump(mode="json", exclude_defaults=True, exclude={"split", "group"})
+        return self.model_dump(mode="json", exclude_defaults=True, exclude={"split", "group", "same"})
 
 
 class TextReader(Reader):

@@ -27,7 +27,7 @@ def study_texts(texts: Texts, *, validation: float, test: float, seed: int, copi
     `copies` are those of `find_copies`, where the caller has them already. Raises MissingLibrary, and DataError when
     the texts cannot be split.
     """
-    copies = copies or find_copies(texts.texts)
+    copies = copies or find_copies(texts.texts, texts.same)
     report = check_texts(texts, copies)
     dealt = split_rows(texts, copies, Shares(validation=validation, test=test, seed=seed))
     everything = np.arange(len(texts))

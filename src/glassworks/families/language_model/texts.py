@@ -10,8 +10,8 @@ import numpy as np
 
 from glassworks.contracts import Dataset, Split
 from glassworks.data.splits import PARTS, split
-from glassworks.data.text.collection import plain
 from glassworks.data.text.reader import Columns, read_lines
+from glassworks.data.text.sameness import plain
 from glassworks.errors import DataError
 from glassworks.families.language_model.settings import LanguageData
 

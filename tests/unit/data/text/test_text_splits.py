@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from glassworks.contracts import Dataset
-from glassworks.data.text.collection import Texts, collect, plain
+from glassworks.data.text.collection import Texts, collect
 from glassworks.data.text.dataset import prepare_texts
 from glassworks.data.text.duplicates import NEAR, find_copies
 from glassworks.data.text.reader import Columns
+from glassworks.data.text.sameness import plain
 from glassworks.errors import DataError
 
 PARTS = ("train", "validation", "test")
@@ -56,7 +57,9 @@ def rows_with_copies(draw: st.DrawFn) -> list[tuple[str, str, str]]:
 
 
 def prepared(rows: list[tuple[str, str, str]], seed: int = 0, test: float = 0.2, separator: str = "") -> Dataset:
-    return prepare_texts(collect("test", rows, Columns(separator=separator)), validation=0.2, test=test, seed=seed)
+    return prepare_texts(
+        collect("test", rows, Columns(separator=separator, same="letters")), validation=0.2, test=test, seed=seed
+    )
 
 
 def jaccard(one: str, other: str) -> float:
