@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from glassworks import machine
-from glassworks.machine import available_bytes, compute_with, total_bytes, usable_cpus
+from glassworks.machine import available_bytes, compute_with, give_way_in_memory, total_bytes, usable_cpus
 
 MIB = 2**20
 
@@ -67,3 +67,9 @@ def test_memory_of_a_control_group(tmp_path: Path, meminfo: Path, version: int) 
     assert available_bytes(tmp_path, meminfo) == 2 * MIB
     (folder / limit).write_text("max" if version == 2 else str(2**63 - 4096))
     assert available_bytes(tmp_path, meminfo) == 4 * MIB
+
+
+def test_a_process_gives_way_in_memory_where_the_system_knows_how(tmp_path: Path) -> None:
+    give_way_in_memory(300, tmp_path / "oom_score_adj")
+    assert (tmp_path / "oom_score_adj").read_text() == "300"
+    give_way_in_memory(300, tmp_path / "elsewhere" / "oom_score_adj")

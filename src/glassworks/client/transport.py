@@ -24,6 +24,8 @@ _ERRORS = {status.http: kind for kind, status in STATUSES.items() if issubclass(
 """Status -> what is raised for it."""
 _SILENCE_S = 35.0
 """A stream says something every four seconds."""
+_MOST_BYTES, _MOST_LINE = 2**28, 2**24
+"""Of a body, and of a line of a stream, unpacked: whatever answers must not fill this machine's memory."""
 _PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0
 
 
@@ -79,12 +81,12 @@ class Transport:
             asked["headers"]["content-type"] = "application/octet-stream"
         elif body is not None:
             asked["json"] = to_jsonable_python(_given(body), exclude_none=True)
-        with self._reached():
-            response = self._http.request(method, _API + path, **asked)
+        with self._reached(), self._http.stream(method, _API + path, **asked) as response:
+            content = _bounded(response)
         if response.status_code >= 400:
-            raise error_of(response)
+            raise error_of(response.status_code, content)
         self.etag = response.headers.get("etag")
-        return response.content
+        return content
 
     def follow(
         self, path: str, query: Mapping[str, Any] | None = None, last: str | None = None
@@ -108,10 +110,9 @@ class Transport:
         timeout = httpx.Timeout(_SILENCE_S)
         with self._http.stream("GET", _API + path, params=_given(query), headers=headers, timeout=timeout) as response:
             if response.status_code >= 400:
-                response.read()
-                raise error_of(response)
+                raise error_of(response.status_code, _bounded(response))
             found: dict[str, str] = {}
-            for line in response.iter_lines():
+            for line in _lines(response):
                 if line and not line.startswith(":"):
                     name, _, value = line.partition(": ")
                     found[name] = value
@@ -141,13 +142,38 @@ def segment(value: object) -> str:
     return quote(str(value), safe="")
 
 
-def error_of(response: httpx.Response) -> GlassworksError:
+def error_of(status: int, content: bytes) -> GlassworksError:
     """The exception of an answer."""
     try:
-        found = response.json()
+        found = json.loads(content)
     except ValueError:
         found = {}
-    return _error(response.status_code, found if isinstance(found, dict) else {})
+    return _error(status, found if isinstance(found, dict) else {})
+
+
+def _bounded(response: httpx.Response) -> bytes:
+    """The body of an answer. Raises ServingError for one that is larger than any that a service sends."""
+    parts, size = [], 0
+    for part in response.iter_bytes():
+        size += len(part)
+        if size > _MOST_BYTES:
+            raise _endless(f"its answer has more than {_MOST_BYTES:,} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _lines(response: httpx.Response) -> Iterator[str]:
+    """Of a stream, each within its bound. Raises ServingError."""
+    rest = b""
+    for part in response.iter_bytes():
+        *whole, rest = (rest + part).split(b"\n")
+        if max(map(len, (*whole, rest))) > _MOST_LINE:
+            raise _endless(f"a line of its stream has more than {_MOST_LINE:,} bytes")
+        yield from (line.rstrip(b"\r").decode("utf-8", "replace") for line in whole)
+
+
+def _endless(what: str) -> ServingError:
+    return ServingError(f"this is no service of Glassworks: {what}", "see that the url is right")
 
 
 def _error(status: int, found: Mapping[str, Any]) -> GlassworksError:

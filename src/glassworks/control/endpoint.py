@@ -8,7 +8,7 @@ from glassworks.control.released import Released
 from glassworks.data.uploads.receiving import PART_BYTES
 from glassworks.errors import GlassworksError, InputError, ServingError
 from glassworks.serving.endpoints import Context, Protocol, endpoint
-from glassworks.serving.failures import TooLarge
+from glassworks.serving.failures import TooLarge, problematic
 from glassworks.serving.transports.http.asgi import Asgi, Mounted, Serving
 from glassworks.serving.transports.http.exchange import Exchange, token
 
@@ -27,6 +27,7 @@ class ControlApi(Protocol):
         self._context = context
         self._mounted = Mounted(self._application, context.dispatcher.models.supervisor, _PART)
         context.companions.append(self._mounted)
+        context.heads.append(_require_fitting)
         if context.registry is not None and context.repository is not None:
             context.companions.append(Released(context, context.registry))
 
@@ -40,7 +41,7 @@ class ControlApi(Protocol):
         """What it answers is decided on a thread of its own; who asks is found out here."""
         state: dict[str, Any] = {}
         who = ""
-        is_json = exchange.method != _BYTES or not exchange.parameters["rest"].startswith(_PARTS)
+        is_json = _is_json(exchange)
         exchange.max_body_bytes = MOST_BYTES if is_json else PART_BYTES
         if len(exchange.body) > exchange.max_body_bytes:
             raise _too_large(is_json)
@@ -58,6 +59,18 @@ class ControlApi(Protocol):
         if self._context.registry is None:
             raise ServingError("this service has no registry", "start it with 'glassworks serve'")
         return application(Control(self._context.registry, self._context, serving))
+
+
+def _is_json(exchange: Exchange) -> bool:
+    return exchange.method != _BYTES or not exchange.parameters["rest"].startswith(_PARTS)
+
+
+def _require_fitting(exchange: Exchange) -> None:
+    """Raise TooLarge for a body that would be refused once it has come."""
+    if problematic(exchange.target):
+        is_json = _is_json(exchange)
+        if int(exchange.headers.get(b"content-length", b"0")) > (MOST_BYTES if is_json else PART_BYTES):
+            raise _too_large(is_json)
 
 
 def _check_values(body: bytes) -> None:

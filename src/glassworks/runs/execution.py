@@ -18,6 +18,7 @@ from typing import Any
 from glassworks.catalog import get
 from glassworks.contracts import Work
 from glassworks.errors import Cancelled, GlassworksError, UnderWay
+from glassworks.machine import give_way_in_memory
 from glassworks.registry import Registry
 from glassworks.registry.database import PUBLISHED_WITH
 from glassworks.runs.queue import Lost, Queue, Report
@@ -28,12 +29,15 @@ from glassworks.runs.store import Runs
 _LATER_S = 10.0
 """Until a run is tried again whose job somebody else trains."""
 _MOST_SAID = 300
+_SCORE = 600
+"""Of a run: where memory runs out, it ends before its worker, which lets it go on later."""
 LOST = 3
 """Exit code of a process whose run belongs to somebody else by now."""
 
 
 def main() -> None:
     name, worker = sys.argv[1:]
+    give_way_in_memory(_SCORE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_worker, name="worker", daemon=True).start()
     registry = Registry.open()

@@ -95,6 +95,8 @@ class Context:
     failures: Failures = field(default_factory=Failures)
     """The last requests that failed."""
     config: ServingConfig = field(default_factory=ServingConfig)
+    heads: list[Callable[[Exchange], object]] = field(default_factory=list)
+    """Protocols add what looks at a request whose large body has not come yet, and raises for one that is refused."""
     companions: list[Companion] = field(default_factory=list)
     """What begins and ends with the service; protocols add what is theirs."""
 

@@ -158,7 +158,7 @@ def _service(context: Context, log: AccessLog | None, further: Sequence[type[Pro
     application = Application(routes(context, further), on_answer, _admit(context))
     crossing = CrossOrigin(application, config.allow_origin) if config.allow_origin else None
     service.append(Service(crossing or application, limits, supervisor))
-    refuse = doorkeeper(dispatcher.admission, application)
+    refuse = doorkeeper(dispatcher.admission, application, context.heads)
     service[0].refused = functools.partial(crossing.refused, refuse) if crossing else refuse
     service[0].failed = supervisor.guard("log of failures", context.failures.answered)
     supervisor.heard = context.failures.troubled

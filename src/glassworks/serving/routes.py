@@ -41,7 +41,9 @@ def pattern(path: str) -> str:
     return found + re.escape(path[end:])
 
 
-def doorkeeper(admission: Admission, application: Application) -> Callable[[Exchange], Answer | None]:
+def doorkeeper(
+    admission: Admission, application: Application, heads: Sequence[Callable[[Exchange], object]] = ()
+) -> Callable[[Exchange], Answer | None]:
     """Refuses by the head alone what would be refused anyway, so that no large body is read of whoever may not ask."""
 
     def refused(exchange: Exchange) -> Answer | None:
@@ -49,6 +51,8 @@ def doorkeeper(admission: Admission, application: Application) -> Callable[[Exch
             application.admit(exchange)
             application.locate(exchange)
             admission.permit(token(exchange), None, _model(exchange))
+            for look in heads:
+                look(exchange)
         except GlassworksError as error:
             return failure(error, exchange.target)
         return None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from glassworks.client import Client, methods
+from glassworks.client import Client, methods, transport
 from glassworks.errors import Changed, InputError, Overloaded, ServingError
 
 ROOT, METHODS = Path(__file__).parents[3], Path(str(methods.__file__)).parent
@@ -113,3 +113,15 @@ def test_an_error_leaves_the_etag_of_before(scripted: tuple[type[Scripted], Clie
 def test_a_file_that_is_not_there_is_said_to_be_unreadable(tmp_path: Path) -> None:
     with Client("http://127.0.0.1:1") as client, pytest.raises(InputError, match="cannot be read: No such file"):
         client.upload(tmp_path / "none.zip")
+
+
+def test_what_answers_without_an_end_is_cut_off(
+    scripted: tuple[type[Scripted], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, client = scripted
+    monkeypatch.setattr(transport, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(transport, "_MOST_LINE", 1000)
+    server.answers += [(200, b" " * 1001), (500, b" " * 1001), (200, b"data: " + b"x" * 1001)]
+    for ask in (client.list_runs, client.list_runs, lambda: next(client.stream_runs())):
+        with pytest.raises(ServingError, match="has more than 1,000 bytes"):
+            ask()

@@ -232,6 +232,12 @@ def test_data_that_models_learned_from_go_only_by_force(api: Api, tiny_bundle: B
     problem = api.delete(f"/data/{item['id']}", status=409)
     assert all(reference in problem["detail"] for reference in learned)
     assert "force=true" in problem["mend"]
+    for kind in ("evaluate", "optimize"):  # they read the data that the job of their model names
+        run = api.post("/runs", {"kind": kind, "request": {"model": learned[0]}}, status=201)
+        assert run["id"] in api.delete(f"/data/{item['id']}?force=true", status=409)["detail"]
+        api.post(f"/runs/{run['id']}/cancel")
+    asked = {"model": learned[0], "data": "sample:digits"}
+    api.post("/runs", {"kind": "evaluate", "request": asked}, status=201)
     api.delete(f"/data/{other['id']}")
     api.delete(f"/data/{item['id']}?force=true")
     api.get(f"/data/{item['id']}", status=404)

@@ -11,6 +11,8 @@ import typer
 from glassworks.cli.output import stderr
 
 _NICE = 10
+_SCORE = 300
+"""Of a worker: where memory runs out, it ends before a service, and after its run."""
 
 
 def worker(
@@ -25,11 +27,12 @@ def worker(
     its next step; another worker goes on with it.
     """
     from glassworks.cli.parent import end_with_parent
-    from glassworks.machine import leave_a_processor
+    from glassworks.machine import give_way_in_memory, leave_a_processor
     from glassworks.registry import Registry
     from glassworks.runs.worker import Worker
 
     os.nice(_NICE)
+    give_way_in_memory(_SCORE)
     if beside_service:
         leave_a_processor()
     console = stderr()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -33,6 +34,8 @@ _KINDS: dict[str, Literal["pictures", "texts", "interactions"]] = {
     "texts": "texts",
     "interactions": "interactions",
 }
+_READ_AGAIN = ("evaluate", "optimize")
+"""Kinds of runs that read the data which the job of their model names."""
 _SAMPLE, _IMMUTABLE = "sample:", "private, max-age=31536000, immutable"
 _PNG: dict[int | str, dict[str, object]] = {
     200: {"description": "A PNG of at most 256 x 256 pixels.", "content": {"image/png": {}}}
@@ -224,11 +227,20 @@ def _shown(about: DataItem, example: Example) -> ShownExample:
 
 
 def _user(control: Control, item: Item) -> Run | None:
-    """A run that has not ended and names the item, if only by the beginning of its id."""
+    """A run that has not ended and uses the item."""
     before = ""
     while runs := control.runs.list(OPEN, before=before):
         for run in runs:
-            if any(item.id.startswith(each) for each in uploads_named(run.request)):
+            if any(item.id.startswith(each) for each in _named(control, run)):
                 return run
         before = runs[-1].id
     return None
+
+
+def _named(control: Control, run: Run) -> tuple[str, ...]:
+    """What its request names, and where it reads the data of a model's job again, those."""
+    named = uploads_named(run.request)
+    if run.kind in _READ_AGAIN and not run.request.get("data"):
+        with contextlib.suppress(GlassworksError):  # a model that is gone or damaged fails by itself
+            named += control.facts.of(control.registry.find(str(run.request.get("model")))).uploaded
+    return named

@@ -13,21 +13,29 @@ import { link } from "../../router.js";
 import { after, isOpen } from "../../runs.js";
 import { may } from "../../session.js";
 import { stageOf } from "../../stages.js";
-import { html, useEffect } from "../../view.js";
+import { html, useEffect, useState } from "../../view.js";
+import { ColumnsDialog, chosenOf } from "./columns.js";
 import { Report } from "./report.js";
 
 /** @typedef {import("../../types").Run} Run */
 
 const STATES = "queued,running,interrupted,failed,succeeded";
 
-/** @param {{id: string, source: string}} props */
-export function Check({ id, source }) {
+/** @param {{id: string, source: string, unclear: import("../../types").DataDetail | null}} props `unclear`: a table whose columns are asked for. */
+export function Check({ id, source, unclear }) {
   /** @type {import("../../resource.js").Resource<Run | null>} */
   const run = useLoaded((signal) => lastCheck(source, signal), source);
-  const begin = useAction(async () => {
+  const [asking, setAsking] = useState(false);
+  const check = async (/** @type {any} */ how) => {
     /** @type {Run} */
-    const begun = await post(`/data/${encodeURIComponent(id)}/check`, undefined, { idempotent: true });
+    const begun = await post(`/data/${encodeURIComponent(id)}/check`, how, { idempotent: true });
+    setAsking(false);
     run.change(() => begun);
+  };
+  const begin = useAction(async () => {
+    const how = unclear ? chosenOf(source) : undefined;
+    if (unclear && !how) setAsking(true);
+    else await check(how);
   });
   const now = run.value;
   useEffect(() => (now && isOpen(now) ? watch(now.id, run.change) : undefined), [now?.id]);
@@ -39,6 +47,7 @@ export function Check({ id, source }) {
     ${now === undefined && !run.error && html`<${Skeleton} lines=${2} />`}
     ${now === null && html`<div class="row spread"><p class="muted">${t("data.check.none")}</p>${button}</div>`}
     ${now && html`<${Watched} run=${now} id=${id} />`}
+    ${asking && unclear && html`<${ColumnsDialog} item=${unclear} onChosen=${check} onClose=${() => setAsking(false)} />`}
   <//>`;
 }
 

@@ -7,7 +7,7 @@ import { SelectField } from "../../components/fields.js";
 import { ProblemNote } from "../../components/notices.js";
 import { t } from "../../i18n.js";
 import { go, link } from "../../router.js";
-import { store } from "../../stored.js";
+import { store, stored } from "../../stored.js";
 import { html, useState } from "../../view.js";
 
 /** @typedef {import("../../types").DataItem} DataItem */
@@ -70,8 +70,11 @@ function kindOf({ kind, columns }) {
   return !named("text") && (named("user") || named("item")) ? "interactions" : "texts";
 }
 
-/** @param {{item: DataDetail, onClose: () => void}} props */
-export function ColumnsDialog({ item, onClose }) {
+/**
+ * @param {{item: DataDetail, onClose: () => void, onChosen?: (how: {kind: string, columns: Roles}) => Promise<any>}} props `onChosen`
+ *   does something else than to train with them.
+ */
+export function ColumnsDialog({ item, onClose, onChosen }) {
   const known = item.roles ?? {};
   const [kind, setKind] = useState(() => /** @type {string} */ (kindOf(item)));
   const [chosen, setChosen] = useState(() => guessed(item.columns, kind, known));
@@ -79,7 +82,9 @@ export function ColumnsDialog({ item, onClose }) {
   const names = item.columns.map((each) => ({ value: each.name, label: each.sample.length ? `${each.name} (${each.sample[0].slice(0, 24)})` : each.name }));
   const none = { value: "", label: t("data.column.none") };
   const action = useAction(async () => {
-    await drafted(item, kind, chosen);
+    const how = { kind, columns: Object.fromEntries(ROLES[kind].map((role) => [role, chosen[role] ?? ""])) };
+    if (onChosen) return onChosen(how);
+    await drafted(item, how);
     go(link("train", { data: item.source }));
   });
   const take = (/** @type {string} */ next) => {
@@ -99,7 +104,7 @@ export function ColumnsDialog({ item, onClose }) {
     ${action.error && html`<${ProblemNote} error=${action.error} />`}
     <div class="actions end">
       <${Button} onClick=${onClose}>${t("action.cancel")}<//>
-      <${Button} kind="primary" icon="train" busy=${action.busy} disabled=${missing.length > 0} onClick=${action.go}>${t("data.otherwise.go")}<//>
+      <${Button} kind="primary" icon=${onChosen ? "check" : "train"} busy=${action.busy} disabled=${missing.length > 0} onClick=${action.go}>${t(onChosen ? "data.check.go" : "data.otherwise.go")}<//>
     </div>
   <//>`;
 }
@@ -118,14 +123,21 @@ function moved(chosen, role, name) {
 /**
  * A job with these columns, where the Train page takes up what was last written for these data.
  * @param {DataDetail} item
- * @param {string} kind
- * @param {Roles} chosen
+ * @param {{kind: string, columns: Roles}} how
  */
-async function drafted(item, kind, chosen) {
-  const columns = Object.fromEntries(ROLES[kind].map((role) => [role, chosen[role] ?? ""]));
+async function drafted(item, how) {
   /** @type {import("../../types").Draft} */
-  const draft = await post("/jobs/draft", { data: item.source, kind, columns });
+  const draft = await post("/jobs/draft", { data: item.source, ...how });
   store("train.toml", draft.toml);
   store("train.data", item.source);
-  store("train.columns", JSON.stringify({ data: item.source, kind, columns }));
+  store("train.columns", JSON.stringify({ data: item.source, ...how }));
+}
+
+/**
+ * How these data are to be read, where that was said in this browser; else nothing.
+ * @param {string} source
+ */
+export function chosenOf(source) {
+  const { data, ...how } = JSON.parse(stored("train.columns") ?? "{}");
+  return data === source ? how : undefined;
 }

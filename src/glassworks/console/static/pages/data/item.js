@@ -51,7 +51,7 @@ function Item({ item, id, back, ask }) {
       ${item.classes.length > 0 && html`<${Card} title=${t("data.classes")}><${Classes} classes=${item.classes} /><//>`}
       <${Understood} item=${item} ask=${() => setAsking(true)} />
     </div>
-    <${Check} id=${id} source=${item.source} />
+    <${Check} id=${id} source=${item.source} unclear=${asked ? item : null} />
     <${Card} title=${t("data.examples.title")}><${Examples} id=${id} classes=${item.classes} /><//>
     ${asking && html`<${ColumnsDialog} item=${item} onClose=${() => setAsking(false)} />`}
     ${removing &&
