@@ -60,6 +60,9 @@ _FINDINGS = {
     "them one: data.rename = {rename}",
     "label-for-none": "'{label}' ({n:,}) never stands beside another label; if it says that a text has none: "
     'data.rename = {{ "{label}" = "" }}',
+    "named-classes": "the numbers in '{column}' have {n:,} names in the data set itself, which are the labels: {names}",
+    "own-parts": "the data set has parts of its own, which are kept: {named}",
+    "table-as-read": "the table is read in {encoding}, with cells separated by {delimiter}",
     "unknown-label": "data.rename names '{name}', which no label is called; the labels: {labels}",
     "tiny-classes": "{n:,} classes have fewer than {least} examples: {names}",
     "imbalanced": "classes are imbalanced: '{largest}' has {times:.1f} times the examples of '{smallest}'; "

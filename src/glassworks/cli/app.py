@@ -63,7 +63,9 @@ def _exit_for(error: Exception) -> None:
             _fail(error.problem, error.mend, error.exit_code)
         case typer._click.exceptions.UsageError():
             verb = error.ctx.command_path if error.ctx else "glassworks"
-            _fail(error.format_message(), f"see '{verb} --help'", 2)
+            text = error.ctx and any(each.name == "value" for each in error.ctx.command.params)
+            mend = f"see '{verb} --help'" + ("; a text that begins with - stands behind --" if text else "")
+            _fail(error.format_message(), mend, 2)
         case BrokenPipeError():
             # The reader of the output is gone, as after `| head`: what Python has buffered is dropped.
             nowhere = os.open(os.devnull, os.O_WRONLY)

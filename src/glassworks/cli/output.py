@@ -92,27 +92,50 @@ def metrics_json(metrics: Mapping[str, Measurement]) -> dict[str, Any]:
     return {name: value.model_dump(mode="json") for name, value in metrics.items()}
 
 
-def read_input(path: str, *, literal: bool = False) -> bytes:
-    """The bytes of an input file; `-` is stdin; a `literal` may be given itself. Raises InputError."""
-    if path == "-":
-        return sys.stdin.buffer.read(_LARGEST_INPUT)
+def read_input(value: str, *, literal: bool = False, itself: bool = False) -> bytes:
+    """The bytes of an input file; `-` is stdin. Raises InputError.
+
+    Where a `literal` may be given itself, what names no file is one, a folder's name too; with `itself` always.
+    """
+    if itself and not literal:
+        raise InputError("--text is for models that read text", "give the path of a file")
+    if itself or (literal and not value):
+        return value.encode("utf-8", "replace")
+    if value == "-":
+        return _read_stdin()
     try:
-        return Path(path).read_bytes()
+        content = Path(value).read_bytes()
     except (OSError, ValueError) as error:
-        if literal and not isinstance(error, IsADirectoryError):
-            if _looks_like_a_path(path):
-                stderr().print(f"there is no file {path}: it is taken as the text itself", markup=False)
-            return path.encode("utf-8", "replace")
-        if isinstance(error, ValueError):
-            raise InputError("the path of the input holds a zero byte", "give the path of a readable file") from None
-        raise InputError(
-            f"cannot read the input {path}: {error.strerror}", "give the path of a readable file, or - for stdin"
-        ) from None
+        return _literal(value, error, literal=literal)
+    if literal and not _looks_like_a_path(value):
+        stderr().print(f"{value} is a file, which is read; --text takes the text itself", markup=False)
+    return content
+
+
+def _read_stdin() -> bytes:
+    content = sys.stdin.buffer.read(_LARGEST_INPUT + 1)
+    if len(content) > _LARGEST_INPUT:
+        raise InputError(f"the input has more than {_LARGEST_INPUT:,} bytes", "give less of it at a time")
+    return content
+
+
+def _literal(value: str, error: OSError | ValueError, *, literal: bool) -> bytes:
+    """What names no file that can be read, as a text of its own where it may be one."""
+    folder, path = isinstance(error, IsADirectoryError), _looks_like_a_path(value)
+    if literal and not (folder and path):
+        if folder or path:
+            what = f"{value} is a folder" if folder else f"there is no file {value}"
+            stderr().print(f"{what}: it is taken as the text itself", markup=False)
+        return value.encode("utf-8", "replace")
+    if isinstance(error, ValueError):
+        raise InputError("the path of the input holds a zero byte", "give the path of a readable file") from None
+    mend = "give the path of a readable file, or - for stdin" + ("; --text takes it as a text" if literal else "")
+    raise InputError(f"cannot read the input {value}: {error.strerror}", mend) from None
 
 
 def _looks_like_a_path(text: str) -> bool:
     """One word with a folder or a usual suffix."""
-    return len(text.split()) == 1 and ("/" in text or Path(text).suffix.lower() in _SUFFIXES)
+    return text in (".", "..") or (len(text.split()) == 1 and ("/" in text or Path(text).suffix.lower() in _SUFFIXES))
 
 
 def write_output(path: Path, content: bytes) -> None:

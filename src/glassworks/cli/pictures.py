@@ -30,6 +30,7 @@ class PredictOptions:
     limit: int | None = None
     frames: Path | None = None
     hosts: tuple[str, ...] = ()
+    itself: bool = False
 
 
 @contextlib.contextmanager
@@ -147,9 +148,9 @@ def predict_one(opened: OpenedBundle, value: bytes, output: Path | None) -> dict
     return answer
 
 
-def read_one(value: str, opened: OpenedBundle) -> bytes:
+def read_one(value: str, opened: OpenedBundle, *, itself: bool = False) -> bytes:
     """The bytes of one input."""
-    return read_input(value, literal=opened.task.literal)
+    return read_input(value, literal=opened.task.literal, itself=itself)
 
 
 def _picture(first: Array, shown: Callable[[], Array], suffix: str) -> bytes:

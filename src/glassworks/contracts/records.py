@@ -252,6 +252,7 @@ class Explanation:
     """An attribution with its grade and what it belongs to.
 
     `spans` are (start, end) characters of the text that the values belong to, one a value; together they are the text.
+    `sections` are (name, start, end) of the parts of a text, see `by_section` for their values.
     `names` (one a value, objects of JSON's types) name the things that the values belong to, such as items of a
     history.
     """
@@ -269,4 +270,14 @@ class Explanation:
     baseline_to_try: float | None = None
     """Set where the example is the baseline itself: then nothing is explained or graded, and another one may."""
     spans: tuple[tuple[int, int], ...] = ()
+    sections: tuple[tuple[str, int, int], ...] = ()
     names: tuple[Mapping[str, Any], ...] = ()
+
+    def by_section(self) -> list[dict[str, Any]]:
+        """Of each part of the text its name, its characters, and the sum of the values that begin in it."""
+        values = self.attribution.values.ravel().tolist()
+        pairs = list(zip(self.spans, values, strict=True)) if self.sections else []
+        return [
+            {"name": name, "start": start, "end": end, "value": sum(v for (at, _), v in pairs if start <= at < end)}
+            for name, start, end in self.sections
+        ]

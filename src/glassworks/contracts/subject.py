@@ -40,6 +40,8 @@ class Subject(ABC):
     spans: tuple[tuple[int, int], ...] = ()
     baseline_to_try: float | None = None
     """Set where the example is the baseline itself, which explains nothing: one that differs from it."""
+    sections: tuple[tuple[str, int, int], ...] = ()
+    """Names of the parts of a text, with their characters."""
     names: tuple[Mapping[str, Any], ...] = ()
     """What the values belong to, where that has names, such as the items of a history: each an `item`, of JSON's types,
     and its other names."""

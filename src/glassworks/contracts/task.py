@@ -132,6 +132,14 @@ class Task(ABC):
         """A `predict` session that takes and gives what the model's signature says; here the engine's own."""
         return session
 
+    def aliases(self, preprocessing: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names that may be sent, all of them, instead of the input's own: those of the parts of a text."""
+        return ()
+
+    def gathered(self, tensors: Tensors, preprocessing: Mapping[str, Any]) -> Tensors:
+        """What was sent under other names than the model's inputs as these, such as the parts of a text."""
+        return tensors
+
     def unlimited(self, preprocessing: Mapping[str, Any]) -> Mapping[str, Any]:
         """The preprocessing without the limits on a request: measuring takes examples of any length."""
         return preprocessing

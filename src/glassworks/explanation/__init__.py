@@ -57,6 +57,7 @@ def explain(
         quality=quality,
         baseline_to_try=another,
         spans=subject.spans,
+        sections=subject.sections,
         names=subject.names,
     )
 

@@ -113,6 +113,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         "quality": dict(explanation.quality),
         **({"baseline_to_try": explanation.baseline_to_try} if explanation.baseline_to_try is not None else {}),
         **({"spans": [list(span) for span in explanation.spans]} if explanation.spans else {}),
+        **({"parts": explanation.by_section()} if explanation.sections else {}),
         **({"names": list(explanation.names)} if explanation.names else {}),
     }
 

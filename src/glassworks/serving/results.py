@@ -106,6 +106,7 @@ def parameters_of(explanation: Explanation) -> dict[str, Any]:
         "target": explanation.target,
         "label": explanation.label,
         **{name: value for name, value in numbers.items() if value is not None and math.isfinite(value)},
+        **{f"part.{each['name']}": each["value"] for each in explanation.by_section()},
         "forward": attribution.forward,
         "backward": attribution.backward,
         "seed": explanation.seed,

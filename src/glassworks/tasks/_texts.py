@@ -10,7 +10,8 @@ import numpy as np
 
 from glassworks.contracts import Session, Task
 from glassworks.tasks._strings import decoded, encoded
-from glassworks.text.session import INPUT as INPUT
+from glassworks.text.parts import join_parts, part_names, whole_text
+from glassworks.text.session import INPUT as INPUT, text_of
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Opened, Tensors
@@ -29,8 +30,21 @@ class TextTask(Task):
     parts: ClassVar[Literal["", "spans", "names"]] = "spans"
 
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
-        """A UTF-8 text as an array without dimensions. Raises InputError when it is none."""
-        return decoded(value, "text", "send UTF-8; files in GB18030 need converting first")
+        """A UTF-8 text as an array without dimensions, a JSON object of its parts as one text. Raises InputError."""
+        text = decoded(value, "text", "send UTF-8; files in GB18030 need converting first")
+        return np.array(whole_text(str(text), part_names(preprocessing)), object)
+
+    def aliases(self, preprocessing: Mapping[str, Any]) -> tuple[str, ...]:
+        return part_names(preprocessing)
+
+    def gathered(self, tensors: Tensors, preprocessing: Mapping[str, Any]) -> Tensors:
+        names = part_names(preprocessing)
+        if not names or set(tensors) != set(names) or len({np.shape(each) for each in tensors.values()}) != 1:
+            return tensors
+        columns = [np.ravel(tensors[name]).tolist() for name in names]
+        found = np.empty(np.shape(tensors[names[0]]), object)
+        found.ravel()[:] = [join_parts(list(map(text_of, parts))) for parts in zip(*columns, strict=True)]
+        return {INPUT: found}
 
     def inputs(self, source: str, preprocessing: Mapping[str, Any]) -> Iterator[tuple[str, Callable[[], Array]]]:
         """The texts in the column that the model has learned from; labels are not asked for."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Session
 from glassworks.errors import InputError
+from glassworks.text.parts import part_names, whole_text
 from glassworks.text.tokenization import (
     INPUT as INPUT,
     LABEL_SET as LABEL_SET,
@@ -41,13 +42,18 @@ class TextSession(Session):
         self.labels: Sequence[str] = preprocessing["labels"]
         self.temperature = float(preprocessing.get("temperature", 1.0))
         self._multi_label, self._threshold = bool(preprocessing["several"]), float(preprocessing["threshold"])
+        self.parts = part_names(preprocessing)
         self.signature = signature(len(self.labels))
 
     def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, Array]:
-        scores = self.scores([text_of(value) for value in tensors[INPUT].tolist()])
+        scores = self.scores([self.read(value) for value in tensors[INPUT].tolist()])
         probabilities = self.probabilities(scores)
         found: dict[str, Array] = {OUTPUT: probabilities, LABEL_SET: probabilities >= self._threshold}
         return found if outputs is None else {name: found[name] for name in outputs}
+
+    def read(self, value: object) -> str:
+        """A text as it was sent, its parts as one. Raises InputError."""
+        return whole_text(text_of(value), self.parts)
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated scores (N K) before softmax or sigmoid."""

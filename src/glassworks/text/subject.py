@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from glassworks.contracts import Session, Signature, Subject, TensorSpec, View
 from glassworks.errors import InputError
-from glassworks.text.session import INPUT, TextSession, text_of
+from glassworks.text.parts import sections
+from glassworks.text.session import INPUT, TextSession
 from glassworks.text.tokenization import Tokenization, Window
 from glassworks.text.words import word_spans
 
@@ -39,8 +40,8 @@ class TextSubject(Subject):
             raise InputError("this model takes no texts", "explain it with its own task")
         self.input, self._sessions, self._predictor = INPUT, sessions, predictor
         value = tensors[INPUT][0]
-        self.text = text_of(value)
-        self.spans = explainable_words(self.text)
+        self.text = predictor.read(value)
+        self.spans, self.sections = explainable_words(self.text), sections(self.text, predictor.parts)
         self.outputs = answering.run({INPUT: np.array([value], object)})
         self._windows: list[Window] = []
 

@@ -46,6 +46,50 @@ def test_a_text_is_given_itself_as_a_file_or_from_python(model: str, tmp_path: P
     assert (str(given), explained.label) == (text, found["label"])
 
 
+def test_a_text_that_is_also_a_name_has_a_defined_answer(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wonderful").mkdir()
+    (tmp_path / "day").write_text("a terrible day", encoding="utf-8")
+    assert outputs(model, "wonderful") == glassworks.predict(model, "wonderful")[0]
+    assert "wonderful is a folder: it is taken as the text itself" in " ".join(
+        run("predict", model, "wonderful").stderr.split()
+    )
+    assert outputs(model, "day") == glassworks.predict(model, "a terrible day")[0]
+    assert "day is a file, which is read; --text takes the text itself" in " ".join(
+        run("predict", model, "day").stderr.split()
+    )
+    assert outputs(model, "day", "--text") == glassworks.predict(model, "day")[0]
+    assert outputs(model, "-", "--text") == glassworks.predict(model, "-")[0]
+    assert (
+        json.loads(run("explain", model, "day", "--text", "--json").stdout)["label"]
+        == outputs(model, "day", "--text")["label"]
+    )
+
+
+def test_empty_long_and_dashed_texts_have_a_defined_answer(model: str) -> None:
+    assert outputs(model, "") == glassworks.predict(model, "")[0]
+    done = run("predict", "--json", "--", model, "-5 wonderful")
+    assert json.loads(done.stdout)["outputs"] == glassworks.predict(model, "-5 wonderful")[0]
+    long = "wonderful " * 20_000
+    assert (
+        CliRunner().invoke(build(), ["predict", model, "-", "--json"], input=long).exit_code
+        == run("predict", model, long, "--json").exit_code
+    )
+
+
+def test_a_text_with_a_dash_is_no_option_and_it_is_said_how(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from glassworks.cli.app import main
+
+    monkeypatch.setattr("sys.argv", ["glassworks", "predict", "m", "-5 degrees"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "a text that begins with - stands behind --" in capsys.readouterr().err
+
+
 def test_what_is_not_ruled_out_is_shown(model: str) -> None:
     kept = outputs(model, "a wonderful day")["label_set"]
     assert isinstance(kept, list)

@@ -163,6 +163,7 @@ def _show_interactions(report: InteractionsReport, source: str, console: Console
 
 
 def _show_texts(report: TextReport, source: str, console: Console) -> None:
+    table("the first texts, as they are read", ("text", "label"), report.sample, console)
     _show(report, source, console)
     pairs = [(_PAIRS[each.kind], each.one, each.other) for each in report.pairs]
     if pairs:

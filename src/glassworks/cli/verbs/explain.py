@@ -11,7 +11,7 @@ import typer
 from glassworks.cli.answering import Data, answer_all, require_one
 from glassworks.cli.following import Detach
 from glassworks.cli.output import AsJson, Reference, read_input, stdout, write_json, write_output
-from glassworks.cli.verbs.predict import InputFile
+from glassworks.cli.verbs.predict import InputFile, Itself
 from glassworks.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def explain(
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     output: _Output = None,
     limit: Annotated[int | None, typer.Option(min=1, help="With --data at most so many examples.")] = None,
+    itself: Itself = False,
     background: Detach = False,
     as_json: AsJson = False,
 ) -> None:
@@ -54,12 +55,12 @@ def explain(
 
     With --data for every example of a source: killed and given again with the same -o, it goes on where it was.
     """
-    require_one(value, data, background, {"--budget": budget})
+    require_one(value, data, background, {"--budget": budget, "--text": itself})
     options = {"method": method, "target": target, "baseline": baseline, "seed": seed}
     if value is None:
         answer_all("explain", model, str(data), output, background, **options, limit=limit, as_json=as_json)
     else:
-        _explain_one(model, value, {**options, "budget": _milliseconds(budget)}, output, as_json)
+        _explain_one(model, value, {**options, "budget": _milliseconds(budget), "itself": itself}, output, as_json)
 
 
 def _explain_one(model: str, value: str, options: Mapping[str, Any], output: Path | None, as_json: bool) -> None:
@@ -69,8 +70,9 @@ def _explain_one(model: str, value: str, options: Mapping[str, Any], output: Pat
     from glassworks.registry.opening import open_model
 
     opened = open_model(model, Registry.open())
-    example = opened.read(read_input(value, literal=opened.task.literal))
-    explanation = opened.explain(example, **{**options, "budget": opened.budget(options["budget"])})
+    example = opened.read(read_input(value, literal=opened.task.literal, itself=bool(options["itself"])))
+    asked = {key: each for key, each in options.items() if key != "itself"}
+    explanation = opened.explain(example, **{**asked, "budget": opened.budget(options["budget"])})
     values = explanation.attribution.values
     drawn = draw(example[0], values, explanation.spans, explanation.label, explanation.method, explanation.names)
     if output:
@@ -104,6 +106,8 @@ def _show(model: str, explanation: Explanation, drawn: Drawn, record: dict[str, 
         reasons = f"nothing was found that explains it ({explanation.method}):"
     console.print(f"[bold]{escape(f'{model}: {explanation.label}')}[/bold], {reasons}")
     show_shaded(drawn.rows, console)
+    for part in explanation.by_section():
+        console.print(f"  - {part['name']}: {part['value']:+.4f}", markup=False)
     show_grade({**record, **record["quality"]}, console)
     if output:
         console.print(f"  - drawn: {output}")

@@ -20,19 +20,22 @@ InputFile = Annotated[
     str | None,
     typer.Argument(
         metavar="INPUT",
-        help="A file as the model takes it, such as a picture; a text may be given itself; - for stdin.",
+        help="A file as the model takes it, such as a picture; a text may be given itself, behind -- where it begins "
+        "with -; - for stdin.",
     ),
 ]
 _PictureInput = Annotated[
     str | None,
     typer.Argument(
         metavar="INPUT",
-        help="A file as the model takes it; a text itself; - for stdin; for pictures also a folder, a video, "
+        help="A file as the model takes it; a text itself ('' is the empty one; one that begins with - stands behind "
+        "--, as in: predict MODEL -- '-5 degrees'); - for stdin; for pictures also a folder, a video, "
         "camera:0, or an address; for recommendations also a table of users, CSV or Parquet.",
     ),
 ]
 
 
+Itself = Annotated[bool, typer.Option("--text", help="INPUT is the text itself, also where a file has its name.")]
 _Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", help="Write the picture, the folder, the video or the lines there."),
@@ -52,6 +55,7 @@ def predict(
     frames: Annotated[Path | None, typer.Option(help="Videos: a line of JSON for each frame goes there.")] = None,
     limit: _Limit = None,
     allow_host: Annotated[list[str] | None, typer.Option(help="A host that addresses may name.")] = None,
+    itself: Itself = False,
     background: Detach = False,
     as_json: AsJson = False,
 ) -> None:
@@ -59,23 +63,25 @@ def predict(
 
     With --data for every example of a source: killed and given again with the same -o, it goes on where it was.
     """
-    require_one(value, data, background, {"--smoothing": smoothing, "--frames": frames, "--allow-host": allow_host})
+    require_one(
+        value,
+        data,
+        background,
+        {"--smoothing": smoothing, "--frames": frames, "--allow-host": allow_host, "--text": itself},
+    )
     if value is None:
         answer_all("predict", model, str(data), output, background, limit=limit, as_json=as_json)
         return
-    from glassworks.cli.pictures import PredictOptions
-
-    hosts = tuple(allow_host or ())
-    options = PredictOptions(output=output, smoothing=smoothing, limit=limit, frames=frames, hosts=hosts)
-    _predict_one(model, value, options, as_json)
+    given = {"output": output, "smoothing": smoothing, "limit": limit, "frames": frames, "itself": itself}
+    _predict_one(model, value, {**given, "hosts": tuple(allow_host or ())}, as_json)
 
 
-def _predict_one(model: str, value: str, options: PredictOptions, as_json: bool) -> None:
-    from glassworks.cli.pictures import local
+def _predict_one(model: str, value: str, given: dict[str, Any], as_json: bool) -> None:
+    from glassworks.cli.pictures import PredictOptions, local
     from glassworks.registry import Registry
     from glassworks.registry.opening import open_model
 
-    opened = open_model(model, Registry.open())
+    options, opened = PredictOptions(**given), open_model(model, Registry.open())
     with local(value, opened, options) as path:
         found = _predicted(opened, path, options)
     if as_json:
@@ -91,6 +97,8 @@ def _predicted(opened: OpenedBundle, value: str, options: PredictOptions) -> dic
 
     progress, output, task = LiveProgress(), options.output, opened.task
     try:
+        if options.itself:
+            return {"outputs": predict_one(opened, read_one(value, opened, itself=True), output)}
         if isinstance(task, Pictures) and Path(value).is_dir():
             return {"pictures": predict_folder(opened, Path(value), options, progress)}
         if isinstance(task, Tables) and output is not None and Path(value).suffix in (".csv", ".parquet"):

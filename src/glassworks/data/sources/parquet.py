@@ -18,13 +18,15 @@ class Parquet(Source, TextReader, InteractionReader):
     name: ClassVar[str] = "parquet"
 
     def texts(self, what: str, columns: Columns) -> Rows:
+        from glassworks.data.hub_layout import classes_of_file, named_classes
         from glassworks.data.tabular.cells import cells_of_table
         from glassworks.data.tabular.reading import scan_parquet
         from glassworks.data.text.tables import rows_of
 
         if not Path(what).is_file():
             raise DataError(f"there is no file {what}", "give the path of a file that exists")
-        return rows_of(cells_of_table(scan_parquet(Path(what), columns.form)), columns)
+        cells = cells_of_table(scan_parquet(Path(what), columns.form))
+        return rows_of(named_classes(cells, classes_of_file(Path(what))), columns)
 
     def interactions(self, what: str, form: TableFormat) -> Table:
         """With the types of the file."""

@@ -155,6 +155,9 @@ def _table(
     findings: Sequence[Sentence],
 ) -> Table:
     found = list(findings)
+    if encoding != "UTF-8" or layout.dialect.delimiter not in (",", "\t", ""):
+        shown = layout.dialect.delimiter or "nothing"
+        found.append(sentence("finding.table-as-read", encoding=encoding or "UTF-8", delimiter=f"'{shown}'"))
     if layout.comments:
         found.append(sentence("finding.lines-above", n=layout.comments))
     known = {"encoding": encoding, "delimiter": layout.dialect.delimiter, "quote": layout.dialect.quote}

@@ -10,12 +10,11 @@ from typing import Any
 from glassworks.data.tabular.missing import WORDS, is_missing
 from glassworks.errors import DataError
 from glassworks.sentences import Sentence, sentence
+from glassworks.text.parts import join_parts
 
 _BYTES = re.compile(r"b(['\"]).*\1", re.DOTALL)
 """How Python writes bytes: what a table holds where they were never decoded."""
 _LIST = re.compile(r"\[\s*(?:['\"].*['\"])?\s*\]", re.DOTALL)
-PARTS = " \u241f "
-"""What stands between the parts of one text: the symbol of the unit separator, which nobody writes."""
 _SHOWN = 60
 
 
@@ -31,13 +30,6 @@ def texts_of(values: Sequence[Any], where: Sequence[str], column: str, na: tuple
 def joined(parts: Sequence[Sequence[str]]) -> list[str]:
     """One text for each row of some columns, empty where all of its parts are."""
     return [join_parts(each) for each in zip(*parts, strict=True)]
-
-
-def join_parts(parts: Sequence[str]) -> str:
-    """The parts of a text as one: a mark between them tells where each begins."""
-    if len(parts) == 1:
-        return parts[0]
-    return PARTS.join(each.replace("\u241f", " ") for each in parts) if any(each.strip() for each in parts) else ""
 
 
 def words_for_nothing(texts: Sequence[str], column: str) -> tuple[Sentence, ...]:

@@ -15,7 +15,7 @@ from glassworks.data.text.duplicates import Copies, find_copies
 from glassworks.record import Record
 from glassworks.sentences import Sentence, sentence
 
-_NAMED, _SHOWN, _PAIRS = 20, 60, 3
+_NAMED, _SHOWN, _PAIRS, _SAMPLE = 20, 60, 3, 3
 Kind = Literal["copies", "contradictory", "alike", "near"]
 
 
@@ -45,7 +45,8 @@ class TextReport(Record):
     letters, which are not the same, under different labels; `pairs` shows the first ones of each kind. `lengths` are
     quantiles in characters. `honest_split` and `random_split` are the accuracy of an n-gram classifier on the test
     texts of the split that a job would learn from, and of one that takes rows at random, copies and all; `candidates`
-    are ranked, the least probable label first. These three are None where they were not asked for.
+    are ranked, the least probable label first. These three are None where they were not asked for. `sample` has the
+    first three texts with their labels, as they were read.
     """
 
     examples: int
@@ -61,6 +62,7 @@ class TextReport(Record):
     class_counts: dict[str, int]
     tiny_classes: tuple[str, ...]
     lengths: dict[str, int]
+    sample: tuple[tuple[str, str], ...] = ()
     honest_split: Measurement | None = None
     random_split: Measurement | None = None
     candidates: tuple[LabelCandidate, ...] | None = None
@@ -90,6 +92,7 @@ def check_texts(texts: Texts, copies: Copies | None = None) -> TextReport:
         imbalance=round(float(counts.max() / max(counts.min(), 1)), 3),
         class_counts={name: int(count) for name, count in zip(texts.classes, counts, strict=True)},
         tiny_classes=tuple(name for name, count in zip(texts.classes, counts, strict=True) if count < TINY),
+        sample=tuple((texts.texts[row][:_SHOWN], texts.labels(row)) for row in range(min(len(texts), _SAMPLE))),
         lengths={name: int(np.quantile(lengths, share)) for name, share in _QUANTILES.items()},
         fingerprint=texts.fingerprint,
         findings=(),

@@ -17,7 +17,8 @@ Label = str | tuple[str, ...]
 _ITEM = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s,'\"\[\](){}]+)")
 _LIST = re.compile(rf"[\[({{](?:\s|,|{_ITEM.pattern})*[\])}}]", re.DOTALL)
 _SEPARATORS = ("|", ";", ",")
-_YES, _NO = frozenset({"1", "1.0", "true", "yes", "x"}), frozenset({"0", "0.0", "false", "no", ""})
+_SHOWING = frozenset({"1", "1.0", "true", "yes"})
+_YES, _NO = _SHOWING | {"x"}, frozenset({"0", "0.0", "false", "no", ""})
 _SHOWN = 60
 _ONE = "or that each cell is one label: data.multi_label = false"
 _LISTS = (list, tuple, set)
@@ -145,7 +146,7 @@ def _said(value: object) -> str:
 
 def _is_yes_or_no(values: Sequence[Any]) -> bool:
     said = set(map(_said, values))
-    return bool(said & _YES) and said <= _YES | _NO
+    return bool(said & _SHOWING) and said <= _SHOWING | _NO
 
 
 def _example(lists: Sequence[Label]) -> str:

@@ -166,6 +166,7 @@ class LoadedModel:
             if spec is not None and not values.dtype.hasobject:
                 check(values, spec)
                 return tensors
+        tensors = self.opened.task.gathered(tensors, self.manifest.preprocessing)
         check_names(tensors, self.inputs)
         ready: dict[str, Array] = {}
         for name, spec in self.inputs.items():

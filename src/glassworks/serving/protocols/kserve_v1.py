@@ -22,7 +22,7 @@ from glassworks.serving.results import parameters_of
 from glassworks.serving.transports.http.exchange import Answer, Exchange, call, json_answer, token
 
 if TYPE_CHECKING:
-    from glassworks.contracts import Array, Explanation, Tensors
+    from glassworks.contracts import Array, Explanation, Tensors, TensorSpec
     from glassworks.serving.core.model import LoadedModel
 
 
@@ -105,6 +105,7 @@ class KServeV1(Protocol):
                 "prediction": {name: _rows(each.outputs[name])[0] for name in result.predicted},
                 "attributions": {each.input: _values(each)},
                 **({"spans": {each.input: each.spans}} if each.spans else {}),
+                **({"parts": {each.input: each.by_section()}} if each.sections else {}),
                 **({"names": {each.input: each.names}} if each.names else {}),
                 **parameters_of(each),
             }
@@ -124,8 +125,8 @@ def _instances(content: Mapping[str, Any], model: LoadedModel) -> Tensors:
     instances = content.get("instances")
     if not isinstance(instances, list) or not instances:
         raise InputError("the body has no instances", 'send {"instances": [...]}, one element a row')
-    specs = list(model.inputs.values())
     named = all(isinstance(each, dict) and "b64" not in each for each in instances)
+    specs = _specs(instances[0], model) if named else list(model.inputs.values())
     tensors: dict[str, Array] = {}
     for spec in specs:
         if named:
@@ -138,6 +139,15 @@ def _instances(content: Mapping[str, Any], model: LoadedModel) -> Tensors:
             )
         tensors[spec.name] = tensor_of(values, spec)
     return tensors
+
+
+def _specs(instance: Mapping[str, Any], model: LoadedModel) -> list[TensorSpec]:
+    """The inputs, or the parts of a text that an instance names in their stead."""
+    specs = list(model.inputs.values())
+    parts = model.opened.task.aliases(model.manifest.preprocessing)
+    if parts and set(instance) == set(parts):
+        return [specs[0].model_copy(update={"name": name}) for name in parts]
+    return specs
 
 
 def _field(instance: Mapping[str, Any], name: str) -> Any:
