@@ -48,21 +48,58 @@ class ChatTemplate:
         variables. Special tokens in contents stay text. Raises InputError, with the template's words where it refuses,
         and for contents that cannot be `most` tokens.
         """
+        marks, shown, named = self._shown(messages, tools, most)
+        return self._ids(self._conversation(shown, named, answer=answer, **further), marks)
+
+    def turns(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any] = ()
+    ) -> list[tuple[list[int], bool]] | None:
+        """The same without `answer` in pieces: token ids, and whether they are an assistant's to learn (all but those of
+        `weight` 0), what the template puts at the end of its turn with them. As in a conversation that is answered, no
+        token reaches over such a border.
+
+        None where the text up to a turn is no beginning of the whole: templates may show earlier turns otherwise.
+        Raises InputError as `ids` does.
+        """
+        marks, shown, named = self._shown(messages, tools, None)
+        whole, at, found = self._conversation(shown, named, answer=False), 0, list[tuple[list[int], bool]]()
+        for index, message in enumerate(messages):
+            if message.get("role") != "assistant":
+                continue
+            begin = self._conversation(shown[:index], named, answer=True)
+            end = self._conversation(shown[: index + 1], named, answer=False)
+            if len(begin) < at or not (whole.startswith(end) and end.startswith(begin)):
+                return None
+            found += (
+                (self._ids(whole[at : len(begin)], marks), False),
+                (self._ids(end[len(begin) :], marks), bool(message.get("weight", 1))),
+            )
+            at = len(end)
+        return [*found, (self._ids(whole[at:], marks), False)]
+
+    def _shown(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any], most: int | None
+    ) -> tuple[Mapping[str, str], list[Any], Any]:
+        """Characters that stand for special tokens in contents, and messages and tools with them."""
         try:
             texts = list(_texts([list(messages), list(tools)]))
             if most is not None:
                 self._tokenizer.require_within(sum(map(len, texts)), most)
             marks = _marks(tuple(self._tokenizer.special), "\0".join(texts))
-            shown = [_hidden(self._known(each), marks) for each in messages], _hidden(list(tools), marks) or None
+            return marks, [_hidden(self._known(each), marks) for each in messages], _hidden(list(tools), marks) or None
         except RecursionError:
             raise InputError("messages or tools are nested too deeply", "send them less deep") from None
-        text = self._rendered(messages=shown[0], tools=shown[1], add_generation_prompt=answer, **further)
+
+    def _ids(self, text: str, marks: Mapping[str, str]) -> list[int]:
         return self._tokenizer.with_special(text, {mark: token for token, mark in marks.items()})
 
     def _known(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """A developer is the system to a template that knows no developers."""
         unknown = message.get("role") == "developer" and "developer" not in self.source
         return {**message, "role": "system"} if unknown else message
+
+    def _conversation(self, messages: Sequence[Any], tools: Any, *, answer: bool, **further: Any) -> str:
+        return self._rendered(messages=messages, tools=tools, add_generation_prompt=answer, **further)
 
     def _rendered(self, **variables: Any) -> str:
         try:

@@ -1,0 +1,88 @@
+"""Conversations as examples to learn from and to measure: token ids, and which of them the assistant wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.errors import InputError
+from glassworks.language.chat_template import ChatTemplate
+
+ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """`ids` (int64 T) of a conversation, and which of them are `learned` (bool T): the assistant's words, and the
+    token that ends each of its turns.
+    """
+
+    ids: NDArray[np.int64]
+    learned: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def examples_of(
+    template: ChatTemplate, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any], stop_ids: Sequence[int]
+) -> list[Example]:
+    """One example of a checked conversation, or one a turn where the template shows earlier turns otherwise once there
+    are later ones. Raises InputError for a conversation from which nothing can be learned.
+    """
+    turns = _turns(messages)
+    whole = template.turns(messages, tools)
+    if whole is not None:
+        return [_joined(whole, stop_ids)]
+    return [_last(template, messages[: index + 1], tools, stop_ids) for index in turns]
+
+
+def _turns(messages: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Which messages are answers to learn."""
+    answers = [index for index, message in enumerate(messages) if message["role"] == ASSISTANT]
+    for index in answers:
+        if messages[index].get("weight", 1) not in (0, 1):
+            problem = f"messages[{index}] has the weight {messages[index]['weight']!r:.40}"
+            raise InputError(problem, "give 1 to an answer to learn, 0 to another")
+        if not messages[index]["content"].strip() and not messages[index].get("tool_calls"):
+            raise InputError(f"messages[{index}] is an empty answer", "write the answer, or take the message away")
+    learned = [index for index in answers if messages[index].get("weight", 1)]
+    if not learned:
+        raise InputError("no message is the assistant's to learn", "end each conversation with the answer to learn")
+    if answers[0] == 0:
+        raise InputError("the first message is the assistant's: it answers nothing", "begin with the user's")
+    return learned
+
+
+def _last(
+    template: ChatTemplate, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any], stop_ids: Sequence[int]
+) -> Example:
+    """Its last turn alone is learned."""
+    prompt, whole = template.ids(messages[:-1], tools), template.ids(messages, tools, answer=False)
+    if whole[: len(prompt)] != prompt:
+        raise InputError(
+            "the chat template writes an answer otherwise than it asks for one: nothing can be learned by it",
+            "give another template: model.chat_template",
+        )
+    return _joined([(prompt, False), (whole[len(prompt) :], True)], stop_ids)
+
+
+def _joined(pieces: Sequence[tuple[list[int], bool]], stop_ids: Sequence[int]) -> Example:
+    """What follows the last turn is left out; what a template writes behind the end of a turn is not learned."""
+    ids, learned = list[int](), list[bool]()
+    for piece, answers in pieces:
+        end = _end(piece, stop_ids) if answers else 0
+        ids += piece
+        learned += [position < end for position in range(len(piece))]
+    size = len(learned) - learned[::-1].index(True)
+    return Example(ids=np.array(ids[:size], np.int64), learned=np.array(learned[:size], np.bool_))
+
+
+def _end(ids: Sequence[int], stop_ids: Sequence[int]) -> int:
+    """How many tokens of a turn the model writes itself: up to the last that ends answers."""
+    stops = [position for position, number in enumerate(ids) if number in stop_ids]
+    return stops[-1] + 1 if stops else len(ids)
