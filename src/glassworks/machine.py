@@ -6,9 +6,11 @@ import contextlib
 import math
 import os
 import sys
+import time
 from pathlib import Path
 
-_CGROUP, _MEMINFO = Path("/sys/fs/cgroup"), Path("/proc/meminfo")
+_CGROUP, _MEMINFO, _STAT = Path("/sys/fs/cgroup"), Path("/proc/meminfo"), Path("/proc/stat")
+_WATCHED_S = 0.5
 _UNLIMITED = 2**60
 
 
@@ -33,6 +35,32 @@ def usable_cpus(cgroup: Path = _CGROUP) -> int:
 def compute_with(cpus: int) -> None:
     """Let `usable_cpus` say this from now on: sums over other numbers of threads differ in their last bits."""
     _Agreed.cpus = cpus
+
+
+def free_cpus(stat: Path = _STAT, watched_s: float = _WATCHED_S) -> int:
+    """Those of `usable_cpus` that others leave idle, by what they did for a moment; at least one.
+
+    With more threads than free processors each waits for the slowest at every product.
+    """
+    usable = usable_cpus()
+    before = _idle_ticks(stat)
+    time.sleep(watched_s)
+    after = _idle_ticks(stat)
+    if before is None or after is None:
+        return usable
+    mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*after]
+    shares = ((after[cpu][0] - before[cpu][0]) / max(1, after[cpu][1] - before[cpu][1]) for cpu in mine if cpu in after)
+    return max(1, min(usable, round(sum(shares))))
+
+
+def _idle_ticks(stat: Path) -> dict[int, tuple[int, int]] | None:
+    """By processor: ticks in which it was idle, and all of them; None where the system does not say."""
+    try:
+        lines = stat.read_text(encoding="ascii").splitlines()
+        rows = [line.split() for line in lines if line.startswith("cpu") and line[3:4].isdecimal()]
+        return {int(row[0][3:]): (int(row[4]) + int(row[5]), sum(map(int, row[1:9]))) for row in rows} or None
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def leave_a_processor() -> None:

@@ -133,7 +133,7 @@ def _example(made: Release, row: int) -> tuple[Any, dict[str, Any]]:
     """A test example, and what else is asked: of a text to go on with its beginning, and a short answer."""
     x, task = made.dataset.splits["test"].x[row : row + 1], get(Task, made.bundle.manifest.task)
     if isinstance(task, Generation):
-        return task.compared(x)[0], {"parameters": {"max_tokens": _SHORT_ANSWER}}
+        return task.small(x)[0], {"parameters": {"max_tokens": _SHORT_ANSWER}}
     return x[0], {}
 
 

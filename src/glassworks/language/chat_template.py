@@ -54,9 +54,9 @@ class ChatTemplate:
     def turns(
         self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any] = ()
     ) -> list[tuple[list[int], bool]] | None:
-        """The same without `answer` in pieces: token ids, and whether they are an assistant's to learn (all but those of
-        `weight` 0), what the template puts at the end of its turn with them. As in a conversation that is answered, no
-        token reaches over such a border.
+        """The same without `answer` in pieces: token ids, and whether they are learned, as all are that an assistant
+        wrote but those of `weight` 0; what the template puts at the end of a turn belongs to it. As in a conversation
+        that is answered, no token reaches over such a border.
 
         None where the text up to a turn is no beginning of the whole: templates may show earlier turns otherwise.
         Raises InputError as `ids` does.

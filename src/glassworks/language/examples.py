@@ -13,6 +13,7 @@ from glassworks.errors import InputError
 from glassworks.language.chat_template import ChatTemplate
 
 ASSISTANT = "assistant"
+_BEGINNING = '{"messages": '
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,11 @@ class Example:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+def is_conversation(text: bytes | str) -> bool:
+    """Whether a row of measuring holds a conversation, as JSON of `messages` and `tools`, or a plain text."""
+    return text.startswith(_BEGINNING) if isinstance(text, str) else text.startswith(_BEGINNING.encode())
 
 
 def examples_of(

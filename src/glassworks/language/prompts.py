@@ -10,6 +10,7 @@ from glassworks.errors import InputError
 from glassworks.language.answer_text import THINK, THOUGHT, AnswerText
 from glassworks.language.chat_template import ChatTemplate
 from glassworks.language.conversations import chosen, messages_of, tools_of
+from glassworks.language.examples import Example, examples_of
 from glassworks.language.parameters import Asked
 from glassworks.language.settings import LanguageSettings
 from glassworks.language.tokenizer import LanguageTokenizer
@@ -43,7 +44,7 @@ class Prompts:
 
     def __init__(self, settings: LanguageSettings, tokenizer: LanguageTokenizer) -> None:
         """Raises InputError for a chat template that cannot be read."""
-        self._context = settings.context
+        self._context, self._stop_ids = settings.context, settings.stop_ids
         self._tokenizer, self._vocabulary = tokenizer, settings.architecture.vocabulary
         template, special = settings.chat_template, settings.special
         self._template = ChatTemplate(template, tokenizer, special) if template else None
@@ -63,6 +64,12 @@ class Prompts:
         if not ids:
             raise InputError("the prompt is empty", "send at least one character")
         return Prompt(ids=ids)
+
+    def examples(self, messages: Any, tools: Any) -> list[Example]:
+        """A conversation whose answers are known. Raises InputError."""
+        if self._template is None:
+            raise InputError("this model holds no conversations: it has no chat template", "send a plain prompt")
+        return examples_of(self._template, messages_of(messages), tools_of(tools), self._stop_ids)
 
     def plain(self, text: bytes | str) -> list[int]:
         """Ids of a text, with what the model wants at its beginning. Raises InputError."""

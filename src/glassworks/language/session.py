@@ -17,6 +17,7 @@ from glassworks.errors import InputError
 from glassworks.language.answer import TEXT, Answer, objects
 from glassworks.language.answer_form import form_grammar
 from glassworks.language.engine import Computing
+from glassworks.language.examples import is_conversation
 from glassworks.language.grammars import Grammars
 from glassworks.language.lazily import Lazily
 from glassworks.language.parameters import Asked, asked_of
@@ -31,9 +32,14 @@ if TYPE_CHECKING:
 
 INPUT, OUTPUT, REASON = "text", TEXT, "finish_reason"
 LOG_LIKELIHOOD = "log_likelihood"
-"""What `run` gives when it is named: sum of the log-probabilities of a text's tokens but the first, and their count."""
+"""What `run` gives when it is named: the sum of the log-probabilities of a text's tokens but the first, and their count;
+of a conversation, those of the tokens that its assistant wrote."""
+MATCHES = "matches"
+"""What `run` gives when it is named, of conversations: 1 where the last answer is written again, 0 where another is, and
+nothing (not a number) where it is too long to be compared."""
 PROMPT_TOKENS, PROMPT_LOGPROBS = "prompt_tokens", "prompt_logprobs"
 _ROWS = 32
+_COMPARED_TOKENS, _FURTHER = 64, 4
 
 
 class LanguageSession(Session):
@@ -55,6 +61,8 @@ class LanguageSession(Session):
         self._context = min(self._settings.context, computing.cache_tokens)
         self.max_tokens = self._settings.max_tokens
         """Of an answer where a request does not say."""
+        self.conversations = False
+        """Whether rows of `run` may be conversations in JSON (`messages`, `tools`) whose answers are known."""
         self._rows = ThreadPoolExecutor(_ROWS, "answers")
         self.signature = signature()
 
@@ -62,7 +70,10 @@ class LanguageSession(Session):
         texts, wanted = tensors[INPUT].tolist(), set(outputs or (OUTPUT, REASON))
         found: dict[str, Array] = {}
         if LOG_LIKELIHOOD in wanted:
-            found[LOG_LIKELIHOOD] = np.array([self._log_likelihood(text) for text in texts], float).reshape(-1, 2)
+            score = self._answers_likelihood if self.conversations else self._log_likelihood
+            found[LOG_LIKELIHOOD] = np.array([score(text) for text in texts], float).reshape(-1, 2)
+        if MATCHES in wanted:
+            found[MATCHES] = np.array(list(self._rows.map(self._matches, texts)), float)
         if wanted & {OUTPUT, REASON}:
             answers = list(self._rows.map(self._whole, texts))
             for index, name in enumerate((OUTPUT, REASON)):
@@ -112,7 +123,8 @@ class LanguageSession(Session):
         return {PROMPT_LOGPROBS: objects([json.dumps(entries, ensure_ascii=False).encode()])}
 
     def _whole(self, text: bytes | str) -> tuple[bytes, bytes]:
-        chunks = list(self.stream({INPUT: objects([text])}, {}))
+        asked = _question(text) if self.conversations else {}
+        chunks = list(self.stream({INPUT: objects([text])}, asked))
         parts = [chunk.outputs[OUTPUT].tolist()[0] for chunk in chunks if OUTPUT in chunk.outputs]
         return b"".join(parts), chunks[-1].finish_reason.encode()
 
@@ -122,6 +134,26 @@ class LanguageSession(Session):
         windows = [ids[start : start + step + 1] for start in range(0, len(ids) - 1, step)]
         scores = [score.log_probability for window in windows for score in self._scorer().score(window)]
         return float(np.sum(scores)), len(scores)
+
+    def _answers_likelihood(self, text: bytes | str) -> tuple[float, int]:
+        found, count = 0.0, 0
+        for example in self._prompts.examples(*_conversation(text)):
+            scores = self._scorer().score(example.ids.tolist())
+            learned = [score.log_probability for score, one in zip(scores, example.learned[1:], strict=True) if one]
+            found, count = found + float(np.sum(learned)), count + len(learned)
+        return found, count
+
+    def _matches(self, text: bytes | str) -> float:
+        """Written with the most probable tokens, a few more than are needed."""
+        messages, _ = _conversation(text)
+        expected = str(messages[-1].get("content", ""))
+        size = len(self._tokenizer.encode(expected))
+        if size > _COMPARED_TOKENS or messages[-1].get("tool_calls"):
+            return float("nan")
+        asked = {**_question(text), "max_tokens": size + _FURTHER, "temperature": 0.0}
+        chunks = self.stream({INPUT: objects([text])}, asked)
+        said = b"".join(chunk.outputs[OUTPUT].tolist()[0] for chunk in chunks if OUTPUT in chunk.outputs)
+        return float(said.decode().strip() == expected.strip())
 
     def _tokens(self, ids: Sequence[int]) -> Chunk:
         tokens = json.dumps([self._tokenizer.described(number) for number in ids], ensure_ascii=False)
@@ -139,6 +171,19 @@ class LanguageSession(Session):
                 "send a shorter prompt, or ask for fewer tokens",
             )
         return asked.max_tokens or min(left, self.max_tokens)
+
+
+def _conversation(text: bytes | str) -> tuple[list[dict[str, Any]], list[Any]]:
+    found = json.loads(text)
+    return found["messages"], found["tools"]
+
+
+def _question(text: bytes | str) -> dict[str, Any]:
+    """The parameters by which the last message of a conversation is asked for; none of a plain prompt."""
+    if not is_conversation(text):
+        return {}
+    messages, tools = _conversation(text)
+    return {"messages": messages[:-1], **({"tools": tools} if tools else {})}
 
 
 def signature() -> Signature:

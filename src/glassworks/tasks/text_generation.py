@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -12,17 +13,20 @@ from numpy.typing import NDArray
 from glassworks.contracts import Generation, Measurement, Presentation, Progress, Session, Subject
 from glassworks.errors import DataError, Unsupported
 from glassworks.tasks._classification import PLAIN
+from glassworks.tasks._metrics import accuracy
 from glassworks.tasks._texts import TextTask
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Opened, Tensors
 
 GENERATED, FINISH_REASON = "generated", "finish_reason"
-_LOG_LIKELIHOOD = "log_likelihood"
+_LOG_LIKELIHOOD, _MATCHES = "log_likelihood", "matches"
 _SHORT, _COMPARED, _RESAMPLED = 64, 8, 1000
 _MEASURED = 32
 """Tokens of an answer."""
 _Z = (2.5, 97.5)
+_MESSAGES = "messages"
+"""The key of columns that only models which learned from conversations have."""
 
 
 class TextGeneration(TextTask, Generation):
@@ -49,25 +53,36 @@ class TextGeneration(TextTask, Generation):
         return measure_speeds(sessions, tensors, budget_s, progress)
 
     def unlimited(self, preprocessing: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Where answers are compared, their beginnings are."""
-        return {**preprocessing, "max_tokens": min(_MEASURED, preprocessing["max_tokens"])}
+        """Where answers are compared, their beginnings are; who learned from conversations is measured by them."""
+        most = min(_MEASURED, preprocessing["max_tokens"])
+        return {
+            **preprocessing,
+            "max_tokens": most,
+            "measured_by_answers": _MESSAGES in preprocessing.get("columns", {}),
+        }
 
     def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
         from glassworks.language.session import LanguageSession
 
         if isinstance(session, LanguageSession):
             session.max_tokens = preprocessing["max_tokens"]
+            session.conversations = bool(preprocessing.get("measured_by_answers"))
         return session
 
     def usual(self, session: Session, preprocessing: Mapping[str, Any]) -> Tensors:
         return self.encode(np.array(["Hello"], object), preprocessing)
 
     def small(self, x: Array) -> Array:
-        return self.compared(x)
+        """Plain prompts: of a conversation what was said before its last answer."""
+        found = self.compared(x)
+        found[:] = [_last_question(text)[:_SHORT] for text in found.tolist()]
+        return found
 
     def compared(self, x: Array) -> Array:
+        from glassworks.language.examples import is_conversation
+
         found = np.empty(min(len(x), _COMPARED), object)
-        found[:] = [text[:_SHORT] for text in x[:_COMPARED].tolist()]
+        found[:] = [text if is_conversation(text) else text[:_SHORT] for text in x[:_COMPARED].tolist()]
         return found
 
     def calibration(self, x: Array, opened: Opened, preprocessing: Mapping[str, Any]) -> list[Tensors]:
@@ -76,13 +91,16 @@ class TextGeneration(TextTask, Generation):
         from glassworks.language.tokenizer import LanguageTokenizer
 
         tokenizer = LanguageTokenizer.read(opened.folder / TOKENIZER)
-        ids = (tokenizer.prompt(text)[: preprocessing["context"]] for text in x.tolist())
+        texts = (_last_question(text) for text in x.tolist())
+        ids = (tokenizer.prompt(text)[: preprocessing["context"]] for text in texts)
         return [{"input_ids": np.array([each], np.int64)} for each in ids if each]
 
     def evaluate(
         self, ask: Callable[[str], Array], targets: NDArray[np.int64], preprocessing: Mapping[str, Any] = PLAIN
     ) -> dict[str, Measurement]:
-        return self.measure(ask(_LOG_LIKELIHOOD), targets)
+        """Targets are 1 where the answers are known: then it is measured too how many are written again, exactly."""
+        found = self.measure(ask(_LOG_LIKELIHOOD), targets)
+        return {**found, **_exact(ask(_MATCHES))} if targets.any() else found
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """`scores` (N 2) are the sum of each text's log-probabilities and how many tokens it counts; the interval is
@@ -128,6 +146,22 @@ class TextGeneration(TextTask, Generation):
 
     def subject(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> Subject:
         raise Unsupported("answers of language models are not explained yet", "ask for log-probabilities")
+
+
+def _exact(matches: Array) -> dict[str, Measurement]:
+    """Of answers that are short enough, the share that is written exactly, with Wilson's interval."""
+    compared = np.asarray(matches[np.isfinite(matches)], np.int64)
+    return {"exact_match": accuracy(compared, np.ones_like(compared))} if len(compared) else {}
+
+
+def _last_question(text: str) -> str:
+    from glassworks.language.examples import is_conversation
+
+    if not is_conversation(text):
+        return text
+    messages = json.loads(text)["messages"]
+    asked = [each["content"] for each in messages[:-1] if each["role"] == "user" and isinstance(each["content"], str)]
+    return str(asked[-1]) if asked else "Hello"
 
 
 def _text(value: bytes | str) -> str:

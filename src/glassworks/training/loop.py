@@ -144,16 +144,28 @@ class _Run:
         factor = self.plan.schedule(fraction)
         for group, rate in zip(self._groups(), self.rates, strict=True):
             group["lr"] = rate * factor
-        loss = self.learner.loss(self.state.order[index * self.batch : (index + 1) * self.batch])
         for optimizer in self.learner.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = self._differentiated(self.state.order[index * self.batch : (index + 1) * self.batch])
         for optimizer in self.learner.optimizers:
             optimizer.step()
         self.state.counters.step += 1
         if self.plan.average_tail:
             self.state.average.update(fraction)
-        return loss.detach()
+        return loss
+
+    def _differentiated(self, rows: torch.Tensor) -> torch.Tensor:
+        """The loss of some examples; the parameters have its gradient then."""
+        import torch
+
+        parts = (self.learner.loss(rows),) if self.learner.parts is None else self.learner.parts(rows)
+        total = torch.zeros(())
+        for part in parts:
+            part.backward()  # type: ignore[no-untyped-call]
+            total = total.to(part.device) + part.detach()
+        if self.plan.largest_gradient is not None:
+            torch.nn.utils.clip_grad_norm_(self.learner.network.parameters(), self.plan.largest_gradient)
+        return total
 
     def _report(self, now: float, loss: float) -> None:
         self._require_finite(loss)

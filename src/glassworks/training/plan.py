@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -32,6 +32,8 @@ class Learner:
     examples: int
     loss: Callable[[torch.Tensor], torch.Tensor]
     evaluate: Callable[[], Mapping[str, float]]
+    parts: Callable[[torch.Tensor], Iterator[torch.Tensor]] | None = None
+    """Parts of which `loss` is the sum; each is differentiated before the next is asked for."""
     arrange: Callable[[torch.Tensor], torch.Tensor] | None = None
     """Reorders the random order of an epoch, such as texts of like length together."""
     pace: Callable[[float], None] | None = None
@@ -54,6 +56,8 @@ class Plan:
     patience: int | None = None
     checkpoint_every_s: float = 5.0
     drop_last: bool = True
+    largest_gradient: float | None = None
+    """A longer gradient (its 2-norm over all weights) is shortened to this length (Pascanu et al. 2013)."""
     clock: Callable[[], float] = time.monotonic
 
 

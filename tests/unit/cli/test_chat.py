@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from glassworks.cli.app import build
 from glassworks.cli.conversation import Conversation
 from glassworks.errors import GlassworksError, Unsupported
-from glassworks.families.language_model.synthetic import write_model
+from glassworks.families._language.synthetic import write_model
 from glassworks.packaging.bundle import read_bundle
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry import Registry

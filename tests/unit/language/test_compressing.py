@@ -13,7 +13,7 @@ import pytest
 from glassworks.catalog import get
 from glassworks.contracts import Artifact, Chunk, Opened, Pass, Session, Task
 from glassworks.errors import Cancelled, DataError, Unsupported
-from glassworks.families.language_model.synthetic import write_model
+from glassworks.families._language.synthetic import write_model
 from glassworks.language.continuous_batching import ContinuousBatching, EngineSettings
 from glassworks.language.importing import bring, write
 from glassworks.language.measuring import measure_speeds

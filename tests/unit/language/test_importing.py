@@ -15,7 +15,7 @@ from tests.unit.language.tiny_models import logits, tiny
 from tokenizers import Tokenizer, pre_tokenizers
 
 from glassworks.errors import GlassworksError, InputError
-from glassworks.families.language_model.synthetic import write_model
+from glassworks.families._language.synthetic import write_model
 from glassworks.language.chat_template import ChatTemplate
 from glassworks.language.gguf import GgufFile
 from glassworks.language.gguf_tokenizer import tokenizer_of

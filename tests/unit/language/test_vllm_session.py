@@ -14,9 +14,10 @@ import pytest
 from glassworks.catalog import get
 from glassworks.contracts import Chunk, Opened, Pass, Session
 from glassworks.errors import BundleError, InputError, Unsupported
-from glassworks.families.language_model.bringing import export, model_of
-from glassworks.families.language_model.settings import LanguageModelConfig
-from glassworks.families.language_model.synthetic import write_model
+from glassworks.families._language.bringing import export
+from glassworks.families._language.settings import LanguageModelConfig
+from glassworks.families._language.synthetic import write_model
+from glassworks.families.language_model.bringing import model_of
 from glassworks.job_files import job_of
 from glassworks.language.sampling import Sampling
 from glassworks.language.session import INPUT, LOG_LIKELIHOOD, OUTPUT, PROMPT_LOGPROBS

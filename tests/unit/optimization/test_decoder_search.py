@@ -10,7 +10,7 @@ from glassworks.cli.tables import report_json, show_report
 from glassworks.config import OptimizationConfig
 from glassworks.contracts import Artifact, Candidate, Family, Measurement, Opened, Pass, Task
 from glassworks.errors import Unsupported
-from glassworks.families.language_model.synthetic import write_model
+from glassworks.families._language.synthetic import write_model
 from glassworks.optimization.candidates import Trial
 from glassworks.optimization.choice import choose
 from glassworks.optimization.objective import parse_objective

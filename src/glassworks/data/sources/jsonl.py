@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from glassworks.contracts import Source
+from glassworks.data.conversations.reader import ConversationReader, Record
 from glassworks.data.text.reader import Columns, Rows, TextReader
 
+if TYPE_CHECKING:
+    from glassworks.data.tabular.format import TableFormat
 
-class JsonLines(Source, TextReader):
+
+class JsonLines(Source, TextReader, ConversationReader):
     """One JSON object a line, or a list of them."""
 
     name: ClassVar[str] = "jsonl"
@@ -20,3 +25,8 @@ class JsonLines(Source, TextReader):
         from glassworks.data.text.tables import rows_of
 
         return rows_of(cells_of_objects(read_objects(Path(what), columns.form), what), columns)
+
+    def conversations(self, what: str, form: TableFormat) -> Iterator[Record]:
+        from glassworks.data.conversations.records import records_of_lines
+
+        return records_of_lines(Path(what), form)

@@ -9,7 +9,8 @@ from typing import ClassVar
 from glassworks.config import DataConfig, Job
 from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Split
 from glassworks.errors import Unsupported
-from glassworks.families.language_model.settings import LanguageData, LanguageModelConfig
+from glassworks.families._language.settings import LanguageModelConfig
+from glassworks.families.language_model.settings import LanguageData
 from glassworks.record import Record
 
 
@@ -45,7 +46,7 @@ class LanguageModel(Family):
         return model_of(job, self.settings(job), folder, progress)
 
     def export(self, model: Model, folder: Path) -> Artifact:
-        from glassworks.families.language_model.bringing import export
+        from glassworks.families._language.bringing import export
 
         return export(model, folder)
 
@@ -53,7 +54,7 @@ class LanguageModel(Family):
         raise Unsupported("the served graph of a language model has no gradient", "explain it by its predictions")
 
     def tiny(self, folder: Path) -> Job:
-        from glassworks.families.language_model.synthetic import write_model, write_texts
+        from glassworks.families._language.synthetic import write_model, write_texts
 
         write_model(folder / "model", seed=0)
         write_texts(folder / "texts.csv", examples=40, seed=0)

@@ -11,9 +11,10 @@ import pytest
 from glassworks.catalog import found, get
 from glassworks.contracts import Model, Opened, Pass, Runtime
 from glassworks.errors import ConfigError, MissingLibrary
-from glassworks.families.language_model.bringing import export, model_of
-from glassworks.families.language_model.settings import LanguageModelConfig
-from glassworks.families.language_model.synthetic import write_model
+from glassworks.families._language.bringing import export
+from glassworks.families._language.settings import LanguageModelConfig
+from glassworks.families._language.synthetic import write_model
+from glassworks.families.language_model.bringing import model_of
 from glassworks.job_files import job_of
 from glassworks.language.settings import read_settings
 from glassworks.progress import Silent

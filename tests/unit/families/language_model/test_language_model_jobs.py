@@ -11,9 +11,11 @@ from glassworks.catalog import get
 from glassworks.config import Job
 from glassworks.contracts import Family, Opened, Pass
 from glassworks.errors import ConfigError, DataError, InputError, Unsupported
-from glassworks.families.language_model.bringing import export, model_of
-from glassworks.families.language_model.settings import LanguageData, LanguageModelConfig
-from glassworks.families.language_model.synthetic import write_model
+from glassworks.families._language.bringing import export
+from glassworks.families._language.settings import LanguageModelConfig
+from glassworks.families._language.synthetic import write_model
+from glassworks.families.language_model.bringing import model_of
+from glassworks.families.language_model.settings import LanguageData
 from glassworks.families.language_model.texts import prepare
 from glassworks.job_files import job_of
 from glassworks.language import memory

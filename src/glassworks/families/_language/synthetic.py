@@ -1,4 +1,4 @@
-"""A tiny language model with random weights, in Hugging Face's layout."""
+"""A tiny language model with random weights, in Hugging Face's layout, and what it is measured on and learns from."""
 
 from __future__ import annotations
 
@@ -41,6 +41,17 @@ def write_texts(path: Path, *, examples: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     rows = (" ".join(random.choice(_WORDS, 6).tolist()) + f" {number}" for number in range(examples))
     path.write_text("\n".join(["text", *rows]) + "\n", encoding="utf-8")
+
+
+def write_conversations(path: Path, *, examples: int, seed: int) -> None:
+    """JSON lines in OpenAI's form: the answer is the question's second word, no two questions alike."""
+    random = np.random.default_rng(seed)
+    words = [random.choice(_WORDS, 4).tolist() for _ in range(examples)]
+    with path.open("w", encoding="utf-8") as file:
+        for number, chosen in enumerate(words):
+            asked = {"role": "user", "content": f"{' '.join(chosen)} {number}"}
+            answered = {"role": "assistant", "content": chosen[1]}
+            file.write(json.dumps({"messages": [asked, answered]}, ensure_ascii=False) + "\n")
 
 
 _WORDS = ("the", "red", "cat", "sees", "a", "green", "bird", "and", "sleeps", "今天", "天气", "好")

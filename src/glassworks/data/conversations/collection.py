@@ -1,0 +1,120 @@
+"""Records of any source as conversations: what each asks and answers, and what of them cannot be used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from glassworks.data.conversations.keys import ConversationData
+from glassworks.data.conversations.reader import ConversationReader, Record
+from glassworks.data.kinds import reader_of
+from glassworks.data.tabular.format import TableFormat
+from glassworks.errors import DataError, InputError
+
+_MEND = "mend this conversation, or take it away"
+
+_ANSWERS = ("completion", "answer")
+_FORM = '{"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}'
+_NAMED, _BAD = 10, 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversations:
+    """`items` are JSON objects with `messages` and `tools`, `names` say where each is, `unreadable` why others are not
+    among them.
+    """
+
+    source: str
+    items: tuple[str, ...]
+    names: tuple[str, ...]
+    unreadable: tuple[tuple[str, str], ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def read_conversations(data: ConversationData, check: Callable[[Any, Any], None]) -> Conversations:
+    """The conversations of the job's source; `check` is asked with messages and tools of each, and raises InputError for
+    what cannot be learned. Raises DataError where none can, or more than a tenth cannot.
+    """
+    reader, what = reader_of(data.source, ConversationReader)
+    found = _collected(data, reader.conversations(what, TableFormat.of(data)), check)
+    total = len(found) + len(found.unreadable)
+    if not total:
+        raise DataError(f"'{data.source}' holds no conversation", f"write one JSON object a line: {_FORM}")
+    if len(found.unreadable) > _BAD * total:
+        some = "; ".join(f"{name}: {why}" for name, why in found.unreadable[:3])
+        raise DataError(
+            f"{len(found.unreadable):,} of {total:,} conversations cannot be used: {some[:200]}",
+            "mend these lines, or take them away; name other columns: data.prompt, data.answer",
+        )
+    return found
+
+
+def read_again(item: str) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Messages and tools of one of `Conversations.items`."""
+    found = json.loads(item)
+    return found["messages"], found["tools"]
+
+
+def findings(found: Conversations) -> tuple[str, ...]:
+    """What people should know of those that are left out, by name and reason."""
+    if not found.unreadable:
+        return ()
+    named = "; ".join(f"{name}: {why}" for name, why in found.unreadable[:_NAMED])
+    more = f"; and {len(found.unreadable) - _NAMED:,} more" if len(found.unreadable) > _NAMED else ""
+    return (f"{len(found.unreadable):,} conversations are left out: {named}{more}",)
+
+
+def _collected(data: ConversationData, records: Iterable[Record], check: Callable[[Any, Any], None]) -> Conversations:
+    items, names, unreadable = list[str](), list[str](), list[tuple[str, str]]()
+    for name, record in records:
+        try:
+            messages, tools = _asked(record, data)
+            check(messages, tools)
+        except InputError as error:
+            unreadable.append((name, error.problem[:200]))
+            continue
+        items.append(json.dumps({"messages": messages, "tools": tools}, ensure_ascii=False))
+        names.append(name)
+    return Conversations(source=data.source, items=tuple(items), names=tuple(names), unreadable=tuple(unreadable))
+
+
+def _asked(record: Mapping[str, Any] | str, data: ConversationData) -> tuple[Any, Any]:
+    if isinstance(record, str):
+        raise InputError(record, _MEND)
+    given = record.get(data.messages)
+    messages = _of_columns(record, data) if given is None else _listed(given)
+    if data.system and isinstance(messages, Sequence) and not _has_system(messages):
+        messages = [{"role": "system", "content": data.system}, *messages]
+    return messages, _listed(record.get("tools")) or []
+
+
+def _listed(value: Any) -> Any:
+    """A list, of a table's cell too."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise InputError(f"a cell is no JSON: {value[:60]}", _MEND) from None
+
+
+def _of_columns(record: Mapping[str, Any], data: ConversationData) -> list[dict[str, Any]]:
+    answer = next((each for each in ((data.answer,) if data.answer else _ANSWERS) if each in record), "")
+    if data.prompt not in record or not answer:
+        raise InputError(
+            f"it has neither '{data.messages}' nor '{data.prompt}' and '{data.answer or ' or '.join(_ANSWERS)}'; "
+            f"it has {', '.join(list(record)[:8]) or 'nothing'}",
+            _MEND,
+        )
+    question, said = record[data.prompt], record[answer]
+    if question is None or said is None or not str(question).strip() or not str(said).strip():
+        raise InputError(f"'{data.prompt}' or '{answer}' is empty", _MEND)
+    return [{"role": "user", "content": str(question)}, {"role": "assistant", "content": str(said)}]
+
+
+def _has_system(messages: Sequence[Any]) -> bool:
+    return any(isinstance(each, Mapping) and each.get("role") in ("system", "developer") for each in messages)

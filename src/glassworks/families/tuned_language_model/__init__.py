@@ -1,0 +1,83 @@
+"""Language models that are tuned on conversations, merged, measured, compressed and served."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from glassworks.config import DataConfig, Job
+from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Split
+from glassworks.data.conversations.keys import ConversationData
+from glassworks.errors import Unsupported
+from glassworks.families.tuned_language_model.settings import TunedLanguageModelConfig
+from glassworks.progress import Silent
+from glassworks.record import Record
+
+
+class TunedLanguageModel(Family):
+    """A decoder that goes on learning from conversations, by low-rank matrices or in full."""
+
+    name: ClassVar[str] = "tuned_language_model"
+    task: ClassVar[str] = "text-generation"
+    config: ClassVar[type[Record]] = TunedLanguageModelConfig
+    data: ClassVar[type[DataConfig]] = ConversationData
+    unsupported: ClassVar[Mapping[str, str]] = {
+        "distill": "a teacher's answers are written into the conversations themselves",
+        "gradient": "the served graph has no gradient",
+    }
+    needs: ClassVar[tuple[str, ...]] = (
+        "gguf",
+        "jinja2",
+        "openvino_genai",
+        "peft",
+        "tokenizers",
+        "torch",
+        "transformers",
+    )
+    variants: ClassVar[tuple[str, ...]] = ("full",)
+
+    def prepare(self, job: Job) -> Dataset:
+        from glassworks.families._language.bringing import find_model
+        from glassworks.families.tuned_language_model.conversations import Reading, prepare
+
+        brought = find_model(job, self.settings(job), Silent())
+        return prepare(ConversationData.of(job), Reading.of(brought))
+
+    def read(self, source: str, preprocessing: Mapping[str, object], labels: Sequence[str]) -> Split:
+        from glassworks.families.tuned_language_model.conversations import read
+
+        return read(source, preprocessing)
+
+    def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
+        started = time.monotonic()
+        from glassworks.families._language.bringing import find_model
+        from glassworks.families.tuned_language_model.training import train
+
+        config = self.settings(job)
+        return train(dataset, job, find_model(job, config, progress), config, folder, progress, started)
+
+    def export(self, model: Model, folder: Path) -> Artifact:
+        from glassworks.families._language.bringing import export
+
+        return export(model, folder)
+
+    def differentiable(self, model: Model) -> Differentiable:
+        raise Unsupported("the served graph of a language model has no gradient", "explain it by its predictions")
+
+    def tiny(self, folder: Path) -> Job:
+        from glassworks.families._language.synthetic import write_conversations, write_model
+
+        write_model(folder / "model", seed=0)
+        write_conversations(folder / "chats.jsonl", examples=80, seed=0)
+        return Job(
+            name="tiny-tuned-language-model",
+            family=self.name,
+            data=ConversationData(source=f"jsonl:{folder / 'chats.jsonl'}"),
+            model={"source": f"folder:{folder / 'model'}", "streams": 4, "max_tokens": 8, "rank": 4},
+        )
+
+    def variant(self, name: str, folder: Path) -> Job:
+        job = self.tiny(folder)
+        return job.model_copy(update={"name": f"tiny-tuned-{name}", "model": {**job.model, "method": name}})

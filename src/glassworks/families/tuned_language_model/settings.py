@@ -1,0 +1,24 @@
+"""The settings of a job whose family is `tuned_language_model`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from glassworks.families._language.settings import LanguageModelConfig
+
+
+class TunedLanguageModelConfig(LanguageModelConfig):
+    """The `[model]` table: the model to begin with, and what of it learns."""
+
+    method: Literal["lora", "dora", "full"] = "lora"
+    """What learns: low-rank matrices beside each product (`lora`; `dora` scales its rows too), or every weight."""
+    rank: int = Field(default=16, ge=1, le=512)
+    """Rank of the matrices of `lora` and `dora`."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of what goes into the matrices of `lora` and `dora` that is left out at random."""
+    row_tokens: int = Field(default=512, ge=16)
+    """Tokens computed at once: examples of a step are packed into rows of so many, which takes memory."""
+    answers_shown: int = Field(default=2, ge=0, le=20)
+    """Held-out prompts that are answered after each epoch, to read how it learns."""
