@@ -1,11 +1,10 @@
 """What a small language model learns from 200 conversations: SmolLM2-135M-Instruct on work orders of a repair shop.
 
     python benchmarks/language_learning.py tuning [seeds]   accuracy before and after, held out; how long it takes
-    python benchmarks/language_learning.py trainer          seconds a step and held-out loss against trl's trainer
 
-The task is made up: which code belongs to which fault is in no text that the model has seen. Notes are composed of parts;
-held-out ones are other compositions. Accuracy: the share of held-out answers that are written exactly, by the graph that
-is served (int8 where the objective chooses it); everything is chosen on the validation part. `trainer` needs `trl`.
+The task is made up: which code belongs to which fault is in no text that the model has seen. Notes are composed of
+parts; held-out ones are other compositions. Accuracy: the share of held-out answers that are written exactly, by the
+graph that is served (int8 where the objective chooses it); everything is chosen on the validation part.
 """
 
 from __future__ import annotations

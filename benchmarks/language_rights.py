@@ -285,8 +285,8 @@ def _tiny(folder: Path, home: Path) -> None:
     from glassworks.catalog import get
     from glassworks.config import Job, OptimizationConfig
     from glassworks.contracts import Family
-    from glassworks.families.language_model.settings import LanguageData
     from glassworks.families._language.synthetic import write_model
+    from glassworks.families.language_model.settings import LanguageData
     from glassworks.flow import release
     from glassworks.progress import Silent
     from glassworks.registry import Registry

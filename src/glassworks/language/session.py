@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 INPUT, OUTPUT, REASON = "text", TEXT, "finish_reason"
 LOG_LIKELIHOOD = "log_likelihood"
-"""What `run` gives when it is named: the sum of the log-probabilities of a text's tokens but the first, and their count;
-of a conversation, those of the tokens that its assistant wrote."""
+"""What `run` gives when it is named: sum of the log-probabilities of a text's tokens but the first, and their count; of
+a conversation, those of the tokens that its assistant wrote."""
 MATCHES = "matches"
-"""What `run` gives when it is named, of conversations: 1 where the last answer is written again, 0 where another is, and
-nothing (not a number) where it is too long to be compared."""
+"""What `run` gives when it is named, of conversations: 1 where the last answer is written again, 0 where another is,
+not a number where it is too long to be compared."""
 PROMPT_TOKENS, PROMPT_LOGPROBS = "prompt_tokens", "prompt_logprobs"
 _ROWS = 32
 _COMPARED_TOKENS, _FURTHER = 64, 4

@@ -36,7 +36,7 @@ class Conversations:
 
 
 def read_conversations(data: ConversationData, check: Callable[[Any, Any], None]) -> Conversations:
-    """The conversations of the job's source; `check` is asked with messages and tools of each, and raises InputError for
+    """The conversations of the job's source; `check` gets messages and tools of each, and raises InputError for
     what cannot be learned. Raises DataError where none can, or more than a tenth cannot.
     """
     reader, what = reader_of(data.source, ConversationReader)
