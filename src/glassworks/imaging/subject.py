@@ -58,7 +58,7 @@ class RegionSubject(Subject):
         self._depth = values.dtype
         self._example = _planes(np.asarray(values, np.float32))
         given = np.moveaxis(np.asarray(baseline), -1, -3) if np.ndim(baseline) > 2 else baseline  # type: ignore[arg-type]
-        most = float(np.iinfo(self._depth).max)
+        most = float(np.iinfo(str(self._depth)).max)
         self._baseline, self._sessions = spread(given, self._example.shape, most), sessions
         self.baseline_to_try = _another(self._example, self._baseline, most)
         self.outputs = sessions("predict").run({self.input: values})
