@@ -12,7 +12,6 @@ from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Mode
 from glassworks.data.conversations.keys import ConversationData
 from glassworks.errors import Unsupported
 from glassworks.families.tuned_language_model.settings import TunedLanguageModelConfig
-from glassworks.progress import Silent
 from glassworks.record import Record
 
 
@@ -42,7 +41,7 @@ class TunedLanguageModel(Family):
         from glassworks.families._language.bringing import find_model
         from glassworks.families.tuned_language_model.conversations import Reading, prepare
 
-        brought = find_model(job, self.settings(job), Silent())
+        brought = find_model(job, self.settings(job), Progress())
         return prepare(ConversationData.of(job), Reading.of(brought))
 
     def read(self, source: str, preprocessing: Mapping[str, object], labels: Sequence[str]) -> Split:
