@@ -54,7 +54,7 @@ class ChatTemplate:
     def turns(
         self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any] = ()
     ) -> list[tuple[list[int], bool]] | None:
-        """The same without `answer` in pieces: token ids, and whether they are learned, as all are that an assistant
+        """The same without `answer` in parts: token ids, and whether they are learned, as all are that an assistant
         wrote but those of `weight` 0; what the template puts at the end of a turn belongs to it. As in a conversation
         that is answered, no token reaches over such a border.
 

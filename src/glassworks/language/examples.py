@@ -77,13 +77,13 @@ def _last(
     return _joined([(prompt, False), (whole[len(prompt) :], True)], stop_ids)
 
 
-def _joined(pieces: Sequence[tuple[list[int], bool]], stop_ids: Sequence[int]) -> Example:
+def _joined(parts: Sequence[tuple[list[int], bool]], stop_ids: Sequence[int]) -> Example:
     """What follows the last turn is left out; what a template writes behind the end of a turn is not learned."""
     ids, learned = list[int](), list[bool]()
-    for piece, answers in pieces:
-        end = _end(piece, stop_ids) if answers else 0
-        ids += piece
-        learned += [position < end for position in range(len(piece))]
+    for part, answers in parts:
+        end = _end(part, stop_ids) if answers else 0
+        ids += part
+        learned += [position < end for position in range(len(part))]
     size = len(learned) - learned[::-1].index(True)
     return Example(ids=np.array(ids[:size], np.int64), learned=np.array(learned[:size], np.bool_))
 

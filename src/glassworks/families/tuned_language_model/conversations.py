@@ -71,7 +71,7 @@ def prepare(data: ConversationData, reading: Reading) -> Dataset:
     questions, answers = map(list, zip(*map(_asked, found.items), strict=True))
     kept = _distinct(questions, answers)
     _require_enough(found, [answers[row] for row in kept])
-    groups, told = _groups([questions[row] for row in kept])
+    groups, notes = _groups([questions[row] for row in kept])
     alike = np.zeros(len(kept), np.int64)
     parts = split(alike, groups, data.validation, data.test, data.seed)
     if not all(len(parts[name]) for name in PARTS):
@@ -83,7 +83,7 @@ def prepare(data: ConversationData, reading: Reading) -> Dataset:
         fingerprint=hashlib.sha256("\0".join(items).encode("utf-8", "replace")).hexdigest(),
         classes=(),
         splits={name: as_split([items[row] for row in rows]) for name, rows in parts.items()},
-        findings=(*findings(found), *twice, *told),
+        findings=(*findings(found), *twice, *notes),
     )
 
 
