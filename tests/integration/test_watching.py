@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, Thread
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -126,6 +127,35 @@ def test_what_is_read_is_not_written_over(deep: bool, operators: Bundle, tmp_pat
     with pytest.raises(InputError, match="is a picture that is read"):
         predict(str(operators.folder), str(tmp_path / "in"), "-o", str(tmp_path / "in"))
     assert (place / "a.png").read_bytes() == content
+
+
+def test_a_turned_clip_is_answered_upright_and_what_was_made_up_is_said(
+    operators: Bundle, clip: Path, tmp_path: Path
+) -> None:
+    content = bytearray(clip.read_bytes())
+    plain = np.array([2**16, 0, 0, 0, 2**16, 0, 0, 0, 2**30], ">i4").tobytes()
+    start = content.index(plain, content.index(b"tkhd"))
+    content[start : start + 36] = np.array([0, 2**16, 0, -(2**16), 0, 0, 0, 0, 2**30], ">i4").tobytes()
+    clip.write_bytes(content)
+    found = predict(str(operators.folder), str(clip), "-o", str(tmp_path / "out.mp4"))["video"]
+    assert "notes" not in found
+    made = VideoReader(str(tmp_path / "out.mp4"))
+    frames = list(made)
+    made.close()
+    assert {frame.pixels.shape for frame in frames} == {(64, 48, 3)}
+    wanted = np.rot90(edges(picture(0)), -1)
+    assert np.mean((frames[0].pixels[:, :, 0] > 127) == (wanted > 127)) > 0.95
+    with av.open(str(clip)) as source, av.open(str(tmp_path / "raw.h264"), "w", format="h264") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    raw = predict(str(operators.folder), str(tmp_path / "raw.h264"), "--frames", str(tmp_path / "lines.jsonl"))["video"]
+    assert any("the file holds no times" in note for note in raw["notes"])
+    times = [json.loads(line)["time_s"] for line in (tmp_path / "lines.jsonl").read_text().splitlines()]
+    assert len(set(np.diff(times).round(4))) == 1
+    assert times[1] - times[0] > 0.01
 
 
 def test_a_clip_and_its_lines_are_two_files(operators: Bundle, clip: Path, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class RegionSubject(Subject):
 
     def __init__(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> None:
         self.input, values = next(iter(tensors.items()))
-        self._depth = values.dtype
+        self._depth = np.dtype(values.dtype)
         self._example = _planes(np.asarray(values, np.float32))
         given = np.moveaxis(np.asarray(baseline), -1, -3) if np.ndim(baseline) > 2 else baseline  # type: ignore[arg-type]
         most = float(np.iinfo(str(self._depth)).max)

@@ -15,6 +15,9 @@ import numpy as np
 from glassworks.catalog import require
 from glassworks.data.pictures import MAX_PIXELS, too_many_pixels
 from glassworks.errors import InputError, Unsupported
+from glassworks.imaging.frame_times import FrameTimes
+from glassworks.imaging.tone_mapping import NAMES, is_high, mapped
+from glassworks.imaging.upright import square, turn_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,11 +39,16 @@ _OPTIONS = {"libx264": {"preset": "veryfast", "crf": "21"}, "libvpx-vp9": {"dead
 _FORMATS = "mov,mp4,matroska,webm,avi,mpeg,mpegts,mpegvideo,flv,asf,ogg,gif,h264,hevc"
 _CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}"), "win32": ("dshow", "video={}")}
 _USUAL_RATE = Fraction(25)
+_MICROSECONDS = 1_000_000
+"""In which FFmpeg counts the times of whole files."""
+_JOINS = 0x200
+"""Of a format's flags: recordings are joined by writing one behind the other (AVFMT_TS_DISCONT)."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """`pixels` are uint8 H W 3, red first; `time` counts in the source's `time_base`."""
+    """`pixels` are uint8 H W 3, red first, upright and square; `time` counts in the source's `time_base` from its
+    beginning."""
 
     pixels: Pixels
     time: int
@@ -60,30 +68,54 @@ class VideoReader:
             undo.callback(self._container.close)
             self._stream = _video_of(self._container, source)
             self._stream.codec_context.thread_count = threads
-            self.width, self.height = self._stream.codec_context.width, self._stream.codec_context.height
+            self.width, self.height, note = self._size(self._stream.codec_context)
             if self.width * self.height > MAX_PIXELS:
                 raise too_many_pixels(self.width, self.height, MAX_PIXELS)
             undo.pop_all()
         self.time_base = Fraction(self._stream.time_base or 1 / _USUAL_RATE)
-        self.rate = Fraction(self._stream.average_rate or self._stream.guessed_rate or _USUAL_RATE)
+        timed = self._stream.start_time is not None
+        rates = (self._stream.average_rate if timed else None, self._stream.guessed_rate, _USUAL_RATE)
+        self.rate = Fraction(next(rate for rate in rates if rate))
+        start = Fraction(self._container.start_time or 0, _MICROSECONDS) / self.time_base
+        self._times = FrameTimes(self.time_base, round(start), self.rate, bool(self._container.format.flags & _JOINS))
+        self._notes = dict.fromkeys([note] if note else [])
         self.frames = int(self._stream.frames)
         """The number that its header states; 0 without one."""
 
     def __iter__(self) -> Iterator[Frame]:
         """Each frame once. A broken one is counted and left out."""
-        last, found = -1, 0
+        found = 0
         for decoded in self._decoded():
             if decoded.is_corrupt:
                 self.broken += 1
                 continue
-            # Times must grow; a frame without one follows the one before.
-            last = max(last + 1, decoded.pts if decoded.pts is not None else 0)
             found += 1
-            yield Frame(decoded.to_ndarray(format="rgb24"), last)
+            yield Frame(self._upright(decoded), self._times.next(decoded.pts, decoded.duration))
         if not found:
             raise InputError(
                 f"{self.source} holds no frame that can be decoded ({self.broken} are broken)", "give a whole video"
             )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of the frames that were read: what was made up, mapped, or left as it is."""
+        return (*self._notes, *self._times.notes)
+
+    def _size(self, stored: Any) -> tuple[int, int, str]:
+        """Of stored frames with square pixels."""
+        return square(stored.width, stored.height, self._stream.sample_aspect_ratio)
+
+    def _upright(self, decoded: Any) -> Pixels:
+        width, height, _ = self._size(decoded)
+        high, turn = is_high(decoded), turn_of(decoded)
+        pixels = decoded.to_ndarray(format="rgb48le" if high else "rgb24", width=width, height=height)
+        if high:
+            transfer = int(decoded.color_trc)
+            pixels = mapped(pixels, transfer, int(decoded.color_primaries or 0))
+            self._notes[f"its high dynamic range ({NAMES[transfer]}) is mapped to that of usual screens"] = None
+        if turn.note:
+            self._notes[turn.note] = None
+        return turn.of(pixels)
 
     def close(self) -> None:
         """Close the file or the camera."""
@@ -190,10 +222,19 @@ def _opened(source: str) -> Any:
 
 
 def _video_of(container: Any, source: str) -> Any:
-    if not container.streams.video:
-        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-        raise InputError(f"{source} holds no video (it holds: {kinds})", "give a file with a video")
-    stream = container.streams.video[0]
+    """The video of a file; the picture on the cover of a film or a song is none."""
+    from av.stream import Disposition
+
+    covers = [stream for stream in container.streams.video if stream.disposition & Disposition.attached_pic]
+    videos = [stream for stream in container.streams.video if stream not in covers]
+    if not videos:
+        kinds = {"a cover picture" if stream in covers else str(stream.type) for stream in container.streams}
+        names = ", ".join(sorted(kinds)) or "nothing"
+        raise InputError(f"{source} holds no video (it holds: {names})", "give a file with a video")
+    # A cover may not be marked as one: it has one frame, or FFmpeg finds another one to be in motion.
+    moving = [stream for stream in videos if stream.frames != 1] or videos
+    best = container.streams.best("video")
+    stream = best if best in moving else moving[0]
     if stream.codec_context is None:
         raise Unsupported(f"FFmpeg here has no decoder for the video of {source}", "convert it to H.264 first")
     return stream

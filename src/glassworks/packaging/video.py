@@ -29,7 +29,7 @@ def watch(
     limit: int | None = None,
     on_answer: OnAnswer | None = None,
 ) -> dict[str, Any]:
-    """`frames`, `broken`, `seconds` of computing and `frames_per_s`; of a classifier `clip`, its answer for all.
+    """`frames`, `broken`, `seconds` of computing, `frames_per_s`, of a classifier `clip`, its answer for all, and `notes`.
 
     At most `limit` frames. `on_answer` gets each answer with its `frame` and `time_s`. What is shown goes to `output`,
     which appears whole or not at all. Raises InputError and Unsupported.
@@ -77,5 +77,7 @@ class _Sink:
         seconds = time.monotonic() - self._begun
         count, broken, rate = self._count, self._reader.broken, round(self._count / seconds, 2)
         self._progress.finish(f"{count:,} frames, {broken} broken, {rate} frames/s")
-        found = {"frames": count, "broken": broken, "seconds": round(seconds, 3), "frames_per_s": rate}
+        found: dict[str, Any] = {"frames": count, "broken": broken, "seconds": round(seconds, 3), "frames_per_s": rate}
+        if notes := list(self._reader.notes):
+            found["notes"] = notes
         return found if clip is None else {**found, "clip": clip}

@@ -120,8 +120,10 @@ def _show(model: str, task: Task, found: dict[str, Any], output: Path | None) ->
     elif "table" in found:
         show_rows(model, [found["table"]], stdout())
     else:
-        clip = found["video"].pop("clip", None)
+        clip, notes = found["video"].pop("clip", None), found["video"].pop("notes", ())
         show_rows(model, [found["video"]], stdout())
+        for note in notes:
+            stdout().print(f"  - {note}", markup=False)
         if clip:
             show_answer(f"{model}, the whole clip", task.present(clip), stdout())
     if output:
