@@ -33,6 +33,14 @@ _FINDINGS = {
     "to make one class of them, give them one name",
     "merged-classes": "'{name}' is one class: {names} differ in blanks or in how Unicode writes them",
     "inner-folders": "the classes are the folders in '{name}', which is the only one here",
+    "split-folders": 'the folders {names} are parts, which data.split = "folders" keeps',
+    "without-labels": "{n:,} pictures lie in a folder of pictures without labels and are left out: {names}",
+    "names-otherwise": "{n:,} names of pictures in the table differ from their files in case, folders or suffix: "
+    "'{given}' is read as {found}",
+    "labels-by-comma": "{n:,} cells hold several labels with commas between, such as '{example}'; data.separator says "
+    "otherwise",
+    "columns-not-read": "{n:,} columns of the table hold other things than 0 and 1 and are read as notes: {names}",
+    "empty-cells": "{n:,} empty cells in the columns of labels are read as 0",
     "outside-classes": "{n:,} pictures lie outside the class folders and are left out: {names}",
     "not-in-table": "{n:,} pictures are not named in the table of labels and are left out: {names}",
     "dead-links": "{n:,} links lead nowhere and are left out: {names}",

@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from glassworks.data.bit_depth import Undecodable, deep_pixels, eight_bits, is_deep, upright, used_bits, white_is_zero
+from glassworks.data.bit_depth import (
+    Undecodable as Undecodable,
+    deep_pixels,
+    eight_bits,
+    is_deep,
+    upright,
+    used_bits,
+    white_is_zero,
+)
 
 Picture: TypeAlias = NDArray[np.uint8]
 """H W C with C of 1 (gray) or 3 (RGB)."""

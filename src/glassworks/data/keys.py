@@ -15,3 +15,10 @@ class PictureData(DataConfig):
     """Hosts, `NAME` or `NAME:PORT`, from which `predict` may fetch pictures and videos by their address."""
     bits: Literal[0, 8, 10, 12, 14, 16] = 0
     """Bits that pictures of 16 bits a channel use where their files do not say it; 0: measured over all of them."""
+    separator: str = ""
+    """What separates the labels of a picture in one cell of `labels.csv`; left out, `;` and `|`, else a comma."""
+    split: str = ""
+    """`folders`, where the folders at the top are `train`, `validation` and `test`; or a column of `labels.csv` that
+    says the part of each picture. Left out, parts are dealt here."""
+    group: str = ""
+    """A column of `labels.csv` whose equal values stay in one part, such as the patient of a picture."""

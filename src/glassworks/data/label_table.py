@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.data.encodings import decode
+from glassworks.data.assigned import NOTHING, Assigned, part_of
+from glassworks.data.class_folders import FOLDERS
+from glassworks.data.label_cells import LAYOUT, columns_of_labels, listed_labels
+from glassworks.data.picture_names import PictureNames
+from glassworks.data.reader import PLAIN, Reading
+from glassworks.data.tabular.columns import require_column
+from glassworks.data.tabular.records import Records, read_records
 from glassworks.errors import DataError
+from glassworks.sentences import Sentence, sentence
 
 TABLE = "labels.csv"
-_PATHS = ("file", "file_name", "filename", "path", "image", "picture")
-_LISTS = ("labels", "label", "tags")
-_BETWEEN = re.compile(r"[;|]")
-_LAYOUT = "write the columns file and labels, with ; between labels, or file and one column of 0 and 1 a label"
-_SHOWN = 40
+_PATHS = (
+    *("file", "filename", "path", "filepath", "image", "imagename", "imagefile", "imagepath", "imageid", "picture"),
+    *("img", "imgname", "imgpath", "photo", "文件", "文件名", "图片", "路径"),
+)
+_LISTS = ("labels", "label", "tags", "tag", "classes", "class", "category", "categories", "标签", "类别")
 _MOST_TARGETS = 2**25
 """Pictures times labels: each takes eight bytes, whether a picture has the label or not."""
 
@@ -32,41 +37,82 @@ class LabelTable:
     files: tuple[Path, ...]
     targets: NDArray[np.int64]
     classes: tuple[str, ...]
+    assigned: Assigned = NOTHING
+    notes: tuple[Sentence, ...] = ()
 
 
-def read_label_table(folder: Path) -> LabelTable:
-    """The labels of a folder's pictures. Raises DataError for every way in which the table can be wrong.
+def read_label_table(folder: Path, table: Path, pictures: Sequence[Path], how: Reading = PLAIN) -> LabelTable:
+    """The labels of a folder's `pictures`. Raises DataError for every way in which the table can be wrong.
 
-    A column `file` (or `file_name`, `filename`, `path`, `image`, `picture`) names a picture, from the folder on. Its
-    labels are in one column `labels` (or `label`, `tags`) with `;` or `|` between them; other columns are then
-    notes. Without such a column each other one is a label, with 1 for a picture that has it, else 0.
+    A column `file` (or `filename`, `path`, `image`, `picture` ... in any case) names a picture, from the folder on. Its
+    labels are in one column `labels` (or `label`, `tags`, `class` ...); other columns are then notes. Without such a
+    column each other one that holds yes and no (1 and 0, true and false ...) is a label.
     """
-    table = folder / TABLE
-    header, rows = _read(table)
-    path = _column(table, header, _PATHS)
-    listed = next((header.index(name) for name in _LISTS if name in header), None)
-    named = [column for column in range(len(header)) if column != path]
-    if listed is None and not named:
-        raise DataError(f"{table} has no column of labels; it has: {', '.join(header)}", _LAYOUT)
-    found: dict[Path, tuple[str, ...]] = {}
-    for line, row in rows:
-        file = _file(folder, f"{table}, line {line}", row[path])
-        labels = (
-            tuple(sorted(set(filter(None, map(str.strip, _BETWEEN.split(row[listed]))))))
-            if listed is not None
-            else tuple(header[column] for column in named if _is_set(table, line, header[column], row[column]))
+    read = read_records(table, how.table)
+    named = _column(read, _PATHS)
+    if named is None:
+        raise DataError(
+            f"{table} has no column 'file'; it has: {', '.join(read.layout.names)[:120]}",
+            "name the pictures' column file",
         )
-        if found.setdefault(file, labels) != labels:
-            both = " and ".join(f"'{_together(each)}'" for each in (found[file], labels))
+    names = PictureNames(folder, pictures)
+    paths = [
+        names.find(cell, f"{table}, line {line}") for line, cell in zip(read.lines, read.column(named), strict=True)
+    ]
+    classes, labels, notes = _labels(read, named, table, how)
+    rows = _one_line_each(table, read, paths, labels)
+    known = classes or tuple(sorted({each for row in rows for each in labels[row]}))
+    found = [(paths[row], labels[row]) for row in rows]
+    return LabelTable(
+        files=tuple(path for path, _ in found),
+        targets=_targets(table, found, known),
+        classes=known,
+        assigned=_assigned(read, rows, [path.relative_to(folder).as_posix() for path, _ in found], how, str(table)),
+        notes=(*notes, *_otherwise(names)),
+    )
+
+
+def _labels(
+    read: Records, named: str, table: Path, how: Reading
+) -> tuple[tuple[str, ...], list[tuple[str, ...]], tuple[Sentence, ...]]:
+    """The classes where columns name them, the labels of each row, and what was understood."""
+    listed = _column(read, _LISTS)
+    if listed is not None:
+        where = [f"line {line}" for line in read.lines]
+        found, notes = listed_labels(read.column(listed), where, listed, how.separator, how.table, str(table))
+        return (), found, notes
+    own = {how.split, how.group, named}
+    columns = {name: read.column(name) for name in read.layout.names if name not in own}
+    classes, found, notes = columns_of_labels(columns, read.lines, str(table))
+    if not classes:
+        raise DataError(f"{table} has no column of labels; it has: {', '.join(read.layout.names)[:120]}", LAYOUT)
+    repeated = [name for name in read.layout.repeated if name in classes]
+    if repeated:
+        raise DataError(f"{table} has the column '{repeated[0]}' twice", "give each column a name of its own")
+    return classes, found, notes
+
+
+def _column(read: Records, names: Sequence[str]) -> str | None:
+    """The first of the columns, as people call it: in any case, with blanks or `_` between words."""
+    plain: Mapping[str, str] = {re.sub(r"[\s_-]", "", name).casefold(): name for name in read.layout.names[::-1]}
+    return next((plain[name] for name in names if name in plain), None)
+
+
+def _one_line_each(table: Path, read: Records, paths: Sequence[Path], labels: Sequence[tuple[str, ...]]) -> list[int]:
+    """The row of each picture. Raises DataError for one with two lines that say different things."""
+    rows: dict[Path, int] = {}
+    for row, path in enumerate(paths):
+        first = rows.setdefault(path, row)
+        if labels[first] != labels[row]:
+            both = " and ".join(f"'{';'.join(labels[each]) or 'none'}'" for each in (first, row))
             raise DataError(
-                f"{table}, line {line}: '{row[path]}' has two lines, with the labels {both}",
-                "keep one line for each picture",
+                f"{table}, line {read.lines[row]}: '{path.name}' has two lines, with the labels {both}",
+                "keep one line for each picture, with ; between its labels",
             )
-    known = (header[column] for column in named) if listed is None else sorted({x for y in found.values() for x in y})
-    return _table(table, found, tuple(known))
+    return list(rows.values())
 
 
-def _table(table: Path, found: Mapping[Path, tuple[str, ...]], classes: tuple[str, ...]) -> LabelTable:
+def _targets(table: Path, found: Sequence[tuple[Path, tuple[str, ...]]], classes: tuple[str, ...]) -> NDArray[np.int64]:
     if not found or not classes:
         raise DataError(f"{table} names no {'label' if found else 'picture'}", "write a line for each picture")
     if len(found) * len(classes) > _MOST_TARGETS:
@@ -76,73 +122,26 @@ def _table(table: Path, found: Mapping[Path, tuple[str, ...]], classes: tuple[st
         )
     number = {name: index for index, name in enumerate(classes)}
     targets = np.zeros((len(found), len(classes)), np.int64)
-    for row, labels in zip(targets, found.values(), strict=True):
+    for row, (_, labels) in zip(targets, found, strict=True):
         row[[number[label] for label in labels]] = 1
-    return LabelTable(files=tuple(found), targets=targets, classes=classes)
+    return targets
 
 
-def _read(table: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """The header, and (line, values) of each row that is not empty."""
-    try:
-        content = table.read_bytes()
-    except OSError as error:
-        raise DataError(f"{table} cannot be read: {error.strerror or error}", "make it readable") from None
-    reader = csv.reader(io.StringIO(decode(content, str(table)).text, newline=""), strict=True)
-    try:
-        rows = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
-    except csv.Error as error:
-        raise DataError(f"{table}, line {reader.line_num}: {error}", "write it as comma-separated values") from None
-    if not rows:
-        raise DataError(f"{table} is empty", _LAYOUT)
-    header = [name.strip() for name in rows[0][1]]
-    for line, row in rows[1:]:
-        if len(row) != len(header):
-            raise DataError(
-                f"{table}, line {line} has {len(row)} values, the header {len(header)}",
-                'give each line a value for each column; put one that holds a comma in "quotes"',
-            )
-    twice = [name for index, name in enumerate(header) if not name or name in header[:index]]
-    if twice:
-        what = f"the column '{twice[0]}' twice" if twice[0] else "a column without a name"
-        raise DataError(f"{table} has {what}", "give each column a name of its own")
-    return header, iter(rows[1:])
+def _assigned(read: Records, rows: Sequence[int], names: Sequence[str], how: Reading, source: str) -> Assigned:
+    parts, groups = [""] * len(rows), [""] * len(rows)
+    if how.split == FOLDERS and FOLDERS not in read.layout.names:
+        parts = [part_of(name.partition("/")[0], f"{source}: {name}") for name in names]
+    elif how.split:
+        cells = read.column(require_column(how.split, read.layout.names, source, "split"))
+        parts = [part_of(cells[row], f"{source}, line {read.lines[row]}") for row in rows]
+    if how.group:
+        cells = read.column(require_column(how.group, read.layout.names, source, "group"))
+        groups = [cells[row].strip() for row in rows]
+    return Assigned.of(parts, groups)
 
 
-def _column(table: Path, header: Sequence[str], names: Sequence[str]) -> int:
-    for name in names:
-        if name in header:
-            return header.index(name)
-    raise DataError(
-        f"{table} has no column '{names[0]}'; it has: {', '.join(header)}", f"name the pictures' column {names[0]}"
-    )
-
-
-def _file(folder: Path, where: str, given: str) -> Path:
-    """The picture's path, which must lie in the folder."""
-    given = given.strip()
-    path = folder / given.replace("\\", "/")
-    try:
-        inside = bool(given) and path.resolve().is_relative_to(folder.resolve())
-        there = inside and path.is_file()
-    except (OSError, ValueError):  # a name that no file can have, such as one with a zero byte
-        inside, there = True, False
-    if not inside:
-        raise DataError(f"{where}: '{given}' leads out of the folder", f"name pictures from {folder} on")
-    if not there:
-        raise DataError(
-            f"{where}: there is no picture '{given[:200]}'", "put it into the folder, or take the line away"
-        )
-    return path
-
-
-def _is_set(table: Path, line: int, name: str, value: str) -> bool:
-    if value.strip() not in ("0", "1"):
-        raise DataError(
-            f"{table}, line {line}: the column '{name}' holds '{value[:_SHOWN]}', a label's column holds 0 or 1",
-            _LAYOUT,
-        )
-    return value.strip() == "1"
-
-
-def _together(labels: Sequence[str]) -> str:
-    return ";".join(labels) or "none"
+def _otherwise(names: PictureNames) -> tuple[Sentence, ...]:
+    if not names.otherwise:
+        return ()
+    given, found = names.otherwise[0]
+    return (sentence("finding.names-otherwise", n=len(names.otherwise), given=given.strip()[:80], found=found),)

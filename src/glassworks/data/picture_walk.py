@@ -15,6 +15,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
     {
         "outside-classes": "it lies outside the class folders",
         "not-in-table": "the table of labels does not name it",
+        "without-labels": "it lies in a folder of pictures without labels",
         "dead-links": "it is a link to what is not there",
         "linked-twice": "it is a link to a folder that is read already",
         "not-opened": "it cannot be opened",
@@ -28,7 +29,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
 class Walk:
     """One look through a folder. Links are followed, but to no folder twice; `left_out` has names by their reason.
 
-    `within` is the folder around everything, where there is one.
+    `within` is the folder around everything, and `parts` are the folders of parts, where there are any.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,6 +37,7 @@ class Walk:
         self.left_out: dict[str, list[str]] = {reason: [] for reason in REASONS}
         self.followed: list[str] = []
         self.within = ""
+        self.parts: list[str] = []
         self._root = os.path.realpath(folder)
         self._linked: set[str] = set()
 
@@ -84,6 +86,8 @@ class Walk:
         for reason, names in self.left_out.items():
             if names:
                 yield sentence(f"finding.{reason}", n=len(names), names=shown(names))
+        if self.parts:
+            yield sentence("finding.split-folders", names=", ".join(self.parts))
         if self.within:
             yield sentence("finding.inner-folders", name=self.within)
         if self.followed:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from glassworks.contracts import Reader
 from glassworks.data.kinds import reader_of
+from glassworks.data.tabular.format import TableFormat
 from glassworks.errors import DataError
 
 if TYPE_CHECKING:
+    from glassworks.config import DataConfig
     from glassworks.data.collection import Pictures
     from glassworks.data.pictures import Picture
 
@@ -22,11 +24,16 @@ class Reading:
     """What a job says of how its pictures are read, as the keys of `PictureData`."""
 
     bits: int = 0
+    separator: str = ""
+    split: str = ""
+    group: str = ""
+    table: TableFormat = field(default_factory=TableFormat)
 
     @classmethod
-    def of(cls, data: Any) -> Self:
+    def of(cls, data: DataConfig) -> Self:
         """By the keys of a job's data, those of pictures or the common ones alone."""
-        return cls(bits=getattr(data, "bits", 0))
+        own = {key: getattr(data, key) for key in ("bits", "separator", "split", "group") if hasattr(data, key)}
+        return cls(table=TableFormat.of(data), **own)
 
     @classmethod
     def of_model(cls, preprocessing: Mapping[str, Any]) -> Self:

@@ -78,10 +78,10 @@ def test_pictures_may_lie_deeper_and_a_broken_one_is_named(folder: Path) -> None
         ("file,labels\n0.png,\n1.png,\n", "names no label", "write a line for each picture"),
         ("file,labels\n../secret.png,cat;dog\n", "'../secret.png' leads out of the folder", "name pictures from"),
         ("file,labels\n/etc/hosts,cat;dog\n", "'/etc/hosts' leads out of the folder", "name pictures from"),
-        ("file,cat,dog\n0.png,1,yes\n", "line 2: the column 'dog' holds 'yes'", "0 and 1 a label"),
-        ("file,labels\n0.png,cat,dog\n", "line 2 has 3 values, the header 2", 'in "quotes"'),
+        ("file,cat,dog\n0.png,1,1\n1.png,1,perhaps\n", "line 3: the column 'dog' holds 'perhaps'", "0 and 1 a label"),
+        ("file,labels\n0.png,cat,dog\n", "line 2 has 3 cells", 'in "quotes"'),
         ("file,cat,cat\n0.png,1,1\n", "has the column 'cat' twice", "a name of its own"),
-        ("", "is empty", "write the columns file and labels"),
+        ("", "is empty", "give a table with a line of column names"),
         ("file,cat,dog\n0.png,1,0\n", "no picture of the class 'dog' can be read", "take the class away"),
         (
             b"file,labels\n0.png,\xc3\xa9t\xc3\xa9\xc3\xa9;\xe9\n",
@@ -159,4 +159,4 @@ def test_a_table_of_too_many_labels_is_refused(tmp_path: Path, monkeypatch: pyte
         (tmp_path / name).touch()
     (tmp_path / "labels.csv").write_text("file,labels\na.png,x\nb.png,y\n")
     with pytest.raises(DataError, match="has 2 labels for 2 pictures"):
-        label_table.read_label_table(tmp_path)
+        read_pictures(f"folder:{tmp_path}")

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image
 
+from glassworks.data.assigned import is_part, part_of
 from glassworks.data.checks import DataReport, check_pictures
 from glassworks.data.class_names import alike
 from glassworks.data.keys import PictureData
 from glassworks.data.pictures import decode_picture, picture_size
 from glassworks.data.preview.pictures import of_folder
-from glassworks.data.reader import read_pictures
+from glassworks.data.reader import Reading, read_pictures
 from glassworks.data.reports import report_on
 from glassworks.errors import DataError, InputError
 from glassworks.progress import Silent
@@ -192,23 +193,43 @@ def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
     assert "3 links to folders that are read already are left out: cat/around, cat/more, cat/self" in text
 
 
-@pytest.mark.parametrize(
-    ("names", "first"),
-    [
-        (("train", "test"), "train"),
-        (("train", "val", "test"), "train"),
-        (("Train", "Validation"), "Train"),
-        (("train", "test", "unlabeled"), "train"),
-        (("valid", "training", "misc"), "training"),
-    ],
-)
+PARTS = [
+    ("train", "test"),
+    ("train", "val", "test"),
+    ("Train", "Validation", "testing"),
+    ("train", "test", "unlabeled"),
+    ("valid", "training", "misc", "test"),
+]
+
+
+@pytest.mark.parametrize("names", PARTS)
 @pytest.mark.parametrize("around", ["", "dataset/"])
-def test_splits_are_no_classes(names: tuple[str, ...], first: str, around: str, tmp_path: Path) -> None:
-    for name in names:
+def test_splits_are_no_classes_and_are_kept_on_demand(names: tuple[str, ...], around: str, tmp_path: Path) -> None:
+    for number, name in enumerate(names):
         basic(tmp_path / around / name)
+        put(tmp_path / around / name, {"cat/own.png": picture(900 + number), "loose.png": picture(950)})
+    source = f"folder:{tmp_path}"
     with pytest.raises(DataError, match="these are splits, not classes") as caught:
-        read_pictures(f"folder:{tmp_path}")
-    assert f"{first}" in caught.value.mend
+        read_pictures(source)
+    assert 'data.split = "folders"' in caught.value.mend
+    found = read_pictures(source, Reading.of(PictureData(source=source, split="folders")))
+    kept = [name for name in names if is_part(name) and name != "unlabeled"]
+    assert found.classes == ("cat", "dog")
+    assert len(found) == 7 * len(kept)
+    assert set(found.assigned.parts) == {part_of(name, "") for name in kept}
+    for name, part in zip(found.names, found.assigned.parts, strict=True):
+        assert part_of(name.removeprefix(around).partition("/")[0], "") == part
+    text = "\n".join(map(str, check_pictures(found).findings))
+    assert 'are parts, which data.split = "folders" keeps' in text
+    assert ("pictures lie in a folder of pictures without labels" in text) is ("unlabeled" in names)
+
+
+def test_parts_that_are_not_there(tmp_path: Path) -> None:
+    source = f"folder:{basic(tmp_path)}"
+    with pytest.raises(DataError, match=r"has no folders train, validation or test; it has: cat, dog\nmend: .*leave"):
+        read_pictures(source, Reading(split="folders"))
+    with pytest.raises(DataError, match=r"has no labels.csv, whose column data.split would be"):
+        read_pictures(source, Reading(split="part"))
 
 
 def test_one_split_or_one_folder_around_the_classes_is_gone_into(tmp_path: Path) -> None:

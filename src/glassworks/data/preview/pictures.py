@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from glassworks.data.collection import Pictures
 from glassworks.data.pictures import picture_size, thumbnail_of, thumbnail_of_file
 from glassworks.data.preview.records import ClassCount, Example, Page, Preview, paged
-from glassworks.data.sources.folder import listed_pictures
+from glassworks.data.sources.folder import looked_at
 from glassworks.errors import NotFound
 
 
@@ -66,7 +66,7 @@ class PicturesPreview(Preview):
 
 def of_folder(folder: Path) -> PicturesPreview:
     """Nothing is decoded before it is shown. Raises DataError."""
-    found = listed_pictures(folder)
+    found = looked_at(folder)
     names = [path.relative_to(folder).as_posix() for path in found.files]
 
     def size(index: int) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.contracts import Source
-from glassworks.data.assigned import is_part
-from glassworks.data.class_names import normal_name
+from glassworks.data.assigned import NOTHING, Assigned
+from glassworks.data.class_folders import FOLDERS, class_folders, spellings
 from glassworks.data.collection import Pictures, collect
 from glassworks.data.deep_pictures import said_bits
 from glassworks.data.label_table import TABLE, read_label_table
@@ -21,7 +22,7 @@ from glassworks.data.picture_walk import Walk, shown
 from glassworks.data.pictures import Picture, decode_picture
 from glassworks.data.reader import PLAIN, PictureReader, Reading
 from glassworks.errors import DataError
-from glassworks.sentences import Sentence, sentence
+from glassworks.sentences import Sentence
 
 _SPLITS = frozenset(
     [
@@ -39,7 +40,6 @@ _SPLITS = frozenset(
         "unlabelled",
     ]
 )
-_LAYOUT = f"make one subfolder a class and put its pictures there, or write {TABLE}"
 
 
 class Folder(Source, PictureReader):
@@ -53,7 +53,7 @@ class Folder(Source, PictureReader):
         With a `labels.csv` there (see `data/label_table.py`) a picture has the labels of its line, any number of them.
         Raises DataError when there is no such folder, no class, or a class with no readable picture.
         """
-        found = listed_pictures(_existing(what))
+        found = listed_pictures(_existing(what), how)
         bits, notes = said_bits(found.files, how.bits)
         pictures = collect(
             f"folder:{found.folder}",
@@ -62,6 +62,7 @@ class Folder(Source, PictureReader):
             names=[path.relative_to(found.folder).as_posix() for path in found.files],
             labels=found.labels,
             classes=found.classes,
+            assigned=found.assigned,
         )
         return replace(pictures, left_out=found.left_out, notes=(*notes, *found.notes), bits=bits)
 
@@ -83,36 +84,59 @@ class Listed:
     files: tuple[Path, ...]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
+    assigned: Assigned = NOTHING
     left_out: tuple[tuple[str, str], ...] = ()
     notes: tuple[Sentence, ...] = ()
 
 
-def listed_pictures(folder: Path) -> Listed:
+def listed_pictures(folder: Path, how: Reading = PLAIN) -> Listed:
     """What a folder holds: nothing is decoded. Raises DataError."""
     walk = Walk(folder)
     try:
-        if table := _table(folder):
-            return _by_table(walk, table)
-        return _by_folders(walk)
+        table = _table(folder)
+        found = _by_table(walk, table, how) if table else _by_folders(walk, how)
     except OSError as error:
         raise _not_listed(folder, error) from None
+    return replace(found, left_out=tuple(walk.reasons()), notes=(*found.notes, *walk.findings()))
 
 
-def _by_table(walk: Walk, table: Path) -> Listed:
+def looked_at(folder: Path) -> Listed:
+    """What a folder holds before a job says how it is read: folders that are parts may be there. Raises DataError."""
+    try:
+        return listed_pictures(folder)
+    except DataError:
+        with contextlib.suppress(DataError):
+            return listed_pictures(folder, Reading(split=FOLDERS))
+        raise
+
+
+def _by_table(walk: Walk, table: Path, how: Reading) -> Listed:
     files = tuple(walk.pictures(walk.folder))
     walk.left_out["not-pictures"].remove(walk.name(table))
-    found = read_label_table(walk.folder)
+    found = read_label_table(walk.folder, table, files, how)
     named = set(found.files)
     for path in files:
         if path not in named:
             walk.leave("not-in-table", path)
-    return _listed(walk, found.files, found.targets, found.classes)
+    return Listed(
+        folder=walk.folder,
+        files=found.files,
+        labels=found.targets,
+        classes=found.classes,
+        assigned=found.assigned,
+        notes=found.notes,
+    )
 
 
-def _by_folders(walk: Walk) -> Listed:
-    classes = _classes(walk)
-    files = [(path, label) for label, folders in enumerate(classes.values()) for path in _below(walk, folders)]
-    filled = {label for _, label in files}
+def _by_folders(walk: Walk, how: Reading) -> Listed:
+    classes = class_folders(walk, how)
+    files = [
+        (path, label, part)
+        for label, folders in enumerate(classes.values())
+        for folder, part in folders
+        for path in walk.pictures(folder)
+    ]
+    filled = {label for _, label, _ in files}
     for label, name in enumerate(classes):
         if label not in filled:
             others = [each for each in walk.left_out["not-pictures"] if each.startswith(f"{name}/")]
@@ -120,65 +144,13 @@ def _by_folders(walk: Walk) -> Listed:
             raise DataError(
                 f"{walk.folder}: the class folder '{name}' holds no picture{but}", "add pictures or take it away"
             )
-    merged = [
-        sentence("finding.merged-classes", name=name, names=", ".join(repr(each.name) for each in folders))
-        for name, folders in classes.items()
-        if len(folders) > 1
-    ]
-    labels = np.array([label for _, label in files], np.int64)
-    return _listed(walk, tuple(path for path, _ in files), labels, tuple(classes), *merged)
-
-
-def _below(walk: Walk, folders: list[Path]) -> Iterator[Path]:
-    for folder in folders:
-        yield from walk.pictures(folder)
-
-
-def _listed(
-    walk: Walk, files: tuple[Path, ...], labels: NDArray[np.int64], classes: tuple[str, ...], *notes: Sentence
-) -> Listed:
     return Listed(
         folder=walk.folder,
-        files=files,
-        labels=labels,
-        classes=classes,
-        left_out=tuple(walk.reasons()),
-        notes=(*notes, *walk.findings()),
-    )
-
-
-def _classes(walk: Walk) -> dict[str, list[Path]]:
-    """The folders of each class by its name. Raises DataError, OSError."""
-    folders, pictures = _unwrapped(walk)
-    found: dict[str, list[Path]] = {}
-    for path in folders:
-        found.setdefault(normal_name(path.name), []).append(path)
-    _refuse_splits(walk, found)
-    if not found:
-        holds = f"{len(pictures)} pictures but no subfolder" if pictures else "nothing to learn from"
-        raise DataError(f"{walk.folder} holds {holds}", _LAYOUT)
-    for path in pictures:
-        walk.leave("outside-classes", path)
-    return {name: found[name] for name in sorted(found)}
-
-
-def _unwrapped(walk: Walk) -> tuple[list[Path], list[Path]]:
-    """The folders and pictures at the top, or in the folder around everything: one class alone is nothing to learn."""
-    folders, pictures = walk.entries(walk.folder)
-    while len(folders) == 1 and not pictures and walk.holds_folders_alone(folders[0]):
-        walk.within = walk.name(folders[0])
-        folders, pictures = walk.entries(folders[0])
-    return folders, pictures
-
-
-def _refuse_splits(walk: Walk, found: dict[str, list[Path]]) -> None:
-    splits = [name for name in found if is_part(name)]
-    if len(splits) < 2:
-        return
-    folder = next((found[name][0] for name in splits if name.lower().startswith("train")), found[splits[0]][0])
-    raise DataError(
-        f"{walk.folder} holds {', '.join(splits)}: these are splits, not classes",
-        f"give folder:{folder}, or one folder a class with all pictures: splits are made here",
+        files=tuple(path for path, _, _ in files),
+        labels=np.array([label for _, label, _ in files], np.int64),
+        classes=tuple(classes),
+        assigned=Assigned.of([part for _, _, part in files], ()),
+        notes=tuple(spellings(classes)),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from glassworks.data.picture_kinds import kind_of_file
 from glassworks.data.roles import Column, events_of, has_prose, labelled_of
-from glassworks.data.sources.folder import Listed, listed_pictures
+from glassworks.data.sources.folder import Listed, looked_at
 from glassworks.data.tables import columns_of, count_rows
 from glassworks.data.uploads.records import Form, Kind, Limits
 from glassworks.data.uploads.text_files import (
@@ -98,7 +98,7 @@ def _of_archive(file: Path, name: str, kind: Kind | None, folder: Path, limits: 
 def _pictures(folder: Path, name: str) -> Listed:
     """What there is. Raises DataError where they have no classes."""
     try:
-        found = listed_pictures(folder)
+        found = looked_at(folder)
     except DataError as error:
         mend = error.mend if str(folder) not in error.mend else f"{_LAYOUT}, or write labels.csv"
         raise DataError(error.problem.replace(str(folder), f"'{name}'"), mend) from None

@@ -71,12 +71,19 @@ def test_what_is_left_out_of_a_zip_is_told(tmp_path: Path) -> None:
     )
 
 
+def test_parts_in_a_zip_are_kept_and_told(tmp_path: Path) -> None:
+    files = {f"{part}/{name}/1.png": picture(7) for part in ("train", "test") for name in ("cat", "dog")}
+    _, item = kept(tmp_path, zipped(tmp_path, files), "sent.zip")
+    assert item.examples == 4
+    assert item.notes == ('the folders test, train are parts, which data.split = "folders" keeps',)
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
         ({"1.png": b"x", "2.png": b"x"}, "2 pictures but no subfolder"),
         ({"cat/1.png": b"x"}, "only one class, 'cat'"),
-        ({"train/cat/1.png": b"x", "test/cat/2.png": b"x"}, "these are splits, not classes"),
+        ({"train/1.png": b"x", "test/2.png": b"x"}, "these are splits, not classes"),
         ({"a.txt": b"x", "b.txt": b"x"}, "2 files, and none is a picture"),
         ({".DS_Store": b"x"}, "no file"),
         ({"inner.zip": b"PK\x03\x04..."}, "holds another archive, 'inner.zip'"),
