@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from glassworks.catalog import get
 from glassworks.config import Job, OptimizationConfig, validate
 from glassworks.contracts import Dataset, Explanation, Family, Lineage, Measurement, Model, Opened, Progress, Task
-from glassworks.errors import ConfigError, Unsupported
+from glassworks.errors import ConfigError
 from glassworks.explanation.selection import explainers_of
 from glassworks.job_files import stored_job
 from glassworks.optimization.objective import require_objective
@@ -25,7 +25,7 @@ from glassworks.packaging.assemble import assemble, files_of
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.deciding import deciding, require_costs
 from glassworks.packaging.exported import export, exported_of, passes_of, refitted, trial_of, with_reference
-from glassworks.packaging.opened import OpenedBundle
+from glassworks.packaging.opened import OpenedBundle, renamed, require_unseen
 from glassworks.packaging.parts import Evaluation, Measured, Parts
 from glassworks.progress import Silent
 from glassworks.references import family_of, taught_by_registry
@@ -236,21 +236,19 @@ def evaluate(
     registry: Registry | None = None,
     progress: Progress | None = None,
     source: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Evaluation:
-    """Measure a model on its own test split, or on all examples of another source."""
+    """Measure a model on its own test split, or on all examples of another source, whose `columns` of `text`, `label`
+    and so on may be called otherwise."""
     registry, progress = registry or Registry.open(), progress or Silent()
     opened = OpenedBundle(registry.resolve(reference).bundle, limited=False)
     job, family = family_of(stored_job(opened.manifest.job, where=f"the job of {reference}"), registry)
-    if opened.manifest.refitted and source in (None, opened.manifest.lineage.data):
-        raise Unsupported(
-            f"'{reference}' learned from its own test split after it was measured there",
-            "its card has what was measured; or name other data, --data SOURCE, that it did not learn from",
-        )
+    require_unseen(opened.manifest, source)
     if source is None:
         split = _prepare(family, job, progress).splits["test"]
     else:
         progress.start("data")
-        split = family.read(source, opened.manifest.preprocessing, opened.manifest.labels)
+        split = family.read(source, renamed(opened.manifest.preprocessing, columns), opened.manifest.labels)
     progress.start("evaluate", len(split))
     ask, about = cache(partial(opened.output, split.x)), opened.manifest.preprocessing
     metrics = opened.task.evaluate(ask, split.y, about)

@@ -34,12 +34,13 @@ def require_one(value: str | None, data: str | None, background: bool, left_out:
 
 
 def answer_all(kind: str, model: str, data: str, output: Path | None, background: bool, **more: Any) -> None:
-    """As a run in the background, else here; `as_json` is among `more`, the rest are keys of the request."""
-    as_json = bool(more.pop("as_json"))
+    """As a run in the background, else here. `as_json` is among `more`, None to print nothing; the rest are keys of the
+    request."""
+    as_json = more.pop("as_json")
     path = "" if output is None else str(output.expanduser().absolute())
     request = {"model": referred(model), "data": located(data), "output": path, **more}
     if background:
-        detach(kind, request, as_json)
+        detach(kind, request, bool(as_json))
         return
     receive_interrupts()
     from glassworks.catalog import get
@@ -54,5 +55,5 @@ def answer_all(kind: str, model: str, data: str, output: Path | None, background
         progress.close()
     if as_json:
         write_json(result)
-    else:
+    elif as_json is not None:
         stdout().print(f"written: {result['file']}", markup=False, soft_wrap=True)

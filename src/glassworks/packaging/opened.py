@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,11 +20,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glassworks.contracts import Array, Tensors
+    from glassworks.packaging.manifest import Manifest
 
 
 def memory_file(home: Path, name: str) -> Path:
     """Where the feedback on a model lies; whatever its name, a file in that folder."""
     return home / "feedback" / f"{quote(name, safe='')}.sqlite"
+
+
+def renamed(preprocessing: Mapping[str, Any], columns: Mapping[str, str] | None) -> Mapping[str, Any]:
+    """The preprocessing for a table whose columns have these names, by their keys in `[data]`."""
+    known = preprocessing.get("columns") or {}
+    return {**preprocessing, "columns": {**known, **columns}} if columns else preprocessing
+
+
+def require_unseen(manifest: Manifest, source: str | None) -> None:
+    """Raise Unsupported for data (None: its own test split) that the model has learned from since it was measured."""
+    if manifest.refitted and source in (None, manifest.lineage.data):
+        raise Unsupported(
+            f"'{manifest.name}' learned from its own test split after it was measured there",
+            "its card has what was measured; or name other data, --data SOURCE, that it did not learn from",
+        )
 
 
 class OpenedBundle:

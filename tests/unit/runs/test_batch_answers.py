@@ -192,7 +192,7 @@ def test_each_run_has_a_file_of_its_own(tiny_bundle: Bundle, home: Path) -> None
         (("x.png", "--detach"), "--detach is for sources"),
         (("--data", "sample:digits", "--smoothing", "0.5"), "--smoothing does not go with --data"),
         (("--data", "folder:nowhere"), "there is no folder"),
-        (("--data", "csv:nowhere.csv"), "no source of pictures"),
+        (("--data", "csv:nowhere.csv"), "there is no file"),
     ],
 )
 def test_what_does_not_fit_is_said(tiny_bundle: Bundle, home: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +31,7 @@ _PictureInput = Annotated[
         metavar="INPUT",
         help="A file as the model takes it; a text itself ('' is the empty one; one that begins with - stands behind "
         "--, as in: predict MODEL -- '-5 degrees'); - for stdin; for pictures also a folder, a video, "
-        "camera:0, or an address; for recommendations also a table of users, CSV or Parquet.",
+        "camera:0, or an address; a table of inputs (.csv, .tsv, .parquet, .jsonl), a row each.",
     ),
 ]
 
@@ -43,6 +44,10 @@ _Output = Annotated[
 _Smoothing = Annotated[
     float, typer.Option(min=0, max=0.99, help="Videos: how much of the frames before stays in each answer.")
 ]
+_Column = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Tables: the column with the text, or the path of the picture; may be repeated."),
+]
 _Limit = Annotated[int | None, typer.Option(min=1, help="At most so many frames, pictures or examples.")]
 
 
@@ -54,34 +59,38 @@ def predict(
     smoothing: _Smoothing = 0.0,
     frames: Annotated[Path | None, typer.Option(help="Videos: a line of JSON for each frame goes there.")] = None,
     limit: _Limit = None,
+    column: _Column = None,
     allow_host: Annotated[list[str] | None, typer.Option(help="A host that addresses may name.")] = None,
     itself: Itself = False,
     background: Detach = False,
     as_json: AsJson = False,
 ) -> None:
-    """Answer for one input, in this process; for each picture of a folder and each frame of a video.
+    """Answer for one input, in this process; for each picture of a folder, each frame of a video, each row of a table.
 
+    A table in is a table out: -o answers.csv (.tsv, .parquet) has its columns and the answers, .jsonl a line a row.
     With --data for every example of a source: killed and given again with the same -o, it goes on where it was.
     """
-    require_one(
-        value,
-        data,
-        background,
-        {"--smoothing": smoothing, "--frames": frames, "--allow-host": allow_host, "--text": itself},
-    )
+    alone = {"--smoothing": smoothing, "--frames": frames, "--allow-host": allow_host, "--text": itself}
+    require_one(value, data, background, alone)
     if value is None:
-        answer_all("predict", model, str(data), output, background, limit=limit, as_json=as_json)
+        more = {"limit": limit, "columns": column or []}
+        answer_all("predict", model, str(data), output, background, **more, as_json=as_json)
         return
     given = {"output": output, "smoothing": smoothing, "limit": limit, "frames": frames, "itself": itself}
-    _predict_one(model, value, {**given, "hosts": tuple(allow_host or ())}, as_json)
+    _predict_one(model, value, column or [], {**given, "hosts": tuple(allow_host or ())}, as_json)
 
 
-def _predict_one(model: str, value: str, given: dict[str, Any], as_json: bool) -> None:
+def _predict_one(model: str, value: str, columns: Sequence[str], given: dict[str, Any], as_json: bool) -> None:
     from glassworks.cli.pictures import PredictOptions, local
+    from glassworks.cli.question_tables import predict_table, table_of
     from glassworks.registry import Registry
     from glassworks.registry.opening import open_model
 
-    options, opened = PredictOptions(**given), open_model(model, Registry.open())
+    options = PredictOptions(**given)
+    if not options.itself and (source := table_of(model, value, options.output)):
+        predict_table(model, source, columns, options, as_json=as_json)
+        return
+    opened = open_model(model, Registry.open())
     with local(value, opened, options) as path:
         found = _predicted(opened, path, options)
     if as_json:

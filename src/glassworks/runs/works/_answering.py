@@ -6,7 +6,7 @@ import hashlib
 import json
 import uuid
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,15 +15,17 @@ from pydantic import Field
 
 from glassworks.catalog import named
 from glassworks.contracts import Generation, Progress, Source, Tables
-from glassworks.packaging.answered import Answer, Answering, write_answers
+from glassworks.packaging.answered import Answer, Answering, Written, write_answers
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.record import Record
 from glassworks.registry import Registry
 from glassworks.registry.opening import open_model
 from glassworks.runs.works._publishing import ModelWork
+from glassworks.runs.works._tables import WRITTEN, cells_of, questions, require_form, write_table
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array
+    from glassworks.data.tabular.cells import Cells
 
 _ROWS, _ROWS_OF_TABLES, _ROWS_OF_TEXTS = 32, 1024, 4
 _FOLDER = "answers"
@@ -32,11 +34,14 @@ _FOLDER = "answers"
 class AnsweringRequest(Record):
     """`data` is a source whose examples are all used, or the first `limit`; it needs no labels.
 
-    `output` is a file for lines of JSON; a relative path counts from GLASSWORKS_HOME, and left out there is a new one.
+    `columns` are those of a table with the text, or the path of the picture; left out those that the model has learned
+    from. `output` is a table (.csv, .tsv, .parquet) or a file for lines of JSON; a relative path counts from
+    GLASSWORKS_HOME, and left out there is a new one.
     """
 
     model: str
     data: str
+    columns: tuple[str, ...] = ()
     limit: int | None = Field(default=None, ge=1)
     output: str = ""
 
@@ -60,18 +65,20 @@ class AnsweringWork(ModelWork):
         """Raises what reading and answering raise."""
         registry = Registry.open()
         output = registry.home / request.output
+        require_form(output)
         if not Path(request.output).is_absolute():
             output.parent.mkdir(parents=True, exist_ok=True)
         opened = open_model(request.model, registry)
         try:
+            cells = cells_of(request.data)
             asked = Answering(
                 stage=self.name,
-                inputs=lambda: islice(_inputs(opened, request), request.limit),
+                inputs=lambda: islice(questions(opened, request.data, cells, request.columns), request.limit),
                 answer=self.answer(opened, request),
                 rows=self.rows(opened),
                 key=_key(self.name, opened, request),
             )
-            written = write_answers(asked, output, progress)
+            written = _written(asked, cells, output, progress)
         finally:
             opened.close()
         counts = {"examples": written.examples, "errors": written.errors}
@@ -95,8 +102,15 @@ def presented(opened: OpenedBundle, x: Array) -> list[dict[str, Any]]:
     return [{"answer": dict(task.present(each).row)} for each in answers]
 
 
-def _inputs(opened: OpenedBundle, request: AnsweringRequest) -> Iterator[tuple[str, Callable[[], Array]]]:
-    return opened.task.inputs(request.data, opened.manifest.preprocessing)
+def _written(asked: Answering, cells: Cells | None, output: Path, progress: Progress) -> Written:
+    """Lines of JSON; or a table of them, which appears when all are there."""
+    if output.suffix.lower() not in WRITTEN:
+        return write_answers(asked, output, progress)
+    lines = output.with_name(f"{output.name}.answers")
+    written = write_answers(asked, lines, progress)
+    write_table(lines, cells, output)
+    lines.unlink(missing_ok=True)
+    return written
 
 
 def _key(name: str, opened: OpenedBundle, request: AnsweringRequest) -> str:
