@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,18 +47,28 @@ def load(page: Any) -> None:
     until(lambda: not page.evaluate("window.worded('frobnicate the widget').known"))
 
 
-def filled(text: str) -> tuple[str, list[str]]:
-    """A sentence with values that nothing else says."""
-    values = [f"w{number}" for number in range(text.count("{}"))]
-    return text.format(*values), values
+def values(text: str) -> list[str]:
+    """What nothing else says, one for each value; of two with nothing between them the first has all."""
+    parts = text.split("{}")
+    return [f"w{number}" if number == 0 or parts[number] else "" for number in range(len(parts) - 1)]
+
+
+def filled(text: str) -> str:
+    """A sentence with its values."""
+    for value in values(text):
+        text = text.replace("{}", value, 1)
+    return text
 
 
 def test_each_sentence_is_found_with_its_values(chromium: Any, server: Server) -> None:
-    asked = [filled(text)[0] for text in CATALOG]
+    asked = [filled(text) for text in CATALOG]
     with visit(chromium, server.address, **CHINESE) as page:
         load(page)
         said = page.evaluate("asked => asked.map((each) => window.worded(each).text)", asked)
-    wanted = [chinese.format(*filled(text)[1]) for text, chinese in CATALOG.items()]
+    wanted = [
+        re.sub(r"\{(\d)\}", lambda found: values(text)[int(found[1])], chinese)  # noqa: B023
+        for text, chinese in CATALOG.items()
+    ]
     assert {a: s for a, s, w in zip(asked, said, wanted, strict=True) if s != w} == {}
 
 

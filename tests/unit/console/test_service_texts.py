@@ -6,11 +6,13 @@ import ast
 import itertools
 import json
 import re
+import string
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import glassworks
 from glassworks import errors
+from glassworks.sentences import TEXTS
 
 SOURCE = Path(glassworks.__file__).parent
 CATALOG: Mapping[str, str] = json.loads(
@@ -89,6 +91,20 @@ def test_every_error_of_the_control_api_has_a_chinese_text() -> None:
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             missing += [text for text in said(path, names) if words(text) and text not in CATALOG]
     assert missing == [], "add them to console/static/i18n/service/zh-CN.json"
+
+
+def test_what_is_found_in_data_has_the_text_of_its_code() -> None:
+    """Cards and reports of before have the English text alone."""
+    page = json.loads((SOURCE / "console/static/pages/data/zh-CN.json").read_text(encoding="utf-8"))
+    for code, text in TEXTS.items():
+        if code.startswith("finding."):
+            parts = list(string.Formatter().parse(text))
+            names = [name for _, name, _, _ in parts if name]
+            key = "".join(literal + (_VALUE if name else "") for literal, name, _, _ in parts)
+            said = page[f"data.{code}"]
+            said = said if isinstance(said, str) else said["other"]
+            wanted = re.sub(r"\{(\w+)\}", lambda found: f"{{{names.index(found[1])}}}", said)  # noqa: B023
+            assert CATALOG.get(key) == wanted, code
 
 
 def test_values_are_said_once_each_at_most_as_often_as_there_are() -> None:

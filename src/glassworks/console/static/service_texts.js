@@ -107,14 +107,20 @@ function matched(text, parts) {
   if (last === 0) return text === parts[0] ? [] : null;
   if (!text.startsWith(parts[0]) || !text.endsWith(parts[last])) return null;
   const values = [];
-  let at = parts[0].length;
   const end = text.length - parts[last].length;
-  for (let index = 1; index < last; index++) {
-    const next = text.indexOf(parts[index], at);
-    if (next < 0 || next > end) return null;
-    values.push(text.slice(at, next));
-    at = next + parts[index].length;
+  let at = parts[0].length;
+  let empty = 0;
+  for (const part of [...parts.slice(1, last), null]) {
+    // Of values with nothing between them the first one has it all.
+    if (part === "") {
+      empty += 1;
+      continue;
+    }
+    const next = part === null ? end : text.indexOf(part, at);
+    if (next < at || next > end) return null;
+    values.push(text.slice(at, next), ...Array(empty).fill(""));
+    at = next + (part ?? "").length;
+    empty = 0;
   }
-  if (at > end) return null;
-  return [...values, text.slice(at, end)];
+  return values;
 }
