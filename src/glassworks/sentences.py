@@ -85,6 +85,8 @@ _FINDINGS = {
     "for example {example}",
     "alike-texts": "{n:,} groups of texts with different labels differ only in case, punctuation, signs or emoji; they "
     'are kept, for example {example}; if such signs mean nothing here: data.same = "letters"',
+    "encoding": "the file is not UTF-8; it was recognized as {encoding} ({percent}% sure), for example {example}; if "
+    'that reads wrong, say its encoding: data.encoding = "..."',
     "rows-left-out": "{n:,} rows are left out, for example {name}: {reason}",
     "copied-texts": "{n:,} of {total:,} examples ({percent:.1f}%) are the same as another one; one of each is kept",
     "near-texts": "{n:,} distinct texts are near copies of another; they are in one split together",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from glassworks.data.encoding_candidates import Candidate, candidates, unreadable_signs
 from glassworks.errors import DataError
+from glassworks.sentences import Sentence, sentence
 
 _MARKS = (
     (codecs.BOM_UTF8, "UTF-8"),
@@ -29,15 +30,28 @@ _FOREIGN = re.compile(r"[^\x00-\x7f]")
 _TWICE = ("cp1252", "latin-1", "cp1251", "gbk", "cp1250", "cp932", "big5")
 """As what programs read UTF-8 by mistake and save it again."""
 _ENOUGH = 4
+_SUREST = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """`text` as `encoding` reads the bytes; `confidence` from 0.5 (another one is as likely) to 1 (no other is)."""
+    """`text` as `encoding` reads the bytes; `confidence` from 0.5 (another one is as likely) to 1 (no other is).
+
+    `sample` shows what was read in an encoding that was recognized by its likelihood, and is empty for others.
+    """
 
     text: str
     encoding: str
     confidence: float
+    sample: str = ""
+
+    @property
+    def findings(self) -> tuple[Sentence, ...]:
+        """What people should look at, once an encoding was recognized."""
+        if not self.sample:
+            return ()
+        percent = round(100 * min(self.confidence, _SUREST))
+        return (sentence("finding.encoding", encoding=self.encoding, percent=percent, example=self.sample),)
 
 
 def read_text(path: Path, encoding: str = "") -> Decoded:
@@ -107,7 +121,8 @@ def _recognized(content: bytes, name: str) -> Decoded:
     if signs := unreadable_signs(text):
         raise _doubtful(name, found, f"as {first.encoding} holds the sign U+{ord(signs[0]):04X}, which no text has")
     confidence = first.score / (first.score + (found[1].score if len(found) > 1 else 0.0))
-    return Decoded(text=text.removeprefix("\ufeff"), encoding=first.encoding, confidence=confidence)
+    text = text.removeprefix("\ufeff")
+    return Decoded(text=text, encoding=first.encoding, confidence=confidence, sample=_sample(text))
 
 
 def _refuse_damaged(content: bytes, name: str, error: UnicodeDecodeError) -> None:
@@ -178,5 +193,5 @@ def _sample(text: str) -> str:
 
 
 def _around(text: str, at: int) -> str:
-    begin = max(0, at - 8)
+    begin = max(text.rfind("\n", 0, at) + 1, at - 8)
     return "'" + " ".join(text[begin : begin + _SHOWN].split()) + "'"

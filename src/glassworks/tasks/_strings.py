@@ -6,18 +6,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glassworks.errors import InputError
+from glassworks.data.encodings import decode
+from glassworks.errors import DataError, InputError
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array
 
 
 def decoded(value: bytes, what: str, mend: str) -> Array:
-    """An array without dimensions. Raises InputError, which names `what`, unless it is UTF-8."""
+    """An array without dimensions, in UTF-8 or the encoding that is recognized. Raises InputError, which names `what`,
+    where it is in doubt."""
     try:
-        return np.array(value.decode("utf-8-sig"), object)
-    except UnicodeDecodeError as error:
-        raise InputError(f"the {what} is not valid UTF-8: byte {error.start}", mend) from None
+        text = value.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = decode(value, f"the {what}").text
+        except DataError as error:
+            raise InputError(error.problem, mend) from None
+    return np.array(text, object)
 
 
 def encoded(x: Array) -> Array:

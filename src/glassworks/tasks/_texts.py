@@ -30,8 +30,8 @@ class TextTask(Task):
     parts: ClassVar[Literal["", "spans", "names"]] = "spans"
 
     def decode(self, value: bytes, preprocessing: Mapping[str, Any]) -> Array:
-        """A UTF-8 text as an array without dimensions, a JSON object of its parts as one text. Raises InputError."""
-        text = decoded(value, "text", "send UTF-8; files in GB18030 need converting first")
+        """The text of a file, without dimensions; a JSON object of its parts as one text. Raises InputError."""
+        text = decoded(value, "text", "save it as UTF-8: iconv -f ENCODING -t UTF-8 FILE > NEW")
         return np.array(whole_text(str(text), part_names(preprocessing)), object)
 
     def aliases(self, preprocessing: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import given, settings, strategies as st
 from tests.unit.data.languages import ENCODINGS, SENTENCES
 
 from glassworks.data.encodings import decode, read_text
-from glassworks.errors import DataError
+from glassworks.data.text.reader import read_texts
+from glassworks.errors import DataError, InputError
+from glassworks.tasks.text_classification import TextClassification
 
 TABLE = "text,label\n这本书很好，值得一读,好评\n房间太小，服务态度差,差评\n"
 WORDS = st.text(st.sampled_from("的一是不了人我在有他这中大来上国个到说们为子和你地出道也时年abc ,\n"), max_size=80)
@@ -125,3 +128,36 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
     assert caught.value.mend == "give the path of a file that exists"
     with pytest.raises(DataError, match=r"cannot read .*: Is a directory"):
         read_text(tmp_path)
+
+
+def test_what_was_recognized_is_told_with_how_sure_it_is_and_what_it_reads(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    for name, content in (("big5", table("zh-TW")), ("cp1251", table("ru"))):
+        path.write_bytes(content.encode(name))
+        (told,) = decode(path.read_bytes(), "x").findings
+        assert told.code == "finding.encoding"
+        assert float(told.values["percent"]) >= 50
+    assert "as Windows-1251 (" in str(told) and "Вчера привезли" in str(told)
+    assert told in read_texts(f"csv:{path}", min_classes=1).findings
+    rows = [
+        json.dumps({"text": text, "label": "ab"[n % 2]}, ensure_ascii=False) for n, text in enumerate(SENTENCES["ja"])
+    ]
+    (tmp_path / "t.jsonl").write_bytes("\n".join(rows).encode("shift_jis"))
+    (told,) = (each for each in read_texts(f"jsonl:{tmp_path / 't.jsonl'}").findings if each.code == "finding.encoding")
+    assert "昨日届いた" in str(told)
+
+
+def test_nothing_is_told_of_utf_8_and_of_an_encoding_that_was_given() -> None:
+    assert decode(TABLE.encode(), "x").findings == ()
+    assert decode(TABLE.encode("utf-16"), "x").findings == ()
+    assert decode(TABLE.encode("gbk"), "x", "GBK").findings == ()
+
+
+def test_a_file_of_a_text_is_read_in_its_encoding_when_it_is_asked_about() -> None:
+    task = TextClassification()
+    for language, encoding in (("ru", "cp1251"), ("ja", "shift_jis"), ("zh-TW", "big5")):
+        text = SENTENCES[language][0]
+        assert task.decode(text.encode(encoding), {}).item() == text
+    with pytest.raises(InputError, match="the encoding of the text is in doubt") as caught:
+        task.decode("Páginas Simples".encode("cp1252"), {})
+    assert "iconv" in caught.value.mend

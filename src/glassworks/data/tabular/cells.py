@@ -65,4 +65,4 @@ def cells_of_objects(objects: Objects, source: str) -> Cells:
     def values(name: str) -> list[Any]:
         return objects.values(name) or [None] * len(objects.rows)
 
-    return Cells(source=source, names=objects.keys(), where=objects.names, values=values)
+    return Cells(source=source, names=objects.keys(), where=objects.names, values=values, findings=objects.findings)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from glassworks.data.encodings import read_text
 from glassworks.data.tabular.format import TableFormat
 from glassworks.errors import DataError
+from glassworks.sentences import Sentence
 
 _MEND = "write one JSON object a line"
 
@@ -21,6 +22,7 @@ class Objects:
 
     names: tuple[str, ...]
     rows: tuple[Mapping[str, Any], ...]
+    findings: tuple[Sentence, ...] = ()
 
     def keys(self) -> list[str]:
         """Of any row, in the order in which they come up; those of an object `a` as `a.b` behind them."""
@@ -44,15 +46,16 @@ def _keys(value: object) -> list[str]:
 
 def read_objects(path: Path, form: TableFormat | None = None) -> Objects:
     """Raises DataError where something else is in it; NaN is read as what is missing."""
-    text = read_text(path, form.encoding if form else "").text.removeprefix("\ufeff")
+    decoded = read_text(path, form.encoding if form else "")
+    text = decoded.text.removeprefix("\ufeff")
     if text.lstrip()[:1] == "[":
-        return _of_list(text, path)
+        return replace(_of_list(text, path), findings=decoded.findings)
     names, rows = list[str](), list[Mapping[str, Any]]()
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             names.append(f"line {number}")
             rows.append(_object(line, path, number))
-    return Objects(names=tuple(names), rows=tuple(rows))
+    return Objects(names=tuple(names), rows=tuple(rows), findings=decoded.findings)
 
 
 def _object(line: str, path: Path, number: int) -> Mapping[str, Any]:

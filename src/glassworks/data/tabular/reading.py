@@ -97,6 +97,7 @@ def _read(path: Path, head: bytes, form: TableFormat) -> Table:
         findings.append(sentence("finding.zero-bytes", n=zeros, line=line))
         content = content.replace(b"\0", b"")
     decoded = decode(content, str(path), form.encoding)
+    findings.extend(decoded.findings)
     text = decoded.text.removeprefix("\ufeff")
     if "\n" not in text:
         text = text.replace("\r", "\n")
