@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.data.roles import Column
-from glassworks.data.tabular.reading import load_polars
+from glassworks.data.tabular.reading import load_polars, read_table
 from glassworks.errors import DataError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def scan_table(path: Path) -> polars.LazyFrame:
     elif path.suffix == ".jsonl":
         table = _of_objects(path).lazy()
     else:
-        table = library.scan_csv(path, infer_schema=False, separator="\t" if path.suffix == ".tsv" else ",")
+        table = read_table(path).frame
     return table
 
 
@@ -41,6 +41,8 @@ def count_rows(path: Path, name: str) -> int:
     try:
         counted = scan_table(path).select(library.all().is_null().sum(), library.len().alias("\0rows"))
         return int(counted.collect(engine="streaming")["\0rows"][0])
+    except DataError as error:
+        raise DataError(error.problem.replace(str(path), f"'{name}'"), error.mend) from None
     except (library.exceptions.PolarsError, OSError) as error:
         reason = str(error).split("\n")[0][:200].replace(str(path), name)
         raise DataError(f"'{name}' is no table: {reason}", "close every quote, and write the table again") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import polars
 
 _HEAD_BYTES = 2**20
+_LARGE_BYTES = 64 * 2**20
+"""A file with quotation marks that is smaller is read line by line."""
 _GZIP = b"\x1f\x8b"
 _PARQUET = b"PAR1"
 _MOST_UNPACKED = 2**33
@@ -71,22 +74,42 @@ def _scanned(path: Path, head: bytes, form: TableFormat) -> Table | None:
     if form.encoding.lower() not in ("", "utf-8", "utf8") or head.startswith(_GZIP) or not head.strip():
         return None
     profile = profile_of(path, form.quote)
-    if not profile.plain or profile.quotes:
+    if not profile.plain or (profile.quotes and path.stat().st_size < _LARGE_BYTES):
         return None
     layout = layout_of(head.decode("utf-8-sig", "ignore"), form, str(path))
     delimiter, width = layout.dialect.delimiter, len(layout.names)
-    if len(delimiter) != 1 or not delimiter.isascii() or not is_even(path, delimiter, width, layout.first):
+    if len(delimiter) != 1 or not delimiter.isascii():
         return None
+    even = _are_records(path, layout) if profile.quotes else is_even(path, delimiter, width, layout.first)
+    if not even:
+        return None
+    frame = _lines_of(path, layout, layout.names, delimiter, layout.dialect.quote if profile.quotes else None)
+    return _table(frame, path, form, layout, "UTF-8", ())
+
+
+def _lines_of(path: Path, layout: Layout, names: Sequence[str], separator: str, quote: str | None) -> polars.LazyFrame:
     library = load_polars()
-    frame = library.scan_csv(
+    return library.scan_csv(  # type: ignore[no-any-return]
         path,
         has_header=False,
         skip_lines=layout.first,
-        schema=dict.fromkeys(layout.names, library.String),
-        separator=delimiter,
-        quote_char=None,
+        schema=dict.fromkeys(names, library.String),
+        separator=separator,
+        quote_char=quote,
     )
-    return _table(frame, path, form, layout, "UTF-8", ())
+
+
+def _are_records(path: Path, layout: Layout) -> bool:
+    """Whether each line of a large file is a record of RFC 4180 by itself: then its quotation marks can be trusted."""
+    library, dialect = load_polars(), layout.dialect
+    if dialect.escaped or dialect.quote != '"':
+        return False
+    sign = re.escape(dialect.delimiter)
+    cell = rf'(?:"(?:[^"]|"")*"|[^"{sign}]*)'
+    record = rf"^{cell}(?:{sign}{cell}){{{len(layout.names) - 1}}}\r?$"
+    lines = _lines_of(path, layout, ["line"], "\0", None)  # a byte that the file does not hold
+    odd = lines.select(library.col("line").str.contains(record).fill_null(value=False).not_().any())
+    return not bool(odd.collect(engine="streaming").item())
 
 
 def _read(path: Path, head: bytes, form: TableFormat) -> Table:

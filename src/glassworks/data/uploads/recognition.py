@@ -134,10 +134,11 @@ def _of_utf8(draft: Path, name: str, kind: Kind | None, folder: Path) -> Recogni
     if separator is None:
         return _of_lines(draft, name, kind, folder)
     require_column_names(draft, separator, name)
-    if separator == ";":
-        with_commas(draft, folder / f"{CONTENT}.csv", name)
+    if separator in (";", "|"):
+        with_commas(draft, folder / f"{CONTENT}.csv", name, separator)
         draft.unlink()
-        return replace(_of_columns("csv", folder, name, kind), notes=("semicolons became commas",))
+        became = "semicolons became commas" if separator == ";" else "the signs | became commas"
+        return replace(_of_columns("csv", folder, name, kind), notes=(became,))
     form: Form = "tsv" if separator == "\t" else "csv"
     draft.rename(folder / f"{CONTENT}.{form}")
     return _of_columns(form, folder, name, kind)

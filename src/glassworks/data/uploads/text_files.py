@@ -44,12 +44,12 @@ def write_utf8(source: Path, target: Path, name: str) -> str:
 
 
 def separator_of(path: Path, name: str) -> str | None:
-    """What separates the values of a table: a comma, a tab or a semicolon; None for what is no table.
+    """What separates the values of a table: a comma, a tab, a semicolon or |; None for what is no table.
 
     Raises DataError for what calls itself one and is none, and for what could be both.
     """
     suffix, lines = Path(name).suffix.lower(), _first_lines(path)
-    found = {each: widths for each in ",\t;" if (widths := _widths(lines, each))}
+    found = {each: widths for each in ",\t;|" if (widths := _widths(lines, each))}
     even = [each for each, widths in found.items() if len(set(widths)) == 1 and widths[0] > 1]
     if even:
         best = max(even, key=lambda each: found[each][0])
@@ -85,14 +85,14 @@ def require_column_names(path: Path, separator: str, name: str) -> list[str]:
     return names
 
 
-def with_commas(source: Path, target: Path, name: str) -> None:
-    """A table with semicolons as one with commas. Raises DataError, OSError."""
+def with_commas(source: Path, target: Path, name: str, separator: str) -> None:
+    """A table with another separator as one with commas. Raises DataError, OSError."""
     try:
         with (
             source.open(encoding="utf-8", newline="") as read,
             target.open("w", encoding="utf-8", newline="") as write,
         ):
-            csv.writer(write).writerows(csv.reader(read, delimiter=";"))
+            csv.writer(write).writerows(csv.reader(read, delimiter=separator))
     except csv.Error as error:
         raise DataError(f"'{name}' is no table: {error}", "close every quote") from None
 

@@ -13,6 +13,7 @@ import pytest
 
 from glassworks.data.interactions.keys import InteractionData
 from glassworks.data.interactions.reading import read_interactions
+from glassworks.data.tabular import reading
 from glassworks.data.tabular.format import Table, TableFormat
 from glassworks.data.tabular.profile import is_even
 from glassworks.data.tabular.reading import read_table
@@ -184,6 +185,21 @@ def test_a_quick_scan_is_left_to_lines_that_are_even(tmp_path: Path) -> None:
     assert not is_even(path, ",", 2, 1)
     path.write_text("note\na,b\n1,2\n")
     assert is_even(path, ",", 2, 1)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_large_file_with_regular_marks_is_scanned_and_one_with_others_is_read(
+    end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_LARGE_BYTES", 0)
+    texts = [(f'so, "{text}", 5', label) for text, label in ROWS]
+    content = lines([('"' + text.replace('"', '""') + '"', f'"{label}"') for text, label in texts], end=end)
+    found = table(tmp_path, content)
+    assert rows(found) == texts
+    assert "CSV" in found.frame.explain().upper()
+    odd = table(tmp_path, content.replace('"good"', 'go"od', 1))
+    assert rows(odd)[0] == (texts[0][0], 'go"od')
+    assert rows(odd)[1:] == texts[1:]
 
 
 def test_interactions_and_items_are_read_alike(tmp_path: Path) -> None:
