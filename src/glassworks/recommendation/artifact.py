@@ -4,6 +4,7 @@
                        "columns": {"categories": [...], "numbers": [...], "texts": [...], "title": name}}
     items.parquet     a row an item, in the order that all arrays count in: `id`, `popularity`, the item table's columns
     users.parquet     a row a known user, in the order of the histories' rows: `id`
+    people.parquet    a row a described user, where there is a table of users: `id`, and its columns
 
 The arrays `histories.indptr`, `histories.indices`, `histories.weights` and, where there are times, `histories.times`
 are the histories of known users as sparse rows: every item that a user met, with what it counts, 0 where it was met but
@@ -25,6 +26,7 @@ from glassworks.contracts import Artifact
 from glassworks.data.interactions.collection import Interactions, sparse_rows
 from glassworks.errors import BundleError
 from glassworks.recommendation.nearest import FILE as NEAREST, write_nearest
+from glassworks.recommendation.profiles import Profiles
 from glassworks.recommendation.scoring import Arrays, Scorer, Sparse, scorers
 
 
@@ -36,7 +38,7 @@ class OpenedArrays(Protocol):
     arrays: Arrays
 
 
-INDEX, ITEMS, USERS = "predict.json", "items.parquet", "users.parquet"
+INDEX, ITEMS, USERS, PEOPLE = "predict.json", "items.parquet", "users.parquet", "people.parquet"
 FORMAT = 1
 _SCORER, _HISTORIES = "scorer.", "histories."
 
@@ -49,6 +51,9 @@ def write_arrays(
     `popularity` (I) is that of what was learned from, where that is not the whole log.
     """
     arrays = {**{_SCORER + name: values for name, values in scorer.arrays().items()}, **_histories(log)}
+    profiles = Profiles.fit(log)
+    if profiles is not None:
+        arrays |= profiles.arrays()
     files = {name: f"{name}.npy" for name in arrays}
     for name, values in arrays.items():
         np.save(folder / files[name], np.ascontiguousarray(values), allow_pickle=False)
@@ -59,16 +64,21 @@ def write_arrays(
         "scorer": scorer.name,
         "parameters": dict(scorer.parameters),
         "arrays": files,
-        "tables": {"items": ITEMS, "users": USERS},
+        "tables": {"items": ITEMS, "users": USERS, **({"people": PEOPLE} if profiles else {})},
         "columns": asdict(log.columns),
         **({"nearest": nearest} if nearest else {}),
+        **({"profiles": profiles.parameters} if profiles else {}),
     }
     (folder / INDEX).write_text(json.dumps(index, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return Artifact(
         role="predict",
         format="arrays",
         file=INDEX,
-        beside=(*files.values(), ITEMS, USERS, *([NEAREST] if nearest and nearest["used"] else [])),
+        beside=(
+            *files.values(),
+            *(file for file in (ITEMS, USERS, PEOPLE) if (folder / file).exists()),
+            *([NEAREST] if nearest and nearest["used"] else []),
+        ),
         made_by="export",
     )
 
@@ -103,3 +113,5 @@ def _write_tables(log: Interactions, popularity: NDArray[np.float32], folder: Pa
 
     log.table.with_columns(polars.Series("popularity", popularity)).write_parquet(folder / ITEMS)
     polars.DataFrame({"id": log.users}).write_parquet(folder / USERS)
+    if log.people is not None and not log.people.is_empty():
+        log.people.sort("id").write_parquet(folder / PEOPLE)

@@ -50,6 +50,8 @@ class Request(Record):
     user: Id | None = None
     history: tuple[Id | Liked, ...] = ()
     """Liked items, beside those known of the user."""
+    features: dict[str, Value | tuple[Value, ...]] = {}
+    """What a user is, by columns of the table of users: it answers where nothing is known of what the user likes."""
     similar_to: Id | None = None
     """An item: recommends those that people like with it, whoever asks."""
     k: Annotated[StrictInt, Field(ge=1, le=MOST)] = 10

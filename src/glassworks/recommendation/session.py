@@ -16,6 +16,7 @@ from glassworks.errors import BundleError, InputError
 from glassworks.recommendation import nearest
 from glassworks.recommendation.artifact import scorer_of
 from glassworks.recommendation.items import Ids, Items
+from glassworks.recommendation.people import People
 from glassworks.recommendation.ranking import best, diverse
 from glassworks.recommendation.reasons import because
 from glassworks.recommendation.requests import Id, Liked, Request, parse
@@ -47,6 +48,9 @@ class Case:
     seen: NDArray[np.int64]
     unknown: tuple[Id, ...]
     known_user: bool
+    profile: NDArray[np.int64] | None = None
+    """The features of the user, where these answer."""
+    unknown_features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class RecommendSession(Session):
         self._rows = tuple(arrays[f"histories.{name}"] for name in ("indptr", "indices", "weights"))
         self._popular = self.items.popularity
         self._nearest = nearest.opened(index, folder, self.scorer)
+        self._people = People.opened(index, arrays, folder)
         self.feedback: FeedbackMemory | None = None
         if self.scorer.items != len(self.items) or len(self._rows[0]) != len(self._users) + 1:
             raise BundleError("the tables and the arrays do not fit each other", "package the model again")
@@ -121,10 +126,11 @@ class RecommendSession(Session):
 
     def case(self, request: Request) -> Case:
         """What is known of the user, and the request's own; the latest entry of an item counts. Raises InputError."""
-        if request.user is None and not request.history and request.similar_to is None:
+        if request.user is None and not (request.history or request.features) and request.similar_to is None:
             raise InputError(
                 "the request names neither a user nor a history", 'give "user", "history", or "similar_to"'
             )
+        profile, unknown_features = self._profile(request)
         met: dict[int, float] = {}
         unknown: list[Id] = []
         known_user = False
@@ -138,7 +144,16 @@ class RecommendSession(Session):
         for each in request.history:
             item, weight = (each.item, each.weight) if isinstance(each, Liked) else (each, 1.0)
             self._add(item, weight, met, unknown)
-        return Case(request, self.row(met), np.array(sorted(met), np.int64), tuple(unknown), known_user)
+        seen = np.array(sorted(met), np.int64)
+        return Case(request, self.row(met), seen, tuple(unknown), known_user, profile, unknown_features)
+
+    def _profile(self, request: Request) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+        """The features of the request, else those that the table of users has of the user."""
+        if self._people is not None:
+            return self._people.profile(request)
+        if request.features:
+            raise InputError("this model knows no features of users", "leave 'features' out, or train with data.users")
+        return None, ()
 
     def _of_user(self, user: Id, met: dict[int, float], unknown: list[Id]) -> bool:
         index = self._users.index(user)
@@ -173,12 +188,15 @@ class RecommendSession(Session):
         if request.reasons and ranked.basis == "history":
             reasons = because(self.scorer, self.items, case.history, indices, request.reasons)
             found = [{**each, **reason} for each, reason in zip(found, reasons, strict=True)]
+        if request.reasons and ranked.basis == "features":
+            found = [{**each, **self._by_features(case, index)} for each, index in zip(found, indices, strict=True)]
         shortage = {"asked": request.k, "found": len(indices), "reason": ranked.allowed.reason(request.k)}
         return {
             "items": found,
             "basis": ranked.basis,
             "known_user": case.known_user,
             **({} if case.known_user or request.user is None else {"unknown_user": request.user}),
+            **({"unknown_features": list(case.unknown_features)} if case.unknown_features else {}),
             "unknown_items": list(case.unknown),
             "shortage": shortage if len(indices) < request.k else None,
         }
@@ -190,16 +208,29 @@ class RecommendSession(Session):
     def _ranked(self, case: Case, scores: NDArray[np.float32]) -> _Ranked:
         allowed = eligible(case.request, self.items, case.seen)
         basis = self._basis(case, scores)
-        scores = scores if scores.any() else self._popular
+        if basis == "features" or not scores.any():
+            scores = self.fallback(case)
         if self._nearest is not None:
             allowed.mask = allowed.mask & np.isfinite(scores)
         indices = self._chosen(case.request, boosted(case.request, self.items, scores), allowed)
         return _Ranked(indices, scores, basis, allowed)
 
+    def fallback(self, case: Case) -> NDArray[np.float32]:
+        """Scores (I) where nothing is known of what the user likes: by features, else how many like an item."""
+        if self._people is None or case.profile is None:
+            return self._popular
+        return self._people.profiles.scores(case.profile)
+
+    def _by_features(self, case: Case, index: int) -> dict[str, Any]:
+        if self._people is None or case.profile is None:
+            return {}
+        terms = self._people.profiles.terms(case.profile, index)[: case.request.reasons]
+        return {"features": [{"feature": name, "contribution": value} for name, value in terms]}
+
     def _basis(self, case: Case, scores: NDArray[np.float32]) -> str:
         """What ranked the items: popularity where nothing is liked, or where nothing is learned about it."""
         if case.history.nnz == 0 or not scores.any():
-            return "popularity"
+            return "popularity" if case.profile is None else "features"
         return "similar" if case.request.similar_to is not None else "history"
 
     def _chosen(self, request: Request, scores: NDArray[np.float32], allowed: Eligible) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -40,7 +41,8 @@ class RecommendationSubject(Subject):
         self._case = session.case(parse(tensors[INPUT].ravel()[0]))
         self.outputs = session.run({INPUT: tensors[INPUT]})
         items, indices = session.items, self._case.history.indices.tolist()
-        self.names = tuple(map(items.name, indices)) or ({"item": None, "title": "popularity"},)
+        nothing = "popularity" if self._case.profile is None else "features of the user"
+        self.names = tuple(map(items.name, indices)) or ({"item": None, "title": nothing},)
         self._target = -1
 
     def aim(self, target: int | str | None, labels: Sequence[str]) -> tuple[int, str]:
@@ -88,7 +90,7 @@ class _Histories(Session):
         rows = [self._row(mask) for mask in masks]
         scores = self._session.scores(rows)
         if self._case.history.nnz == 0:
-            scores = masks[:, :1] * self._session.items.popularity
+            scores = masks[:, :1] * self._session.fallback(self._case)
         compute: Mapping[str, Callable[[], Any]] = {
             "scores": lambda: scores[:, [self._target]],
             CONTRIBUTIONS: lambda: np.stack([self._parts(row, mask) for row, mask in zip(rows, masks, strict=True)]),
@@ -107,12 +109,12 @@ class _Histories(Session):
     def _parts(self, row: Any, mask: Floats) -> Floats:
         found = np.zeros((1, len(mask)), np.float32)
         if self._case.history.nnz == 0:
-            found[0, 0] = mask[0] * self._session.items.popularity[self._target]
+            found[0, 0] = mask[0] * self._session.fallback(self._case)[self._target]
         else:
             parts = self._session.scorer.contributions(row, np.array([self._target]))
             found[0, np.searchsorted(self._case.history.indices, row.indices)] = parts[0]
         return found
 
     def _kept(self, row: Any, scores: Floats) -> bool:
-        case = Case(self._case.request, row, self._case.seen, (), self._case.known_user)
+        case = replace(self._case, history=row)
         return self._target in self._session.top(case, scores)

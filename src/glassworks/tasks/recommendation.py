@@ -69,6 +69,8 @@ class Recommendation(Task, Tables, Feedback):
         notes = [f"not known: {', '.join(map(str, unknown))}"] if unknown else []
         if "unknown_user" in answer:
             notes.insert(0, f"the user '{str(answer['unknown_user'])[:80]}' is not known")
+        if features := answer.get("unknown_features"):
+            notes.append(f"features not known: {', '.join(features)[:200]}")
         notes += [f"only {shortage['found']}: {shortage['reason']}"] if shortage else []
         return Presentation(
             headline=next((title or item for item, title, *_ in rows), "nothing"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from glassworks.data.interactions.collection import Interactions, ItemColumns
 from glassworks.data.interactions.columns import Columns, columns_of, facts
 from glassworks.data.interactions.ids import DistinctIds, alike, distinct_ids, require_joined
-from glassworks.data.interactions.items import read_items
+from glassworks.data.interactions.items import read_items, read_users
 from glassworks.data.interactions.reader import sample_of, scan
 from glassworks.data.interactions.strength import strength_of
 from glassworks.data.tabular.format import TableFormat
@@ -38,6 +38,7 @@ def read_interactions(data: InteractionData) -> Interactions:
         known = facts(columns, data.source)
         users, items = (distinct_ids(columns.table, name, data.source) for name in ("user", "item"))
         table, features, more = read_items(data)
+        people = read_users(data)
         events = _numbered(columns, users, items)
     except (polars.exceptions.PolarsError, OSError) as error:
         reason = str(error).split("\n")[0][:200]
@@ -46,9 +47,27 @@ def read_interactions(data: InteractionData) -> Interactions:
     if len(table) and not sample_of(data.source):
         more = (*more, *require_joined(*alike(items.ids, table["id"]), "item", "items"))
     read = _collect(data, events, (users.ids, items.ids), columns, (table, features))
+    if len(people[0]):
+        read, more = _with_people(read, *people[:2]), (*more, *people[2], *_joined_users(users.ids, people[0]))
     _require_learnable(read, data)
     known = (*events_table.findings, *known, *users.findings, *items.findings)
     return replace(read, findings=(*known, *_of_copies(repeated, len(events)), *_of_liked(read, data), *more))
+
+
+def _joined_users(users: polars.Series, people: polars.DataFrame) -> tuple[Sentence, ...]:
+    return require_joined(*alike(users, people["id"]), "user", "users")
+
+
+def _with_people(read: Interactions, people: polars.DataFrame, columns: ItemColumns) -> Interactions:
+    """Users are text where the table of users has text."""
+    users, described = alike(read.users, people["id"])
+    if users.dtype != read.users.dtype:  # as text, ids have another order
+        order = users.arg_sort().to_numpy()
+        place = np.empty(len(order), np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        read = replace(read, users=users.sort(), user=place[read.user])
+    read = replace(read, people=people.with_columns(described).sort("id"), user_columns=columns)
+    return replace(read, fingerprint=_fingerprint(read))
 
 
 def _require_learnable(read: Interactions, data: InteractionData) -> None:
@@ -165,5 +184,7 @@ def _fingerprint(log: Interactions) -> str:
     for values in (log.user, log.item, log.time, log.weight, log.liked, log.strength):
         if values is not None:
             whole.update(np.ascontiguousarray(values).tobytes())
+    if log.people is not None:
+        whole.update(log.people.write_json().encode("utf-8", "surrogatepass"))
     whole.update(log.table.write_json().encode("utf-8", "surrogatepass") if log.table.width > 1 else b"")
     return whole.hexdigest()

@@ -22,14 +22,15 @@ from glassworks.families._recommendation.algorithms import Means
 from glassworks.families._recommendation.fitting import Fitted
 from glassworks.recommendation.artifact import write_arrays
 from glassworks.recommendation.baselines import baselines
-from glassworks.recommendation.evaluation import difference, evaluate, measured
+from glassworks.recommendation.evaluation import Ranked, difference, evaluate, evaluate_scores, measured
 from glassworks.recommendation.metrics import mean_measured
+from glassworks.recommendation.profiles import Profiles
 from glassworks.recommendation.scoring import Scorer
 from glassworks.recommendation.session import SIGNATURE
 from glassworks.training.plan import usable_cpus
 
 Fit = Callable[[InteractionsDataset, Means, float | None, Progress], Fitted]
-MODEL = "model"
+MODEL, FEATURES = "model", "user features"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +88,24 @@ def compare(
     cut: Cut, scorer: Scorer, popularity: NDArray[np.float32] | None = None
 ) -> dict[str, dict[str, Measurement]]:
     """Every metric of `popularity`, `textbook` and `model` on a cut; paired differences of NDCG."""
-    ranked = {**baselines(cut), MODEL: evaluate(cut, scorer, popularity)}
+    ranked = {**baselines(cut), **_by_features(cut), MODEL: evaluate(cut, scorer, popularity)}
     table = {name: measured(each, cut) for name, each in ranked.items()}
     for name in ("popularity", "textbook"):
         table[f"{MODEL} - {name}"] = {"ndcg_at_10": difference(ranked[MODEL], ranked[name])}
+    if FEATURES in ranked:
+        table[f"{FEATURES} - popularity"] = {"ndcg_at_10": difference(ranked[FEATURES], ranked["popularity"])}
     return table
+
+
+def _by_features(cut: Cut) -> dict[str, Ranked]:
+    """What the test users would get by their features alone, as somebody does of whom nothing else is known."""
+    profiles = Profiles.fit(cut.train)
+    if profiles is None or cut.train.people is None:
+        return {}
+    people = {row["id"]: row for row in cut.train.people.iter_rows(named=True)}
+    known = (people.get(user, {}) for user in cut.train.users.gather(cut.users).to_list())
+    features = [profiles.indices({k: v for k, v in row.items() if k != "id"})[0] for row in known]
+    return {FEATURES: evaluate_scores(cut, lambda part: np.stack([profiles.scores(each) for each in features[part]]))}
 
 
 def export(model: Model, folder: Path) -> Artifact:
