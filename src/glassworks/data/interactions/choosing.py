@@ -53,7 +53,7 @@ def fitting(log: Interactions, data: InteractionData) -> tuple[Sentence, ...]:
     """What to say of data by whose protocol hardly anybody can be asked."""
     usual = data.protocol if data.protocol != "auto" else usual_protocol(log)
     asked = asked_by(log, data.test, data.least_likes)
-    if asked.get(usual, ENOUGH) >= ENOUGH:
+    if asked.get(usual, ENOUGH) >= (ENOUGH if data.protocol == "auto" else 1):
         return ()
     others = [each for each in alternatives(log, data, usual) if each.asked > asked[usual]]
     if not others:

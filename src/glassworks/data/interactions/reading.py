@@ -63,9 +63,9 @@ def _with_people(read: Interactions, people: polars.DataFrame, columns: ItemColu
     users, described = alike(read.users, people["id"])
     if users.dtype != read.users.dtype:  # as text, ids have another order
         order = users.arg_sort().to_numpy()
-        place = np.empty(len(order), np.int32)
-        place[order] = np.arange(len(order), dtype=np.int32)
-        read = replace(read, users=users.sort(), user=place[read.user])
+        number = np.empty(len(order), np.int32)
+        number[order] = np.arange(len(order), dtype=np.int32)
+        read = replace(read, users=users.sort(), user=number[read.user])
     read = replace(read, people=people.with_columns(described).sort("id"), user_columns=columns)
     return replace(read, fingerprint=_fingerprint(read))
 

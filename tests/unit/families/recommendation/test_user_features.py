@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars
 import pytest
 from tests.unit.recommendation.shops import ask, opened
 
@@ -153,3 +154,16 @@ def test_a_model_without_a_table_of_users_refuses_features(tmp_path: Path) -> No
     fitted = fit_collaborative(dataset, CollaborativeConfig(tune=False), Means(seed=0, threads=1), None, Progress())
     with pytest.raises(InputError, match="knows no features of users"):
         ask(opened(fitted.scorer, dataset.log, tmp_path), {"features": {"country": "FR"}})
+
+
+def test_users_that_are_text_in_one_table_are_text_in_both(tmp_path: Path) -> None:
+    data = shop(tmp_path)
+    for name in ("events", "people"):
+        table = (tmp_path / f"{name}.csv").read_text(encoding="utf-8").replace("\nc0", "\n").replace("\nc", "\n")
+        (tmp_path / f"{name}.csv").write_text(table + ("x9,FR,20\n" if name == "people" else ""), encoding="utf-8")
+    text = (tmp_path / "events.csv").read_text(encoding="utf-8")
+    log = read_interactions(data)
+    assert log.people is not None
+    assert [log.users.dtype, log.people["id"].dtype] == [polars.String, polars.String]
+    met = {(log.users[int(u)], log.items[int(i)]) for u, i in zip(log.user, log.item, strict=True)}
+    assert met == {(u, int(i)) for u, i in (line.split(",") for line in text.splitlines()[1:])}
