@@ -50,16 +50,15 @@ def write_arrays(
 
     `popularity` (I) is that of what was learned from, where that is not the whole log.
     """
-    arrays = {**{_SCORER + name: values for name, values in scorer.arrays().items()}, **_histories(log)}
     profiles = Profiles.fit(log)
-    if profiles is not None:
-        arrays |= profiles.arrays()
+    arrays = {**{_SCORER + name: values for name, values in scorer.arrays().items()}, **_histories(log)}
+    arrays |= profiles.arrays() if profiles else {}
     files = {name: f"{name}.npy" for name in arrays}
     for name, values in arrays.items():
         np.save(folder / files[name], np.ascontiguousarray(values), allow_pickle=False)
     _write_tables(log, log.popularity() if popularity is None else popularity, folder)
     nearest = write_nearest(scorer, _liked(log), folder)
-    index = {
+    index: dict[str, Any] = {
         "format": FORMAT,
         "scorer": scorer.name,
         "parameters": dict(scorer.parameters),
@@ -70,17 +69,9 @@ def write_arrays(
         **({"profiles": profiles.parameters} if profiles else {}),
     }
     (folder / INDEX).write_text(json.dumps(index, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return Artifact(
-        role="predict",
-        format="arrays",
-        file=INDEX,
-        beside=(
-            *files.values(),
-            *(file for file in (ITEMS, USERS, PEOPLE) if (folder / file).exists()),
-            *([NEAREST] if nearest and nearest["used"] else []),
-        ),
-        made_by="export",
-    )
+    graph = (NEAREST,) if nearest and nearest["used"] else ()
+    beside = (*files.values(), *index["tables"].values(), *graph)
+    return Artifact(role="predict", format="arrays", file=INDEX, beside=beside, made_by="export")
 
 
 def scorer_of(index: Mapping[str, Any], arrays: Arrays) -> Scorer:
