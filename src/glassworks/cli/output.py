@@ -199,11 +199,13 @@ class LiveProgress(Progress):
         for name, form in _FORMS.items():
             if name in self._values:
                 parts.append(form.format(self._values[name]))
-        if "candidate" in self._values:
-            parts.append(str(self._values["candidate"]))
+        parts += [
+            printable(str(self._values[name]))[:_SHOWN] for name in ("candidate", "answer") if name in self._values
+        ]
         return "  ".join(parts)
 
 
+_SHOWN = 60
 _FORMS = {
     "loss": "loss {:.4f}",
     "accuracy": "accuracy {:.4f}",

@@ -36,6 +36,7 @@ class Reading:
     """How a model reads conversations."""
 
     template: ChatTemplate
+    tokenizer: LanguageTokenizer
     stop_ids: tuple[int, ...]
     context: int
 
@@ -50,7 +51,7 @@ class Reading:
         # A copy: reading text as text is a setting of the tokenizer itself.
         tokenizer = LanguageTokenizer(Tokenizer.from_str(brought.tokenizer.to_str()))
         template = ChatTemplate(settings.chat_template, tokenizer, settings.special)
-        return cls(template, settings.stop_ids, settings.context)
+        return cls(template, tokenizer, settings.stop_ids, settings.context)
 
     def examples(self, item: str) -> list[Example]:
         """What is learned from one of `Conversations.items`."""

@@ -40,6 +40,11 @@ class Tuned(nn.Module):
         """The network of transformers, or peft's around it."""
         return self._decoder[0]
 
+    @property
+    def causal(self) -> Any:
+        """The network of transformers itself; low-rank matrices are within it."""
+        return self.decoder.get_base_model() if hasattr(self.decoder, "get_base_model") else self.decoder
+
     def train(self, mode: bool = True) -> Tuned:
         super().train(mode)
         self.decoder.train(mode)
@@ -48,7 +53,7 @@ class Tuned(nn.Module):
     def scores(self, row: Row) -> Tensor:
         """Logits (A V) at the places that are asked: the product with the vocabulary, a fifth of a small model, is
         computed nowhere else."""
-        causal = self.decoder.get_base_model() if hasattr(self.decoder, "get_base_model") else self.decoder
+        causal = self.causal
         device = causal.device
         found = causal.model(
             input_ids=row.ids.to(device),

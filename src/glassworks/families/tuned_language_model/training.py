@@ -19,6 +19,7 @@ from glassworks.catalog import get
 from glassworks.contracts import Measurement, Model, Task
 from glassworks.data.conversations.keys import ConversationData
 from glassworks.families._language.bringing import about
+from glassworks.families.tuned_language_model.answering import show_answers
 from glassworks.families.tuned_language_model.conversations import Reading
 from glassworks.families.tuned_language_model.network import Tuned, merged, tunable
 from glassworks.families.tuned_language_model.packing import rows_of
@@ -51,6 +52,7 @@ class Course:
     folder: Path
     progress: Progress
     started: float
+    reading: Reading
     learning: Sequence[Example]
     validation: Sequence[Example]
 
@@ -65,7 +67,7 @@ def train(
     examples = {name: _examples(dataset, name, reading) for name in dataset.splits}
     course = Course(
         job=job, config=config, folder=folder, progress=progress, started=started,
-        learning=examples["train"], validation=examples["validation"],
+        reading=reading, learning=examples["train"], validation=examples["validation"],
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.training.seed)
@@ -115,6 +117,8 @@ def _learner(network: Tuned, course: Course) -> Learner:
 
     def evaluate() -> Mapping[str, float]:
         scores = _scored(network, course.validation, course)
+        shown = course.validation[: course.config.answers_shown]
+        show_answers(network, shown, course.reading, course.folder, course.progress)
         network.train()
         lost = -float(scores[:, 0].sum() / scores[:, 1].sum())
         return {"validation_loss": lost, "likelihood": math.exp(-lost)}

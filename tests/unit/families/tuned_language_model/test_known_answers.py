@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from glassworks.contracts import Progress
 from glassworks.families._language.synthetic import write_conversations, write_model
+from glassworks.families.tuned_language_model.answering import ANSWERS, show_answers
 from glassworks.families.tuned_language_model.conversations import Reading
 from glassworks.families.tuned_language_model.network import Tuned, decoder_of
 from glassworks.families.tuned_language_model.packing import rows_of
@@ -88,3 +90,15 @@ def _answered(item: str, answer: str) -> str:
     found = json.loads(item)
     found["messages"][-1]["content"] = answer
     return json.dumps(found, ensure_ascii=False)
+
+
+def test_answers_while_it_learns_are_those_that_are_served(
+    brought: Brought, session: LanguageSession, items: list[str], tmp_path: Path
+) -> None:
+    network, reading = Tuned(decoder_of(brought)), Reading.of(brought)
+    examples = [reading.examples(item)[0] for item in items[:3]]
+    show_answers(network, examples, reading, tmp_path, Progress())
+    shown = [json.loads(line) for line in (tmp_path / ANSWERS).read_text(encoding="utf-8").splitlines()]
+    assert [each["expected"] for each in shown] == [json.loads(each)["messages"][1]["content"] for each in items[:3]]
+    served = [text.decode() for text in session.run(rows(items[:3]), [OUTPUT])[OUTPUT].tolist()]
+    assert all(whole.startswith(each["answer"][:4]) for whole, each in zip(served, shown, strict=True))
