@@ -15,6 +15,7 @@ import typer
 from glassworks.cli.interrupts import interrupted
 from glassworks.contracts import Measurement, Progress
 from glassworks.errors import InputError
+from glassworks.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
