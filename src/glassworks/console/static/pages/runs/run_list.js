@@ -15,6 +15,7 @@ import { followRuns, isOpen } from "../../runs.js";
 import { may } from "../../session.js";
 import { stageOf } from "../../stages.js";
 import { html, useEffect, useMemo, useState } from "../../view.js";
+import { Batches } from "./batches.js";
 import { kindName, resultOf, taken } from "./words.js";
 
 /** @typedef {import("../../types").Run} Run */
@@ -48,7 +49,8 @@ export function RunList({ state, kind }) {
     ${!runs.loading && !runs.error && !shown.length && html`<${Nothing} filtered=${!!(state || kind)} />`}
     ${shown.length > 0 &&
     html`<${Table} label=${t("nav.runs")} columns=${columnsOf(chosen, choose)} rows=${shown} rowKey=${(/** @type {Run} */ run) => run.id}
-      complete=${runs.complete} onEnd=${runs.more} marked=${(/** @type {Run} */ run) => chosen.includes(run.id)} height="calc(100vh - 17rem)" />`}`;
+      complete=${runs.complete} onEnd=${runs.more} marked=${(/** @type {Run} */ run) => chosen.includes(run.id)} height="calc(100vh - 17rem)" />`}
+    <${Batches} />`;
 }
 
 /** @param {{filtered: boolean}} props */
