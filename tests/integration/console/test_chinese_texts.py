@@ -78,6 +78,7 @@ def test_each_sentence_is_found_with_its_values(chromium: Any, server: Server) -
         ("revision 2 cannot be restored: there is no model 'a b'", "第 2 次更改无法恢复：没有模型“a b”"),
         ("'评论.csv' holds no row", "“评论.csv”中没有数据行"),
         ("there is no kind 'x'; try again", "没有种类“x”；请重试"),
+        ("found: 3 of 9 pictures are not square", "检查结果：9 张图片中有 3 张不是正方形"),
         ("frobnicate the widget", "frobnicate the widget"),
     ],
 )

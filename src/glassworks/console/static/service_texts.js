@@ -77,9 +77,14 @@ async function load(to) {
  */
 function translated(text, templates, depth) {
   const all = text.trim();
-  for (const template of templates) {
-    const values = matched(all, template.parts);
-    if (values) return { text: template.said.replace(/\{(\d)\}/g, (_, at) => inner(values[at] ?? "", templates, depth)), known: true };
+  const lead = /^([\w -]+: )(?=.)/.exec(all)?.[1];
+  const led = templates.find(({ parts }) => parts.length === 2 && parts[0] === lead && !parts[1]);
+  const found = templates.find(({ parts }) => matched(all, parts));
+  // What begins with a word and a colon says that first: a sentence that begins with a value comes behind it.
+  const template = led && !found?.parts[0] ? led : found;
+  if (template) {
+    const values = matched(all, template.parts) ?? [];
+    return { text: template.said.replace(/\{(\d)\}/g, (_, at) => inner(values[at] ?? "", templates, depth)), known: true };
   }
   const parts = depth > 0 ? all.split("; ") : [all];
   // A name, a number or what is Chinese already needs no mark.
@@ -89,12 +94,12 @@ function translated(text, templates, depth) {
 }
 
 /**
- * A value of a sentence: a word is a name; several may be a sentence of its own.
+ * A value of a sentence: a word or two are a name; more may be a sentence of its own.
  * @param {string} value
  * @param {Template[]} templates
  * @param {number} depth
  */
-const inner = (value, templates, depth) => (depth > 0 && / .* /.test(value) ? translated(value, templates, depth - 1).text : value);
+const inner = (value, templates, depth) => (depth > 0 && /: | .* /.test(value) ? translated(value, templates, depth - 1).text : value);
 
 /**
  * What stands between the parts of a template; null where they are not there in this order.
