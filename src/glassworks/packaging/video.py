@@ -29,7 +29,7 @@ def watch(
     limit: int | None = None,
     on_answer: OnAnswer | None = None,
 ) -> dict[str, Any]:
-    """`frames`, `broken`, `seconds` of computing, `frames_per_s`, of a classifier `clip`, its answer for all, and `notes`.
+    """`frames`, `broken`, `seconds` of computing, `frames_per_s`, of a classifier `clip`, its answer for all; `notes`.
 
     At most `limit` frames. `on_answer` gets each answer with its `frame` and `time_s`. What is shown goes to `output`,
     which appears whole or not at all. Raises InputError and Unsupported.
