@@ -61,12 +61,21 @@ function Settings({ job, schema }) {
   const first = [ALWAYS[0], ...columns, ...ALWAYS.slice(1)];
   const form = { root: schema, value: job.table, onChange: job.change, faults: job.faults, texts: "train.field" };
   const wrong = job.faults.some((each) => each.key && each.key !== "family" && !first.includes(each.key));
+  const given = keysOf(job.table).filter((key) => !["family", "data.source", ...first].includes(key)).length;
   return html`<${Fields} ...${form} paths=${first} />
-    <details class="group more" open=${wrong}>
-      <summary><span>${t("train.more")}</span>${wrong ? html`<span class="tag wrong">${t("form.wrong")}</span>` : html`<span class="muted">${t("train.more.text")}</span>`}</summary>
+    <details class="group more" open=${wrong || given > 0}>
+      <summary><span>${t("train.more")}</span>${wrong ? html`<span class="tag wrong">${t("form.wrong")}</span>` : html`<span class="muted">${given ? t("form.given", { n: given }) : t("train.more.text")}</span>`}</summary>
       <${SchemaForm} ...${form} hide=${["family", "serving", ...first]} />
     </details>`;
 }
+
+/**
+ * Paths of what a table holds.
+ * @param {{[key: string]: any}} table
+ * @returns {string[]}
+ */
+const keysOf = (table) =>
+  Object.entries(table).flatMap(([key, value]) => (value && typeof value === "object" && !Array.isArray(value) ? keysOf(value).map((inner) => `${key}.${inner}`) : [key]));
 
 /** @param {{job: Job, data: string}} props */
 function Start({ job, data }) {
