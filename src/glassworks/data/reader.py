@@ -68,8 +68,13 @@ def read_pictures(source: str, how: Reading = PLAIN, *, min_classes: int = 2) ->
     reader, what = reader_of(source, PictureReader)
     pictures = reader.pictures(what, how)
     if len(pictures.classes) < min_classes:
+        first = pictures.left_out[:1]
+        others = "".join(
+            f"; {len(pictures.left_out):,} files are left out, such as {name}: {why}" for name, why in first
+        )
         raise DataError(
-            f"'{source}' holds only one class, '{pictures.classes[0]}'; a classifier needs at least {min_classes}",
+            f"'{source}' holds only one class, '{pictures.classes[0]}'; a classifier needs at least {min_classes}"
+            + others,
             "add pictures of another class",
         )
     return pictures

@@ -165,6 +165,13 @@ def test_what_is_wrong_names_the_line_and_a_mend(text: str, problem: str, mend: 
     assert max(len(caught.value.problem), len(caught.value.mend)) <= 300
 
 
+def test_one_class_says_what_was_left_out(folder: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"only one class, 'ring'.*; 10 files are left out, such as 002.png: the table of"
+    ):
+        saved(folder, "file,labels\n000.png,ring\n001.png,\n")
+
+
 def test_a_name_is_never_another_picture(folder: Path) -> None:
     """cat/1.png that is missing is not dog/1.png, and one of two is not chosen."""
     for name in ("cat", "dog"):
