@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -100,6 +101,14 @@ def test_heic_and_avif_have_their_colors() -> None:
         assert picture_size(data) == (24, 16)
         with pytest.raises(InputError, match="24 x 16 = 384 pixels; at most 383"):
             decode_picture(data, max_pixels=383)
+
+
+def test_without_the_library_a_heic_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    with pytest.raises(
+        InputError, match=r"the picture is HEIC, which needs another library\nmend: pip install pi-heif"
+    ):
+        decode_picture(HEIC)
 
 
 def _avif() -> bytes:
