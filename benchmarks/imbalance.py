@@ -106,8 +106,10 @@ def measured(job: Job, dataset: Dataset, seed: int) -> dict[str, float]:
     task = get(Task, family.task)
     job = job.model_copy(update={"training": job.training.model_copy(update={"seed": seed})})
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        model = family.train(dataset, job, folder, Progress())
+        learned, folder = Path(name) / "learned", Path(name) / "exported"
+        learned.mkdir()
+        folder.mkdir()
+        model = family.train(dataset, job, learned, Progress())
         exported = Opened(artifact=family.export(model, folder), folder=folder)
         model = deciding(task, exported, dataset, model, job)
         opened = Opened(artifact=first_runtime(exported.artifact, 1), folder=folder)
