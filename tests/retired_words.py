@@ -9,5 +9,5 @@ RETIRED = frozenset(
         "wishes",
     }
 )
-NOT_OURS = frozenset({"WordPiece"})
+NOT_OURS = frozenset({"SentencePieceProcessor", "WordPiece"})
 """Names of other libraries."""

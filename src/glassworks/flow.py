@@ -24,7 +24,7 @@ from glassworks.optimization.search import first_runtime, optimize as search
 from glassworks.packaging.assemble import assemble, files_of
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.deciding import deciding, require_costs
-from glassworks.packaging.exported import export, exported_of, passes_of, refitted, trial_of, with_reference
+from glassworks.packaging.exported import export, exported_of, passes_of, refitted, rehearse, trial_of, with_reference
 from glassworks.packaging.opened import OpenedBundle, renamed, require_unseen
 from glassworks.packaging.parts import Evaluation, Measured, Parts
 from glassworks.progress import Silent
@@ -71,6 +71,7 @@ def release(
         constant = task.constant(plain)
         require_objective(job.optimization, next(iter(constant.values()), ()), type(task))
         baseline = _baseline(task, plain, progress)
+        rehearse(family, job, run, progress)
         model = family.train(dataset, job, run, progress)
         parts = _built(job, family, dataset, model, _empty(run / "build"), progress)
         parts = replace(parts, baseline=baseline, comparison={**constant, **model.comparison})
@@ -89,9 +90,6 @@ def _built(job: Job, family: Family, dataset: Dataset, model: Model, folder: Pat
     if job.optimization.enabled:
         trial = trial_of(task, Opened(artifact=exported, folder=folder), dataset, model.preprocessing, job)
         served, report = search(trial, job.optimization, progress)
-    lineage = Lineage(
-        run=model.run, data=job.data.source, passes=passes_of(served), weights_sha256=model.weights_sha256
-    )
     return Parts(
         job=job,
         family=family,
@@ -102,7 +100,9 @@ def _built(job: Job, family: Family, dataset: Dataset, model: Model, folder: Pat
         signature=model.signature,
         preprocessing=model.preprocessing,
         report=report,
-        lineage=lineage,
+        lineage=Lineage(
+            run=model.run, data=job.data.source, passes=passes_of(served), weights_sha256=model.weights_sha256
+        ),
     )
 
 

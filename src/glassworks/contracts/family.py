@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from glassworks.config import DataConfig
@@ -67,6 +67,15 @@ class Family(ABC):
     @abstractmethod
     def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
         """Train on `train`, choose on `validation`; checkpoints and metrics go to `folder`."""
+
+    def rehearse(
+        self, job: Job, folder: Path, progress: Progress, export: Callable[[Model, Path], tuple[Artifact, ...]]
+    ) -> None:
+        """Try in seconds, before training, what comes after it, where models of others may not be able to.
+
+        `export` writes a model's artifacts into a folder, as it is done after training. Raises Unsupported.
+        """
+        return
 
     def refit(self, model: Model, dataset: Dataset, job: Job, progress: Progress) -> Model | None:
         """The model fitted once more as it is, on everything, what it was measured on too; None where that is not done.

@@ -111,12 +111,13 @@ def _convolution_backward(
     import torch
 
     convolution = torch.ops.aten.convolution
-    reach = [dilation[i] * (weight.shape[2 + i] - 1) for i in range(2)]
-    if all(step == 1 for step in stride) and groups == 1 and all(padding[i] <= reach[i] for i in range(2)):
-        turned = weight.flip(2, 3).transpose(0, 1)
-        around = [reach[i] - padding[i] for i in range(2)]
-        return convolution(grad, turned, None, stride, around, dilation, False, [0, 0], 1), None, None
-    missing = [x.shape[2 + i] - ((grad.shape[2 + i] - 1) * stride[i] - 2 * padding[i] + reach[i] + 1) for i in range(2)]
+    axes = range(weight.ndim - 2)
+    reach = [dilation[i] * (weight.shape[2 + i] - 1) for i in axes]
+    if all(step == 1 for step in stride) and groups == 1 and all(padding[i] <= reach[i] for i in axes):
+        turned = weight.flip(*(2 + i for i in axes)).transpose(0, 1)
+        around = [reach[i] - padding[i] for i in axes]
+        return convolution(grad, turned, None, stride, around, dilation, False, [0 for _ in axes], 1), None, None
+    missing = [x.shape[2 + i] - ((grad.shape[2 + i] - 1) * stride[i] - 2 * padding[i] + reach[i] + 1) for i in axes]
     return convolution(grad, weight, None, stride, padding, dilation, True, missing, groups), None, None
 
 

@@ -30,6 +30,16 @@ def export(family: Family, model: Model, folder: Path, progress: Progress) -> tu
     return exported, compiled
 
 
+def rehearse(family: Family, job: Job, folder: Path, progress: Progress) -> None:
+    """Have the family try, before training, what comes after it, with the same export. Raises Unsupported."""
+
+    def exported(model: Model, work: Path) -> tuple[Artifact, ...]:
+        predict, others = export(family, model, work, Progress())
+        return (predict, *others)
+
+    family.rehearse(job, folder, progress, exported)
+
+
 def trial_of(task: Task, exported: Opened, dataset: Dataset, preprocessing: Mapping[str, Any], job: Job) -> Trial:
     """What the search needs: calibration rows of the training split and the whole validation split."""
     validation = dataset.splits["validation"]

@@ -25,7 +25,8 @@ class EncoderTokens(Tokens):
     def __init__(self, folder: Path, preprocessing: Mapping[str, Any]) -> None:
         self._tokenizer = load_tokenizer(folder / str(preprocessing["tokenizer"]))
         self._prefix, self._suffix = list(preprocessing.get("prefix", ())), list(preprocessing.get("suffix", ()))
-        self._around = len(self._prefix) + len(self._suffix)
+        prompt = self._tokenizer.encode(str(preprocessing.get("prompt", "")), add_special_tokens=False)
+        self._around = len(self._prefix) + len(self._suffix) + len(prompt.ids)
         self.most = Tokenization(folder, preprocessing).most + self._around
 
     def count(self, texts: Sequence[str]) -> list[int]:

@@ -76,7 +76,7 @@ def averaged(graph: Session, tokenization: Tokenization, texts: Sequence[str], w
     name = graph.signature.outputs[0].name
     owned = [(row, window) for row, windows in enumerate(tokenization.read(texts)) for window in windows]
     total, weight = np.zeros((len(texts), width)), np.zeros((len(texts), 1))
-    for batch in batches([window for _, window in owned]):
+    for batch in batches([window for _, window in owned], padding=tokenization.padding):
         found = graph.run(tokenization.tensors([owned[index][1] for index in batch]), [name])[name]
         for index, values in zip(batch, found, strict=True):
             row, window = owned[index]
@@ -85,15 +85,15 @@ def averaged(graph: Session, tokenization: Tokenization, texts: Sequence[str], w
     return np.asarray(total / weight, np.float64)
 
 
-def batches(windows: Sequence[Window]) -> list[list[int]]:
-    """Indices of the windows, in batches of at most 32 of like length."""
+def batches(windows: Sequence[Window], *, padding: bool = True) -> list[list[int]]:
+    """Indices of the windows, in batches of at most 32 of like length, of one length without `padding`."""
     lengths = [len(window.ids) for window in windows]
     found: list[list[int]] = []
     filled = 0
     for index in sorted(range(len(windows)), key=lengths.__getitem__):
         length = lengths[index]
         rows = len(found[-1]) if found else 0
-        if not rows or rows == _ROWS or rows * length - filled > _WASTE * length + _SLACK:
+        if not rows or rows == _ROWS or rows * length - filled > (_WASTE * length + _SLACK if padding else 0):
             found.append([])
             filled = 0
         found[-1].append(index)

@@ -66,20 +66,27 @@ class Window:
 
 
 class _Tokens:
-    """Tokens of a text (T). Their offsets (T 2) take half as long as tokenizing, so they are computed on demand."""
+    """Tokens of a text (T), and `before` them those of a prompt. Offsets (T 2) take half as long as tokenizing, so they
+    are computed on demand."""
 
-    def __init__(self, tokenizer: Tokenizer, text: str) -> None:
-        self._encoding = tokenizer.encode(text, add_special_tokens=False)
-        self.ids = np.array(self._encoding.ids, np.int64)
+    def __init__(self, tokenizer: Tokenizer, text: str, prompt: str = "") -> None:
+        self._encoding = tokenizer.encode(prompt + text, add_special_tokens=False)
+        ids = np.array(self._encoding.ids, np.int64)
+        self._shift = len(prompt)
+        found = (self._encoding.char_to_token(index) for index in range(len(prompt), len(prompt) + len(text)))
+        self._own = next((each for each in found if each is not None), len(ids)) if prompt else 0
+        self.before, self.ids = ids[: self._own], ids[self._own :]
 
     @functools.cached_property
     def offsets(self) -> NDArray[np.int64]:
-        flat = itertools.chain.from_iterable(self._encoding.offsets)
-        return np.fromiter(flat, np.int64, 2 * len(self.ids)).reshape(-1, 2)
+        flat = itertools.chain.from_iterable(self._encoding.offsets[self._own :])
+        found = np.fromiter(flat, np.int64, 2 * len(self.ids)).reshape(-1, 2)
+        return np.maximum(found - self._shift, 0)
 
     def offset(self, index: int) -> tuple[int, int]:
         """Start and end of one token."""
-        return self._encoding.token_to_chars(index) or (0, 0)
+        begin, end = self._encoding.token_to_chars(index + self._own) or (0, 0)
+        return max(0, begin - self._shift), max(0, end - self._shift)
 
 
 class _Part:
@@ -87,7 +94,7 @@ class _Part:
 
     def __init__(self, text: str, tokens: _Tokens, start: int, length: int) -> None:
         self.text, self._tokens, self._rows = text, tokens, slice(start, start + length)
-        self.ids = tokens.ids[self._rows]
+        self.ids, self.before = tokens.ids[self._rows], tokens.before
         some = len(self.ids) > 0
         self.begin = tokens.offset(start)[0] if some else 0
         self.end = tokens.offset(start + len(self.ids) - 1)[1] if some else 0
@@ -103,7 +110,9 @@ class Tokenization:
     `tokenizer`: a file of the library tokenizers. `max_tokens`, `overlap`, `max_windows`: longer texts are read in
     windows that overlap by `overlap` tokens; of more than `windows`, only the first and the last ones. `prefix`,
     `suffix`: ids around each window. `inputs`: the graph's inputs by kind: `ids`, `lengths`, `mask`, `pieces` (the
-    n-grams). `pad`: the id of padding.
+    n-grams). `pad`: the id of padding. `padding`: false where a
+    batch holds texts of one length alone, because the network gives others when rows are filled up.
+    `prompt`: a text that stands before every text, in each window.
     `piece_orders`: lengths of the n-grams of characters (of the normalized text); n-grams of tokens are pairs.
     `piece_tokenizer`: a tokenizer file for n-grams alone, where they do not use the one of `tokenizer`.
     `pieces`: a file with the ascending hashes of the n-grams that count; without it all do, by their hashes.
@@ -120,6 +129,7 @@ class Tokenization:
         self._max, self._overlap = int(preprocessing["max_tokens"]), int(preprocessing.get("overlap", 0))
         self._max_windows, self.pad = int(preprocessing["max_windows"]), int(preprocessing.get("pad", 0))
         self._read = int(preprocessing.get("windows", self._max_windows))
+        self._prompt, self.padding = str(preprocessing.get("prompt", "")), bool(preprocessing.get("padding", True))
         self._orders: Sequence[int] = preprocessing.get("piece_orders", ())
         ngrams = preprocessing.get("pieces")
         self._known = KnownNgrams(load_ngrams(folder / str(ngrams))) if ngrams else None
@@ -145,8 +155,9 @@ class Tokenization:
         return [[self._window(part, _NOWHERE, next(ngrams), _NOWHERE) for part in each] for each in parts]
 
     def _parts(self, text: str) -> list[_Part]:
-        tokens = _Tokens(self._tokenizer, text)
-        room, stride = self._room, self._room - self._overlap
+        tokens = _Tokens(self._tokenizer, text, self._prompt)
+        room = max(1, self._room - len(tokens.before))
+        stride = max(1, room - self._overlap)
         if len(tokens.ids) > self.most:
             raise InputError(
                 f"the text has {len(tokens.ids):,} tokens, at most {self.most:,} are read", "send it in parts"
@@ -163,11 +174,12 @@ class Tokenization:
         self, part: _Part, offsets: NDArray[np.int64], ngrams: NDArray[np.int64], covered: NDArray[np.int64]
     ) -> Window:
         ids = part.ids
-        before, behind = len(self._prefix), len(self._suffix)
+        prefix = np.concatenate([self._prefix, part.before]) if len(part.before) else self._prefix
+        before, behind = len(prefix), len(self._suffix)
         if not len(ids) and not before:
             ids, offsets = np.array([self.pad], np.int64), _NOWHERE  # an empty text still has an answer
         if before or behind:
-            ids = np.concatenate([self._prefix, ids, self._suffix])
+            ids = np.concatenate([prefix, ids, self._suffix])
             offsets = np.concatenate([_NOWHERE.repeat(before, 0), offsets, _NOWHERE.repeat(behind, 0)])
         return Window(ids=ids, offsets=offsets, ngrams=ngrams, ngram_offsets=covered, weight=max(1, len(part.ids)))
 

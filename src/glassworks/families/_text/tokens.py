@@ -69,6 +69,7 @@ class TokenizedSplit:
     starts: NDArray[np.int64]
     targets: NDArray[np.int64]
     pad: int
+    padding: bool = True
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -94,6 +95,7 @@ class TokenizedSplit:
             starts=np.cumsum([0, *map(len, owned)]),
             targets=self.targets[rows],
             pad=self.pad,
+            padding=self.padding,
         )
 
     def batch(self, rows: Sequence[int]) -> Batch:
@@ -138,6 +140,7 @@ def tokenize(
         starts=np.array(starts, np.int64),
         targets=split.y,
         pad=tokenization.pad,
+        padding=tokenization.padding,
     )
 
 

@@ -29,7 +29,16 @@ from glassworks.contracts import (
 from glassworks.data.text.keys import TextData
 from glassworks.data.text.reader import Columns, read_lines
 from glassworks.errors import DataError
-from glassworks.families._text.encoder import TOKENIZER, Backbone, find_backbone, load_encoder, pooled, reading
+from glassworks.families._text.encoder import (
+    TOKENIZER,
+    Backbone,
+    find_backbone,
+    load_encoder,
+    reading,
+    sentence_layers,
+)
+from glassworks.families._text.pooling import Sentence
+from glassworks.families._text.trial import may_fill, refused, require_same_graph
 from glassworks.families.text_encoder.settings import TextEncoderConfig
 from glassworks.onnx_graphs.export import write_onnx
 from glassworks.text.embedding_session import VectorSession, signature
@@ -50,13 +59,13 @@ _VECTOR = "vector"
 class Encoder(nn.Module):
     """Vectors (N D) of length 1 of tokens (N T) where `mask` (N T) is 1."""
 
-    def __init__(self, encoder: Any, *, first: bool) -> None:
+    def __init__(self, encoder: Any, sentence: Sentence) -> None:
         super().__init__()
-        self.encoder, self.first = encoder, first
+        self.encoder, self.sentence = encoder, sentence
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         states = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-        return functional.normalize(pooled(states, mask, first=self.first).float())
+        return functional.normalize(self.sentence(states, mask).float())
 
 
 class _Plain(Session):
@@ -64,7 +73,7 @@ class _Plain(Session):
 
     def __init__(self, network: Encoder) -> None:
         self._network = network
-        width = int(network.encoder.config.hidden_size)
+        width = network.sentence.width
         self.signature = Signature(
             inputs=tuple(TensorSpec(name=name, datatype="INT64", shape=(-1, -1)) for name in ("ids", "mask")),
             outputs=(TensorSpec(name=_VECTOR, datatype="FP32", shape=(-1, width)),),
@@ -86,7 +95,7 @@ def prepare(job: Job, config: TextEncoderConfig) -> Dataset:
         )
     order = np.random.default_rng(job.data.seed).permutation(len(texts))[: _MEASURED * len(_PARTS)]
     parts = {name: [texts[row] for row in order[number :: len(_PARTS)]] for number, name in enumerate(_PARTS)}
-    network, folder, preprocessing = _opened(config.backbone, config.pooling, config.max_tokens, TextData.of(job).text)
+    network, folder, preprocessing = _opened(config, TextData.of(job).text)
     return Dataset(
         name=job.data.source,
         fingerprint=hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest(),
@@ -98,16 +107,18 @@ def prepare(job: Job, config: TextEncoderConfig) -> Dataset:
 def read(source: str, preprocessing: Mapping[str, Any]) -> Split:
     """The texts of another source, with the network's own vectors; the encoder must still be where it was."""
     texts = read_lines(source, Columns.of_bundle(preprocessing))
-    made = _opened(preprocessing["backbone"], preprocessing["pooling"], preprocessing["max_tokens"], "")
-    return _split(*made, texts)
+    # Bundles of before keep but these three.
+    older = {key: preprocessing.get(key) for key in ("backbone", "pooling", "max_tokens")}
+    asked = preprocessing.get("asked") or {**older, "prompt": "", "long_texts": "windows"}
+    return _split(*_opened(TextEncoderConfig.model_validate(asked), ""), texts)
 
 
 def model_of(dataset: Dataset, job: Job, config: TextEncoderConfig, folder: Path, progress: Progress) -> Model:
     """Nothing is learned: what is measured is that the reference agrees with itself."""
     progress.start("train")
-    network, source, preprocessing = _opened(config.backbone, config.pooling, config.max_tokens, TextData.of(job).text)
+    network, source, preprocessing = _opened(config, TextData.of(job).text)
     wanted = dataset.splits["validation"].y
-    progress.finish("nothing to learn: the encoder is taken as it is")
+    progress.finish("; ".join(("nothing to learn: the encoder is taken as it is", *_notes(source, preprocessing))))
     return Model(
         family="text_encoder",
         network=(network, source),
@@ -126,20 +137,42 @@ def export(model: Model, folder: Path) -> Artifact:
     network, source = model.network
     ids = torch.ones(_EXAMPLE, dtype=torch.int64)
     path = folder / "predict.onnx"
-    write_onnx(network, (ids, torch.ones_like(ids)), path, inputs=("ids", "mask"), outputs=(_VECTOR,), free=2)
+    try:
+        write_onnx(network, (ids, torch.ones_like(ids)), path, inputs=("ids", "mask"), outputs=(_VECTOR,), free=2)
+    except Exception as error:  # noqa: BLE001
+        # The exporter raises what it likes, in pages.
+        raise refused(source, "cannot be exported", error) from None
     _write_tokenizer(source, folder)
-    return Artifact(role="predict", format="onnx", file="predict.onnx", beside=(TOKENIZER,), made_by="export")
+    made = Artifact(role="predict", format="onnx", file="predict.onnx", beside=(TOKENIZER,), made_by="export")
+    filled, prompt = bool(model.preprocessing.get("padding", True)), network.sentence.pooling.skipped
+    require_same_graph(network, made, folder, source, filled=filled, prompt=prompt)
+    return made
 
 
-def _opened(
-    source: str, pooling: str, most: int, column: str | tuple[str, ...]
-) -> tuple[Encoder, Backbone, dict[str, Any]]:
+def _opened(config: TextEncoderConfig, column: str | tuple[str, ...]) -> tuple[Encoder, Backbone, dict[str, Any]]:
     """The network, where it came from, and how texts are read."""
-    found = find_backbone(source)
-    first = found.first if pooling == "auto" else pooling == "first"
-    network = Encoder(load_encoder(found, 0.0), first=first).eval().requires_grad_(requires_grad=False)
-    about = {"backbone": source, "pooling": "first" if first else "mean", "column": column}
-    return network, found, {**reading(found, most), **about}
+    found = find_backbone(config.backbone)
+    how = reading(found, config.max_tokens, config.prompt)
+    sentence = sentence_layers(found, config.pooling, how)
+    network = Encoder(load_encoder(found, 0.0), sentence).eval().requires_grad_(requires_grad=False)
+    if config.long_texts == "first" or (config.long_texts == "auto" and found.sentence.declared):
+        how["windows"] = 1
+    if not may_fill(network, found, int(how["max_tokens"]), sentence.pooling.skipped):
+        how["padding"] = False
+    about = {"pooling": list(sentence.pooling.ways), "column": column, "asked": config.model_dump(mode="json")}
+    return network, found, {**how, **about}
+
+
+def _notes(found: Backbone, how: Mapping[str, Any]) -> list[str]:
+    """What users should know of how texts are read."""
+    notes = [*found.notes, f"pooling: {', '.join(how['pooling'])}"]
+    if how.get("windows") == 1:
+        notes.append(f"of a longer text the first {how['max_tokens']} tokens are read (model.long_texts)")
+    if how.get("prompt"):
+        notes.append(f"before every text stands '{how['prompt'][:40]}'")
+    elif prompts := [name for name, text in found.sentence.prompts.items() if text]:
+        notes.append(f"no prompt is used, the folder has: {', '.join(prompts)} (model.prompt)")
+    return notes
 
 
 def _split(network: Encoder, found: Backbone, preprocessing: Mapping[str, Any], texts: Sequence[str]) -> Split:

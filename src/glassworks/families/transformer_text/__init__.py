@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -46,6 +47,15 @@ class TransformerText(TextFamily):
         from glassworks.families.transformer_text.training import train
 
         return train(dataset, job, self.settings(job), folder, progress, started)
+
+    def rehearse(
+        self, job: Job, folder: Path, progress: Progress, export: Callable[[Model, Path], tuple[Artifact, ...]]
+    ) -> None:
+        config = self.settings(job)
+        if config.backbone:
+            from glassworks.families.transformer_text.rehearsal import rehearse
+
+            rehearse(job, config, folder, progress, export)
 
     def export(self, model: Model, folder: Path) -> Artifact:
         from glassworks.families.transformer_text.export import export

@@ -184,8 +184,18 @@ def _scores(
     batch = texts.batch(rows)
     device = network.head.weight.device
     with torch.autocast(device.type, torch.bfloat16) if bf16 else nullcontext():
-        found = network.pool(network.embed(batch.ids.to(device)), batch.mask.to(device))
+        found = _pooled(network, batch.ids.to(device), batch.mask.to(device), padding=texts.padding)
         return batch.averaged((found if pooled else network.classify(found)).float())
+
+
+def _pooled(network: TransformerText, ids: Tensor, mask: Tensor, *, padding: bool) -> Tensor:
+    """Pooled vectors (N D) of windows (N T); without `padding` those of one length are read together."""
+    if padding:
+        return network.pool(network.embed(ids), mask)
+    lengths = mask.sum(1)
+    groups = [(length, (lengths == length).nonzero()[:, 0]) for length in sorted(set(lengths.tolist()))]
+    found = torch.cat([network.pool(network.embed(ids[rows, :size]), mask[rows, :size]) for size, rows in groups])
+    return found[torch.cat([rows for _, rows in groups]).argsort()]
 
 
 def _groups(network: TransformerText, course: Course) -> list[dict[str, Any]]:

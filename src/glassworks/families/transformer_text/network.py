@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from glassworks.families._text.encoder import pooled
 from glassworks.families._text.ngrams import WithNgrams
+from glassworks.families._text.pooling import Sentence
 
 
 class TransformerText(WithNgrams):
@@ -19,16 +19,18 @@ class TransformerText(WithNgrams):
     the encoder.
     """
 
-    def __init__(self, encoder: Any, width: int, labels: int, *, first: bool, dropout: float) -> None:
+    def __init__(self, encoder: Any, sentence: Sentence, labels: int, *, dropout: float) -> None:
         super().__init__(labels)
-        self.encoder, self.first = encoder, first
+        self.encoder, self.sentence = encoder, sentence
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(width, labels)
+        self.head = nn.Linear(sentence.width, labels)
 
     def embed(self, ids: Tensor) -> Tensor:
         """Vectors (N T D) of tokens, before positions are added."""
-        found: Tensor = self.encoder.get_input_embeddings()(ids)
-        return found
+        found = self.encoder.get_input_embeddings()(ids)
+        # I-BERT's table returns its scale too.
+        vectors: Tensor = found[0] if isinstance(found, tuple) else found
+        return vectors
 
     def forward(self, ids: Tensor, mask: Tensor, ngrams: Tensor | None = None) -> Tensor:
         """Scores (N K), with `ngrams` (N M) those of both; `mask` (N T) is 0 where a row is filled up."""
@@ -37,8 +39,11 @@ class TransformerText(WithNgrams):
 
     def pool(self, vectors: Tensor, mask: Tensor | None = None) -> Tensor:
         """One vector (N D) a row of token vectors (N T D)."""
+        if mask is not None:
+            # Some kinds look at the neighbors of a token, and must find nothing behind the last one.
+            vectors = vectors * mask[:, :, None].to(vectors.dtype)
         states = self.encoder(inputs_embeds=vectors, attention_mask=mask).last_hidden_state
-        one = pooled(states, mask, first=self.first).float()
+        one = self.sentence(states, mask).float()
         found: Tensor = one / one.square().mean(1, keepdim=True).clamp_min(1e-12).sqrt()
         return found
 

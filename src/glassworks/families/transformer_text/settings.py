@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from glassworks.families._text.pooling_names import PoolingName
 from glassworks.locations import Location
 from glassworks.record import Record
 
@@ -18,8 +19,8 @@ class TransformerTextConfig(Record):
     scratch."""
     mode: Literal["full", "lora", "frozen"] = "full"
     """What of a pretrained encoder learns: all, low-rank additions to it, or only the head on it."""
-    pooling: Literal["auto", "mean", "first"] = "auto"
-    """How token states become one: their mean, or the first one; `auto` takes what the encoder's folder says."""
+    pooling: PoolingName = "auto"
+    """How token states become one; `auto`: as the encoder's folder says (sentence-transformers), else the mean."""
     rank: int = Field(default=16, ge=1, le=512)
     """Rank of LoRA's additions."""
     width: int = Field(default=128, ge=8, le=1024)
@@ -38,7 +39,8 @@ class TransformerTextConfig(Record):
     ngrams: int = Field(default=60_000, ge=0, le=1_000_000)
     """Most different n-grams that a linear classifier beside the encoder keeps; it stays where it clearly improves the
     log loss of validation texts. 0: none."""
-    max_tokens: int = Field(default=256, ge=8, le=8192)
-    """Tokens of a window, at most what the encoder reads; longer texts are read in several."""
+    max_tokens: int | None = Field(default=None, ge=8, le=8192)
+    """Tokens of a window, at most what the encoder reads; longer texts are read in several. Left out: what the
+    encoder's folder says (sentence-transformers), else 256."""
     coverage: float = Field(default=0.9, gt=0.5, lt=1)
     """Share of texts whose label set shall hold the true label; with several labels a text nothing is promised."""

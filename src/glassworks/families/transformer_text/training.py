@@ -14,7 +14,14 @@ from torch import Tensor
 
 from glassworks.config import Job
 from glassworks.contracts import Dataset, Model, Progress
-from glassworks.families._text.encoder import Backbone, find_backbone, load_encoder, own_reading, reading
+from glassworks.families._text.encoder import (
+    Backbone,
+    find_backbone,
+    load_encoder,
+    own_reading,
+    reading,
+    sentence_layers,
+)
 from glassworks.families._text.ngrams import (
     NGRAMS,
     ORDERS,
@@ -24,8 +31,10 @@ from glassworks.families._text.ngrams import (
     clearly_better_share,
     linear_scores,
 )
+from glassworks.families._text.pooling import Pooling, Sentence
 from glassworks.families._text.tokens import LEARNED_WINDOWS, PADDING, TOKENIZER, TokenizedSplit, tokenize
 from glassworks.families._text.training import FINAL, TextTraining, label_settings, tokenizer_of
+from glassworks.families._text.trial import may_fill, require_vectors
 from glassworks.families.transformer_text.fine_tuning import Course, chosen_precision, learner, plan, scores_of
 from glassworks.families.transformer_text.head import Start, start_head
 from glassworks.families.transformer_text.narrowing import narrow
@@ -46,8 +55,8 @@ _WORDS = 12_000
 """Most different words whose pairs are n-grams."""
 _NARROWED_BY = 1000
 """Texts by which the hidden units are evaluated."""
-_LAYERS = 2
-"""Of an encoder from scratch."""
+_LAYERS, _WINDOW = 2, 256
+"""Layers and tokens of a window of an encoder from scratch."""
 _NGRAMS: Mapping[str, Any] = {"piece_orders": list(ORDERS), "piece_tokenizer": WORDS}
 
 
@@ -65,6 +74,7 @@ def train(
     """The trained network; a run that had ended already is read instead of trained again."""
     torch.set_num_threads(job.training.threads or usable_cpus())
     backbone = find_backbone(config.backbone) if config.backbone else None
+    how = reading(backbone, config.max_tokens) if backbone else own_reading(config.max_tokens or _WINDOW, PADDING)
     training = _Training(
         job=job,
         config=config,
@@ -74,14 +84,12 @@ def train(
         started=started,
         backbone=backbone,
         tokenizer=_tokenizer(dataset, job, config, backbone, folder),
-        preprocessing={
-            **(reading(backbone, config.max_tokens) if backbone else own_reading(config.max_tokens, PADDING)),
-            **label_settings(dataset, job),
-        },
+        preprocessing={**how, **label_settings(dataset, job)},
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.training.seed)
-        network = _network(training)
+        network, filled = _network(training)
+        training = replace(training, preprocessing={**training.preprocessing, **({} if filled else {"padding": False})})
         if (folder / FINAL).exists():
             tensors, values = load_checkpoint(folder / FINAL)
             network.restore(tensors)
@@ -100,25 +108,52 @@ def _tokenizer(
     return tokenizer_of(folder, dataset, job, config.vocabulary, "subwords")
 
 
-def _network(training: _Training) -> TransformerText:
-    """Before training, without LoRA."""
-    config, labels = training.config, len(training.dataset.classes)
+def _network(training: _Training) -> tuple[TransformerText, bool]:
+    """Before training, without LoRA; and whether it gives a text the same scores where its row is filled up."""
+    config, labels, filled = training.config, len(training.dataset.classes), True
+    how = training.preprocessing
     if training.backbone:
         encoder = load_encoder(training.backbone, config.dropout, config.layers)
-        width, first = int(encoder.config.hidden_size), training.backbone.first
-        first = first if config.pooling == "auto" else config.pooling == "first"
+        network = TransformerText(encoder, _sentence(training), labels, dropout=config.dropout)
+        filled = _tried(network, training.backbone, int(how["max_tokens"]))
     else:
-        tokens, most = training.tokenizer.get_vocab_size(), int(training.preprocessing["max_tokens"])
+        tokens, most = training.tokenizer.get_vocab_size(), int(how["max_tokens"])
         encoder = small_encoder(tokens, config.width, config.layers or _LAYERS, config.heads, most, config.dropout)
-        width, first = config.width, config.pooling == "first"
-    network = TransformerText(encoder, width, labels, first=first, dropout=config.dropout)
+        network = TransformerText(encoder, _sentence(training), labels, dropout=config.dropout)
     if config.narrow < 1:
         split = training.dataset.splits["train"]
         rows = np.sort(np.random.default_rng(training.job.training.seed).permutation(len(split))[:_NARROWED_BY])
         some = replace(split, x=split.x[rows], y=split.y[rows])
         texts = tokenize(some, training.folder, training.preprocessing, 1, training.progress)
         narrow(encoder, partial(scores_of, network, texts, pooled=True), config.narrow)
-    return network
+    return network, filled
+
+
+def _sentence(training: _Training) -> Sentence:
+    config = training.config
+    if training.backbone:
+        return sentence_layers(training.backbone, config.pooling, training.preprocessing)
+    return Sentence(Pooling(["mean" if config.pooling == "auto" else config.pooling]), [], config.width)
+
+
+def _tried(network: TransformerText, found: Backbone, most: int) -> bool:
+    """Raises Unsupported for an encoder that cannot be used as this family uses it."""
+    network.eval()
+
+    def by_ids(ids: Tensor, mask: Tensor) -> Tensor:
+        states: Tensor = network.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        return states
+
+    def by_vectors(ids: Tensor, mask: Tensor) -> Tensor:
+        states: Tensor = network.encoder(inputs_embeds=network.embed(ids), attention_mask=mask).last_hidden_state
+        return states
+
+    require_vectors(by_ids, by_vectors, found)
+    filled = may_fill(
+        lambda ids, mask: network.pool(network.embed(ids), mask), found, most, network.sentence.pooling.skipped
+    )
+    network.train()
+    return filled
 
 
 def _fit(network: TransformerText, training: _Training) -> tuple[TransformerText, dict[str, Any]]:

@@ -19,7 +19,8 @@ from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Family, Model, Opened, Pass, Runtime, Task
 from glassworks.data.text.keys import TextData
 from glassworks.data.text.synthetic import write_synthetic
-from glassworks.families._text.encoder import find_backbone, load_encoder
+from glassworks.families._text.encoder import find_backbone, load_encoder, sentence_layers
+from glassworks.families._text.pooling import Pooling, Sentence
 from glassworks.families._text.tokens import tokenize
 from glassworks.families._text.training import FINAL
 from glassworks.families.transformer_text.network import TransformerText, merged, with_lora
@@ -214,7 +215,7 @@ def test_explanations_equal_captums_on_the_same_weights(tuned: Tuned, method: st
 
 def test_lora_merged_is_the_same_function(encoder: Path) -> None:
     backbone = find_backbone(f"folder:{encoder}")
-    network = TransformerText(load_encoder(backbone, 0.0), 24, 2, first=False, dropout=0.0)
+    network = TransformerText(load_encoder(backbone, 0.0), Sentence(Pooling(["mean"]), [], 24), 2, dropout=0.0)
     plain = {name: tensor.clone() for name, tensor in network.encoder.state_dict().items()}
     with_lora(network, 4, 0.0)
     learning = [name for name, values in network.named_parameters() if values.requires_grad]
@@ -305,7 +306,7 @@ def test_minilm_reads_texts_as_transformers_does() -> None:
 
     backbone = find_backbone(MINILM)
     assert (backbone.prefix, backbone.suffix, backbone.pad, backbone.most) == ((101,), (102,), 0, 512)
-    assert not backbone.first
+    assert sentence_layers(backbone, "auto", {}).pooling.ways == ("mean",)
     tokenizer: Any = AutoTokenizer.from_pretrained(backbone.folder)
     generator = np.random.default_rng(0)
     words = " ".join(TRICKY).split()
