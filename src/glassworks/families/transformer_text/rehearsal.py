@@ -42,9 +42,7 @@ def rehearse(
 ) -> None:
     """Export a twin of the encoder with everything around it, and compare the graphs with it. Raises Unsupported."""
     found = find_backbone(config.backbone)
-    if found.notes:
-        progress.start("encoder")
-        progress.finish("; ".join(found.notes))
+    _show(found.notes, progress)
     how = reading(found, config.max_tokens)
     done = memory(folder, found, {**how, "pooling": config.pooling})
     if found.config.model_type in KNOWN or done.exists() or (folder / FINAL).exists():
@@ -65,6 +63,13 @@ def rehearse(
         shutil.rmtree(work, ignore_errors=True)
     write_atomically(done, b"{}")
     progress.finish(f"{found.config.model_type} can be exported and explained")
+
+
+def _show(notes: tuple[str, ...], progress: Progress) -> None:
+    """What had to be mended in the encoder's folder."""
+    if notes:
+        progress.start("encoder")
+        progress.finish("; ".join(notes))
 
 
 def _compare(network: TransformerText, found: Backbone, folder: Path, artifacts: tuple[Artifact, ...]) -> None:
