@@ -22,7 +22,7 @@ async def parts() -> AsyncGenerator[bytes, None]:
 
 def exchanged(*requests: bytes, stream: bool = False) -> Wire:
     def answer(exchange: Exchange) -> None:
-        exchange.reply(Answer(bytes(exchange.body), stream=parts() if stream else None))
+        exchange.reply(Answer(b"", stream=parts()) if stream else Answer(bytes(exchange.body)))
 
     async def main() -> Wire:
         connection, wire = connected(Service(answer, Limits()))
