@@ -60,8 +60,8 @@ def interlaced(image: Image.Image) -> bytes:
 
 
 def opencv(form: str, pixels: NDArray[Any]) -> bytes:
-    order = {2: slice(None), 3: [2, 1, 0], 4: [2, 1, 0, 3]}[pixels.shape[2] if pixels.ndim == 3 else 2]
-    data: bytes = cv2.imencode(form, pixels if pixels.ndim == 2 else pixels[:, :, order])[1].tobytes()
+    order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}
+    data: bytes = cv2.imencode(form, pixels if pixels.ndim == 2 else pixels[:, :, order[pixels.shape[2]]])[1].tobytes()
     return data
 
 

@@ -24,7 +24,7 @@ LOAD = """async () => {
   said.spoken("anything at all");
   window.worded = said.worded;
 }"""
-CHINESE = {"locale": "zh-CN"}
+CHINESE: dict[str, Any] = {"locale": "zh-CN"}
 
 
 @pytest.fixture(scope="module")

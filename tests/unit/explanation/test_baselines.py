@@ -121,7 +121,7 @@ def app(tiny_bundle: Bundle) -> Iterator[Service]:
 
 def asked(app: Service, shade: float, parameters: Mapping[str, Any]) -> Any:
     tensor = {"name": "image", "shape": [1, 1, 16, 16], "datatype": "FP32", "data": [shade] * 256}
-    return post(app, EXPLAIN, {"inputs": [tensor], "parameters": {"method": "occlusion", **parameters}})
+    return post(app, EXPLAIN, {"inputs": [tensor], "parameters": {"method": "occlusion"} | dict(parameters)})
 
 
 def test_over_http_it_is_a_parameter_of_the_answer(app: Service) -> None:

@@ -244,7 +244,8 @@ def test_an_aspect_that_nobody_means_is_said() -> None:
 
 
 def codes(*values: float) -> NDArray[np.uint16]:
-    return np.rint(np.array(values)[None, :, None].repeat(3, axis=2) * 65535).astype(np.uint16)
+    signal: NDArray[np.float64] = np.array(values)[None, :, None].repeat(3, axis=2)
+    return np.rint(signal * 65535).astype(np.uint16)
 
 
 def test_both_kinds_of_hdr_have_the_same_white() -> None:

@@ -34,11 +34,13 @@ def test_a_cost_moves_answers_to_its_class_everywhere(folder: Path) -> None:
     made = flow.train(job(folder, {dear: 1000.0}), registry)
     manifest, test = made.bundle.manifest, made.dataset.splits["test"]
     assert manifest.signature.outputs[-1].name == DECISION
-    assert manifest.preprocessing[DECISION]["costs"] == [1000.0] + [1.0] * (len(plain.classes) - 1)
+    decision = manifest.preprocessing[DECISION]
+    assert isinstance(decision, dict)
+    assert decision["costs"] == [1000.0] + [1.0] * (len(plain.classes) - 1)
     opened = OpenedBundle(made.bundle, limited=False)
     outputs = opened.predict(test.x)
     answers = opened.task.answer(outputs, manifest.labels)
-    weights = np.array(manifest.preprocessing[DECISION]["weights"])
+    weights = np.array(decision["weights"])
     wanted = (outputs["probabilities"] * weights).argmax(axis=1)
     assert [each["label"] for each in answers] == [manifest.labels[index] for index in wanted]
     assert len({each["label"] for each in answers}) < len(plain.classes) or wanted.tolist().count(0) > len(test) / 3

@@ -56,15 +56,25 @@ def test_a_row_that_is_no_request_is_named_and_nothing_is_written(tmp_path: Path
         answer_table(session, tmp_path / "bad.parquet", tmp_path / "out.parquet", Silent())
 
 
+class _Told(Silent):
+    """Keeps what is said at the end of each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def finish(self, message: str = "") -> None:
+        self.told.append(message)
+
+
 def _asked(
     session: RecommendSession, folder: Path, table: str, encoding: str = "utf-8"
 ) -> tuple[polars.DataFrame, str]:
     """What a CSV file gets, and what is said when it is done."""
     (folder / "users.csv").write_text(table, encoding=encoding)
-    progress, said = Silent(), []
-    progress.finish = said.append  # type: ignore[method-assign]
+    progress = _Told()
     answer_table(session, folder / "users.csv", folder / "out.parquet", progress)
-    return polars.read_parquet(folder / "out.parquet"), said[0]
+    return polars.read_parquet(folder / "out.parquet"), progress.told[0]
 
 
 def _texts(folder: Path) -> RecommendSession:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,9 @@ def test_texts_keep_their_columns_and_get_those_of_the_answers(
     table = polars.read_csv(source, infer_schema=False).head(ROWS).with_columns(id=polars.Series(range(ROWS)))
     table = table.rename({"text": "review, whole"})
     path = home / f"asked{given}"
-    {".csv": table.write_csv, ".parquet": table.write_parquet, ".jsonl": table.write_ndjson}[given](path)
+    write: dict[str, Callable[[Path], object]]
+    write = {".csv": table.write_csv, ".parquet": table.write_parquet, ".jsonl": table.write_ndjson}
+    write[given](path)
     run("predict", model, str(path), "--column", "review, whole", "-o", str(home / f"out{suffix}"))
     found = written(home / f"out{suffix}", suffix)
     assert found.columns == ["review, whole", "label", "id", "predicted_label", "probability"]

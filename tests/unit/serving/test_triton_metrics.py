@@ -132,7 +132,8 @@ def test_the_numbers_are_those_of_the_statistics(app: Service) -> None:
 def test_both_formats_are_valid_and_agree(app: Service) -> None:
     reply = send(app, "GET", "/metrics", accept=OPENMETRICS)
     assert reply.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
-    by_open = {family.name: family for family in openmetrics.text_string_to_metric_families(reply.body.decode())}
+    families = openmetrics.text_string_to_metric_families(reply.body.decode())  # type: ignore[no-untyped-call]
+    by_open = {family.name: family for family in families}
     assert by_open["nv_inference_count"].type == "unknown"
     assert by_open["glassworks_requests"].type == "counter"
     plain = {family.name for family in text_string_to_metric_families(lines(app))}

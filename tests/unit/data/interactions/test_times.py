@@ -23,12 +23,12 @@ def strftime(form: str) -> Callable[[datetime], str]:
     return lambda moment: moment.strftime(form)
 
 
-def rounded(**left: int) -> Callable[[datetime], datetime]:
-    return lambda moment: moment.replace(**left)
+def rounded(unit: timedelta) -> Callable[[datetime], datetime]:
+    return lambda moment: moment - (moment - START.replace(hour=0, minute=0, second=0)) % unit
 
 
-SAME = rounded(microsecond=0)
-MINUTE, DAY = rounded(second=0), rounded(hour=0, minute=0, second=0)
+SAME = rounded(timedelta(seconds=1))
+MINUTE, DAY = rounded(timedelta(minutes=1)), rounded(timedelta(days=1))
 FORMS: dict[str, tuple[Callable[[datetime], str], Callable[[datetime], datetime]]] = {
     "pandas": (strftime("%Y-%m-%d %H:%M:%S+00:00"), SAME),
     "pandas-fraction": (strftime("%Y-%m-%d %H:%M:%S.%f+00:00"), SAME),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars
@@ -27,7 +29,7 @@ def table(folder: Path, content: str | bytes, form: TableFormat | None = None, n
     return read_table(folder / name, form)
 
 
-def rows(found: Table) -> list[tuple[str | None, ...]]:
+def rows(found: Table) -> list[tuple[Any, ...]]:
     return found.frame.collect().rows()
 
 
@@ -86,7 +88,7 @@ def test_a_packed_table(tmp_path: Path) -> None:
     assert "is damaged" in refusal(tmp_path, gzip.compress(lines(ROWS).encode())[:60]).problem
 
 
-SIGNS = {
+SIGNS: dict[str, Callable[[int, str], str]] = {
     "inch marks": lambda number, text: text.replace("chair", '5" chair') if number in (10, 50) else text,
     "one inch mark": lambda number, text: text.replace("chair", '5" chair') if number == 10 else text,
     "a mark at the beginning": lambda number, text: f'"{text}' if number == 10 else text,

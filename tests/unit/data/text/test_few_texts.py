@@ -7,12 +7,12 @@ import pytest
 
 from glassworks.data.text.collection import collect
 from glassworks.data.text.dataset import prepare_texts
-from glassworks.data.text.reader import read_texts
+from glassworks.data.text.reader import Row, read_texts
 
 
 def test_train_and_validation_keep_so_many_of_each_class_and_test_stays() -> None:
     words = ["".join(each) for each in np.random.default_rng(0).choice(list("abcdefghijklmnopqrstuvw"), (400, 40))]
-    rows = [(f"{number}", word, "rare" if number % 10 == 0 else "often") for number, word in enumerate(words)]
+    rows = [Row(f"{number}", word, "rare" if number % 10 == 0 else "often") for number, word in enumerate(words)]
     texts = collect("some", rows)
     whole = prepare_texts(texts, validation=0.2, test=0.2, seed=1)
     few = prepare_texts(texts, validation=0.2, test=0.2, seed=1, per_class=12)

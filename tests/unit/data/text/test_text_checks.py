@@ -10,14 +10,14 @@ import pytest
 from glassworks.data.intervals import wilson
 from glassworks.data.text.checks import TextReport, check_texts
 from glassworks.data.text.collection import Texts, collect
-from glassworks.data.text.reader import Columns, read_texts
+from glassworks.data.text.reader import Columns, Row, read_texts
 from glassworks.data.text.study import study_texts
 from glassworks.data.text.synthetic import synthetic_text
 
 LABELS = ("negative", "positive")
 
 
-def synthetic(count: int, wrong: int, copies: int = 1) -> tuple[list[tuple[str, str, str]], set[str]]:
+def synthetic(count: int, wrong: int, copies: int = 1) -> tuple[list[Row], set[str]]:
     """Rows with synthetic words and the names of those whose label was turned."""
     generator = np.random.default_rng(0)
     rows, turned = [], set()
@@ -26,7 +26,7 @@ def synthetic(count: int, wrong: int, copies: int = 1) -> tuple[list[tuple[str, 
         if number < wrong:
             turned.add(f"{number}.0")
         label = LABELS[(number + (number < wrong)) % 2]
-        rows += [(f"{number}.{copy}", text, label) for copy in range(copies)]
+        rows += [Row(f"{number}.{copy}", text, label) for copy in range(copies)]
     return rows, turned
 
 
@@ -36,12 +36,12 @@ def studied(texts: Texts) -> TextReport:
 
 def test_the_report_counts_what_was_injected() -> None:
     rows = [
-        *((f"r{n}", f"a review with the number {n * 7919} in it", "a") for n in range(30)),
-        ("copy", "A review, with the number 7919 in it!", "a"),
-        ("turned", "a review with the number 0 in it", "b"),
-        ("near", "a review with the number 55433 in it ok", "b"),
-        ("empty", "  ", "b"),
-        ("none", "x", ""),
+        *(Row(f"r{n}", f"a review with the number {n * 7919} in it", "a") for n in range(30)),
+        Row("copy", "A review, with the number 7919 in it!", "a"),
+        Row("turned", "a review with the number 0 in it", "b"),
+        Row("near", "a review with the number 55433 in it ok", "b"),
+        Row("empty", "  ", "b"),
+        Row("none", "x", ""),
     ]
     report = check_texts(collect("test", rows, Columns(same="letters")))
     assert (report.examples, report.distinct, report.duplicates) == (33, 31, 2)
@@ -62,7 +62,7 @@ def test_the_report_counts_what_was_injected() -> None:
 
 def test_nothing_is_found_in_good_texts() -> None:
     words = np.random.default_rng(0).integers(10**12, size=(40, 5))
-    rows = [(str(n), " ".join(map(str, each)), "ab"[n % 2]) for n, each in enumerate(words.tolist())]
+    rows = [Row(str(n), " ".join(map(str, each)), "ab"[n % 2]) for n, each in enumerate(words.tolist())]
     assert check_texts(collect("test", rows)).findings == ()
 
 
@@ -84,7 +84,7 @@ def test_what_a_leaking_split_would_have_pretended() -> None:
     rows = []
     for number in range(150):
         text, label = synthetic_text(generator, "negative", 14), LABELS[int(generator.integers(2))]
-        rows += [(f"{number}.{copy}", text, label) for copy in range(3)]
+        rows += [Row(f"{number}.{copy}", text, label) for copy in range(3)]
     report = studied(collect("test", rows))
     honest, random = report.honest_split, report.random_split
     assert honest is not None and random is not None
@@ -117,20 +117,20 @@ def test_injected_wrong_labels_are_candidates_and_none_is_removed() -> None:
 
 def test_candidates_of_many_labels_are_of_one_label_each() -> None:
     rows, turned = synthetic(300, wrong=12)
-    multi_label = [(name, text, f"{label}|all" if label == "positive" else "all") for name, text, label in rows]
+    multi_label = [row._replace(label="positive|all" if row.label == "positive" else "all") for row in rows]
     report = studied(collect("test", multi_label, Columns(separator="|")))
     assert report.candidates
     assert {candidate.label for candidate in report.candidates} <= {"positive", "not positive"}
     assert len(turned & {candidate.name for candidate in report.candidates}) >= 8
     assert all({c.label, c.suggested} == {"positive", "not positive"} for c in report.candidates)
-    labels = {name: label for name, _, label in rows}
+    labels = {row.name: row.label for row in rows}
     assert all((c.label == "positive") == (labels[c.name] == "positive") for c in report.candidates)
     assert all(c.probability < 0.5 for c in report.candidates)
 
 
 def test_a_class_whose_texts_all_contradict_another_is_survived() -> None:
     rows, _ = synthetic(60, wrong=0)
-    report = studied(collect("test", [*rows, ("x", rows[0][1], "third")]))
+    report = studied(collect("test", [*rows, Row("x", rows[0].text, "third")]))
     assert report.contradictions == 1
     assert report.honest_split is not None
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from glassworks.contracts import Dataset
-from glassworks.data.text.collection import Texts, collect
+from glassworks.data.text.collection import collect
 from glassworks.data.text.dataset import prepare_texts
 from glassworks.data.text.duplicates import NEAR, find_copies
-from glassworks.data.text.reader import Columns
+from glassworks.data.text.reader import Columns, Row
 from glassworks.data.text.sameness import plain
 from glassworks.errors import DataError
 
@@ -41,7 +41,7 @@ def sentence(generator: np.random.Generator, words: int) -> str:
 
 
 @st.composite
-def rows_with_copies(draw: st.DrawFn) -> list[tuple[str, str, str]]:
+def rows_with_copies(draw: st.DrawFn) -> list[Row]:
     """Sentences in two classes, some again in another dress, some with a word more at the end."""
     generator = np.random.default_rng(draw(st.integers(0, 2**32)))
     rows = []
@@ -51,12 +51,12 @@ def rows_with_copies(draw: st.DrawFn) -> list[tuple[str, str, str]]:
         for _ in range(int(generator.integers(0, 4))):
             dress = DRESSES[int(generator.integers(len(DRESSES)))]
             copies.append(dress(text) + ("", "", " 完")[int(generator.integers(3))])
-        rows += [(f"{number}.{index}", copy, label) for index, copy in enumerate(copies)]
+        rows += [Row(f"{number}.{index}", copy, label) for index, copy in enumerate(copies)]
     order = generator.permutation(len(rows))
     return [rows[index] for index in order]
 
 
-def prepared(rows: list[tuple[str, str, str]], seed: int = 0, test: float = 0.2, separator: str = "") -> Dataset:
+def prepared(rows: list[Row], seed: int = 0, test: float = 0.2, separator: str = "") -> Dataset:
     return prepare_texts(
         collect("test", rows, Columns(separator=separator, same="letters")), validation=0.2, test=test, seed=seed
     )
@@ -68,7 +68,7 @@ def jaccard(one: str, other: str) -> float:
 
 
 @given(rows_with_copies(), st.integers(0, 100))
-def test_no_copy_and_no_near_copy_stands_on_both_sides(rows: list[tuple[str, str, str]], seed: int) -> None:
+def test_no_copy_and_no_near_copy_stands_on_both_sides(rows: list[Row], seed: int) -> None:
     dataset = prepared(rows, seed)
     parts = [dataset.splits[name].x.tolist() for name in PARTS]
     for one, other in combinations(parts, 2):
@@ -79,23 +79,21 @@ def test_no_copy_and_no_near_copy_stands_on_both_sides(rows: list[tuple[str, str
 
 
 @given(rows_with_copies(), st.integers(0, 100))
-def test_each_text_is_kept_once_and_the_same_seed_is_the_same_split(
-    rows: list[tuple[str, str, str]], seed: int
-) -> None:
+def test_each_text_is_kept_once_and_the_same_seed_is_the_same_split(rows: list[Row], seed: int) -> None:
     first, again = prepared(rows, seed), prepared(rows, seed)
     kept = [plain(text) for name in PARTS for text in first.splits[name].x.tolist()]
-    assert sorted(kept) == sorted({plain(text) for _, text, _ in rows})
+    assert sorted(kept) == sorted({plain(row.text) for row in rows})
     for name in PARTS:
         assert first.splits[name].x.tolist() == again.splits[name].x.tolist()
         assert first.splits[name].y.tolist() == again.splits[name].y.tolist()
-    label = {text: name for _, text, name in rows}
+    label = {row.text: row.label for row in rows}
     for part in first.splits.values():
         assert [first.classes[each] for each in part.y] == [label[text] for text in part.x]
 
 
 def test_another_seed_is_another_split_and_shares_are_kept() -> None:
     generator = np.random.default_rng(0)
-    rows = [(str(n), sentence(generator, 8), "aab"[n % 3]) for n in range(300)]
+    rows = [Row(str(n), sentence(generator, 8), "aab"[n % 3]) for n in range(300)]
     one, other = prepared(rows, 0), prepared(rows, 1)
     assert one.splits["test"].x.tolist() != other.splits["test"].x.tolist()
     for dataset in (one, other):
@@ -132,18 +130,18 @@ def test_very_long_texts_are_compared_by_their_beginnings() -> None:
 
 def test_contradictory_texts_are_left_out_and_reported() -> None:
     generator = np.random.default_rng(0)
-    rows = [(f"r{n}", sentence(generator, 8), "ab"[n % 2]) for n in range(40)]
-    dataset = prepared([*rows, ("r40", rows[0][1].upper() + "!", "b")])
+    rows = [Row(f"r{n}", sentence(generator, 8), "ab"[n % 2]) for n in range(40)]
+    dataset = prepared([*rows, Row("r40", rows[0].text.upper() + "!", "b")])
     kept = [plain(text) for part in dataset.splits.values() for text in part.x.tolist()]
     assert len(kept) == 39
-    assert plain(rows[0][1]) not in kept
+    assert plain(rows[0].text) not in kept
     assert dataset.findings[0].startswith("contradictory labels: 1 texts have different labels")
     assert "r0 (a)" in dataset.findings[0] and "r40 (b)" in dataset.findings[0]
 
 
 def test_many_labels_are_split_by_the_rarest() -> None:
     generator = np.random.default_rng(0)
-    rows = [(str(n), sentence(generator, 8), "a" if n % 10 else "a|rare") for n in range(200)]
+    rows = [Row(str(n), sentence(generator, 8), "a" if n % 10 else "a|rare") for n in range(200)]
     dataset = prepared(rows, separator="|")
     assert {name: part.y.sum(axis=0).tolist() for name, part in dataset.splits.items()} == {
         "train": [120, 12],
@@ -154,16 +152,16 @@ def test_many_labels_are_split_by_the_rarest() -> None:
 
 def test_nothing_to_measure_is_an_error() -> None:
     with pytest.raises(DataError, match="no class has 3 distinct texts") as caught:
-        prepared([(str(n), "ab"[n % 2], "ab"[n % 2]) for n in range(20)])
+        prepared([Row(str(n), "ab"[n % 2], "ab"[n % 2]) for n in range(20)])
     assert "copies of the same one do not count" in caught.value.mend
 
 
 def test_only_contradictions_is_an_error() -> None:
     with pytest.raises(DataError, match="10 of 10 texts have several rows"):
-        prepared([(str(n), f"text number {n // 2}", "ab"[n % 2]) for n in range(20)])
+        prepared([Row(str(n), f"text number {n // 2}", "ab"[n % 2]) for n in range(20)])
 
 
 def test_the_order_does_not_change_the_fingerprint() -> None:
-    rows: list[tuple[str, str, str]] = [("1", "one", "a"), ("2", "two", "b"), ("3", "three", "a")]
-    texts: list[Texts] = [collect("x", rows), collect("x", rows[::-1]), collect("x", [*rows[:2], ("3", "three", "b")])]
-    assert texts[0].fingerprint == texts[1].fingerprint != texts[2].fingerprint
+    rows: list[Row] = [Row("1", "one", "a"), Row("2", "two", "b"), Row("3", "three", "a")]
+    first, turned, other = (collect("x", each) for each in (rows, rows[::-1], [*rows[:2], Row("3", "three", "b")]))
+    assert first.fingerprint == turned.fingerprint != other.fingerprint

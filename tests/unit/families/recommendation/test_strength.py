@@ -79,8 +79,8 @@ def test_a_model_that_knows_strength_beats_one_that_does_not(
         prepared(data_of(tmp_path, header, rows, protocol="strong_generalization", test=0.45, **keys, **more))
         for more in ({}, {"strength": 0})
     )
-    ranked = [evaluate(each.cut, fitted(each, algorithm)) for each in (with_it, without)]
-    assert difference(*ranked).interval[0] > 0
+    known, unknown = (evaluate(each.cut, fitted(each, algorithm)) for each in (with_it, without))
+    assert difference(known, unknown).interval[0] > 0
 
 
 def test_a_half_life_follows_a_taste_that_changed(tmp_path: Path) -> None:
@@ -95,8 +95,8 @@ def test_a_half_life_follows_a_taste_that_changed(tmp_path: Path) -> None:
     with_it, without = (
         prepared(data_of(tmp_path, "user,item,time", rows, **keys, **more)) for more in ({"half_life": "20d"}, {})
     )
-    ranked = [evaluate(each.validation, fitted(each, "item_knn")) for each in (with_it, without)]
-    assert difference(*ranked).interval[0] > 0
+    known, unknown = (evaluate(each.validation, fitted(each, "item_knn")) for each in (with_it, without))
+    assert difference(known, unknown).interval[0] > 0
 
 
 @pytest.mark.parametrize("half_life", [None, 10.0 * DAY])
@@ -108,7 +108,8 @@ def test_strength_is_the_running_sum_of_each_pair(half_life: float | None, tmp_p
     ]
     more = {} if half_life is None else {"half_life": half_life}
     log = log_of(tmp_path, "user,item,t,n", rows, time="t", weight="n", strength=1.0, **more)
-    wanted, sums = [], {}
+    wanted: list[float] = []
+    sums: dict[tuple[int, int], tuple[float, int]] = {}
     for user, item, when, count in rows:
         old, then = sums.get((user, item), (0.0, when))
         faded = old if half_life is None else old * 0.5 ** ((when - then) / half_life)

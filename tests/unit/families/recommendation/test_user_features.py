@@ -67,7 +67,7 @@ def session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def share_of(answer: dict[str, Any], country: int, *, young: bool) -> float:
     """The part of the answer that people of that country and age like."""
-    found = [each["item"] for each in answer["items"]]
+    found: list[int] = [each["item"] for each in answer["items"]]
     return sum(item % 3 == country and (item < ITEMS // 2) == young for item in found) / len(found)
 
 
