@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 from pydantic import TypeAdapter
 
 from glassworks.config import DataConfig, Job, validate
+from glassworks.data.conversations.keys import ConversationData
 from glassworks.data.interactions.keys import InteractionData
 from glassworks.data.keys import PictureData
 from glassworks.data.text.keys import TextData
@@ -60,7 +61,7 @@ def test_three_keys_are_enough(tmp_path: Path) -> None:
         ("[optimization]\nwithin = [3]", "'optimization.within.0' is 3: ", "set optimization.within.0"),
         ("[training]\nepochs = '3x'", "'training.epochs' is '3x': a whole number", "set training.epochs"),
         ("[optimization]\nwithin = 'a <= 1'", "is 'a <= 1': a list", 'write optimization.within = ["a <= 1"]'),
-        ("training = 3", "unknown key 'data.training'", "allowed here: delimiter, encoding, header, hosts,"),
+        ("training = 3", "unknown key 'data.training'", "allowed here: bits, delimiter, encoding, group,"),
     ],
 )  # fmt: skip
 def test_a_wrong_key_is_refused_with_its_path(more: str, problem: str, mend: str, tmp_path: Path) -> None:
@@ -75,7 +76,12 @@ TEXTS = 'name = "m"\nfamily = "recurrent_text"\n[data]\nsource = "csv:x.csv"\n'
 
 
 def test_each_modality_has_keys_of_its_own(tmp_path: Path) -> None:
-    assert modalities() == {"pictures": PictureData, "texts": TextData, "interactions": InteractionData}
+    assert modalities() == {
+        "pictures": PictureData,
+        "texts": TextData,
+        "interactions": InteractionData,
+        "conversations": ConversationData,
+    }
     assert isinstance(load_job(written(tmp_path, MINIMAL)).data, PictureData)
     data = load_job(written(tmp_path, f"{TEXTS}unlabeled = 'jsonl:more.jsonl'\nseparator = '|'")).data
     wanted = TextData(source=f"csv:{tmp_path}/x.csv", unlabeled=f"jsonl:{tmp_path}/more.jsonl", separator="|")

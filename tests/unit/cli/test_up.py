@@ -114,7 +114,7 @@ def test_both_ports_are_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_setting_of_a_job_is_an_option_of_serve() -> None:
     said: dict[str, Any] = {
-        name: [str(name)] if isinstance(value, tuple) else str(name) if value == "" else value
+        name: ["https://app.example"] if isinstance(value, tuple) else str(name) if value == "" else value
         for name, value in ServingConfig(grpc_port=1, grpc=False, watch=True)
     }
     options = {each for each in options_of(ServingConfig(**said)) if each.startswith("--")}

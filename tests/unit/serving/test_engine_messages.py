@@ -111,6 +111,7 @@ def test_an_explanation_comes_as_it_was_sent(pair: Pair) -> None:
     whole = Explanation(
         method="m", target=1, label="好", input="text", attribution=attribution, outputs={"p": np.ones((1, 2))},
         seed=2**32 - 1, artifact_sha256="0", milliseconds=0.1, quality={"z": np.float64(0.3)}, spans=((0, 1), (1, 5)),
+        sections=(("title", 0, 1), ("body", 1, 5)),
     )  # fmt: skip
     came = messages.explanation(pair.carry(messages.explained(1, whole)))
     for of_came, of_whole in ((came, whole), (came.attribution, whole.attribution)):

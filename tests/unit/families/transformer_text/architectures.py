@@ -146,7 +146,7 @@ def write_architecture(folder: Path, name: str, tokens: int = 0) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         config.architectures = [f"{kind}Model"]
-        network: Any = transformers.AutoModel.from_config(config)
+        network: Any = transformers.AutoModel.from_config(config)  # type: ignore[no-untyped-call]
         for key, values in network.named_parameters():
             if values.ndim > 1 and not re.search("scaling|norm", key):
                 values.data.normal_(0, 0.2)
@@ -155,7 +155,7 @@ def write_architecture(folder: Path, name: str, tokens: int = 0) -> Path:
             if isinstance(module, torch.nn.Embedding) and module.padding_idx is not None:
                 module.weight.data[module.padding_idx] = 0
     network.save_pretrained(folder)
-    transformers.PreTrainedTokenizerFast(
+    transformers.PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=made,
         cls_token="<s>",
         sep_token="</s>",

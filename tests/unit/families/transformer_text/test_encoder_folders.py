@@ -169,7 +169,7 @@ def test_sentencepiece_alone_is_converted_xlm_roberta(tmp_path: Path, text: str)
 )
 def test_sentencepiece_alone_is_converted(tmp_path: Path, name: str, file: str, ids: Any, around: Any) -> None:
     folder = write_architecture(tmp_path / "r", name, 160 if name == "t5" else 0)
-    symbols = {"user_defined_symbols": ["[CLS]", "[SEP]", "[MASK]"]} if name == "albert" else {}
+    symbols: dict[str, Any] = {"user_defined_symbols": ["[CLS]", "[SEP]", "[MASK]"]} if name == "albert" else {}
     if name == "deberta-v2":
         symbols = {"pad_piece": "[PAD]", "bos_piece": "[CLS]", "eos_piece": "[SEP]", "unk_piece": "[UNK]"}
     model = sentencepiece_model(**ids, **symbols)

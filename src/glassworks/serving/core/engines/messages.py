@@ -228,8 +228,12 @@ def explained(request_id: int, explanation: Explanation) -> Explained:
 def explanation(message: Explained) -> Explanation:
     """An explanation as it was sent."""
     fields = message.fields
-    offsets = tuple((begin, end) for begin, end in fields["spans"])
-    made = {"attribution": Attribution(**fields["attribution"]), "spans": offsets, "names": tuple(fields["names"])}
+    made = {
+        "attribution": Attribution(**fields["attribution"]),
+        "spans": tuple((begin, end) for begin, end in fields["spans"]),
+        "sections": tuple((name, start, end) for name, start, end in fields["sections"]),
+        "names": tuple(fields["names"]),
+    }
     return Explanation(**{**fields, **made})
 
 
