@@ -132,6 +132,7 @@ _FINDINGS = {
 }
 _REASONS = {
     "pictures": "{n:,} pictures of {classes} classes, {least:,} to {most:,} each",
+    "own-parts": "the folders train and test are parts, and stay as they are",
     "operators": "classical operators need no labels, and nothing is learned: this pipeline finds edges; change it",
     "few-shot": "classes of fewer than {few} are compared in what '{embedding}' has learned",
     "convnet": "a convolutional network learns from pictures, in color or gray, of any size",
@@ -139,6 +140,8 @@ _REASONS = {
     "texts": "{n:,} texts of {classes} classes, about {each:,} each",
     "text-column": "text in the column '{text}'",
     "text-columns": "text in the column '{text}', label in '{label}'",
+    "without-label": "{n:,} rows have no label, or a word for it such as NA, and are left out; data.na = [] keeps such "
+    "words as labels",
     "pretrained": "few labelled texts: an encoder that knows the language already, with a head that learns",
     "recurrent": "a recurrent network and n-grams learn any language from nothing, in a minute or two",
     "unlabelled": "the texts have no labels, so there are no classes to learn",

@@ -14,7 +14,7 @@ from tests.sent import kept_source
 from glassworks import flow
 from glassworks.catalog import found, require
 from glassworks.contracts import Sample
-from glassworks.drafts import Draft, draft_job
+from glassworks.drafts import Draft, data_keys, draft_job
 from glassworks.errors import ConfigError, DataError, MissingLibrary, NotFound
 from glassworks.job_files import load_job
 
@@ -229,3 +229,38 @@ def test_a_table_of_which_nothing_is_clear(home: Path) -> None:
         draft_job(source, "recurrent_text")
     with pytest.raises(DataError, match="which columns hold users and items"):
         draft_job(source, "collaborative")
+
+
+def test_folders_that_are_parts_stay_parts(home: Path) -> None:
+    files = {
+        f"{part}/{('cat', 'dog')[each % 2]}/{each:03}.png": picture(each + at * 100)
+        for at, part in enumerate(("train", "test"))
+        for each in range(40)
+    }
+    source = kept_source(home, write_zip(home / "made.zip", files).read_bytes(), "pets.zip")
+    draft = draft_job(source)
+    assert draft.job["data"] == {"source": source, "split": "folders"}
+    assert "reason.own-parts" in [reason.code for reason in draft.reasons]
+    assert data_keys(source) == ("pictures", draft.job["data"])
+    assert prepared(home, draft) == 80
+
+
+def test_a_title_and_a_body_are_one_text_unless_one_is_named(home: Path) -> None:
+    rows = "".join(f"title {each % 5},{text},{label}\n" for each, (text, label) in enumerate(texts(60)))
+    source = kept_source(home, f"title,body,label\n{rows}".encode(), "a.csv")
+    draft = draft_job(source)
+    assert draft.job["data"]["text"] == ["title", "body"]
+    assert "title + body" in " ".join(map(str, draft.reasons))
+    assert prepared(home, draft) == 60
+    assert draft_job(source, columns={"text": "body"}).job["data"]["text"] == "body"
+
+
+def test_words_for_no_label_are_no_class(home: Path) -> None:
+    names = ("yes", "no", "NA")
+    rows = "".join(f"{text},{names[each % 3]}\n" for each, (text, _) in enumerate(texts(90)))
+    source = kept_source(home, f"text,label\n{rows}".encode(), "a.csv")
+    draft = draft_job(source, "recurrent_text")
+    told = {reason.code: reason.values for reason in draft.reasons}
+    assert told["reason.texts"] == {"n": 90, "classes": 2, "each": 30}
+    assert told["reason.without-label"] == {"n": 30}
+    assert prepared(home, draft) == 60

@@ -69,6 +69,13 @@ def labelled_of(columns: Sequence[Column]) -> dict[str, str]:
     return found
 
 
+def parts_of(columns: Sequence[Column], roles: Mapping[str, str]) -> tuple[str, ...]:
+    """The columns that are one text together, such as a title and a body; none where a single one is the text."""
+    others = [column for column in columns if column.kind == "text" and column.name not in _others(roles)]
+    found = tuple(column.name for column in others if _plain(column.name) in _NAMES["text"])
+    return found if len(found) > 1 and roles.get("text") in found else ()
+
+
 def has_prose(columns: Sequence[Column]) -> bool:
     """Whether one that has no role among interactions looks like texts that people wrote, not like ids or titles."""
     others = [column for column in columns if column.name not in events_of(columns).values()]
@@ -77,5 +84,13 @@ def has_prose(columns: Sequence[Column]) -> bool:
 
 def _named(columns: Sequence[Column], role: str) -> str | None:
     """The first that has a name of the role, in the order of the columns."""
-    plain = {column.name: re.sub(r"[\W_]", "", column.name).lower() for column in columns}
-    return next((name for name, key in plain.items() if key in _NAMES[role]), None)
+    return next((column.name for column in columns if _plain(column.name) in _NAMES[role]), None)
+
+
+def _others(roles: Mapping[str, str]) -> list[str]:
+    """The columns of all roles but the text."""
+    return [name for role, name in roles.items() if role != "text"]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()

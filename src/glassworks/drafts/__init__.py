@@ -70,6 +70,8 @@ def data_keys(
         data |= {} if "label" in roles else {"label": ""}
     elif kind == "interactions":
         _, data = event_keys(subject)
+    elif subject.look.split:
+        data = {"split": subject.look.split}
     return kind, {"source": subject.source, **data}
 
 

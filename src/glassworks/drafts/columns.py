@@ -38,6 +38,8 @@ def text_keys(subject: Subject) -> tuple[Mapping[str, str], dict[str, Any]]:
             "say which one (columns.text), name it text, or write the job with data.text = ...",
         )
     data: dict[str, Any] = {role: name for role, name in roles.items() if name != role}
+    if parts := look.layout().parts:
+        data = {"text": list(parts), **{role: name for role, name in data.items() if role != "text"}}
     if any(column.name == roles.get("label") and column.kind == "list" for column in columns):
         data["separator"] = "|"
     return roles, data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,20 +48,22 @@ def _of_pictures(subject: Subject, family: str | None, registry: Registry | None
     counts = [each.examples for each in look.classes()]
     most, least = max(counts, default=0), min(counts, default=0)
     about = sentence("reason.pictures", n=look.examples(), classes=len(counts), least=least, most=most)
+    data, kept = ({"split": look.split}, (sentence("reason.own-parts"),)) if look.split else ({}, ())
     if family == "image_operators" or (family is None and most < _LEAST):
         why = sentence("reason.operators")
-        return Choice(family="image_operators", model={"pipeline": list(_EDGES)}, reasons=(about, why))
+        model = {"pipeline": list(_EDGES)}
+        return Choice(family="image_operators", data=data, model=model, reasons=(about, *kept, why))
     few = least < _FEW_PICTURES
     embedding = _embedding(registry) if registry and (few or family == "few_shot") else ""
     if family in (None, "few_shot") and embedding:
         why = sentence("reason.few-shot", few=_FEW_PICTURES, embedding=embedding)
-        return Choice(family="few_shot", model={"embedding": embedding}, reasons=(about, why))
-    reasons = [about]
+        return Choice(family="few_shot", data=data, model={"embedding": embedding}, reasons=(about, *kept, why))
+    reasons = [about, *kept]
     if family is None:
         reasons.append(sentence("reason.convnet"))
     if few and family is None:
         reasons.append(sentence("reason.few-shot-suits", least=least))
-    return Choice(family=family or "convnet", reasons=reasons)
+    return Choice(family=family or "convnet", data=data, reasons=reasons)
 
 
 def _of_texts(subject: Subject, family: str | None, registry: Registry | None) -> Choice:
@@ -83,18 +85,25 @@ def _classifier(look: Preview, data: Mapping[str, Any], roles: Mapping[str, str]
             f"the column '{roles['label']}' holds {len(classes) or 'too many'} different labels, or none",
             "a classifier needs at least two classes, with examples of each: data.label = ...",
         )
-    each = look.examples() // max(1, len(classes))
+    each = (sum(each.examples for each in classes) or look.examples()) // max(1, len(classes))
     about = sentence("reason.texts", n=look.examples(), classes=len(classes), each=each)
-    columns = sentence("reason.text-columns" if "label" in roles else "reason.text-column", **roles)
+    text = " + ".join(look.layout().parts) or roles["text"]
+    columns = sentence("reason.text-columns" if "label" in roles else "reason.text-column", **{**roles, "text": text})
+    told = [about, columns, *_without_label(look, roles["label"])]
     pretrained = _has_encoder() and _is_latin(look)
     if family == "transformer_text" or (family is None and each < _FEW_TEXTS and pretrained):
         model = {"backbone": _ENCODER[1], "mode": "frozen"} if pretrained else {}
-        why = sentence("reason.pretrained")
-        return Choice(family="transformer_text", data=data, model=model, reasons=(about, columns, why))
-    reasons = [about, columns]
+        return Choice(family="transformer_text", data=data, model=model, reasons=(*told, sentence("reason.pretrained")))
     if family in (None, "recurrent_text"):
-        reasons.append(sentence("reason.recurrent"))
-    return Choice(family=family or "recurrent_text", data=data, reasons=reasons)
+        told.append(sentence("reason.recurrent"))
+    return Choice(family=family or "recurrent_text", data=data, reasons=told)
+
+
+def _without_label(look: Preview, label: str) -> Iterator[Sentence]:
+    """That rows have none, in a column of one label each."""
+    left = look.examples() - sum(each.examples for each in look.classes())
+    if left > 0 and all(column.kind != "list" for column in look.layout().columns if column.name == label):
+        yield sentence("reason.without-label", n=left)
 
 
 def _encoder(name: str, data: Mapping[str, Any], *, labelled: bool) -> Choice:

@@ -106,7 +106,7 @@ def _classes(manifest: Manifest) -> list[str]:
         (each.label, f"{each.examples}", *map(_share, (each.recall, each.precision)), _mistaken(each))
         for each in found[:_SHOWN]
     )
-    head = ("class", "examples", "recall", "precision", "taken for")
+    head = ("class", "examples", "recall", "class precision", "taken for")
     return ["", *decision, "", f"Each class{cut}. {none}".strip(), "", *_table(head, rows)]
 
 

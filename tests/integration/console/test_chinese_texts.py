@@ -79,6 +79,7 @@ def test_each_sentence_is_found_with_its_values(chromium: Any, server: Server) -
         ("'评论.csv' holds no row", "“评论.csv”中没有数据行"),
         ("there is no kind 'x'; try again", "没有种类“x”；请重试"),
         ("found: 3 of 9 pictures are not square", "检查结果：9 张图片中有 3 张不是正方形"),
+        ("converted from GB18030; semicolons became commas", "已由 GB18030 编码转换为 UTF-8；分号已改为逗号"),
         ("frobnicate the widget", "frobnicate the widget"),
     ],
 )

@@ -185,3 +185,15 @@ def test_a_label_with_a_comma_stays_one(models: Models) -> None:
     assert tuple(next(csv.reader(io.StringIO(described["labels"], newline="")))) == labels
     assert tuple(json.loads(described["labels_json"])) == labels
     assert all(isinstance(value, str) for value in described.values())
+
+
+def test_what_an_object_may_hold_is_described(models: Models) -> None:
+    model = models.model("bars")
+    before = model.manifest
+    asked = {"columns": {"text": ["标题", "body"]}, "user_features": ["country", "age"]}
+    model.manifest = before.model_copy(update={"preprocessing": {**before.preprocessing, **asked}})
+    described = metadata(model, ["1"])["properties"]
+    model.manifest = before
+    assert json.loads(described["text_parts_json"]) == ["标题", "body"]
+    assert json.loads(described["user_features_json"]) == ["country", "age"]
+    assert not {"text_parts_json", "user_features_json"} & set(metadata(model, ["1"])["properties"])

@@ -82,11 +82,14 @@ function translated(text, templates, depth) {
   const found = templates.find(({ parts }) => matched(all, parts));
   // What begins with a word and a colon says that first: a sentence that begins with a value comes behind it.
   const template = led && !found?.parts[0] ? led : found;
+  const parts = depth > 0 ? all.split("; ") : [all];
   if (template) {
     const values = matched(all, template.parts) ?? [];
+    // A value that holds the next sentence is none.
+    const apart = parts.length > 1 && values.some((each) => each.includes("; ")) ? parts.map((part) => translated(part, templates, depth - 1)) : [];
+    if (apart.length > 1 && apart.every((each) => each.known)) return { text: apart.map((each) => each.text).join("；"), known: true };
     return { text: template.said.replace(/\{(\d)\}/g, (_, at) => inner(values[at] ?? "", templates, depth)), known: true };
   }
-  const parts = depth > 0 ? all.split("; ") : [all];
   // A name, a number or what is Chinese already needs no mark.
   if (parts.length < 2) return { text, known: /[\u3400-\u9fff]/.test(text) || !/[a-z]{2}\W+[a-z]{2}/i.test(text) };
   const said = parts.map((part) => translated(part, templates, depth - 1));

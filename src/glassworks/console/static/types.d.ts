@@ -70,7 +70,7 @@ export type FailureLine = {
 };
 export type DataColumn = { name: string; kind: "number" | "text" | "list"; sample: string[] };
 export type DataDetail = DataItem & {
-  classes: { name: string; examples: number }[]; columns: DataColumn[]; roles?: { [role: string]: string };
+  classes: { name: string; examples: number }[]; columns: DataColumn[]; roles?: { [role: string]: string }; parts?: string[];
   problems?: { problem: string; mend: string }[];
   suggested?: { family: string; toml: string } | null; models: string[];
 };

@@ -73,12 +73,13 @@ class Hindrance(BaseModel):
 
 
 class DataDetails(DataItem):
-    """With a look into the data; `suggested` is null where nothing is clear, and `problems` says why. `models` are the
-    registered versions that were made of the data."""
+    """With a look into the data; `suggested` is null where nothing is clear, and `problems` says why. `parts` are
+    columns that are one text together. `models` are the registered versions that were made of the data."""
 
     classes: list[ClassCount]
     columns: list[Column]
     roles: dict[str, str]
+    parts: list[str]
     problems: list[Hindrance]
     suggested: Suggestion | None
     models: list[str]
@@ -121,6 +122,7 @@ def get_data(control: Controlled, caller: Viewer, item: str) -> DataDetails:
         classes=list(look.classes()),
         columns=list(layout.columns),
         roles=dict(layout.roles),
+        parts=list(layout.parts),
         problems=problems,
         suggested=suggested,
         models=[] if about.origin == "sample" else made_of(control, about.id),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from glassworks.data.class_folders import FOLDERS
 from glassworks.data.collection import Pictures
 from glassworks.data.pictures import picture_size, thumbnail_of, thumbnail_of_file
 from glassworks.data.preview.records import ClassCount, Example, Page, Preview, paged
@@ -27,7 +28,9 @@ class PicturesPreview(Preview):
         classes: Sequence[str],
         small: Callable[[int], bytes],
         size: Callable[[int], tuple[int, int]],
+        split: str = "",
     ) -> None:
+        self.split = split
         self.names, self._labels, self._classes, self._small, self._size = names, labels, classes, small, size
 
     def examples(self) -> int:
@@ -72,9 +75,11 @@ def of_folder(folder: Path) -> PicturesPreview:
     def size(index: int) -> tuple[int, int]:
         return picture_size(found.files[index].read_bytes())
 
-    return PicturesPreview(
-        names, found.labels, found.classes, lambda index: thumbnail_of_file(found.files[index].read_bytes()), size
-    )
+    def small(index: int) -> bytes:
+        return thumbnail_of_file(found.files[index].read_bytes())
+
+    split = FOLDERS if found.assigned.parts else ""
+    return PicturesPreview(names, found.labels, found.classes, small, size, split)
 
 
 def of_pictures(pictures: Pictures) -> PicturesPreview:

@@ -38,10 +38,14 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """What columns a table has, by their roles where they are clear: `user`, `item`, ... or `text` and `label`."""
+    """What columns a table has, by their roles where they are clear: `user`, `item`, ... or `text` and `label`.
+
+    `parts` are the columns that are one text together, such as a title and a body; empty where one is the text.
+    """
 
     columns: Sequence[Column] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
+    parts: Sequence[str] = ()
 
 
 class Preview(ABC):
@@ -49,6 +53,8 @@ class Preview(ABC):
 
     kind: str | None
     """None where a table could be read as texts and as interactions."""
+    split: str = ""
+    """The `data.split` that keeps the parts in which it came; empty where parts are made."""
 
     @abstractmethod
     def examples(self) -> int:

@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from glassworks.data.preview.records import ClassCount, Example, Layout, Page, Preview, paged
-from glassworks.data.roles import events_of, labelled_of
+from glassworks.data.roles import events_of, labelled_of, parts_of
 from glassworks.data.tables import columns_of, shown
+from glassworks.data.tabular.missing import WORDS
 from glassworks.data.tabular.reading import load_polars
 from glassworks.data.text.reader import Row
 from glassworks.errors import DataError
@@ -91,7 +92,8 @@ class TablePreview(Preview):
             roles = (events_of if self.kind == "interactions" else labelled_of)(columns)
         others = {role: name for role, name in roles.items() if name not in self._named.values()}
         roles = {role: name for role, name in {**others, **self._named}.items() if name}
-        return Layout(columns=columns, roles=roles)
+        parts = () if "text" in self._named else parts_of(columns, roles)
+        return Layout(columns=columns, roles=roles, parts=parts)
 
     def read_as(self, kind: str, columns: Mapping[str, str]) -> Preview:
         names = [column.name for column in self._layout.columns]
@@ -108,7 +110,10 @@ class TablePreview(Preview):
     @cached_property
     def _classes(self) -> tuple[ClassCount, ...]:
         polars, label = load_polars(), self._label
-        counts = self._table.select(label.alias("name")).filter(polars.col("name").is_not_null())
+        known = polars.col("name").is_not_null()
+        if not self._table.collect_schema()[self._layout.roles["label"]].is_nested():
+            known &= ~polars.col("name").is_in(["", *WORDS])  # as they are read where a text has one label
+        counts = self._table.select(label.alias("name")).filter(known)
         grouped = counts.group_by("name").len().sort("len", "name", descending=[True, False]).head(_CLASSES + 1)
         rows = grouped.collect(engine="streaming").rows()
         return () if len(rows) > _CLASSES else tuple(ClassCount(name=str(n), examples=int(c)) for n, c in rows)

@@ -24,23 +24,6 @@ from glassworks.data.reader import PLAIN, PictureReader, Reading
 from glassworks.errors import DataError
 from glassworks.sentences import Sentence
 
-_SPLITS = frozenset(
-    [
-        "train",
-        "training",
-        "val",
-        "valid",
-        "validation",
-        "dev",
-        "test",
-        "testing",
-        "eval",
-        "holdout",
-        "unlabeled",
-        "unlabelled",
-    ]
-)
-
 
 class Folder(Source, PictureReader):
     """Picture files (PNG, JPEG, WebP, BMP, GIF, TIFF, HEIC, AVIF, PGM, PPM), one subfolder a class or a labels.csv."""

@@ -65,6 +65,7 @@ def train(family: str, fit: Fit, dataset: Dataset, job: Job, folder: Path, progr
             "protocol": dataset.protocol,
             "settings": dict(fitted.settings),
             "notes": list(fitted.notes),
+            **_user_features(dataset.log),
         },
         weights_sha256=digest(fitted.scorer),
         metrics={name: mean_measured(values) for name, values in validation.users.items()},
@@ -73,6 +74,12 @@ def train(family: str, fit: Fit, dataset: Dataset, job: Job, folder: Path, progr
         seconds=time.monotonic() - started,
         comparison=table,
     )
+
+
+def _user_features(log: Interactions) -> dict[str, list[str]]:
+    """By what a request may describe a user, where users are described."""
+    described = log.people is not None and not log.people.is_empty()
+    return {"user_features": [*log.user_columns.categories, *log.user_columns.numbers]} if described else {}
 
 
 def refit(model: Model, progress: Progress) -> Model:

@@ -163,12 +163,12 @@ function hinted(form, path, part) {
 /** @param {Schema} part */
 function byDefault(part) {
   const value = part.default;
-  if (value === undefined || value === null || value === "" || (Array.isArray(value) && !value.length)) return t("form.automatic");
-  return t("form.default", { value: Array.isArray(value) ? listed(value) : String(value) });
+  if (value === undefined || value === null || value === "" || (typeof value === "object" && !Object.keys(value).length)) return t("form.automatic");
+  return t("form.default", { value: typeof value === "object" ? listed(value) : String(value) });
 }
 
-/** @param {any} value */
-const listed = (value) => (Array.isArray(value) ? value.join(", ") : JSON.stringify(value));
+/** A list or a table in a line, as `read` takes it. @param {any} value */
+export const listed = (value) => (Array.isArray(value) ? value.join(", ") : Object.entries(value).map(([key, each]) => `${key} = ${each}`).join(", "));
 
 /**
  * What a text means; nothing takes the key out.
@@ -176,9 +176,16 @@ const listed = (value) => (Array.isArray(value) ? value.join(", ") : JSON.string
  * @param {string} type
  * @param {Schema} part
  */
-function read(text, type, part) {
+export function read(text, type, part) {
   if (text === "") return undefined;
-  if (type === "array") {
+  if (type === "object") {
+    const pairs = text.split(",").map((each) => /^\s*(.+?)\s*=\s*(.*?)\s*$/.exec(each));
+    const numeric = part.additionalProperties?.type !== "string";
+    const meant = (/** @type {string} */ each) => (numeric && each !== "" && Number.isFinite(Number(each)) ? Number(each) : each);
+    return pairs.every(Boolean) ? Object.fromEntries(pairs.map((each) => [each?.[1], meant(each?.[2] ?? "")])) : text;
+  }
+  const either = part.types?.some((/** @type {Schema} */ each) => each.type === "array");
+  if (type === "array" || (either && text.includes(","))) {
     const parts = text.split(",").map((each) => each.trim());
     const numeric = ["integer", "number"].includes(part.items?.type);
     return parts.filter((each) => each !== "").map((each) => (numeric && Number.isFinite(Number(each)) ? Number(each) : each));

@@ -11,7 +11,7 @@ import { html } from "../../view.js";
 export function Understood({ item, ask }) {
   const columns = item.columns ?? [];
   const roles = item.roles ?? {};
-  const role = (/** @type {string} */ name) => Object.keys(roles).find((each) => roles[each] === name);
+  const role = (/** @type {string} */ name) => (item.kind !== "interactions" && item.parts?.includes(name) ? "text" : Object.keys(roles).find((each) => roles[each] === name));
   const otherwise = columns.length > 0 && html`<${Button} onClick=${ask}>${t("data.otherwise")}<//>`;
   return html`<${Card} title=${t("data.understood")} actions=${otherwise}>
     <p>${t(`data.understood.${item.kind ?? "open"}`)}</p>
@@ -25,7 +25,7 @@ export function Understood({ item, ask }) {
           ${columns.map(
             (each) => html`<tr key=${each.name}>
               <td><code>${each.name}</code></td>
-              <td>${role(each.name) ? html`<${Tag} kind="accent">${t(`data.role.${role(each.name)}`)}<//>` : html`<span class="muted">${t(`data.type.${each.kind}`)}</span>`}</td>
+              <td>${role(each.name) ? html`<${Tag} kind="accent">${t(`data.role.${role(each.name)}`)}<//>` : html`<span class="muted">${t("data.column.unused", { type: t(`data.type.${each.kind}`) })}</span>`}</td>
               <td class="muted">${each.sample.join(" · ")}</td>
             </tr>`,
           )}

@@ -11,6 +11,8 @@ import { get, post } from "../../api.js";
  * @property {string} task
  * @property {string[]} labels
  * @property {string[]} explainers
+ * @property {string[]} parts What the parts of a text are called; none where it is whole.
+ * @property {string[]} features What users may be described by.
  * @property {{name: string, datatype: string, shape: number[]}} input
  */
 /** @typedef {{model: string, version: string, task: string, input: Tensor, method: string, target?: string | number}} Question */
@@ -40,6 +42,8 @@ export async function describe(name, version, signal) {
     task: about.properties.task,
     labels: JSON.parse(config.labels || "[]"),
     explainers: about.properties.explainers ? about.properties.explainers.split(",") : [],
+    parts: JSON.parse(about.properties.text_parts_json || "[]"),
+    features: JSON.parse(about.properties.user_features_json || "[]"),
     input: about.inputs[0],
   };
 }

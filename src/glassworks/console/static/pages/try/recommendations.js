@@ -41,21 +41,25 @@ function Who({ model, onAsk }) {
   const [liked, setLiked] = useState(/** @type {Item[]} */ ([]));
   const [k, setK] = useState(/** @type {number | null} */ (5));
   const [diversity, setDiversity] = useState(0);
+  const [features, setFeatures] = useState(/** @type {{[name: string]: string}} */ ({}));
+  const given = Object.fromEntries(Object.entries(features).filter(([, value]) => value.trim()));
+  const described = Object.keys(given).length > 0;
   const examples = useExamples(model);
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     const request = { user: user.trim() ? idOf(user.trim()) : undefined, history: liked.length ? liked.map((each) => each.item) : undefined, k: k ?? undefined };
-    onAsk({ ...request, ...(diversity ? { diversity } : {}) });
+    onAsk({ ...request, ...(described ? { features: given } : {}), ...(diversity ? { diversity } : {}) });
   };
   return html`<${Card} title=${t("try.who")}>
     <form onSubmit=${submit}>
       <${TextField} label=${t("try.user")} hint=${t("try.user.hint")} value=${user} onInput=${setUser} autocomplete="off" />
       <${LikedField} model=${model} liked=${liked} onLiked=${setLiked} />
+      ${model.features.length > 0 && html`<div class="fields">${model.features.map((name) => html`<${TextField} key=${name} label=${name} hint=${t("try.feature.hint")} value=${features[name] ?? ""} onInput=${(/** @type {string} */ value) => setFeatures({ ...features, [name]: value })} autocomplete="off" />`)}</div>`}
       <div class="fields">
         <${NumberField} label=${t("try.k")} value=${k} onInput=${setK} whole min=${1} max=${1000} />
         <${SliderField} label=${t("try.diversity")} value=${diversity} min=${0} max=${1} step=${0.05} show=${(/** @type {number} */ value) => number(value, 2)} onInput=${setDiversity} />
       </div>
-      <div class="actions"><${Button} kind="primary" type="submit" icon="play" disabled=${!user.trim() && !liked.length}>${t("try.recommend")}<//></div>
+      <div class="actions"><${Button} kind="primary" type="submit" icon="play" disabled=${!user.trim() && !liked.length && !described}>${t("try.recommend")}<//></div>
     </form>
     ${examples.length > 0 && html`<h3>${t("try.examples")}</h3>
       <div class="actions">${examples.slice(0, 6).map((each, at) => html`<${Button} key=${at} icon="user" onClick=${() => onAsk({ ...parsed(String(each.data[0])), k: k ?? undefined, reasons: 3 })}>${t("try.somebody", { number: at + 1 })}<//>`)}</div>`}

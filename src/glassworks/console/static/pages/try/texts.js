@@ -1,6 +1,6 @@
 /** A text is written; the answer with the words that spoke for it. */
 import { Button } from "../../components/button.js";
-import { TextArea } from "../../components/fields.js";
+import { TextArea, TextField } from "../../components/fields.js";
 import { Card } from "../../components/heading.js";
 import { Empty, Loaded } from "../../components/notices.js";
 import { t } from "../../i18n.js";
@@ -14,6 +14,9 @@ import { SameRequest } from "./same_request.js";
 
 /** @typedef {import("./asking.js").Model} Model */
 /** @typedef {import("./asking.js").Answer} Answer */
+
+/** What stands between the parts of a text that is asked about. */
+const BETWEEN = " \u241f ";
 
 /** @param {{model: Model}} props */
 export default function Texts({ model }) {
@@ -39,7 +42,10 @@ export default function Texts({ model }) {
 
 /** @param {{model: Model, onText: (text: string) => void}} props */
 function Write({ model, onText }) {
-  const [text, setText] = useState("");
+  const [parts, setParts] = useState(model.parts.map(() => "").concat(model.parts.length ? [] : [""]));
+  const text = parts.some((each) => each.trim()) ? parts.map((each) => (parts.length > 1 ? each.replaceAll("\u241f", " ") : each)).join(BETWEEN) : "";
+  const put = (/** @type {number} */ at, /** @type {string} */ value) => setParts(parts.map((each, index) => (index === at ? value : each)));
+  const last = parts.length - 1;
   const examples = useExamples(model).map((each) => String(each.data[0]));
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
@@ -49,12 +55,14 @@ function Write({ model, onText }) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit(event);
   };
   const take = (/** @type {string} */ example) => {
-    setText(example);
+    const given = example.split(BETWEEN);
+    setParts(parts.map((_, at) => (at < last ? (given[at] ?? "") : given.slice(at).join(BETWEEN))));
     onText(example);
   };
   return html`<${Card} title=${t("try.text")}>
     <form onSubmit=${submit} onKeyDown=${key}>
-      <${TextArea} label=${t("try.text.write")} hint=${t("try.text.hint")} rows=${5} value=${text} onInput=${setText} />
+      ${parts.slice(0, last).map((each, at) => html`<${TextField} key=${at} label=${model.parts[at]} value=${each} onInput=${(/** @type {string} */ value) => put(at, value)} />`)}
+      <${TextArea} label=${model.parts[last] ?? t("try.text.write")} hint=${t("try.text.hint")} rows=${5} value=${parts[last]} onInput=${(/** @type {string} */ value) => put(last, value)} />
       <div class="actions"><${Button} kind="primary" type="submit" icon="play" disabled=${!text.trim()}>${t("try.ask")}<//></div>
     </form>
     ${examples.length > 0 && html`<h3>${t("try.examples")}</h3>
