@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from glassworks.serving.core.work import LEVELS
-from glassworks.text.parts import part_names
 
 if TYPE_CHECKING:
-    from glassworks.contracts import TensorSpec
+    from glassworks.contracts import Task, TensorSpec
     from glassworks.serving.core.model import LoadedModel
     from glassworks.serving.core.statistics import Duration
 
@@ -38,17 +37,17 @@ def metadata(model: LoadedModel, versions: object) -> dict[str, Any]:
             "family": manifest.family,
             "labels": _line(manifest.labels[:_LABELS]),
             "labels_json": json.dumps(manifest.labels[:_LABELS], ensure_ascii=False),
-            **_asked_by(manifest.preprocessing),
+            **asked_by(model.opened.task, manifest.preprocessing),
             "explainers": ",".join(manifest.explainers),
             "bundle_sha256": model.opened.bundle.sha256,
         },
     }
 
 
-def _asked_by(preprocessing: Mapping[str, Any]) -> dict[str, str]:
+def asked_by(task: Task, preprocessing: Mapping[str, Any]) -> dict[str, str]:
     """What an object that is asked with may hold: the parts of a text, the features of a user."""
     names = {
-        "text_parts_json": part_names(preprocessing),
+        "text_parts_json": task.aliases(preprocessing),
         "user_features_json": preprocessing.get("user_features"),
     }
     return {name: json.dumps(each, ensure_ascii=False) for name, each in names.items() if each}

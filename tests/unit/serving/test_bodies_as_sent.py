@@ -17,11 +17,13 @@ from hypothesis import given, strategies as st
 from tests.unit.serving.test_app import EXPLAIN, INFER, body, files, picture, post, send
 from tests.unit.serving.wire import Reply, service
 
+from glassworks.catalog import get
+from glassworks.contracts import Task
 from glassworks.errors import InputError
 from glassworks.packaging.bundle import Bundle
 from glassworks.serving.codec.base64_text import decoded
 from glassworks.serving.core.models import Models
-from glassworks.serving.descriptions import metadata
+from glassworks.serving.descriptions import asked_by, metadata
 from glassworks.serving.transports.http.service import Service
 
 PREDICT, PICTURE = "/v1/models/bars:predict", "/v2/models/bars/picture"
@@ -188,12 +190,12 @@ def test_a_label_with_a_comma_stays_one(models: Models) -> None:
 
 
 def test_what_an_object_may_hold_is_described(models: Models) -> None:
-    model = models.model("bars")
-    before = model.manifest
-    asked = {"columns": {"text": ["标题", "body"]}, "user_features": ["country", "age"]}
-    model.manifest = before.model_copy(update={"preprocessing": {**before.preprocessing, **asked}})
-    described = metadata(model, ["1"])["properties"]
-    model.manifest = before
-    assert json.loads(described["text_parts_json"]) == ["标题", "body"]
-    assert json.loads(described["user_features_json"]) == ["country", "age"]
-    assert not {"text_parts_json", "user_features_json"} & set(metadata(model, ["1"])["properties"])
+    texts = get(Task, "text-classification")
+    assert asked_by(texts, {"columns": {"text": ["标题", "body"]}}) == {"text_parts_json": '["标题", "body"]'}
+    assert asked_by(texts, {"columns": {"text": "body"}}) == {}
+    people = asked_by(get(Task, "recommendation"), {"user_features": ["country", "age"]})
+    assert people == {"user_features_json": '["country", "age"]'}
+    assert all(
+        not name.startswith(("text_parts", "user_features"))
+        for name in metadata(models.model("bars"), [])["properties"]
+    )
