@@ -24,6 +24,14 @@ LOAD = """async () => {
   said.spoken("anything at all");
   window.worded = said.worded;
 }"""
+CARD = """async (text) => {
+  const base = document.querySelector('script[type="module"]').src;
+  const { Markdown } = await import(new URL("pages/models/markdown.js", base));
+  const { render, h } = await import(new URL("view.js", base));
+  const box = document.createElement("div");
+  render(h(Markdown, { text }), box);
+  return box.innerHTML;
+}"""
 CHINESE: dict[str, Any] = {"locale": "zh-CN"}
 
 
@@ -98,3 +106,18 @@ def test_a_problem_is_chinese_and_what_nobody_translated_is_marked(chromium: Any
         shown = page.inner_text(".markdown")
         assert "在测试集上用提供服务的模型测得。" in shown
         assert "Measured on" not in shown
+
+
+def test_a_warning_of_several_sentences_is_chinese_in_a_card(chromium: Any, server: Server) -> None:
+    warned = (
+        "**Warning: the model is no better than one answer to everything (most frequent class): accuracy 0.5 against "
+        '0.5 on the same 4 test examples; training.class_weights = "balanced" learns rare classes; look at the data '
+        "with 'glassworks data check', train longer or otherwise ([training], [model]), and do not serve it before it "
+        "is better.**"
+    )
+    with visit(chromium, server.address, **CHINESE) as page:
+        load(page)
+        shown = page.evaluate(CARD, warned)
+    assert shown.startswith('<div class="markdown"><p><strong>警告：模型并不优于对所有输入给同一答案（最常见的类别）')
+    assert shown.endswith("在改善之前不要投入服务。</strong></p></div>")
+    assert "learns rare classes" not in shown

@@ -1,5 +1,5 @@
 /** Markdown as elements, of which there are no others than these: what a card holds comes from other people's data. */
-import { spoken } from "../../service_texts.js";
+import { spoken, worded } from "../../service_texts.js";
 import { html } from "../../view.js";
 
 const ITEM = /^( *)([-*+]|\d+[.)]) +(.*)$/;
@@ -48,7 +48,9 @@ function blocks(lines) {
       at = end;
     } else {
       const end = until(lines, at + 1, (each) => !each.trim() || /^(#{1,6}\s|\s*```|>)/.test(each) || ITEM.test(each));
-      found.push(html`<p>${inline(spoken(lines.slice(at, end).join(" ")))}</p>`);
+      const said = lines.slice(at, end).join(" ");
+      // What is strong as a whole is said there.
+      found.push(html`<p>${inline(/^\*\*[^*]+\*\*$/.test(said) ? said : spoken(said))}</p>`);
       at = end;
     }
   }
@@ -125,10 +127,16 @@ function inline(text) {
   // A backslash before a mark makes it a character.
   if (before.endsWith("\\")) return [unescaped(before.slice(0, -1)) + whole[0], ...inline(text.slice(found.index + 1))];
   const element = code !== undefined ? html`<code>${code}</code>`
-    : strong !== undefined ? html`<strong>${inline(spoken(strong))}</strong>`
+    : strong !== undefined ? html`<strong>${marked(strong)}</strong>`
       : soft !== undefined ? html`<em>${inline(soft)}</em>`
         : html`<a href=${href} rel="noreferrer">${inline(label)}</a>`;
   return [unescaped(before), element, ...after];
+}
+
+/** What the service says within a mark, which has no marks of its own; anything else as it is. @param {string} text */
+function marked(text) {
+  const { text: said, known } = worded(unescaped(text));
+  return known && said !== unescaped(text) ? [said] : inline(text);
 }
 
 /** @param {string} text */
