@@ -89,14 +89,16 @@ def _classifier(look: Preview, data: Mapping[str, Any], roles: Mapping[str, str]
     about = sentence("reason.texts", n=look.examples(), classes=len(classes), each=each)
     text = " + ".join(look.layout().parts) or roles["text"]
     columns = sentence("reason.text-columns" if "label" in roles else "reason.text-column", **{**roles, "text": text})
-    told = [about, columns, *_without_label(look, roles["label"])]
+    reasons = [about, columns, *_without_label(look, roles["label"])]
     pretrained = _has_encoder() and _is_latin(look)
     if family == "transformer_text" or (family is None and each < _FEW_TEXTS and pretrained):
         model = {"backbone": _ENCODER[1], "mode": "frozen"} if pretrained else {}
-        return Choice(family="transformer_text", data=data, model=model, reasons=(*told, sentence("reason.pretrained")))
+        return Choice(
+            family="transformer_text", data=data, model=model, reasons=(*reasons, sentence("reason.pretrained"))
+        )
     if family in (None, "recurrent_text"):
-        told.append(sentence("reason.recurrent"))
-    return Choice(family=family or "recurrent_text", data=data, reasons=told)
+        reasons.append(sentence("reason.recurrent"))
+    return Choice(family=family or "recurrent_text", data=data, reasons=reasons)
 
 
 def _without_label(look: Preview, label: str) -> Iterator[Sentence]:
