@@ -37,6 +37,8 @@ _FINDINGS = {
     "without-labels": "{n:,} pictures lie in a folder of pictures without labels and are left out: {names}",
     "names-otherwise": "{n:,} names of pictures in the table differ from their files in case, folders or suffix: "
     "'{given}' is read as {found}",
+    "column-of-pictures": "the column '{name}' names the pictures, as its cells do",
+    "column-of-labels": "the column '{name}' is read as the labels: it is the only other one",
     "labels-by-comma": "{n:,} cells hold several labels with commas between, such as '{example}'; data.separator says "
     "otherwise",
     "columns-not-read": "{n:,} columns of the table hold other things than 0 and 1 and are read as notes: {names}",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ _NAMES = {
     UNLABELED: "unlabeled unlabelled unsupervised",
 }
 _PARTS = {name: part for part, names in _NAMES.items() for name in names.split()}
+_WORDS = re.compile(r"[^\W\d_]+|\d+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,22 @@ NOTHING = Assigned()
 def is_part(name: str) -> bool:
     """Whether people call a part of data by that name, such as `val`."""
     return name.strip().lower() in _PARTS
+
+
+def parts_among(names: Iterable[str]) -> Mapping[str, str]:
+    """Of folders side by side, the part that each of them is: those called `val` and the like, and those that differ
+    by such a word alone, as `train_images` and `test_images` do."""
+    found: dict[str, dict[str, str]] = {}
+    for name in names:
+        words = [word.casefold() for word in _WORDS.findall(name)]
+        said = [word for word in words if word in _PARTS]
+        if len(said) == 1:
+            found.setdefault(" ".join(word for word in words if word not in said), {})[name] = _PARTS[said[0]]
+    plain = found.pop("", {})
+    for others in found.values():
+        if len({*others.values(), *plain.values()}) > 1:
+            plain = {**plain, **others}
+    return plain
 
 
 def part_of(name: str, where: str) -> str:

@@ -14,8 +14,19 @@ from glassworks.sentences import Sentence, sentence
 
 _BETWEEN = re.compile(r"[;|]")
 _WHOLE = "\0"
-_YES = frozenset({"1", "1.0", "true", "yes", "y", "x", "✓", "是"})
-_NO = frozenset({"0", "0.0", "false", "no", "n", "", "否"})
+_YES = frozenset(
+    [
+        *("1", "1.0", "1,0", "true", "yes", "y", "x", "✓", "是", "真", "wahr", "ja", "j", "vrai", "oui"),
+        *("verdadero", "sí", "si", "vero", "sì", "verdadeiro", "sim"),
+    ]
+)
+_NO = frozenset(
+    [
+        *("", "0", "0.0", "0,0", "false", "no", "n", "否", "假", "falsch", "nein", "faux", "non"),
+        *("falso", "não", "nao"),
+    ]
+)
+"""As programs write them in several languages; Excel writes WAHR and FALSCH where it speaks German."""
 _MINUS = frozenset({"-1", "-1.0"})
 _SHOWN = 40
 _HALF = 2
@@ -53,7 +64,7 @@ def columns_of_labels(
 
     Raises DataError for a cell that is neither yes nor no in a column of a label.
     """
-    notes = [name for name, cells in columns.items() if _is_index(name, cells) or not _is_mostly_binary(cells)]
+    notes = [name for name, cells in columns.items() if _is_index(name, cells) or not is_mostly_binary(cells)]
     names = tuple(name for name in columns if name not in notes)
     minus = _are_minus(columns[name] for name in names)
     found: list[list[str]] = [[] for _ in lines]
@@ -104,7 +115,8 @@ def _is_index(name: str, cells: Sequence[str]) -> bool:
     return bool(usual) and numbers in (list(range(len(cells))), list(range(1, len(cells) + 1)))
 
 
-def _is_mostly_binary(cells: Sequence[str]) -> bool:
+def is_mostly_binary(cells: Sequence[str]) -> bool:
+    """Whether most cells say yes or no."""
     filled = [cell.strip().casefold() for cell in cells if cell.strip()]
     return _HALF * sum(cell in _YES | _NO | _MINUS for cell in filled) >= max(1, len(filled))
 

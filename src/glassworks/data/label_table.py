@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from glassworks.data.assigned import NOTHING, Assigned, part_of
 from glassworks.data.class_folders import FOLDERS
-from glassworks.data.label_cells import LAYOUT, columns_of_labels, listed_labels
+from glassworks.data.label_cells import LAYOUT, columns_of_labels, is_mostly_binary, listed_labels
 from glassworks.data.picture_names import PictureNames
 from glassworks.data.reader import PLAIN, Reading
 from glassworks.data.tabular.columns import require_column
@@ -49,13 +49,8 @@ def read_label_table(folder: Path, table: Path, pictures: Sequence[Path], how: R
     column each other one that holds yes and no (1 and 0, true and false ...) is a label.
     """
     read = read_records(table, how.table)
-    named = _column(read, _PATHS)
-    if named is None:
-        raise DataError(
-            f"{table} has no column 'file'; it has: {', '.join(read.layout.names)[:120]}",
-            "name the pictures' column file",
-        )
     names = PictureNames(folder, pictures)
+    named, seen = _column_of_pictures(read, names, table)
     paths = [
         names.find(cell, f"{table}, line {line}") for line, cell in zip(read.lines, read.column(named), strict=True)
     ]
@@ -68,20 +63,43 @@ def read_label_table(folder: Path, table: Path, pictures: Sequence[Path], how: R
         targets=_targets(table, found, known),
         classes=known,
         assigned=_assigned(read, rows, [path.relative_to(folder).as_posix() for path, _ in found], how, str(table)),
-        notes=(*notes, *_otherwise(names)),
+        notes=(*read.findings, *seen, *notes, *_otherwise(names)),
     )
+
+
+def _column_of_pictures(read: Records, names: PictureNames, table: Path) -> tuple[str, tuple[Sentence, ...]]:
+    """By its name, else by its cells. Raises DataError."""
+    columns = read.layout.names
+    if (known := _column(read, _PATHS)) is not None:
+        return known, ()
+    if any(names.has(name) for name in columns):
+        header = ", ".join(f'"{name}"' for name in ("file", "labels", "notes", "more")[: len(columns)])
+        raise DataError(
+            f"{table} has no line of names: its first one is {', '.join(columns)[:120]}",
+            f"write file,labels above it, or say so: data.header = [{header}{', ...' if len(columns) > 4 else ''}]",
+        )
+    counts = {name: sum(map(names.has, read.column(name))) for name in columns}
+    found = max(columns, key=lambda name: counts[name], default="")
+    if not found or 2 * counts[found] <= len(read.rows):
+        raise DataError(
+            f"{table} has no column 'file'; it has: {', '.join(columns)[:120]}", "name the pictures' column file"
+        )
+    return found, (sentence("finding.column-of-pictures", name=found),)
 
 
 def _labels(
     read: Records, named: str, table: Path, how: Reading
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]], tuple[Sentence, ...]]:
     """The classes where columns name them, the labels of each row, and what was understood."""
-    listed = _column(read, _LISTS)
+    listed, seen = _column(read, _LISTS), tuple[Sentence, ...]()
+    own = {how.split, how.group, named}
+    others = [name for name in read.layout.names if name not in own and name.strip()]
+    if listed is None and len(others) == 1 and not is_mostly_binary(read.column(others[0])):
+        listed, seen = others[0], (sentence("finding.column-of-labels", name=others[0]),)
     if listed is not None:
         where = [f"line {line}" for line in read.lines]
         found, notes = listed_labels(read.column(listed), where, listed, how.separator, how.table, str(table))
-        return (), found, notes
-    own = {how.split, how.group, named}
+        return (), found, (*seen, *notes)
     columns = {name: read.column(name) for name in read.layout.names if name not in own}
     classes, found, notes = columns_of_labels(columns, read.lines, str(table))
     if not classes:

@@ -50,6 +50,11 @@ class PictureNames:
                 )
         raise self._missing(given, plain, where)
 
+    def has(self, given: str) -> bool:
+        """Whether a picture is called so, on whatever folders and with whatever suffix."""
+        *_, bare = _ends(given.strip().replace("\\", "/"))
+        return bare in self._ends
+
     def _inside(self, path: Path, given: str, where: str) -> Path:
         if path.is_symlink() and not path.resolve().is_relative_to(self._folder.resolve()):
             raise _out(given, where, self._folder)

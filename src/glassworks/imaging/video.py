@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[Any]
 
-VIDEOS = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv"})
+VIDEOS = frozenset(
+    [
+        *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv"),
+        *(".3gp", ".ogv", ".vob", ".m2v", ".h264", ".264", ".h265", ".265", ".hevc"),
+    ]
+)
 """Suffixes of files that are read as videos; others when a video is asked for."""
 _CODECS = {
     ".mp4": "libx264",
@@ -215,6 +220,10 @@ def _opened(source: str) -> Any:
         return av.open(f"file:{source}", options=options)
     except av.error.EOFError:
         raise InputError(f"{source} is empty: it holds no frames", "give a whole video") from None
+    except av.error.ArgumentError if not source.startswith("camera:") else ():
+        raise InputError(
+            f"{source} has a form that is not read", "give a video such as MP4, MOV, MKV or WebM"
+        ) from None
     except (OSError, av.error.FFmpegError, ValueError) as error:
         what = "the camera" if source.startswith("camera:") else "the video"
         reason = getattr(error, "strerror", None) or str(error)

@@ -75,6 +75,11 @@ SAVED: dict[str, str | bytes] = {
     "TRUE": columns("TRUE", "FALSE"),
     "True": columns("True", "False"),
     "yes": columns("yes", "no"),
+    "WAHR": columns("WAHR", "FALSCH"),
+    "oui": columns("oui", "non"),
+    "commas of decimals": columns("1~0", "0~0").replace(",", ";").replace("~", ","),
+    "German": listed(";", ",", head="Datei,Klasse"),
+    "other names of columns": listed(head="id,Finding"),
     "minus one": columns("1", "-1"),
     "crosses": columns("x", ""),
     "index and columns": "\n".join(
@@ -154,7 +159,11 @@ def test_what_is_not_named_is_counted(folder: Path) -> None:
             "'ring box' in 'labels' looks like labels with blanks",
             'data.separator = " "',
         ),
-        (listed(head="what,labels"), "has no column 'file'; it has: what, labels", "name the pictures' column file"),
+        (
+            listed(head="what,labels").replace(".png", ".gone"),
+            "has no column 'file'; it has: what, labels",
+            "name the pictures' column file",
+        ),
     ],
 )
 def test_what_is_wrong_names_the_line_and_a_mend(text: str, problem: str, mend: str, folder: Path) -> None:
@@ -211,3 +220,21 @@ def test_words_for_nothing_are_no_labels(folder: Path) -> None:
     found = saved(folder, listed().replace("002.png,", "002.png,NaN"))
     assert found.classes == ("box", "ring")
     assert "'NaN' (1)" in told(found)
+
+
+def test_a_table_without_names_says_how_to_give_them(folder: Path) -> None:
+    for first in ("", "P5 "):  # which a picture of another format begins with
+        rows = listed().partition("\n")[2].replace("000.png", f"{first}000.png")
+        if first:
+            (folder / "000.png").rename(folder / f"{first}000.png")
+        with pytest.raises(DataError, match="has no line of names") as caught:
+            saved(folder, rows)
+        assert 'data.header = ["file", "labels"]' in caught.value.mend
+        assert len(saved(folder, rows, header=("file", "labels"))) == len(ROWS)
+
+
+def test_what_was_understood_of_a_table_is_told(folder: Path) -> None:
+    text = told(saved(folder, listed(";", ",", head="Datei,Größe").replace("ring", "Kätzchen").encode("cp1252")))
+    assert "recognized as Windows-1252" in text
+    assert "the column 'Datei' names the pictures" in text
+    assert "the column 'Größe' is read as the labels" in text

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image
 
-from glassworks.data.assigned import is_part, part_of
+from glassworks.data.assigned import parts_among
 from glassworks.data.checks import DataReport, check_pictures
 from glassworks.data.class_names import alike
 from glassworks.data.keys import PictureData
@@ -208,6 +208,11 @@ PARTS = [
     ("Train", "Validation", "testing"),
     ("train", "test", "unlabeled"),
     ("valid", "training", "misc", "test"),
+    ("train_images", "test_images"),
+    ("Training Set", "test_set"),
+    ("seg_train", "seg_test", "seg_pred"),
+    ("train2017", "val2017"),
+    ("train", "test-images"),
 ]
 
 
@@ -222,15 +227,44 @@ def test_splits_are_no_classes_and_are_kept_on_demand(names: tuple[str, ...], ar
         read_pictures(source)
     assert 'data.split = "folders"' in caught.value.mend
     found = read_pictures(source, Reading.of(PictureData(source=source, split="folders")))
-    kept = [name for name in names if is_part(name) and name != "unlabeled"]
+    known = parts_among(names)
+    kept = [name for name in known if known[name] != "unlabeled"]
     assert found.classes == ("cat", "dog")
     assert len(found) == 7 * len(kept)
-    assert set(found.assigned.parts) == {part_of(name, "") for name in kept}
+    assert set(found.assigned.parts) == {known[name] for name in kept}
     for name, part in zip(found.names, found.assigned.parts, strict=True):
-        assert part_of(name.removeprefix(around).partition("/")[0], "") == part
+        assert known[name.removeprefix(around).partition("/")[0]] == part
     text = "\n".join(map(str, check_pictures(found).findings))
     assert 'are parts, which data.split = "folders" keeps' in text
     assert ("pictures lie in a folder of pictures without labels" in text) is ("unlabeled" in names)
+
+
+def test_parts_in_the_folders_of_classes(tmp_path: Path) -> None:
+    basic(tmp_path / "cat", "train", "test", "masks")
+    basic(tmp_path / "dog", "Train", "Test")
+    source = f"folder:{tmp_path}"
+    with pytest.raises(DataError, match="cat/test, cat/train: these are splits, not classes"):
+        read_pictures(source)
+    found = read_pictures(source, Reading(split="folders"))
+    assert found.classes == ("cat", "dog")
+    assert {name.split("/")[1].lower() for name in found.names} == {"train", "test"}
+    for name, part in zip(found.names, found.assigned.parts, strict=True):
+        assert name.split("/")[1].lower() == part
+    assert "differ in blanks" not in "\n".join(map(str, found.notes))
+
+
+def test_a_part_may_have_one_folder_around_its_classes(tmp_path: Path) -> None:
+    for part in ("seg_train", "seg_test"):
+        basic(tmp_path / part / part)
+    found = read_pictures(f"folder:{tmp_path}", Reading(split="folders"))
+    assert found.classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    "names", [("test tube", "train station"), ("bus", "train"), ("test1", "trial1"), ("eval", "cat")]
+)
+def test_classes_that_have_such_a_word_are_classes(names: tuple[str, ...], tmp_path: Path) -> None:
+    assert set(read_pictures(f"folder:{basic(tmp_path, *names)}").classes) == set(names)
 
 
 def test_parts_that_are_not_there(tmp_path: Path) -> None:

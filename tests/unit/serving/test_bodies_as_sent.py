@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from PIL import Image
 from tests.unit.serving.test_app import EXPLAIN, INFER, body, files, picture, post, send
 from tests.unit.serving.wire import Reply, service
 
@@ -70,7 +72,7 @@ def test_base64_is_read_in_all_its_forms(way: str, content: bytes) -> None:
     ("text", "problem"),
     [
         ("ab-d+f==", "neither alphabet"), ("äöü=", "neither alphabet"), ("abc!", "not base64"), ("ab=c", "not base64"),
-        ("abcde", "cut off"), ("ab======", "cut off"), ("a", "cut off"),
+        ("abcd ef gh==", "where [+] was"), ("abcde", "cut off"), ("ab======", "cut off"), ("a", "cut off"),
         ("data:image/png,%89PNG", "not in base64"), ("data:image/png;base64", "not in base64"),
     ],
 )  # fmt: skip
@@ -87,6 +89,19 @@ def test_every_protocol_takes_every_form(way: str, app: Service) -> None:
     assert np.array_equal(post(app, INFER, request).tensor("probabilities"), expected)
     found = post(app, PREDICT, {"instances": [{"image": {"b64": text}}]}).json["predictions"]
     assert np.allclose(found[0], expected[0])
+
+
+@pytest.mark.parametrize("text", ["abcd efgh ij==", "abcd\r\nefgh\r\n", " abcd efgh\n"])
+def test_lines_that_were_folded_are_base64(text: str) -> None:
+    assert decoded(text)[:6] == base64.b64decode("abcdefgh")
+
+
+def test_escapes_of_a_url_take_no_seconds() -> None:
+    text = "data:;base64," + "%41" * 4_000_000
+    began = time.perf_counter()
+    with pytest.raises(InputError, match="not base64"):
+        decoded(text)
+    assert time.perf_counter() - began < 1.5
 
 
 def form(*parts: tuple[str, bytes, str | None]) -> tuple[bytes, dict[str, str]]:
@@ -119,6 +134,21 @@ def test_fields_of_a_form_are_parameters(app: Service) -> None:
     assert sent(app, EXPLAIN, ("file", picture(), "a.png"), ("seed", b"-3", None)).status == 400
     explained = sent(app, "/v1/models/bars:explain", ("file", picture(), "a.png"), ("method", b"occlusion", None))
     assert explained.json["explanations"][0]["method"] == "occlusion"
+
+
+def test_a_field_may_hold_anything(app: Service) -> None:
+    for value in (b"[" * 50_000, b"9" * 50_000, b"{}", b"nan"):
+        assert sent(app, INFER, ("file", picture(), "a.png"), ("note", value, None)).status == 200
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF"])
+@pytest.mark.parametrize("header", ["0", ""])
+def test_a_body_may_be_the_picture(kind: str, header: str, app: Service) -> None:
+    stream = io.BytesIO()
+    Image.open(io.BytesIO(picture())).convert("RGB").resize((64, 64)).save(stream, kind)
+    expected = post(app, INFER, files(stream.getvalue())).tensor("probabilities")
+    headers = {"inference_header_content_length": header} if header else {"content_type": "image/png"}
+    assert np.array_equal(send(app, "POST", INFER, stream.getvalue(), **headers).tensor("probabilities"), expected)
 
 
 def test_a_form_may_hold_the_picture_to_look_at(app: Service) -> None:

@@ -95,7 +95,8 @@ def looked_at(folder: Path) -> Listed:
 
 def _by_table(walk: Walk, table: Path, how: Reading) -> Listed:
     files = tuple(walk.pictures(walk.folder))
-    walk.left_out["not-pictures"].remove(walk.name(table))
+    files = tuple(path for path in files if path != table)  # whatever it begins with
+    walk.left_out["not-pictures"] = [name for name in walk.left_out["not-pictures"] if name != walk.name(table)]
     found = read_label_table(walk.folder, table, files, how)
     named = set(found.files)
     for path in files:

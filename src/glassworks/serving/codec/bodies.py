@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from glassworks.data.picture_kinds import HEAD, kind_of_file
 from glassworks.errors import InputError
 from glassworks.serving.codec.json_data import LARGE_BYTES
 from glassworks.serving.codec.quick import QuickReader
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from glassworks.contracts import Array, TensorSpec
 
 HEADER = b"inference-header-content-length"
-_FILES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
-"""What JPEG, PNG, GIF, WebP and TIFF begin with."""
 _QUICK_BYTES = 2**22
 """A larger body is read in parts: the quick reader holds the interpreter until it is done."""
 
@@ -34,13 +33,15 @@ class BodyReader:
         self, body: bytes | bytearray, headers: Mapping[bytes, bytes], inputs: Mapping[str, TensorSpec]
     ) -> tuple[AnyBody, dict[str, Array]]:
         """The JSON and the tensors, or the files of a form. `inputs` are the model's: a body without JSON, whose
-        Inference-Header-Content-Length is 0, is the only one of them. Raises InputError."""
+        Inference-Header-Content-Length is 0 or that is a picture file, is the only one of them. Raises InputError."""
         length = headers.get(HEADER)
         if length is None:
             quick = self._quick.read(body) if len(body) <= _QUICK_BYTES else None
             if quick is None and is_form(headers):
                 tensors, parameters = rows_of(headers[b"content-type"], body, inputs)
                 return InferBody([], parameters=parameters), tensors
+            if quick is None and kind_of_file(bytes(body[:HEAD])):  # no JSON begins so
+                return _raw(body, inputs, self._limits, binary=False)
             return quick if quick is not None else parse_request(body, None, self._limits)
         if not length.isdigit() or len(length) > 12:
             raise InputError(
@@ -62,13 +63,13 @@ def long_bytes(body: bytes | bytearray, length: bytes | None) -> int:
 
 
 def _raw(
-    body: bytes | bytearray, inputs: Mapping[str, TensorSpec], limits: TensorLimits
+    body: bytes | bytearray, inputs: Mapping[str, TensorSpec], limits: TensorLimits, binary: bool = True
 ) -> tuple[AnyBody, dict[str, Array]]:
     """The only input of the model, whose variable dimension follows from the size."""
     specs = tuple(inputs.values())
-    if len(specs) == 1 and (specs[0].datatype == "BYTES" or body.startswith(_FILES)):
+    if len(specs) == 1 and (specs[0].datatype == "BYTES" or kind_of_file(bytes(body[:HEAD]))):
         # The whole body is the one element; numbers that begin as a picture file does are none that a picture has.
-        return _behind(specs[0].name, "BYTES", _one(specs[0]), len(body).to_bytes(4, "little") + body, limits)
+        return _behind(specs[0].name, "BYTES", _one(specs[0]), len(body).to_bytes(4, "little") + body, limits, binary)
     if len(specs) != 1 or specs[0].shape.count(-1) > 1 or specs[0].datatype not in DTYPES:
         raise InputError(
             "a raw request needs a model of one input: texts, picture files, or numbers of at most one variable size",
@@ -76,7 +77,7 @@ def _raw(
         )
     fixed = math.prod(size for size in specs[0].shape if size != -1) * DTYPES[specs[0].datatype].itemsize
     shape = [len(body) // max(fixed, 1) if size == -1 else size for size in specs[0].shape]
-    return _behind(specs[0].name, specs[0].datatype, shape, body, limits)
+    return _behind(specs[0].name, specs[0].datatype, shape, body, limits, binary)
 
 
 def _one(spec: TensorSpec) -> list[int]:
@@ -85,10 +86,10 @@ def _one(spec: TensorSpec) -> list[int]:
 
 
 def _behind(
-    name: str, datatype: str, shape: list[int], content: bytes | bytearray, limits: TensorLimits
+    name: str, datatype: str, shape: list[int], content: bytes | bytearray, limits: TensorLimits, binary: bool
 ) -> tuple[AnyBody, dict[str, Array]]:
     parameters = {"binary_data_size": len(content)}
     tensor = {"name": name, "datatype": datatype, "shape": shape, "parameters": parameters}
-    head: dict[str, Any] = {"inputs": [tensor], "parameters": {"binary_data_output": True}}
+    head: dict[str, Any] = {"inputs": [tensor], "parameters": {"binary_data_output": binary}}
     text = msgspec.json.encode(head)
     return parse_request(text + content, len(text), limits)

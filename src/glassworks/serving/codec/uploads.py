@@ -68,7 +68,6 @@ def _array(values: list[bytes | str]) -> Array:
 def _value(text: str) -> Any:
     """A number, true or false as JSON writes them; else the text itself."""
     try:
-        value = msgspec.json.decode(text)
+        return msgspec.json.decode(text, type=int | float | bool)
     except msgspec.DecodeError:
         return text
-    return value if isinstance(value, int | float) else text
