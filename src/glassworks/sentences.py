@@ -53,6 +53,9 @@ _FINDINGS = {
     "system-files": "{n:,} hidden files, and files and folders that systems add, are left out: {names}",
     "bits-used": "{n:,} pictures of 16 bits a channel do not say how many they use, and none uses more than {bits}: "
     "they are read as {bits} bits; data.bits says otherwise",
+    "bits-mixed": "{n:,} of {total:,} pictures of 16 bits a channel use less than a quarter of the {bits} bits that "
+    "all are read with, and look dark: {names}; if they were written with fewer bits, scale all alike, or let each "
+    "file say how many it uses (sBIT of PNG, SMaxSampleValue of TIFF)",
     "copied-pictures": "{n:,} of {total:,} examples ({percent:.1f}%) are exact copies of another; copies are in one "
     "split together",
     "near-pictures": "{n:,} distinct pictures are near copies of another (re-encoded, resized or brighter); they are "

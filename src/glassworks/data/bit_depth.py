@@ -91,11 +91,22 @@ def peak_bits(data: bytes, image: Image.Image) -> int:
 def _own_bits(data: bytes, image: Image.Image) -> int:
     """0 where the file does not say."""
     if image.format == "PNG":
-        at = data.find(b"sBIT", 33, data.find(b"IDAT"))
-        return max(data[at + 4 : at + 4 + min(data[at - 1], 4)], default=0) if at > 0 else 0
+        said = max(_png_chunk(data, b"sBIT")[:4], default=0)
+        return said if said <= 16 else 0
     stored = max(_tag(image, _BITS, 16))
     said = max(max(_tag(image, _WHITE, 0)), max(_tag(image, _MOST, 0))).bit_length()
     return stored if stored < 16 else said if 8 <= said < 16 else 0
+
+
+def _png_chunk(data: bytes, kind: bytes) -> bytes:
+    """What a chunk before the pixels holds; empty where there is none."""
+    at = len(b"\x89PNG\r\n\x1a\n")
+    while (name := data[at + 4 : at + 8]) and name != b"IDAT":
+        size = int.from_bytes(data[at : at + 4], "big")
+        if name == kind:
+            return data[at + 8 : at + 8 + size]
+        at += size + 12
+    return b""
 
 
 def _tag(image: Image.Image, tag: int, default: int) -> tuple[int, ...]:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from glassworks.data.collection import in_threads
 from glassworks.data.picture_kinds import HEAD, kind_of_file
+from glassworks.data.picture_walk import shown
 from glassworks.data.pictures import unsaid_bits
 from glassworks.errors import InputError
 from glassworks.sentences import Sentence, sentence
 
 _DEPTHS = (8, 10, 12, 14, 16)
+_DARK = 2
+"""Bits that a picture leaves empty when it is dark, or was written with fewer: it uses a quarter of the range."""
 
 
 def said_bits(files: Sequence[Path], bits: int) -> tuple[int, tuple[Sentence, ...]]:
@@ -35,7 +38,11 @@ def said_bits(files: Sequence[Path], bits: int) -> tuple[int, tuple[Sentence, ..
         return 0, ()
     depth = next(each for each in _DEPTHS if most <= each)
     count = sum(map(bool, found))
-    return depth, (sentence("finding.bits-used", n=count, bits=depth),) if depth < 16 else ()
+    notes = [sentence("finding.bits-used", n=count, bits=depth)] if depth < 16 else []
+    few = [path.name for path, each in zip(files, found, strict=True) if 0 < each <= depth - _DARK]
+    if few:
+        notes.append(sentence("finding.bits-mixed", n=len(few), total=count, bits=depth, names=shown(few)))
+    return depth, tuple(notes)
 
 
 def _bits(path: Path) -> int:

@@ -220,13 +220,11 @@ def _opened(source: str) -> Any:
         return av.open(f"file:{source}", options=options)
     except av.error.EOFError:
         raise InputError(f"{source} is empty: it holds no frames", "give a whole video") from None
-    except av.error.ArgumentError if not source.startswith("camera:") else ():
-        raise InputError(
-            f"{source} has a form that is not read", "give a video such as MP4, MOV, MKV or WebM"
-        ) from None
     except (OSError, av.error.FFmpegError, ValueError) as error:
         what = "the camera" if source.startswith("camera:") else "the video"
         reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, av.error.ArgumentError):
+            reason = "its form is not among those that are read, such as MP4, MOV, MKV, WebM or AVI"
         raise InputError(f"{what} {source} cannot be opened: {reason}", "give a video file, or camera:0") from None
 
 

@@ -137,8 +137,9 @@ def test_a_data_set_is_measured_as_a_whole_and_that_is_told(folder: Path) -> Non
     assert (found.bits, len(found), found.unreadable) == (12, 10, ())
     assert found.pictures[found.names.index("dark/0.png")].max() == 60
     assert found.pictures[found.names.index("dark/eight.png")].max() == 60
-    (said,) = [str(each) for each in check_pictures(found).findings if "16 bits a channel" in str(each)]
+    said, dark = [str(each) for each in check_pictures(found).findings if "16 bits a channel" in str(each)]
     assert said.startswith("8 pictures of 16 bits") and "read as 12 bits; data.bits says otherwise" in said
+    assert dark.startswith("4 of 8 pictures of 16 bits a channel use less than a quarter of the 12 bits")
 
 
 def test_a_job_says_otherwise(folder: Path) -> None:
@@ -156,3 +157,22 @@ def test_16_bits_that_are_used_need_no_word(tmp_path: Path) -> None:
     found = read_pictures(f"folder:{tmp_path}")
     assert (found.bits, found.unreadable) == (16, ())
     assert np.array_equal(found.pictures[found.names.index("a/1.png")], GRAY // 8)
+
+
+@pytest.mark.parametrize(("low", "high"), [(12, 16), (10, 12)])
+def test_depths_that_are_mixed_are_told(low: int, high: int, tmp_path: Path) -> None:
+    for name, bits in {"a/x": low, "a/y": high, "b/x": low, "b/y": high}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.png").write_bytes(png(spread(GRAY, bits)))
+    text = "\n".join(map(str, read_pictures(f"folder:{tmp_path}").notes))
+    assert f"2 of 4 pictures of 16 bits a channel use less than a quarter of the {high} bits" in text
+
+
+def test_a_chunk_that_says_nonsense_says_nothing() -> None:
+    wide = spread(GRAY, 12)
+    said = b"Comment\0 sBIT\x0c"
+    chunk = struct.pack(">I", len(said)) + b"tEXt" + said + struct.pack(">I", zlib.crc32(b"tEXt" + said))
+    plain = png(wide)
+    for data in (png(wide, 200), plain[:33] + chunk + plain[33:]):
+        with pytest.raises(InputError, match="as 12 bits in 16 do"):
+            decode_picture(data)
