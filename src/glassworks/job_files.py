@@ -46,7 +46,7 @@ def job_with(table: dict[str, Any], overrides: Sequence[str], *, where: str, fol
 
 def data_with(data: _D, overrides: Sequence[str]) -> _D:
     """The data with `key=value` of `[data]`, with `data.` before the key or without. Raises ConfigError."""
-    table: dict[str, Any] = {"data": data.model_dump()}
+    table: dict[str, Any] = {"data": data.model_dump(exclude_defaults=True)}
     for each in overrides:
         _override(table, each if each.startswith("data.") else f"data.{each}")
     return validate(type(data), table["data"], where="--set", prefix="data.")
@@ -62,6 +62,7 @@ def job_of(table: Mapping[str, Any], *, where: str, folder: Path | None = None) 
     if (family := _family(table)) is not None:
         foreign = _foreign(table)
         table = {**table, "data": {key: value for key, value in table["data"].items() if key not in foreign}}
+        table = {**table, "data": _completed(family.data, table["data"], where)}
         if folder:
             table = _anchored(table, family, folder)
         _require_scheme(table["data"], where)
@@ -112,6 +113,14 @@ def _foreign(table: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
         key: [kind for kind, record in modalities().items() if key in record.model_fields] for key in table["data"]
     }
     return {key: found for key, found in kinds.items() if found and key not in family.data.model_fields}
+
+
+def _completed(record: type[DataConfig], data: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    try:
+        return record.completed(data)
+    except ValueError as error:
+        problem, _, mend = str(error).partition("; ")
+        raise ConfigError(f"{where}: {problem}", mend) from None
 
 
 def _require_scheme(data: Mapping[str, Any], where: str) -> None:

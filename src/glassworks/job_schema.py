@@ -19,8 +19,9 @@ from glassworks.config import Job
 from glassworks.contracts import Family
 from glassworks.errors import ConfigError, GlassworksError
 from glassworks.job_files import job_of, without_effect
+from glassworks.locations import records_of
 from glassworks.record import Record
-from glassworks.wrong_keys import config_error
+from glassworks.wrong_keys import config_error, key_path
 
 _WHERE = "the job"
 _TABLE = re.compile(r"\s*\[+\s*([^\[\]#]+?)\s*\]+\s*(?:#.*)?")
@@ -190,7 +191,7 @@ def _by_record(table: Mapping[str, Any]) -> Iterator[Fault]:
         except ValidationError as error:
             for fault in error.errors():
                 found = config_error(record, fault, _WHERE, prefix)
-                key = prefix + ".".join(str(each) for each in fault["loc"])
+                key = prefix + ".".join(key_path(fault))
                 yield Fault(key=key, problem=_short(found.problem), mend=found.mend)
 
 
@@ -205,9 +206,9 @@ def _quoted(problem: str) -> str:
 
 def _records(record: type[BaseModel]) -> Iterator[type[BaseModel]]:
     for field in record.model_fields.values():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield field.annotation
-            yield from _records(field.annotation)
+        for inner in records_of(field.annotation):
+            yield inner
+            yield from _records(inner)
 
 
 def _own_notes(record: type[BaseModel]) -> dict[str, str]:

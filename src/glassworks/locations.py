@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
 
@@ -33,13 +33,23 @@ def home_of(environ: Mapping[str, str] = os.environ) -> Path:
 def anchored(
     record: type[BaseModel], table: Mapping[str, Any], folder: Path, sources: Mapping[str, Naming]
 ) -> dict[str, Any]:
-    """`table` with relative paths in the locations of `record` counted from `folder`."""
+    """`table` with relative paths in the locations of `record` and of its tables counted from `folder`."""
     found = dict(table)
     for name, field in record.model_fields.items():
+        for inner in records_of(field.annotation) if isinstance(table.get(name), Mapping) else ():
+            found[name] = anchored(inner, table[name], folder, sources)
         for mark in field.metadata:
             if isinstance(mark, Location) and isinstance(value := table.get(name), str):
                 found[name] = absolute(value, folder, sources if mark.schemes is None else mark.schemes)
     return found
+
+
+def records_of(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The records that a key's type has, alone or among others."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from records_of(part)
 
 
 def with_scheme(path: str, known: Iterable[str]) -> str:

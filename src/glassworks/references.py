@@ -62,7 +62,7 @@ def taught_by_registry(job: Job, dataset: Dataset, registry: Registry, progress:
 
 def _same_split(job: Job, theirs: Job) -> tuple[str, ...]:
     """A teacher that learned from the student's test texts makes its result look better than it is."""
-    keys = {"source", "validation", "test", "seed", "same"}
+    keys = {"source", "split", "group", "validation", "test", "seed", "same"}
     if job.data.model_dump(include=keys) == theirs.data.model_dump(include=keys):
         return ()
     return ("the teacher learned from another split or source: it may have seen texts of this test split",)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from glassworks.errors import StorageError
+from glassworks.errors import InputError, StorageError
 
 _PAUSE_S = 0.005
 _LINKED_BYTES = 32 * 2**20
@@ -30,6 +30,16 @@ def write_atomically(path: Path, content: bytes) -> None:
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
+
+
+def require_other(output: Path, read: str) -> None:
+    """Raise InputError where `output` is the file that is read: a result is never written over what it is made of."""
+    try:
+        same = output.samefile(read)
+    except (OSError, ValueError):  # one of them is not there, or no path at all
+        return
+    if same:
+        raise InputError(f"{output} is the input, and would be written over", "name another file: -o")
 
 
 def linked(source: Path, target: Path) -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from glassworks.errors import ConfigError
+from glassworks.locations import records_of
 
 _WORDS = {
     "Input should": "it should",
@@ -24,7 +25,7 @@ _WORDS = {
 
 def config_error(record: type[BaseModel], fault: ErrorDetails, where: str, prefix: str) -> ConfigError:
     """A fault that pydantic found in a table, with its key path, what was given and what is allowed."""
-    key = prefix + ".".join(path := [str(part) for part in fault["loc"]])
+    key = prefix + ".".join(path := key_path(fault))
     if fault["type"] == "extra_forbidden":
         allowed = sorted(_fields(record, path[:-1]))
         near = difflib.get_close_matches(path[-1], allowed, n=1)
@@ -42,6 +43,11 @@ def config_error(record: type[BaseModel], fault: ErrorDetails, where: str, prefi
     return ConfigError(f"{where}: '{key}' is {given}: {_plain(fault['msg'])}", mend)
 
 
+def key_path(fault: ErrorDetails) -> list[str]:
+    """Where a fault is, without the `<NAME>` of the one of several types that was tried."""
+    return [str(part) for part in fault["loc"] if not str(part).startswith("<")]
+
+
 def _plain(message: str) -> str:
     plain = message.removeprefix("Value error, ").removeprefix("Input should be ").strip()
     for python, words in _WORDS.items():
@@ -52,8 +58,8 @@ def _plain(message: str) -> str:
 def _fields(record: type[BaseModel], path: Sequence[str]) -> set[str]:
     for part in path:
         field = record.model_fields.get(part)
-        annotation = field.annotation if field else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        inner = next(records_of(field.annotation), None) if field else None
+        if inner is None:
             return set()
-        record = annotation
+        record = inner
     return set(record.model_fields)

@@ -37,7 +37,7 @@ def predict_table(model: str, source: str, columns: Sequence[str], options: Pred
     """All rows to `options.output`; without one the first rows are shown, or with `as_json` all of them."""
     more: dict[str, Any] = {"columns": list(columns), "limit": options.limit}
     if options.output is not None:
-        answer_all("predict", model, source, options.output, False, **more, as_json=as_json)
+        answer_all("predict", model, source, options.output, False, **more, as_table=True, as_json=as_json)
         return
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "answers.jsonl"

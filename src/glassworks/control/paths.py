@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from glassworks.catalog import found
 from glassworks.contracts import Family, Source
 from glassworks.errors import Forbidden
-from glassworks.locations import Location, Naming
+from glassworks.locations import Location, Naming, records_of
 
 _FILES = frozenset({"file", "path", "model", "teacher"})
 """Keys whose values may be paths as they are."""
@@ -31,7 +33,8 @@ def refuse_paths(value: Any, key: str = "") -> None:
     file of the machine."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            refuse_paths(inner, str(name))
+            within = f"{key}.{name}"
+            refuse_paths(inner, within if within in _locations() else str(name))
     elif isinstance(value, str):
         if _names_file(value, key):
             raise Forbidden(
@@ -59,6 +62,8 @@ def _names_file(text: str, key: str) -> bool:
 def _leads_to_file(text: str, scheme: str, what: str) -> bool:
     """Of a key that says where something is, only names are taken: loaders read schemes each in its own way, some
     without regard to their case and to blanks."""
+    if not scheme and Path(text).suffix.lower().removeprefix(".") in _schemes():
+        return True
     naming = _schemes().get(scheme.strip().lower())
     if naming == "name" and scheme in _schemes():
         return False
@@ -87,5 +92,11 @@ def _schemes() -> Mapping[str, Naming]:
 
 def _marks() -> list[tuple[str, Location]]:
     records = {record for family in found(Family).values() for record in (family.data, family.config)}
-    fields = [(name, field) for record in records for name, field in record.model_fields.items()]
-    return [(name, mark) for name, field in fields for mark in field.metadata if isinstance(mark, Location)]
+    return [mark for record in records for mark in _marks_of(record)]
+
+
+def _marks_of(record: type[BaseModel], within: str = "") -> Iterator[tuple[str, Location]]:
+    for name, field in record.model_fields.items():
+        yield from ((within + name, mark) for mark in field.metadata if isinstance(mark, Location))
+        for inner in records_of(field.annotation):
+            yield from _marks_of(inner, f"{name}.")

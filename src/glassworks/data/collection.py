@@ -129,7 +129,7 @@ def collect(
         classes=tuple(classes),
         unreadable=tuple(failed),
         looks=looks,
-        fingerprint=_fingerprint(looks.digests, labels, classes, own),
+        fingerprint=fingerprint_of(looks.digests, labels, classes, own),
         assigned=own,
     )
 
@@ -210,9 +210,10 @@ def _refuse_empty_classes(
         )
 
 
-def _fingerprint(
+def fingerprint_of(
     digests: Sequence[bytes], labels: NDArray[np.int64], classes: Sequence[str], assigned: Assigned
 ) -> str:
+    """A SHA-256 over pixels, class names and what the data say themselves; the order does not change it."""
     whole = hashlib.sha256(_FORMAT)
     named = [hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest() for name in classes]
     if labels.ndim == 2:

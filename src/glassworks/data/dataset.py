@@ -12,11 +12,12 @@ from glassworks.config import DataConfig
 from glassworks.contracts import Dataset, Split
 from glassworks.data.checks import check_pictures, contradictions
 from glassworks.data.collection import Pictures, in_threads
-from glassworks.data.duplicates import find_duplicates
+from glassworks.data.duplicates import Duplicates, find_duplicates
 from glassworks.data.findings import listed
 from glassworks.data.pictures import fit_picture
-from glassworks.data.splits import NEEDED, Shares, deal, few, strata
+from glassworks.data.splits import NEEDED, Dealt, Shares, deal, few, strata
 from glassworks.errors import DataError, InputError
+from glassworks.sentences import Sentence
 
 _SMALLEST, _LARGEST = 8, 512
 _MULTIPLE, _LARGEST_OF_MIXED = 8, 224
@@ -36,20 +37,32 @@ def prepare_pictures(pictures: Pictures, data: DataConfig, *, height: int, width
     rows = _not_contradicted(pictures, duplicates.exact)
     if not pictures.assigned.parts:
         _require_measurable(pictures, rows, duplicates.near)
-    shares = Shares(validation=data.validation, test=data.test, seed=data.seed)
-    labels, assigned = pictures.labels[rows], pictures.assigned.only(rows)
-    dealt = deal(labels, duplicates.near[rows], assigned, pictures.classes, shares)
+    dealt = _deal(pictures, rows, duplicates, data)
     return Dataset(
         name=pictures.source,
         fingerprint=pictures.fingerprint,
         classes=pictures.classes,
         splits={
             name: Split(x=_fitted(pictures, rows[part], height, width, channels), y=pictures.labels[rows[part]])
-            for name, part in few(dealt.parts, strata(labels), data.per_class, data.seed).items()
+            for name, part in few(dealt.parts, strata(pictures.labels[rows]), data.per_class, data.seed).items()
         },
         findings=tuple(map(str, (*dealt.findings, *report.findings))),
         preprocessing={"bits": pictures.bits} if pictures.bits else {},
     )
+
+
+def part_findings(pictures: Pictures, duplicates: Duplicates, data: DataConfig) -> tuple[Sentence, ...]:
+    """What is found between the parts that the data have of their own. Raises DataError as preparing them does."""
+    if not pictures.assigned.parts:
+        return ()
+    rows = _not_contradicted(pictures, duplicates.exact)
+    return _deal(pictures, rows, duplicates, data).findings
+
+
+def _deal(pictures: Pictures, rows: NDArray[np.int64], duplicates: Duplicates, data: DataConfig) -> Dealt:
+    shares = Shares(validation=data.validation, test=data.test, seed=data.seed)
+    labels, assigned = pictures.labels[rows], pictures.assigned.only(rows)
+    return deal(labels, duplicates.near[rows], assigned, pictures.classes, shares)
 
 
 def labelled_split(pictures: Pictures, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:

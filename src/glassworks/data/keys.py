@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from glassworks.config import DataConfig
+from glassworks.data.split_keys import Split, SplitData
 
 
-class PictureData(DataConfig):
+class PictureData(SplitData):
     """Pictures, in files or arrays."""
 
     kind: ClassVar[str] = "pictures"
@@ -17,8 +17,8 @@ class PictureData(DataConfig):
     """Bits that pictures of 16 bits a channel use where their files do not say it; 0: measured over all of them."""
     separator: str = ""
     """What separates the labels of a picture in one cell of `labels.csv`; left out, `;` and `|`, else a comma."""
-    split: str = ""
+    split: Split = ""
     """`folders`, where the folders at the top are `train`, `validation` and `test`; or a column of `labels.csv` that
-    says the part of each picture. Left out, parts are dealt here."""
+    says the part of each picture; or a folder or file for each part. Left out, parts are dealt here."""
     group: str = ""
     """A column of `labels.csv` whose equal values stay in one part, such as the patient of a picture."""

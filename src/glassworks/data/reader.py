@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from glassworks.contracts import Reader
 from glassworks.data.kinds import reader_of
+from glassworks.data.split_keys import SplitData
 from glassworks.data.tabular.format import TableFormat
 from glassworks.errors import DataError
 
@@ -21,18 +22,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What a job says of how its pictures are read, as the keys of `PictureData`."""
+    """What a job says of how its pictures are read, as the keys of `PictureData`; `files` of the parts validation and
+    test where these are not in the source itself."""
 
     bits: int = 0
     separator: str = ""
     split: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
     table: TableFormat = field(default_factory=TableFormat)
 
     @classmethod
     def of(cls, data: DataConfig) -> Self:
         """By the keys of a job's data, those of pictures or the common ones alone."""
-        own = {key: getattr(data, key) for key in ("bits", "separator", "split", "group") if hasattr(data, key)}
+        own = {key: getattr(data, key) for key in ("bits", "separator", "group") if hasattr(data, key)}
+        if isinstance(data, SplitData):
+            own |= {"split": data.split_column, "files": data.split_files}
         return cls(table=TableFormat.of(data), **own)
 
     @classmethod
@@ -65,8 +70,13 @@ def read_pictures(source: str, how: Reading = PLAIN, *, min_classes: int = 2) ->
 
     `min_classes` is 1 for pictures that are only measured, not learned.
     """
-    reader, what = reader_of(source, PictureReader)
-    pictures = reader.pictures(what, how)
+    if how.files:
+        from glassworks.data.picture_parts import joined_parts
+
+        pictures = joined_parts(source, how)
+    else:
+        reader, what = reader_of(source, PictureReader)
+        pictures = reader.pictures(what, how)
     if len(pictures.classes) < min_classes:
         first = pictures.left_out[:1]
         others = "".join(

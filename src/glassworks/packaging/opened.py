@@ -36,11 +36,17 @@ def renamed(preprocessing: Mapping[str, Any], columns: Mapping[str, str] | None)
 
 def require_unseen(manifest: Manifest, source: str | None) -> None:
     """Raise Unsupported for data (None: its own test split) that the model has learned from since it was measured."""
-    if manifest.refitted and source in (None, manifest.lineage.data):
+    if manifest.refitted and source in (None, manifest.lineage.data, *_files_of_parts(manifest)):
         raise Unsupported(
             f"'{manifest.name}' learned from its own test split after it was measured there",
             "its card has what was measured; or name other data, --data SOURCE, that it did not learn from",
         )
+
+
+def _files_of_parts(manifest: Manifest) -> tuple[object, ...]:
+    data = manifest.job.get("data")
+    split = data.get("split") if isinstance(data, dict) else None
+    return tuple(split.values()) if isinstance(split, dict) else ()
 
 
 class OpenedBundle:

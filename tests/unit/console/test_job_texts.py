@@ -22,8 +22,9 @@ def keys(schema: dict[str, Any], part: dict[str, Any], prefix: str = "") -> Iter
     part = {**schema["$defs"][part["$ref"].rpartition("/")[2]], **part} if "$ref" in part else part
     for name, inner in part.get("properties", {}).items():
         yield f"{prefix}{name}"
-        if "$ref" in inner or "properties" in inner:
-            yield from keys(schema, inner, f"{prefix}{name}.")
+        for choice in (inner, *inner.get("oneOf", ())):
+            if "$ref" in choice or "properties" in choice:
+                yield from keys(schema, choice, f"{prefix}{name}.")
 
 
 @pytest.mark.parametrize("family", sorted(found(Family)))

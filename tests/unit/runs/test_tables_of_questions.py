@@ -57,10 +57,12 @@ def refused(*arguments: str) -> str:
 def written(path: Path, suffix: str) -> polars.DataFrame:
     if suffix == ".parquet":
         return polars.read_parquet(path)
+    if suffix == ".jsonl":
+        return polars.read_ndjson(path)
     return polars.read_csv(path, separator="\t" if suffix == ".tsv" else ",", infer_schema=False)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".jsonl"])
 @pytest.mark.parametrize("given", [".csv", ".parquet", ".jsonl"])
 def test_texts_keep_their_columns_and_get_those_of_the_answers(
     texts: tuple[str, Path], home: Path, given: str, suffix: str
@@ -165,3 +167,27 @@ def test_evaluate_takes_columns_of_other_names(texts: tuple[str, Path], home: Pa
     assert found["metrics"] == own["metrics"]
     assert [each["label"] for each in found["classes"]] == [each["label"] for each in own["classes"]]
     assert "columns of --data" in refused("evaluate", model, "--text", "review")
+
+
+def test_nothing_is_written_over_the_table_that_is_read(texts: tuple[str, Path], home: Path) -> None:
+    model, source = texts
+    polars.read_csv(source).select("text").head(3).write_csv(home / "t.csv")
+    before = (home / "t.csv").read_bytes()
+    (home / "same.csv").symlink_to(home / "t.csv")
+    for output in ("t.csv", "./t.csv", str(home / "t.csv"), "same.csv"):
+        assert "is the input, and would be written over" in refused("predict", model, "t.csv", "-o", output)
+        assert "is the input" in refused("predict", model, "--data", "csv:t.csv", "-o", output)
+    assert (home / "t.csv").read_bytes() == before
+
+
+def test_a_picture_is_not_written_over_by_its_answer(tiny_bundle: Bundle, home: Path) -> None:
+    import numpy as np
+
+    write_bars(home / "bars.npz", examples=1, side=12, seed=1)
+    Image.fromarray(np.load(home / "bars.npz")["x"][0].squeeze()).save(home / "x.png")
+    before = (home / "x.png").read_bytes()
+    for verb in ("predict", "explain"):
+        assert "-o" in refused(verb, str(tiny_bundle.folder), "x.png", "-o", "x.png")
+    assert (home / "x.png").read_bytes() == before
+    run("predict", str(tiny_bundle.folder), "x.png", "-o", "y.png")
+    assert (home / "y.png").exists()

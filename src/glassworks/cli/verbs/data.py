@@ -63,22 +63,24 @@ def check(
     For texts also what a leaking split would have pretended, and labels that look wrong: all of them with --json.
     With --user and --item a table is read as interactions.
     """
-    job = _job(source)
+    job = _job(source, overrides or ())
     if job and not _labelled(job):
         _check_unlabelled(job, as_json)
         return
     keys: dict[str, Any] = {"text": text, "label": label, "separator": separator, "split": split, "group": group}
     keys |= {"user": user, "item": item, "time": time, "weight": weight, "positive": positive}
     found = _data(job.data if job else None, source, "interactions" if user or item else None)
-    data = _with(found, keys, overrides or ())
+    data = _with(found, keys, () if job else overrides or ())
     report = _CHECKS[data.kind](data, quick)
     write_json(report.model_dump(mode="json")) if as_json else _SHOWN_AS[data.kind](report, source, stdout())
 
 
-def _job(source: str) -> Job | None:
+def _job(source: str, overrides: Sequence[str]) -> Job | None:
+    """The job of a file, whose folder is where paths of `overrides` count from."""
     from glassworks.job_files import load_job
 
-    return load_job(Path(source)) if source.endswith(".toml") else None
+    of_data = [each if each.startswith("data.") else f"data.{each}" for each in overrides]
+    return load_job(Path(source), of_data) if source.endswith(".toml") else None
 
 
 def _labelled(job: Job) -> bool:
@@ -121,9 +123,14 @@ def _with(data: DataConfig, given: Mapping[str, Any], overrides: Sequence[str]) 
 
 def _check_pictures(data: Any, quick: bool) -> Any:
     from glassworks.data.checks import check_pictures
+    from glassworks.data.dataset import part_findings
+    from glassworks.data.duplicates import find_duplicates
     from glassworks.data.reader import Reading, read_pictures
 
-    return check_pictures(read_pictures(data.source, Reading.of(data)))
+    pictures = read_pictures(data.source, Reading.of(data))
+    duplicates = find_duplicates(pictures.looks)
+    report, between = check_pictures(pictures, duplicates), part_findings(pictures, duplicates, data)
+    return report.model_copy(update={"findings": (*between, *report.findings)})
 
 
 def _check_interactions(data: Any, quick: bool) -> InteractionsReport:

@@ -68,7 +68,10 @@ def _explain_one(model: str, value: str, options: Mapping[str, Any], output: Pat
     from glassworks.packaging.answered import explanation_json
     from glassworks.registry import Registry
     from glassworks.registry.opening import open_model
+    from glassworks.storage import require_other
 
+    if output and not options["itself"]:
+        require_other(output, value)
     opened = open_model(model, Registry.open())
     example = opened.read(read_input(value, literal=opened.task.literal, itself=bool(options["itself"])))
     asked = {key: each for key, each in options.items() if key != "itself"}

@@ -67,7 +67,7 @@ def predict(
 ) -> None:
     """Answer for one input, in this process; for each picture of a folder, each frame of a video, each row of a table.
 
-    A table in is a table out: -o answers.csv (.tsv, .parquet) has its columns and the answers, .jsonl a line a row.
+    A table in is a table out: -o answers.csv (.tsv, .parquet, .jsonl) has its columns and the answers.
     With --data for every example of a source: killed and given again with the same -o, it goes on where it was.
     """
     alone = {"--smoothing": smoothing, "--frames": frames, "--allow-host": allow_host, "--text": itself}
@@ -103,9 +103,12 @@ def _predicted(opened: OpenedBundle, value: str, options: PredictOptions) -> dic
     """`outputs` of one input, `pictures` of a folder, `table` of a table, or `video`."""
     from glassworks.cli.pictures import is_moving, predict_folder, predict_one, predict_video, read_one
     from glassworks.contracts import Pictures, Tables
+    from glassworks.storage import require_other
 
     progress, output, task = LiveProgress(), options.output, opened.task
     try:
+        if output and not options.itself and not is_moving(value, opened, options):
+            require_other(output, value)
         if options.itself:
             return {"outputs": predict_one(opened, read_one(value, opened, itself=True), output)}
         if isinstance(task, Pictures) and Path(value).is_dir():

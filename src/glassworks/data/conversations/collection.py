@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from glassworks.data.assigned import Assigned, part_of
 from glassworks.data.conversations.keys import ConversationData
 from glassworks.data.conversations.reader import ConversationReader, Record
 from glassworks.data.kinds import reader_of
+from glassworks.data.split_keys import errors_of_part
 from glassworks.data.tabular.format import TableFormat
 from glassworks.errors import DataError, InputError
 
@@ -23,13 +26,14 @@ _NAMED, _BAD = 10, 0.1
 @dataclass(frozen=True, kw_only=True)
 class Conversations:
     """`items` are JSON objects with `messages` and `tools`, `names` say where each is, `unreadable` why others are not
-    among them.
+    among them; `parts` are those that the data assign, as `Assigned` has them.
     """
 
     source: str
     items: tuple[str, ...]
     names: tuple[str, ...]
     unreadable: tuple[tuple[str, str], ...]
+    parts: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)
@@ -39,8 +43,7 @@ def read_conversations(data: ConversationData, check: Callable[[Any, Any], None]
     """The conversations of the job's source; `check` gets messages and tools of each, and raises InputError for
     what cannot be learned. Raises DataError where none can, or more than a tenth cannot.
     """
-    reader, what = reader_of(data.source, ConversationReader)
-    found = _collected(data, reader.conversations(what, TableFormat.of(data)), check)
+    found = _collected(data, _records(data), check)
     total = len(found) + len(found.unreadable)
     if not total:
         raise DataError(f"'{data.source}' holds no conversation", f"write one JSON object a line: {_FORM}")
@@ -68,9 +71,27 @@ def findings(found: Conversations) -> tuple[str, ...]:
     return (f"{len(found.unreadable):,} conversations are left out: {named}{more}",)
 
 
-def _collected(data: ConversationData, records: Iterable[Record], check: Callable[[Any, Any], None]) -> Conversations:
-    items, names, unreadable = list[str](), list[str](), list[tuple[str, str]]()
-    for name, record in records:
+def _records(data: ConversationData) -> Iterator[tuple[str, Record]]:
+    """The records of all files, each with its part, which is empty where no file is one."""
+    for part, source in ({"train": data.source, **data.split_files} if data.split_files else {"": data.source}).items():
+        with errors_of_part(part) if part else nullcontext():
+            reader, what = reader_of(source, ConversationReader)
+            for name, record in reader.conversations(what, TableFormat.of(data)):
+                yield part, (f"{part}: {name}" if part else name, record)
+
+
+def _part(record: Mapping[str, Any] | str, data: ConversationData, name: str) -> str:
+    if not data.split_column or isinstance(record, str):
+        return ""
+    return part_of(str(record.get(data.split_column) or ""), f"{data.source}, {name}")
+
+
+def _collected(
+    data: ConversationData, records: Iterable[tuple[str, Record]], check: Callable[[Any, Any], None]
+) -> Conversations:
+    items, names, unreadable, parts = list[str](), list[str](), list[tuple[str, str]](), list[str]()
+    for part, (name, record) in records:
+        own = part or _part(record, data, name)
         try:
             messages, tools = _asked(record, data)
             check(messages, tools)
@@ -79,7 +100,14 @@ def _collected(data: ConversationData, records: Iterable[Record], check: Callabl
             continue
         items.append(json.dumps({"messages": messages, "tools": tools}, ensure_ascii=False))
         names.append(name)
-    return Conversations(source=data.source, items=tuple(items), names=tuple(names), unreadable=tuple(unreadable))
+        parts.append(own)
+    return Conversations(
+        source=data.source,
+        items=tuple(items),
+        names=tuple(names),
+        unreadable=tuple(unreadable),
+        parts=Assigned.of(parts, ()).parts,
+    )
 
 
 def _asked(record: Mapping[str, Any] | str, data: ConversationData) -> tuple[Any, Any]:

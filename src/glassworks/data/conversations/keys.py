@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from glassworks.config import DataConfig
+from glassworks.data.split_keys import SplitData
 
 
-class ConversationData(DataConfig):
+class ConversationData(SplitData):
     """Conversations that end with an answer: JSON lines in OpenAI's form, or tables with a question and its answer."""
 
     kind: ClassVar[str] = "conversations"

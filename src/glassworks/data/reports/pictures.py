@@ -10,6 +10,7 @@ import numpy as np
 from glassworks.contracts import Progress
 from glassworks.data.checks import check_pictures, contradictions
 from glassworks.data.collection import Pictures
+from glassworks.data.dataset import part_findings
 from glassworks.data.duplicates import Duplicates, find_duplicates
 from glassworks.data.picture_labels import picture_label_issues
 from glassworks.data.preview.opening import numbers_of
@@ -39,7 +40,7 @@ def report_pictures(data: Any, progress: Progress) -> Report:
     duplicates = find_duplicates(pictures.looks)
     found = check_pictures(pictures, duplicates)
     progress.finish(f"{found.distinct:,} are distinct")
-    number = numbers_of(data.source, pictures.names)
+    number = _numbers(data, pictures)
 
     def shown(row: int) -> Shown:
         name = pictures.names[row]
@@ -58,8 +59,15 @@ def report_pictures(data: Any, progress: Progress) -> Report:
         unreadable=unreadable((*found.unreadable, *found.left_out)),
         numbers={**_sizes(pictures), "near_duplicates": found.near_duplicates, "imbalance": found.imbalance},
         fingerprint=found.fingerprint,
-        findings=(*found.findings, *findings),
+        findings=(*part_findings(pictures, duplicates, data), *found.findings, *findings),
     )
+
+
+def _numbers(data: Any, pictures: Pictures) -> dict[str, int]:
+    """Of names the numbers that a preview of the source has for them; other parts may have sources of their own."""
+    first = "train: " if Reading.of(data).files else ""
+    names = [name.removeprefix(first) for name in pictures.names if name.startswith(first)]
+    return {first + name: number for name, number in numbers_of(data.source, names).items()}
 
 
 def _candidates(

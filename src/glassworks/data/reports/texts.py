@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from glassworks.contracts import Progress
-from glassworks.data.kinds import reader_of
 from glassworks.data.reports.records import (
     MOST,
     Candidate,
@@ -26,12 +25,14 @@ from glassworks.data.reports.records import (
 from glassworks.data.text.checks import LabelCandidate, TextReport, check_texts, contradictory
 from glassworks.data.text.collection import Texts, collect
 from glassworks.data.text.duplicates import Copies, find_copies
-from glassworks.data.text.reader import Columns, Row, Rows, TextReader
+from glassworks.data.text.reader import Columns, Row, Rows, read_rows
 from glassworks.data.text.study import study_texts
 from glassworks.errors import DataError
 from glassworks.sentences import Sentence, sentence
 
 _NO_LABEL = "-"
+_FIRST = "train: "
+"""How the names of rows of the source itself begin, where other parts have files of their own."""
 
 
 def report_texts(data: Any, progress: Progress) -> Report:
@@ -81,10 +82,9 @@ def _without_classes(found: TextReport) -> tuple[Sentence, ...]:
 def _read(source: str, columns: Columns, progress: Progress) -> tuple[Texts, Mapping[str, int]]:
     """The texts, and of their names the numbers that a preview has for them. Texts without labels are of one class."""
     progress.start("read")
-    reader, what = reader_of(source, TextReader)
-    read = reader.texts(what, columns)
+    read = read_rows(source, columns)
     rows = [Row(*row) for row in read]
-    number = {row.name: index for index, row in enumerate(rows)}
+    number = {row.name: index for index, row in enumerate(rows) if not columns.files or row.name.startswith(_FIRST)}
     if not columns.label:
         rows = [row._replace(label=_NO_LABEL) for row in rows]
     texts = collect(source, Rows(rows, getattr(read, "findings", ())), columns)

@@ -116,7 +116,7 @@ def further_texts(job: Job, dataset: Dataset) -> list[str]:
     if not data.unlabeled:
         return []
     seen = {plain(text) for split in dataset.splits.values() for text in split.x.tolist()}
-    found = {plain(text): text for text in reversed(read_lines(data.unlabeled, Columns.of(data)))}
+    found = {plain(text): text for text in reversed(read_lines(data.unlabeled, Columns.of(data).of_one_file()))}
     return [text for key, text in reversed(found.items()) if key not in seen]
 
 

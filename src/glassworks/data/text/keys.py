@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from glassworks.config import DataConfig
+from glassworks.data.split_keys import SplitData
 from glassworks.data.text.sameness import Same
 from glassworks.locations import Location
 
 
-class TextData(DataConfig):
+class TextData(SplitData):
     """Texts, in the rows of a table."""
 
     kind: ClassVar[str] = "texts"
@@ -21,8 +21,6 @@ class TextData(DataConfig):
     """The column that holds the label."""
     labels: tuple[str, ...] = ()
     """Columns with 1 for a text that has the label of that name, else 0; they take the place of `label`."""
-    split: str = ""
-    """A column that says the part of each row: `train`, `validation` or `test`; left out, parts are dealt here."""
     group: str = ""
     """A column whose equal values stay in one part, such as the author of a text."""
     separator: str = ""

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from glassworks.contracts import Reader
+from glassworks.data.assigned import UNLABELED
 from glassworks.data.kinds import reader_of
+from glassworks.data.split_keys import errors_of_part, require_one_part, told_parts
 from glassworks.data.tabular.format import TableFormat
 from glassworks.data.text.sameness import Same
 from glassworks.errors import DataError
@@ -44,7 +46,8 @@ class Rows(Iterable[Row]):
 
 
 class Columns(Record):
-    """The columns of text and label, as `TextData` has them, and how their table is written."""
+    """The columns of text and label, as `TextData` has them, how their table is written, and the `files` of the parts
+    validation and test where these are not in the source itself."""
 
     text: str | tuple[str, ...] = "text"
     label: str = "label"
@@ -53,6 +56,7 @@ class Columns(Record):
     multi_label: bool | None = None
     rename: dict[str, str] = {}
     split: str = ""
+    files: dict[str, str] = {}
     group: str = ""
     same: Same = "spacing"
     form: TableFormat = TableFormat()
@@ -60,7 +64,8 @@ class Columns(Record):
     @classmethod
     def of(cls, data: TextData) -> Self:
         """Those that a job names."""
-        return cls(form=TableFormat.of(data), **{key: getattr(data, key) for key in cls.model_fields if key != "form"})
+        own = {key: getattr(data, key) for key in cls.model_fields if key not in ("form", "split", "files")}
+        return cls(form=TableFormat.of(data), split=data.split_column, files=data.split_files, **own)
 
     @classmethod
     def of_bundle(cls, preprocessing: Mapping[str, Any]) -> Self:
@@ -76,9 +81,13 @@ class Columns(Record):
         """The same, of texts alone."""
         return self.model_copy(update={"label": "", "labels": (), "split": "", "group": ""})
 
+    def of_one_file(self) -> Self:
+        """The same, of one part alone."""
+        return self.model_copy(update={"split": "", "files": {}})
+
     def kept(self) -> dict[str, Any]:
         """What a bundle says of them."""
-        return self.model_dump(mode="json", exclude_defaults=True, exclude={"split", "group", "same"})
+        return self.model_dump(mode="json", exclude_defaults=True, exclude={"split", "files", "group", "same"})
 
 
 class TextReader(Reader):
@@ -97,8 +106,7 @@ def read_texts(source: str, columns: Columns | None = None, *, min_classes: int 
     from glassworks.data.text.collection import collect
 
     columns = columns or Columns()
-    reader, what = reader_of(source, TextReader)
-    texts = collect(source, reader.texts(what, columns), columns)
+    texts = collect(source, read_rows(source, columns), columns)
     if len(texts.classes) < min_classes and not texts.multi_label:
         raise DataError(
             f"'{source}' holds only one label, '{texts.classes[0]}'; a classifier needs at least {min_classes}",
@@ -108,6 +116,27 @@ def read_texts(source: str, columns: Columns | None = None, *, min_classes: int 
 
 
 def read_lines(source: str, columns: Columns) -> list[str]:
-    """The texts of a source without their labels. Raises DataError."""
-    reader, what = reader_of(source, TextReader)
-    return [row.text for row in reader.texts(what, columns.alone()) if row.text.strip()]
+    """The texts of a source without their labels, and of the files of its parts. Raises DataError."""
+    return [row.text for row in read_rows(source, columns.alone()) if row.text.strip()]
+
+
+def read_rows(source: str, columns: Columns) -> Iterable[Row]:
+    """The rows of a source; where parts have files of their own those of all, each named by its part. Raises
+    DataError."""
+    if not columns.files:
+        reader, what = reader_of(source, TextReader)
+        return reader.texts(what, columns)
+    rows, findings, counts = list[Row](), list["Sentence"](), dict[str, int]()
+    for part, file in {"train": source, **columns.files}.items():
+        with errors_of_part(part):
+            reader, what = reader_of(file, TextReader)
+            read = reader.texts(what, columns.of_one_file())
+            found = [Row(*row) for row in read]
+            require_one_part({row.part for row in found} - {UNLABELED}, file)
+        for row in found:
+            rows.append(row._replace(name=f"{part}: {row.name}", part=UNLABELED if row.part == UNLABELED else part))
+        findings += getattr(read, "findings", ())
+        counts[part] = len(found)
+    if columns.label:
+        findings.append(told_parts(counts))
+    return Rows(rows, {finding.text: finding for finding in findings}.values())

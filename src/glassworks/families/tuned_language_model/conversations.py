@@ -11,9 +11,10 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from glassworks.contracts import Dataset, Split
+from glassworks.data.assigned import Assigned
 from glassworks.data.conversations.collection import Conversations, findings, read_again, read_conversations
 from glassworks.data.conversations.keys import ConversationData
-from glassworks.data.splits import PARTS, split
+from glassworks.data.splits import PARTS, Shares, deal
 from glassworks.data.text.duplicates import find_copies
 from glassworks.errors import ConfigError, DataError, InputError
 from glassworks.language.chat_template import ChatTemplate
@@ -70,21 +71,22 @@ def prepare(data: ConversationData, reading: Reading) -> Dataset:
     """Three parts; `x` are `Conversations.items`, `y` is 1. Raises DataError where there are too few to learn from."""
     found = read_conversations(data, reading.check)
     questions, answers = map(list, zip(*map(_asked, found.items), strict=True))
-    kept = _distinct(questions, answers)
+    kept = _distinct(questions, answers, found.parts or [""] * len(found))
     _require_enough(found, [answers[row] for row in kept])
     groups, notes = _groups([questions[row] for row in kept])
-    alike = np.zeros(len(kept), np.int64)
-    parts = split(alike, groups, data.validation, data.test, data.seed)
+    alike, own = np.zeros(len(kept), np.int64), Assigned(parts=found.parts).only(kept)
+    dealt = deal(alike, groups, own, ("",), Shares(validation=data.validation, test=data.test, seed=data.seed))
+    parts = dealt.parts
     if not all(len(parts[name]) for name in PARTS):
         raise DataError(f"'{data.source}' cannot be split: its questions are near copies", "give more that differ")
     items = [found.items[row] for row in kept]
     twice = (f"{len(found) - len(kept):,} copies are left out",) if len(kept) < len(found) else ()
     return Dataset(
         name=data.source,
-        fingerprint=hashlib.sha256("\0".join(items).encode("utf-8", "replace")).hexdigest(),
+        fingerprint=hashlib.sha256("\0".join((*items, *own.parts)).encode("utf-8", "replace")).hexdigest(),
         classes=(),
         splits={name: as_split([items[row] for row in rows]) for name, rows in parts.items()},
-        findings=(*findings(found), *twice, *notes),
+        findings=(*findings(found), *twice, *map(str, dealt.findings), *notes),
     )
 
 
@@ -103,11 +105,11 @@ def _asked(item: str) -> tuple[str, str]:
     return "\n".join(text for role, text in texts if role in ("user", "tool")), answers
 
 
-def _distinct(questions: Sequence[str], answers: Sequence[str]) -> list[int]:
-    """The first of conversations with the same question and the same answer."""
-    first: dict[tuple[str, str], int] = {}
-    for row, pair in enumerate(zip(questions, answers, strict=True)):
-        first.setdefault(pair, row)
+def _distinct(questions: Sequence[str], answers: Sequence[str], parts: Sequence[str]) -> list[int]:
+    """The first of conversations with the same question and the same answer, in each part that the data assign."""
+    first: dict[tuple[str, str, str], int] = {}
+    for row, same in enumerate(zip(questions, answers, parts, strict=True)):
+        first.setdefault(same, row)
     return list(first.values())
 
 

@@ -7,6 +7,7 @@ import json
 import uuid
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,6 +23,7 @@ from glassworks.registry import Registry
 from glassworks.registry.opening import open_model
 from glassworks.runs.works._publishing import ModelWork
 from glassworks.runs.works._tables import WRITTEN, cells_of, questions, require_form, write_table
+from glassworks.storage import require_other
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array
@@ -36,7 +38,7 @@ class AnsweringRequest(Record):
 
     `columns` are those of a table with the text, or the path of the picture; left out those that the model has learned
     from. `output` is a table (.csv, .tsv, .parquet) or a file for lines of JSON; a relative path counts from
-    GLASSWORKS_HOME, and left out there is a new one.
+    GLASSWORKS_HOME, and left out there is a new one. With `as_table` lines for a table have its columns too.
     """
 
     model: str
@@ -44,6 +46,7 @@ class AnsweringRequest(Record):
     columns: tuple[str, ...] = ()
     limit: int | None = Field(default=None, ge=1)
     output: str = ""
+    as_table: bool = False
 
 
 class AnsweringWork(ModelWork):
@@ -70,6 +73,7 @@ class AnsweringWork(ModelWork):
             output.parent.mkdir(parents=True, exist_ok=True)
         opened = open_model(request.model, registry)
         try:
+            require_other(output, request.data.partition(":")[2])
             cells = cells_of(request.data)
             asked = Answering(
                 stage=self.name,
@@ -78,7 +82,9 @@ class AnsweringWork(ModelWork):
                 rows=self.rows(opened),
                 key=_key(self.name, opened, request),
             )
-            written = _written(asked, cells, output, progress)
+            as_table = output.suffix.lower() in WRITTEN or (request.as_table and cells is not None)
+            write = partial(_write_table, cells) if as_table else write_answers
+            written = write(asked, output, progress)
         finally:
             opened.close()
         counts = {"examples": written.examples, "errors": written.errors}
@@ -102,10 +108,8 @@ def presented(opened: OpenedBundle, x: Array) -> list[dict[str, Any]]:
     return [{"answer": dict(task.present(each).row)} for each in answers]
 
 
-def _written(asked: Answering, cells: Cells | None, output: Path, progress: Progress) -> Written:
-    """Lines of JSON; or a table of them, which appears when all are there."""
-    if output.suffix.lower() not in WRITTEN:
-        return write_answers(asked, output, progress)
+def _write_table(cells: Cells | None, asked: Answering, output: Path, progress: Progress) -> Written:
+    """Lines of JSON, then a table of them, which appears when all are there."""
     lines = output.with_name(f"{output.name}.answers")
     written = write_answers(asked, lines, progress)
     write_table(lines, cells, output)

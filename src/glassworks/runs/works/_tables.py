@@ -124,6 +124,8 @@ def write_table(lines: Path, cells: Cells | None, output: Path) -> None:
     with storage_errors(output, "name another file"):
         if output.suffix.lower() == ".parquet":
             frame.write_parquet(whole)
+        elif output.suffix.lower() in LINES:
+            frame.write_ndjson(whole)
         else:
             frame.write_csv(whole, separator="\t" if output.suffix.lower() == ".tsv" else ",")
         whole.replace(output)

@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 from glassworks.config import DataConfig, validate
 from glassworks.contracts import Progress, Work
 from glassworks.data.kinds import kind_of
+from glassworks.data.split_keys import SplitData
 from glassworks.data.uploads.store import DataStore
+from glassworks.errors import ConfigError
 from glassworks.job_files import modalities
 from glassworks.record import Record
 
@@ -43,6 +45,10 @@ class Check(Work):
 
 def _data(request: CheckRequest) -> DataConfig:
     """As a record of its kind."""
-    plain = validate(DataConfig, {"source": request.data.get("source")}, where="check", prefix="data.")
+    try:
+        source = SplitData.completed(request.data).get("source")
+    except ValueError as error:
+        raise ConfigError(*str(error).split("; ", 1)) from None
+    plain = validate(DataConfig, {"source": source}, where="check", prefix="data.")
     kind = kind_of(plain.source, request.kind)
     return validate(modalities()[kind], request.data, where="check", prefix="data.")

@@ -114,3 +114,20 @@ def test_a_model_without_a_chat_template_is_refused(tmp_path: Path) -> None:
     described.write_text(json.dumps({"eos_token": "<|im_end|>"}))
     with pytest.raises(ConfigError, match="no chat template"):
         Reading.of(bring(tmp_path / "model", "folder:model"))
+
+
+def test_files_and_a_column_say_the_parts_of_conversations(reading: Reading, tmp_path: Path) -> None:
+    rows = good(40)
+    for name, some in (("learn", rows[:30]), ("measure", rows[28:])):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, some)
+    files = {"train": f"jsonl:{tmp_path}/learn/chats.jsonl", "test": f"{tmp_path}/measure/chats.jsonl"}
+    dataset = prepare(ConversationData.model_validate({"split": files}), reading)
+    sizes = {name: len(split) for name, split in dataset.splits.items()}
+    assert sizes["test"] == 12 and sum(sizes.values()) == 40
+    assert any(each.startswith("2 examples are copies") for each in dataset.findings)
+    parts = [{**row, "fold": "test" if n >= 28 else "train"} for n, row in enumerate(rows)]
+    data = write(tmp_path, parts).model_copy(update={"split": "fold"})
+    assert len(prepare(data, reading).splits["test"]) == 12
+    with pytest.raises(DataError, match="line 1: the part is empty"):
+        prepare(write(tmp_path, rows).model_copy(update={"split": "fold"}), reading)

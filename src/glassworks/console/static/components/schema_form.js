@@ -20,8 +20,16 @@ export function SchemaForm({ schema, path = [], ...form }) {
   const table = resolved(schema ?? form.root, form.root);
   const entries = Object.entries(table.properties ?? {}).map(([key, part]) => ({ path: [...path, key], part: resolved(part, form.root) }));
   const shown = entries.filter((each) => !form.hide?.includes(each.path.join(".")));
-  const plain = shown.filter((each) => !each.part.properties);
-  const groups = shown.filter((each) => each.part.properties && Object.keys(each.part.properties).length);
+  // A key that is a value or a table has a field and a group, until one of them is used.
+  const either = shown.flatMap((each) => {
+    const table = tableAmong(each.part);
+    const given = at(form.value, each.path);
+    if (!table || typeof given === "string") return [each];
+    const group = { ...each, part: table };
+    return given === undefined ? [each, group] : [group];
+  });
+  const plain = either.filter((each) => !each.part.properties);
+  const groups = either.filter((each) => each.part.properties && Object.keys(each.part.properties).length);
   return html`${plain.length > 0 &&
     html`<div class="fields">${plain.map((each) => html`<${Entry} key=${each.path.join(".")} ...${each} form=${form} />`)}</div>`}
     ${groups.map((each) => html`<${Group} key=${each.path.join(".")} ...${each} form=${form} />`)}`;
@@ -55,7 +63,7 @@ function Group({ path, part, form }) {
   const key = path.join(".");
   const wrong = form.faults?.some((each) => each.key === key || each.key.startsWith(`${key}.`));
   const given = Object.keys(at(form.value, path) ?? {}).length;
-  return html`<details class="group" open=${wrong || path[0] === "data" || given > 0}>
+  return html`<details class="group" open=${wrong || key === "data" || given > 0}>
     <summary>
       <span>${named(form, path, part)}</span>
       ${wrong && html`<span class="tag wrong">${t("form.wrong")}</span>`}
@@ -107,6 +115,13 @@ export function resolved(part, root) {
   const found = options.map((/** @type {Schema} */ each) => resolved(each, root));
   return found.length === 1 ? { ...found[0], ...beside } : { types: found, ...found[0], ...beside };
 }
+
+/**
+ * The table among the types of a key that may be a value instead.
+ * @param {Schema} part
+ * @returns {Schema | undefined}
+ */
+const tableAmong = (part) => part.types?.find((/** @type {Schema} */ each) => each.properties);
 
 /**
  * @param {any} table
