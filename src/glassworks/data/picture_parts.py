@@ -13,7 +13,7 @@ from glassworks.data.assigned import Assigned
 from glassworks.data.collection import Decoded, Looks, Pictures, fingerprint_of
 from glassworks.data.kinds import reader_of
 from glassworks.data.reader import PictureReader, Reading
-from glassworks.data.split_keys import errors_of_part, told_parts
+from glassworks.data.split_keys import errors_of_part, finding_of_parts
 from glassworks.errors import DataError
 
 
@@ -27,10 +27,10 @@ def joined_parts(source: str, how: Reading) -> Pictures:
     bits = {pictures.bits for pictures in parts.values()} - {0}
     if len(bits) > 1:  # the same values must be equally bright in all parts
         parts = _read(sources, replace(how, bits=max(bits)))
-    several = [part for part, pictures in parts.items() if pictures.multi_label]
-    if several and len(several) < len(parts):
+    multi_label = [part for part, pictures in parts.items() if pictures.multi_label]
+    if multi_label and len(multi_label) < len(parts):
         raise DataError(
-            f"pictures of {several[0]} have several labels, those of other parts one each",
+            f"pictures of {multi_label[0]} have several labels, those of other parts one each",
             "write labels.csv for every part, or for none",
         )
     return _joined(source, parts)
@@ -67,7 +67,7 @@ def _joined(source: str, parts: Mapping[str, Pictures]) -> Pictures:
         fingerprint=fingerprint_of(looks.digests, labels, classes, assigned),
         assigned=assigned,
         left_out=_named({part: pictures.left_out for part, pictures in parts.items()}),
-        notes=(told_parts({part: len(each) for part, each in parts.items()}), *notes.values()),
+        notes=(finding_of_parts({part: len(each) for part, each in parts.items()}), *notes.values()),
         bits=max(pictures.bits for pictures in every),
     )
 

@@ -119,7 +119,7 @@ def errors_of_part(part: str) -> Iterator[None]:
         raise DataError(f"the {part} part: {error.problem}"[:300], error.mend) from None
 
 
-def told_parts(counts: Mapping[str, int]) -> Sentence:
+def finding_of_parts(counts: Mapping[str, int]) -> Sentence:
     """What was understood: how many examples the file of each part has."""
     return sentence("finding.own-parts", named=", ".join(f"{part} {count:,}" for part, count in counts.items()))
 

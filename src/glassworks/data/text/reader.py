@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from glassworks.contracts import Reader
 from glassworks.data.assigned import UNLABELED
 from glassworks.data.kinds import reader_of
-from glassworks.data.split_keys import errors_of_part, require_one_part, told_parts
+from glassworks.data.split_keys import errors_of_part, finding_of_parts, require_one_part
 from glassworks.data.tabular.format import TableFormat
 from glassworks.data.text.sameness import Same
 from glassworks.errors import DataError
@@ -138,5 +138,5 @@ def read_rows(source: str, columns: Columns) -> Iterable[Row]:
         findings += getattr(read, "findings", ())
         counts[part] = len(found)
     if columns.label:
-        findings.append(told_parts(counts))
+        findings.append(finding_of_parts(counts))
     return Rows(rows, {finding.text: finding for finding in findings}.values())
