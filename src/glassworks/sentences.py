@@ -119,8 +119,14 @@ _FINDINGS = {
     "spaces-user": "{n:,} rows have spaces around the user, which are taken off, such as row {row}{example}",
     "spaces-item": "{n:,} rows have spaces around the item, which are taken off, such as row {row}{example}",
     "float-ids": "ids in the column '{column}' are whole numbers written as {example}; they are taken as numbers",
-    "alike-ids": "{n:,} ids in the column '{column}' differ only in case or in their signs, such as '{one}' and "
-    "'{other}'; they count as different",
+    "alike-ids": "{n:,} ids in the column '{column}' differ only in case, zeros in front or their signs, such as "
+    "'{one}' and '{other}'; they count as different",
+    "bare-ids": "{n:,} ids in the column '{column}' have =\"\" around them, or signs that nobody sees: these are taken "
+    "off, such as of {example}",
+    "words-for-numbers": "{n:,} cells of the column '{column}' are no numbers and count as not known, such as row "
+    "{row}: {example}",
+    "heavy-user": "one user, {user}, has {percent:.0f}% of all interactions: if it stands for people who are not "
+    'known, leave its rows out, data.na = ["{user}"]',
     "joined-items": "{n:,} of {total:,} items that people met ({percent:.0f}%) stand in the item table",
     "joined-users": "{n:,} of {total:,} users ({percent:.0f}%) stand in the table of users",
     "times-read": "times are read as {form}: {examples} (UTC)",

@@ -40,6 +40,7 @@ _WIDER = {
 _PRIOR = {"Windows-1252": 1.4, "Windows-1258": 0.5, "mac-roman": 0.8, "cp850": 0.8}
 """Windows-1252 is the usual one where texts in it and in its neighbors hardly differ."""
 _WORD = re.compile(r'[^\s,;"\x00-\x1f]*[^\x00-\x7f][^\s,;"\x00-\x1f]*')
+_BEYOND = re.compile(r"[^\x00-\x7f]+")
 _SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "HEBREW", "ARABIC", "THAI")
 _INSIDE = frozenset({"So", "Sk", "Sm", "No", "Sc", "Pi"})
 _NEVER = frozenset({"Co", "Cn", "Cc"})
@@ -55,8 +56,8 @@ class Candidate:
 
     @property
     def words(self) -> int:
-        """Distinct words with a sign beyond ASCII: few of them tell little."""
-        return len(set(_WORD.findall(self.text)))
+        """Distinct runs of signs beyond ASCII: few of them tell little, whatever number stands behind each."""
+        return len(set(_BEYOND.findall(self.text)))
 
 
 def candidates(content: bytes) -> list[Candidate]:
@@ -105,7 +106,9 @@ def _implausible(text: str) -> float:
 
 
 def _oddities(word: str) -> Iterator[bool]:
-    """Private or unassigned signs, two scripts in a word, a capital behind a small letter, a symbol between letters."""
+    """Private or unassigned signs, two scripts in a word, a capital behind a small letter, a symbol between letters, a
+    vowel sign of Thai or a combining mark that begins it."""
+    yield unicodedata.category(word[0]) == "Mn" or "\u0e30" <= word[0] <= "\u0e3a"
     yield any(unicodedata.category(sign) in _NEVER for sign in word)
     for one, other in itertools.pairwise(word):
         scripts = {_script(one), _script(other)} - {""}

@@ -182,7 +182,8 @@ def _doubtful(name: str, found: Sequence[Candidate], why: str) -> DataError:
     samples = "; ".join(f"{each.encoding}: {_around(each.text, at)}" for each in best)
     return DataError(
         f"the encoding of {name} is in doubt, it {why}: {samples}",
-        f'take the one that reads right: data.encoding = "{found[0].encoding}"; or save the file as UTF-8',
+        f'take the one that reads right: data.encoding = "{found[0].encoding}"; if none does, it may be GB18030, Big5, '
+        "Shift_JIS or EUC-KR; or save the file as UTF-8",
     )
 
 

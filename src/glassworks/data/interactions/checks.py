@@ -15,6 +15,8 @@ from glassworks.record import Record
 from glassworks.sentences import Sentence, sentence
 
 _FEW_USERS, _FEW_LIKES, _HEAVY = 200, 5, 0.5
+_ONE_USER, _USUAL_TIMES = 0.1, 5
+"""Who has this share of all interactions, and so many times those of a usual user, may stand for many people."""
 _QUANTILES = {"smallest": 0.0, "median": 0.5, "p95": 0.95, "largest": 1.0}
 
 
@@ -71,7 +73,15 @@ def check_interactions(log: Interactions, data: InteractionData | None = None) -
     )
     able = int(np.sum(of_users >= _FEW_LIKES))
     protocol = () if data is None else fitting(log, data)
-    return report.model_copy(update={"findings": (*log.findings, *_findings(report, able), *protocol)})
+    return report.model_copy(update={"findings": (*log.findings, *_heavy(log), *_findings(report, able), *protocol)})
+
+
+def _heavy(log: Interactions) -> Iterator[Sentence]:
+    """Somebody who met so much that it is rather everybody who was not signed in."""
+    counts = np.bincount(log.user, minlength=log.shape[0])
+    most = int(counts.argmax())
+    if counts[most] > max(_ONE_USER * len(log), _USUAL_TIMES * float(np.median(counts))):
+        yield sentence("finding.heavy-user", user=str(log.users[most])[:40], percent=100 * counts[most] / len(log))
 
 
 def _contradictions(log: Interactions) -> int:

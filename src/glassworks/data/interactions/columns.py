@@ -12,6 +12,7 @@ from glassworks.data.interactions.times.reading import read_times
 from glassworks.data.interactions.times.spans import first_rows
 from glassworks.data.interactions.weights import require_weights, weight_of
 from glassworks.data.tabular.columns import by_role
+from glassworks.data.tabular.missing import WORDS
 from glassworks.errors import DataError
 from glassworks.sentences import Sentence, sentence
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from glassworks.data.interactions.keys import InteractionData
 
-_CUT = 40
+_CUT, _LOST = 40, 0.1
+"""Where more weights than this share are words, the numbers alone would be another story."""
 _MENDS = {
     "no-weight": "write weights as plain numbers, such as 1000 or 0.5, or leave data.weight out",
     "no-time": "write times in one way, or leave data.time out",
@@ -67,6 +69,10 @@ def columns_of(table: polars.LazyFrame, data: InteractionData) -> Columns:
     if sample_of(data.source):
         roles = {role: role for role in roles if role in kinds}
     roles = by_role(roles, kinds.names(), data.source)
+    if roles["user"] == roles["item"]:
+        raise DataError(
+            f"data.user and data.item name one column, '{roles['user'][:60]}'", "name the column of each of them"
+        )
     read = {role: cleaned(roles[role], kinds[roles[role]], data.na) for role in ("user", "item")}
     require_weights(table, roles, data)
     read["weight"] = weight_of(roles, kinds, data)
@@ -81,14 +87,16 @@ def facts(columns: Columns, source: str) -> tuple[Sentence, ...]:
     """Findings about rows that cannot be used, and about spaces around ids. Raises DataError where none can."""
     import polars
 
-    faults, spaces = columns.faults, _spaces(columns)
+    faults, spaces, words = columns.faults, _spaces(columns), _words_as_weights(columns)
     complete = ~polars.any_horizontal(*faults.values())
     counts = columns.source.select(
         polars.len().alias("rows"),
         complete.sum().alias("complete"),
-        *(fault.sum().alias(name) for name, fault in {**faults, **spaces}.items()),
+        *(fault.sum().alias(name) for name, fault in {**faults, **spaces, "words": words}.items()),
     ).collect(engine="streaming")
     found = {name: int(counts[name][0] or 0) for name in counts.columns}
+    if found["words"] > max(1, _LOST * (found["rows"] - found["no-weight"] + found["words"])):
+        raise DataError(f"'{source}': {_finding(columns, 'no-weight', words, found['words'])}", _MENDS["no-weight"])
     if not found["complete"]:
         worst = max(faults, key=lambda name: found[name])
         why = str(_finding(columns, worst, faults[worst], found[worst])) if found["rows"] else "no row"
@@ -99,6 +107,17 @@ def facts(columns: Columns, source: str) -> tuple[Sentence, ...]:
     named = {**faults, **spaces}
     more = (_finding(columns, name, named[name], found[name]) for name in named if found[name] > 0)
     return (*columns.findings, *more)
+
+
+def _words_as_weights(columns: Columns) -> polars.Expr:
+    """Where a weight is written that is no number; many of them are numbers of another form, which are not a few."""
+    import polars
+
+    if columns.source.collect_schema().get(columns.named.get("weight", "")) != polars.String:
+        return polars.lit(value=False)
+    given = polars.col(columns.named["weight"]).str.strip_chars()
+    missing = given.is_null() | given.is_in(["", *WORDS])
+    return ~missing & ~columns.read["weight"].is_finite()
 
 
 def _spaces(columns: Columns) -> Mapping[str, polars.Expr]:

@@ -6,16 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from glassworks.data.tabular.missing import WORDS
 from glassworks.errors import DataError
 from glassworks.sentences import Sentence, sentence
 
 if TYPE_CHECKING:
     import polars
 
-_MISSING = ("", "nan", "NaN", "NAN", "none", "None", "null", "NULL", "<NA>", "NaT", r"\N", "undefined")
+_MISSING = (*WORDS, "NAN", "none", r"\N", "undefined")
 """What programs write for an id that is not there; data.na names other words."""
-_ROUNDED = r"^\d+(\.\d+)?E\+\d+$"
-"""A long number as spreadsheets write it: its last digits are lost."""
+_ROUNDED = r"^\d+(\.\d+)?[Ee]\+\d+$"
+"""A long number as spreadsheets and pandas write it: its last digits are lost."""
+_WRAPPED = r"^=\"(.*)\"$"
+"""Text for spreadsheets, so that they keep the zeros."""
+_UNSEEN = r"[\u{200b}-\u{200f}\u{2060}\u{feff}]"
+_EXACT = {"Float32": 2**24, "Float64": 2**53}
+"""Above it not every whole number can be told from the next one."""
 _LISTED = r"^[\[{].*[\]}]$"
 _SAMPLES, _CUT, _LEAST = 3, 24, 0.5
 _NOTHING: tuple[Sentence, ...] = ()
@@ -44,7 +50,7 @@ def cleaned(name: str, kind: polars.DataType, missing: Sequence[str] | None = No
     if kind.is_float():
         return column.fill_nan(None)
     if kind != polars.String:
-        return column
+        return polars.when(~column.cast(polars.String).is_in(list(missing))).then(column) if missing else column
     text = column.str.strip_chars()
     return polars.when(~text.is_in(["", *(_MISSING if missing is None else missing)])).then(text)
 
@@ -75,6 +81,12 @@ def _of_values(raw: polars.Series, column: str, source: str) -> polars.Series:
     import polars
 
     if raw.dtype.is_float():
+        if float(raw.abs().max() or 0) >= _EXACT[str(raw.dtype)]:
+            raise DataError(
+                f"'{source}': the ids in the column '{column[:60]}' are numbers of the type {raw.dtype}, which lost "
+                f"digits, such as {raw.max():.0f}",
+                "write the table again with this column as text, from where it was text or whole",
+            )
         whole = raw.cast(polars.Int64, strict=False)
         if not bool((whole.cast(polars.Float64) == raw).fill_null(value=False).all()):
             raise DataError(
@@ -88,8 +100,13 @@ def _of_values(raw: polars.Series, column: str, source: str) -> polars.Series:
 
 
 def _of_texts(raw: polars.Series, column: str, source: str) -> tuple[polars.Series, tuple[Sentence, ...]]:
-    """Whole numbers where all are; else the text."""
+    """Whole numbers where all are; else the text, without what spreadsheets put around it and signs nobody sees."""
     _require_whole(raw, column, source)
+    bare = raw.str.replace(_WRAPPED, "${1}").str.replace_all(_UNSEEN, "").str.strip_chars()
+    if changed := int((raw != bare).sum()):
+        ids, findings = _of_texts(bare, column, source)
+        example = raw.filter(raw != bare)[0]
+        return ids, (sentence("finding.bare-ids", n=changed, column=column, example=repr(example)[:_CUT]), *findings)
     numbers = _numbers(raw)
     if numbers is not None:
         return numbers, ()
@@ -126,7 +143,8 @@ def _numbers(ids: polars.Series) -> polars.Series | None:
 def _alike_in_case(ids: polars.Series, column: str) -> tuple[Sentence, ...]:
     import polars
 
-    frame = polars.DataFrame({"id": ids, "plain": ids.str.to_lowercase().str.normalize("NFKC")})
+    plain = ids.str.to_lowercase().str.normalize("NFKC").str.replace_all(r"\s+", " ")
+    frame = polars.DataFrame({"id": ids, "plain": plain.str.replace(r"^0*(\d+)(\.0+)?$", "${1}")}).unique()
     twice = frame.filter(polars.col("plain").is_duplicated()).sort("plain", "id")
     if twice.is_empty():
         return ()

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from glassworks.data.interactions.collection import ItemColumns
 from glassworks.data.interactions.ids import cleaned, distinct_ids
 from glassworks.data.interactions.reader import sample_of, scan
+from glassworks.data.interactions.times.spans import first_rows
 from glassworks.data.tabular.format import TableFormat
+from glassworks.data.tabular.missing import WORDS
 from glassworks.errors import DataError
 from glassworks.sentences import Sentence, sentence
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from glassworks.data.interactions.keys import InteractionData
 
+_LOST = 0.1
 RESERVED = ("id", "popularity")
 
 
@@ -53,6 +56,7 @@ def _described(
     read_from = scan(source, TableFormat.of(data))
     table = read_from.frame
     _require_columns(table, data, role, columns)
+    words = _require_numbers(table, columns.numbers, source)
     table = table.with_columns(cleaned(name, table.collect_schema()[name], data.na).alias(name))
     ids = distinct_ids(table, name, source)
     rows = table.filter(polars.col(name).is_not_null()).select(
@@ -62,7 +66,7 @@ def _described(
     read = numbered.unique("number", keep="first", maintain_order=True).collect(engine="streaming")
     total = int(table.select(polars.len()).collect(engine="streaming").item())
     repeated = (sentence(f"finding.repeated-{role}s", n=total - len(read)),) if total > len(read) else ()
-    return read.sort("number").drop("raw", "number"), columns, (*read_from.findings, *ids.findings, *repeated)
+    return read.sort("number").drop("raw", "number"), columns, (*read_from.findings, *ids.findings, *words, *repeated)
 
 
 def _require_columns(table: polars.LazyFrame, data: InteractionData, role: str, columns: ItemColumns) -> None:
@@ -80,6 +84,28 @@ def _require_columns(table: polars.LazyFrame, data: InteractionData, role: str, 
                 )
             if name in RESERVED and key != role:
                 raise DataError(f"{source}: the name '{name}' is taken", "give the column another name")
+
+
+def _require_numbers(table: polars.LazyFrame, names: tuple[str, ...], source: str) -> tuple[Sentence, ...]:
+    """What of columns of numbers is written and is none. Raises DataError where that is more than a tenth."""
+    import polars
+
+    found, kinds = list[Sentence](), table.collect_schema()
+    for name in names:
+        given = polars.col(name).cast(polars.String).str.strip_chars()
+        given = polars.when(~given.is_in(["", *WORDS])).then(given)
+        word = given.is_not_null() & ~given.cast(polars.Float64, strict=False).is_finite().fill_null(value=False)
+        if kinds[name] != polars.String:
+            continue
+        count, rows = table.select(word.sum().alias("n"), given.count().alias("all")).collect(engine="streaming").row(0)
+        if not count:
+            continue
+        ((row, value),) = first_rows(table, given, word)
+        said = sentence("finding.words-for-numbers", n=count, column=name[:60], row=row, example=value[:40])
+        if count > max(1, _LOST * rows):
+            raise DataError(f"{source}: {said}", "write plain numbers, such as 1000 or 0.5, or take it for a category")
+        found.append(said)
+    return tuple(found)
 
 
 def _features(columns: ItemColumns, data: InteractionData, table: polars.LazyFrame) -> list[polars.Expr]:

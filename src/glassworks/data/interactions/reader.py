@@ -6,6 +6,7 @@ A source is read lazily: a table may be larger than memory, and only the columns
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from glassworks.contracts import Reader, Sample
@@ -41,7 +42,17 @@ class InteractionSample(Sample, InteractionReader):
 def scan(source: str, form: TableFormat | None = None) -> Table:
     """The table of `SCHEME:WHAT`. Raises DataError, MissingLibrary."""
     reader, what = reader_of(source, InteractionReader)
-    return reader.interactions(what, form or TableFormat())
+    found = reader.interactions(what, form or TableFormat())
+    return replace(found, frame=_as_text(found.frame))
+
+
+def _as_text(frame: polars.LazyFrame) -> polars.LazyFrame:
+    """Columns of categories, as pandas writes them, are text like any other."""
+    import polars
+
+    kinds = frame.collect_schema().items()
+    coded = [name for name, kind in kinds if isinstance(kind, polars.Categorical | polars.Enum)]
+    return frame.with_columns(polars.col(coded).cast(polars.String)) if coded else frame
 
 
 def sample_of(source: str) -> InteractionSample | None:

@@ -14,6 +14,8 @@ from glassworks.errors import DataError
 if TYPE_CHECKING:
     from glassworks.data.interactions.keys import InteractionData
 
+_HUGE = 1e6
+"""Times a usual weight, above which more says no more."""
 _LEAST, _MOST = 0.1, 10.0
 """Times a usual like: no pair counts less or more."""
 
@@ -30,6 +32,8 @@ def strength_of(log: Interactions, data: InteractionData) -> NDArray[np.float32]
     if data.strength == 0 or not len(log):
         return None
     weight = np.where(log.liked, 1.0 if data.positive is not None else log.weight.astype(np.float64), 0.0)
+    if log.liked.any():  # sums over all pairs would lose the others beside a number without measure
+        weight = np.minimum(weight, _HUGE * np.median(weight[log.liked]))
     pair = log.user.astype(np.int64) * log.shape[1] + log.item
     amount = _running(pair, weight, log.time, data.half_life)
     last = np.ones(len(log), np.bool_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,15 @@ YEAR, DAY, MONTH = "year first", "day first", "month first"
 """Of dates in numbers, which one stands first."""
 NAMED, DIGITS, WEEK = "with the month's name", "in digits alone", "by the week or day of the year"
 _COMMENT = r"\s*(\(.*\)|\[.*\])$"
-_HALVES = {"上午": "AM", "下午": "PM"}
+_HALVES = {
+    "AM": ("上午", "午前", "오전", "a.m.", "A.M.", "a. m.", "a.\u00a0m."),
+    "PM": ("下午", "午後", "오후", "p.m.", "P.M.", "p. m.", "p.\u00a0m."),
+}
+_PLAIN = {sign: half for half, signs in _HALVES.items() for sign in signs}
+_PLAIN |= {**dict.fromkeys("\u00a0\u202f\u2009\u3000", " "), "\u2212": "-"}
+"""What locales write, and its form that formats know: halves of the day, blanks, and the sign before a zone."""
+_NOTHING = re.compile(r"0000[-/]00[-/]00([ T]00:00:00(\.0+)?Z?)?")
+"""What MySQL writes where there is no date."""
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _CLOCK = re.compile(
     r"(?P<join>T|\s+|:|,\s*|(?<=[日号]))"
@@ -27,22 +36,22 @@ _CLOCK = re.compile(
     r"(?P<year>\s+\d{4})?$",
     re.ASCII | re.IGNORECASE,
 )
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_MONTHS = [name.lower() for name in calendar.month_name[1:]]
+_DAYS = [name.lower() for name in calendar.day_name]
 _WORD = re.compile(r"[A-Za-z]+|\d+")
 
 
 @dataclass(frozen=True)
 class Layout:
     """`format` is a strptime format; `suffix` completes a value, such as a month by its first day. `comma` stands
-    before fractions of seconds, `comment` stands behind in parentheses, `chinese` names the halves of the day."""
+    before fractions of seconds, `comment` stands behind in parentheses, `local` has signs of a locale."""
 
     kind: str
     format: str
     suffix: str = ""
     comma: bool = False
     comment: bool = False
-    chinese: bool = False
+    local: bool = False
 
     @property
     def zoned(self) -> bool:
@@ -56,8 +65,8 @@ class Layout:
         text = column.str.strip_chars()
         if self.comment:
             text = text.str.replace(_COMMENT, "")
-        if self.chinese:
-            text = text.str.replace_many(_HALVES)
+        if self.local:
+            text = text.str.replace_many(_PLAIN, leftmost=True)
         if self.comma:
             text = text.str.replace(r"(\d),(\d+)", "${1}.${2}")
         if self.suffix:
@@ -71,12 +80,14 @@ class Layout:
 def layouts_of(value: str) -> Sequence[Layout]:
     """All layouts that a value can be; empty for what is neither a number nor a known date."""
     text = value.strip()
+    if _NOTHING.fullmatch(text) or any(each.isdecimal() and not each.isascii() for each in text):
+        return []
     numbers = [Layout(NUMBER, "")] if _NUMBER.fullmatch(text) else []
     plain = re.sub(_COMMENT, "", text)
-    for chinese, english in _HALVES.items():
-        plain = plain.replace(chinese, english)
+    for local, usual in _PLAIN.items():
+        plain = plain.replace(local, usual)
     dotted = re.sub(r"(\d),(\d+)", r"\1.\2", plain) if ":" in plain else plain
-    flags = (dotted != plain, bool(re.search(_COMMENT, text)), any(each in text for each in _HALVES))
+    flags = (dotted != plain, bool(re.search(_COMMENT, text)), any(each in text for each in _PLAIN))
     return [*numbers, *(Layout(kind, form, end, *flags) for kind, form, end in _formats(dotted))]
 
 
@@ -131,13 +142,18 @@ def _dates(text: str) -> Iterator[tuple[str, str, str]]:
         yield (NAMED, form, "")
 
 
+def _is_name(word: str, names: Sequence[str]) -> bool:
+    """Whether it is one in English, or its first three letters."""
+    return any(word in (name, name[:3]) for name in names)
+
+
 def _named(text: str) -> str:
     """The format of a date with the name of its month, such as `Tue, 14 Nov 2023`; empty for none."""
     found: list[str] = []
 
     def part(match: re.Match[str]) -> str:
         word = match[0].lower()
-        known = [form for names, form in ((_MONTHS, "%B"), (_DAYS, "%A")) if word[:3] in names]
+        known = [form for names, form in ((_MONTHS, "%B"), (_DAYS, "%A")) if _is_name(word, names)]
         if word.isdecimal():
             known = ["%Y"] if len(word) == 4 else ["%d" if "%d" not in found else "%y"] if len(word) <= 2 else []
         found.extend(known or [""])

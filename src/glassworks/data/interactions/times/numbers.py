@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from glassworks.data.interactions.times.layouts import DIGITS, Layout, layouts_of
-from glassworks.data.interactions.times.spans import ONE_WAY, ORDER, Reading, first_rows, plausible, refused
+from glassworks.data.interactions.times.spans import (
+    EARLIEST_NUMBER,
+    ONE_WAY,
+    ORDER,
+    Reading,
+    first_rows,
+    plausible,
+    refused,
+)
 from glassworks.sentences import sentence
 
 if TYPE_CHECKING:
@@ -46,11 +54,16 @@ def read_numbers(table: polars.LazyFrame, name: str, column: polars.Expr) -> Rea
         number.min().alias("low"),
         number.max().alias("high"),
         *(plausible(each).sum().alias(unit) for unit, each in readings.items()),
+        *(each.filter(plausible(each)).max().alias(f"last {unit}") for unit, each in readings.items()),
     ).collect(engine="streaming")
     count = {unit: int(facts[unit][0] or 0) for unit in ("all", "order", "words", *readings)}
     if count["words"]:
         _require_no_dates(table, name, column)
     found = [unit for unit in readings if count[unit]]
+    if found and all(int(facts[f"last {unit}"][0]) < EARLIEST_NUMBER for unit in found):
+        ((row, value),) = first_rows(table, column, plausible(readings[found[0]]))
+        said = f"count from another day than 1970, or are older than 1995, such as row {row}: {value}"
+        raise refused(name, said, f'write them as dates; or if it is right, say data.time_format = "{found[0]}"')
     if len(found) > 1:
         raise _mixed(table, name, column, {unit: readings[unit] for unit in found[:2]})
     if not found and count["order"] == count["all"]:

@@ -13,6 +13,7 @@ from glassworks.data.interactions.times.layouts import NUMBER, Layout, layouts_o
 from glassworks.data.interactions.times.numbers import UNITS, of_unit, read_numbers
 from glassworks.data.interactions.times.spans import (
     FIRST_YEAR,
+    MEND,
     ONE_WAY,
     Reading,
     first_rows,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     Kind = polars.DataType | type[polars.DataType]
 
 _PROBED, _MORE, _ROUNDS, _SHOWN = 1000, 100, 8, 3
+_LOST = 0.1
+_WRONG_UNIT = "write the table again: such dates were made from numbers in another unit, seconds or milliseconds"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +107,7 @@ def _written(table: polars.LazyFrame, name: str, column: polars.Expr, probed: Se
         left = _left(table, column, readings) if facts["left"] else ()
         if not _extended(kinds, [value for _, value in left]):
             break
+    _require_dates(name, left, facts["left"], facts["values"])
     whole = [kind for kind in readings if not facts[f"missed {kind}"]]
     _require_one_way(table, name, column, readings, whole, left)
     kind = whole[0]
@@ -111,6 +115,16 @@ def _written(table: polars.LazyFrame, name: str, column: polars.Expr, probed: Se
     form = " | ".join(dict.fromkeys(each.format for each in kinds[kind]))
     findings = _naive(table, kinds[kind], column, readings[kind])
     return Reading(readings[kind], form, facts["values"], facts[f"outside {kind}"], facts["left"], findings)
+
+
+def _require_dates(name: str, left: Sequence[tuple[int, str]], count: int, values: int) -> None:
+    """Raise DataError where more than a tenth are dates that no form reads, such as those with other names of months:
+    the others alone would be another story."""
+    dated = [(row, value) for row, value in left if re.search("[1-9]", value)]
+    if dated and count * len(dated) > _LOST * len(left) * values:
+        row, value = dated[0]
+        said = f"are dates that are not read in {count:,} of {values:,} rows, such as row {row}: {value[:40]}"
+        raise refused(name, said, f"{ONE_WAY}, or in one form: data.time_format")
 
 
 def _facts(table: polars.LazyFrame, column: polars.Expr, readings: Mapping[str, polars.Expr]) -> dict[str, int]:
@@ -234,10 +248,10 @@ def _plausible(table: polars.LazyFrame, name: str, reading: Reading) -> Times:
     there = plausible(found).fill_null(value=False)
     if outside or 2 * unread > values:
         column = polars.col(name)
-        ((row, value),) = first_rows(table, column, found.is_not_null() & ~there if outside else found.is_null())
+        ((row, value),) = first_rows(table, column, column.is_not_null() & ~there)
         if 2 * (outside + unread) > values:
             said = f"are mostly no moments from {FIRST_YEAR} to {last_year()}, such as row {row}: {str(value)[:40]}"
-            raise refused(name, said)
+            raise refused(name, said, MEND if form else _WRONG_UNIT)
         example = sentence("finding.implausible-times", n=outside, row=row, example=str(value)[:40])
         findings = (*findings, example)
     found = polars.when(there).then(found) if outside else found

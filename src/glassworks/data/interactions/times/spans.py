@@ -13,10 +13,15 @@ if TYPE_CHECKING:
 
 FIRST_YEAR = 1990
 EARLIEST = int(datetime(FIRST_YEAR, 1, 1, tzinfo=UTC).timestamp()) * 10**6
+EARLIEST_NUMBER = int(datetime(1995, 1, 1, tzinfo=UTC).timestamp()) * 10**6
+"""Numbers that all lie before it count from another day than 1970: those of .NET and Apple would seem to be of 1990."""
 ORDER = 10**7
 """Below so many seconds, which is in 1970, numbers are an order and no dates."""
 ONE_WAY = "write all times in one way, for example as 2024-01-02T03:04:05Z"
-MEND = 'say how it is written: data.time_format = "%d/%m/%Y", or "s", "ms", "us", "ns" for numbers since 1970'
+MEND = (
+    'say how it is written: data.time_format = "%d/%m/%Y", or "s", "ms", "us", "ns" for numbers since 1970; or write '
+    "it as 2024-01-02T03:04:05Z"
+)
 
 
 class Reading(NamedTuple):
