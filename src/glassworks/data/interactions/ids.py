@@ -81,10 +81,10 @@ def _of_values(raw: polars.Series, column: str, source: str) -> polars.Series:
     import polars
 
     if raw.dtype.is_float():
-        if float(raw.abs().max() or 0) >= _EXACT[str(raw.dtype)]:
+        if (largest := float(raw.abs().to_numpy().max(initial=0))) >= _EXACT[str(raw.dtype)]:
             raise DataError(
                 f"'{source}': the ids in the column '{column[:60]}' are numbers of the type {raw.dtype}, which lost "
-                f"digits, such as {raw.max():.0f}",
+                f"digits, such as {largest:.0f}",
                 "write the table again with this column as text, from where it was text or whole",
             )
         whole = raw.cast(polars.Int64, strict=False)
