@@ -13,7 +13,9 @@ from glassworks.data.conversations.keys import ConversationData
 from glassworks.data.conversations.reader import ConversationReader, Record
 from glassworks.data.kinds import reader_of
 from glassworks.data.split_keys import errors_of_part
+from glassworks.data.tabular.columns import find_column
 from glassworks.data.tabular.format import TableFormat
+from glassworks.data.tabular.missing import is_missing
 from glassworks.errors import DataError, InputError
 
 _MEND = "mend this conversation, or take it away"
@@ -21,6 +23,8 @@ _MEND = "mend this conversation, or take it away"
 _ANSWERS = ("completion", "answer")
 _FORM = '{"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}'
 _NAMED, _BAD = 10, 0.1
+_NOTHING = frozenset(("NaN", "nan", "<NA>"))
+"""What pandas writes where there is no text; None or NA can be an answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,15 +135,16 @@ def _listed(value: Any) -> Any:
 
 
 def _of_columns(record: Mapping[str, Any], data: ConversationData) -> list[dict[str, Any]]:
-    answer = next((each for each in ((data.answer,) if data.answer else _ANSWERS) if each in record), "")
-    if data.prompt not in record or not answer:
+    names = [find_column(each, list(record)) for each in ((data.answer,) if data.answer else _ANSWERS)]
+    answer, prompt = next(filter(None, names), None), find_column(data.prompt, list(record))
+    if prompt is None or answer is None:
         raise InputError(
             f"it has neither '{data.messages}' nor '{data.prompt}' and '{data.answer or ' or '.join(_ANSWERS)}'; "
             f"it has {', '.join(list(record)[:8]) or 'nothing'}",
             _MEND,
         )
-    question, said = record[data.prompt], record[answer]
-    if question is None or said is None or not str(question).strip() or not str(said).strip():
+    question, said = record[prompt], record[answer]
+    if is_missing(question, _NOTHING) or is_missing(said, _NOTHING):
         raise InputError(f"'{data.prompt}' or '{answer}' is empty", _MEND)
     return [{"role": "user", "content": str(question)}, {"role": "assistant", "content": str(said)}]
 

@@ -131,3 +131,13 @@ def test_files_and_a_column_say_the_parts_of_conversations(reading: Reading, tmp
     assert len(prepare(data, reading).splits["test"]) == 12
     with pytest.raises(DataError, match="line 1: the part is empty"):
         prepare(write(tmp_path, rows).model_copy(update={"split": "fold"}), reading)
+
+
+def test_tables_of_pandas(reading: Reading, tmp_path: Path) -> None:
+    path = tmp_path / "chats.csv"
+    rows = [f"{one} {number}?,{one if number else 'NaN'}" for number, one in enumerate(WORDS)]
+    path.write_text("\n".join(["Prompt, Completion", *rows]) + "\n", encoding="utf-8")
+    dataset = prepare(ConversationData(source=f"csv:{path}"), reading)
+    items = " ".join(item for split in dataset.splits.values() for item in split.x.tolist())
+    assert "NaN" not in items
+    assert "1 conversations are left out: row 1" in " ".join(dataset.findings)
