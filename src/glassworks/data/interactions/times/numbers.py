@@ -61,9 +61,7 @@ def read_numbers(table: polars.LazyFrame, name: str, column: polars.Expr) -> Rea
         _require_no_dates(table, name, column)
     found = [unit for unit in readings if count[unit]]
     if found and all(int(facts[f"last {unit}"][0]) < EARLIEST_NUMBER for unit in found):
-        ((row, value),) = first_rows(table, column, plausible(readings[found[0]]))
-        said = f"count from another day than 1970, or are older than 1995, such as row {row}: {value}"
-        raise refused(name, said, f'write them as dates; or if it is right, say data.time_format = "{found[0]}"')
+        raise _of_another_day(table, name, column, found[0], readings[found[0]])
     if len(found) > 1:
         raise _mixed(table, name, column, {unit: readings[unit] for unit in found[:2]})
     if not found and count["order"] == count["all"]:
@@ -71,6 +69,14 @@ def read_numbers(table: polars.LazyFrame, name: str, column: polars.Expr) -> Rea
         return Reading(of_unit(column, "s"), "", count["all"], findings=(sentence("finding.time-order", **span),))
     chosen, values = found[0] if found else "s", count["all"] + count["words"]
     return Reading(readings[chosen], chosen, values, count["all"] - count[chosen], count["words"])
+
+
+def _of_another_day(
+    table: polars.LazyFrame, name: str, column: polars.Expr, unit: str, reading: polars.Expr
+) -> Exception:
+    ((row, value),) = first_rows(table, column, plausible(reading))
+    said = f"count from another day than 1970, or are older than 1995, such as row {row}: {value}"
+    return refused(name, said, f'write them as dates; or if it is right, say data.time_format = "{unit}"')
 
 
 def _require_no_dates(table: polars.LazyFrame, name: str, column: polars.Expr) -> None:
