@@ -71,6 +71,21 @@ _FINDINGS = {
     "lists-of-labels": "{n:,} rows hold a list of labels, such as {example}: a text may have several",
     "alike-labels": "labels that differ in case, blanks or punctuation alone are different classes: {names}; to make "
     "them one: data.rename = {rename}",
+    "labels-unlike-classes": "labels look like numbers, dates, ids or texts, and not like classes: {n:,} different "
+    "ones for {total:,} texts, such as {names}; data.label names another column",
+    "labels-like-nothing": "labels such as {names} may say that nothing is known; to leave them out: data.rename = "
+    "{rename}",
+    "lost-signs": "{n:,} texts hold what programs write for signs that they could not read or save, such as {name}: "
+    "'{example}'; take the file from before that",
+    "list-within": "the file is one object; the {n:,} rows are those in its list '{key}'",
+    "names-again": "{n:,} rows repeat the line of column names, as in files that were joined, and are left out, such "
+    "as {name}",
+    "column-of-parts": "the column '{column}' seems to say the part of each row ({names}) and is not used; "
+    'data.split = "{column}" keeps these parts',
+    "lists-of-one": "each of {n:,} rows has a list of one label, such as {example}; data.multi_label = false if a text "
+    "has exactly one",
+    "lines-read-twice": "{n:,} lines look like UTF-8 that was read as {encoding} and saved again: {example} was "
+    "{better}",
     "label-for-none": "'{label}' ({n:,}) never stands beside another label; if it says that a text has none: "
     'data.rename = {{ "{label}" = "" }}',
     "named-classes": "the numbers in '{column}' have {n:,} names in the data set itself, which are the labels: {names}",

@@ -29,6 +29,8 @@ _SHOWN, _NAMED = 24, 3
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
 _TWICE = ("cp1252", "latin-1", "cp1251", "gbk", "cp1250", "cp932", "big5")
 """As what programs read UTF-8 by mistake and save it again."""
+_SURE = ("cp1252", "latin-1", "cp1251")
+"""In which lines of right text are hardly ever UTF-8."""
 _ENOUGH = 4
 _SUREST = 0.99
 
@@ -37,19 +39,21 @@ _SUREST = 0.99
 class Decoded:
     """`text` as `encoding` reads the bytes; `confidence` from 0.5 (another one is as likely) to 1 (no other is).
 
-    `sample` shows what was read in an encoding that was recognized by its likelihood, and is empty for others.
+    `sample` shows what was read in an encoding that was recognized by its likelihood, and is empty for others; `twice`
+    has what `lines_read_twice` found.
     """
 
     text: str
     encoding: str
     confidence: float
     sample: str = ""
+    twice: tuple[Sentence, ...] = ()
 
     @property
     def findings(self) -> tuple[Sentence, ...]:
         """What people should look at, once an encoding was recognized."""
         if not self.sample:
-            return ()
+            return self.twice
         percent = round(100 * min(self.confidence, _SUREST))
         return (sentence("finding.encoding", encoding=self.encoding, percent=percent, example=self.sample),)
 
@@ -78,8 +82,7 @@ def decode(content: bytes, name: str, encoding: str = "") -> Decoded:
         except UnicodeDecodeError as error:
             _refuse_damaged(content, name, error)
         else:
-            _refuse_read_twice(text, name)
-            return Decoded(text=text, encoding="UTF-8", confidence=1.0)
+            return Decoded(text=text, encoding="UTF-8", confidence=1.0, twice=lines_read_twice(text, name))
     return _recognized(content, name)
 
 
@@ -133,11 +136,12 @@ def _refuse_damaged(content: bytes, name: str, error: UnicodeDecodeError) -> Non
         raise _invalid(content, name, "UTF-8", error) from None
 
 
-def _refuse_read_twice(text: str, name: str) -> None:
-    """A text of UTF-8 that another encoding was taken for, and saved as UTF-8 again."""
+def lines_read_twice(text: str, name: str) -> tuple[Sentence, ...]:
+    """A finding about lines of UTF-8 that another encoding was taken for, and that were saved as UTF-8 again. Raises
+    DataError where most lines are such."""
     lines = list({line for line in text.split("\n") if _FOREIGN.search(line)})[:1000]
     if sum(len(_FOREIGN.findall(line)) for line in lines) < _ENOUGH:
-        return
+        return ()
     for encoding in _TWICE:
         mended = [(line, _mended(line, encoding)) for line in lines]
         right = [(line, better) for line, better in mended if better]
@@ -148,6 +152,11 @@ def _refuse_read_twice(text: str, name: str) -> None:
                 f"turn it back: iconv -f UTF-8 -t {encoding.upper()} FILE > NEW; or take it as it is: "
                 'data.encoding = "UTF-8"',
             )
+        if len(right) > 1 and encoding in _SURE:
+            (line, better), n = right[0], len(right)
+            said = {"example": _sample(line), "better": _sample(better), "encoding": encoding}
+            return (sentence("finding.lines-read-twice", n=n, **said),)
+    return ()
 
 
 def _mended(line: str, encoding: str) -> str:

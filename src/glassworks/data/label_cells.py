@@ -7,26 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from glassworks.data.class_names import normal_name
 from glassworks.data.tabular.format import TableFormat
-from glassworks.data.text.labels import labels_of
+from glassworks.data.text.labels import NO, YES, labels_of
 from glassworks.data.text.reader import Columns
 from glassworks.errors import DataError
 from glassworks.sentences import Sentence, sentence
 
 _BETWEEN = re.compile(r"[;|]")
 _WHOLE = "\0"
-_YES = frozenset(
-    [
-        *("1", "1.0", "1,0", "true", "yes", "y", "x", "✓", "是", "真", "wahr", "ja", "j", "vrai", "oui"),
-        *("verdadero", "sí", "si", "vero", "sì", "verdadeiro", "sim"),
-    ]
-)
-_NO = frozenset(
-    [
-        *("", "0", "0.0", "0,0", "false", "no", "n", "否", "假", "falsch", "nein", "faux", "non"),
-        *("falso", "não", "nao"),
-    ]
-)
-"""As programs write them in several languages; Excel writes WAHR and FALSCH where it speaks German."""
 _MINUS = frozenset({"-1", "-1.0"})
 _SHOWN = 40
 _HALF = 2
@@ -71,9 +58,9 @@ def columns_of_labels(
     for name in names:
         for labels, line, cell in zip(found, lines, columns[name], strict=True):
             said = cell.strip().casefold()
-            if said in _YES:
+            if said in YES:
                 labels.append(normal_name(name))
-            elif said not in _NO and not (minus and said in _MINUS):
+            elif said not in NO and not (minus and said in _MINUS):
                 raise DataError(
                     f"{source}, line {line}: the column '{name}' holds '{cell.strip()[:_SHOWN]}', a label's column "
                     "holds 0 or 1",
@@ -118,10 +105,10 @@ def _is_index(name: str, cells: Sequence[str]) -> bool:
 def is_mostly_binary(cells: Sequence[str]) -> bool:
     """Whether most cells say yes or no."""
     filled = [cell.strip().casefold() for cell in cells if cell.strip()]
-    return _HALF * sum(cell in _YES | _NO | _MINUS for cell in filled) >= max(1, len(filled))
+    return _HALF * sum(cell in YES | NO | _MINUS for cell in filled) >= max(1, len(filled))
 
 
 def _are_minus(columns: Iterator[Sequence[str]]) -> bool:
     """Whether -1 stands for no in all of a table, which then has no 0."""
     said = {cell.strip().casefold() for cells in columns for cell in cells}
-    return bool(said & _MINUS) and not said & (_NO - {""})
+    return bool(said & _MINUS) and not said & (NO - {""})

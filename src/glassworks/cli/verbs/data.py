@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 group = typer.Typer(
     help="Sources of data: list the samples, check a source.", no_args_is_help=True, rich_markup_mode=None
 )
-_FIRST, _SHOWN = 10, 80
+_FIRST, _SHOWN, _CLASSES = 10, 80, 50
 
 
 @group.command("list")
@@ -152,7 +152,10 @@ def _check_texts(data: Any, quick: bool) -> TextReport:
 
 
 def _show(report: Any, source: str, console: Console) -> None:
-    table(source, ("class", "examples"), [(k, f"{v:,}") for k, v in report.class_counts.items()], console)
+    counts = [(name, f"{count:,}") for name, count in report.class_counts.items()]
+    if len(counts) > _CLASSES:
+        counts = [*counts[:_FIRST], (f"... and {len(counts) - _FIRST:,} more (--json has all)", "")]
+    table(source, ("class", "examples"), counts, console)
     console.print(f"{report.examples:,} examples, {report.distinct:,} distinct")
     for finding in report.findings:
         console.print(f"  - {finding}", markup=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from glassworks.data.tabular.columns import require_column
@@ -28,6 +28,15 @@ class Cells:
     values: Callable[[str], list[Any]]
     findings: tuple[Sentence, ...] = ()
     repeated: tuple[str, ...] = ()
+
+    def only(self, rows: Sequence[int]) -> Cells:
+        """Of some rows."""
+
+        def values(name: str) -> list[Any]:
+            found = self.values(name)
+            return [found[row] for row in rows]
+
+        return replace(self, where=[self.where[row] for row in rows], values=values)
 
     def column(self, wanted: str, key: str, option: str = "") -> str:
         """The name of the column that the key of a job names. Raises DataError."""

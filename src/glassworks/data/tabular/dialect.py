@@ -6,13 +6,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from glassworks.data.tabular.columns import has_no_names
 from glassworks.data.tabular.format import TableFormat
 from glassworks.data.tabular.lines import Dialect, cells_of, has_escapes
+from glassworks.data.tabular.missing import trimmed
 from glassworks.errors import DataError
 
 _DELIMITERS = (",", "\t", ";", "|")
-_LOOKED_AT = 200
-_SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+_LOOKED_AT, _MOST = 200, 0.8
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\s,;]*', re.IGNORECASE)
 """What Excel reads in the first line."""
 
 
@@ -41,11 +43,14 @@ def layout_of(head: str, given: TableFormat, name: str) -> Layout:
     if said := _SEPARATOR_LINE.fullmatch(lines[first]):
         first, delimiter = filled[1] if len(filled) > 1 else first, delimiter or said[1]
     begin, comments = _behind_comments(lines, first)
+    if not comments and not given.header:
+        begin = _behind_title(lines, begin, delimiter)
+        comments = sum(map(bool, map(str.strip, lines[first:begin])))
     dialect = _dialect(lines[begin:], given.quote, delimiter, name)
     if given.header:
         _require_width(lines[begin], dialect, given.header, name)
         return Layout(dialect=dialect, names=given.header, first=begin, comments=comments)
-    names, twice = _named(cells_of(lines[begin], dialect))
+    names, twice = _named([*_row_names(lines[begin:], dialect), *cells_of(lines[begin], dialect)])
     return Layout(dialect=dialect, names=names, first=begin + 1, comments=comments, repeated=twice)
 
 
@@ -59,6 +64,39 @@ def _behind_comments(lines: Sequence[str], first: int) -> tuple[int, int]:
     if begin > first and all(lines[first].count(each) == lines[begin].count(each) for each in _DELIMITERS):
         return first, 0
     return begin, begin - first
+
+
+def _behind_title(lines: Sequence[str], first: int, delimiter: str) -> int:
+    """The line of column names below a title: where most lines have some cells, and the title only one."""
+    title = lines[first].strip()
+    if " " not in title and any(map(str.strip, lines[first + 1 : first + 2])):
+        return first
+    for each in (delimiter,) if delimiter else _DELIMITERS:
+        rows = [_without_empty(cells_of(line, Dialect(delimiter=each))) for line in lines]
+        filled = [len(row) for row in rows[first:] if row]
+        width = max(set(filled), key=filled.count)
+        begin = next(number for number, row in enumerate(rows) if len(row) == width and number >= first)
+        names = [trimmed(cell) for cell in rows[begin]]
+        clear = len(set(names)) == width and all(names) and not has_no_names(names)
+        if width > 1 == len(rows[first]) and clear and filled.count(width) >= _MOST * len(filled):
+            return begin
+    return first
+
+
+def _without_empty(cells: Sequence[str]) -> list[str]:
+    """Without the empty ones at the end."""
+    found = list(cells)
+    while found and not found[-1].strip():
+        found.pop()
+    return found
+
+
+def _row_names(lines: Sequence[str], dialect: Dialect) -> list[str]:
+    """An empty name for a first column that counts the rows and has none, as R writes it."""
+    rows = [cells_of(line, dialect) for line in lines if line.strip()]
+    first = [row[0].strip() for row in rows[1:]]
+    counts = len(first) > 1 and first[0] in ("0", "1") and first == [str(int(first[0]) + n) for n in range(len(first))]
+    return [""] if counts and all(len(row) == len(rows[0]) + 1 for row in rows[1:]) else []
 
 
 def _dialect(lines: Sequence[str], quote: str | None, delimiter: str, name: str) -> Dialect:
@@ -106,12 +144,11 @@ def _require_width(line: str, dialect: Dialect, header: Sequence[str], name: str
 def _named(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of their own: without blanks around, numbered where there is none or the same one again; and those that are
     there more than once."""
-    while len(cells) > 1 and not cells[-1].strip():
-        cells = cells[:-1]
+    cells = _without_empty(cells) or cells[:1]
     names: list[str] = []
     twice: list[str] = []
     for number, cell in enumerate(cells, 1):
-        plain = cell.strip().strip("\ufeff")
+        plain = trimmed(cell)
         own = plain or f"column_{number}"
         while own in names:
             own = f"{own}_{number}"

@@ -11,7 +11,7 @@ from typing import Any
 from glassworks.data.encodings import read_text
 from glassworks.data.tabular.format import TableFormat
 from glassworks.errors import DataError
-from glassworks.sentences import Sentence
+from glassworks.sentences import Sentence, sentence
 
 _MEND = "write one JSON object a line"
 
@@ -48,6 +48,8 @@ def read_objects(path: Path, form: TableFormat | None = None) -> Objects:
     """Raises DataError where something else is in it; NaN is read as what is missing."""
     decoded = read_text(path, form.encoding if form else "")
     text = decoded.text.removeprefix("\ufeff")
+    if inner := _list_within(text):
+        return replace(inner, findings=(*decoded.findings, *inner.findings))
     if text.lstrip()[:1] == "[":
         return replace(_of_list(text, path), findings=decoded.findings)
     names, rows = list[str](), list[Mapping[str, Any]]()
@@ -67,7 +69,8 @@ def _object(line: str, path: Path, number: int) -> Mapping[str, Any]:
         raise DataError(f"{path}, line {number} is not JSON: {error}", mend) from None
     if not isinstance(row, dict):
         raise DataError(f"{path}, line {number} is not an object of JSON: {line.strip()[:80]}", _MEND)
-    if row and all(isinstance(each, dict) and set(each) and all(map(str.isdigit, each)) for each in row.values()):
+    by_column = all(isinstance(each, dict) and set(each) and all(map(str.isdigit, each)) for each in row.values())
+    if row and (by_column or {"columns", "index", "data"} == set(row)):
         raise DataError(
             f"{path} holds a column after another, as pandas writes it",
             "write a row after another: to_json(PATH, orient='records', lines=True)",
@@ -85,6 +88,28 @@ def _of_list(text: str, path: Path) -> Objects:
         first = text.lstrip().split("\n")[0]
         raise DataError(f"{path}, line 1 is not an object of JSON, nor a list of them: {first[:80]}", _MEND)
     return Objects(names=tuple(f"row {number}" for number in range(1, len(rows) + 1)), rows=tuple(rows))
+
+
+def _list_within(text: str) -> Objects | None:
+    """The objects of a document that is one object with one list of them, as many services write it."""
+    if text.lstrip()[:1] != "{" or ((first := text.strip().split("\n")[0]).endswith("}") and first != text.strip()):
+        return None
+    try:
+        whole = _decoded(text)
+    except ValueError:
+        return None
+    lists = {key: value for key, value in whole.items() if _are_objects(value)} if isinstance(whole, dict) else {}
+    if len(lists) != 1 or any(isinstance(value, list | str) for key, value in whole.items() if key not in lists):
+        return None
+    key, rows = next(iter(lists.items()))
+    if len(rows) < 2:  # one object with a list, such as a conversation, is a line
+        return None
+    names = tuple(f"row {number}" for number in range(1, len(rows) + 1))
+    return Objects(names=names, rows=tuple(rows), findings=(sentence("finding.list-within", key=key, n=len(rows)),))
+
+
+def _are_objects(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
 
 
 def _decoded(text: str) -> Any:

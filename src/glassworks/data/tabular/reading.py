@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import require
-from glassworks.data.encodings import decode
+from glassworks.data.encodings import decode, lines_read_twice
 from glassworks.data.tabular.dialect import Layout, layout_of
 from glassworks.data.tabular.format import Table, TableFormat
 from glassworks.data.tabular.lines import Lines
@@ -27,6 +27,8 @@ _LARGE_BYTES = 64 * 2**20
 """A file with quotation marks that is smaller is read line by line."""
 _GZIP = b"\x1f\x8b"
 _PARQUET = b"PAR1"
+_END = "\x1a"
+"""What old programs write behind a text."""
 _MOST_UNPACKED = 2**33
 _AT_A_TIME = 100_000
 _FEW_ZEROS = 10
@@ -83,8 +85,9 @@ def _scanned(path: Path, head: bytes, form: TableFormat) -> Table | None:
     even = _are_records(path, layout) if profile.quotes else is_even(path, delimiter, width, layout.first)
     if not even:
         return None
+    twice = () if form.encoding else lines_read_twice(head.decode("utf-8-sig", "ignore"), str(path))
     frame = _lines_of(path, layout, layout.names, delimiter, layout.dialect.quote if profile.quotes else None)
-    return _table(frame, path, form, layout, "UTF-8", ())
+    return _table(frame, path, form, layout, "UTF-8", twice)
 
 
 def _lines_of(path: Path, layout: Layout, names: Sequence[str], separator: str, quote: str | None) -> polars.LazyFrame:
@@ -121,7 +124,7 @@ def _read(path: Path, head: bytes, form: TableFormat) -> Table:
         content = content.replace(b"\0", b"")
     decoded = decode(content, str(path), form.encoding)
     findings.extend(decoded.findings)
-    text = decoded.text.removeprefix("\ufeff")
+    text = decoded.text.removeprefix("\ufeff").removesuffix(_END)
     if "\n" not in text:
         text = text.replace("\r", "\n")
     layout = layout_of(text[:_HEAD_BYTES], form, str(path))
@@ -180,8 +183,8 @@ def _table(
 ) -> Table:
     found = list(findings)
     if encoding != "UTF-8" or layout.dialect.delimiter not in (",", "\t", ""):
-        shown = layout.dialect.delimiter or "nothing"
-        found.append(sentence("finding.table-as-read", encoding=encoding or "UTF-8", delimiter=f"'{shown}'"))
+        shown = {"\t": "a tab"}.get(layout.dialect.delimiter, f"'{layout.dialect.delimiter or 'nothing'}'")
+        found.append(sentence("finding.table-as-read", encoding=encoding or "UTF-8", delimiter=shown))
     if layout.comments:
         found.append(sentence("finding.lines-above", n=layout.comments))
     known = {"encoding": encoding, "delimiter": layout.dialect.delimiter, "quote": layout.dialect.quote}

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.data.assigned import NOTHING, UNLABELED, Assigned
+from glassworks.data.tabular.missing import trimmed
+from glassworks.data.text.doubts import doubts
 from glassworks.data.text.naming import multi_label_rows, named_labels
 from glassworks.data.text.reader import Columns, Row
 from glassworks.data.text.sameness import Same
@@ -63,6 +65,7 @@ def collect(source: str, rows: Iterable[Row], columns: Columns | None = None) ->
     findings = list(getattr(rows, "findings", ()))
     rows, multi_label = multi_label_rows(rows, columns)
     rows, more = named_labels(rows, columns, source)
+    more = (*more, *doubts(rows, columns, source))
     kept, unreadable = _readable(rows, multi_label=multi_label)
     if not kept:
         raise _nothing(source, unreadable)
@@ -90,7 +93,7 @@ def _readable(rows: Iterable[Row], *, multi_label: bool) -> tuple[list[Row], lis
     kept: list[Row] = []
     unreadable: list[tuple[str, str]] = []
     for row in rows:
-        if not row.text.strip():
+        if not trimmed(row.text):
             unreadable.append((row.name, "the text is empty"))
         elif row.part == UNLABELED:
             unreadable.append((row.name, "it is in a part without labels"))

@@ -51,7 +51,7 @@ def split_rows(texts: Texts, copies: Copies, shares: Shares) -> Dealt:
     if len(rows) == 0 or ((counts < NEEDED).all() and not texts.assigned.parts):
         raise DataError(
             f"'{texts.source}': no class has {NEEDED} distinct texts, one each to train, validate and test",
-            "add texts; copies of the same one do not count",
+            "add texts; copies of the same one do not count; or name the column of classes: data.label = ...",
         )
     dealt = deal(texts.targets[rows], copies.near[rows], texts.assigned.only(rows), texts.classes, shares)
     return replace(dealt, parts={name: rows[part] for name, part in dealt.parts.items()})

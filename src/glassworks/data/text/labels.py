@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from glassworks.data.tabular.missing import is_missing, missing_words
+from glassworks.data.tabular.missing import is_missing, missing_words, trimmed
 from glassworks.data.text.cells import plain_value
 from glassworks.data.text.reader import Columns
 from glassworks.errors import DataError
@@ -16,9 +16,24 @@ from glassworks.sentences import Sentence, sentence
 Label = str | tuple[str, ...]
 _ITEM = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s,'\"\[\](){}]+)")
 _LIST = re.compile(rf"[\[({{](?:\s|,|{_ITEM.pattern})*[\])}}]", re.DOTALL)
-_SEPARATORS = ("|", ";", ",")
-_SHOWING = frozenset({"1", "1.0", "true", "yes"})
-_YES, _NO = _SHOWING | {"x"}, frozenset({"0", "0.0", "false", "no", ""})
+_SEPARATORS = ("|", ";", ",", "\n", "/", "+", "&", "#", " ")
+_WEAK = " "
+"""Stands within labels too: each part must be a label alone."""
+YES = frozenset(
+    [
+        *("1", "1.0", "1,0", "true", "yes", "y", "x", "✓", "是", "真", "wahr", "ja", "j", "vrai", "oui"),
+        *("verdadero", "sí", "si", "vero", "sì", "verdadeiro", "sim"),
+    ]
+)
+_PLAIN = YES - {"x"}
+"""In objects, whose values may be words."""
+NO = frozenset(
+    [
+        *("", "0", "0.0", "0,0", "false", "no", "n", "否", "假", "falsch", "nein", "faux", "non"),
+        *("falso", "não", "nao"),
+    ]
+)
+"""As programs write them in several languages; Excel writes WAHR and FALSCH where it speaks German."""
 _SHOWN = 60
 _ONE = "or that each cell is one label: data.multi_label = false"
 _LISTS = (list, tuple, set)
@@ -32,11 +47,15 @@ def labels_of(
     if columns.multi_label is not False:
         lists = _lists(values, columns)
         if lists is not None:
-            return lists, (sentence("finding.lists-of-labels", n=len(values), example=_example(lists)),)
+            return lists, tuple(_of_lists(lists, columns))
+    else:
+        values = [_only(value, row, columns.label, source) for value, row in zip(values, where, strict=True)]
     _require_plain(values, where, columns, source)
-    known = ["" if is_missing(value, words) else plain_value(value).strip() for value in values]
+    known = ["" if is_missing(value, words) else trimmed(plain_value(value)) for value in values]
     findings = tuple(_of_missing(values, known, words))
     if columns.separator and columns.multi_label is not False:
+        if columns.multi_label is None and not any(columns.separator in each for each in known):
+            _refuse_hidden(known, where, columns.label, source)
         return [_split(each, columns.separator) for each in known], findings
     if columns.multi_label is None:
         _refuse_hidden(known, where, columns.label, source)
@@ -51,9 +70,9 @@ def labels_of_columns(cells: Mapping[str, Sequence[Any]], where: Sequence[str], 
     for name, values in cells.items():
         for labels, value, row in zip(found, values, where, strict=True):
             said = _said(value)
-            if said in _YES:
+            if said in YES:
                 labels.append(name)
-            elif said not in _NO:
+            elif said not in NO:
                 raise DataError(
                     f"{source}, {row}: the column '{name}' holds '{said[:_SHOWN]}', the column of a label 0 or 1",
                     "write 1 for a text that has the label, else 0; or name other columns: data.labels = [...]",
@@ -63,7 +82,7 @@ def labels_of_columns(cells: Mapping[str, Sequence[Any]], where: Sequence[str], 
 
 def columns_of_labels(cells: Mapping[str, Sequence[Any]]) -> list[str]:
     """The columns that hold nothing but 0 and 1, as those of labels do."""
-    return [name for name, values in cells.items() if values and _is_yes_or_no(values)]
+    return [name for name, values in cells.items() if (said := set(map(_said, values))) & YES and said <= YES | NO]
 
 
 def _lists(values: Sequence[Any], columns: Columns) -> list[Label] | None:
@@ -73,7 +92,7 @@ def _lists(values: Sequence[Any], columns: Columns) -> list[Label] | None:
         return [_of_list(value, columns.separator) for value in values]
     objects = [value for value in filled if isinstance(value, dict)]
     if objects and len(objects) == len(filled) and _is_yes_or_no([each for one in objects for each in one.values()]):
-        return [tuple(key for key, each in (value or {}).items() if _said(each) in _YES) for value in values]
+        return [tuple(key for key, each in (value or {}).items() if _said(each) in YES) for value in values]
     if filled and all(isinstance(value, str) and _LIST.fullmatch(value.strip()) for value in filled):
         return [tuple(_items(value or "")) for value in values]
     return None
@@ -82,20 +101,20 @@ def _lists(values: Sequence[Any], columns: Columns) -> list[Label] | None:
 def _of_list(value: object, separator: str) -> tuple[str, ...]:
     if not isinstance(value, _LISTS):
         return _split(plain_value(value), separator)
-    return tuple(dict.fromkeys(plain_value(each).strip() for each in value if plain_value(each).strip()))
+    return tuple(dict.fromkeys(filter(None, (trimmed(plain_value(each)) for each in value))))
 
 
 def _items(text: str) -> Iterator[str]:
     """The labels in a list of Python, of NumPy or of JSON."""
     for single, double, bare in _ITEM.findall(text.strip()[1:-1]):
-        label = (single or double or bare).replace("\\'", "'").replace('\\"', '"').strip()
-        if label:
-            yield label
+        label = (single or double or bare).replace("\\'", "'").replace('\\"', '"')
+        if trimmed(label):
+            yield trimmed(label)
 
 
 def _split(text: str, separator: str) -> tuple[str, ...]:
     found = text.split(separator) if separator else [text]
-    return tuple(dict.fromkeys(filter(None, map(str.strip, found))))
+    return tuple(dict.fromkeys(filter(None, map(trimmed, found))))
 
 
 def _require_plain(values: Sequence[Any], where: Sequence[str], columns: Columns, source: str) -> None:
@@ -130,13 +149,14 @@ def _refuse_hidden(known: Sequence[str], where: Sequence[str], column: str, sour
     for sign in _SEPARATORS:
         cells = {label: _split(label, sign) for label in whole if sign in label}
         parts = Counter(part for each in cells.values() for part in each)
-        back = all(count > 1 or part in whole for part, count in parts.items())
+        back = all((count > 1 and sign != _WEAK) or part in whole for part, count in parts.items())
         if cells and back and len(parts) < len(whole) and any(len(each) > 1 for each in cells.values()):
             row = next(number for number, label in enumerate(known) if label in cells)
+            said = sign.replace("\n", "\\n")
             raise DataError(
                 f"{source}, {where[row]}: '{known[row][:_SHOWN]}' in '{column}' looks like several labels, as in "
                 f"{sum(whole[each] for each in cells):,} rows",
-                f'say what separates them: data.separator = "{sign}" or --separator "{sign}"; {_ONE}',
+                f'say what separates them: data.separator = "{said}" or --set \'separator="{said}"\'; {_ONE}',
             )
 
 
@@ -146,8 +166,33 @@ def _said(value: object) -> str:
 
 def _is_yes_or_no(values: Sequence[Any]) -> bool:
     said = set(map(_said, values))
-    return bool(said & _SHOWING) and said <= _SHOWING | _NO
+    return bool(said & _PLAIN) and said <= _PLAIN | NO
+
+
+def _of_lists(lists: Sequence[Label], columns: Columns) -> Iterator[Sentence]:
+    """A finding about lists, or about lists of which each has one label."""
+    code = "finding.lists-of-labels"
+    if columns.multi_label is None and all(len(each) < 2 for each in lists) and any(lists):
+        code = "finding.lists-of-one"
+    yield sentence(code, n=len(lists), example=_example(lists))
+
+
+def _only(value: Any, row: str, column: str, source: str) -> Any:
+    """The label in a list of one. Raises DataError for more, which a text with one label cannot have."""
+    if isinstance(value, _LISTS):
+        found: Sequence[str] = _of_list(value, "")
+    elif isinstance(value, str) and _LIST.fullmatch(value.strip()):
+        found = list(_items(value))
+    else:
+        return value
+    if len(found) > 1:
+        raise DataError(
+            f"{source}, {row}: '{column}' holds {len(found)} labels: {str(value)[:_SHOWN]}",
+            "leave data.multi_label out: a text may have several labels then",
+        )
+    return found[0] if found else None
 
 
 def _example(lists: Sequence[Label]) -> str:
-    return ", ".join(next((each for each in lists if len(each) > 1), lists[0]))
+    longest: Label = max(lists, key=len)
+    return ", ".join(longest)

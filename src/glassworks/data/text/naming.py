@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from glassworks.data.tabular.missing import trimmed
 from glassworks.data.text.reader import Columns, Row
 from glassworks.errors import DataError
 from glassworks.sentences import Sentence, sentence
@@ -45,7 +46,7 @@ def _as_tuple(label: str | tuple[str, ...], separator: str) -> tuple[str, ...]:
     if isinstance(label, tuple):
         return label
     parts = label.split(separator) if separator else [label]
-    return tuple(dict.fromkeys(filter(None, map(str.strip, parts))))
+    return tuple(dict.fromkeys(filter(None, map(trimmed, parts))))
 
 
 def _joined(rows: Sequence[Row]) -> list[Row]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from glassworks.data.assigned import part_of
 from glassworks.data.text.cells import joined, plain_value, texts_of, words_for_nothing
+from glassworks.data.text.doubts import columns_of_parts, without_names
 from glassworks.data.text.labels import columns_of_labels, labels_of, labels_of_columns
 from glassworks.data.text.reader import Columns, Row, Rows
 from glassworks.errors import DataError
@@ -22,13 +23,14 @@ def rows_of(cells: Cells, columns: Columns) -> Rows:
     cell that is no text or no label."""
     if not cells.names and not cells.where:
         return Rows([], cells.findings)
+    cells, again = without_names(cells, columns)
     texts, found = _texts(cells, columns)
     labels, more = _labels(cells, columns)
     parts, groups = _own(cells, columns.split, "split"), _own(cells, columns.group, "group")
     if columns.split:
         parts = [part_of(part, f"{cells.source}, {name}") for part, name in zip(parts, cells.where, strict=True)]
     rows = [Row(*each) for each in zip(cells.where, texts, labels, parts, groups, strict=True)]
-    return Rows(rows, (*cells.findings, *found, *more))
+    return Rows(rows, (*cells.findings, *again, *found, *more, *columns_of_parts(cells, columns)))
 
 
 def _texts(cells: Cells, columns: Columns) -> tuple[list[str], tuple[Sentence, ...]]:
