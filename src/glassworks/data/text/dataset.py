@@ -101,13 +101,15 @@ def _array(texts: Sequence[str]) -> NDArray[np.object_]:
 def prepare_job(job: Job) -> Dataset:
     """The job's data."""
     data = TextData.of(job)
-    return prepare_texts(
-        read_texts(data.source, Columns.of(data)),
+    columns = Columns.of(data)
+    dataset = prepare_texts(
+        read_texts(data.source, columns),
         validation=data.validation,
         test=data.test,
         seed=data.seed,
         per_class=data.per_class,
     )
+    return replace(dataset, preprocessing={"columns": columns.kept()})
 
 
 def further_texts(job: Job, dataset: Dataset) -> list[str]:

@@ -19,7 +19,6 @@ from glassworks.catalog import get
 from glassworks.config import Job
 from glassworks.contracts import Dataset, Measurement, Model, Progress, Task
 from glassworks.data.text.keys import TextData
-from glassworks.data.text.reader import Columns
 from glassworks.families._text.ngrams import Bags, NgramTable, fit_ngrams
 from glassworks.families._text.tokens import PADDING, TOKENIZER, UNKNOWN, Kind, TokenizedSplit, learn_tokenizer
 from glassworks.storage import write_atomically
@@ -127,12 +126,12 @@ def unlabeled(dataset: Dataset, job: Job) -> Sequence[str]:
     return further_texts(job, dataset)
 
 
-def label_settings(dataset: Dataset, job: Job) -> dict[str, Any]:
+def label_settings(dataset: Dataset) -> dict[str, Any]:
     """What the bundle says of labels, and of the columns in which further texts and labels stand."""
     return {
         "labels": list(dataset.classes),
         "several": dataset.splits["train"].y.ndim == 2,
-        "columns": Columns.of(TextData.of(job)).kept(),
+        **dataset.preprocessing,
     }
 
 

@@ -89,7 +89,7 @@ def _preprocessing(
         "pad": PADDING,
         "piece_orders": list(ORDERS),
         "pieces": NGRAMS,
-        **label_settings(dataset, job),
+        **label_settings(dataset),
         **({"vectors": {"source": config.vectors, "sha256": vectors.sha256}} if vectors else {}),
     }
 

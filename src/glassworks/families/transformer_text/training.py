@@ -84,7 +84,7 @@ def train(
         started=started,
         backbone=backbone,
         tokenizer=_tokenizer(dataset, job, config, backbone, folder),
-        preprocessing={**how, **label_settings(dataset, job)},
+        preprocessing={**how, **label_settings(dataset)},
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.training.seed)
