@@ -63,7 +63,7 @@ def test_pictures_may_lie_deeper_and_a_broken_one_is_named(folder: Path) -> None
     ("text", "problem", "mend"),
     [
         (
-            "picture_name,labels\n0.png,cat\n",
+            "picture_name,labels\nhello,cat\n",
             "has no column 'file'; it has: picture_name, labels",
             "name the pictures'",
         ),
