@@ -31,6 +31,8 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train the model of a job file. An interrupted run goes on by itself."""
+    if not background:
+        receive_interrupts()  # before the libraries that reading a job loads
     from glassworks.job_files import load_job
 
     loaded = load_job(job, overrides or ())
@@ -41,7 +43,6 @@ def train(
 
 
 def _train(job: Job, resume: bool, as_json: bool) -> None:
-    receive_interrupts()
     from glassworks import flow
     from glassworks.cli.tables import show_comparison, show_test, show_warnings, warnings_of
     from glassworks.registry import Registry

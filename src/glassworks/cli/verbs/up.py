@@ -26,10 +26,12 @@ def up(
     as_json: AsJson = False,
 ) -> None:
     """Data, train, optimize, package, serve and explain; then serve until Ctrl-C."""
-    from glassworks.job_files import load_job
-
     if check and background:
         raise InputError("--check does not go with --detach: nothing is asked then", "leave one of them out")
+    if not background:
+        receive_interrupts()  # before the libraries that reading a job loads
+    from glassworks.job_files import load_job
+
     chosen = () if port is None else (f"serving.port={port}",)
     loaded = load_job(job, (*(overrides or ()), *chosen))
     if background:
@@ -56,7 +58,6 @@ def _queue(job: Job, resume: bool, as_json: bool) -> None:
 
 def _release(job: Job, check: bool, resume: bool, as_json: bool) -> None:
     """Here, and then the service."""
-    receive_interrupts()
     from glassworks import flow
     from glassworks.cli.question import ask, passing_key
     from glassworks.cli.release import show_example, show_next, show_release, summary
