@@ -124,7 +124,7 @@ def test_what_is_read_is_not_written_over(deep: bool, operators: Bundle, tmp_pat
     place.mkdir(parents=True)
     content = write_png(picture(1))
     (place / "a.png").write_bytes(content)
-    with pytest.raises(InputError, match="is a picture that is read"):
+    with pytest.raises(InputError, match="would be written over"):
         predict(str(operators.folder), str(tmp_path / "in"), "-o", str(tmp_path / "in"))
     assert (place / "a.png").read_bytes() == content
 

@@ -76,7 +76,7 @@ class Origins:
 def _foreign(origin: str) -> Forbidden:
     return Forbidden(
         f"a page of another site ({origin[:100]}) may not ask this service, which no key protects",
-        "ask from its own page or from a program; or allow that page with --allow-origin https://its.name, or its host "
+        "ask from its own page or from a program; or allow that page with --allow-origin https://NAME, or its host "
         "with --allowed-host; or let callers need keys: --keys on",
     )
 
