@@ -30,8 +30,7 @@ def evaluate(
     if columns and data is None:
         raise InputError("--text and --label are columns of --data", "leave them out, or give --data SOURCE")
     if background:
-        request = {"model": referred(model), "data": located(data), **({"columns": columns} if columns else {})}
-        detach("evaluate", request, as_json)
+        detach("evaluate", {"model": referred(model), "data": located(data), "columns": columns}, as_json)
         return
     from glassworks import flow
     from glassworks.registry import Registry
