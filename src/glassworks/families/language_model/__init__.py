@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import ClassVar
 
 from glassworks.config import DataConfig, Job
-from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Split
-from glassworks.errors import Unsupported
+from glassworks.contracts import Dataset, Model, Progress, Split
+from glassworks.families._language.family import DecoderFamily
 from glassworks.families._language.settings import LanguageModelConfig
 from glassworks.families.language_model.settings import LanguageData
 from glassworks.record import Record
 
 
-class LanguageModel(Family):
+class LanguageModel(DecoderFamily):
     """A decoder from a GGUF file or a folder, served with the weights that are in it."""
 
     name: ClassVar[str] = "language_model"
-    task: ClassVar[str] = "text-generation"
     config: ClassVar[type[Record]] = LanguageModelConfig
     data: ClassVar[type[DataConfig]] = LanguageData
     unsupported: ClassVar[Mapping[str, str]] = {
@@ -44,14 +43,6 @@ class LanguageModel(Family):
         from glassworks.families.language_model.bringing import model_of
 
         return model_of(job, self.settings(job), folder, progress)
-
-    def export(self, model: Model, folder: Path) -> Artifact:
-        from glassworks.families._language.bringing import export
-
-        return export(model, folder)
-
-    def differentiable(self, model: Model) -> Differentiable:
-        raise Unsupported("the served graph of a language model has no gradient", "explain it by its predictions")
 
     def tiny(self, folder: Path) -> Job:
         from glassworks.families._language.synthetic import write_model, write_texts

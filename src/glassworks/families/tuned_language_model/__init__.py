@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import ClassVar
 
 from glassworks.config import DataConfig, Job
-from glassworks.contracts import Artifact, Dataset, Differentiable, Family, Model, Progress, Split
+from glassworks.contracts import Dataset, Model, Progress, Split
 from glassworks.data.conversations.keys import ConversationData
-from glassworks.errors import Unsupported
+from glassworks.families._language.family import DecoderFamily
 from glassworks.families.tuned_language_model.settings import TunedLanguageModelConfig
 from glassworks.record import Record
 
 
-class TunedLanguageModel(Family):
+class TunedLanguageModel(DecoderFamily):
     """A decoder that goes on learning from conversations, by low-rank matrices or in full."""
 
     name: ClassVar[str] = "tuned_language_model"
-    task: ClassVar[str] = "text-generation"
     config: ClassVar[type[Record]] = TunedLanguageModelConfig
     data: ClassVar[type[DataConfig]] = ConversationData
     unsupported: ClassVar[Mapping[str, str]] = {
@@ -56,14 +55,6 @@ class TunedLanguageModel(Family):
 
         config = self.settings(job)
         return train(dataset, job, find_model(job, config, progress), config, folder, progress, started)
-
-    def export(self, model: Model, folder: Path) -> Artifact:
-        from glassworks.families._language.bringing import export
-
-        return export(model, folder)
-
-    def differentiable(self, model: Model) -> Differentiable:
-        raise Unsupported("the served graph of a language model has no gradient", "explain it by its predictions")
 
     def tiny(self, folder: Path) -> Job:
         from glassworks.families._language.synthetic import write_conversations, write_model

@@ -1,0 +1,24 @@
+"""What all families of decoders do alike."""
+
+from __future__ import annotations
+
+from abc import ABC
+from pathlib import Path
+from typing import ClassVar
+
+from glassworks.contracts import Artifact, Differentiable, Family, Model
+from glassworks.errors import Unsupported
+
+
+class DecoderFamily(Family, ABC):
+    """A family whose network is a `Brought` decoder."""
+
+    task: ClassVar[str] = "text-generation"
+
+    def export(self, model: Model, folder: Path) -> Artifact:
+        from glassworks.families._language.bringing import export
+
+        return export(model, folder)
+
+    def differentiable(self, model: Model) -> Differentiable:
+        raise Unsupported("the served graph of a language model has no gradient", "explain it by its predictions")
