@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,12 +47,13 @@ def language_client(language_server: Server) -> Iterator[openai.OpenAI]:
 
 @pytest.fixture(scope="session")
 def scribe_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Of `tests.toy.scribe`."""
+    """Of `tests.toy.scribe`, which only the server's process goes on knowing: this one lives on with other tests."""
     folder = tmp_path_factory.mktemp("scribe-served")
-    with toy.installed(folder), pytest.MonkeyPatch.context() as patch:
-        registry = Registry.open({"GLASSWORKS_HOME": str(folder / "home")})
-        registry.publish(toy.writer(folder / "bundle"))
-        root = Path(__file__).parents[4]
-        patch.setenv("PYTHONPATH", f"{folder}:{root / 'src'}:{root}")
-        with serving(folder / "home", "--no-grpc") as server:
-            yield server
+    with contextlib.ExitStack() as stack:
+        with toy.installed(folder), pytest.MonkeyPatch.context() as patch:
+            registry = Registry.open({"GLASSWORKS_HOME": str(folder / "home")})
+            registry.publish(toy.writer(folder / "bundle"))
+            root = Path(__file__).parents[4]
+            patch.setenv("PYTHONPATH", f"{folder}:{root / 'src'}:{root}")
+            server = stack.enter_context(serving(folder / "home", "--no-grpc"))
+        yield server
