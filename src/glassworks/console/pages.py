@@ -60,7 +60,7 @@ class ConsolePages(Protocol):
     def __init__(self, context: Context) -> None:
         """It needs nothing of the service: its pages ask the API themselves."""
 
-    @endpoint("GET", "/", "console", "The console.", gives="text/html", is_open=True)
+    @endpoint("GET", "/", "console", "The console.", gives="text/html", is_open=True, documented=False)
     def index(self, exchange: Exchange) -> Answer:
         """GET /"""
         headers = [(b"content-security-policy", POLICY.encode()), (b"referrer-policy", b"no-referrer")]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from glassworks.control.released import Released
 from glassworks.data.uploads.receiving import PART_BYTES
 from glassworks.errors import GlassworksError, InputError, ServingError
-from glassworks.serving.endpoints import Context, Protocol, endpoint
+from glassworks.serving.endpoints import Context, Protocol, endpoint, modules_of, protocols_of
 from glassworks.serving.failures import TooLarge, problematic
 from glassworks.serving.transports.http.asgi import Asgi, Mounted, Serving
 from glassworks.serving.transports.http.exchange import Exchange, token
@@ -18,6 +19,11 @@ _BYTES, _PARTS = "PUT", "uploads/"
 """Requests whose bodies are no JSON."""
 MOST_BYTES, MOST_VALUES = 2**20, 20_000
 """Of JSON: whoever reads it holds the interpreter meanwhile, on whichever thread, and requests of models wait."""
+
+
+def further_protocols() -> Sequence[type[Protocol]]:
+    """The control API, and the protocols over runs: each a module of `control.protocols`."""
+    return (ControlApi, *protocols_of(modules_of("glassworks.control.protocols")))
 
 
 class ControlApi(Protocol):

@@ -10,7 +10,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -99,6 +99,8 @@ class Context:
     """Protocols add what looks at a request whose large body has not come yet, and raises for one that is refused."""
     companions: list[Companion] = field(default_factory=list)
     """What begins and ends with the service; protocols add what is theirs."""
+    further: Sequence[type[Protocol]] = ()
+    """Protocols beside those of models."""
 
 
 class Protocol:
@@ -137,9 +139,15 @@ def declared(protocol: type[Protocol]) -> Iterator[tuple[Endpoint, str]]:
 
 @functools.cache
 def protocols() -> Sequence[type[Protocol]]:
-    """All protocols that are there. Raises Unsupported for a module without one."""
+    """All protocols of models that are there. Raises Unsupported for a module without one."""
+    points = (importlib.import_module(point.module) for point in entry_points(group=_GROUP))
+    return protocols_of((*modules_of("glassworks.serving.protocols"), *points))
+
+
+def protocols_of(modules: Iterable[ModuleType]) -> Sequence[type[Protocol]]:
+    """The protocols in modules, each of which holds one. Raises Unsupported."""
     found: list[type[Protocol]] = []
-    for module in _modules():
+    for module in modules:
         here = [
             value
             for value in vars(module).values()
@@ -151,10 +159,9 @@ def protocols() -> Sequence[type[Protocol]]:
     return tuple(found)
 
 
-def _modules() -> Iterator[ModuleType]:
-    home = importlib.import_module("glassworks.serving.protocols")
+def modules_of(package: str) -> Iterator[ModuleType]:
+    """The modules of a package, but for those whose names begin with `_`."""
+    home = importlib.import_module(package)
     for info in pkgutil.iter_modules(home.__path__):
         if not info.name.startswith("_"):
             yield importlib.import_module(f"{home.__name__}.{info.name}")
-    for point in entry_points(group=_GROUP):
-        yield importlib.import_module(point.module)

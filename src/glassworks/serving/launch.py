@@ -83,8 +83,8 @@ def serve(
     models = _models(config, registry.home)
     with contextlib.closing(listening), contextlib.closing(models), _access_log(config, models) as log:
         repository = _repository(config, models, registry, references)
-        context = _context(config, models, repository, registry)
-        service = _service(context, log, further)
+        context = replace(_context(config, models, repository, registry), further=further)
+        service = _service(context, log)
         rpc = _rpc(context, repository, service, int(listening.getsockname()[1])) if config.grpc else None
         companions: list[Companion] = [repository, *([rpc] if rpc is not None else []), *context.companions]
         companions += [*_observers(context.dispatcher, log, config), Workers(config, registry.home, models.supervisor)]
@@ -143,7 +143,7 @@ def _dispatcher(
     )
 
 
-def _service(context: Context, log: AccessLog | None, further: Sequence[type[Protocol]]) -> Service:
+def _service(context: Context, log: AccessLog | None) -> Service:
     config, dispatcher = context.config, context.dispatcher
     limits = Limits(
         max_body_bytes=config.max_body_bytes,
@@ -155,7 +155,7 @@ def _service(context: Context, log: AccessLog | None, further: Sequence[type[Pro
     context = replace(context, metrics=Metrics(dispatcher.models, lambda: service[0]))
     supervisor = dispatcher.models.supervisor
     on_answer = supervisor.guard("access log", log) if log is not None else None
-    application = Application(routes(context, further), on_answer, _admit(context))
+    application = Application(routes(context), on_answer, _admit(context))
     crossing = CrossOrigin(application, config.allow_origin) if config.allow_origin else None
     service.append(Service(crossing or application, limits, supervisor))
     refuse = doorkeeper(dispatcher.admission, application, context.heads)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from glassworks.serving.endpoints import ANY, Endpoint, Schema, declared, protocols
+from glassworks.serving.endpoints import ANY, Endpoint, Protocol, Schema, declared, protocols
 from glassworks.serving.failures import enveloped
 
 _JSON, _BINARY = "application/json", "application/octet-stream"
@@ -36,9 +36,9 @@ _ENVELOPE = Schema(
 )
 
 
-def openapi_document() -> dict[str, Any]:
-    """OpenAPI 3.1 of all endpoints that it can describe."""
-    listed = [each for protocol in protocols() for each, _ in declared(protocol) if each.documented]
+def openapi_document(further: Sequence[type[Protocol]] = ()) -> dict[str, Any]:
+    """OpenAPI 3.1 of all endpoints that it can describe, those of `further` protocols too."""
+    listed = [each for protocol in (*protocols(), *further) for each, _ in declared(protocol) if each.documented]
     listed.sort(key=lambda endpoint: (endpoint.path, endpoint.method))
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in listed:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from glassworks.errors import GlassworksError
 from glassworks.serving.app import Application, Handler, Route
-from glassworks.serving.endpoints import Context, Endpoint, Protocol, declared, protocols
+from glassworks.serving.endpoints import Context, Endpoint, declared, protocols
 from glassworks.serving.transports.http.exchange import Answer, Exchange, failure, token
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 
 
-def routes(context: Context, further: Sequence[type[Protocol]] = ()) -> Sequence[Route]:
+def routes(context: Context) -> Sequence[Route]:
     """What the service answers; a path that is named plainly comes before one with a parameter in its stead. A path of
-    `further` protocols comes before the same one of the others."""
+    the `further` protocols comes before the same one of the others."""
     found: dict[str, Route] = {}
-    for protocol in (*protocols(), *further):
+    for protocol in (*protocols(), *context.further):
         instance = protocol(context)
         for endpoint, name in declared(protocol):
             route = found.setdefault(endpoint.path, Route(pattern(endpoint.path), {}))

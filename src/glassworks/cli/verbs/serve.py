@@ -70,7 +70,7 @@ def serve(
     from glassworks.cli.parent import end_with_parent
     from glassworks.config import ServingConfig, validate
     from glassworks.console.pages import ConsolePages
-    from glassworks.control.endpoint import ControlApi
+    from glassworks.control.endpoint import further_protocols
     from glassworks.registry import Registry
     from glassworks.serving import launch
 
@@ -91,7 +91,7 @@ def serve(
         browser = "open it in a browser for the console"
         stderr().print(f"serving {names} on {running.url}{rpc}; {browser}; Ctrl-C ends it{guard}")
 
-    launch.serve(config, Registry.open(), models or (), ready, [ControlApi, ConsolePages])
+    launch.serve(config, Registry.open(), models or (), ready, [*further_protocols(), ConsolePages])
 
 
 def register(program: typer.Typer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -17,7 +18,7 @@ from glassworks.serving.batches.database import BATCHES, FILES, BatchDatabase
 from glassworks.serving.batches.records import ACTIVE, StoredFile
 from glassworks.storage import storage_errors
 
-MOST_BYTES = 8 * 2**30
+MOST_BYTES, MOST_FILES = 8 * 2**30, 10_000
 """Of all files of one owner."""
 _NAME_LENGTH = 255
 _CHUNK_BYTES = 2**20
@@ -80,6 +81,17 @@ class FileStore:
                 return _file(row)
         raise NotFound(f"there is no file '{identity[:100]}'", "list yours: GET /v1/files")
 
+    def link(self, file: StoredFile, target: Path) -> None:
+        """Let the content be found at `target` too, on the same disk, also when the file is deleted. Raises NotFound
+        where it is deleted already."""
+        with storage_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with contextlib.suppress(FileExistsError):
+                    os.link(self.path(file), target)
+            except FileNotFoundError:
+                raise NotFound(f"the file '{file.id}' was deleted", "send it again") from None
+
     def page(
         self, owner: str, limit: int, after: str | None = None, purpose: str | None = None, ascending: bool = False
     ) -> tuple[list[StoredFile], bool]:
@@ -130,8 +142,11 @@ class FileStore:
 
     def _check_room(self, owner: str, size_bytes: int) -> None:
         """Raise InputError where an owner would keep too much."""
+        sums = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(FILES.c.size_bytes), 0))
         with self._database.transaction() as connection:
-            used = connection.scalar(sa.select(sa.func.sum(FILES.c.size_bytes)).where(FILES.c.owner == owner)) or 0
+            count, used = connection.execute(sums.where(FILES.c.owner == owner)).one()
+        if count >= MOST_FILES:
+            raise InputError(f"you keep {count:,} files, the most there may be", "delete some: DELETE /v1/files/ID")
         if used + size_bytes > self._most_bytes:
             raise InputError(
                 f"your files have {used:,} bytes, and at most {self._most_bytes:,} are kept",

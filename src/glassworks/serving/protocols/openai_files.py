@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 
 from glassworks.errors import NotFound
@@ -13,7 +13,10 @@ from glassworks.serving.failures import WrongParameter
 from glassworks.serving.protocols._paging import kept, limit_of, page, query
 from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer, token
 
-PURPOSES = ("batch", "fine-tune", "evals", "user_data")
+PURPOSES = ("assistants", "batch", "evals", "fine-tune", "user_data", "vision")
+"""Of files that clients send."""
+_MADE = ("batch_output", "fine-tune-results")
+"""Of files that are made here for their owner."""
 _SHORTEST_S, _LONGEST_S = 3600, 30 * 86_400
 _FIELDS = ("purpose", "expires_after[anchor]", "expires_after[seconds]")
 _MOST, _CHUNK_BYTES = 10_000, 2**18
@@ -49,8 +52,10 @@ class OpenAIFiles(Protocol):
         limit, order = limit_of(asked, _MOST, _MOST), asked.get("order", "desc")
         if order not in ("asc", "desc"):
             raise WrongParameter(f"order is {order[:40]!r}", "give asc or desc", "order")
+        if (purpose := asked.get("purpose")) not in (None, *PURPOSES, *_MADE):
+            raise _wrong_purpose(purpose or "", (*PURPOSES, *_MADE))
         files, more = await batches.thread.run(
-            lambda: batches.files.page(owner, limit, asked.get("after"), asked.get("purpose"), order == "asc"), owner
+            lambda: batches.files.page(owner, limit, asked.get("after"), purpose, order == "asc"), owner
         )
         return page([each.public() for each in files], more)
 
@@ -95,12 +100,16 @@ def _asked(form: Form) -> tuple[Upload, str, int | None]:
     if upload is None:
         raise WrongParameter("the form has no file", "send one as 'file', with its name", "file")
     if purpose not in PURPOSES:
-        raise WrongParameter(f"purpose is {purpose[:40]!r}", f"give one of: {', '.join(PURPOSES)}", "purpose")
+        raise _wrong_purpose(purpose, PURPOSES)
     return (
         upload,
         purpose,
         lasts({name[14:-1]: value for name, value in form.fields.items() if name.startswith("expires_after[")}),
     )
+
+
+def _wrong_purpose(purpose: str, known: Sequence[str]) -> WrongParameter:
+    return WrongParameter(f"purpose is {purpose[:40]!r}", f"give one of: {', '.join(known)}", "purpose")
 
 
 def lasts(expires_after: Mapping[str, object], name: str = "expires_after") -> int | None:

@@ -27,6 +27,7 @@ class Pages(Protocol):
     """Endpoints for people and tools that look at the service."""
 
     def __init__(self, context: Context) -> None:
+        self._further = context.further
         self._admission, self._models = context.dispatcher.admission, context.dispatcher.models
 
     @endpoint(
@@ -37,7 +38,7 @@ class Pages(Protocol):
         """GET / and /docs: without a key, where one is needed, it tells of no model, and asks for the key."""
         key = token(exchange)
         asks = key is None and not self._admission.known(None)
-        paths: dict[str, dict[str, Any]] = openapi_document()["paths"]
+        paths: dict[str, dict[str, Any]] = openapi_document(self._further)["paths"]
         data = {
             "version": version("glassworks"),
             "keys": self._admission.guarded,
@@ -55,7 +56,7 @@ class Pages(Protocol):
     @endpoint("GET", "/openapi.json", "openapi", "This document.", is_open=True)
     def openapi(self, exchange: Exchange) -> Answer:
         """GET /openapi.json"""
-        return json_answer(openapi_document())
+        return json_answer(openapi_document(self._further))
 
     def _described(self, name: str) -> dict[str, Any]:
         model = self._models.model(name)

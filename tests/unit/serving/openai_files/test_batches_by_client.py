@@ -134,6 +134,10 @@ def test_lists_are_read_page_by_page(client: openai.OpenAI) -> None:
     pages = client.files.list(purpose="evals", limit=2, order="asc")
     assert [each.id for each in pages] == made
     assert [each.id for each in client.files.list(purpose="evals", limit=3)] == made[::-1]
+    assert client.files.wait_for_processing(made[0]).status == "processed"
+    assert list(client.files.list(purpose="fine-tune-results")) == []
+    with pytest.raises(openai.BadRequestError, match="give one of: assistants, batch"):
+        client.files.list(purpose="fun")
     for each in made:
         client.files.delete(each)
 
@@ -226,8 +230,13 @@ def test_what_is_wrong_with_a_file_is_named(client: openai.OpenAI) -> None:
     url, headers = f"{client.base_url}files", {"authorization": f"Bearer {client.api_key}"}
     file = {"file": ("a", b"x")}
     sends: list[tuple[dict[str, Any], str, str]] = [
-        ({"files": file, "data": {"purpose": "fun"}}, "purpose", "give one of: batch, fine-tune, evals, user_data"),
+        (
+            {"files": file, "data": {"purpose": "fun"}},
+            "purpose",
+            "give one of: assistants, batch, evals, fine-tune, ",
+        ),
         ({"files": file}, "purpose", "give one of"),
+        ({"files": file, "data": {"purpose": "fine-tune-results"}}, "purpose", "give one of"),
         ({"files": {"purpose": (None, "batch")}}, "file", "the form has no file"),
         ({"files": file, "data": {"purpose": "batch", "path": "/etc"}}, "path", "is not supported"),
         ({"files": file, "data": {"purpose": "batch", "expires_after[seconds]": "5"}}, "expires_after", "N from 3600"),

@@ -195,3 +195,21 @@ def test_makers_and_deleters_of_one_content_never_lose_it(tmp_path: Path, hands:
         thread.join()
     assert failures == []
     assert contents(tmp_path) == [b"x"]
+
+
+def test_an_owner_keeps_so_many_files_and_no_more(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glassworks.serving.batches.files.MOST_FILES", 1)
+    store.create("key", "a", "evals", b"")
+    with pytest.raises(InputError, match="you keep 1 files"):
+        store.create("key", "a", "evals", b"")
+    store.create("other", "a", "evals", b"")
+
+
+def test_what_is_linked_outlives_its_file(tmp_path: Path, store: FileStore) -> None:
+    made, target = store.create("key", "a", "fine-tune", b"line\n"), tmp_path / "kept" / "a.jsonl"
+    store.link(made, target)
+    store.link(made, target)
+    store.delete("key", made.id)
+    assert target.read_bytes() == b"line\n"
+    with pytest.raises(NotFound, match="was deleted"):
+        store.link(made, tmp_path / "kept" / "b.jsonl")
