@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glassworks.data.assigned import Assigned, part_of
+from glassworks.data.conversations.forms import LISTS, MEND, listed, messages_of_list, messages_of_pair, tools_of_cell
 from glassworks.data.conversations.keys import ConversationData
 from glassworks.data.conversations.reader import ConversationReader, Record
 from glassworks.data.kinds import reader_of
@@ -18,10 +19,10 @@ from glassworks.data.tabular.format import TableFormat
 from glassworks.data.tabular.missing import is_missing
 from glassworks.errors import DataError, InputError
 
-_MEND = "mend this conversation, or take it away"
-
 _ANSWERS = ("completion", "answer")
 _FORM = '{"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}'
+_ALPACA = ("instruction", "output", "input")
+"""Columns of a task, its answer and what it is about, which may be empty, where the job names none."""
 _NAMED, _BAD = 10, 0.1
 _NOTHING = frozenset(("NaN", "nan", "<NA>"))
 """What pandas writes where there is no text; None or NA can be an answer."""
@@ -116,37 +117,41 @@ def _collected(
 
 def _asked(record: Mapping[str, Any] | str, data: ConversationData) -> tuple[Any, Any]:
     if isinstance(record, str):
-        raise InputError(record, _MEND)
-    given = record.get(data.messages)
-    messages = _of_columns(record, data) if given is None else _listed(given)
-    if data.system and isinstance(messages, Sequence) and not _has_system(messages):
-        messages = [{"role": "system", "content": data.system}, *messages]
-    return messages, _listed(record.get("tools")) or []
+        raise InputError(record, MEND)
+    names = (data.messages,) if data.messages else LISTS
+    key = next(filter(None, (find_column(name, list(record)) for name in names)), None)
+    given = record[key] if key is not None else None
+    nothing = given is None or is_missing(given, _NOTHING)
+    messages = _of_columns(record, data) if nothing else messages_of_list(listed(given))
+    system = record.get("system") or data.system
+    if isinstance(system, str) and system.strip() and isinstance(messages, Sequence) and not _has_system(messages):
+        messages = [{"role": "system", "content": system}, *messages]
+    return messages, _tools(record.get("tools"))
 
 
-def _listed(value: Any) -> Any:
-    """A list, of a table's cell too."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        raise InputError(f"a cell is no JSON: {value[:60]}", _MEND) from None
+def _tools(given: Any) -> Any:
+    return [] if given is None or is_missing(given, _NOTHING) else tools_of_cell(given)
 
 
 def _of_columns(record: Mapping[str, Any], data: ConversationData) -> list[dict[str, Any]]:
     names = [find_column(each, list(record)) for each in ((data.answer,) if data.answer else _ANSWERS)]
     answer, prompt = next(filter(None, names), None), find_column(data.prompt, list(record))
+    task, output, about = (find_column(name, list(record)) for name in _ALPACA)
+    further = None
+    if prompt is None and answer is None and task is not None and output is not None:
+        prompt, answer, further = task, output, record.get(about or "")
     if prompt is None or answer is None:
         raise InputError(
-            f"it has neither '{data.messages}' nor '{data.prompt}' and '{data.answer or ' or '.join(_ANSWERS)}'; "
-            f"it has {', '.join(list(record)[:8]) or 'nothing'}",
-            _MEND,
+            f"it has neither '{data.messages or LISTS[0]}' nor '{data.prompt}' and "
+            f"'{data.answer or ' or '.join(_ANSWERS)}'; it has {', '.join(list(record)[:8]) or 'nothing'}",
+            MEND,
         )
     question, said = record[prompt], record[answer]
     if is_missing(question, _NOTHING) or is_missing(said, _NOTHING):
-        raise InputError(f"'{data.prompt}' or '{answer}' is empty", _MEND)
-    return [{"role": "user", "content": str(question)}, {"role": "assistant", "content": str(said)}]
+        raise InputError(f"'{prompt}' or '{answer}' is empty", MEND)
+    if not is_missing(further, _NOTHING):
+        question = f"{question}\n\n{further}"
+    return messages_of_pair(question, said)
 
 
 def _has_system(messages: Sequence[Any]) -> bool:

@@ -11,10 +11,11 @@ class ConversationData(SplitData):
     """Conversations that end with an answer: JSON lines in OpenAI's form, or tables with a question and its answer."""
 
     kind: ClassVar[str] = "conversations"
-    messages: str = "messages"
-    """The key of a line, or the column, that holds a list of messages with `role` and `content`; its `tools` beside."""
+    messages: str = ""
+    """The key, or the column, of a list of messages with `role` and `content` or, as ShareGPT, `from` and `value`;
+    `tools` and `system` beside. Left out, `messages`, `conversations` or `conversation`."""
     prompt: str = "prompt"
-    """The column of the question, in a table or in lines without messages."""
+    """The column of the question, in a table or in lines without messages: a text, or a list of messages."""
     answer: str = ""
     """The column of its answer; left out, `completion` or `answer`."""
     system: str = ""

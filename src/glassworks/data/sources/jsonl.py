@@ -27,6 +27,6 @@ class JsonLines(Source, TextReader, ConversationReader):
         return rows_of(cells_of_objects(read_objects(Path(what), columns.form), what), columns)
 
     def conversations(self, what: str, form: TableFormat) -> Iterator[Record]:
-        from glassworks.data.conversations.records import records_of_lines
+        from glassworks.data.conversations.records import records_of_json
 
-        return records_of_lines(Path(what), form)
+        return records_of_json(Path(what), form)

@@ -46,23 +46,23 @@ def _keys(value: object) -> list[str]:
 
 def read_objects(path: Path, form: TableFormat | None = None) -> Objects:
     """Raises DataError where something else is in it; NaN is read as what is missing."""
-    decoded = read_text(path, form.encoding if form else "")
-    text = decoded.text.removeprefix("\ufeff")
-    if inner := _list_within(text):
-        return replace(inner, findings=(*decoded.findings, *inner.findings))
+    read = read_text(path, form.encoding if form else "")
+    text = read.text.removeprefix("\ufeff")
+    if inner := list_within(text):
+        return replace(inner, findings=(*read.findings, *inner.findings))
     if text.lstrip()[:1] == "[":
-        return replace(_of_list(text, path), findings=decoded.findings)
+        return replace(_of_list(text, path), findings=read.findings)
     names, rows = list[str](), list[Mapping[str, Any]]()
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             names.append(f"line {number}")
             rows.append(_object(line, path, number))
-    return Objects(names=tuple(names), rows=tuple(rows), findings=decoded.findings)
+    return Objects(names=tuple(names), rows=tuple(rows), findings=read.findings)
 
 
 def _object(line: str, path: Path, number: int) -> Mapping[str, Any]:
     try:
-        row = _decoded(line.strip().removesuffix(","))
+        row = decoded(line.strip().removesuffix(","))
     except ValueError as error:
         whole = line.strip() in ("{", "[")
         mend = f"{_MEND}, as pandas does: to_json(PATH, orient='records', lines=True)" if whole else _MEND
@@ -81,7 +81,7 @@ def _object(line: str, path: Path, number: int) -> Mapping[str, Any]:
 def _of_list(text: str, path: Path) -> Objects:
     """A list of objects; lines that are lists themselves are refused as such."""
     try:
-        rows = _decoded(text)
+        rows = decoded(text)
     except ValueError:
         rows = None
     if not isinstance(rows, list) or not rows or not all(isinstance(each, dict) for each in rows):
@@ -90,12 +90,12 @@ def _of_list(text: str, path: Path) -> Objects:
     return Objects(names=tuple(f"row {number}" for number in range(1, len(rows) + 1)), rows=tuple(rows))
 
 
-def _list_within(text: str) -> Objects | None:
+def list_within(text: str) -> Objects | None:
     """The objects of a document that is one object with one list of them, as many services write it."""
     if text.lstrip()[:1] != "{" or ((first := text.strip().split("\n")[0]).endswith("}") and first != text.strip()):
         return None
     try:
-        whole = _decoded(text)
+        whole = decoded(text)
     except ValueError:
         return None
     lists = {key: value for key, value in whole.items() if _are_objects(value)} if isinstance(whole, dict) else {}
@@ -112,13 +112,17 @@ def _are_objects(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
 
 
-def _decoded(text: str) -> Any:
+def decoded(text: str) -> Any:
+    """Raises json.JSONDecodeError."""
     import msgspec
 
     try:
-        return msgspec.json.decode(text.encode("utf-8", "replace"))
-    except msgspec.DecodeError:
-        return json.loads(text)  # which knows NaN and Infinity, that pandas and others write
+        try:
+            return msgspec.json.decode(text.encode("utf-8", "replace"))
+        except msgspec.DecodeError:
+            return json.loads(text)  # which knows NaN and Infinity, that pandas and others write
+    except RecursionError:
+        raise json.JSONDecodeError("nested too deeply", text, 0) from None
 
 
 def _value(row: Mapping[str, Any], key: str) -> Any:
