@@ -4,7 +4,7 @@ from __future__ import annotations
 
 RETIRED = frozenset(
     {
-        *("along", "apart", "desk", "foundation", "front", "forth", "heed", "heeds", "held", "judge", "judged", "lane"),
+        *("along", "apart", "desk", "foundation", "front", "forth", "heed", "heeds", "held", "judged", "lane"),
         *("lanes", "piece", "pieces", "place", "places", "planted", "several", "tell", "tells", "told", "wish"),
         "wishes",
     }

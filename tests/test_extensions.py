@@ -21,6 +21,7 @@ HOMES = {
     "toy_explainer": "explanation/methods",
     "toy_exporter": "packaging/exporters",
     "toy_family": "families",
+    "toy_grader": "language/evaluation/graders",
     "toy_pass": "optimization/passes",
     "toy_runtime": "runtimes",
     "toy_sample": "data/samples",

@@ -16,7 +16,7 @@ from importlib.metadata import entry_points
 from types import MappingProxyType, ModuleType
 from typing import Any, TypeVar
 
-from glassworks.contracts import Explainer, Exporter, Family, Pass, Runtime, Sample, Source, Task, Work
+from glassworks.contracts import Explainer, Exporter, Family, Grader, Pass, Runtime, Sample, Source, Task, Work
 from glassworks.errors import MissingLibrary, NotFound, Unsupported
 
 _T = TypeVar("_T")
@@ -32,6 +32,7 @@ _HOMES: Mapping[type, str] = MappingProxyType(
         Source: "glassworks.data.sources",
         Sample: "glassworks.data.samples",
         Work: "glassworks.runs.works",
+        Grader: "glassworks.language.evaluation.graders",
     }
 )
 

@@ -1,0 +1,1 @@
+"""What answers of language models are worth: examples, graders, judges, and their sum."""
