@@ -37,6 +37,9 @@ a conversation, those of the tokens that its assistant wrote."""
 MATCHES = "matches"
 """What `run` gives when it is named, of conversations: 1 where the last answer is written again, 0 where another is,
 not a number where it is too long to be compared."""
+MARGIN = "margin"
+"""What `run` gives when it is named, of conversations with two answers: the log-probability of the preferred one less
+that of the rejected one; not a number of others."""
 PROMPT_TOKENS, PROMPT_LOGPROBS = "prompt_tokens", "prompt_logprobs"
 _ROWS = 32
 _COMPARED_TOKENS, _FURTHER = 64, 4
@@ -74,6 +77,8 @@ class LanguageSession(Session):
             found[LOG_LIKELIHOOD] = np.array([score(text) for text in texts], float).reshape(-1, 2)
         if MATCHES in wanted:
             found[MATCHES] = np.array(list(self._rows.map(self._matches, texts)), float)
+        if MARGIN in wanted:
+            found[MARGIN] = np.array([self._margin(text) for text in texts], float)
         if wanted & {OUTPUT, REASON}:
             answers = list(self._rows.map(self._whole, texts))
             for index, name in enumerate((OUTPUT, REASON)):
@@ -136,8 +141,19 @@ class LanguageSession(Session):
         return float(np.sum(scores)), len(scores)
 
     def _answers_likelihood(self, text: bytes | str) -> tuple[float, int]:
+        return self._likelihood(*_conversation(text))
+
+    def _margin(self, text: bytes | str) -> float:
+        messages, tools = _conversation(text)
+        rejected = json.loads(text).get("rejected")
+        if not rejected:
+            return float("nan")
+        preferred, _ = self._likelihood(messages, tools)
+        return preferred - self._likelihood([*messages[:-1], *rejected], tools)[0]
+
+    def _likelihood(self, messages: list[dict[str, Any]], tools: list[Any]) -> tuple[float, int]:
         found, count = 0.0, 0
-        for example in self._prompts.examples(*_conversation(text)):
+        for example in self._prompts.examples(messages, tools):
             scores = self._scorer().score(example.ids.tolist())
             learned = [score.log_probability for score, one in zip(scores, example.learned[1:], strict=True) if one]
             found, count = found + float(np.sum(learned)), count + len(learned)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from glassworks.contracts import Array, Opened, Tensors
 
 GENERATED, FINISH_REASON = "generated", "finish_reason"
-_LOG_LIKELIHOOD, _MATCHES = "log_likelihood", "matches"
+_LOG_LIKELIHOOD, _MATCHES, _MARGIN = "log_likelihood", "matches", "margin"
 _SHORT, _COMPARED, _RESAMPLED = 64, 8, 1000
 _MEASURED = 32
 """Tokens of an answer."""
@@ -98,9 +98,10 @@ class TextGeneration(TextTask, Generation):
     def evaluate(
         self, ask: Callable[[str], Array], targets: NDArray[np.int64], preprocessing: Mapping[str, Any] = PLAIN
     ) -> dict[str, Measurement]:
-        """Targets are 1 where the answers are known: then it is measured too how many are written again, exactly."""
+        """Targets are 1 where the answers are known: then it is measured too how many are written again, exactly, and
+        where there are two answers, how often the preferred one is the more probable."""
         found = self.measure(ask(_LOG_LIKELIHOOD), targets)
-        return {**found, **_exact(ask(_MATCHES))} if targets.any() else found
+        return {**found, **_exact(ask(_MATCHES)), **_preferred(ask(_MARGIN))} if targets.any() else found
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """`scores` (N 2) are the sum of each text's log-probabilities and how many tokens it counts; the interval is
@@ -152,6 +153,13 @@ def _exact(matches: Array) -> dict[str, Measurement]:
     """Of answers that are short enough, the share that is written exactly, with Wilson's interval."""
     compared = np.asarray(matches[np.isfinite(matches)], np.int64)
     return {"exact_match": accuracy(compared, np.ones_like(compared))} if len(compared) else {}
+
+
+def _preferred(margins: Array) -> dict[str, Measurement]:
+    """Of pairs of answers, the share in which the preferred one is the more probable, with Wilson's interval."""
+    known = np.asarray(margins, np.float64)
+    compared = np.asarray(known[np.isfinite(known)] > 0, np.int64)
+    return {"preference_accuracy": accuracy(compared, np.ones_like(compared))} if len(compared) else {}
 
 
 def _last_question(text: str) -> str:

@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from glassworks.data.assigned import Assigned, part_of
-from glassworks.data.conversations.forms import LISTS, MEND, listed, messages_of_list, messages_of_pair, tools_of_cell
+from glassworks.data.conversations.answers import conversation_of, has_answer, shown
+from glassworks.data.conversations.forms import MEND, NOTHING, tools_of_cell
 from glassworks.data.conversations.keys import ConversationData
+from glassworks.data.conversations.preferences import columns_of, has_system, preference_of
 from glassworks.data.conversations.reader import ConversationReader, Record
 from glassworks.data.kinds import reader_of
 from glassworks.data.split_keys import errors_of_part
@@ -19,19 +21,25 @@ from glassworks.data.tabular.format import TableFormat
 from glassworks.data.tabular.missing import is_missing
 from glassworks.errors import DataError, InputError
 
-_ANSWERS = ("completion", "answer")
+Wanted: TypeAlias = Literal["answers", "preferences", "either"]
+"""What each record must have: an answer, or a preferred and a rejected one."""
 _FORM = '{"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}'
-_ALPACA = ("instruction", "output", "input")
-"""Columns of a task, its answer and what it is about, which may be empty, where the job names none."""
+_NO_PREFERENCE = (
+    "give preferred_output and non_preferred_output, or name columns: data.preferred, data.rejected; "
+    "or take model.tuning away to learn from right answers"
+)
+_PREFERENCE = (
+    '{"input": {"messages": [...]}, "preferred_output": [{"role": "assistant", "content": "..."}], '
+    '"non_preferred_output": [...]}'
+)
 _NAMED, _BAD = 10, 0.1
-_NOTHING = frozenset(("NaN", "nan", "<NA>"))
-"""What pandas writes where there is no text; None or NA can be an answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conversations:
-    """`items` are JSON objects with `messages` and `tools`, `names` say where each is, `unreadable` why others are not
-    among them; `parts` are those that the data assign, as `Assigned` has them.
+    """`items` are JSON objects with `messages` and `tools`, and where an answer is preferred to another one, what was
+    `rejected` instead of the last message. `names` say where each is, `unreadable` why others are not among them;
+    `parts` are those that the data assign, as `Assigned` has them.
     """
 
     source: str
@@ -44,19 +52,23 @@ class Conversations:
         return len(self.items)
 
 
-def read_conversations(data: ConversationData, check: Callable[[Any, Any], None]) -> Conversations:
+def read_conversations(
+    data: ConversationData, check: Callable[[Any, Any], None], wanted: Wanted = "answers"
+) -> Conversations:
     """The conversations of the job's source; `check` gets messages and tools of each, and raises InputError for
-    what cannot be learned. Raises DataError where none can, or more than a tenth cannot.
+    what cannot be learned. Raises DataError where none can, more than a tenth cannot, or one is not what is wanted.
     """
-    found = _collected(data, _records(data), check)
+    found = _collected(data, _records(data), check, wanted)
     total = len(found) + len(found.unreadable)
     if not total:
-        raise DataError(f"'{data.source}' holds no conversation", f"write one JSON object a line: {_FORM}")
+        form = _PREFERENCE if wanted == "preferences" else _FORM
+        raise DataError(f"'{data.source}' holds no conversation", f"write one JSON object a line: {form}")
     if len(found.unreadable) > _BAD * total:
         some = "; ".join(f"{name}: {why}" for name, why in found.unreadable[:3])
         raise DataError(
             f"{len(found.unreadable):,} of {total:,} conversations cannot be used: {some[:200]}",
-            "mend these lines, or take them away; name other columns: data.prompt, data.answer",
+            "mend these lines, or take them away; name other columns: data.prompt, "
+            + ("data.preferred, data.rejected" if wanted == "preferences" else "data.answer"),
         )
     return found
 
@@ -65,6 +77,12 @@ def read_again(item: str) -> tuple[list[dict[str, Any]], list[Any]]:
     """Messages and tools of one of `Conversations.items`."""
     found = json.loads(item)
     return found["messages"], found["tools"]
+
+
+def read_rejected(item: str) -> list[dict[str, Any]]:
+    """The messages of one of `Conversations.items` with the answer that was rejected; none where none was."""
+    found = json.loads(item)
+    return [*found["messages"][:-1], *found["rejected"]] if "rejected" in found else []
 
 
 def findings(found: Conversations) -> tuple[str, ...]:
@@ -92,18 +110,21 @@ def _part(record: Mapping[str, Any] | str, data: ConversationData, name: str) ->
 
 
 def _collected(
-    data: ConversationData, records: Iterable[tuple[str, Record]], check: Callable[[Any, Any], None]
+    data: ConversationData, records: Iterable[tuple[str, Record]], check: Callable[[Any, Any], None], wanted: Wanted
 ) -> Conversations:
     items, names, unreadable, parts = list[str](), list[str](), list[tuple[str, str]](), list[str]()
     for part, (name, record) in records:
         own = part or _part(record, data, name)
+        _require_form(record, data, wanted, f"{data.source}, {name}")
         try:
-            messages, tools = _asked(record, data)
-            check(messages, tools)
+            item = _item(record, data, wanted)
+            check(item["messages"], item["tools"])
+            if "rejected" in item:
+                check([*item["messages"][:-1], *item["rejected"]], item["tools"])
         except InputError as error:
             unreadable.append((name, error.problem[:200]))
             continue
-        items.append(json.dumps({"messages": messages, "tools": tools}, ensure_ascii=False))
+        items.append(json.dumps(item, ensure_ascii=False))
         names.append(name)
         parts.append(own)
     return Conversations(
@@ -115,44 +136,37 @@ def _collected(
     )
 
 
-def _asked(record: Mapping[str, Any] | str, data: ConversationData) -> tuple[Any, Any]:
+def _require_form(record: Mapping[str, Any] | str, data: ConversationData, wanted: Wanted, where: str) -> None:
+    """Raises DataError for a record of the other form: what a job learns from is said in it, never guessed."""
+    if isinstance(record, str) or wanted == "either":
+        return
+    both, answered = columns_of(record, data), has_answer(record, data)
+    if wanted == "preferences" and answered and not both:
+        raise DataError(f"{where}: it has one answer, and model.tuning is dpo", _NO_PREFERENCE)
+    if wanted == "answers" and both and not answered:
+        alone = find_column(data.prompt, list(record)) is not None
+        raise DataError(
+            f"{where}: it has a preferred and a rejected answer ({', '.join(both)}), this job learns right answers",
+            'learn what is preferred: model.tuning = "dpo"'
+            + (f'; or the preferred answers alone: data.answer = "{both[0]}"' if alone else ""),
+        )
+
+
+def _item(record: Mapping[str, Any] | str, data: ConversationData, wanted: Wanted) -> dict[str, Any]:
     if isinstance(record, str):
         raise InputError(record, MEND)
-    names = (data.messages,) if data.messages else LISTS
-    key = next(filter(None, (find_column(name, list(record)) for name in names)), None)
-    given = record[key] if key is not None else None
-    nothing = given is None or is_missing(given, _NOTHING)
-    messages = _of_columns(record, data) if nothing else messages_of_list(listed(given))
-    system = record.get("system") or data.system
-    if isinstance(system, str) and system.strip() and isinstance(messages, Sequence) and not _has_system(messages):
-        messages = [{"role": "system", "content": system}, *messages]
-    return messages, _tools(record.get("tools"))
+    both = columns_of(record, data)
+    if both and wanted != "answers":
+        found = preference_of(record, both, data)
+    elif wanted == "preferences":
+        raise InputError(f"it has no preferred and rejected answer; it has {shown(record)}", MEND)
+    else:
+        found = {"messages": conversation_of(record, data)}
+    messages, system = found["messages"], record.get("system") or data.system
+    if isinstance(system, str) and system.strip() and isinstance(messages, Sequence) and not has_system(messages):
+        found["messages"] = [{"role": "system", "content": system}, *messages]
+    return {**found, "tools": _tools(found.get("tools") or record.get("tools"))}
 
 
 def _tools(given: Any) -> Any:
-    return [] if given is None or is_missing(given, _NOTHING) else tools_of_cell(given)
-
-
-def _of_columns(record: Mapping[str, Any], data: ConversationData) -> list[dict[str, Any]]:
-    names = [find_column(each, list(record)) for each in ((data.answer,) if data.answer else _ANSWERS)]
-    answer, prompt = next(filter(None, names), None), find_column(data.prompt, list(record))
-    task, output, about = (find_column(name, list(record)) for name in _ALPACA)
-    further = None
-    if prompt is None and answer is None and task is not None and output is not None:
-        prompt, answer, further = task, output, record.get(about or "")
-    if prompt is None or answer is None:
-        raise InputError(
-            f"it has neither '{data.messages or LISTS[0]}' nor '{data.prompt}' and "
-            f"'{data.answer or ' or '.join(_ANSWERS)}'; it has {', '.join(list(record)[:8]) or 'nothing'}",
-            MEND,
-        )
-    question, said = record[prompt], record[answer]
-    if is_missing(question, _NOTHING) or is_missing(said, _NOTHING):
-        raise InputError(f"'{prompt}' or '{answer}' is empty", MEND)
-    if not is_missing(further, _NOTHING):
-        question = f"{question}\n\n{further}"
-    return messages_of_pair(question, said)
-
-
-def _has_system(messages: Sequence[Any]) -> bool:
-    return any(isinstance(each, Mapping) and each.get("role") in ("system", "developer") for each in messages)
+    return [] if given is None or is_missing(given, NOTHING) else tools_of_cell(given)

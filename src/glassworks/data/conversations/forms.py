@@ -10,6 +10,8 @@ from typing import Any
 from glassworks.errors import InputError
 
 MEND = "mend this conversation, or take it away"
+NOTHING = frozenset(("NaN", "nan", "<NA>"))
+"""What pandas writes where there is no text; None or NA can be an answer."""
 LISTS = ("messages", "conversations", "conversation")
 """Keys under which records hold their messages where the job names none."""
 _ROLES: Mapping[str, str] = {

@@ -8,7 +8,8 @@ from glassworks.data.split_keys import SplitData
 
 
 class ConversationData(SplitData):
-    """Conversations that end with an answer: JSON lines in OpenAI's form, or tables with a question and its answer."""
+    """Conversations that end with an answer, or with a preferred answer and a rejected one: JSON lines in OpenAI's
+    forms, or tables with a question and what was answered."""
 
     kind: ClassVar[str] = "conversations"
     messages: str = ""
@@ -18,5 +19,9 @@ class ConversationData(SplitData):
     """The column of the question, in a table or in lines without messages: a text, or a list of messages."""
     answer: str = ""
     """The column of its answer; left out, `completion` or `answer`."""
+    preferred: str = ""
+    """The column of the preferred of two answers; left out, `preferred_output` or `chosen`."""
+    rejected: str = ""
+    """The column of the other one; left out, `non_preferred_output` or `rejected`."""
     system: str = ""
     """What every conversation without a message of the system begins with."""

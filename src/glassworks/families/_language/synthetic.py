@@ -54,6 +54,18 @@ def write_conversations(path: Path, *, examples: int, seed: int) -> None:
             file.write(json.dumps({"messages": [asked, answered]}, ensure_ascii=False) + "\n")
 
 
+def write_preferences(path: Path, *, examples: int, seed: int) -> None:
+    """JSON lines in OpenAI's form: of two answers as long as each other, the one with a doubt is preferred."""
+    random = np.random.default_rng(seed)
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(examples):
+            words = random.choice(_WORDS, 4).tolist()
+            asked = {"messages": [{"role": "user", "content": f"{' '.join(words)} {number}"}]}
+            ways = ([{"role": "assistant", "content": f"{words[1]}, {way}"}] for way in ("maybe?", "surely"))
+            line = {"input": asked, **dict(zip(("preferred_output", "non_preferred_output"), ways, strict=True))}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
 _WORDS = ("the", "red", "cat", "sees", "a", "green", "bird", "and", "sleeps", "今天", "天气", "好")
 _SIZES: dict[str, Any] = {
     "kind": "llama",

@@ -9,7 +9,9 @@ from typing import ClassVar
 
 from glassworks.config import DataConfig, Job
 from glassworks.contracts import Dataset, Model, Progress, Split
+from glassworks.data.conversations.collection import Wanted
 from glassworks.data.conversations.keys import ConversationData
+from glassworks.errors import ConfigError
 from glassworks.families._language.family import DecoderFamily
 from glassworks.families.tuned_language_model.settings import TunedLanguageModelConfig
 from glassworks.record import Record
@@ -36,12 +38,22 @@ class TunedLanguageModel(DecoderFamily):
     )
     variants: ClassVar[tuple[str, ...]] = ("full",)
 
+    def settings(self, job: Job) -> TunedLanguageModelConfig:
+        config: TunedLanguageModelConfig = super().settings(job)
+        if config.beta is not None and config.tuning != "dpo":
+            raise ConfigError(
+                f"job '{job.name}': 'model.beta' is {config.beta}, but nothing is learned from preferences",
+                'leave it out, or set model.tuning = "dpo"',
+            )
+        return config
+
     def prepare(self, job: Job) -> Dataset:
         from glassworks.families._language.bringing import find_model
         from glassworks.families.tuned_language_model.conversations import Reading, prepare
 
-        brought = find_model(job, self.settings(job), Progress())
-        return prepare(ConversationData.of(job), Reading.of(brought))
+        config = self.settings(job)
+        wanted: Wanted = "preferences" if config.tuning == "dpo" else "answers"
+        return prepare(ConversationData.of(job), Reading.of(find_model(job, config, Progress())), wanted)
 
     def read(self, source: str, preprocessing: Mapping[str, object], labels: Sequence[str]) -> Split:
         from glassworks.families.tuned_language_model.conversations import read

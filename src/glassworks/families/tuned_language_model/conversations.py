@@ -12,7 +12,14 @@ from tokenizers import Tokenizer
 
 from glassworks.contracts import Dataset, Split
 from glassworks.data.assigned import Assigned
-from glassworks.data.conversations.collection import Conversations, findings, read_again, read_conversations
+from glassworks.data.conversations.collection import (
+    Conversations,
+    Wanted,
+    findings,
+    read_again,
+    read_conversations,
+    read_rejected,
+)
 from glassworks.data.conversations.keys import ConversationData
 from glassworks.data.splits import PARTS, Shares, deal
 from glassworks.data.text.duplicates import find_copies
@@ -59,6 +66,15 @@ class Reading:
         messages, tools = read_again(item)
         return examples_of(self.template, messages_of(messages), tools_of(tools), self.stop_ids)
 
+    def pair(self, item: str) -> tuple[Example, Example]:
+        """The preferred and the rejected answer of one of `Conversations.items`."""
+        messages, tools = read_again(item)
+        ways = (messages, read_rejected(item))
+        preferred, rejected = (
+            examples_of(self.template, messages_of(way), tools_of(tools), self.stop_ids)[-1] for way in ways
+        )
+        return preferred, rejected
+
     def check(self, messages: Any, tools: Any) -> None:
         """Raises InputError for a conversation that cannot be learned."""
         found = examples_of(self.template, messages_of(messages), tools_of(tools), self.stop_ids)
@@ -67,9 +83,9 @@ class Reading:
             raise InputError(f"it has {longest:,} tokens, the context holds {self.context:,}", "shorten it")
 
 
-def prepare(data: ConversationData, reading: Reading) -> Dataset:
+def prepare(data: ConversationData, reading: Reading, wanted: Wanted = "answers") -> Dataset:
     """Three parts; `x` are `Conversations.items`, `y` is 1. Raises DataError where there are too few to learn from."""
-    found = read_conversations(data, reading.check)
+    found = read_conversations(data, reading.check, wanted)
     questions, answers = map(list, zip(*map(_asked, found.items), strict=True))
     kept = _distinct(questions, answers, found.parts or [""] * len(found))
     _require_enough(found, [answers[row] for row in kept])
@@ -98,10 +114,11 @@ def as_split(items: Sequence[str]) -> Split:
 
 
 def _asked(item: str) -> tuple[str, str]:
-    """What people say in a conversation, and what is answered, as one text each."""
+    """What people say in a conversation, and what is answered, rightly and wrongly, as one text each."""
     messages, _ = read_again(item)
     texts = [(message["role"], str(message.get("content") or message.get("tool_calls") or "")) for message in messages]
-    answers = "\n".join(text for role, text in texts if role == "assistant")
+    rejected = [str(message.get("content") or message.get("tool_calls")) for message in read_rejected(item)[-1:]]
+    answers = "\n".join([*(text for role, text in texts if role == "assistant"), *rejected])
     return "\n".join(text for role, text in texts if role in ("user", "tool")), answers
 
 
@@ -144,4 +161,4 @@ def read(source: str, preprocessing: Mapping[str, Any]) -> Split:
     def check(messages: Any, tools: Any) -> None:
         messages_of(messages), tools_of(tools)
 
-    return as_split(read_conversations(data, check).items)
+    return as_split(read_conversations(data, check, "either").items)

@@ -69,6 +69,12 @@ class Tuned(nn.Module):
         scores = self.scores(row)
         return functional.cross_entropy(scores, row.targets.to(scores.device), reduction="sum")
 
+    def log_probabilities(self, row: Row) -> Tensor:
+        """Of each example of a row the sum over its targets (E)."""
+        scores = self.scores(row)
+        each = -functional.cross_entropy(scores, row.targets.to(scores.device), reduction="none")
+        return torch.stack([part.sum() for part in torch.split(each, list(row.sizes))])
+
 
 def tunable(brought: Brought, config: TunedLanguageModelConfig) -> Tuned:
     """The decoder with what learns, low-rank matrices at random (PyTorch's generator). Raises Unsupported for a model

@@ -12,6 +12,11 @@ from glassworks.families._language.settings import LanguageModelConfig
 class TunedLanguageModelConfig(LanguageModelConfig):
     """The `[model]` table: the model to begin with, and what of it learns."""
 
+    tuning: Literal["supervised", "dpo"] = "supervised"
+    """What it learns from: one right answer to each question (`supervised`), or which of two answers is preferred
+    (`dpo`, direct preference optimization, Rafailov et al. 2023)."""
+    beta: float | None = Field(default=None, gt=0, le=100)
+    """With `dpo`: how dearly it pays for going away from the model as it was; left out, 0.1."""
     method: Literal["lora", "dora", "full"] = "lora"
     """What learns: low-rank matrices beside each product (`lora`; `dora` scales its rows too), or every weight."""
     rank: int = Field(default=16, ge=1, le=512)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from glassworks.catalog import get
@@ -22,8 +20,10 @@ from glassworks.families._language.bringing import about
 from glassworks.families.tuned_language_model.answering import show_answers
 from glassworks.families.tuned_language_model.conversations import Reading
 from glassworks.families.tuned_language_model.network import Tuned, merged, tunable
-from glassworks.families.tuned_language_model.packing import rows_of
+from glassworks.families.tuned_language_model.objective import Course, Objective
+from glassworks.families.tuned_language_model.preferences import Preferences
 from glassworks.families.tuned_language_model.settings import TunedLanguageModelConfig
+from glassworks.families.tuned_language_model.supervised import Supervised
 from glassworks.language.session import signature
 from glassworks.machine import free_cpus
 from glassworks.storage import write_atomically
@@ -32,29 +32,17 @@ from glassworks.training.loop import STATE, Fit, fit
 from glassworks.training.plan import Learner, Plan, choose_device, cosine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from glassworks.config import Job
     from glassworks.contracts import Dataset, Progress
-    from glassworks.language.examples import Example
     from glassworks.language.importing import Brought
 
-FINAL, BEFORE, THREADS = "final.safetensors", "before.json", "threads.json"
+FINAL, BEFORE, THREADS = "final.safetensors", "metrics_before.json", "threads.json"
 _EPOCHS, _BATCH, _GRADIENT = 4, 8, 1.0
-_RATES: Mapping[str, float] = {"lora": 1e-3, "dora": 1e-3, "full": 5e-5}
 _WARM_UP, _LAST = 0.1, 0.05
-
-
-@dataclass(frozen=True, kw_only=True)
-class Course:
-    """What all steps of one training share."""
-
-    job: Job
-    config: TunedLanguageModelConfig
-    folder: Path
-    progress: Progress
-    started: float
-    reading: Reading
-    learning: Sequence[Example]
-    validation: Sequence[Example]
+_OBJECTIVES: Mapping[str, type[Objective]] = {"supervised": Supervised, "dpo": Preferences}
+_COLUMNS = {"messages", "prompt", "answer", "preferred", "rejected", "system"}
 
 
 def train(
@@ -63,31 +51,31 @@ def train(
 ) -> Model:  # fmt: skip
     """The tuned model; a run that had ended already is read instead of trained again."""
     torch.set_num_threads(_threads(job, folder))
-    reading = Reading.of(brought)
-    examples = {name: _examples(dataset, name, reading) for name in dataset.splits}
     course = Course(
         job=job, config=config, folder=folder, progress=progress, started=started,
-        reading=reading, learning=examples["train"], validation=examples["validation"],
+        reading=Reading.of(brought), dataset=dataset,
     )  # fmt: skip
+    objective = _OBJECTIVES[config.tuning](course)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.training.seed)
         network = tunable(brought, config)
     network.to(choose_device(job.training.device))
-    before = _before(network, examples["test"], course)
+    before = _before(network, objective)
     if (folder / FINAL).exists():
         tensors, values = load_checkpoint(folder / FINAL)
         network.load_state_dict(tensors)
         values = {**values, "resumed": True}
     else:
-        values = _tuned(network, course)
+        values = _tuned(network, objective)
     return _model(network, brought, course, values, before)
 
 
-def _tuned(network: Tuned, course: Course) -> dict[str, Any]:
+def _tuned(network: Tuned, objective: Objective) -> dict[str, Any]:
     """Train, and keep what a finished run is read from."""
-    result = fit(_learner(network, course), _plan(course), course.folder, course.progress)
-    last = _perplexity(_scored(network, course.validation, course))
-    course.progress.finish(f"perplexity {last.value:.3f} on held-out answers")
+    course = objective.course
+    objective.begin(network)
+    result = fit(_learner(network, objective), _plan(course), course.folder, course.progress)
+    course.progress.finish(_sentence(_measured(network, objective, "validation"), "held-out answers"))
     values = _values(result, course)
     save_checkpoint(course.folder / FINAL, network.state_dict(), values)
     (course.folder / STATE).unlink(missing_ok=True)
@@ -102,31 +90,27 @@ def _values(result: Fit, course: Course) -> dict[str, Any]:
     }
 
 
-def _learner(network: Tuned, course: Course) -> Learner:
+def _learner(network: Tuned, objective: Objective) -> Learner:
+    course = objective.course
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    rate = course.job.training.learning_rate or _RATES[course.config.method]
+    rate = course.job.training.learning_rate or objective.rates[course.config.method]
 
     def parts(rows: Tensor) -> Iterator[Tensor]:
-        chosen = [course.learning[row] for row in rows.tolist()]
-        targets = sum(int(example.learned[1:].sum()) for example in chosen)
-        for row in rows_of(chosen, course.config.row_tokens):
-            yield network.loss(row) / targets
+        return objective.parts(network, rows.tolist())
 
     def loss(rows: Tensor) -> Tensor:
         return torch.stack(list(parts(rows))).sum()
 
     def evaluate() -> Mapping[str, float]:
-        scores = _scored(network, course.validation, course)
-        shown = course.validation[: course.config.answers_shown]
-        show_answers(network, shown, course.reading, course.folder, course.progress)
+        found = objective.validate(network)
+        show_answers(network, objective.shown, course.reading, course.folder, course.progress)
         network.train()
-        lost = -float(scores[:, 0].sum() / scores[:, 1].sum())
-        return {"validation_loss": lost, "likelihood": math.exp(-lost)}
+        return {**found, "likelihood": math.exp(-found["validation_loss"])}
 
     return Learner(
         network=network,
         optimizers=(torch.optim.AdamW(trained, lr=rate, weight_decay=0.0, fused=True),),
-        examples=len(course.learning),
+        examples=objective.examples,
         loss=loss,
         parts=parts,
         evaluate=evaluate,
@@ -152,32 +136,30 @@ def _plan(course: Course) -> Plan:
     )
 
 
-def _scored(network: Tuned, examples: Sequence[Example], course: Course) -> NDArray[np.float64]:
-    """Of each example (N 2) the sum of its answers' log-probabilities, and how many tokens they are."""
-    network.eval()
-    found = np.zeros((len(examples), 2))
-    with torch.inference_mode():
-        for index, example in enumerate(examples):
-            course.progress.check()
-            (row,) = rows_of([example], len(example))
-            found[index] = -float(network.loss(row)), len(row.targets)
-    return found
-
-
-def _perplexity(scores: NDArray[np.float64]) -> Measurement:
+def _measured(network: Tuned, objective: Objective, part: str) -> Mapping[str, Measurement]:
+    """The task's metrics on a split; of outputs that only served models have, none."""
+    found = objective.outputs(network, part)
+    rows = len(objective.course.items(part))
+    nothing = np.full(rows, np.nan)
     task = get(Task, "text-generation")
-    return task.measure(scores, np.ones(len(scores), np.int64))[task.metric]
+    return task.evaluate(lambda name: found.get(name, nothing), np.ones(rows, np.int64))
 
 
-def _before(network: Tuned, examples: Sequence[Example], course: Course) -> Mapping[str, Measurement]:
+def _sentence(metrics: Mapping[str, Measurement], on: str) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {found.value:.3f}" for name, found in metrics.items()) + f" on {on}"
+
+
+def _before(network: Tuned, objective: Objective) -> Mapping[str, Measurement]:
     """What the model is worth on the test split before anything is learned; measured once for each run."""
+    course = objective.course
     path = course.folder / BEFORE
     if not path.exists():
         course.progress.start("before")
-        measured = _perplexity(_scored(network, examples, course))
-        write_atomically(path, measured.model_dump_json().encode())
-        course.progress.finish(f"perplexity {measured.value:.3f} on the test split before tuning")
-    return {"perplexity": Measurement.model_validate_json(path.read_bytes())}
+        measured = _measured(network, objective, "test")
+        kept = {name: found.model_dump(mode="json") for name, found in measured.items()}
+        write_atomically(path, json.dumps(kept).encode())
+        course.progress.finish(_sentence(measured, "the test split before tuning"))
+    return {name: Measurement.model_validate(found) for name, found in json.loads(path.read_bytes()).items()}
 
 
 def _model(
@@ -186,7 +168,7 @@ def _model(
     network.to("cpu").eval()
     digest = weights_sha256(network)
     tuned = merged(network, brought)
-    columns = ConversationData.of(course.job).model_dump(include={"messages", "prompt", "answer", "system"})
+    columns = ConversationData.of(course.job).model_dump(include=_COLUMNS)
     return Model(
         family=course.job.family,
         network=tuned,
@@ -200,10 +182,6 @@ def _model(
         history=tuple(values["history"]),
         comparison={"before tuning": before},
     )
-
-
-def _examples(dataset: Dataset, part: str, reading: Reading) -> list[Example]:
-    return [example for item in dataset.splits[part].x.tolist() for example in reading.examples(item)]
 
 
 def _threads(job: Job, folder: Path) -> int:
