@@ -29,7 +29,7 @@ EDGES: Mapping[str, frozenset[str]] = {
         "imaging": "catalog contracts data",
         "text": "contracts",
         "recommendation": "catalog contracts data",
-        "language": "catalog contracts data",
+        "language": "catalog contracts data explanation text",
         "tasks": "contracts data imaging language recommendation text",
         "training": "config contracts progress",
         "families": "catalog config contracts data imaging language onnx_graphs recommendation tasks text training",

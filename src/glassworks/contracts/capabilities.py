@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from glassworks.errors import Unsupported
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from glassworks.contracts.memory import Memory
     from glassworks.contracts.progress import Progress
-    from glassworks.contracts.records import Array, Tensors
+    from glassworks.contracts.records import Array, Budget, Tensors
     from glassworks.contracts.session import Session
+    from glassworks.contracts.subject import Subject
 
 
 class Pictures(ABC):
@@ -52,3 +55,11 @@ class Generation(ABC):
     @abstractmethod
     def about(self, preprocessing: Mapping[str, Any]) -> Mapping[str, str]:
         """What people should know of a model before they ask it, by short names."""
+
+    def prompted(
+        self, tensors: Tensors, sessions: Callable[[str], Session], asked: Mapping[str, Any], budget: Budget
+    ) -> Subject:
+        """One prompt as explainers see it, within a budget; `asked` says which answer, or what of it, is explained by
+        which parts. Raises InputError.
+        """
+        raise Unsupported("answers of this model are not explained", "ask for log-probabilities")

@@ -227,6 +227,8 @@ class Budget:
     milliseconds: float | None = None
     tolerance: float = 0.01
     max_steps: int = 257
+    max_rows: int | None = None
+    """Variants of the example that may be scored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,7 +237,8 @@ class Attribution:
 
     `values` has the input's shape. `gap` is |sum(values) - (score - baseline_score)| over
     |score - baseline_score| (Sundararajan et al. 2017, completeness); None where the method
-    makes no such promise. Counts are rows, not calls.
+    makes no such promise. Counts are rows, not calls. `errors` are standard errors of the values where those are
+    sampled.
     """
 
     values: NDArray[np.float32]
@@ -245,6 +248,7 @@ class Attribution:
     forward: int = 0
     backward: int = 0
     converged: bool = True
+    errors: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,6 +276,8 @@ class Explanation:
     spans: tuple[tuple[int, int], ...] = ()
     sections: tuple[tuple[str, int, int], ...] = ()
     names: tuple[Mapping[str, Any], ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What else a subject tells, of JSON's types."""
 
     def by_section(self) -> list[dict[str, Any]]:
         """Of each part of the text its name, its characters, and the sum of the values that begin in it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from glassworks.contracts.records import Tensors
+    from glassworks.contracts.records import Attribution, Tensors
     from glassworks.contracts.session import Session
 
 
@@ -68,6 +68,13 @@ class Subject(ABC):
                 f"target is {chosen}, but the model has {classes} classes", f"give a target from 0 to {classes - 1}"
             )
         return chosen, labels[chosen] if chosen < len(labels) else str(chosen)
+
+    orders: int | None = None
+    """Random orders that a grade compares with, 0 where there is no budget for any; None for the usual number."""
+
+    def details(self, explain: Callable[[int], Attribution]) -> Mapping[str, Any]:
+        """What else there is to tell, of JSON's types; `explain` is the same method for another column of scores."""
+        return {}
 
     def reported(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Values in the shape of `predict`'s example as they are reported: in the shape of the input."""

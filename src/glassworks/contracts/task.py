@@ -35,6 +35,8 @@ class Task(ABC):
     """The kind of its subjects, which explainers name in `Explainer.subjects`: see `Subject.kind`."""
     constants: ClassVar[tuple[str, ...]] = ()
     """Names, in a bundle's `comparison`, of the best answers that ignore the input: a model must beat them."""
+    explained: ClassVar[int] = 16
+    """Validation examples whose explanations by the served graph and by the float one are compared."""
     literal: ClassVar[bool] = False
     """Whether people may give an input itself where a file is meant: a text."""
     parts: ClassVar[Literal["", "spans", "names"]] = ""

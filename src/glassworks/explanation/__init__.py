@@ -42,8 +42,8 @@ def explain(
     attribution = replace(found, values=aligned, converged=found.converged and another is None)
     quality: dict[str, float] = {}
     in_time = budget.milliseconds is None or 1e3 * (time.perf_counter() - start) < budget.milliseconds
-    if grade and another is None and in_time:
-        quality = _graded(subject.view("predict"), chosen, attribution.values, seed)
+    if grade and another is None and in_time and subject.orders != 0:
+        quality = _graded(subject.view("predict"), chosen, attribution.values, seed, subject.orders)
     return Explanation(
         method=method,
         target=chosen,
@@ -59,18 +59,21 @@ def explain(
         spans=subject.spans,
         sections=subject.sections,
         names=subject.names,
+        details=subject.details(
+            lambda other: explainer.explain(view.session, view.example, other, view.baseline, budget, seed)
+        ),
     )
 
 
-def _graded(served: View, target: int, values: NDArray[np.float32], seed: int) -> dict[str, float]:
+def _graded(served: View, target: int, values: NDArray[np.float32], seed: int, orders: int | None) -> dict[str, float]:
     """The grade of values by the served answers themselves."""
     import numpy as np
 
-    from glassworks.explanation.quality import grade
+    from glassworks.explanation.quality import RANDOM_ORDERS, grade
 
     name, scores = served.session.signature.inputs[0].name, served.session.signature.outputs[0].name
 
     def score(rows: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(served.session.run({name: rows}, [scores])[scores], np.float32)[:, target]
 
-    return grade(score, served.example, values, served.baseline, seed)
+    return grade(score, served.example, values, served.baseline, seed, orders or RANDOM_ORDERS)

@@ -22,15 +22,20 @@ RANDOM_ORDERS = 8
 _ROWS = 64
 
 
-def grade(score: Scorer, example: Floats, values: Floats, baseline: Floats, seed: int) -> dict[str, float]:
+def grade(
+    score: Scorer, example: Floats, values: Floats, baseline: Floats, seed: int, random_orders: int = RANDOM_ORDERS
+) -> dict[str, float]:
     """Deletion and insertion areas of `values`, and how far deletion beats random orders.
+
+    `comprehensiveness` is how much is lost, on average over growing shares, without the most important parts,
+    `sufficiency` how much with them alone (DeYoung et al. 2020, ERASER, section 4.2).
 
     `score` maps rows (N C H W) to the target's probability (N). `faithfulness_z` is the number of standard
     deviations by which the deletion area lies below that of random orders: about 0 is no better than chance.
     """
     order = importance_order(values, seed)
     generator = np.random.default_rng(seed)
-    orders = [order, order[::-1], *(generator.permutation(len(order)) for _ in range(RANDOM_ORDERS))]
+    orders = [order, order[::-1], *(generator.permutation(len(order)) for _ in range(random_orders))]
     curves = removal_curves(score, example, baseline, orders)
     areas = np.asarray(np.trapezoid(curves, dx=1 / STEPS, axis=1), np.float64)
     spread = float(areas[2:].std(ddof=1))
@@ -40,6 +45,8 @@ def grade(score: Scorer, example: Floats, values: Floats, baseline: Floats, seed
         # Removing the least important first is inserting the most important, read backwards.
         "insertion_auc": float(areas[1]),
         "random_auc": chance,
+        "comprehensiveness": float(curves[0, 0] - curves[0, 1:-1].mean()),
+        "sufficiency": float(curves[1, 0] - curves[1, 1:-1].mean()),
         "faithfulness_z": (chance - float(areas[0])) / spread if spread > 1e-9 else 0.0,
     }
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from glassworks.language.sampling import Generated, Sampling
 
@@ -42,6 +46,42 @@ class TokenScore:
     log_probability: float
     rank: int
     alternatives: tuple[tuple[int, float], ...] = ()
+    entropy: float | None = None
+    """Of all tokens that could have stood there, in nats; None where it was not asked for or is not known."""
+
+
+def alternatives_of(answer: Mapping[str, NDArray[Any]], row: int, count: int) -> tuple[tuple[int, float], ...]:
+    """Of the outputs of a scoring graph, the most probable tokens at a position of its first row."""
+    ids, values = answer["top_ids"][0, row, :count], answer["top"][0, row, :count]
+    return tuple((int(token), float(value)) for token, value in zip(ids, values, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A prompt that is not empty, and an answer of at least one token whose log-probability is asked for."""
+
+    prompt: Sequence[int]
+    answer: Sequence[int]
+
+
+class Variants(ABC):
+    """Scores the answers to variants of one prompt. `calls` counts how often the graph was run so far, `tokens` what it
+    computed.
+    """
+
+    calls: int
+    tokens: int
+
+    @abstractmethod
+    def score(self, rows: Sequence[Row], check: Callable[[], None] = lambda: None) -> list[NDArray[np.float64]]:
+        """Log-probabilities of the tokens of each row's answer, given its prompt and the tokens before them.
+
+        `check` is called between the calls of the graph, and may end it by what it raises.
+        """
+
+    @abstractmethod
+    def describe(self, row: Row, alternatives: int) -> list[TokenScore]:
+        """The tokens of one answer."""
 
 
 class Scoring(ABC):
@@ -51,6 +91,10 @@ class Scoring(ABC):
     def score(self, ids: Sequence[int], alternatives: int = 0) -> list[TokenScore]:
         """Each token but the first, given those before it."""
 
+    def variants(self, base: Sequence[int]) -> Variants:
+        """What scores answers to variants of the prompt `base`. Here each alone, by an engine that keeps beginnings."""
+        return _OneByOne(self)
+
     @abstractmethod
     def generate(
         self, ids: Sequence[int], sampling: Sampling, bias: Mapping[int, float], alternatives: int = 0
@@ -59,6 +103,28 @@ class Scoring(ABC):
 
         Parts without tokens may come, so that it can be closed while the prompt is computed.
         """
+
+
+class _OneByOne(Variants):
+    def __init__(self, scoring: Scoring) -> None:
+        self._scoring = scoring
+        self.calls = self.tokens = 0
+
+    def score(self, rows: Sequence[Row], check: Callable[[], None] = lambda: None) -> list[NDArray[np.float64]]:
+        found = []
+        for row in rows:
+            check()
+            scores = self._scoring.score([*row.prompt, *row.answer])[-len(row.answer) :]
+            found.append(np.array([score.log_probability for score in scores], np.float64))
+            self._count(row)
+        return found
+
+    def describe(self, row: Row, alternatives: int) -> list[TokenScore]:
+        self._count(row)
+        return self._scoring.score([*row.prompt, *row.answer], alternatives)[-len(row.answer) :]
+
+    def _count(self, row: Row) -> None:
+        self.calls, self.tokens = self.calls + 1, self.tokens + len(row.prompt) + len(row.answer) - 1
 
 
 class Computing(ABC):

@@ -20,7 +20,8 @@ from openvino import opset13 as op
 
 from glassworks.errors import BundleError
 from glassworks.language.decoder_graph import exact, integer_input
-from glassworks.language.engine import Engine, Scoring, TokenScore
+from glassworks.language.engine import Engine, Scoring, TokenScore, Variants, alternatives_of
+from glassworks.language.forcing import BatchedVariants
 from glassworks.language.parameters import MOST_ALTERNATIVES
 from glassworks.language.request import NO_TOKENS
 from glassworks.language.sampling import Generated, Sampling
@@ -57,10 +58,13 @@ class Scorer(Scoring):
                         id=token,
                         log_probability=float(answer["target"][0, row]),
                         rank=int(answer["rank"][0, row]),
-                        alternatives=_alternatives(answer, row, alternatives),
+                        alternatives=alternatives_of(answer, row, alternatives),
                     )
                 )
         return found
+
+    def variants(self, base: Sequence[int]) -> Variants:
+        return BatchedVariants(self._compiled, base)
 
     def generate(
         self, ids: Sequence[int], sampling: Sampling, bias: Mapping[int, float], alternatives: int = 0
@@ -98,7 +102,7 @@ class Scorer(Scoring):
                 ids=(token,),
                 log_probabilities=(float(row[token]),),
                 finish_reason="length" if count == sampling.max_tokens else "",
-                alternatives=(_alternatives(answer, 0, alternatives),),
+                alternatives=(alternatives_of(answer, 0, alternatives),),
             )
 
     def _beside(
@@ -114,7 +118,7 @@ class Scorer(Scoring):
                 for token in part.ids:
                     answer = state.feed([last], [0], [token])
                     values.append(float(answer["target"][0, 0]))
-                    others.append(_alternatives(answer, 0, alternatives))
+                    others.append(alternatives_of(answer, 0, alternatives))
                     last = token
                 yield replace(part, log_probabilities=tuple(values), alternatives=tuple(others))
 
@@ -217,11 +221,6 @@ def scoring_graph(model: ov.Model) -> ov.Model:
         result.output(0).set_names({name})
         results.append(result)
     return ov.Model(results, model.get_sinks(), [*model.get_parameters(), positions, targets], "scoring")
-
-
-def _alternatives(answer: Mapping[str, NDArray[Any]], row: int, count: int) -> tuple[tuple[int, float], ...]:
-    ids, values = answer["top_ids"][0, row, :count], answer["top"][0, row, :count]
-    return tuple((int(token), float(value)) for token, value in zip(ids, values, strict=True))
 
 
 def _number(value: int) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -16,7 +16,7 @@ from glassworks.contracts import Chunk, Session, Signature, TensorSpec
 from glassworks.errors import InputError
 from glassworks.language.answer import TEXT, Answer, objects
 from glassworks.language.answer_form import form_grammar
-from glassworks.language.engine import Computing
+from glassworks.language.engine import Computing, Scoring
 from glassworks.language.examples import is_conversation
 from glassworks.language.grammars import Grammars
 from glassworks.language.lazily import Lazily
@@ -86,6 +86,44 @@ class LanguageSession(Session):
         return {name: found[name] for name in outputs or found}
 
     def stream(self, tensors: Tensors, parameters: Mapping[str, Any]) -> Generator[Chunk, None, None]:
+        return self._stream(tensors, parameters, lambda ids: None)
+
+    def answered(self, text: bytes | str, parameters: Mapping[str, Any]) -> tuple[list[int], bytes, str]:
+        """A whole answer: the ids of its tokens, its text, and why it ended."""
+        ids = list[int]()
+        chunks = list(self._stream({INPUT: objects([text])}, parameters, ids.extend))
+        parts = [chunk.outputs[OUTPUT].tolist()[0] for chunk in chunks if OUTPUT in chunk.outputs]
+        return ids, b"".join(parts), chunks[-1].finish_reason
+
+    def prompt_ids(self, text: bytes | str, parameters: Mapping[str, Any]) -> list[int]:
+        """Ids of the prompt that a request makes. Raises InputError."""
+        asked = asked_of(parameters, self._settings.stop_ids, self._settings.architecture.vocabulary)
+        return self._prompts.prompt(text, asked).ids
+
+    @property
+    def tokenizer(self) -> LanguageTokenizer:
+        return self._tokenizer
+
+    @property
+    def context(self) -> int:
+        """Most tokens of prompt and answer together."""
+        return self._context
+
+    @property
+    def first_token(self) -> int:
+        """What stands before a text of which nothing is left: what begins texts, else what ends them."""
+        settings = self._settings
+        begins = self._tokenizer.special.get(settings.special.get("bos_token", ""))
+        return begins if begins is not None else next(iter(settings.stop_ids), 0)
+
+    def scorer(self) -> Scoring:
+        """What tells log-probabilities by the graph that is served."""
+        return self._scorer()
+
+    def _stream(
+        self, tensors: Tensors, parameters: Mapping[str, Any], heard: Callable[[Sequence[int]], None]
+    ) -> Generator[Chunk, None, None]:
+        """The same; `heard` is told the tokens as they come."""
         (text,) = tensors[INPUT].tolist()
         asked = asked_of(parameters, self._settings.stop_ids, self._settings.architecture.vocabulary)
         prompt = self._prompts.prompt(text, asked)
@@ -103,6 +141,7 @@ class LanguageSession(Session):
         answer = Answer(self._tokenizer, asked, prompt.text(), self._prompts.marks)
         with closing(self._generated(prompt.ids, asked, sampling)) as parts:
             for part in parts:
+                heard(part.ids)
                 chunk = replace(answer.feed(part), prompt_tokens=len(prompt.ids), max_tokens=sampling.max_tokens)
                 yield chunk
                 if chunk.finish_reason:
@@ -128,10 +167,8 @@ class LanguageSession(Session):
         return {PROMPT_LOGPROBS: objects([json.dumps(entries, ensure_ascii=False).encode()])}
 
     def _whole(self, text: bytes | str) -> tuple[bytes, bytes]:
-        asked = _question(text) if self.conversations else {}
-        chunks = list(self.stream({INPUT: objects([text])}, asked))
-        parts = [chunk.outputs[OUTPUT].tolist()[0] for chunk in chunks if OUTPUT in chunk.outputs]
-        return b"".join(parts), chunks[-1].finish_reason.encode()
+        _, said, reason = self.answered(text, question(text) if self.conversations else {})
+        return said, reason.encode()
 
     def _log_likelihood(self, text: bytes | str) -> tuple[float, int]:
         """Windows of the context overlap by a token, so that each but the first counts once."""
@@ -166,7 +203,7 @@ class LanguageSession(Session):
         size = len(self._tokenizer.encode(expected))
         if size > _COMPARED_TOKENS or messages[-1].get("tool_calls"):
             return float("nan")
-        asked = {**_question(text), "max_tokens": size + _FURTHER, "temperature": 0.0}
+        asked = {**question(text), "max_tokens": size + _FURTHER, "temperature": 0.0}
         chunks = self.stream({INPUT: objects([text])}, asked)
         said = b"".join(chunk.outputs[OUTPUT].tolist()[0] for chunk in chunks if OUTPUT in chunk.outputs)
         return float(said.decode().strip() == expected.strip())
@@ -194,7 +231,7 @@ def _conversation(text: bytes | str) -> tuple[list[dict[str, Any]], list[Any]]:
     return found["messages"], found["tools"]
 
 
-def _question(text: bytes | str) -> dict[str, Any]:
+def question(text: bytes | str) -> dict[str, Any]:
     """The parameters by which the last message of a conversation is asked for; none of a plain prompt."""
     if not is_conversation(text):
         return {}

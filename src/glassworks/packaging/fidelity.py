@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
     from glassworks.packaging.parts import Parts
 
-_EXAMPLES = 16
 _GRADED = "integrated_gradients"
 _CLOSE = 0.01
 
@@ -28,10 +27,10 @@ def measure_fidelity(parts: Parts, sessions: Callable[[str], Session]) -> dict[s
 
     `prediction_agreement`: share of validation examples with the same answer; of pictures of values that are the same,
     of vectors of those within 0.01.
-    `NAME_spearman` and `NAME_top_tenth_iou`: mean agreement of both graphs' attributions over the first 16
-    examples that can be explained, by the
-    family's first method that needs predictions only. `faithfulness_z`, `completeness_gap`: medians over
-    the same examples, of float gradients graded by the served graph's own answers; without gradients, of that method.
+    `NAME_spearman` and `NAME_top_tenth_iou`: mean agreement of both graphs' attributions over the first examples, as
+    many as the task says, that can be explained, by the family's first method that needs predictions only.
+    `faithfulness_z`, `completeness_gap`: medians over the same examples, of float gradients graded by the served
+    graph's own answers; without gradients, of that method.
     """
     import numpy as np
 
@@ -47,7 +46,7 @@ def measure_fidelity(parts: Parts, sessions: Callable[[str], Session]) -> dict[s
     answers = [predict_all(served(role), tensors) for role in ("predict", "reference")]
     if parts.dataset.classes and answers[0].ndim == 2:
         answers = [scores.argmax(axis=1) for scores in answers]
-    rows = _explained(parts, x, answers[0], served, floating)
+    rows = _explained(parts, parts.task.compared(x), answers[0], served, floating)
     middle = {"faithfulness_z": np.median, "completeness_gap": np.median}
     return {
         "prediction_agreement": _share_alike(*answers),
@@ -62,14 +61,14 @@ def _explained(
     served: Callable[[str], Session],
     floating: Callable[[str], Session],
 ) -> list[dict[str, float]]:
-    """The first 16 examples; what is too long is answered, but not explained."""
+    """The first examples; what is too long is answered, but not explained."""
     rows: list[dict[str, float]] = []
     classes = answers.dtype.kind == "i" and answers.ndim == 1
     for row in range(len(x)):
         tensors = parts.task.encode(x[row : row + 1], parts.preprocessing)
         with contextlib.suppress(InputError):
             rows.append(_compare(parts, served, floating, tensors, int(answers[row]) if classes else None))
-        if len(rows) == _EXAMPLES:
+        if len(rows) == parts.task.explained:
             break
     return rows
 

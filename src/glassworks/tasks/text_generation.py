@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Generation, Measurement, Presentation, Progress, Session, Subject
-from glassworks.errors import DataError, Unsupported
+from glassworks.contracts import Budget, Generation, Measurement, Presentation, Progress, Session, Subject
+from glassworks.errors import DataError, InputError, Unsupported
 from glassworks.tasks._classification import PLAIN
 from glassworks.tasks._metrics import accuracy
 from glassworks.tasks._texts import TextTask
@@ -36,7 +36,8 @@ class TextGeneration(TextTask, Generation):
     metric: ClassVar[str] = "perplexity"
     labelled: ClassVar[bool] = False
     subject_kind: ClassVar[str] = "prompts"
-    parts: ClassVar[Literal["", "spans", "names"]] = ""
+    parts: ClassVar[Literal["", "spans", "names"]] = "names"
+    explained: ClassVar[int] = 2
     brief: ClassVar[Mapping[str, Any]] = {"max_tokens": 1}
 
     minimize: ClassVar[str] = "size"
@@ -146,7 +147,23 @@ class TextGeneration(TextTask, Generation):
         return Presentation(headline=text, row=answer, decision=(text,))
 
     def subject(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> Subject:
-        raise Unsupported("answers of language models are not explained yet", "ask for log-probabilities")
+        if baseline is not None:
+            raise InputError("a prompt has no baseline", "leave it out: parts are taken out")
+        return self.prompted(tensors, sessions, {}, Budget())
+
+    def prompted(
+        self, tensors: Tensors, sessions: Callable[[str], Session], asked: Mapping[str, Any], budget: Budget
+    ) -> Subject:
+        from glassworks.language.attribution.asking import question_and_aim
+        from glassworks.language.attribution.subject import PromptSubject
+        from glassworks.language.session import INPUT, LanguageSession, question
+
+        session = sessions("predict").within()
+        if not isinstance(session, LanguageSession):
+            raise Unsupported("this model writes no text by tokens that are known", "explain it with its own task")
+        (text,) = tensors[INPUT].tolist()
+        known = question(text) if session.conversations else {}
+        return PromptSubject(session, *question_and_aim(text, {**known, **asked}), budget)
 
 
 def _exact(matches: Array) -> dict[str, Measurement]:

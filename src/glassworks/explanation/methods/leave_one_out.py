@@ -21,7 +21,7 @@ class LeaveOneOut(Explainer):
 
     name: ClassVar[str] = "leave_one_out"
     role: ClassVar[str] = "predict"
-    subjects: ClassVar[Mapping[str, int]] = {"texts": 30, "histories": 30}
+    subjects: ClassVar[Mapping[str, int]] = {"texts": 30, "histories": 30, "prompts": 10}
 
     def explain(
         self,

@@ -24,7 +24,7 @@ class PartitionShapley(Explainer):
 
     name: ClassVar[str] = "partition_shapley"
     role: ClassVar[str] = "predict"
-    subjects: ClassVar[Mapping[str, int]] = {"texts": 40}
+    subjects: ClassVar[Mapping[str, int]] = {"texts": 40, "prompts": 20}
 
     def explain(
         self,
