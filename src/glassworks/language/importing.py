@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ _TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end_of_text|>", "<
 class Brought:
     """A model before it is written: what it is, and its weights one by one; or a `graph` that is served as it is.
 
-    `files` are those that the weights are read from, `config` what a folder of Hugging Face's layout says of them.
+    `files` are those that the weights are read from, `config` what a folder of Hugging Face's layout says of them,
+    `notes` what people should know of how it was read.
     """
 
     settings: LanguageSettings
@@ -38,6 +40,7 @@ class Brought:
     weight: Callable[[str], NDArray[Any]]
     graph: Path | None = None
     config: Path | None = None
+    notes: tuple[str, ...] = ()
 
     def sha256(self) -> str:
         """Of the files with the weights, one after the other."""
@@ -51,7 +54,7 @@ class Brought:
 def bring(path: Path, source: str) -> Brought:
     """Open a GGUF file, or a folder in Hugging Face's layout or OpenVINO's. Raises InputError and Unsupported."""
     try:
-        brought = _brought(path, source)
+        brought = _with_known_tokens(_brought(path, source))
     except _MISSHAPEN as error:
         problem = f"{path}: what its files say of the model is misshapen: {type(error).__name__}: {str(error)[:200]}"
         raise InputError(problem, _WHOLE) from None
@@ -60,7 +63,20 @@ def bring(path: Path, source: str) -> Brought:
 
 
 _MISSHAPEN = (AttributeError, LookupError, TypeError, ValueError, OverflowError, RecursionError)
+_SHOWN = 5
 _WHOLE = "give the model as its publisher wrote it"
+
+
+def _with_known_tokens(brought: Brought) -> Brought:
+    """Without tokens that were added to the tokenizer, but never to the embeddings: they would stand for no row."""
+    vocabulary, named = brought.settings.architecture.vocabulary, json.loads(brought.tokenizer.to_str())
+    unknown = [token["content"] for token in named.get("added_tokens", ()) if token["id"] >= vocabulary]
+    if not unknown:
+        return brought
+    named["added_tokens"] = [token for token in named["added_tokens"] if token["id"] < vocabulary]
+    some = ", ".join(unknown[:_SHOWN]) + (f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else "")
+    note = f"tokens that were added without an embedding are read as any text: {some}"
+    return replace(brought, tokenizer=Tokenizer.from_str(json.dumps(named)), notes=(*brought.notes, note))
 
 
 def _check_tokens(brought: Brought, path: Path) -> None:
@@ -175,7 +191,7 @@ def _described(
     path: Path, folder: HuggingFaceFolder, tokenizer: Tokenizer, source: str, types: Mapping[str, int]
 ) -> LanguageSettings:
     """What the files beside the weights say."""
-    described = read_json(path / "tokenizer_config.json") if (path / "tokenizer_config.json").exists() else {}
+    described = _optional(path / "tokenizer_config.json")
     special = {key: _token_text(value) for key, value in described.items() if key.endswith("_token") and value}
     ends = {tokenizer.token_to_id(special["eos_token"])} if "eos_token" in special else set()
     for config in (folder.config, _optional(path / "generation_config.json")):
@@ -186,7 +202,7 @@ def _described(
         source=source,
         stored=dict(types),
         license=_license(path),
-        chat_template=_template(path, described),
+        chat_template=template_of(path),
         special=special,
         stop_ids=_stop_ids(tokenizer, {end for end in ends if end is not None}),
         context=folder.architecture.context,
@@ -205,11 +221,12 @@ def _read_tokenizer(path: Path) -> Tokenizer:
         raise InputError(f"cannot read {path / 'tokenizer.json'}: {error}", "give the folder as published") from None
 
 
-def _template(path: Path, described: Mapping[str, Any]) -> str:
-    """The chat template: a file of its own in newer folders, a string or a list of named ones in older."""
+def template_of(path: Path) -> str:
+    """A folder's chat template: a file of its own in newer ones, a string or a list of named ones in older. Raises
+    InputError."""
     if (path / "chat_template.jinja").exists():
         return (path / "chat_template.jinja").read_text(encoding="utf-8")
-    found = described.get("chat_template") or ""
+    found = _optional(path / "tokenizer_config.json").get("chat_template") or ""
     if isinstance(found, list):
         found = next((each["template"] for each in found if each.get("name") == "default"), "")
     return str(found)

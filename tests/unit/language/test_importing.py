@@ -14,7 +14,8 @@ from tests.unit.language.test_tokenizer import TEXTS, byte_level
 from tests.unit.language.tiny_models import logits, tiny
 from tokenizers import Tokenizer, pre_tokenizers
 
-from glassworks.errors import GlassworksError, InputError
+from glassworks.errors import GlassworksError, InputError, Unsupported
+from glassworks.families._language.bringing import require_weights
 from glassworks.families._language.synthetic import write_model
 from glassworks.language.chat_template import ChatTemplate
 from glassworks.language.gguf import GgufFile
@@ -198,3 +199,27 @@ def test_tokens_without_embeddings_are_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(described))
     with pytest.raises(InputError, match="has the token 5000, the weights end at 258"):
         bring(tmp_path, "here")
+
+
+def test_tokens_that_were_added_without_embeddings_are_text(tmp_path: Path) -> None:
+    """As many publish a model whose trainer wanted a token to fill up with."""
+    write_model(tmp_path, 1)
+    plain = LanguageTokenizer(bring(tmp_path, "here").tokenizer)
+    added = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    added.add_special_tokens(["<pad>", "<tool>"])
+    added.save(str(tmp_path / "tokenizer.json"))
+    brought = bring(tmp_path, "here")
+    assert brought.notes == ("tokens that were added without an embedding are read as any text: <pad>, <tool>",)
+    text = "a <pad> of <tool>s"
+    assert LanguageTokenizer(brought.tokenizer).encode(text) == plain.encode(text)
+
+
+def test_a_graph_without_weights_cannot_be_changed(tmp_path: Path) -> None:
+    write_model(tmp_path / "model", 1)
+    (tmp_path / "written").mkdir()
+    write(bring(tmp_path / "model", "here"), tmp_path / "written")
+    for name in ("config.json", "tokenizer_config.json"):
+        (tmp_path / "written" / name).write_bytes((tmp_path / "model" / name).read_bytes())
+    with pytest.raises(Unsupported, match="is a graph"):
+        require_weights(bring(tmp_path / "written", "folder:written"))
+    require_weights(bring(tmp_path / "model", "folder:model"))

@@ -11,8 +11,9 @@ from glassworks.catalog import require
 from glassworks.contracts import Artifact
 from glassworks.data.hub import downloaded
 from glassworks.data.installed import installed
-from glassworks.errors import ConfigError, DataError
+from glassworks.errors import ConfigError, DataError, Unsupported
 from glassworks.families._language.settings import LanguageModelConfig
+from glassworks.language.adapters import with_adapter
 from glassworks.language.hf_writing import write_folder
 from glassworks.language.importing import Brought, bring, write, write_beside
 from glassworks.language.memory import needed, require_fits
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from glassworks.contracts import Model, Progress
 
 _SCHEMES = "gguf:FILE, folder:PATH, package:LIBRARY/FILE, hf:OWNER/NAME"
+_FLOATS = frozenset(("F32", "F16", "BF16", "F64"))
 _FOLDER, _HF_FOLDER = "fp16", "hf"
 _FILES = ("*.json", "*.safetensors", "*.jinja", "README.md", "LICENSE*", "openvino_model.*")
 
@@ -35,10 +37,23 @@ def find_model(job: Job, config: LanguageModelConfig, progress: Progress) -> Bro
     _require_engine(config)
     progress.start("bring")
     brought = bring(_found(config.source), config.source)
+    if config.adapter:
+        require_weights(brought)
+        brought = with_adapter(brought, _found(config.adapter))
     settings = _overridden(brought, config)
     _require_memory(job.name, settings)
-    progress.finish(_sentence(settings))
-    return replace(brought, settings=settings)
+    brought = replace(brought, settings=settings)
+    progress.finish("; ".join((_sentence(brought), *brought.notes)))
+    return brought
+
+
+def require_weights(brought: Brought) -> None:
+    """Raises Unsupported for a graph, whose weights are not those of a decoder that could learn."""
+    if brought.graph is not None:
+        raise Unsupported(
+            f"{brought.settings.source} is a graph ({GRAPH}): it has no weights that could be changed",
+            "take the model's GGUF file, or its Hugging Face folder with safetensors: model.source",
+        )
 
 
 def export(model: Model, folder: Path) -> Artifact:
@@ -149,10 +164,23 @@ def about(settings: LanguageSettings) -> dict[str, Any]:
     return {**settings.model_dump(mode="json"), "vocabulary": settings.architecture.vocabulary}
 
 
-def _sentence(settings: LanguageSettings) -> str:
+def notes_of(brought: Brought) -> tuple[str, ...]:
+    """What people should know of how the model's weights were read."""
+    stored = stored_as(brought)
+    return (*((f"the model's weights are {stored}",) if "," in stored else ()), *brought.notes)
+
+
+def stored_as(brought: Brought) -> str:
+    """In which types the weights came; where they are fewer bits than numbers have, how they are read."""
+    stored = brought.settings.stored
+    exactly = ", dequantized exactly" if brought.graph is None and not _FLOATS.issuperset(stored) else ""
+    return f"stored as {' and '.join(stored)}{exactly}"
+
+
+def _sentence(brought: Brought) -> str:
+    settings = brought.settings
     a = settings.architecture
-    stored = " and ".join(settings.stored)
     return (
-        f"{a.kind}, {a.parameters / 1e6:,.0f} million weights stored as {stored}, context {settings.context:,}, "
+        f"{a.kind}, {a.parameters / 1e6:,.0f} million weights {stored_as(brought)}, context {settings.context:,}, "
         f"{'a' if settings.chat_template else 'no'} chat template"
     )

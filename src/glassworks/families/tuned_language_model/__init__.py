@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -48,12 +49,15 @@ class TunedLanguageModel(DecoderFamily):
         return config
 
     def prepare(self, job: Job) -> Dataset:
-        from glassworks.families._language.bringing import find_model
+        from glassworks.families._language.bringing import find_model, notes_of, require_weights
         from glassworks.families.tuned_language_model.conversations import Reading, prepare
 
         config = self.settings(job)
         wanted: Wanted = "preferences" if config.tuning == "dpo" else "answers"
-        return prepare(ConversationData.of(job), Reading.of(find_model(job, config, Progress())), wanted)
+        brought = find_model(job, config, Progress())
+        require_weights(brought)
+        dataset = prepare(ConversationData.of(job), Reading.of(brought), wanted)
+        return replace(dataset, findings=(*dataset.findings, *notes_of(brought)))
 
     def read(self, source: str, preprocessing: Mapping[str, object], labels: Sequence[str]) -> Split:
         from glassworks.families.tuned_language_model.conversations import read
