@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from glassworks.contracts.memory import Memory
     from glassworks.contracts.progress import Progress
-    from glassworks.contracts.records import Array, Budget, Tensors
+    from glassworks.contracts.records import Array, Budget, Split, Tensors
     from glassworks.contracts.session import Session
     from glassworks.contracts.subject import Subject
 
@@ -63,3 +63,10 @@ class Generation(ABC):
         which parts. Raises InputError.
         """
         raise Unsupported("answers of this model are not explained", "ask for log-probabilities")
+
+    def complete(
+        self, session: Session, splits: Mapping[str, Split], folder: Path, preprocessing: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """What is still to be known of a model when it is chosen what is served: its preprocessing, and the files that
+        were written into `folder` for the artifact that `session` opened."""
+        return preprocessing, ()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glassworks.errors import Unsupported
 from glassworks.language.sampling import Generated, Sampling
 
 
@@ -86,6 +87,10 @@ class Variants(ABC):
 
 class Scoring(ABC):
     """Tells log-probabilities that are seldom asked for. Safe to share between threads."""
+
+    def embed(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """The mean of the last hidden vectors (D) of tokens. Raises Unsupported where an engine does not give them."""
+        raise Unsupported("this engine gives no hidden vectors", "serve the model with model.engine = openvino")
 
     @abstractmethod
     def score(self, ids: Sequence[int], alternatives: int = 0) -> list[TokenScore]:

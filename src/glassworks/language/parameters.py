@@ -10,7 +10,7 @@ from typing import Any
 from glassworks.errors import InputError
 from glassworks.language.sampling import Sampling
 
-MOST_ALTERNATIVES = 20
+MOST_ALTERNATIVES, MOST_NEAREST = 20, 20
 _ID = re.compile(r"[0-9]{1,12}", re.ASCII)
 _MOST_STOPS, _LONGEST_STOP, _MOST_BIASES = 4, 200, 4096
 _RANGES: Mapping[str, tuple[float, float, float]] = {
@@ -28,6 +28,7 @@ _WHOLE: Mapping[str, tuple[int, int, int]] = {"top_k": (0, 0, 2**20), "seed": (0
 _FLAGS: Mapping[str, bool] = {
     "logprobs": False,
     "tokenize": False,
+    "confidence": False,
     "parallel_tool_calls": True,
     "add_special_tokens": True,
 }
@@ -36,7 +37,7 @@ _CONTENT = ("messages", "prompt_ids", "tools", "tool_choice", "response_format")
 _SERVERS = ("timeout", "priority")
 KNOWN = frozenset(
     {*_RANGES, *_WHOLE, *_FLAGS, *_CONTENT, *_SERVERS}
-    | {"max_tokens", "stop", "logit_bias", "top_logprobs", "prompt_logprobs"}
+    | {"max_tokens", "stop", "logit_bias", "top_logprobs", "prompt_logprobs", "nearest"}
 )
 
 
@@ -45,7 +46,9 @@ class Asked:
     """Parameters of one answer; `max_tokens` 0 is the model's own. `messages` and `prompt_ids` replace the text.
 
     Without `add_special_tokens` a text is all that its ids are of, and one that is a special token is that token.
-    `prompt_logprobs` is how many alternatives are shown at each token of the prompt, None not to score it.
+    `prompt_logprobs` is how many alternatives are shown at each token of the prompt, None not to score it. With
+    `confidence` the end of the answer tells how often such answers are right, and `nearest` of the conversations that
+    the model learned from, most like it.
     """
 
     max_tokens: int
@@ -57,6 +60,8 @@ class Asked:
     top_logprobs: int
     prompt_logprobs: int | None
     tokenize: bool
+    confidence: bool
+    nearest: int
     parallel_tool_calls: bool
     add_special_tokens: bool
     messages: Any = None
@@ -69,6 +74,18 @@ class Asked:
     def scored(self) -> bool:
         """Whether the answer needs the scoring graph."""
         return bool(self.logprobs or self.bias)
+
+    @property
+    def reported(self) -> bool:
+        """Whether something is told of the whole answer."""
+        return bool(self.confidence or self.nearest)
+
+    @property
+    def usual(self) -> bool:
+        """Whether the most probable answer to a conversation is asked for, with nothing that changes it."""
+        plain = all(self.numbers[name] == bounds[0] for name, bounds in _RANGES.items() if "penalty" in name)
+        greedy = self.numbers["temperature"] < _LEAST["temperature"]
+        return bool(self.messages is not None and plain and greedy and not self.bias and not self.response_format)
 
     def sampling(self, max_tokens: int, grammar: str = "") -> Sampling:
         """As engines take them."""
@@ -101,6 +118,8 @@ def asked_of(parameters: Mapping[str, Any], stop_ids: Sequence[int], vocabulary:
         prompt_logprobs=_optional("prompt_logprobs", given.get("prompt_logprobs")),
         logprobs=flags["logprobs"],
         tokenize=flags["tokenize"],
+        confidence=flags["confidence"],
+        nearest=_integer("nearest", given.get("nearest", 0), 0, MOST_NEAREST),
         parallel_tool_calls=flags["parallel_tool_calls"],
         add_special_tokens=flags["add_special_tokens"],
         **{name: given.get(name) for name in _CONTENT},

@@ -66,6 +66,14 @@ class Scorer(Scoring):
     def variants(self, base: Sequence[int]) -> Variants:
         return BatchedVariants(self._compiled, base)
 
+    def embed(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        state, total = _State(self._compiled), np.float32(0)
+        for start in range(0, len(ids), _STEP_TOKENS):
+            part = ids[start : start + _STEP_TOKENS]
+            answer = state.feed(part, list(range(len(part))), part)
+            total = total + answer["hidden"][0].sum(axis=0)
+        return np.asarray(total / len(ids), np.float32)
+
     def generate(
         self, ids: Sequence[int], sampling: Sampling, bias: Mapping[int, float], alternatives: int = 0
     ) -> Generator[Generated, None, None]:
@@ -190,13 +198,13 @@ class _Chooser:
         return int(self._random.choice(order, p=shares / shares.sum()))
 
 
-_OUTPUTS = ("log_probabilities", "top", "top_ids", "target", "rank", "normalizer")
+_OUTPUTS = ("log_probabilities", "top", "top_ids", "target", "rank", "normalizer", "hidden")
 
 
 def scoring_graph(model: ov.Model) -> ov.Model:
     """The decoder with inputs `positions` and `targets` (N P) more, and the outputs `log_probabilities` (N P V),
     `top` and `top_ids` (N P 20), `target`, its `rank` and the `normalizer` that was subtracted from the logits (each
-    N P) instead of logits. Raises BundleError for a graph of another kind.
+    N P), and the `hidden` vectors (N P D), instead of logits. Raises BundleError for a graph of another kind.
     """
     logits = model.output("logits").get_node().input_value(0)
     product = logits.get_node()
@@ -214,7 +222,7 @@ def scoring_graph(model: ov.Model) -> ov.Model:
     better = op.reduce_sum(op.convert(op.greater(scores, column), "i64"), _number(2), keep_dims=False)
     first = (op.gather(each, _number(0), _number(2)) for each in (op.convert(logits, "f32"), scores))
     found = [scores.output(0), *top.outputs(), op.squeeze(column, _number(2)).output(0)]
-    found += [op.add(better, _number(1)).output(0), op.subtract(*first).output(0)]
+    found += [op.add(better, _number(1)).output(0), op.subtract(*first).output(0), op.convert(hidden, "f32").output(0)]
     results = []
     for name, output in zip(_OUTPUTS, found, strict=True):
         result = op.result(output)

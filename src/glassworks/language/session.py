@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -11,17 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glassworks.contracts import Chunk, Session, Signature, TensorSpec
-from glassworks.errors import InputError
+from glassworks.errors import InputError, Unsupported
 from glassworks.language.answer import TEXT, Answer, objects
 from glassworks.language.answer_form import form_grammar
+from glassworks.language.confidence import LONGEST, Confidence
 from glassworks.language.engine import Computing, Scoring
 from glassworks.language.examples import is_conversation
 from glassworks.language.grammars import Grammars
 from glassworks.language.lazily import Lazily
+from glassworks.language.nearest import Kept
 from glassworks.language.parameters import Asked, asked_of
-from glassworks.language.prompts import Prompts
+from glassworks.language.prompts import Prompt, Prompts
+from glassworks.language.reporting import CONFIDENCE, Whole, reported
 from glassworks.language.sampling import Generated, Sampling
 from glassworks.language.settings import TOKENIZER, read_settings
 from glassworks.language.tokenizer import LanguageTokenizer
@@ -34,15 +39,15 @@ INPUT, OUTPUT, REASON = "text", TEXT, "finish_reason"
 LOG_LIKELIHOOD = "log_likelihood"
 """What `run` gives when it is named: sum of the log-probabilities of a text's tokens but the first, and their count; of
 a conversation, those of the tokens that its assistant wrote."""
-MATCHES = "matches"
+MATCHES, ANSWERED = "matches", "answered"
 """What `run` gives when it is named, of conversations: 1 where the last answer is written again, 0 where another is,
-not a number where it is too long to be compared."""
+not a number where it is too long to be compared; and the log-probability (N 2) of what is written, beside that."""
 MARGIN = "margin"
 """What `run` gives when it is named, of conversations with two answers: the log-probability of the preferred one less
 that of the rejected one; not a number of others."""
 PROMPT_TOKENS, PROMPT_LOGPROBS = "prompt_tokens", "prompt_logprobs"
 _ROWS = 32
-_COMPARED_TOKENS, _FURTHER = 64, 4
+_COMPARED_TOKENS, _EMBEDDED = LONGEST - 4, 512
 
 
 class LanguageSession(Session):
@@ -66,6 +71,10 @@ class LanguageSession(Session):
         """Of an answer where a request does not say."""
         self.conversations = False
         """Whether rows of `run` may be conversations in JSON (`messages`, `tools`) whose answers are known."""
+        self.confidence: Confidence | None = None
+        """How often answers are right, where it is known."""
+        self.kept: Kept | None = None
+        """What the model learned from, where it is kept."""
         self._rows = ThreadPoolExecutor(_ROWS, "answers")
         self.signature = signature()
 
@@ -75,8 +84,9 @@ class LanguageSession(Session):
         if LOG_LIKELIHOOD in wanted:
             score = self._answers_likelihood if self.conversations else self._log_likelihood
             found[LOG_LIKELIHOOD] = np.array([score(text) for text in texts], float).reshape(-1, 2)
-        if MATCHES in wanted:
-            found[MATCHES] = np.array(list(self._rows.map(self._matches, texts)), float)
+        if wanted & {MATCHES, ANSWERED}:
+            answered = np.array(list(self._rows.map(self._answered, texts)), float).reshape(-1, 2)
+            found |= {MATCHES: answered[:, 1], ANSWERED: answered}
         if MARGIN in wanted:
             found[MARGIN] = np.array([self._margin(text) for text in texts], float)
         if wanted & {OUTPUT, REASON}:
@@ -105,6 +115,11 @@ class LanguageSession(Session):
         return self._tokenizer
 
     @property
+    def stop_ids(self) -> tuple[int, ...]:
+        """Tokens that end an answer."""
+        return self._settings.stop_ids
+
+    @property
     def context(self) -> int:
         """Most tokens of prompt and answer together."""
         return self._context
@@ -126,6 +141,11 @@ class LanguageSession(Session):
         """The same; `heard` is told the tokens as they come."""
         (text,) = tensors[INPUT].tolist()
         asked = asked_of(parameters, self._settings.stop_ids, self._settings.architecture.vocabulary)
+        if asked.nearest and self.kept is None:
+            raise Unsupported(
+                "nearest: the bundle of this model keeps none of what it learned from",
+                "leave it out, or tune the model with model.keep_examples = true",
+            )
         prompt = self._prompts.prompt(text, asked)
         if asked.tokenize:
             yield self._tokens(prompt.ids)
@@ -138,14 +158,35 @@ class LanguageSession(Session):
         yield first
         if asked.prompt_logprobs is not None:
             yield replace(first, outputs=self._prompt_logprobs(prompt.ids, asked.prompt_logprobs))
-        answer = Answer(self._tokenizer, asked, prompt.text(), self._prompts.marks)
+        yield from self._written(text, prompt, asked, sampling, heard)
+
+    def _written(
+        self,
+        text: bytes | str,
+        prompt: Prompt,
+        asked: Asked,
+        sampling: Sampling,
+        heard: Callable[[Sequence[int]], None],
+    ) -> Generator[Chunk, None, None]:
+        answer, said = Answer(self._tokenizer, asked, prompt.text(), self._prompts.marks), list[int]()
         with closing(self._generated(prompt.ids, asked, sampling)) as parts:
             for part in parts:
                 heard(part.ids)
+                said += part.ids
                 chunk = replace(answer.feed(part), prompt_tokens=len(prompt.ids), max_tokens=sampling.max_tokens)
+                if chunk.finish_reason and asked.reported:
+                    yield replace(chunk, finish_reason="")
+                    own = part.finish_reason == chunk.finish_reason == "stop"
+                    whole = Whole(text=text, prompt=prompt.ids, ids=said, reason=chunk.finish_reason, ended=own)
+                    chunk = replace(chunk, outputs=reported(self, asked, whole))
                 yield chunk
                 if chunk.finish_reason:
                     return
+
+    def embed(self, text: str) -> NDArray[np.float32]:
+        """The mean hidden vector (D) of a text's end. Raises Unsupported."""
+        ids = self._tokenizer.encode(text)[-min(_EMBEDDED, self._context) :]
+        return self._scorer().embed(ids or [0])
 
     def close(self) -> None:
         self._rows.shutdown(cancel_futures=True)
@@ -196,17 +237,20 @@ class LanguageSession(Session):
             found, count = found + float(np.sum(learned)), count + len(learned)
         return found, count
 
-    def _matches(self, text: bytes | str) -> float:
-        """Written with the most probable tokens, a few more than are needed."""
+    def _answered(self, text: bytes | str) -> tuple[float, float]:
+        """What the most probable tokens write. Of an answer that was cut no log-probability is known, as when it is
+        asked for."""
         messages, _ = _conversation(text)
         expected = str(messages[-1].get("content", ""))
         size = len(self._tokenizer.encode(expected))
         if size > _COMPARED_TOKENS or messages[-1].get("tool_calls"):
-            return float("nan")
-        asked = {**question(text), "max_tokens": size + _FURTHER, "temperature": 0.0}
-        chunks = self.stream({INPUT: objects([text])}, asked)
+            return math.nan, math.nan
+        asked = {**question(text), "max_tokens": LONGEST, "temperature": 0.0, "confidence": True}
+        chunks = list(self.stream({INPUT: objects([text])}, asked))
         said = b"".join(chunk.outputs[OUTPUT].tolist()[0] for chunk in chunks if OUTPUT in chunk.outputs)
-        return float(said.decode().strip() == expected.strip())
+        sure = json.loads(chunks[-1].outputs[CONFIDENCE].tolist()[0])
+        known = math.nan if chunks[-1].finish_reason == "length" else sure["log_probability"]
+        return known, float(said.decode().strip() == expected.strip())
 
     def _tokens(self, ids: Sequence[int]) -> Chunk:
         tokens = json.dumps([self._tokenizer.described(number) for number in ids], ensure_ascii=False)

@@ -6,6 +6,7 @@ import functools
 import itertools
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -47,11 +48,28 @@ def measure(parts: Parts) -> Measured:
     )
 
 
+def completed(parts: Parts) -> tuple[Parts, Measured]:
+    """With what is known of the artifacts only now that they are chosen, and measured."""
+    if isinstance(parts.task, Generation):
+        session = _open(parts, "predict")
+        known, files = parts.task.complete(session, parts.dataset.splits, parts.folder, parts.preprocessing)
+        session.close()
+        served = next(artifact for artifact in parts.artifacts if artifact.role == "predict")
+        beside = tuple(dict.fromkeys((*served.beside, *files)))
+        others = (artifact for artifact in parts.artifacts if artifact is not served)
+        artifacts = (served.model_copy(update={"beside": beside}), *others)
+        parts = replace(parts, preprocessing=known, artifacts=artifacts)
+    measured = measure(parts)
+    return replace(parts, measured=measured), measured
+
+
 def assemble(parts: Parts, folder: Path) -> Bundle:
-    """Write the bundle into the empty `folder`; measures first what was not measured yet."""
+    """Write the bundle into the empty `folder`; completes first what was not measured yet."""
+    measured = parts.measured
+    if measured is None:
+        parts, measured = completed(parts)
     for name in files_of(parts.artifacts):
         linked(parts.folder / name, folder / name)
-    measured = parts.measured or measure(parts)
     _write_json(folder / "samples.json", _samples(parts, _open(parts, "predict")))
     manifest = _manifest(parts, measured)
     report = parts.report

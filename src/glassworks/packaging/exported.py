@@ -12,7 +12,7 @@ from glassworks.config import Job
 from glassworks.contracts import Artifact, Dataset, Explainer, Family, Model, Opened, Progress, Task
 from glassworks.explanation.selection import explainers_of
 from glassworks.optimization.search import Trial, calibrating, first_runtime
-from glassworks.packaging.assemble import measure
+from glassworks.packaging.assemble import completed
 from glassworks.packaging.parts import Parts
 
 
@@ -78,12 +78,12 @@ def passes_of(served: Artifact) -> tuple[str, ...]:
 def refitted(parts: Parts, model: Model, folder: Path, progress: Progress) -> Parts:
     """The parts with the model fitted on everything, where its family does that; figures measured before stay."""
     progress.start("measure")
-    measured = measure(parts)
+    parts, measured = completed(parts)
     metric = parts.task.metric
     progress.finish(f"{metric} {measured.metrics[metric].value:.4f} on the test split")
     whole = parts.family.refit(model, parts.dataset, parts.job, progress)
     if whole is None:
-        return replace(parts, measured=measured)
+        return parts
     exported, compiled = export(parts.family, whole, folder, progress)
     (served,) = [artifact for artifact in parts.artifacts if artifact.role == "predict"]
     engine = {"runtime": served.runtime, "threads": served.threads}
@@ -93,6 +93,5 @@ def refitted(parts: Parts, model: Model, folder: Path, progress: Progress) -> Pa
         artifacts=(exported.model_copy(update=engine), *compiled),
         preprocessing=whole.preprocessing,
         lineage=parts.lineage.model_copy(update={"weights_sha256": whole.weights_sha256}),
-        measured=measured,
         refitted=True,
     )

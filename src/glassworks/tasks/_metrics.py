@@ -84,6 +84,13 @@ def log_loss(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> 
     return Measurement(value=value, interval=(max(0.0, value - half), value + half), examples=n, higher_is_better=False)
 
 
+def mean_square(errors: NDArray[np.float64]) -> Measurement:
+    """The mean of squared errors (N), of probabilities Brier's score (1950); with the normal interval of a mean."""
+    squares, n = errors**2, len(errors)
+    value, half = float(squares.mean()), Z * float(squares.std()) / math.sqrt(n)
+    return Measurement(value=value, interval=(max(0.0, value - half), value + half), examples=n, higher_is_better=False)
+
+
 def mean_cost(predicted: NDArray[np.int64], targets: NDArray[np.int64], costs: NDArray[np.float64]) -> Measurement:
     """The mean cost of an example, `costs` (K) by its class where another one is predicted, else 0; with the normal
     interval of a mean, and at least what Wilson's allows for the share of mistakes at the mean of the costs."""
@@ -95,10 +102,15 @@ def mean_cost(predicted: NDArray[np.int64], targets: NDArray[np.int64], costs: N
 
 
 def expected_calibration_error(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> Measurement:
-    """How far confidence lies from accuracy, in 15 bins (Guo et al. 2017, equation 3), with a bootstrap interval."""
-    confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
+    """Of the most probable class, see `calibration_error`."""
+    return calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets)
+
+
+def calibration_error(confidence: NDArray[np.float64], hit: NDArray[np.bool_] | NDArray[np.float64]) -> Measurement:
+    """How far confidence (N) lies from accuracy, in 15 bins (Guo et al. 2017, equation 3), with a bootstrap
+    interval."""
     bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
-    gap, n, generator = hit - confidence, len(targets), np.random.default_rng(0)
+    gap, n, generator = hit - confidence, len(confidence), np.random.default_rng(0)
 
     def error(weights: NDArray[np.number]) -> float:
         return float(np.abs(np.bincount(bins, weights * gap, _BINS)).sum() / n)

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Budget, Generation, Measurement, Presentation, Progress, Session, Subject
+from glassworks.contracts import Budget, Generation, Measurement, Presentation, Progress, Session, Split, Subject
 from glassworks.errors import DataError, InputError, Unsupported
 from glassworks.tasks._classification import PLAIN
-from glassworks.tasks._metrics import accuracy
+from glassworks.tasks._metrics import accuracy, calibration_error, mean_square
 from glassworks.tasks._texts import TextTask
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from glassworks.contracts import Array, Opened, Tensors
 
 GENERATED, FINISH_REASON = "generated", "finish_reason"
-_LOG_LIKELIHOOD, _MATCHES, _MARGIN = "log_likelihood", "matches", "margin"
+_LOG_LIKELIHOOD, _ANSWERED, _MARGIN = "log_likelihood", "answered", "margin"
+_KEEP = "keep_examples"
 _SHORT, _COMPARED, _RESAMPLED = 64, 8, 1000
 _MEASURED = 32
 """Tokens of an answer."""
@@ -63,11 +66,15 @@ class TextGeneration(TextTask, Generation):
         }
 
     def wrap(self, session: Session, opened: Opened, preprocessing: Mapping[str, Any]) -> Session:
+        from glassworks.language.confidence import confidence_of
+        from glassworks.language.nearest import kept
         from glassworks.language.session import LanguageSession
 
         if isinstance(session, LanguageSession):
             session.max_tokens = preprocessing["max_tokens"]
             session.conversations = bool(preprocessing.get("measured_by_answers"))
+            session.confidence = confidence_of(preprocessing)
+            session.kept = kept(opened.folder) if preprocessing.get(_KEEP) else None
         return session
 
     def usual(self, session: Session, preprocessing: Mapping[str, Any]) -> Tensors:
@@ -102,7 +109,27 @@ class TextGeneration(TextTask, Generation):
         """Targets are 1 where the answers are known: then it is measured too how many are written again, exactly, and
         where there are two answers, how often the preferred one is the more probable."""
         found = self.measure(ask(_LOG_LIKELIHOOD), targets)
-        return {**found, **_exact(ask(_MATCHES)), **_preferred(ask(_MARGIN))} if targets.any() else found
+        if not targets.any():
+            return found
+        answered = ask(_ANSWERED).reshape(len(targets), -1)
+        return {**found, **_exact(answered[:, -1]), **_calibrated(answered, preprocessing), **_preferred(ask(_MARGIN))}
+
+    def complete(
+        self, session: Session, splits: Mapping[str, Split], folder: Path, preprocessing: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """How often answers are right, from the validation split; and the training split, where it is to be kept."""
+        from glassworks.language import confidence, nearest
+        from glassworks.language.session import LanguageSession
+
+        if not isinstance(session, LanguageSession) or not session.conversations:
+            return preprocessing, ()
+        answered = session.run(self.encode(splits["validation"].x, preprocessing), [_ANSWERED])[_ANSWERED]
+        fitted = confidence.fit(*_compared(answered).T)
+        known = {**preprocessing, confidence.KEY: fitted.model_dump() if fitted else None}
+        if not preprocessing.get(_KEEP):
+            return known, ()
+        nearest.keep(folder, splits["train"].x.tolist(), session.embed)
+        return known, nearest.FILES
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """`scores` (N 2) are the sum of each text's log-probabilities and how many tokens it counts; the interval is
@@ -133,6 +160,7 @@ class TextGeneration(TextTask, Generation):
             "vocabulary": f"{preprocessing['vocabulary']:,} tokens",
             "special tokens": ", ".join(f"{name} {token}" for name, token in special.items()) or "none",
             "ends an answer": ", ".join(map(str, preprocessing["stop_ids"])) or "nothing but its length",
+            **_about_answers(preprocessing),
             "chat template": preprocessing["chat_template"] or "none: it holds no conversations",
         }
 
@@ -164,6 +192,40 @@ class TextGeneration(TextTask, Generation):
         (text,) = tensors[INPUT].tolist()
         known = question(text) if session.conversations else {}
         return PromptSubject(session, *question_and_aim(text, {**known, **asked}), budget)
+
+
+def _about_answers(preprocessing: Mapping[str, Any]) -> Mapping[str, str]:
+    """What is known of the answers of a model that learned from conversations."""
+    from glassworks.language.confidence import FEWEST, confidence_of
+
+    if _MESSAGES not in preprocessing.get("columns", {}):
+        return {}
+    found, kept = confidence_of(preprocessing), bool(preprocessing.get(_KEEP))
+    fitted = f"fitted on {found.examples:,} held-out answers, {found.right:,} of them right" if found else ""
+    return {
+        "confidence of answers": fitted
+        or f"not known: fewer than {FEWEST} held-out answers are short enough to compare",
+        "conversations it learned from": "in this bundle: whoever has it can read them"
+        if kept
+        else "not in this bundle",
+    }
+
+
+def _compared(answered: Array) -> NDArray[np.float64]:
+    """Those of the answers (N 2) that are short enough to be compared."""
+    rows = np.asarray(answered, np.float64)
+    return rows[np.isfinite(rows).all(axis=1)]
+
+
+def _calibrated(answered: Array, preprocessing: Mapping[str, Any]) -> dict[str, Measurement]:
+    """How far what the model says of its answers is from how often they are right, where it says something."""
+    from glassworks.language.confidence import confidence_of
+
+    confidence, rows = confidence_of(preprocessing), _compared(answered)
+    if confidence is None or not len(rows):
+        return {}
+    sure, right = confidence.of(rows[:, 0]), rows[:, 1]
+    return {"calibration_error": calibration_error(sure, right), "brier": mean_square(sure - right)}
 
 
 def _exact(matches: Array) -> dict[str, Measurement]:

@@ -27,3 +27,6 @@ class TunedLanguageModelConfig(LanguageModelConfig):
     """Tokens computed at once: examples of a step are packed into rows of so many, which takes memory."""
     answers_shown: int = Field(default=2, ge=0, le=20)
     """Held-out prompts that are answered after each epoch, to read how it learns."""
+    keep_examples: bool = False
+    """Keep the training conversations in the bundle, to be shown beside answers that are like them: whoever has the
+    bundle can read them, and keys with the role `viewer` are answered with them."""

@@ -173,7 +173,7 @@ def _model(
         family=course.job.family,
         network=tuned,
         signature=signature(),
-        preprocessing={**about(tuned.settings), "columns": columns},
+        preprocessing={**about(tuned.settings), "columns": columns, "keep_examples": course.config.keep_examples},
         weights_sha256=digest,
         metrics={},
         run=course.folder.name,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FINISH_REASON = "finish_reason"
 """The output of a whole answer that says why it ended; of a stream, the last chunk says so."""
-LISTS = frozenset({"tool_calls", "logprobs", "prompt_logprobs", "prompt_tokens"})
+LISTS = frozenset({"tool_calls", "logprobs", "prompt_logprobs", "prompt_tokens", "nearest"})
 """Outputs that are JSON lists, of which each chunk has some entries; all others are texts, of which it has a part."""
 _COUNTS = tuple(field.name for field in fields(Chunk) if field.name.endswith("_tokens"))
 

@@ -40,7 +40,10 @@ class Streamed:
         parameters: Mapping[str, Any],
         caller: str | None,
     ) -> None:
-        """Raises InputError for its schedule, and Overloaded where no more may wait."""
+        """Raises InputError for its schedule, Overloaded where no more may wait, and Forbidden for who may not see what
+        the model learned from."""
+        if parameters.get("nearest"):
+            admission.permit(call.token, "viewer", model.name)
         self._timeout_ns, level = schedule(parameters)
         self._level = call.level or level
         self._call, self._model, self._admission = call, model, admission

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from glassworks.serving.endpoints import Context, Protocol, Schema, endpoint
 from glassworks.serving.protocols._openai.answering import Asking, closing_all, each, interleaved, object_of, open_all
-from glassworks.serving.protocols._openai.collected import Collected, Counts, calls_of, text_of, tokens_of, usage
+from glassworks.serving.protocols._openai.collected import (
+    Collected,
+    Counts,
+    calls_of,
+    extras_of,
+    text_of,
+    tokens_of,
+    usage,
+)
 from glassworks.serving.protocols._openai.events import event, event_stream, to_the_end
 from glassworks.serving.protocols._openai.heads import Head
 from glassworks.serving.protocols._openai.probabilities import of_chat, of_prompt
@@ -25,6 +33,7 @@ _NAMES = {
     "messages": "messages",
     "context_length_exceeded": "messages",
     "schema": "response_format",
+    "nearest": "glassworks.nearest",
 }
 _REQUEST = Schema(
     "ChatCompletionRequest",
@@ -107,13 +116,12 @@ class _Head(Head):
         if found.reasoning:
             message["reasoning_content"] = found.reasoning
         shown = {"content": of_chat(found.tokens, self.asked.top), "refusal": None} if self.asked.logprobs else None
-        return {"index": index, "message": message, "logprobs": shown, "finish_reason": found.finish_reason}
+        choice = {"index": index, "message": message, "logprobs": shown, "finish_reason": found.finish_reason}
+        return {**choice, "glassworks": found.extras} if found.extras else choice
 
-    def event(
-        self, choice: int, delta: Mapping[str, Any], shown: object = None, finish_reason: str | None = None
-    ) -> bytes:
+    def event(self, choice: int, delta: Mapping[str, Any], shown: object = None, **more: Any) -> bytes:
         """One event of a choice."""
-        return event(self.chunk([{"index": choice, "delta": delta, "logprobs": shown, "finish_reason": finish_reason}]))
+        return event(self.chunk([{"index": choice, "delta": delta, "logprobs": shown, "finish_reason": None, **more}]))
 
     def events(self, choice: int, part: InferResult) -> Sequence[bytes]:
         """Those of a part: none where it only shows life; why it is the last one comes by itself."""
@@ -128,5 +136,7 @@ class _Head(Head):
         shown = {"content": of_chat(tokens, self.asked.top), "refusal": None} if tokens else None
         found = [self.event(choice, delta, shown)] if delta or shown else []
         if part.chunk is not None and part.chunk.finish_reason:
-            found.append(self.event(choice, {}, None, part.chunk.finish_reason))
+            extras = extras_of(part)
+            more = {"glassworks": extras} if extras else {}
+            found.append(self.event(choice, {}, finish_reason=part.chunk.finish_reason, **more))
         return found

@@ -32,6 +32,7 @@ _NAMES = {
     "prompt_ids": "prompt",
     "top_logprobs": "logprobs",
     "schema": "response_format",
+    "nearest": "glassworks.nearest",
 }
 _REQUEST = Schema(
     "CompletionRequest",
@@ -147,6 +148,7 @@ class _Choice:
         if asked.echo and finish_reason and not self._count and not asked.only_prompt:
             tokens = [*tokens, _END]
         choice = {"index": self._index, "text": text, "logprobs": None, "finish_reason": finish_reason}
+        choice |= {"glassworks": new.extras} if new.extras else {}
         if asked.logprobs:
             choice["logprobs"] = self._offsets.of(tokens)
         if new.prompt and asked.prompt_top is not None:
@@ -178,6 +180,7 @@ class _Head(Head):
             # Who asks for one token and reads all but the last counts on one.
             tokens = [*found.prompt, *(tokens if tokens or asked.only_prompt else [_END])]
         choice: dict[str, Any] = {"index": index, "text": text, "logprobs": None, "finish_reason": found.finish_reason}
+        choice |= {"glassworks": found.extras} if found.extras else {}
         if asked.logprobs:
             choice["logprobs"] = Offsets(asked.top).of(tokens)
         if asked.prompt_top is not None:

@@ -160,6 +160,7 @@ def test_keys_and_their_rights(language_home: Path) -> None:
     store = KeyStore(language_home, Clock())
     _, other = store.create("other", models=["tiny-convnet"])
     _, right = store.create("right", models=[MODEL])
+    _, seeing = store.create("seeing", models=[MODEL], roles=["infer", "viewer"])
     _, slow = store.create("slow", requests_per_s=0.001)
     _, poor = store.create("poor", tokens_per_day=60, requests_per_day=1000)
     try:
@@ -178,6 +179,11 @@ def test_keys_and_their_rights(language_home: Path) -> None:
             assert client(right).chat.completions.create(**CHAT).model == MODEL  # type: ignore[call-overload]
             assert {each.id for each in client(right).models.list()} == {MODEL, f"{MODEL}@1", f"{MODEL}@champion"}
             assert client(other).models.list().data == []
+            near = {"extra_body": {"glassworks": {"nearest": 1}}}
+            with pytest.raises(openai.PermissionDeniedError, match="has not the role 'viewer'"):
+                client(right).chat.completions.create(**CHAT, **near)  # type: ignore[call-overload]
+            kept = client(seeing).chat.completions.create(**CHAT, **near).choices[0]  # type: ignore[call-overload]
+            assert len(kept.model_extra["glassworks"]["nearest"]) == 1
             told = client(poor).chat.completions.with_raw_response.create(**CHAT)  # type: ignore[call-overload]
             used = told.parse().usage.total_tokens
             assert told.headers["x-ratelimit-limit-tokens"] == "60"

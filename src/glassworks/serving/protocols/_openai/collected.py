@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from glassworks.serving.results import InferResult
 
 _calls = msgspec.json.Decoder(list[dict[str, Any]]).decode
+_EXTRAS = ("confidence", "nearest")
+"""Outputs of the last part that are told beside an answer."""
 
 
 def text_of(part: InferResult, name: str) -> str:
@@ -33,6 +35,11 @@ def tokens_of(part: InferResult, name: str = "logprobs") -> list[Token]:
     """Tokens with their log-probabilities."""
     found = part.outputs.get(name)
     return [] if found is None else decode(found[0])
+
+
+def extras_of(part: InferResult) -> dict[str, Any]:
+    """What is told of the whole answer, in its last part."""
+    return {name: msgspec.json.decode(part.outputs[name][0]) for name in _EXTRAS if name in part.outputs}
 
 
 @dataclass(slots=True)
@@ -61,6 +68,7 @@ class Collected:
     calls: list[dict[str, Any]] = field(default_factory=list)
     tokens: list[Token] = field(default_factory=list)
     prompt: list[Token] = field(default_factory=list)
+    extras: dict[str, Any] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
     finish_reason: str = "length"
 
@@ -71,6 +79,7 @@ class Collected:
         self.reasoning += text_of(part, "reasoning")
         self.tokens += tokens_of(part)
         self.prompt += tokens_of(part, "prompt_logprobs")
+        self.extras |= extras_of(part)
         for delta in calls_of(part):
             self._call(delta)
         if part.chunk is not None and part.chunk.finish_reason:

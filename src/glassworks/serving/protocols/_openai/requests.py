@@ -18,7 +18,7 @@ MOST_CHOICES, MOST_STREAMED = 128, 32
 _MOST_TOKENS = 2**24
 _COMPLETION_TOKENS = 16
 """Of a plain completion that says nothing, as OpenAI has it."""
-_MOST_TOP = 20
+_MOST_TOP, MOST_NEAREST = 20, 20
 _SAMPLING = (
     *("top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty"),
     *("logit_bias", "stop", "timeout", "priority"),
@@ -139,6 +139,7 @@ def _asked(
         wanted |= {"logprobs": True, "top_logprobs": top}
     if prompt_top is not None or (echo and (logprobs or "prompt_ids" in prompts[0].parameters)):
         wanted["prompt_logprobs"] = max(prompt_top or 0, top if echo and logprobs else 0)
+    wanted |= _extras(fields)
     seed = seed_of(fields)
     fields.harmless()
     whole = [Prompt(each.text, {**each.parameters, **wanted}) for each in prompts]
@@ -167,6 +168,16 @@ def seed_of(fields: Fields) -> int:
 def sampling(fields: Fields) -> dict[str, Any]:
     """Of which OpenAI's default is to draw from the distribution as it is."""
     return {"temperature": fields.take("temperature", 1.0), **fields.given(*_SAMPLING)}
+
+
+def _extras(fields: Fields) -> dict[str, Any]:
+    """What is to be told of the whole answer, in a field that only this server has."""
+    options = fields.nested("glassworks")
+    if options is None:
+        return {}
+    found = {"confidence": options.flag("confidence"), "nearest": options.whole("nearest", 0, 0, MOST_NEAREST)}
+    options.end()
+    return {name: value for name, value in found.items() if value}
 
 
 def _limit(fields: Fields) -> dict[str, Any]:

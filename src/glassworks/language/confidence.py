@@ -1,0 +1,138 @@
+"""How often an answer is right that a model gives such a probability: fitted on held-out answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassworks.language.parameters import MOST_ALTERNATIVES
+from glassworks.record import Record
+
+if TYPE_CHECKING:
+    from glassworks.language.engine import Scoring
+
+KEY = "confidence"
+"""Where it is in the preprocessing of a bundle."""
+LONGEST = 68
+"""Tokens of the longest answer that is told how sure it is: those of known answers that are compared, and some more."""
+FEWEST, MANY = 20, 100
+"""Held-out answers: with fewer nothing is told, with fewer than many it is told with a warning."""
+_SURE = -1e-6
+"""The largest log-probability that counts as one: the logit of 1 is infinite."""
+_SLOPE, _OFFSET = 1.0, 2.0
+"""How far the logarithm of the slope, and the offset, lie from 0 before anything is known (standard deviations)."""
+
+
+class Confidence(Record):
+    """sigmoid(`slope` * logit(p) + `offset`) for an answer of probability p (Platt 1999), fitted on `examples` held-out
+    answers of which `right` were exactly as they should be.
+    """
+
+    slope: float
+    offset: float
+    examples: int
+    right: int
+
+    def of(self, log_probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How often answers of these log-probabilities (N) are right."""
+        return _sigmoid(self.slope * _logit(log_probabilities) + self.offset)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """An answer's log-probability, its end included where the model ended it; and its tokens."""
+
+    log_probability: float
+    tokens: int
+
+
+def confidence_of(preprocessing: Mapping[str, Any]) -> Confidence | None:
+    """What a bundle says of a model's answers, if it does."""
+    found = preprocessing.get(KEY)
+    return None if found is None else Confidence.model_validate(found)
+
+
+def fit(log_probabilities: NDArray[np.float64], right: NDArray[np.float64]) -> Confidence | None:
+    """From answers (N) of the held-out conversations and which of them are right (0 or 1); None for too few.
+
+    The most probable slope and offset with a prior around the probability as it is (slope 1, offset 0), so that some
+    dozens of answers, or answers that are all right, give no extreme ones.
+    """
+    if len(right) < FEWEST:
+        return None
+    from scipy.optimize import minimize
+
+    logits = _logit(log_probabilities)
+
+    def cost(values: NDArray[np.float64]) -> float:
+        scores = math.exp(values[0]) * logits + values[1]
+        prior = (values[0] / _SLOPE) ** 2 + (values[1] / _OFFSET) ** 2
+        return float(np.logaddexp(0, scores).sum() - scores @ right + prior / 2)
+
+    slope, offset = minimize(cost, np.zeros(2), method="Nelder-Mead").x
+    return Confidence(slope=math.exp(slope), offset=float(offset), examples=len(right), right=int(right.sum()))
+
+
+def scored(scorer: Scoring, prompt: Sequence[int], said: Sequence[int], stop_ids: Sequence[int]) -> Scored:
+    """Of an answer that the model ended itself; without `stop_ids`, of one that was ended for it."""
+    ids = [*prompt, *said, *stop_ids[:1]]
+    found = scorer.score(ids, MOST_ALTERNATIVES if stop_ids else 0)[len(prompt) - 1 :]
+    total = math.fsum(each.log_probability for each in found[: len(said)])
+    if stop_ids:
+        ends = {stop_ids[0]: found[-1].log_probability, **dict(found[-1].alternatives)}
+        share = math.fsum(math.exp(value) for number, value in ends.items() if number in stop_ids)
+        total += math.log(min(share, 1.0)) if share > 0 else found[-1].log_probability
+    return Scored(log_probability=total, tokens=len(said))
+
+
+def report(confidence: Confidence | None, answer: Scored, reason: str, *, usual: bool) -> Mapping[str, Any]:
+    """What people get to know: `value`, None where nothing is known, and why that is so or how far to trust it.
+
+    `reason` is why the answer ended; `usual` says that it is the most probable one to a conversation, as those were
+    that the confidence was fitted on.
+    """
+    note = _unknown(confidence, answer, reason) or _doubt(confidence, usual=usual)
+    known = confidence is not None and not _unknown(confidence, answer, reason)
+    value = float(confidence.of(np.array([answer.log_probability]))[0]) if known and confidence else None
+    return {
+        "value": value,
+        "log_probability": answer.log_probability,
+        "tokens": answer.tokens,
+        "examples": confidence.examples if confidence else 0,
+        "note": note,
+    }
+
+
+def _unknown(confidence: Confidence | None, answer: Scored, reason: str) -> str:
+    """Why nothing can be said; empty where something can."""
+    if confidence is None:
+        return f"no {FEWEST} held-out answers are known by which to tell how often this model is right"
+    if reason == "length":
+        return "the answer was cut at its longest: as a whole it is not known"
+    if reason != "stop":
+        return "calls of tools were not among the held-out answers that were compared"
+    if answer.tokens > LONGEST:
+        return f"the answer is longer than those that were compared, which have at most {LONGEST} tokens"
+    return ""
+
+
+def _doubt(confidence: Confidence | None, *, usual: bool) -> str:
+    if not usual:
+        return "fitted on the most probable answers to conversations: this one was asked for otherwise"
+    if confidence and confidence.examples < MANY:
+        return f"fitted on {confidence.examples} held-out answers alone: take it as a rough figure"
+    return "on questions like those that were held out; of others nothing is known"
+
+
+def _logit(log_probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    values = np.minimum(log_probabilities, _SURE)
+    return np.asarray(values - np.log(-np.expm1(values)), np.float64)
+
+
+def _sigmoid(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.exp(-np.logaddexp(0, -scores)), np.float64)

@@ -1,0 +1,72 @@
+"""What is told of an answer beside it: how sure it is, and what it is like of what the model learned from."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import openai
+import pytest
+
+ASKED: dict[str, Any] = {
+    "model": "tiny-language-model",
+    "messages": [{"role": "user", "content": "Hello"}],
+    "temperature": 0,
+    "max_tokens": 6,
+}
+
+
+def told(of: Any) -> Any:
+    return (of.model_extra or {}).get("glassworks")
+
+
+def ask(client: openai.OpenAI, asked: Any, **more: Any) -> Any:
+    return client.chat.completions.create(**{**ASKED, **more, "extra_body": {"glassworks": asked}})
+
+
+def test_whole_and_in_parts_the_same_is_told(language_client: openai.OpenAI) -> None:
+    wanted = {"confidence": True, "nearest": 2}
+    (choice,) = ask(language_client, wanted, logprobs=True).choices
+    found = told(choice)
+    assert found["confidence"]["value"] is None  # it was cut
+    assert "cut at its longest" in found["confidence"]["note"]
+    own = math.fsum(each.logprob for each in choice.logprobs.content)
+    assert found["confidence"]["log_probability"] == pytest.approx(own, abs=1e-3)
+    assert [each["messages"][0]["content"] for each in found["nearest"]][:1] == ["Hello"]
+    parts = [each for chunk in ask(language_client, wanted, stream=True) for each in chunk.choices]
+    assert [told(part) for part in parts] == [None] * (len(parts) - 1) + [found]
+    assert parts[-1].finish_reason == "length"
+    assert "".join(part.delta.content or "" for part in parts) == choice.message.content
+
+
+def test_an_answer_that_ends_is_told_how_often_such_ones_are_right(language_client: openai.OpenAI) -> None:
+    ends = {"258": 100}  # the token that ends an answer
+    found = told(ask(language_client, {"confidence": True}, logit_bias=ends, n=2).choices[1])["confidence"]
+    assert found["value"] == pytest.approx(math.exp(found["log_probability"]), rel=1e-3)  # slope 1, offset 0
+    assert (found["examples"], found["tokens"]) == (200, 0)
+    assert "asked for otherwise" in found["note"]
+
+
+def test_of_continued_texts_too(language_client: openai.OpenAI) -> None:
+    asked: dict[str, Any] = {"model": ASKED["model"], "prompt": "Hello", "max_tokens": 4, "temperature": 0}
+    extra = {"glassworks": {"confidence": True, "nearest": 1}}
+    whole = language_client.completions.create(**asked, extra_body=extra).choices[0]
+    parts = list(language_client.completions.create(**asked, stream=True, extra_body=extra))
+    assert told(whole)["nearest"][0]["messages"][1] == {"role": "assistant", "content": "Good day"}
+    assert told(parts[-1].choices[0]) == told(whole)
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        ({"confidence": "yes"}, "glassworks.confidence"),
+        ({"nearest": 21}, "glassworks.nearest"),
+        ({"nearest": True}, "glassworks.nearest"),
+        ({"near": 2}, "glassworks.near"),
+        ("all", "glassworks"),
+    ],
+)
+def test_wrong_options_are_refused_by_name(language_client: openai.OpenAI, asked: Any, param: str) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        ask(language_client, asked)
+    assert caught.value.param == param
