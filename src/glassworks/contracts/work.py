@@ -18,6 +18,8 @@ class Work(ABC):
     """What has to be said; its fields are the keys of a request."""
     memory_bytes: ClassVar[int] = 2**30
     """Roughly what it takes, of 4 GiB at most: no worker begins it while less is free, and less than half there is."""
+    by_service: ClassVar[bool] = False
+    """Whether a running service does it, which has its models loaded: no worker takes it, and `run` is not asked."""
 
     def settled(self, request: Any) -> Any:
         """The request as it is meant now: the version that a model's name stands for. Raises what forbids it."""

@@ -50,10 +50,13 @@ class Queue:
     def __init__(self, runs: Runs, worker: str) -> None:
         self._runs, self._worker = runs, worker
 
-    def claim(self, but_not: Sequence[str] = ()) -> Run | None:
-        """The next run, of other kinds than these, which is this worker's from now on; None where nothing waits."""
+    def claim(self, but_not: Sequence[str] = (), only: Sequence[str] = ()) -> Run | None:
+        """The next run, of other kinds than these, or of some `only`, which is this worker's from now on; None where
+        nothing waits."""
         now = self._runs.clock()
         waiting = sa.and_(RUNS.c.state.in_(WAITING), RUNS.c.kind.not_in(but_not))
+        if only:
+            waiting = sa.and_(waiting, RUNS.c.kind.in_(only))
         first = sa.select(RUNS.c.number).where(waiting, RUNS.c.not_before <= now)
         first = first.order_by(RUNS.c.priority.desc(), RUNS.c.number).limit(1).with_for_update(skip_locked=True)
         values = {

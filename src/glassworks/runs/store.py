@@ -129,9 +129,9 @@ class Runs:
         with self.connected.transaction() as connection:
             yield from (tuple(row) for row in connection.execute(query.order_by(EVENTS.c.number)))
 
-    def waits(self) -> bool:
-        """Whether a run waits for a worker, now or later."""
-        query = sa.select(RUNS.c.id).where(RUNS.c.state.in_(WAITING)).limit(1)
+    def waits(self, but_not: Sequence[str] = ()) -> bool:
+        """Whether a run of other kinds than these waits for a worker, now or later."""
+        query = sa.select(RUNS.c.id).where(RUNS.c.state.in_(WAITING), RUNS.c.kind.not_in(but_not)).limit(1)
         with self.connected.transaction() as connection:
             return connection.scalar(query) is not None
 

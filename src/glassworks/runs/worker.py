@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -84,7 +85,7 @@ class Worker:
     def _empty(self) -> bool:
         """Whether no run waits, not even for later; unknown is no."""
         try:
-            return not self._runs.waits()
+            return not self._runs.waits(_by_services())
         except GlassworksError:
             return False
 
@@ -93,7 +94,7 @@ class Worker:
         worker = f"{self._name}-{uuid.uuid4().hex[:8]}"
         queue = Queue(self._runs, worker)
         too_large = _too_large()
-        run = queue.claim(too_large)
+        run = queue.claim((*too_large, *_by_services()))
         self._failure = ""
         if run is None:
             self._say_what_is_short(too_large)
@@ -108,7 +109,7 @@ class Worker:
         return True
 
     def _say_what_is_short(self, kinds: Sequence[str]) -> None:
-        if not self._short_of_memory and kinds and self._runs.waits():
+        if not self._short_of_memory and kinds and self._runs.waits(_by_services()):
             self._said(f"no memory is free for runs that are {', '.join(kinds)}: they wait")
             self._short_of_memory = True
 
@@ -145,6 +146,12 @@ def _too_large() -> tuple[str, ...]:
     if free is None or free >= _PLENTY:  # which needs no look at what each kind takes
         return ()
     return tuple(name for name, work in found(Work).items() if free < min(work.memory_bytes, half))
+
+
+@functools.cache
+def _by_services() -> tuple[str, ...]:
+    """Kinds of work that are not for workers."""
+    return tuple(name for name, work in found(Work).items() if work.by_service)
 
 
 class _Lines:

@@ -165,7 +165,7 @@ def _service(context: Context, log: AccessLog | None) -> Service:
     service[0].taken_over = lambda exchange: application.upgraded(exchange, service[0])
     batches = context.batches
     if batches is not None:
-        batches.ask = application
+        batches.background.ask = application
     return service[0]
 
 

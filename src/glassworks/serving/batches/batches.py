@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from glassworks.errors import InputError
 from glassworks.serving.access.clock import Clock
-from glassworks.serving.batches.asking import Ask
+from glassworks.serving.batches.asking import Background
 from glassworks.serving.batches.files import FileStore
 from glassworks.serving.batches.records import ACTIVE, Batch
 from glassworks.serving.batches.run import Run, Surroundings
@@ -38,21 +38,11 @@ class Batches:
 
     def __init__(self, home: Path, dispatcher: Dispatcher, clock: Clock | None = None) -> None:
         self._clock = clock or Clock()
-        self.ask: Ask
-        """Takes requests as the transports do; set before `start`."""
+        self.background = Background(dispatcher)
         self.store, self.files = BatchStore(home), FileStore(home, self._clock)
         self.thread = Worker(_PART, _WAITING)
         self._folder, self._dispatcher = home / "batches", dispatcher
-        self._around = Surroundings(
-            self.store,
-            self.files,
-            self._folder,
-            self.thread,
-            self._clock,
-            lambda exchange: self.ask(exchange),
-            self._busy,
-            dispatcher.admission.key_of,
-        )
+        self._around = Surroundings(self.store, self.files, self._folder, self.thread, self._clock, self.background)
         self._runs: dict[str, tuple[Run, asyncio.Task[None]]] = {}
         """By their batches: of each owner one that asks."""
         self._wake = asyncio.Event()
@@ -174,8 +164,3 @@ class Batches:
         for path in self._folder.glob("*.jsonl"):
             if path.name.partition(".")[0] not in active:
                 path.unlink(missing_ok=True)
-
-    def _busy(self) -> bool:
-        """Whether models compute for somebody else."""
-        asking = sum(run.asking for run, _ in self._runs.values())
-        return sum(model.users for model in self._dispatcher.models.loaded()) > asking

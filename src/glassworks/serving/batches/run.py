@@ -15,7 +15,7 @@ import msgspec
 
 from glassworks.errors import NotFound
 from glassworks.serving.access.clock import Clock
-from glassworks.serving.batches.asking import Ask, asked, retry_after_s
+from glassworks.serving.batches.asking import AT_ONCE, Background
 from glassworks.serving.batches.files import FileStore
 from glassworks.serving.batches.journal import Journal
 from glassworks.serving.batches.lines import Line, body_of, read_lines
@@ -25,28 +25,19 @@ from glassworks.serving.core.worker import Worker
 from glassworks.serving.transports.http.exchange import Answer
 
 _T = TypeVar("_T")
-AT_ONCE = 8
-"""Lines of a batch that are asked together: language models answer that many in little more time than one."""
-_PATIENCE_S = 1.0
-"""How long a line lets those pass for whom people wait; then it takes its turn."""
-_LOOK_S = 0.01
-_LONGEST_WAIT_S = 30.0
 _EXPIRED = "this request was not answered before the batch's completion window ended; send it in another batch"
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all batches of a server share. `busy` tells whether somebody else's request is being computed; `key` is
-    what stands for an owner before the gate."""
+    """What all batches of a server share."""
 
     store: BatchStore
     files: FileStore
     folder: Path
     thread: Worker
     clock: Clock
-    ask: Ask
-    busy: Callable[[], bool]
-    key: Callable[[str], bytes | None]
+    background: Background
 
 
 class Run:
@@ -57,8 +48,7 @@ class Run:
         self._journal = Journal(around.folder, batch.id)
         self._cancelled = asyncio.Event()
         self._input = Path()
-        self.total, self.asking = batch.total, 0
-        """Lines there are; requests that are being answered now."""
+        self.total = batch.total
 
     def cancel(self) -> None:
         """Ask nothing more, and keep what was answered."""
@@ -135,28 +125,9 @@ class Run:
     async def _answer_some(self, left: Iterator[Line]) -> None:
         for line in left:
             body = await self._on(lambda line=line: body_of(self._input, line))  # type: ignore[misc]
-            answer = await self._answered(body, f"{self.batch.id}-{line.number}")
-            await self._keep(line, answer)
-
-    async def _answered(self, body: bytes, request_id: str) -> Answer:
-        """The answer; what is refused for now, as by the key's rate or a full queue, is asked again."""
-        around = self._around
-        while True:
-            await self._let_pass()
-            self.asking += 1
-            try:
-                answer = await asked(around.ask, self.batch.endpoint, body, around.key(self.batch.owner), request_id)
-            finally:
-                self.asking -= 1
-            if (wait_s := retry_after_s(answer)) is None:
-                return answer
-            await asyncio.sleep(min(wait_s, _LONGEST_WAIT_S))
-
-    async def _let_pass(self) -> None:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + _PATIENCE_S
-        while self._around.busy() and loop.time() < end:
-            await asyncio.sleep(_LOOK_S)
+            number = f"{self.batch.id}-{line.number}"
+            ask = self._around.background.answered
+            await self._keep(line, await ask(self.batch.owner, self.batch.endpoint, body, number))
 
     async def _keep(self, line: Line, answer: Answer) -> None:
         response = {

@@ -18,7 +18,6 @@ from glassworks.serving.transports.http.exchange import Answer, Exchange, json_a
 
 _ONE = "/v1/batches/{batch}"
 _LONGEST_S = 7 * 86_400
-_PAIRS, _KEY, _VALUE = 16, 64, 512
 _BATCH = Schema("Batch", {"type": "object", "required": ["id", "object", "endpoint", "status", "request_counts"]})
 _BATCHES = Schema("Batches", {"type": "object", "required": ["object", "data", "has_more"]})
 _REQUEST = Schema(
@@ -103,7 +102,7 @@ def _draft(content: Mapping[str, Any], identity: str, owner: str, now: int) -> B
         status="validating",
         created_at=now,
         expires_at=now + _seconds(window),
-        metadata=_metadata(fields.take("metadata")),
+        metadata=fields.metadata(),
         output_expires_s=_lasts(fields.take("output_expires_after")),
     )
     fields.end()
@@ -126,17 +125,6 @@ def _seconds(window: str) -> int:
         mend = "give 24h, or another time from 1s to 168h"
         raise WrongParameter(f"completion_window is {window[:40]!r}", mend, "completion_window")
     return int(seconds)
-
-
-def _metadata(value: Any) -> dict[str, str] | None:
-    if value is None:
-        return None
-    pairs = value.items() if isinstance(value, dict) else ()
-    good = isinstance(value, dict) and len(value) <= _PAIRS
-    if not good or not all(isinstance(each, str) and len(name) <= _KEY and len(each) <= _VALUE for name, each in pairs):
-        mend = f"give at most {_PAIRS} texts of at most {_VALUE} characters, by names of at most {_KEY}"
-        raise WrongParameter(f"metadata is {value!r:.100}", mend, "metadata")
-    return dict(value)
 
 
 def _lasts(value: Any) -> int | None:

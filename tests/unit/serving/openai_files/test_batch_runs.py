@@ -17,7 +17,8 @@ from glassworks.serving.access.gate import Gate
 from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.access.ledger import Ledger
 from glassworks.serving.app import Application, Route
-from glassworks.serving.batches import run as running
+from glassworks.serving.batches import asking as running
+from glassworks.serving.batches.asking import Background
 from glassworks.serving.batches.batches import Batches
 from glassworks.serving.batches.records import Batch
 from glassworks.serving.core.dispatcher import Dispatcher
@@ -36,7 +37,7 @@ class Service:
         self._handler = handler
         clock = Clock() if wall is None else Clock(wall=wall)
         self.batches = Batches(home, dispatcher, clock)
-        self.batches.ask = Application([Route(ENDPOINT, {"POST": self._answer})])
+        self.batches.background.ask = Application([Route(ENDPOINT, {"POST": self._answer})])
 
     async def _answer(self, exchange: Exchange) -> Answer:
         self.asked.append(exchange.json()["input"])  # type: ignore[arg-type]
@@ -318,7 +319,7 @@ def test_requests_are_those_of_the_key_at_the_last_priority(tmp_path: Path, mode
 def test_who_is_waited_for_goes_first(tmp_path: Path, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     busy = [True]
     monkeypatch.setattr(running, "_PATIENCE_S", PATIENCE_S)
-    monkeypatch.setattr(Batches, "_busy", lambda _: busy[0])
+    monkeypatch.setattr(Background, "busy", lambda _: busy[0])
 
     async def scenario(service: Service) -> None:
         batch = service.send(requests(3))

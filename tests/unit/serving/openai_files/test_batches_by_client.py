@@ -17,7 +17,7 @@ from tests.patience import until
 from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.keys import KeyStore
 from glassworks.serving.access.ledger import Ledger
-from glassworks.serving.batches.run import AT_ONCE
+from glassworks.serving.batches.asking import AT_ONCE
 
 NAME = "tiny-text-encoder"
 ENDPOINT: Literal["/v1/embeddings"] = "/v1/embeddings"

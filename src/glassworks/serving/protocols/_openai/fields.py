@@ -14,6 +14,9 @@ HARMLESS = (
 )
 """What changes nothing of an answer: who asks, and what a hosted service would keep or bill."""
 
+_PAIRS, _KEY, _VALUE = 16, 64, 512
+_LARGEST = 1e100
+
 
 class Fields:
     """The fields of a JSON object; null is as good as nothing. `path` is where the object is in the request."""
@@ -22,6 +25,13 @@ class Fields:
         self._left = {name: value for name, value in content.items() if value is not None}
         self._path = f"{path}." if path else ""
         self._known = set[str]()
+
+    @classmethod
+    def of(cls, content: object, path: str) -> Fields:
+        """Of what must be an object."""
+        if not isinstance(content, dict):
+            raise WrongParameter(f"{path} is {content!r:.100}", "give an object", path)
+        return cls(content, path)
 
     def take(self, name: str, default: Any = None) -> Any:
         """A field of any type."""
@@ -57,6 +67,28 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise self.wrong(name, value, f"give a whole number from {least} to {most}")
         return value
+
+    def number(self, name: str, default: float) -> float:
+        """A number that is not too large to compute with."""
+        return self.checked(name, self.take(name, default))
+
+    def checked(self, name: str, value: object) -> float:
+        """A value that must be a number."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
+            raise self.wrong(name, value, "give a number")
+        return float(value)
+
+    def metadata(self) -> dict[str, str] | None:
+        """What a client notes about what it makes."""
+        value = self.take("metadata")
+        if value is None:
+            return None
+        pairs = value.items() if isinstance(value, dict) else ()
+        good = isinstance(value, dict) and len(value) <= _PAIRS
+        if not good or not all(isinstance(each, str) and len(name) <= _KEY and len(each) <= _VALUE for name, each in pairs):
+            mend = f"give at most {_PAIRS} texts of at most {_VALUE} characters, by names of at most {_KEY}"
+            raise self.wrong("metadata", value, mend)
+        return dict(value)
 
     def rows(self, name: str) -> Sequence[Mapping[str, Any]]:
         """A list of objects; empty for nothing."""
