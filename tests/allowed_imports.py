@@ -45,7 +45,9 @@ EDGES: Mapping[str, frozenset[str]] = {
         "training",
         "runs": "catalog config contracts data flow job_files packaging registry",
         "drafts": "catalog contracts data job_files registry",
-        "control": "catalog config contracts data drafts job_files job_schema packaging registry runs serving",
+        "evaluations": "catalog contracts language registry runs serving",
+        "control": "catalog config contracts data drafts evaluations job_files job_schema packaging registry runs "
+        "serving",
         "console": "serving",
         "client": "control data registry runs serving",
         "": "client flow job_files",

@@ -100,6 +100,8 @@ class EvaluationRun(Record):
     name: str
     created_at: int
     model: str
+    asked: str = ""
+    """The version of the model that answers, however long the run takes."""
     data_source: dict[str, Any]
     items: int
     """How many there are."""

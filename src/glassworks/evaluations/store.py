@@ -53,14 +53,16 @@ class EvaluationStore:
             connection.execute(sa.update(EVALS).where(EVALS.c.id == identity).values(**_columns(found)))
         return found
 
-    def delete(self, owner: str, identity: str) -> None:
-        """Forget an eval and all its runs, which are cancelled."""
+    def delete(self, owner: str, identity: str) -> Sequence[str]:
+        """Forget an eval and all its runs, which are cancelled; their ids."""
         self.get(owner, identity)
         with self._transaction() as connection:
             runs = connection.scalars(sa.select(EVAL_RUNS.c.id).where(EVAL_RUNS.c.eval == identity)).all()
-            connection.execute(sa.delete(EVALS).where(EVALS.c.id == identity))
         for run in runs:
             self.delete_run(self.get_run(owner, identity, run))
+        with self._transaction() as connection:
+            connection.execute(sa.delete(EVALS).where(EVALS.c.id == identity))
+        return runs
 
     def page(
         self, owner: str, limit: int, after: str | None, ascending: bool, by_update: bool
@@ -116,13 +118,14 @@ class EvaluationStore:
             query = query.where(RUNS.c.state.in_(states))
         return self._paged(query.order_by(number if ascending else number.desc()), limit, _run)
 
-    def delete_run(self, run: EvaluationRun) -> None:
-        """Forget a run, which is cancelled if it goes on."""
+    def delete_run(self, run: EvaluationRun) -> str:
+        """Forget a run, which is cancelled if it goes on; its id."""
         if run.run is not None and run.status in ("queued", "in_progress"):
             self.runs.cancel(run.run)
         with self._transaction() as connection:
             connection.execute(sa.delete(EVAL_RUNS).where(EVAL_RUNS.c.id == run.id))
             connection.execute(sa.delete(EVAL_ITEMS).where(EVAL_ITEMS.c.run == run.id))
+        return run.id
 
     def keep(self, run: str, item: OutputItem) -> None:
         """What came out for one item; another time it changes nothing, as for a run that was deleted meanwhile."""
@@ -148,7 +151,9 @@ class EvaluationStore:
 
     def item(self, run: EvaluationRun, identity: str) -> OutputItem:
         """What came out for one item."""
-        query = sa.select(EVAL_ITEMS.c.record).where(EVAL_ITEMS.c.run == run.id, EVAL_ITEMS.c.number == _number(run, identity))
+        query = sa.select(EVAL_ITEMS.c.record).where(
+            EVAL_ITEMS.c.run == run.id, EVAL_ITEMS.c.number == _number(run, identity)
+        )
         with self._transaction() as connection:
             record = connection.scalar(query)
         if record is None:
@@ -173,9 +178,7 @@ class EvaluationStore:
             row = connection.execute(_RUNS.where(which)).one_or_none()
         return None if row is None else _run(row)
 
-    def _paged(
-        self, query: sa.Select[Any], limit: int, made: Callable[[sa.Row[Any]], _T]
-    ) -> tuple[list[_T], bool]:
+    def _paged(self, query: sa.Select[Any], limit: int, made: Callable[[sa.Row[Any]], _T]) -> tuple[list[_T], bool]:
         """At most so many, and no more than fit into a page; whether there are others."""
         found: list[_T] = []
         size = 0

@@ -38,7 +38,8 @@ class Several(Criterion):
             score = self.formula(scores)
         except (ArithmeticError, ValueError) as error:
             raise Ungraded(f"the formula of '{self.name}' cannot be computed of {scores}: {error}"[:300]) from None
-        return Grade(score, score >= self.threshold, {"scores": scores})
+        asked = {name: grade.sample for name, grade in zip(self.graders, grades, strict=True) if grade.sample}
+        return Grade(score, score >= self.threshold, {"scores": scores, "graders": asked})
 
 
 def kinds() -> Mapping[str, Read]:

@@ -85,7 +85,9 @@ class Fields:
             return None
         pairs = value.items() if isinstance(value, dict) else ()
         good = isinstance(value, dict) and len(value) <= _PAIRS
-        if not good or not all(isinstance(each, str) and len(name) <= _KEY and len(each) <= _VALUE for name, each in pairs):
+        if not good or not all(
+            isinstance(each, str) and len(name) <= _KEY and len(each) <= _VALUE for name, each in pairs
+        ):
             mend = f"give at most {_PAIRS} texts of at most {_VALUE} characters, by names of at most {_KEY}"
             raise self.wrong("metadata", value, mend)
         return dict(value)
