@@ -1,4 +1,4 @@
-"""Formulas over the scores of graders, such as `0.7 * accuracy + 0.3 * style`: read by Python's parser, computed here."""
+"""Formulas over scores of graders, such as `0.7 * accuracy + 0.3 * style`: Python's parser reads, this computes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from glassworks.serving.failures import WrongParameter
 
 MOST_SIGNS = 1000
-_MOST_DEEP = 40
+_MOST_DEEP, _LARGEST = 40, 1e100
 _FUNCTIONS: Mapping[str, Callable[..., float]] = MappingProxyType(
     {
         "min": min, "max": max, "abs": abs, "floor": math.floor, "ceil": math.ceil,
@@ -59,7 +59,7 @@ class Formula:
     def _parts(self, node: ast.AST) -> Sequence[ast.AST]:
         """What a node is computed from. Raises WrongParameter for one that is no arithmetic."""
         match node:
-            case ast.Constant(value=int() | float()) if not isinstance(node.value, bool) and abs(node.value) < 1e100:
+            case ast.Constant(value=int() | float() as value) if not isinstance(value, bool) and abs(value) < _LARGEST:
                 return ()
             case ast.Name(id=name) if name in self._names:
                 return ()
@@ -76,8 +76,8 @@ class Formula:
 
 def _computed(node: Any, scores: Mapping[str, float]) -> float:
     match node:
-        case ast.Constant():
-            return float(node.value)
+        case ast.Constant(value=int() | float() as value):
+            return float(value)
         case ast.Name():
             return scores[node.id]
         case ast.BinOp():

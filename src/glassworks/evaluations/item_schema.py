@@ -32,7 +32,7 @@ def checker(schema: object, where: str) -> Check:
     try:
         validator = jsonschema_rs.validator_for(plain, pattern_options=jsonschema_rs.RegexOptions())
     except ValueError as error:
-        raise WrongParameter(f"{where} is no JSON schema: {str(error):.150}", _MEND, where) from None
+        raise WrongParameter(f"{where} is no JSON schema: {error!s:.150}", _MEND, where) from None
 
     def check(item: Mapping[str, Any]) -> str:
         for error in validator.iter_errors(item):
@@ -72,7 +72,7 @@ class _Plain:
         for step in steps[1:] if steps[0] == "#" else [""]:
             found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
         if not isinstance(found, dict):
-            raise self._wrong(f"refers to {reference:.80!r}", "refer to what is in the schema: #/$defs/NAME")
+            raise self._wrong(f"refers to {reference[:80]!r}", "refer to what is in the schema: #/$defs/NAME")
         return found
 
     def _wrong(self, what: str, mend: str) -> WrongParameter:

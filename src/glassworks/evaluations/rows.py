@@ -23,14 +23,14 @@ class Rows:
     """Where each line of a file begins, and how long it is."""
 
     path: Path
-    places: Sequence[tuple[int, int]]
+    offsets: Sequence[tuple[int, int]]
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.offsets)
 
     def row(self, number: int) -> dict[str, Any]:
         """The line of an item, counted from 0. Raises StorageError."""
-        begin, size = self.places[number]
+        begin, size = self.offsets[number]
         with storage_errors(self.path), self.path.open("rb") as file:
             file.seek(begin)
             found: dict[str, Any] = msgspec.json.decode(file.read(size))
@@ -39,13 +39,13 @@ class Rows:
 
 def read(path: Path) -> Rows:
     """Of a file that was looked through. Raises StorageError."""
-    places, begin = [], 0
+    offsets, begin = [], 0
     with storage_errors(path), path.open("rb") as file:
         for line in file:
             if line.strip(_SPACE):
-                places.append((begin, len(line)))
+                offsets.append((begin, len(line)))
             begin += len(line)
-    return Rows(path, places)
+    return Rows(path, offsets)
 
 
 def look_through(path: Path, check: Callable[[Mapping[str, Any]], str], needs_sample: bool) -> int:
@@ -79,7 +79,7 @@ def _wrong(line: bytes, check: Callable[[Mapping[str, Any]], str], needs_sample:
     try:
         row = msgspec.json.decode(line.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return f"it is no JSON: {str(error):.150}", f"{_FORM}, as UTF-8"
+        return f"it is no JSON: {error!s:.150}", f"{_FORM}, as UTF-8"
     if not isinstance(row, dict) or not isinstance(row.get("item"), dict):
         return f"it has no object 'item': {line[:80]!r}", _FORM
     if unknown := row.keys() - {"item", "sample"}:
@@ -89,8 +89,4 @@ def _wrong(line: bytes, check: Callable[[Mapping[str, Any]], str], needs_sample:
     if needs_sample and "sample" not in row:
         return "it has no sample, and a grader reads one", 'add "sample": {"output_text": "..."}, or name a model'
     problem = check(row["item"])
-    return (
-        (f"its item is not as the eval's item_schema says: {problem}", "mend the line, or the eval")
-        if problem
-        else None
-    )
+    return (f"its item is not as item_schema says: {problem}", "mend the line, or the eval") if problem else None

@@ -12,8 +12,10 @@ from functools import partial
 
 from glassworks.errors import Cancelled, GlassworksError
 from glassworks.evaluations.store import EvaluationStore
+from glassworks.evaluations.tables import TABLES
 from glassworks.evaluations.work import Around, EvaluationWork
 from glassworks.registry import Registry
+from glassworks.registry.connected import Connected
 from glassworks.runs import Runs
 from glassworks.runs.queue import Lost, Queue, Report
 from glassworks.runs.works.evaluation import Evaluation as Kind
@@ -40,6 +42,7 @@ class Evaluations:
         self._registry, self._background, self._supervisor = registry, background, supervisor
         self._name = f"{socket.gethostname()[:60]}-{os.getpid()}"
         self._store: EvaluationStore | None = None
+        self._connected = Connected(registry.database)
         self._works: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -86,10 +89,13 @@ class Evaluations:
 
     def _taken(self) -> tuple[str, Queue] | None:
         """The next run; the database is asked where it has changed, and now and then."""
-        runs = self.store.runs
-        stamp, now = runs.connected.stamp(), time.monotonic()
+        stamp, now = self._connected.stamp(), time.monotonic()
         if stamp is not None and stamp == self._seen and now < self._sure_at:
             return None
+        if self._store is None and (stamp == () or self._connected.missing(TABLES)):  # nothing is made by looking
+            self._seen, self._sure_at = stamp, now + _SURE_S
+            return None
+        runs = self.store.runs
         runs.recover()
         queue = Queue(runs, f"{self._name}-{secrets.token_hex(4)}")
         run = queue.claim(only=(Kind.name,))
@@ -113,9 +119,8 @@ class Evaluations:
     def _work(self, queued: str, queue: Queue) -> EvaluationWork | None:
         run = self.store.run_of(queued)
         if run is None:
-            queue.fail(
-                queued, "it belongs to no eval, or to one that was deleted", "POST /v1/evals/EVAL/runs", Report()
-            )
+            mend = "make one: POST /v1/evals/EVAL/runs"
+            queue.fail(queued, "it belongs to no eval, or to one that was deleted", mend, Report())
             return None
         evaluation = self.store.get(run.owner, run.eval_id)
         around = Around(self.store, self.thread, self.grading, self._background, self._room, self.folder)

@@ -153,6 +153,5 @@ def require_values(paths: Sequence[Path], schema: Mapping[str, Any], where: str)
     for each in paths:
         if each[0] == "item" and len(each) > 1 and each[1] not in names:
             known = ", ".join(f"item.{name}" for name in names)
-            raise WrongParameter(
-                f"{where} reads {shown(each)}, which item_schema does not name", f"there are: {known}"[:300], where
-            )
+            problem = f"{where} reads {shown(each)}, which item_schema does not name"
+            raise WrongParameter(problem, f"there are: {known}"[:300], where)

@@ -74,8 +74,8 @@ class EvaluationStore:
             self.get(owner, after)
             begin = sa.select(*order.clauses).where(EVALS.c.id == after)
             with self._transaction() as connection:
-                place = tuple(connection.execute(begin).one())
-            query = query.where(order > place if ascending else order < place)
+                begin_key = tuple(connection.execute(begin).one())
+            query = query.where(order > begin_key if ascending else order < begin_key)
         columns = [each if ascending else each.desc() for each in order.clauses]
         return self._paged(query.order_by(*columns), limit, lambda row: Evaluation.model_validate_json(row[0]))
 
@@ -151,9 +151,8 @@ class EvaluationStore:
 
     def item(self, run: EvaluationRun, identity: str) -> OutputItem:
         """What came out for one item."""
-        query = sa.select(EVAL_ITEMS.c.record).where(
-            EVAL_ITEMS.c.run == run.id, EVAL_ITEMS.c.number == _number(run, identity)
-        )
+        number = _number(run, identity)
+        query = sa.select(EVAL_ITEMS.c.record).where(EVAL_ITEMS.c.run == run.id, EVAL_ITEMS.c.number == number)
         with self._transaction() as connection:
             record = connection.scalar(query)
         if record is None:
@@ -178,7 +177,7 @@ class EvaluationStore:
             row = connection.execute(_RUNS.where(which)).one_or_none()
         return None if row is None else _run(row)
 
-    def _paged(self, query: sa.Select[Any], limit: int, made: Callable[[sa.Row[Any]], _T]) -> tuple[list[_T], bool]:
+    def _paged(self, query: sa.Select[Any], limit: int, made: Callable[[Sequence[Any]], _T]) -> tuple[list[_T], bool]:
         """At most so many, and no more than fit into a page; whether there are others."""
         found: list[_T] = []
         size = 0
@@ -196,7 +195,7 @@ _RUNS = sa.select(EVAL_RUNS.c.record, EVAL_RUNS.c.tally, RUNS.c.id, RUNS.c.state
 )
 
 
-def _run(row: sa.Row[Any]) -> EvaluationRun:
+def _run(row: Sequence[Any]) -> EvaluationRun:
     record, tally, queued, state, error = row
     found = EvaluationRun.model_validate_json(record)
     said = None if error is None else f"{error['problem']}; {error['mend']}"

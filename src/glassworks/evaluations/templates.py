@@ -10,11 +10,11 @@ from typing import Any
 
 from glassworks.serving.failures import WrongParameter
 
-MOST_SIGNS, MOST_PLACES = 65_536, 200
+MOST_SIGNS, MOST_VARIABLES = 65_536, 200
 """Of one template."""
 MOST_FILLED = 2**18
 """Characters of one that is filled in."""
-_PLACE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_VARIABLE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _STEP = r"""\.[\w-]+|\[\d{1,6}\]|\["[^"\]]*"\]|\['[^'\]]*'\]"""
 _NAME = re.compile(rf"\s*(item|sample)((?:{_STEP})*)\s*")
 _STEPS = re.compile(_STEP)
@@ -49,13 +49,13 @@ def template(text: object, where: str) -> Template:
     if not isinstance(text, str) or len(text) > MOST_SIGNS:
         raise WrongParameter(f"{where} is {text!r:.100}", f"give a text of at most {MOST_SIGNS:,} characters", where)
     texts, paths, end = [], [], 0
-    for match in _PLACE.finditer(text):
+    for match in _VARIABLE.finditer(text):
         texts.append(text[end : match.start()])
         paths.append(_path(match[1], where))
         end = match.end()
     texts.append(text[end:])
-    if len(paths) > MOST_PLACES:
-        raise WrongParameter(f"{where} names {len(paths)} values", f"name at most {MOST_PLACES}", where)
+    if len(paths) > MOST_VARIABLES:
+        raise WrongParameter(f"{where} names {len(paths)} values", f"name at most {MOST_VARIABLES}", where)
     if (begin := texts[-1].find("{{")) >= 0:
         raise WrongParameter(f"{where} has a '{{{{' without its end at {texts[-1][begin : begin + 40]!r}", _MEND, where)
     return Template(texts, paths)
@@ -100,10 +100,11 @@ def _path(text: str, where: str) -> Path:
     match = _NAME.fullmatch(text)
     if match is None:
         raise WrongParameter(f"{where} has {'{{' + text[:60] + '}}'!r}", _MEND, where)
-    steps: list[str | int] = [match[1]]
-    for step in _STEPS.findall(match[2]):
-        steps.append(int(step[1:-1]) if step[1:2].isdigit() and step[0] == "[" else step.strip(".[]\"'"))
-    return tuple(steps)
+    return match[1], *map(_step, _STEPS.findall(match[2]))
+
+
+def _step(text: str) -> str | int:
+    return int(text[1:-1]) if text[0] == "[" and text[1].isdigit() else text.strip(".[]\"'")
 
 
 def _text(value: Any) -> str:

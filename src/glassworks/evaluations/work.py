@@ -103,7 +103,7 @@ class EvaluationWork:
         while True:
             await asyncio.sleep(_REPORT_S)
             if await self._on(self._noted):
-                raise Cancelled("the run was cancelled", "resume it")
+                raise Cancelled
 
     def _noted(self) -> bool:
         """Say how far it is; whether it is to end."""
@@ -127,10 +127,10 @@ class EvaluationWork:
             values = {"item": item, **({"sample": sample} if sample is not None else {})}
             results = [await self._result(name, criterion, values) for name, criterion in self._criteria]
         wrong = shown["error"] is not None or any("error" in each for each in results)
-        status = "error" if wrong else "pass" if all(each["passed"] for each in results) else "fail"
+        passed = all(each["passed"] for each in results)
         return OutputItem(
             number=number,
-            status=status,
+            status="error" if wrong else "pass" if passed else "fail",
             created_at=int(time.time()),
             item=item,
             results=tuple(results),
@@ -169,9 +169,8 @@ class EvaluationWork:
             return found
         said = str(found["error"]["message"])[:300]
         if answer.status in _HOPELESS:
-            raise ServingError(
-                f"the model '{body['model']:.80}' cannot be asked: {said}", "mend it, then resume the run"
-            )
+            problem = f"the model '{body['model']:.80}' cannot be asked: {said}"
+            raise ServingError(problem, "mend it, then 'glassworks runs resume' goes on")
         raise Ungraded(said)
 
     def _on(self, call: Callable[[], _T]) -> Awaitable[_T]:

@@ -41,20 +41,21 @@ class Connected:
 
     def create(self, tables: sa.MetaData) -> None:
         """Create what is not there yet. Where everything is, nothing is locked."""
-        if self._missing(tables):
+        if self.missing(tables):
             # Somebody may be creating the same: what is there in the end counts.
             with contextlib.suppress(exc.IntegrityError, RegistryError), self.transaction() as connection:
                 for table in tables.sorted_tables:
                     connection.execute(CreateTable(table, if_not_exists=True))
                     for index in table.indexes:
                         connection.execute(CreateIndex(index, if_not_exists=True))
-            if missing := self._missing(tables):
+            if missing := self.missing(tables):
                 raise RegistryError(
                     f"the registry's database lacks the table '{missing[0]}'",
                     "give this user the right to create tables",
                 )
 
-    def _missing(self, tables: sa.MetaData) -> list[str]:
+    def missing(self, tables: sa.MetaData) -> list[str]:
+        """The names of those that are not there."""
         with self.transaction() as connection:
             there = set(sa.inspect(connection).get_table_names())
         return [table.name for table in tables.sorted_tables if table.name not in there]

@@ -100,7 +100,8 @@ def _options(fields: Fields, grader: Grader, where: str) -> Record:
     else:
         given = fields.given(*grader.options.model_fields)
     try:
-        return grader.options.model_validate(given)
+        options: Record = grader.options.model_validate(given)
+        return options
     except ValidationError as error:
         first = error.errors()[0]
         part = "evaluation_metric" if grader.name == _SIMILARITY else ".".join(map(str, first["loc"]))

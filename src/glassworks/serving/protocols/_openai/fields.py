@@ -83,11 +83,8 @@ class Fields:
         value = self.take("metadata")
         if value is None:
             return None
-        pairs = value.items() if isinstance(value, dict) else ()
         good = isinstance(value, dict) and len(value) <= _PAIRS
-        if not good or not all(
-            isinstance(each, str) and len(name) <= _KEY and len(each) <= _VALUE for name, each in pairs
-        ):
+        if not good or not all(_fits(name, _KEY) and _fits(each, _VALUE) for name, each in value.items()):
             mend = f"give at most {_PAIRS} texts of at most {_VALUE} characters, by names of at most {_KEY}"
             raise self.wrong("metadata", value, mend)
         return dict(value)
@@ -139,3 +136,7 @@ class Fields:
         return WrongParameter(
             problem or f"the parameter '{path}' is not supported", mend, path, "unsupported_parameter"
         )
+
+
+def _fits(text: object, most: int) -> bool:
+    return isinstance(text, str) and len(text) <= most

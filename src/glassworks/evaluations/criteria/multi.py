@@ -17,7 +17,7 @@ _MOST = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Several(Criterion):
+class Multi(Criterion):
     """Graders by the names that the formula calls them by."""
 
     graders: Mapping[str, Criterion]
@@ -44,14 +44,16 @@ class Several(Criterion):
 
 def kinds() -> Mapping[str, Read]:
     """This one."""
-    return {"multi": _several}
+    return {"multi": _multi}
 
 
-def _several(fields: Fields, kind: str, where: str) -> Several:
+def _multi(fields: Fields, kind: str, where: str) -> Multi:
     given = fields.needed("graders", "give an object of graders by their names")
     if isinstance(given, dict) and isinstance(given.get("type"), str):
         given = [given]
-    rows = {each.get("name"): each for each in given if isinstance(each, dict)} if isinstance(given, list) else given
+    rows: Any = given
+    if isinstance(given, list):
+        rows = {each.get("name"): each for each in given if isinstance(each, dict)}
     named = isinstance(rows, dict) and all(isinstance(each, str) and each.isidentifier() for each in rows)
     if not named or not 0 < len(rows) <= _MOST:
         raise fields.wrong("graders", given, f"give 1 to {_MOST} graders by names such as accuracy")
@@ -60,7 +62,7 @@ def _several(fields: Fields, kind: str, where: str) -> Several:
             raise fields.wrong("graders", name, "graders of several hold no others of several")
     graders = {name: criterion(each, f"{where}.graders.{name}") for name, each in rows.items()}
     formula = Formula(fields.needed("calculate_output", "give a formula"), list(graders), f"{where}.calculate_output")
-    return Several(
+    return Multi(
         name=fields.text("name") or kind,
         kind=kind,
         graders=graders,
