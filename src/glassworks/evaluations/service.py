@@ -28,7 +28,7 @@ _LOOK_S, _SURE_S = 0.5, 5.0
 """Between looks whether the database has changed; between looks into it anyway."""
 _WAITING = 1024
 _AT_WORK = 100
-"""Runs that this process works on together; they share the requests that are asked at once."""
+"""Runs that this process works on together; those of an owner share the requests that are asked at once."""
 
 
 class Evaluations:
@@ -46,7 +46,7 @@ class Evaluations:
         self._works: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._rooms: dict[str, asyncio.Semaphore] = {}
         self._seen: object = None
         self._sure_at = 0.0
 
@@ -123,7 +123,8 @@ class Evaluations:
             queue.fail(queued, "it belongs to no eval, or to one that was deleted", mend, Report())
             return None
         evaluation = self.store.get(run.owner, run.eval_id)
-        around = Around(self.store, self.thread, self.grading, self._background, self._room, self.folder)
+        room = self._rooms.setdefault(run.owner, asyncio.Semaphore(AT_ONCE))
+        around = Around(self.store, self.thread, self.grading, self._background, room, self.folder)
         return EvaluationWork(queued, run, evaluation, queue, around)
 
     async def _worked(self, queued: str, queue: Queue, work: EvaluationWork) -> None:

@@ -35,8 +35,8 @@ _HOPELESS = (401, 403, 404)
 
 @dataclass(frozen=True)
 class Around:
-    """What all evaluations of a server share. `thread` keeps records, `grading` computes; `room` are requests that are
-    asked together."""
+    """What the evaluations of an owner share. `thread` keeps records, `grading` computes; `room` are requests that are
+    asked together: who has to wait for a quota lets nobody else wait."""
 
     store: EvaluationStore
     thread: Worker

@@ -13,10 +13,9 @@ from glassworks.evaluations.making import Making
 from glassworks.evaluations.records import STATUSES, EvaluationRun
 from glassworks.evaluations.service import Evaluations
 from glassworks.serving.endpoints import Context, Protocol, Schema, endpoint
-from glassworks.serving.failures import WrongParameter
 from glassworks.serving.protocols._openai.answering import object_of
 from glassworks.serving.protocols._openai.fields import Fields
-from glassworks.serving.protocols._paging import limit_of, page, query
+from glassworks.serving.protocols._paging import limit_of, one_of, page, query
 from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer, token
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class OpenAIEvals(Protocol):
         """GET /v1/evals?limit=&after=&order=&order_by="""
         owner, asked = self._owner(exchange), query(exchange, "limit", "after", "order", "order_by")
         limit, ascending = limit_of(asked, 20, 100), _ascending(asked)
-        by = _one_of(asked, "order_by", "created_at", "updated_at") == "updated_at"
+        by = one_of(asked, "order_by", "created_at", "updated_at") == "updated_at"
         found, more = await self._on(lambda store: store.page(owner, limit, asked.get("after"), ascending, by), owner)
         return page([each.public() for each in found], more)
 
@@ -112,7 +111,7 @@ class OpenAIEvals(Protocol):
         owner, identity = self._owner(exchange), exchange.parameters["eval"]
         asked = query(exchange, "limit", "after", "order", "status")
         limit, ascending = limit_of(asked, 20, 100), _ascending(asked, "asc")
-        status = _one_of(asked, "status", "", *STATUSES.values())
+        status = one_of(asked, "status", "", *STATUSES.values())
         only = next((each for each in STATUSES.values() if each == status), None)
         found, more = await self._on(
             lambda store: store.page_of_runs(owner, identity, limit, asked.get("after"), ascending, only), owner
@@ -148,7 +147,7 @@ class OpenAIEvals(Protocol):
         run, owner = await self._run(exchange), self._owner(exchange)
         asked = query(exchange, "limit", "after", "order", "status")
         limit, ascending = limit_of(asked, 20, 100), _ascending(asked, "asc")
-        only = _FILTERS.get(_one_of(asked, "status", "", *_FILTERS), ())
+        only = _FILTERS.get(one_of(asked, "status", "", *_FILTERS), ())
         found, more = await self._on(
             lambda store: store.page_of_items(run, limit, asked.get("after"), ascending, only), owner
         )
@@ -181,14 +180,7 @@ class OpenAIEvals(Protocol):
 
 
 def _ascending(asked: Mapping[str, str], default: str = "desc") -> bool:
-    return _one_of(asked, "order", default, "asc", "desc") == "asc"
-
-
-def _one_of(asked: Mapping[str, str], name: str, default: str, *known: str) -> str:
-    value = asked.get(name, default)
-    if value not in (default, *known):
-        raise WrongParameter(f"{name} is {value[:40]!r}", f"give one of: {', '.join(dict.fromkeys(known))}", name)
-    return value
+    return one_of(asked, "order", default, "asc", "desc") == "asc"
 
 
 def _console(exchange: Exchange) -> str:

@@ -34,6 +34,14 @@ def limit_of(asked: Mapping[str, str], default: int, most: int) -> int:
     return int(text)
 
 
+def one_of(asked: Mapping[str, str], name: str, default: str, *known: str) -> str:
+    """What is wanted of several. Raises WrongParameter."""
+    value = asked.get(name, default)
+    if value not in (default, *known):
+        raise WrongParameter(f"{name} is {value[:40]!r}", f"give one of: {', '.join(dict.fromkeys(known))}", name)
+    return value
+
+
 def page(items: Sequence[Mapping[str, Any]], more: bool) -> Answer:
     """A part of a list; the next one is asked for with `after` and the last id."""
     first, last = (items[0]["id"], items[-1]["id"]) if items else (None, None)

@@ -119,7 +119,8 @@ def test_samples_are_those_of_the_model_and_graded(language_client: openai.OpenA
     identity = run.report_url.rpartition("/")[2]
     command = [sys.executable, "-m", "glassworks", "runs", "show", identity, "--json"]
     environ = {**os.environ, "GLASSWORKS_HOME": str(language_home)}
-    shown = json.loads(subprocess.run(command, env=environ, capture_output=True, timeout=PATIENCE_S, check=True).stdout)
+    done = subprocess.run(command, env=environ, capture_output=True, timeout=PATIENCE_S, check=True)
+    shown = json.loads(done.stdout)["run"]
     assert (shown["kind"], shown["state"], shown["about"]) == ("evaluation", "succeeded", f"{NAME}@1")
     assert shown["result"]["result_counts"]["passed"] == 4
 
