@@ -158,11 +158,12 @@ class _Run:
         """The loss of some examples; the parameters have its gradient then."""
         import torch
 
-        parts = (self.learner.loss(rows),) if self.learner.parts is None else self.learner.parts(rows)
-        total = torch.zeros(())
-        for part in parts:
-            part.backward()  # type: ignore[no-untyped-call]
-            total = total.to(part.device) + part.detach()
+        if self.learner.parts is None:
+            loss = self.learner.loss(rows)
+            loss.backward()  # type: ignore[no-untyped-call]
+            total = loss.detach()
+        else:
+            total = self.learner.processors.differentiated(self.learner.network, self.learner.parts(rows))
         if self.plan.largest_gradient is not None:
             torch.nn.utils.clip_grad_norm_(self.learner.network.parameters(), self.plan.largest_gradient)
         return total

@@ -6,11 +6,12 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from glassworks.machine import usable_cpus as usable_cpus
+from glassworks.training.parallel import Processors
 
 if TYPE_CHECKING:
     import torch
@@ -32,8 +33,9 @@ class Learner:
     examples: int
     loss: Callable[[torch.Tensor], torch.Tensor]
     evaluate: Callable[[], Mapping[str, float]]
-    parts: Callable[[torch.Tensor], Iterator[torch.Tensor]] | None = None
-    """Parts of which `loss` is the sum; each is differentiated before the next is asked for."""
+    parts: Callable[[torch.Tensor], Iterator[Callable[[], torch.Tensor]]] | None = None
+    """Parts of which `loss` is the sum; each is computed and differentiated by itself, on one of the `processors`."""
+    processors: Processors = field(default_factory=Processors)
     arrange: Callable[[torch.Tensor], torch.Tensor] | None = None
     """Reorders the random order of an epoch, such as texts of like length together."""
     pace: Callable[[float], None] | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,9 @@ from torch import Tensor
 
 from glassworks.families.tuned_language_model.conversations import Reading
 from glassworks.families.tuned_language_model.network import Tuned
-from glassworks.families.tuned_language_model.packing import rows_of
+from glassworks.families.tuned_language_model.packing import Row, rows_of
 from glassworks.families.tuned_language_model.settings import TunedLanguageModelConfig
+from glassworks.training.parallel import Processors
 
 if TYPE_CHECKING:
     from glassworks.config import Job
@@ -35,6 +37,7 @@ class Course:
     started: float
     reading: Reading
     dataset: Dataset
+    processors: Processors = field(default_factory=Processors)
 
     def items(self, part: str) -> list[str]:
         """The conversations of a split."""
@@ -59,8 +62,8 @@ class Objective(ABC):
         return
 
     @abstractmethod
-    def parts(self, network: Tuned, rows: Sequence[int]) -> Iterator[Tensor]:
-        """The loss of some examples, as parts that are added."""
+    def parts(self, network: Tuned, rows: Sequence[int]) -> Iterator[Callable[[], Tensor]]:
+        """The loss of some examples, as parts that are added: each is computed when it is called, on any thread."""
 
     @abstractmethod
     def validate(self, network: Tuned) -> Mapping[str, float]:
@@ -71,13 +74,17 @@ class Objective(ABC):
         """On a split, by their names, those outputs of served models by which the task measures them."""
 
 
-def scored(network: Tuned, examples: Sequence[Example], progress: Progress) -> NDArray[np.float64]:
+def scored(network: Tuned, examples: Sequence[Example], course: Course) -> NDArray[np.float64]:
     """Of each example (N 2) the sum of its answers' log-probabilities, and how many tokens they are."""
     network.eval()
     found = np.zeros((len(examples), 2))
-    with torch.inference_mode():
-        for index, example in enumerate(examples):
-            progress.check()
-            (row,) = rows_of([example], len(example))
-            found[index] = -float(network.loss(row)), len(row.targets)
+
+    def score(row: Row) -> tuple[Row, list[float]]:
+        course.progress.check()
+        with torch.inference_mode():
+            return row, network.log_probabilities(row).tolist()
+
+    rows = rows_of(examples, course.config.row_tokens, course.processors.parts)
+    for row, values in course.processors.map(partial(score, row) for row in rows):
+        found[list(row.members)] = np.stack([values, row.sizes], axis=1)
     return found

@@ -1,24 +1,30 @@
-"""What is computed in one step, packed into rows without padding; none sees another's tokens."""
+"""What is computed in one step, packed into rows without padding; none sees another's tokens.
+
+Tokens are the nodes of a tree: where examples begin alike, as with one system message or one question, their beginning
+stands and is computed once, and each sees what is on its way to the root. Values and gradients are those of examples
+computed alone, as what a decoder makes of a token depends on those before it and nothing else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from glassworks.language.examples import Example
 
 Group = Sequence[Example]
-"""Answers to one question, which are packed together: its tokens, as far as they are the same, stand there once."""
+"""Examples that are in one row together, such as two answers to one question."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """Groups one after the other. Shapes: T tokens, A of which are predicted.
+    """Shapes: T tokens; A places from which something is predicted.
 
     `mask` (1 1 T T) is true where a token (row) sees another (column): those before it of its own example. `asked` are
     the places from which the `targets` (A) are predicted; `sizes` of them belong to each example in turn. `members` are
@@ -34,88 +40,100 @@ class Row:
     members: tuple[int, ...]
 
 
-def rows_of(examples: Sequence[Example], most: int) -> Iterator[Row]:
+def rows_of(examples: Sequence[Example], most: int, parts: int = 1) -> list[Row]:
     """Rows of single examples; see `packed`."""
-    return packed([(example,) for example in examples], most)
+    return packed([(example,) for example in examples], most, parts)
 
 
-def packed(groups: Sequence[Group], most: int) -> Iterator[Row]:
-    """The longest first, each into the first row of at most `most` tokens that has room (first fit, decreasing)."""
-    sizes = [_size(group) for group in groups]
-    bins: list[list[int]] = []
-    for index in sorted(range(len(groups)), key=lambda index: -sizes[index]):
-        fitting = (each for each in bins if sum(sizes[one] for one in each) + sizes[index] <= most)
-        chosen = next(fitting, None)
-        if chosen is None:
-            bins.append([index])
+def packed(groups: Sequence[Group], most: int, parts: int = 1) -> list[Row]:
+    """Rows of at most `most` tokens where no group has more; `parts` of them, alike in size, where so few suffice.
+
+    Groups that begin alike are neighbors.
+    """
+    if not groups:
+        return []
+    texts = [[example.ids.tolist() for example in group] for group in groups]
+    order = sorted(range(len(groups)), key=lambda index: (texts[index], index))
+    alone = [_nodes(texts[index]) for index in order]
+    shared = [0, *(_alike(texts[one][0], texts[other][0]) for one, other in pairwise(order))]
+    sizes = range(max(alone), sum(alone) + 1)
+    enough = bisect_left(sizes, True, key=lambda size: len(_filled(alone, shared, size)) <= parts)
+    rows = _filled(alone, shared, min(most, sizes[enough]))
+    return [_row(groups, [order[index] for index in chosen]) for chosen in rows]
+
+
+def _filled(alone: Sequence[int], shared: Sequence[int], most: int) -> list[list[int]]:
+    """Neighbors in rows of at most `most` tokens: each group has `alone` so many, of which `shared` are in the group
+    before it."""
+    rows, size = list[list[int]](), 0
+    for index, (own, known) in enumerate(zip(alone, shared, strict=True)):
+        if rows and size + own - known <= most:
+            rows[-1].append(index)
+            size += own - known
         else:
-            chosen.append(index)
-    return (_row([groups[index] for index in chosen], chosen) for chosen in bins)
+            rows.append([index])
+            size = own
+    return rows
 
 
-def _shared(group: Group) -> int:
-    """How many tokens at the beginning are the same and not learned."""
-    asked = min(int(np.argmax(example.learned)) for example in group)
-    first = group[0].ids[:asked]
-    same = np.logical_and.reduce([example.ids[:asked] == first for example in group])
-    return asked if same.all() else int(np.argmin(same))
+def _nodes(texts: Sequence[list[int]]) -> int:
+    """Of the tree of some texts."""
+    ordered = sorted(texts)
+    return sum(map(len, texts)) - sum(_alike(one, other) for one, other in pairwise(ordered))
 
 
-def _size(group: Group) -> int:
-    shared = _shared(group)
-    return shared + sum(len(example) - shared for example in group)
+def _alike(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens at the beginning are the same."""
+    for index, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return index
+    return min(len(one), len(other))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Sequence:
-    """A group. A token sees those before it whose `branches` (T) are 0 or its own."""
+class _Tree:
+    """Tokens by what is before them."""
 
-    ids: NDArray[np.int64]
-    positions: NDArray[np.int64]
-    branches: NDArray[np.int64]
-    asked: NDArray[np.int64]
-    targets: NDArray[np.int64]
-    sizes: tuple[int, ...]
+    def __init__(self) -> None:
+        self.ids, self.positions, self.before = list[int](), list[int](), list[int]()
+        self._known: dict[tuple[int, int], int] = {}
 
+    def way(self, ids: Sequence[int]) -> list[int]:
+        """The places of a text's tokens, which are made where they are not there."""
+        found, last = list[int](), -1
+        for position, token in enumerate(ids):
+            index = self._known.setdefault((last, token), len(self.ids))
+            if index == len(self.ids):
+                self.ids.append(token)
+                self.positions.append(position)
+                self.before.append(last)
+            found.append(last := index)
+        return found
 
-def _sequence(group: Group) -> _Sequence:
-    shared = _shared(group)
-    ids, positions = [group[0].ids[:shared]], [np.arange(shared)]
-    branches, asked, targets, sizes, begin = [np.zeros(shared, np.int64)], [], [], [], shared
-    for branch, example in enumerate(group, 1):
-        # The first token is predicted from nothing: it is never learned, so no place asks into another example.
-        (predicted,) = np.nonzero(np.append(False, example.learned[1:]))
-        before = predicted - 1
-        asked.append(np.where(before < shared, before, before - shared + begin))
-        targets.append(example.ids[predicted])
-        sizes.append(len(predicted))
-        ids.append(example.ids[shared:])
-        positions.append(np.arange(shared, len(example)))
-        branches.append(np.full(len(example) - shared, branch))
-        begin += len(example) - shared
-    return _Sequence(
-        ids=np.concatenate(ids),
-        positions=np.concatenate(positions),
-        branches=np.concatenate(branches),
-        asked=np.concatenate(asked),
-        targets=np.concatenate(targets),
-        sizes=tuple(sizes),
-    )
+    def mask(self) -> Tensor:
+        """(T T): what each sees, which is itself and what the one before it sees."""
+        found = np.eye(len(self.ids), dtype=np.bool_)
+        for index, before in enumerate(self.before):
+            if before >= 0:
+                found[index] |= found[before]
+        return torch.from_numpy(found)
 
 
 def _row(groups: Sequence[Group], members: Sequence[int]) -> Row:
-    sequences = [_sequence(group) for group in groups]
-    lengths = [len(sequence.ids) for sequence in sequences]
-    begins = np.cumsum([0, *lengths[:-1]])
-    owner = torch.from_numpy(np.repeat(np.arange(len(sequences)), lengths))
-    branch = torch.from_numpy(np.concatenate([sequence.branches for sequence in sequences]))
-    visible = (branch[None] == 0) | (branch[:, None] == branch[None])
+    tree, asked, targets, sizes = _Tree(), list[int](), list[int](), list[int]()
+    for example in (example for member in members for example in groups[member]):
+        ids = example.ids.tolist()
+        way = tree.way(ids)
+        # The first token is predicted from nothing: it is never learned.
+        predicted = [index for index in np.flatnonzero(example.learned).tolist() if index]
+        asked += [way[index - 1] for index in predicted]
+        targets += [ids[index] for index in predicted]
+        sizes.append(len(predicted))
     return Row(
-        ids=torch.from_numpy(np.concatenate([sequence.ids for sequence in sequences]))[None],
-        positions=torch.from_numpy(np.concatenate([sequence.positions for sequence in sequences]))[None],
-        mask=torch.tril(visible & (owner[:, None] == owner[None]))[None, None],
-        asked=torch.from_numpy(np.concatenate([p.asked + begin for p, begin in zip(sequences, begins, strict=True)])),
-        targets=torch.from_numpy(np.concatenate([sequence.targets for sequence in sequences])),
-        sizes=tuple(size for sequence in sequences for size in sequence.sizes),
+        ids=torch.tensor([tree.ids]),
+        positions=torch.tensor([tree.positions]),
+        mask=tree.mask()[None, None],
+        asked=torch.tensor(asked, dtype=torch.int64),
+        targets=torch.tensor(targets, dtype=torch.int64),
+        sizes=tuple(sizes),
         members=tuple(members),
     )

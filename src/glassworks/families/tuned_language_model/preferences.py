@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from torch.nn import functional
 
 from glassworks.families.tuned_language_model.network import Tuned
 from glassworks.families.tuned_language_model.objective import Course, Objective
-from glassworks.families.tuned_language_model.packing import Group, packed
+from glassworks.families.tuned_language_model.packing import Group, Row, packed
 from glassworks.language.session import LOG_LIKELIHOOD, MARGIN
 from glassworks.storage import write_atomically
 
@@ -49,12 +50,16 @@ class Preferences(Objective):
         pairs, path = [pair for part in _PARTS for pair in self._pairs[part]], self.course.folder / REFERENCE
         self._reference = _reference(network, pairs, path, self.course)
 
-    def parts(self, network: Tuned, rows: Sequence[int]) -> Iterator[Tensor]:
+    def parts(self, network: Tuned, rows: Sequence[int]) -> Iterator[Callable[[], Tensor]]:
         pairs = [self._pairs["train"][row] for row in rows]
-        for row in packed(pairs, self.course.config.row_tokens):
+
+        def part(row: Row) -> Tensor:
             found = network.log_probabilities(row).view(-1, 2)
             reference = self._reference[[rows[member] for member in row.members]]
-            yield loss(found, torch.from_numpy(reference).to(found), self._beta).sum() / len(rows)
+            return loss(found, torch.from_numpy(reference).to(found), self._beta).sum() / len(rows)
+
+        for row in packed(pairs, self.course.config.row_tokens, self.course.processors.parts):
+            yield partial(part, row)
 
     def validate(self, network: Tuned) -> Mapping[str, float]:
         found = torch.from_numpy(pair_scores(network, self._pairs["validation"], self.course.progress))

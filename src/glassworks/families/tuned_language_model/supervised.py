@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from glassworks.families.tuned_language_model.network import Tuned
 from glassworks.families.tuned_language_model.objective import Course, Objective, scored
-from glassworks.families.tuned_language_model.packing import rows_of
+from glassworks.families.tuned_language_model.packing import Row, rows_of
 from glassworks.language.examples import Example
 from glassworks.language.session import LOG_LIKELIHOOD
 
@@ -26,18 +27,22 @@ class Supervised(Objective):
         self.examples = len(self._learning)
         self.shown = self._validation[: course.config.answers_shown]
 
-    def parts(self, network: Tuned, rows: Sequence[int]) -> Iterator[Tensor]:
+    def parts(self, network: Tuned, rows: Sequence[int]) -> Iterator[Callable[[], Tensor]]:
         chosen = [self._learning[row] for row in rows]
         targets = sum(int(example.learned[1:].sum()) for example in chosen)
-        for row in rows_of(chosen, self.course.config.row_tokens):
-            yield network.loss(row) / targets
+
+        def part(row: Row) -> Tensor:
+            return network.loss(row) / targets
+
+        for row in rows_of(chosen, self.course.config.row_tokens, self.course.processors.parts):
+            yield partial(part, row)
 
     def validate(self, network: Tuned) -> Mapping[str, float]:
-        scores = scored(network, self._validation, self.course.progress)
+        scores = scored(network, self._validation, self.course)
         return {"validation_loss": -float(scores[:, 0].sum() / scores[:, 1].sum())}
 
     def outputs(self, network: Tuned, part: str) -> Mapping[str, NDArray[Any]]:
-        return {LOG_LIKELIHOOD: scored(network, self._read(part), self.course.progress)}
+        return {LOG_LIKELIHOOD: scored(network, self._read(part), self.course)}
 
     def _read(self, part: str) -> list[Example]:
         return [example for item in self.course.items(part) for example in self.course.reading.examples(item)]

@@ -25,20 +25,20 @@ from glassworks.families.tuned_language_model.preferences import Preferences
 from glassworks.families.tuned_language_model.settings import TunedLanguageModelConfig
 from glassworks.families.tuned_language_model.supervised import Supervised
 from glassworks.language.session import signature
-from glassworks.machine import free_cpus
 from glassworks.storage import write_atomically
 from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
 from glassworks.training.loop import STATE, Fit, fit
+from glassworks.training.parallel import Processors
 from glassworks.training.plan import Learner, Plan, choose_device, cosine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from glassworks.config import Job
     from glassworks.contracts import Dataset, Progress
     from glassworks.language.importing import Brought
 
-FINAL, BEFORE, THREADS = "final.safetensors", "metrics_before.json", "threads.json"
+FINAL, BEFORE = "final.safetensors", "metrics_before.json"
 _EPOCHS, _BATCH, _GRADIENT = 4, 8, 1.0
 _WARM_UP, _LAST = 0.1, 0.05
 _OBJECTIVES: Mapping[str, type[Objective]] = {"supervised": Supervised, "dpo": Preferences}
@@ -50,16 +50,19 @@ def train(
     started: float,
 ) -> Model:  # fmt: skip
     """The tuned model; a run that had ended already is read instead of trained again."""
-    torch.set_num_threads(_threads(job, folder))
+    device = choose_device(job.training.device)
+    # On a GPU, or with dropout, whose numbers come in turn, one part after the other.
+    most = 1 if device.type != "cpu" or config.dropout else job.training.batch_size or _BATCH
+    processors = Processors.of_run(folder, job.training.threads, most)
     course = Course(
         job=job, config=config, folder=folder, progress=progress, started=started,
-        reading=Reading.of(brought), dataset=dataset,
+        reading=Reading.of(brought), dataset=dataset, processors=processors,
     )  # fmt: skip
     objective = _OBJECTIVES[config.tuning](course)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.training.seed)
         network = tunable(brought, config)
-    network.to(choose_device(job.training.device))
+    network.to(device)
     before = _before(network, objective)
     if (folder / FINAL).exists():
         tensors, values = load_checkpoint(folder / FINAL)
@@ -95,11 +98,11 @@ def _learner(network: Tuned, objective: Objective) -> Learner:
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     rate = course.job.training.learning_rate or objective.rates[course.config.method]
 
-    def parts(rows: Tensor) -> Iterator[Tensor]:
+    def parts(rows: Tensor) -> Iterator[Callable[[], Tensor]]:
         return objective.parts(network, rows.tolist())
 
     def loss(rows: Tensor) -> Tensor:
-        return torch.stack(list(parts(rows))).sum()
+        return torch.stack([part() for part in parts(rows)]).sum()
 
     def evaluate() -> Mapping[str, float]:
         found = objective.validate(network)
@@ -113,6 +116,7 @@ def _learner(network: Tuned, objective: Objective) -> Learner:
         examples=objective.examples,
         loss=loss,
         parts=parts,
+        processors=course.processors,
         evaluate=evaluate,
     )
 
@@ -182,15 +186,3 @@ def _model(
         history=tuple(values["history"]),
         comparison={"before tuning": before},
     )
-
-
-def _threads(job: Job, folder: Path) -> int:
-    """Those of the job, else as many as there are free processors; a resumed run computes with as many as it began
-    with: sums over other numbers of threads differ in their last bits.
-    """
-    path = folder / THREADS
-    if job.training.threads:
-        return job.training.threads
-    if not path.exists():
-        write_atomically(path, json.dumps(free_cpus()).encode())
-    return int(json.loads(path.read_bytes()))
