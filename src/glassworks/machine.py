@@ -63,6 +63,16 @@ def _idle_ticks(stat: Path) -> dict[int, tuple[int, int]] | None:
         return None
 
 
+def computed_s(process: int, proc: Path = Path("/proc")) -> float | None:
+    """Seconds that all threads of a process have computed; None where the system does not say."""
+    try:
+        # The name, in brackets, may have blanks in it.
+        fields = (proc / str(process) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def leave_a_processor() -> None:
     """Keep this process, and those that it starts, off one processor where there are more; their idle threads sleep."""
     if hasattr(os, "sched_setaffinity"):

@@ -20,11 +20,11 @@ from glassworks.registry import Registry
 from glassworks.runs import Run, Runs
 from glassworks.runs.presence import anybody
 
-KILLS = 3
+KILLS = 2
 
 
 def job(home: Path, **training: Any) -> dict[str, Any]:
-    common = {"epochs": 60, "batch_size": 32, "checkpoint_every": "0.1s", "precision": "fp32", "threads": 1}
+    common = {"epochs": 30, "batch_size": 32, "checkpoint_every": "0.1s", "precision": "fp32", "threads": 1}
     return {
         "name": "bars",
         "family": "convnet",

@@ -86,6 +86,12 @@ class Queue:
         with self._runs.connected.transaction() as connection:
             return connection.scalar(query) is not None
 
+    def renew(self, run: str) -> bool:
+        """Renew the lease of a run whose process lives but does not come to report; whether nobody else took it."""
+        renewed = sa.update(RUNS).where(*self._mine(run)).values(lease=self._runs.clock() + LEASE_S)
+        with self._runs.connected.transaction() as connection:
+            return bool(connection.execute(renewed).rowcount)
+
     def published(self, run: str) -> str:
         """The version that an attempt published, or nothing."""
         with self._runs.connected.transaction() as connection:

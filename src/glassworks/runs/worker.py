@@ -18,18 +18,20 @@ from typing import IO
 from glassworks.catalog import found
 from glassworks.contracts import Work
 from glassworks.errors import GlassworksError
-from glassworks.machine import available_bytes, modules_path, total_bytes
+from glassworks.machine import available_bytes, computed_s, modules_path, total_bytes
 from glassworks.registry import Registry
 from glassworks.runs.execution import LOST
 from glassworks.runs.presence import Presence
 from glassworks.runs.queue import Queue, Report
 from glassworks.runs.records import Run
-from glassworks.runs.store import Runs
+from glassworks.runs.store import LEASE_S, Runs
 
 _LOOK_S, _PATIENCE_S = 0.5, 5.0
 STOP_S = 30.0
 """A step that takes longer is cut off when a worker is stopped: the run goes on from its last checkpoint."""
 _PLENTY = 4 * 2**30
+_ASKED = 4
+"""Times a lease."""
 _MOST_LINE = 2000
 _LINES = 200
 """Lines that are kept of one look's worth of output."""
@@ -116,13 +118,14 @@ class Worker:
     def _execute(self, run: Run, queue: Queue, worker: str) -> None:
         asked_at, mine = None, True
         with _process(run.id, worker) as process:
-            lines = _Lines(process)
+            lines, pulse = _Lines(process), Pulse(process.pid)
             while process.poll() is None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_LOOK_S)
                 with contextlib.suppress(GlassworksError):  # the run itself goes on
                     lines.keep(queue, run.id)
-                    mine = queue.is_mine(run.id) or process.poll() is not None
+                    still_mine = queue.renew if pulse.beats() else queue.is_mine
+                    mine = still_mine(run.id) or process.poll() is not None
                 if self._stopping.is_set() and asked_at is None:
                     asked_at = time.monotonic()
                     process.terminate()
@@ -152,6 +155,31 @@ def _too_large() -> tuple[str, ...]:
 def _by_services() -> tuple[str, ...]:
     """Kinds of work that are not for workers."""
     return tuple(name for name, work in found(Work).items() if work.by_service)
+
+
+class Pulse:
+    """Whether a process computes, asked a few times a lease.
+
+    One that is still loading, holds the interpreter's lock in a long call, or gets little of a busy machine reports too
+    late, and is not dead. One that stands still does not compute, and loses its run with its lease.
+    """
+
+    def __init__(
+        self,
+        process: int,
+        computed: Callable[[int], float | None] = computed_s,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._process, self._computed, self._clock = process, computed, clock
+        self._asked_at, self._known = clock(), computed(process)
+
+    def beats(self) -> bool:
+        """False where it is not asked yet, or the system does not say."""
+        now = self._clock()
+        if now - self._asked_at < LEASE_S / _ASKED:
+            return False
+        known, self._known, self._asked_at = self._known, self._computed(self._process), now
+        return self._known is not None and self._known != known
 
 
 class _Lines:

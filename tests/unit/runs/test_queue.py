@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,14 +10,17 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.patience import until
 
 from glassworks.errors import ConfigError, InputError, NotFound
+from glassworks.machine import computed_s
 from glassworks.registry import Registry
 from glassworks.runs import Run, Runs
 from glassworks.runs.presence import Presence, anybody
 from glassworks.runs.queue import Lost, Queue, Report
 from glassworks.runs.records import OPEN
 from glassworks.runs.store import LEASE_S
+from glassworks.runs.worker import Pulse
 
 JOB = {"job": {"name": "digits", "family": "convnet", "data": {"source": "sample:digits"}}}
 
@@ -105,6 +109,10 @@ def test_who_lost_a_run_can_say_nothing_of_it(runs: Runs, clock: Clock) -> None:
     clock.now += LEASE_S - 1
     runs.recover()
     assert quick.claim() is None, "the lease was renewed"
+    assert slow.renew(run.id)
+    clock.now += LEASE_S - 1
+    runs.recover()
+    assert quick.claim() is None, "its process lives, though it did not report"
     clock.now += 2
     runs.recover()
     taken = quick.claim()
@@ -119,6 +127,7 @@ def test_who_lost_a_run_can_say_nothing_of_it(runs: Runs, clock: Clock) -> None:
     ):
         with pytest.raises(Lost):
             call()
+    assert not slow.renew(run.id)
     slow.died(run.id, "it was ended")
     assert runs.get(run.id).state == "running"
     slow.log(run.id, ["nobody may read this"])
@@ -332,3 +341,24 @@ TestWorkers.settings = settings(max_examples=15, stateful_step_count=25, deadlin
 def _no_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("GLASSWORKS_HOME", str(tmp_path))
     yield
+
+
+def test_a_process_that_computes_is_not_dead_and_one_that_stands_still_is(clock: Clock) -> None:
+    computed: list[float | None] = [0.0]
+    pulse = Pulse(1, lambda process: computed[-1], lambda: clock.now)
+    computed.append(0.1)
+    assert not pulse.beats(), "it was asked a moment ago"
+    clock.now += LEASE_S / 2
+    assert pulse.beats()
+    clock.now += LEASE_S / 2
+    assert not pulse.beats()
+    computed.append(None)  # no such process, or another system
+    clock.now += LEASE_S / 2
+    assert not pulse.beats()
+
+
+def test_what_a_process_has_computed_is_known_here() -> None:
+    before = computed_s(os.getpid())
+    assert before is not None
+    until(lambda: (computed_s(os.getpid()) or 0) > before)
+    assert computed_s(2**30) is None
