@@ -28,6 +28,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--shuffle", type=int, metavar="SEED", help="run files, and tests within a file, in another order")
+    parser.addoption(
+        "--every-kind",
+        action="store_true",
+        help="export every kind of encoder, not only those that are exported unasked",
+    )
     parser.addoption("--least", type=int, default=0, metavar="N", help="fail unless so many tests have passed")
 
 
