@@ -24,7 +24,7 @@ KILLS = 2
 
 
 def job(home: Path, **training: Any) -> dict[str, Any]:
-    common = {"epochs": 30, "batch_size": 32, "checkpoint_every": "0.1s", "precision": "fp32", "threads": 1}
+    common = {"epochs": 60, "batch_size": 32, "checkpoint_every": "0.1s", "precision": "fp32", "threads": 1}
     return {
         "name": "bars",
         "family": "convnet",
