@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from glassworks.catalog import get
 from glassworks.config import Job, OptimizationConfig, validate
 from glassworks.contracts import Dataset, Explanation, Family, Lineage, Measurement, Model, Opened, Progress, Task
 from glassworks.errors import ConfigError
+from glassworks.evaluating import evaluate as evaluate
 from glassworks.explanation.selection import explainers_of
 from glassworks.job_files import stored_job
 from glassworks.optimization.objective import require_objective
@@ -25,8 +25,8 @@ from glassworks.packaging.assemble import assemble, files_of
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.deciding import deciding, require_costs
 from glassworks.packaging.exported import export, exported_of, passes_of, refitted, rehearse, trial_of, with_reference
-from glassworks.packaging.opened import OpenedBundle, renamed, require_unseen
-from glassworks.packaging.parts import Evaluation, Measured, Parts
+from glassworks.packaging.opened import OpenedBundle
+from glassworks.packaging.parts import Measured, Parts
 from glassworks.progress import Silent
 from glassworks.references import family_of, taught_by_registry
 from glassworks.registry import Registry, Version
@@ -229,31 +229,6 @@ def feedback(
 ) -> Mapping[str, int]:
     """Send a recommender what users did, each event once by its `id`; every later answer uses it, a service's too."""
     return keep_feedback(reference, events, registry or Registry.open())
-
-
-def evaluate(
-    reference: str,
-    registry: Registry | None = None,
-    progress: Progress | None = None,
-    source: str | None = None,
-    columns: Mapping[str, str] | None = None,
-) -> Evaluation:
-    """Measure a model on its own test split, or on all examples of another source, whose `columns` of `text`, `label`
-    and so on may be called otherwise."""
-    registry, progress = registry or Registry.open(), progress or Silent()
-    opened = OpenedBundle(registry.resolve(reference).bundle, limited=False)
-    job, family = family_of(stored_job(opened.manifest.job, where=f"the job of {reference}"), registry)
-    require_unseen(opened.manifest, source)
-    if source is None:
-        split = _prepare(family, job, progress).splits["test"]
-    else:
-        progress.start("data")
-        split = family.read(source, renamed(opened.manifest.preprocessing, columns), opened.manifest.labels)
-    progress.start("evaluate", len(split))
-    ask, about = cache(partial(opened.output, split.x)), opened.manifest.preprocessing
-    metrics = opened.task.evaluate(ask, split.y, about)
-    progress.finish()
-    return Evaluation(len(split), metrics, opened.task.by_class(ask, split.y, opened.manifest.labels, about))
 
 
 def _require_possible(family: Family, job: Job) -> None:

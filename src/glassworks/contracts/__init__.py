@@ -20,6 +20,14 @@ from glassworks.contracts.embedding import (
     Embedding as Embedding,
     Tokens as Tokens,
 )
+from glassworks.contracts.evaluation import (
+    Difference as Difference,
+    Evaluation as Evaluation,
+    ExampleScores as ExampleScores,
+    Opening as Opening,
+    Questions as Questions,
+    Understood as Understood,
+)
 from glassworks.contracts.explainer import Explainer as Explainer
 from glassworks.contracts.exporter import Exporter as Exporter
 from glassworks.contracts.family import Family as Family

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from glassworks.errors import Unsupported
@@ -11,6 +12,7 @@ from glassworks.errors import Unsupported
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from glassworks.contracts.evaluation import Evaluation, Opening, Questions
     from glassworks.contracts.memory import Memory
     from glassworks.contracts.progress import Progress
     from glassworks.contracts.records import Array, Budget, Split, Tensors
@@ -70,3 +72,16 @@ class Generation(ABC):
         """What is still to be known of a model when it is chosen what is served: its preprocessing, and the files that
         were written into `folder` for the artifact that `session` opened."""
         return preprocessing, ()
+
+    @abstractmethod
+    def evaluate_on(
+        self,
+        reference: str,
+        asked: Questions,
+        open_model: Callable[[str], AbstractContextManager[Opening]],
+        against: str,
+        progress: Progress,
+    ) -> Evaluation:
+        """Measure a model on the rows of a source, and `against` another version where one is named; `open_model` opens
+        each for as long as it is asked. Raises DataError, InputError, StorageError, ServingError and Cancelled.
+        """

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from glassworks.contracts.evaluation import ExampleScores
     from glassworks.contracts.progress import Progress
     from glassworks.contracts.records import Array, ClassMeasurement, Dataset, Measurement, Opened, Tensors
     from glassworks.contracts.session import Session
@@ -78,6 +79,12 @@ class Task(ABC):
         Here those of `measure`, as the first output is all that is scored.
         """
         return self.measure(ask(""), targets)
+
+    def each(
+        self, ask: Callable[[str], Array], targets: NDArray[np.int64], preprocessing: Mapping[str, Any] = _PLAIN
+    ) -> Mapping[str, ExampleScores]:
+        """Of metrics that are means over examples, what each example adds; nothing, as here, where none is."""
+        return {}
 
     def by_class(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from glassworks.config import Job
 from glassworks.contracts import Artifact, ClassMeasurement, Dataset, Family, Lineage, Measurement, Signature, Task
@@ -19,14 +19,6 @@ class Measured:
     metrics: Mapping[str, Measurement]
     fidelity: Mapping[str, float]
     classes: tuple[ClassMeasurement, ...] = ()
-
-
-class Evaluation(NamedTuple):
-    """A model on some examples, and how each of its classes fares there."""
-
-    examples: int
-    metrics: Mapping[str, Measurement]
-    classes: tuple[ClassMeasurement, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import DECISION, ClassMeasurement, Measurement, Presentation
+from glassworks.contracts import DECISION, ClassMeasurement, ExampleScores, Measurement, Presentation
 from glassworks.data.intervals import wilson
 from glassworks.errors import DataError
 from glassworks.tasks._deciding import weighed
 from glassworks.tasks._label_sets import measure_sets
-from glassworks.tasks._metrics import accuracy, balanced_accuracy, log_loss, macro_f1, mean_cost
+from glassworks.tasks._metrics import SMALLEST, accuracy, balanced_accuracy, log_loss, macro_f1, mean_cost
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
@@ -53,6 +53,22 @@ def measure_classes(
     classes, measured = probabilities.shape[1], len(np.unique(targets))
     partly = {"classes": None if measured == classes else (measured, classes)}
     return {name: value.model_copy(update=partly) for name, value in found.items()}
+
+
+def score_each(scores: Array, targets: NDArray[np.int64], preprocessing: Mapping[str, Any]) -> dict[str, ExampleScores]:
+    """Of probabilities (N K), what each example adds to those of `measure_classes` that are means; nothing where an
+    example may have several labels.
+    """
+    if targets.ndim == 2:
+        return {}
+    probabilities = scores.astype(np.float64)
+    hits = (answered(probabilities, preprocessing) == targets).astype(np.float64)
+    losses = -np.log(np.maximum(probabilities[np.arange(len(targets)), targets], SMALLEST))
+    return {
+        "accuracy": ExampleScores(values=hits),
+        "balanced_accuracy": ExampleScores(values=hits, weights=1 / np.bincount(targets)[targets]),
+        "log_loss": ExampleScores(values=losses, higher_is_better=False),
+    }
 
 
 def measure_each(

@@ -12,7 +12,7 @@ from glassworks.data.intervals import Z, wilson
 
 _RESAMPLES = 200
 _BINS = 15
-_SMALLEST = 1e-12
+SMALLEST = 1e-12
 """A probability of 0 for what happened would cost infinitely much; float32 softmax can give it."""
 
 
@@ -78,7 +78,7 @@ def _mean_interval(values: NDArray[np.float64], intervals: NDArray[np.float64]) 
 def log_loss(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> Measurement:
     """The mean of -ln p(target), with the normal interval of a mean."""
     n = len(targets)
-    losses = -np.log(np.maximum(probabilities[np.arange(n), targets], _SMALLEST))
+    losses = -np.log(np.maximum(probabilities[np.arange(n), targets], SMALLEST))
     value = float(losses.mean())
     half = Z * float(losses.std()) / math.sqrt(n)
     return Measurement(value=value, interval=(max(0.0, value - half), value + half), examples=n, higher_is_better=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import ClassMeasurement, Dataset, Measurement, Presentation, Session
+from glassworks.contracts import ClassMeasurement, Dataset, ExampleScores, Measurement, Presentation, Session
 from glassworks.data.pictures import decode_picture, fit_picture
 from glassworks.imaging.subject import PictureSubject
 from glassworks.tasks._classification import (
@@ -19,6 +19,7 @@ from glassworks.tasks._classification import (
     measure_classes,
     measure_each,
     present_labels,
+    score_each,
     top_labels,
 )
 from glassworks.tasks._constant import CONSTANTS, constant_answer
@@ -81,6 +82,11 @@ class ImageClassification(PictureTask):
         if targets.ndim == 1 or not len(targets):
             return measure_classes(ask(""), targets, "picture", preprocessing)
         return measure_sets(ask("").astype(np.float64), ask(LABEL_SET).astype(np.float32) > HALF, targets)
+
+    def each(
+        self, ask: Callable[[str], Array], targets: NDArray[np.int64], preprocessing: Mapping[str, Any] = PLAIN
+    ) -> Mapping[str, ExampleScores]:
+        return score_each(ask(""), targets, preprocessing)
 
     def by_class(
         self,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import ClassMeasurement, Dataset, Measurement, Presentation, Session, Subject
+from glassworks.contracts import ClassMeasurement, Dataset, ExampleScores, Measurement, Presentation, Session, Subject
 from glassworks.tasks._classification import (
     HALF,
     PLAIN,
@@ -17,6 +17,7 @@ from glassworks.tasks._classification import (
     measure_classes,
     measure_each,
     present_labels,
+    score_each,
     top_labels,
 )
 from glassworks.tasks._constant import CONSTANTS, constant_answer
@@ -52,6 +53,11 @@ class TextClassification(TextTask):
         if targets.ndim == 1:
             found["calibration_error"] = expected_calibration_error(scores.astype(np.float64), targets)
         return found
+
+    def each(
+        self, ask: Callable[[str], Array], targets: NDArray[np.int64], preprocessing: Mapping[str, Any] = PLAIN
+    ) -> Mapping[str, ExampleScores]:
+        return score_each(ask(""), targets, preprocessing)
 
     def by_class(
         self,

@@ -5,12 +5,23 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassworks.contracts import Budget, Generation, Measurement, Presentation, Progress, Session, Split, Subject
+from glassworks.contracts import (
+    Budget,
+    ExampleScores,
+    Generation,
+    Measurement,
+    Presentation,
+    Progress,
+    Session,
+    Split,
+    Subject,
+)
 from glassworks.errors import DataError, InputError, Unsupported
 from glassworks.tasks._classification import PLAIN
 from glassworks.tasks._metrics import accuracy, calibration_error, mean_square
@@ -19,7 +30,7 @@ from glassworks.tasks._texts import TextTask
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from glassworks.contracts import Array, Opened, Tensors
+    from glassworks.contracts import Array, Evaluation, Opened, Opening, Questions, Tensors
 
 GENERATED, FINISH_REASON = "generated", "finish_reason"
 _LOG_LIKELIHOOD, _ANSWERED, _MARGIN = "log_likelihood", "answered", "margin"
@@ -130,6 +141,32 @@ class TextGeneration(TextTask, Generation):
             return known, ()
         nearest.keep(folder, splits["train"].x.tolist(), session.embed)
         return known, nearest.FILES
+
+    def evaluate_on(
+        self,
+        reference: str,
+        asked: Questions,
+        open_model: Callable[[str], AbstractContextManager[Opening]],
+        against: str,
+        progress: Progress,
+    ) -> Evaluation:
+        from glassworks.language.evaluation.comparing import evaluate
+
+        return evaluate(reference, asked, open_model, against, progress)
+
+    def each(
+        self, ask: Callable[[str], Array], targets: NDArray[np.int64], preprocessing: Mapping[str, Any] = PLAIN
+    ) -> Mapping[str, ExampleScores]:
+        rows = np.asarray(ask(_LOG_LIKELIHOOD), np.float64)
+        values = np.where(rows[:, 1] > 0, -rows[:, 0] / np.maximum(rows[:, 1], 1), np.nan)
+        perplexity = ExampleScores(values=values, weights=rows[:, 1], exponential=True, higher_is_better=False)
+        if not targets.any():
+            return {self.metric: perplexity}
+        margins = np.asarray(ask(_MARGIN), np.float64)
+        preferred = np.where(np.isfinite(margins), margins > 0, np.nan)
+        matches = np.asarray(ask(_ANSWERED).reshape(len(targets), -1)[:, -1], np.float64)
+        known = {"exact_match": matches, "preference_accuracy": preferred}
+        return {self.metric: perplexity, **{name: ExampleScores(values=each) for name, each in known.items()}}
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """`scores` (N 2) are the sum of each text's log-probabilities and how many tokens it counts; the interval is

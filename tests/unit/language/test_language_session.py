@@ -14,11 +14,13 @@ from tests.unit.language.test_importing import add_tokenizer
 from tests.unit.language.test_tokenizer import byte_level
 from tests.unit.language.tiny_models import logits, tiny
 
-from glassworks.contracts import Chunk
+from glassworks.contracts import Chunk, Opening
 from glassworks.errors import InputError
 from glassworks.language.continuous_batching import EngineSettings
+from glassworks.language.evaluation.asking import Asking
+from glassworks.language.evaluation.rows import Example
 from glassworks.language.importing import bring, write
-from glassworks.language.session import INPUT, OUTPUT, LanguageSession
+from glassworks.language.session import INPUT, OUTPUT, PROMPT_LOGPROBS, LanguageSession
 from glassworks.language.tokenizer import LanguageTokenizer
 
 CONTEXT = 256
@@ -170,3 +172,26 @@ def log_likelihood(ids: list[int]) -> float:
     scores = logits(tiny("llama", vocab_size=330, max_position_embeddings=CONTEXT), [ids])[0]
     shares = scores - np.log(np.exp(scores).sum(-1, keepdims=True))
     return float(shares[np.arange(len(ids) - 1), ids[1:]].sum())
+
+
+def test_continuations_in_evaluations_have_the_log_probabilities_of_the_whole_text(session: LanguageSession) -> None:
+    """Against those that a stream gives of the tokens of a prompt."""
+    asking = Asking(Opening(name="m", session=session, preprocessing={}, sha256=""), 8)
+    found = asking.continuation(Example(id="1", prompt="the cat "), "sat")
+    tensors = {INPUT: np.array([b"the cat sat"], object)}
+    for chunk in session.stream(tensors, {"prompt_logprobs": 0, "max_tokens": 1}):
+        if PROMPT_LOGPROBS in chunk.outputs:
+            told = json.loads(chunk.outputs[PROMPT_LOGPROBS].tolist()[0])
+    size = len(told) - len(session.prompt_ids("the cat", {}))
+    assert len(found) == size > 0
+    assert found == pytest.approx([each["logprob"] for each in told[-size:]], abs=1e-4)
+    messages = tuple(CHAT[:1])
+    ids = [*session.prompt_ids(b"", {"messages": list(messages)}), *session.tokenizer.encode("yes")]
+    size = len(session.tokenizer.encode("yes"))
+    scores = [each.log_probability for each in session.scorer().score(ids)[-size:]]
+    assert asking.continuation(Example(id="1", messages=messages), "yes") == scores
+    choices = asking.choices(Example(id="1", messages=messages, choices=("no, never", "yes")))
+    assert choices[1].tokens == size
+    assert choices[1].log_probability == pytest.approx(sum(scores), abs=1e-4)
+    long = asking.answer(Example(id="1", prompt="a" * 2000))
+    assert "context_length_exceeded" in long.problem or "characters" in long.problem

@@ -52,7 +52,7 @@ def test_a_cost_moves_answers_to_its_class_everywhere(folder: Path) -> None:
     card = (made.bundle.folder / "card.md").read_text(encoding="utf-8")
     assert f"(missing {dear} 1000; every other class 1)" in card
     assert f"| {dear} | {first.examples} | 1 [" in card
-    _, metrics, classes = flow.evaluate(made.version.reference, registry)
+    _, metrics, classes, *_ = flow.evaluate(made.version.reference, registry)
     assert metrics["cost"].value == pytest.approx(manifest.metrics["cost"].value)
     assert classes == manifest.classes
     explanation = opened.explain(test.x[:1], grade=False)

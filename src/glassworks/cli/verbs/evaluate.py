@@ -1,56 +1,97 @@
-"""`glassworks evaluate`: measure a model on its own test split or on other data."""
+"""`glassworks evaluate`: measure a model on its own test split or on other data, and against another version."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from glassworks.cli.classes import classes_json, show_classes
+from glassworks.cli.evaluations import columns_of, evaluation_json, show_evaluation, show_understood
 from glassworks.cli.following import Detach, detach, located, referred
-from glassworks.cli.output import AsJson, LiveProgress, Reference, measured, metrics_json, stdout, table, write_json
+from glassworks.cli.output import AsJson, LiveProgress, Reference, write_json
 from glassworks.errors import InputError
 
-if TYPE_CHECKING:
-    from glassworks.packaging.parts import Evaluation
+_HERE = ("judge", "rubric", "output")
+"""What a run in the background does not take."""
+_LANGUAGE = "Language models"
+Data = Annotated[str | None, typer.Option(help="Another source, such as folder:PATH; all its examples are used.")]
+Columns = Annotated[str, typer.Option(help="Columns of --data by their roles: prompt=question,answer=label.")]
+Text = Annotated[str, typer.Option(help="Texts in --data: the column that holds the text.")]
+Label = Annotated[str, typer.Option(help="Texts in --data: the column that holds the label.")]
+Against = Annotated[str, typer.Option(help="Another version: differences on the same examples.")]
+Output = Annotated[
+    Path | None,
+    typer.Option(help="Each example's result in this JSONL file; goes on where it was.", rich_help_panel=_LANGUAGE),
+]
+Template = Annotated[
+    str, typer.Option(help="A row's prompt, columns in braces: 'Q: {question}'.", rich_help_panel=_LANGUAGE)
+]
+Plain = Annotated[bool, typer.Option("--plain", help="Ask without the chat template.", rich_help_panel=_LANGUAGE)]
+Limit = Annotated[int, typer.Option(min=0, help="So many rows, drawn at random.", rich_help_panel=_LANGUAGE)]
+MaxTokens = Annotated[int, typer.Option(min=0, help="The longest answer.", rich_help_panel=_LANGUAGE)]
+Judge = Annotated[
+    str,
+    typer.Option(help="A model that grades the answers, or http://ADDRESS/v1#MODEL.", rich_help_panel=_LANGUAGE),
+]
+Rubric = Annotated[str, typer.Option(help="What the judge grades by.", rich_help_panel=_LANGUAGE)]
 
 
 def evaluate(
     model: Reference,
-    data: Annotated[
-        str | None, typer.Option(help="Another source, such as folder:PATH; all its examples are used.")
-    ] = None,
-    text: Annotated[str, typer.Option(help="Texts in --data: the column that holds the text.")] = "",
-    label: Annotated[str, typer.Option(help="Texts in --data: the column that holds the label.")] = "",
+    data: Data = None,
+    columns: Columns = "",
+    text: Text = "",
+    label: Label = "",
+    against: Against = "",
+    output: Output = None,
+    prompt: Template = "",
+    plain: Plain = False,
+    limit: Limit = 0,
+    max_tokens: MaxTokens = 0,
+    judge: Judge = "",
+    rubric: Rubric = "",
     background: Detach = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a model: metrics with 95 % intervals, and how each class fares."""
-    columns = {key: name for key, name in (("text", text), ("label", label)) if name}
-    if columns and data is None:
-        raise InputError("--text and --label are columns of --data", "leave them out, or give --data SOURCE")
-    if background:
-        detach("evaluate", {"model": referred(model), "data": located(data), "columns": columns}, as_json)
-        return
+    """Measure a model: metrics with 95 % intervals, and how each class fares; against another version too.
+
+    What language models are asked follows from the columns: text, messages, prompt and answer, or choices too.
+    """
+    asked = {"template": prompt, "plain": plain, "limit": limit, "max_tokens": max_tokens, "judge": judge}
+    questions = {key: value for key, value in {**asked, "rubric": rubric, "output": output}.items() if value}
+    named = columns_of(columns, text, label, data)
+    work = _detached if background else _measured
+    work(model, {"data": data, "columns": named, "against": against, "questions": questions}, as_json)
+
+
+def _measured(model: str, asked: dict[str, Any], as_json: bool) -> None:
     from glassworks import flow
     from glassworks.registry import Registry
 
+    data, questions = asked["data"], asked["questions"]
     progress = LiveProgress()
+    if data is not None and not as_json:
+        questions["understood"] = show_understood
     try:
-        found = flow.evaluate(model, Registry.open(), progress, data, columns)
+        found = flow.evaluate(
+            model, Registry.open(), progress, data, asked["columns"], against=asked["against"], **questions
+        )
     finally:
         progress.close()
     if as_json:
-        measures = {"metrics": metrics_json(found.metrics), "classes": classes_json(found.classes)}
-        write_json({"model": model, "data": data or "test split", "examples": found.examples, **measures})
+        write_json({"model": model, "data": data or "test split", **evaluation_json(found)})
         return
-    _show(model, found)
+    show_evaluation(model, found)
 
 
-def _show(model: str, found: Evaluation) -> None:
-    rows = [(name, measured(value)) for name, value in found.metrics.items()]
-    table(f"{model} on {found.examples:,} examples", ("metric", "value [95 %]"), rows, stdout())
-    show_classes(found.classes, stdout())
+def _detached(model: str, asked: dict[str, Any], as_json: bool) -> None:
+    if here := [key for key in _HERE if key in asked["questions"]]:
+        raise InputError(f"--{here[0]} does not go with --detach", "leave --detach out: an interrupted one goes on")
+    against = referred(asked["against"]) if asked["against"] else ""
+    found = {"model": referred(model), "data": located(asked["data"]), "against": against}
+    given = {key: value for key, value in {**asked, **found}.items() if value or key in ("model", "data", "columns")}
+    detach("evaluate", given, as_json)
 
 
 def register(program: typer.Typer) -> None:

@@ -77,10 +77,10 @@ def test_what_it_learned_from_is_not_measured_again(
         with pytest.raises(Unsupported, match="learned from its own test split") as caught:
             evaluate(whole.version.reference, registry, Silent(), source=source)
         assert "card" in caught.value.mend
-    _, metrics, _ = evaluate(cut.version.reference, registry, Silent())
+    _, metrics, *_ = evaluate(cut.version.reference, registry, Silent())
     assert metrics == cut.bundle.manifest.metrics
     write_synthetic(tmp_path, users=40, items=96, seed=1)
-    count, _, _ = evaluate(whole.version.reference, registry, Silent(), source=f"csv:{tmp_path / 'events.csv'}")
+    count, *_ = evaluate(whole.version.reference, registry, Silent(), source=f"csv:{tmp_path / 'events.csv'}")
     assert count == 40
 
 

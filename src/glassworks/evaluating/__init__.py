@@ -1,0 +1,5 @@
+"""How good a registered model is, against another version too, and whether it may take another one's name."""
+
+from __future__ import annotations
+
+from glassworks.evaluating.measuring import evaluate as evaluate
