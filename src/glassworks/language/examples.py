@@ -41,6 +41,7 @@ def examples_of(
     are later ones. Raises InputError for a conversation from which nothing can be learned.
     """
     turns = _turns(messages)
+    _require_calls(template, messages, tools)
     whole = template.turns(messages, tools)
     if whole is not None:
         return [_joined(whole, stop_ids)]
@@ -62,6 +63,26 @@ def _turns(messages: Sequence[Mapping[str, Any]]) -> list[int]:
     if answers[0] == 0:
         raise InputError("the first message is the assistant's: it answers nothing", "begin with the user's")
     return learned
+
+
+def _require_calls(template: ChatTemplate, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> None:
+    """Raises InputError where the template leaves calls of tools out: saying nothing would be learned instead."""
+    calling = [message for message in messages if message.get("tool_calls")]
+    if not calling:
+        return
+    others = [{**message, "tool_calls": []} if message in calling else message for message in messages]
+    if template.ids(messages, tools, answer=False) == _ids_or_none(template, others, tools):
+        raise InputError(
+            "the chat template does not show calls of tools: nothing of them can be learned",
+            "give a template that does: model.chat_template",
+        )
+
+
+def _ids_or_none(template: ChatTemplate, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> Any:
+    try:
+        return template.ids(messages, tools, answer=False)
+    except InputError:
+        return None
 
 
 def _last(

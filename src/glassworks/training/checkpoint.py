@@ -84,13 +84,17 @@ class RunState:
 
     def load(self, path: Path) -> None:
         """Take up what `save` wrote, the random state too. Raises TrainingError."""
-        import torch
-
         flat, values = load_checkpoint(path)
         parts: dict[str, dict[str, torch.Tensor]] = {}
         for key, tensor in flat.items():
             part, _, name = key.partition("/")
             parts.setdefault(part, {})[name] = tensor
+        with _of_this_version(path):
+            self._take_up(parts, values, path)
+
+    def _take_up(self, parts: Mapping[str, dict[str, torch.Tensor]], values: dict[str, Any], path: Path) -> None:
+        import torch
+
         numbers, averaged = values.pop("numbers"), values.pop("averaged")
         if values.pop("total") != self.total:
             raise TrainingError(f"{path} belongs to another plan", "give the same command, or --fresh to start again")
@@ -157,12 +161,35 @@ class TailAverage:
                 self._live[name].copy_(tensor)
 
 
+_LAYOUT = 1
+"""Of what is in a checkpoint: another number where another version would misread it."""
+_FRESH = "begin again with --fresh, or go on with the version that wrote it"
+
+
+@contextlib.contextmanager
+def _of_this_version(path: Path) -> Iterator[None]:
+    """Raises TrainingError where a checkpoint lacks what this version looks for, or has it in another form."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:120]
+        raise TrainingError(f"{path} was written by another version of Glassworks ({what})", _FRESH) from None
+
+
+def load_network(path: Path, network: torch.nn.Module, *wanted: str) -> dict[str, Any]:
+    """Give a network the weights that `save_checkpoint` wrote; the values that are wanted. Raises TrainingError."""
+    tensors, values = load_checkpoint(path)
+    with _of_this_version(path):
+        network.load_state_dict(tensors)
+        return {name: values[name] for name in wanted}
+
+
 def save_checkpoint(path: Path, tensors: Mapping[str, torch.Tensor], values: Mapping[str, Any]) -> None:
     """Write tensors and JSON-able values to `path`, all or nothing. Raises StorageError."""
     from safetensors.torch import save
 
     flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(flat, metadata={"values": json.dumps(values)}))
+    write_atomically(path, save(flat, metadata={"values": json.dumps(values), "layout": str(_LAYOUT)}))
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -172,11 +199,14 @@ def load_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-            values: dict[str, Any] = json.loads((file.metadata() or {})["values"])
+            described = file.metadata() or {}
+            values: dict[str, Any] = json.loads(described["values"])
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise TrainingError(
             f"the checkpoint {path} cannot be read: {error}", "train again with --fresh to start from the beginning"
         ) from None
+    if described.get("layout", "1") != str(_LAYOUT):
+        raise TrainingError(f"{path} was written by another version of Glassworks", _FRESH)
     return tensors, values
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from glassworks.contracts import Progress
 from glassworks.errors import Cancelled, TrainingError
 from glassworks.progress import interrupts_cancel
-from glassworks.storage import write_atomically
+from glassworks.storage import storage_errors, write_atomically
 from glassworks.training.checkpoint import RunState
 from glassworks.training.plan import Learner, Plan
 
@@ -198,7 +198,8 @@ class _Run:
         counters.history.append(row)
         if self.plan.patience:
             self._compare_with_best(row[self.plan.metric], self.plan.patience)
-        with (self.folder / METRICS).open("a", encoding="utf-8") as file:
+        log = self.folder / METRICS
+        with storage_errors(log), log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         if self._due(self.plan.clock()):
             self.save()

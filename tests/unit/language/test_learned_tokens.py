@@ -93,3 +93,19 @@ def test_a_template_that_shows_earlier_turns_otherwise_gives_an_example_a_turn(t
 def test_what_teaches_nothing_is_refused(chat: list[dict[str, Any]], said: str, tokenizer: LanguageTokenizer) -> None:
     with pytest.raises(InputError, match=said):
         learned(MARKED, tokenizer, chat)
+
+
+def test_calls_that_a_template_does_not_show_are_not_learned_as_silence(tokenizer: LanguageTokenizer) -> None:
+    call = {"type": "function", "function": {"name": "rain", "arguments": {"city": "Ulm"}}}
+    chat: list[dict[str, Any]] = [*CHAT[:2], {"role": "assistant", "content": "", "tool_calls": [call]}]
+    with pytest.raises(InputError, match="does not show calls of tools"):
+        learned(MARKED, tokenizer, chat)
+    showing = MARKED.replace("message['content'] + '<|im_end|>' }}{% endgen", CALLS)
+    (found,) = learned(showing, tokenizer, chat)
+    assert tokenizer.decode(found.ids[found.learned].tolist()) == '{"city": "Ulm"}'
+
+
+CALLS = (
+    "message['content'] }}{% for call in message['tool_calls'] or [] %}"
+    "{{ call['function']['arguments'] | tojson }}{% endfor %}{{ '<|im_end|>' }}{% endgen"
+)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from glassworks.families.tuned_language_model.network import Tuned
+from glassworks.storage import storage_errors
 
 if TYPE_CHECKING:
     from glassworks.contracts import Progress
@@ -37,7 +38,7 @@ def show_answers(
             "answer": reading.tokenizer.decode(_written(network, prompt.tolist(), reading.stop_ids)),
             "expected": reading.tokenizer.decode(example.ids[begin:][example.learned[begin:]].tolist()),
         }
-        with (folder / ANSWERS).open("a", encoding="utf-8") as file:
+        with storage_errors(folder / ANSWERS), (folder / ANSWERS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(shown, ensure_ascii=False) + "\n")
         progress.update(**shown)
 

@@ -26,7 +26,7 @@ from glassworks.families.tuned_language_model.settings import TunedLanguageModel
 from glassworks.families.tuned_language_model.supervised import Supervised
 from glassworks.language.session import signature
 from glassworks.storage import write_atomically
-from glassworks.training.checkpoint import load_checkpoint, save_checkpoint, weights_sha256
+from glassworks.training.checkpoint import load_network, save_checkpoint, weights_sha256
 from glassworks.training.loop import STATE, Fit, fit
 from glassworks.training.parallel import Processors
 from glassworks.training.plan import Learner, Plan, choose_device, cosine
@@ -65,9 +65,7 @@ def train(
     network.to(device)
     before = _before(network, objective)
     if (folder / FINAL).exists():
-        tensors, values = load_checkpoint(folder / FINAL)
-        network.load_state_dict(tensors)
-        values = {**values, "resumed": True}
+        values = {**load_network(folder / FINAL, network, "seconds", "history"), "resumed": True}
     else:
         values = _tuned(network, objective)
     return _model(network, brought, course, values, before)
