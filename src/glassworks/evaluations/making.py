@@ -122,5 +122,10 @@ class Making:
 
     def _version(self, model: str) -> str:
         """The version that answers for a model's name now."""
-        found = Asking(self._context.dispatcher, self._exchange, model, {}).model
-        return f"{found.name}@{found.version}"
+        return version_of(self._context, self._exchange, model)
+
+
+def version_of(context: Context, exchange: Exchange, model: str) -> str:
+    """The version that answers for a model's name now. Raises NoModel, Forbidden and WrongParameter."""
+    found = Asking(context.dispatcher, exchange, model, {}).model
+    return f"{found.name}@{found.version}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from glassworks.errors import InputError
 from glassworks.record import Record
 
 Status = Literal["queued", "in_progress", "completed", "canceled", "failed"]
@@ -24,6 +25,16 @@ _SAMPLE = {
     },
     "required": ["model", "choices"],
 }
+
+
+def json_of(record: Record, **more: Any) -> str:
+    """A record as it is kept. Raises InputError for what clients sent that cannot be written again."""
+    try:
+        return record.model_dump_json(**more)
+    except (ValueError, RecursionError):
+        raise InputError(
+            "what was sent is nested too deeply, or holds text that is no Unicode", "send it flatter, as valid UTF-8"
+        ) from None
 
 
 class Evaluation(Record):

@@ -9,13 +9,20 @@ from typing import Any
 
 import msgspec
 
-from glassworks.errors import DataError
+from glassworks.errors import DataError, InputError
+from glassworks.evaluations.records import json_of
+from glassworks.record import Record
 from glassworks.storage import storage_errors
 
 MOST_ROWS, MOST_BYTES = 50_000, 2**18
 """Of one run; of one line."""
 _SPACE = b" \t\r\n"
 _FORM = 'write {"item": {...}} in each line'
+
+
+class _Row(Record):
+    item: dict[str, Any]
+    sample: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +91,13 @@ def _wrong(line: bytes, check: Callable[[Mapping[str, Any]], str], needs_sample:
         return f"it has no object 'item': {line[:80]!r}", _FORM
     if unknown := row.keys() - {"item", "sample"}:
         return f"it has '{sorted(unknown)[0]:.60}' beside the item", "put it into the item, or leave it out"
-    if not isinstance(row.get("sample", {}), dict):
+    if not isinstance(row.get("sample") or {}, dict):
         return "its sample is no object", 'write "sample": {"output_text": "..."}'
-    if needs_sample and "sample" not in row:
+    if needs_sample and row.get("sample") is None:
         return "it has no sample, and a grader reads one", 'add "sample": {"output_text": "..."}, or name a model'
+    try:
+        json_of(_Row(**row))
+    except InputError as error:
+        return f"it cannot be kept: {error.problem}", error.mend
     problem = check(row["item"])
     return (f"its item is not as item_schema says: {problem}", "mend the line, or the eval") if problem else None

@@ -8,14 +8,15 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from glassworks.errors import InputError, NotFound
-from glassworks.evaluations.records import STATUSES, Evaluation, EvaluationRun, OutputItem, Status, Tally
+from glassworks.evaluations.records import STATUSES, Evaluation, EvaluationRun, OutputItem, Status, Tally, json_of
 from glassworks.evaluations.tables import EVAL_ITEMS, EVAL_RUNS, EVALS, TABLES
 from glassworks.runs import Runs
+from glassworks.runs.records import OPEN
 from glassworks.runs.tables import RUNS
 
 _T = TypeVar("_T")
-_MOST_EVALS, _MOST_RUNS = 1000, 10_000
-"""Of one owner; runs of one eval."""
+_MOST_EVALS, _MOST_RUNS, _MOST_OPEN = 1000, 1000, 100
+"""Of one owner; runs of one eval; runs of one owner that have not ended."""
 _PAGE_BYTES = 16 * 2**20
 """Of records that are read for one page."""
 
@@ -85,8 +86,11 @@ class EvaluationStore:
             mine = sa.select(sa.func.count()).select_from(EVAL_RUNS).where(EVAL_RUNS.c.eval == run.eval_id)
             if (connection.scalar(mine) or 0) >= _MOST_RUNS:
                 raise InputError(f"the eval has {_MOST_RUNS:,} runs, the most there may be", "delete some")
+            queued = sa.select(sa.func.count()).select_from(_BOTH).where(RUNS.c.state.in_(OPEN))
+            if (connection.scalar(queued.where(EVAL_RUNS.c.owner == run.owner)) or 0) >= _MOST_OPEN:
+                raise InputError(f"{_MOST_OPEN} of your runs have not ended", "wait for one, or cancel one")
             row = {"id": run.id, "eval": run.eval_id, "owner": run.owner, "tally": run.tally.model_dump_json()}
-            record = run.model_dump_json(exclude={"tally", "status", "error", "run"})
+            record = json_of(run, exclude={"tally", "status", "error", "run"})
             connection.execute(sa.insert(EVAL_RUNS).values(**row, record=record))
 
     def get_run(self, owner: str, eval_id: str, identity: str) -> EvaluationRun:
@@ -127,14 +131,17 @@ class EvaluationStore:
             connection.execute(sa.delete(EVAL_ITEMS).where(EVAL_ITEMS.c.run == run.id))
         return run.id
 
-    def keep(self, run: str, item: OutputItem) -> None:
-        """What came out for one item; another time it changes nothing, as for a run that was deleted meanwhile."""
-        values = [sa.literal(each) for each in (run, item.number, item.status, item.model_dump_json())]
+    def keep(self, run: str, item: OutputItem) -> int:
+        """What came out for one item, and its size; another time it changes nothing, as for a run that was deleted
+        meanwhile."""
+        record = item.model_dump_json()
+        values = [sa.literal(each) for each in (run, item.number, item.status, record)]
         there = sa.select(EVAL_ITEMS.c.run).where(EVAL_ITEMS.c.run == run, EVAL_ITEMS.c.number == item.number)
         asked = sa.select(EVAL_RUNS.c.id).where(EVAL_RUNS.c.id == run)
         row = sa.select(*values).where(~sa.exists(there), sa.exists(asked))
         with self._transaction() as connection:
             connection.execute(sa.insert(EVAL_ITEMS).from_select(["run", "number", "status", "record"], row))
+        return len(record)
 
     def note(self, run: str, tally: Tally) -> bool:
         """What a run has come to so far; whether it is still there."""
@@ -190,9 +197,8 @@ class EvaluationStore:
         return found, False
 
 
-_RUNS = sa.select(EVAL_RUNS.c.record, EVAL_RUNS.c.tally, RUNS.c.id, RUNS.c.state, RUNS.c.error).select_from(
-    EVAL_RUNS.outerjoin(RUNS, RUNS.c.idempotency == EVAL_RUNS.c.id)
-)
+_BOTH = EVAL_RUNS.outerjoin(RUNS, RUNS.c.idempotency == EVAL_RUNS.c.id)
+_RUNS = sa.select(EVAL_RUNS.c.record, EVAL_RUNS.c.tally, RUNS.c.id, RUNS.c.state, RUNS.c.error).select_from(_BOTH)
 
 
 def _run(row: Sequence[Any]) -> EvaluationRun:
@@ -206,7 +212,7 @@ def _run(row: Sequence[Any]) -> EvaluationRun:
 
 
 def _columns(evaluation: Evaluation) -> dict[str, Any]:
-    return {"id": evaluation.id, "updated_at": evaluation.updated_at, "record": evaluation.model_dump_json()}
+    return {"id": evaluation.id, "updated_at": evaluation.updated_at, "record": json_of(evaluation)}
 
 
 def _number(run: EvaluationRun, identity: str) -> int:

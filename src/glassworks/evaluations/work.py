@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
-from glassworks.errors import Cancelled, ServingError
+from glassworks.errors import Cancelled, InputError
+from glassworks.evaluations.asking import answered
 from glassworks.evaluations.definitions import criteria_of
 from glassworks.evaluations.grading import Criterion, Surroundings, Ungraded
 from glassworks.evaluations.records import Evaluation, EvaluationRun, OutputItem, Tally
@@ -28,9 +27,8 @@ from glassworks.serving.core.worker import Worker
 _T = TypeVar("_T")
 STAGE = "evaluate"
 _REPORT_S = 1.0
-_PATH = "/v1/chat/completions"
-_HOPELESS = (401, 403, 404)
-"""Statuses that all further requests would have, too."""
+_MOST_BYTES = 2**30
+"""Of what is kept of one run."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class EvaluationWork:
         self._criteria: Sequence[tuple[str, Criterion]] = criteria_of(evaluation)
         asking = source(run.data_source).asking
         self._asking = None if asking is None else asking.model_copy(update={"model": run.asked})
-        self._tally = Tally()
+        self._tally, self._bytes = Tally(), 0
         self._surroundings = Surroundings(self._ask, around.grading.run)
 
     async def __call__(self) -> None:
@@ -114,7 +112,9 @@ class EvaluationWork:
         for number in left:
             row = await self._on(lambda number=number: rows.row(number))  # type: ignore[misc]
             item = await self._graded(number, row)
-            await self._on(lambda item=item: self._around.store.keep(self._run.id, item))  # type: ignore[misc]
+            self._bytes += await self._on(lambda item=item: self._around.store.keep(self._run.id, item))  # type: ignore[misc]
+            if self._bytes > _MOST_BYTES:
+                raise InputError(f"what came out has more than {_MOST_BYTES:,} bytes", "evaluate fewer items at a time")
             self._tally = added(self._tally, item)
 
     async def _graded(self, number: int, row: Mapping[str, Any]) -> OutputItem:
@@ -162,16 +162,7 @@ class EvaluationWork:
     async def _ask(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Raises Ungraded for this one, ServingError for what no request will be answered after."""
         async with self._around.room:
-            owner, content = self._run.owner, msgspec.json.encode(body)
-            answer = await self._around.background.answered(owner, _PATH, content, self._run.id)
-        found: dict[str, Any] = msgspec.json.decode(answer.body or b"null")
-        if answer.status == 200:
-            return found
-        said = str(found["error"]["message"])[:300]
-        if answer.status in _HOPELESS:
-            problem = f"the model '{body['model']:.80}' cannot be asked: {said}"
-            raise ServingError(problem, "mend it, then 'glassworks runs resume' goes on")
-        raise Ungraded(said)
+            return await answered(self._around.background, self._run.owner, body, self._run.id)
 
     def _on(self, call: Callable[[], _T]) -> Awaitable[_T]:
         return self._around.thread.run(call)

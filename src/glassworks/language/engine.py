@@ -96,15 +96,25 @@ class Scoring(ABC):
     def score(self, ids: Sequence[int], alternatives: int = 0) -> list[TokenScore]:
         """Each token but the first, given those before it."""
 
+    def read(self, ids: Sequence[int], alternatives: int = 0) -> tuple[list[TokenScore], Any]:
+        """What `score` gives, and what `generate` goes on from, where there is such a thing."""
+        return self.score(ids, alternatives), None
+
     def variants(self, base: Sequence[int]) -> Variants:
         """What scores answers to variants of the prompt `base`. Here each alone, by an engine that keeps beginnings."""
         return _OneByOne(self)
 
     @abstractmethod
     def generate(
-        self, ids: Sequence[int], sampling: Sampling, bias: Mapping[int, float], alternatives: int = 0
+        self,
+        ids: Sequence[int],
+        sampling: Sampling,
+        bias: Mapping[int, float],
+        alternatives: int = 0,
+        begun: Any = None,
     ) -> Generator[Generated, None, None]:
-        """An answer with `bias` added to the logits of tokens; alternatives are those before it.
+        """An answer with `bias` added to the logits of tokens; alternatives are those before it. `begun` is what `read`
+        gave of the same ids.
 
         Parts without tokens may come, so that it can be closed while the prompt is computed.
         """

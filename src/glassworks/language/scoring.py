@@ -23,13 +23,12 @@ from glassworks.language.decoder_graph import exact, integer_input
 from glassworks.language.engine import Engine, Scoring, TokenScore, Variants, alternatives_of
 from glassworks.language.forcing import BatchedVariants
 from glassworks.language.parameters import MOST_ALTERNATIVES
+from glassworks.language.prompt_scores import OUTPUTS, STEP_TOKENS, PromptScores, State, scores
 from glassworks.language.request import NO_TOKENS
 from glassworks.language.sampling import Generated, Sampling
 
 _AT_ONCE, _SILENCE_S = 8, 0.05
 """Answers that are scored together: each has a cache of its own. Seconds between parts of those that wait."""
-_STEP_TOKENS = 128
-"""Tokens of a prompt in one call: log-probabilities of all tokens at all of them are in memory."""
 
 
 class Scorer(Scoring):
@@ -45,37 +44,33 @@ class Scorer(Scoring):
         graph = scoring_graph(core.read_model(folder / "openvino_model.xml"))
         properties = exact(threads, precision, kv_cache, integers=False)
         self._compiled = core.compile_model(graph, "CPU", properties)
+        self._prompts = PromptScores(self._compiled)
 
     def score(self, ids: Sequence[int], alternatives: int = 0) -> list[TokenScore]:
         """Each token but the first, given those before it."""
-        state, found = _State(self._compiled), list[TokenScore]()
-        for start in range(0, len(ids) - 1, _STEP_TOKENS):
-            part = ids[start : min(start + _STEP_TOKENS, len(ids) - 1)]
-            answer = state.feed(part, list(range(len(part))), ids[start + 1 : start + 1 + len(part)])
-            for row, token in enumerate(ids[start + 1 : start + 1 + len(part)]):
-                found.append(
-                    TokenScore(
-                        id=token,
-                        log_probability=float(answer["target"][0, row]),
-                        rank=int(answer["rank"][0, row]),
-                        alternatives=alternatives_of(answer, row, alternatives),
-                    )
-                )
-        return found
+        return scores(State(self._compiled), ids, alternatives)
+
+    def read(self, ids: Sequence[int], alternatives: int = 0) -> tuple[list[TokenScore], State]:
+        return self._prompts.read(ids, alternatives)
 
     def variants(self, base: Sequence[int]) -> Variants:
         return BatchedVariants(self._compiled, base)
 
     def embed(self, ids: Sequence[int]) -> NDArray[np.float32]:
-        state, total = _State(self._compiled), np.float32(0)
-        for start in range(0, len(ids), _STEP_TOKENS):
-            part = ids[start : start + _STEP_TOKENS]
+        state, total = State(self._compiled), np.float32(0)
+        for start in range(0, len(ids), STEP_TOKENS):
+            part = ids[start : start + STEP_TOKENS]
             answer = state.feed(part, list(range(len(part))), part)
             total = total + answer["hidden"][0].sum(axis=0)
         return np.asarray(total / len(ids), np.float32)
 
     def generate(
-        self, ids: Sequence[int], sampling: Sampling, bias: Mapping[int, float], alternatives: int = 0
+        self,
+        ids: Sequence[int],
+        sampling: Sampling,
+        bias: Mapping[int, float],
+        alternatives: int = 0,
+        begun: State | None = None,
     ) -> Generator[Generated, None, None]:
         """An answer token by token, with `bias` added to the logits of tokens; alternatives are those before it.
 
@@ -86,17 +81,22 @@ class Scorer(Scoring):
         try:
             if self._engine and not bias:
                 parts = self._engine.generate(ids, replace(sampling, logprobs=False))
-                yield from self._beside(parts, ids, alternatives)
+                yield from self._beside(parts, ids, alternatives, begun)
             else:
-                yield from self._alone(ids, sampling, bias, alternatives)
+                yield from self._alone(ids, sampling, bias, alternatives, begun)
         finally:
             self._turns.release()
 
     def _alone(
-        self, ids: Sequence[int], sampling: Sampling, bias: Mapping[int, float], alternatives: int
+        self,
+        ids: Sequence[int],
+        sampling: Sampling,
+        bias: Mapping[int, float],
+        alternatives: int,
+        begun: State | None,
     ) -> Generator[Generated, None, None]:
         """An answer written here."""
-        state, chooser = _State(self._compiled), _Chooser(sampling, bias, ids)
+        state, chooser = begun or State(self._compiled), _Chooser(sampling, bias, ids)
         yield from _read(state, ids)
         token = ids[-1]
         for count in range(1, sampling.max_tokens + 1):
@@ -114,14 +114,14 @@ class Scorer(Scoring):
             )
 
     def _beside(
-        self, parts: Generator[Generated, None, None], ids: Sequence[int], alternatives: int
+        self, parts: Generator[Generated, None, None], ids: Sequence[int], alternatives: int, begun: State | None
     ) -> Generator[Generated, None, None]:
         """The engine's answer, each of its tokens scored here."""
         with closing(parts):
-            begun = next(parts)  # the engine reads the prompt while it is read here
-            state, last = _State(self._compiled), ids[-1]
+            first = next(parts)  # the engine reads the prompt while it is read here
+            state, last = begun or State(self._compiled), ids[-1]
             yield from _read(state, ids)
-            for part in chain([begun], parts):
+            for part in chain([first], parts):
                 values, others = list[float](), []
                 for token in part.ids:
                     answer = state.feed([last], [0], [token])
@@ -131,35 +131,11 @@ class Scorer(Scoring):
                 yield replace(part, log_probabilities=tuple(values), alternatives=tuple(others))
 
 
-def _read(state: _State, ids: Sequence[int]) -> Generator[Generated, None, None]:
-    """All of a prompt but its last token."""
-    for start in range(0, max(len(ids) - 1, 0), _STEP_TOKENS):
-        state.feed(ids[start : min(start + _STEP_TOKENS, len(ids) - 1)], [0], [0])
+def _read(state: State, ids: Sequence[int]) -> Generator[Generated, None, None]:
+    """All of a prompt but its last token, as far as that is not done."""
+    for start in range(state.seen, max(len(ids) - 1, 0), STEP_TOKENS):
+        state.feed(ids[start : min(start + STEP_TOKENS, len(ids) - 1)], [0], [0])
         yield Generated(ids=(), log_probabilities=())
-
-
-class _State:
-    """One sequence with its cache."""
-
-    def __init__(self, compiled: Any) -> None:
-        self._request, self._seen = compiled.create_infer_request(), 0
-
-    def feed(self, ids: Sequence[int], positions: Sequence[int], targets: Sequence[int]) -> Mapping[str, NDArray[Any]]:
-        """Outputs at `positions` among these further tokens; `target` is that of `targets` there."""
-        total = self._seen + len(ids)
-        answer = self._request.infer(
-            {
-                "input_ids": np.array([ids], np.int64),
-                "attention_mask": np.ones((1, total), np.int64),
-                "position_ids": np.arange(self._seen, total, dtype=np.int64)[None],
-                "beam_idx": np.zeros(1, np.int32),
-                "positions": np.array([positions], np.int64),
-                "targets": np.array([targets], np.int64),
-            },
-            share_outputs=True,
-        )
-        self._seen = total
-        return {name: answer[name] for name in _OUTPUTS}
 
 
 class _Chooser:
@@ -198,9 +174,6 @@ class _Chooser:
         return int(self._random.choice(order, p=shares / shares.sum()))
 
 
-_OUTPUTS = ("log_probabilities", "top", "top_ids", "target", "rank", "normalizer", "hidden")
-
-
 def scoring_graph(model: ov.Model) -> ov.Model:
     """The decoder with inputs `positions` and `targets` (N P) more, and the outputs `log_probabilities` (N P V),
     `top` and `top_ids` (N P 20), `target`, its `rank` and the `normalizer` that was subtracted from the logits (each
@@ -224,7 +197,7 @@ def scoring_graph(model: ov.Model) -> ov.Model:
     found = [scores.output(0), *top.outputs(), op.squeeze(column, _number(2)).output(0)]
     found += [op.add(better, _number(1)).output(0), op.subtract(*first).output(0), op.convert(hidden, "f32").output(0)]
     results = []
-    for name, output in zip(_OUTPUTS, found, strict=True):
+    for name, output in zip(OUTPUTS, found, strict=True):
         result = op.result(output)
         result.output(0).set_names({name})
         results.append(result)

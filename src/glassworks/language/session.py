@@ -19,7 +19,7 @@ from glassworks.errors import InputError, Unsupported
 from glassworks.language.answer import TEXT, Answer, objects
 from glassworks.language.answer_form import form_grammar
 from glassworks.language.confidence import LONGEST, Confidence
-from glassworks.language.engine import Computing, Scoring
+from glassworks.language.engine import Computing, Scoring, TokenScore
 from glassworks.language.examples import is_conversation
 from glassworks.language.grammars import Grammars
 from glassworks.language.lazily import Lazily
@@ -156,9 +156,11 @@ class LanguageSession(Session):
             self._grammars.check(grammar)
         first = Chunk(outputs={}, prompt_tokens=len(prompt.ids), max_tokens=sampling.max_tokens)
         yield first
+        begun = None
         if asked.prompt_logprobs is not None:
-            yield replace(first, outputs=self._prompt_logprobs(prompt.ids, asked.prompt_logprobs))
-        yield from self._written(text, prompt, asked, sampling, heard)
+            scores, begun = self._scorer().read(prompt.ids, asked.prompt_logprobs)
+            yield replace(first, outputs=self._prompt_logprobs(prompt.ids[0], scores))
+        yield from self._written(text, prompt, asked, sampling, heard, begun)
 
     def _written(
         self,
@@ -167,9 +169,10 @@ class LanguageSession(Session):
         asked: Asked,
         sampling: Sampling,
         heard: Callable[[Sequence[int]], None],
+        begun: Any,
     ) -> Generator[Chunk, None, None]:
         answer, said = Answer(self._tokenizer, asked, prompt.text(), self._prompts.marks), list[int]()
-        with closing(self._generated(prompt.ids, asked, sampling)) as parts:
+        with closing(self._generated(prompt.ids, asked, sampling, begun)) as parts:
             for part in parts:
                 heard(part.ids)
                 said += part.ids
@@ -193,16 +196,16 @@ class LanguageSession(Session):
         self._engine.close()
         self._grammars.close()
 
-    def _generated(self, ids: list[int], asked: Asked, sampling: Sampling) -> Generator[Generated, None, None]:
+    def _generated(
+        self, ids: list[int], asked: Asked, sampling: Sampling, begun: Any
+    ) -> Generator[Generated, None, None]:
         if asked.scored:
-            return self._scorer().generate(ids, sampling, asked.bias, asked.top_logprobs)
+            return self._scorer().generate(ids, sampling, asked.bias, asked.top_logprobs, begun)
         return self._engine.generate(ids, sampling)
 
-    def _prompt_logprobs(self, ids: Sequence[int], top: int) -> dict[str, Array]:
-        entries: list[dict[str, Any]] = [
-            {**self._tokenizer.described(ids[0]), "logprob": None, "rank": None, "top": []}
-        ]
-        for score in self._scorer().score(ids, top):
+    def _prompt_logprobs(self, first: int, scores: Sequence[TokenScore]) -> dict[str, Array]:
+        entries: list[dict[str, Any]] = [{**self._tokenizer.described(first), "logprob": None, "rank": None, "top": []}]
+        for score in scores:
             entry = {**self._tokenizer.scored(score.id, score.log_probability), "rank": score.rank}
             entries.append({**entry, "top": [self._tokenizer.scored(*each) for each in score.alternatives]})
         return {PROMPT_LOGPROBS: objects([json.dumps(entries, ensure_ascii=False).encode()])}

@@ -197,7 +197,12 @@ class VllmScorer(Scoring):
         return self._engine.scores(ids, alternatives) if len(ids) > 1 else []
 
     def generate(
-        self, ids: Sequence[int], sampling: Sampling, bias: Mapping[int, float], alternatives: int = 0
+        self,
+        ids: Sequence[int],
+        sampling: Sampling,
+        bias: Mapping[int, float],
+        alternatives: int = 0,
+        begun: Any = None,
     ) -> Generator[Generated, None, None]:
         return self._engine.answer(ids, sampling, bias, alternatives)
 

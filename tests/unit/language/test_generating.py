@@ -20,7 +20,7 @@ from tests.unit.language.engine_contract import PROMPT, EngineContract, first, g
 from tests.unit.language.tiny_models import logits, tiny
 
 from glassworks.errors import Overloaded
-from glassworks.language import continuous_batching
+from glassworks.language import continuous_batching, prompt_scores
 from glassworks.language.continuous_batching import ContinuousBatching, EngineSettings
 from glassworks.language.decoder_graph import build
 from glassworks.language.hf_folder import HuggingFaceFolder
@@ -73,6 +73,40 @@ def test_a_stop_token_ends_the_answer_and_is_not_told(model: Any, engine: Contin
     cut = expected[: expected.index(stop)]
     assert whole(engine.generate(PROMPT, settings))[::2] == (cut, "stop")
     assert whole(scorer.generate(PROMPT, settings, {}))[::2] == (cut, "stop")
+
+
+def test_what_prompts_have_in_common_is_read_once(
+    folder: Path, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Values and answers are those of each prompt alone, whatever was read before; a beginning is computed once."""
+    fed, feed = list[int](), prompt_scores.State.feed
+
+    def counted(state: Any, ids: Any, *rest: Any) -> Any:
+        fed.append(len(ids))
+        return feed(state, ids, *rest)
+
+    random = np.random.default_rng(1)
+    question = random.integers(0, 61, 200).tolist()
+    prompts = [question + random.integers(0, 61, 20).tolist() for _ in range(3)]
+    prompts += [prompts[0], prompts[0][:50], question[:5], random.integers(0, 61, 40).tolist()]
+    alone = [scorer.score(each, 2) for each in prompts]
+    answers = [whole(scorer.generate(each, Sampling(max_tokens=4), {})) for each in prompts]
+    for each in prompts * 2:
+        scores, begun = scorer.read(each, 2)
+        assert [score.id for score in scores] == each[1:]
+        wanted = alone[prompts.index(each)]
+        np.testing.assert_allclose(
+            [score.log_probability for score in scores], [score.log_probability for score in wanted], atol=1e-5
+        )
+        assert [score.alternatives[0][0] for score in scores] == [score.alternatives[0][0] for score in wanted]
+        ids, values, _ = whole(scorer.generate(each, Sampling(max_tokens=4), {}, 0, begun))
+        assert ids == answers[prompts.index(each)][0]
+        np.testing.assert_allclose(values, answers[prompts.index(each)][1], atol=1e-5)
+    other = Scorer(folder, threads=1)
+    monkeypatch.setattr(prompt_scores.State, "feed", counted)
+    for each in prompts[:3]:
+        other.read(each)
+    assert sum(fed) == 219 + 2 * 20
 
 
 def test_prompts_are_scored_as_by_transformers_over_any_number_of_steps(model: Any, scorer: Scorer) -> None:

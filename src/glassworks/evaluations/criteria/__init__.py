@@ -20,6 +20,16 @@ def kinds() -> Mapping[str, Read]:
     return found
 
 
+_LONGEST_NAME = 200
+
+
+def alone(content: object, where: str = "grader") -> Criterion:
+    """Of one whose score counts, and not whether it passed. Raises WrongParameter."""
+    if isinstance(content, dict) and content.get("type") == "text_similarity":
+        content = {"pass_threshold": 0, **content}
+    return criterion(content, where)
+
+
 def criterion(content: object, where: str) -> Criterion:
     """Of what a client sent. Raises WrongParameter."""
     fields = Fields.of(content, where)
@@ -34,5 +44,7 @@ def criterion(content: object, where: str) -> Criterion:
     if read is None:
         raise fields.wrong("type", kind, f"give one of: {', '.join(kinds())}")
     found = read(fields, kind, where)
+    if len(found.name) > _LONGEST_NAME:
+        raise fields.wrong("name", found.name, f"give at most {_LONGEST_NAME} characters")
     fields.end()
     return found

@@ -15,7 +15,8 @@ from glassworks.evaluations.templates import Path, paths_in
 from glassworks.serving.protocols._openai.fields import Fields
 
 _MOST_LABELS, _LONGEST_LABEL = 100, 200
-_MOST_TOKENS = 256
+_MOST_TOKENS, _SHOWN = 256, 4096
+"""Tokens of a verdict; characters of each message that are kept of what a judge was asked."""
 _SAMPLING = {"temperature": "temperature", "top_p": "top_p", "seed": "seed"}
 
 
@@ -47,8 +48,9 @@ class Judge(Criterion):
         except (ValueError, TypeError, KeyError):
             raise Ungraded(f"the judge of '{self.name}' gave no verdict: {text!r:.100}") from None
         score, passed = self.verdict(result)
+        shown = [{**each, "content": each["content"][:_SHOWN]} for each in rows]
         output = [{"role": "assistant", "content": text}]
-        return Grade(score, passed, {"model": self.model, "input": rows, "output": output, "usage": answer["usage"]})
+        return Grade(score, passed, {"model": self.model, "input": shown, "output": output, "usage": answer["usage"]})
 
     @property
     @abstractmethod

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from glassworks.evaluations.criteria import criterion
+from glassworks.evaluations.criteria import alone
 from glassworks.evaluations.formulas import Formula
 from glassworks.evaluations.grading import Criterion, Grade, Read, Surroundings, Ungraded
 from glassworks.evaluations.templates import Path
@@ -60,7 +60,7 @@ def _multi(fields: Fields, kind: str, where: str) -> Multi:
     for name, each in rows.items():
         if isinstance(each, dict) and each.get("type") == kind:
             raise fields.wrong("graders", name, "graders of several hold no others of several")
-    graders = {name: criterion(each, f"{where}.graders.{name}") for name, each in rows.items()}
+    graders = {name: alone(each, f"{where}.graders.{name}") for name, each in rows.items()}
     formula = Formula(fields.needed("calculate_output", "give a formula"), list(graders), f"{where}.calculate_output")
     return Multi(
         name=fields.text("name") or kind,

@@ -245,6 +245,34 @@ def test_what_is_not_kept_here_is_refused(language_client: openai.OpenAI) -> Non
     assert "seed" in refused(lambda: started(client, found, asking(content([{"item": {"q": ""}}]), seed="x"))).message
     with pytest.raises(openai.NotFoundError):
         started(client, found, {**asking(content([{"item": {"q": ""}}])), "model": "no-such"})
+    deep: Any = "x"
+    for _ in range(300):
+        deep = [deep]
+    assert (
+        "nested too deeply" in refused(lambda: started(client, found, asking(content([{"item": {"q": deep}}])))).message
+    )
+    assert "at most 200" in refused(lambda: defined(client, {**SAME, "name": "n" * 201})).message
     for identity in ("eval_0", "../../x", "%2e%2e"):
         with pytest.raises(openai.NotFoundError):
             client.evals.retrieve(identity)
+
+
+def test_graders_are_tried_alone(language_client: openai.OpenAI) -> None:
+    graders, item = language_client.fine_tuning.alpha.graders, {"q": "x", "a": "yes"}
+    similarity = {name: value for name, value in NEAR.items() if name != "pass_threshold"}
+    both = {
+        "type": "multi", "name": "both", "calculate_output": "(same + near) / 2",
+        "graders": {"same": SAME, "near": similarity},
+    }  # fmt: skip
+    assert graders.validate(grader=both).to_dict()["grader"] == both  # type: ignore[arg-type]
+    found = graders.run(grader=both, model_sample="yes", item=item)  # type: ignore[arg-type]
+    assert (found.reward, found.sub_rewards, found.metadata.type) == (1, {"same": 1, "near": 1}, "multi")
+    judged = graders.run(
+        grader={"type": "score_model", "name": "s", "model": NAME, "input": JUDGED}, model_sample="", item=item
+    )  # type: ignore[typeddict-item]
+    assert 0 <= judged.reward <= 1
+    assert judged.to_dict()["model_grader_token_usage_per_model"][NAME] > 0  # type: ignore[index]
+    missing = graders.run(grader=SAME, model_sample="yes", item={})  # type: ignore[arg-type]
+    assert (missing.reward, missing.metadata.errors.invalid_variable_error) == (0, True)
+    python: Any = {"type": "python", "name": "p", "source": "def grade(sample, item): return 1"}
+    assert "runs no code" in refused(lambda: graders.validate(grader=python)).message
