@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from glassworks.errors import Cancelled, InputError
+from glassworks.errors import Cancelled, InputError, RegistryError, StorageError
 from glassworks.evaluations.asking import answered
 from glassworks.evaluations.definitions import criteria_of
 from glassworks.evaluations.grading import Criterion, Surroundings, Ungraded
@@ -100,8 +101,9 @@ class EvaluationWork:
     async def _reports(self) -> None:
         while True:
             await asyncio.sleep(_REPORT_S)
-            if await self._on(self._noted):
-                raise Cancelled
+            with contextlib.suppress(RegistryError, StorageError):  # a busy database: said the next time
+                if await self._on(self._noted):
+                    raise Cancelled
 
     def _noted(self) -> bool:
         """Say how far it is; whether it is to end."""
