@@ -46,7 +46,7 @@ EDGES: Mapping[str, frozenset[str]] = {
         "registry training",
         "runs": "catalog config contracts data evaluating flow job_files packaging registry",
         "drafts": "catalog contracts data job_files registry",
-        "evaluations": "catalog contracts language registry runs serving",
+        "evaluations": "catalog contracts data language registry runs serving",
         "control": "catalog config contracts data drafts evaluations job_files job_schema packaging registry runs "
         "serving",
         "console": "serving",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from glassworks.data.intervals import wilson
 from glassworks.evaluations.records import OutputItem, Tally, Usage
 
 _COUNTS = {"pass": "passed", "fail": "failed", "error": "errored"}
@@ -21,6 +22,20 @@ def added(tally: Tally, item: OutputItem) -> Tally:
         usage[model] = _sum(usage.get(model, Usage()), used)
     count = _COUNTS[item.status]
     return tally.model_copy(update={count: getattr(tally, count) + 1, "criteria": criteria, "usage": usage})
+
+
+def metrics(tally: Tally) -> Mapping[str, Any]:
+    """Shares of items that passed, in all and by each criterion, with 95 % intervals (Wilson 1927)."""
+    counts = {"passed": (tally.passed, tally.failed), **tally.criteria}
+    return {
+        name: {
+            "value": passed / (passed + failed),
+            "interval": wilson(passed, passed + failed),
+            "examples": passed + failed,
+        }
+        for name, (passed, failed) in counts.items()
+        if passed + failed
+    }
 
 
 def _used(item: OutputItem) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -19,7 +19,7 @@ from glassworks.evaluations.records import Evaluation, EvaluationRun, OutputItem
 from glassworks.evaluations.rows import Rows, read
 from glassworks.evaluations.sources import Asking, source
 from glassworks.evaluations.store import EvaluationStore
-from glassworks.evaluations.tallies import added
+from glassworks.evaluations.tallies import added, metrics
 from glassworks.evaluations.templates import Missing
 from glassworks.runs.queue import Queue, Report
 from glassworks.serving.batches.asking import AT_ONCE, Background
@@ -77,7 +77,8 @@ class EvaluationWork:
             raise group_error.exceptions[0] from None
         await self._on(lambda: self._around.store.note(self._run.id, self._tally))
         done_event = (time.time(), "done", {"stage": STAGE, "message": f"{self._tally.passed} of {len(rows)} passed"})
-        result = {"eval": self._run.eval_id, "evaluation": self._run.id, **self._tally.public()}
+        known = {"eval": self._run.eval_id, "evaluation": self._run.id, "metrics": metrics(self._tally)}
+        result = {**known, **self._tally.public()}
         await self._on(lambda: self._queue.succeed(self._queued, result, self._report(done_event)))
 
     @property

@@ -122,7 +122,7 @@ def test_samples_are_those_of_the_model_and_graded(language_client: openai.OpenA
     done = subprocess.run(command, env=environ, capture_output=True, timeout=PATIENCE_S, check=True)
     shown = json.loads(done.stdout)["run"]
     assert (shown["kind"], shown["state"], shown["about"]) == ("evaluation", "succeeded", f"{NAME}@1")
-    assert shown["result"]["result_counts"]["passed"] == 4
+    assert shown["result"]["metrics"]["same"]["value"] == 0.8
 
 
 def test_judges_answer_in_their_form(language_client: openai.OpenAI) -> None:
