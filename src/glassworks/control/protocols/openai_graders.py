@@ -11,7 +11,7 @@ from typing import Any
 from glassworks.errors import NotFound, ServingError
 from glassworks.evaluations.asking import answered
 from glassworks.evaluations.criteria import alone
-from glassworks.evaluations.grading import Grade, Surroundings, Ungraded
+from glassworks.evaluations.grading import Criterion, Grade, Surroundings, Ungraded
 from glassworks.evaluations.making import version_of
 from glassworks.evaluations.templates import Missing
 from glassworks.serving.core.worker import Worker, step_back
@@ -66,16 +66,8 @@ class OpenAIGraders(Protocol):
         owner = self._context.dispatcher.admission.owner(token(exchange))
         usage: dict[str, int] = {}
         around = Surroundings(partial(self._ask, owner, usage), partial(self._on, owner))
-        begun, errors = time.perf_counter(), dict[str, Any].fromkeys(_ERRORS, False)
-        grade = Grade(0.0, passed=False)
-        try:
-            grade = await criterion.grade({"item": item, "sample": {"output_text": sample}}, around)
-        except Missing as error:
-            errors |= {"invalid_variable_error": True, "details": str(error)}
-        except Ungraded as error:
-            errors |= {"model_grader_parse_error" if criterion.models else "other_error": True, "details": str(error)}
-        except ServingError as error:
-            errors |= {"model_grader_server_error": True, "model_grader_server_error_details": str(error)}
+        begun = time.perf_counter()
+        grade, errors = await _graded(criterion, {"item": item, "sample": {"output_text": sample}}, around)
         scores = grade.sample.get("scores", {}) if grade.sample else {}
         metadata = {
             "name": criterion.name, "type": criterion.kind, "errors": errors, "scores": scores,
@@ -94,3 +86,19 @@ class OpenAIGraders(Protocol):
 
     async def _on(self, owner: str, call: Callable[[], Any]) -> Any:
         return await self._thread.run(call, owner)
+
+
+async def _graded(
+    criterion: Criterion, values: Mapping[str, Any], around: Surroundings
+) -> tuple[Grade, Mapping[str, Any]]:
+    """The grade, 0 where there is none, and which kinds of errors there were."""
+    errors: dict[str, Any] = dict.fromkeys(_ERRORS, False)
+    try:
+        return await criterion.grade(values, around), errors
+    except Missing as error:
+        errors |= {"invalid_variable_error": True, "details": str(error)}
+    except Ungraded as error:
+        errors |= {"model_grader_parse_error" if criterion.models else "other_error": True, "details": str(error)}
+    except ServingError as error:
+        errors |= {"model_grader_server_error": True, "model_grader_server_error_details": str(error)}
+    return Grade(0.0, passed=False), errors

@@ -264,7 +264,7 @@ def test_graders_are_tried_alone(language_client: openai.OpenAI) -> None:
         "type": "multi", "name": "both", "calculate_output": "(same + near) / 2",
         "graders": {"same": SAME, "near": similarity},
     }  # fmt: skip
-    assert graders.validate(grader=both).to_dict()["grader"] == both  # type: ignore[arg-type]
+    assert graders.with_raw_response.validate(grader=both).http_response.json() == {"grader": both}  # type: ignore[arg-type]
     found = graders.run(grader=both, model_sample="yes", item=item)  # type: ignore[arg-type]
     assert (found.reward, found.sub_rewards, found.metadata.type) == (1, {"same": 1, "near": 1}, "multi")
     judged = graders.run(
