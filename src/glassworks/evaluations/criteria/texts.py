@@ -93,7 +93,7 @@ def _threshold(fields: Fields, kind: str) -> float:
 def _options(fields: Fields, grader: Grader, where: str) -> Record:
     if grader.name == _SIMILARITY:
         metric = fields.needed("evaluation_metric", "give one such as fuzzy_match")
-        if metric in _NEEDING:
+        if isinstance(metric, str) and metric in _NEEDING:
             mend = "use fuzzy_match, bleu, gleu, rouge_1 to rouge_5 or rouge_l"
             raise fields.unsupported("evaluation_metric", mend, _NEEDING[metric])
         given = {"metric": metric}
