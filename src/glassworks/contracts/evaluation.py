@@ -32,8 +32,8 @@ class Difference(Record):
     """By how much a metric is larger than another version's, with its 95 % interval.
 
     `paired`: both were measured on the same `examples`, of which `better` and `worse` are those where this one did
-    better and worse; `p_value` is that of the sign test over these, for shares McNemar's exact test. Otherwise the
-    interval is made of both metrics' own.
+    better and worse; `p_value` is that of the sign test over these, which for shares is McNemar's exact test (`exact`).
+    Otherwise the interval is made of both metrics' own.
     """
 
     value: float
@@ -45,6 +45,7 @@ class Difference(Record):
     better: int | None = None
     worse: int | None = None
     p_value: float | None = None
+    exact: bool = False
 
     @property
     def rise(self) -> tuple[float, float, float]:

@@ -38,8 +38,7 @@ def measured(scores: ExampleScores) -> Measurement | None:
 
 def paired(new: ExampleScores, old: ExampleScores) -> Difference | None:
     """The difference on the examples that both have, which stand in the same order. Its interval is that of Newcombe
-    (1998, method 10) for shares, as few examples without a difference prove little, else the bootstrap's; None where
-    no example is in both."""
+    (1998, method 10) for shares, else the bootstrap's. None where no example is in both."""
     both = np.isfinite(new.values) & np.isfinite(old.values)
     (ours, weights), (theirs, others) = (_applying(each, both) for each in (new, old))
     if not len(ours) or not weights.sum() or not others.sum():
@@ -65,6 +64,7 @@ def paired(new: ExampleScores, old: ExampleScores) -> Difference | None:
         better=better,
         worse=worse,
         p_value=_sign_test(better, worse),
+        exact=shares,
     )
 
 

@@ -14,8 +14,9 @@ from glassworks.record import Record
 from glassworks.registry.connected import Connected
 from glassworks.registry.registry import Registry
 
-What = Literal["found", "changed", "rolled back", "loaded", "unloaded"]
-"""What was done. `found`: somebody had changed it in another way, such as with the command line."""
+What = Literal["found", "changed", "forced", "rolled back", "loaded", "unloaded"]
+"""What was done. `found`: somebody had changed it in another way, such as with the command line. `forced`: the champion
+had fallen on a gate."""
 _TABLES = sa.MetaData()
 _REVISIONS = sa.Table(
     "glassworks_deployments",

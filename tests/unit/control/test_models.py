@@ -7,13 +7,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.unit.control.conftest import Api
 
-from glassworks.contracts import Measurement
+from glassworks.contracts import Evaluation, ExampleScores, Measurement
 from glassworks.control.comparing import _pair, agreement
 from glassworks.control.requests import answer_of
 from glassworks.packaging.bundle import Bundle, write_bundle
+from glassworks.registry.gates import Gate, Gates
 from glassworks.registry.records import Version
 
 
@@ -260,3 +262,31 @@ def test_an_alias_needs_a_version(api: Api, published: str, body: Any) -> None:
     api.put(path, body, headers={"If-Match": "*"}, status=400)
     api.put(path, {"version": 9}, headers={"If-Match": "*"}, status=404)
     api.put(f"/models/{published}/aliases/UPPER", {"version": 1}, headers={"If-Match": "*"}, status=400)
+
+
+def test_a_version_that_fell_on_a_gate_is_refused_unless_forced(
+    api: Api, deployed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLASSWORKS_HOME", str(api.control.home))  # where runs find the model
+    gates = Gates(api.control.registry)
+    gate = gates.set(Gate(model=deployed, gate="capitals", asked={"source": "csv:x.csv"}, metric="accuracy"))
+    path = f"/models/{deployed}/aliases/champion"
+    said = api.put(path, {"version": 2}, headers=api.etag(path), status=409)
+    runs = [run for run in api.control.runs.list() if run.kind == "evaluate"]
+    assert {run.about: run.request["gate"] for run in runs} == {f"{deployed}@{number}": "capitals" for number in (1, 2)}
+    assert all(run.id in said["mend"] for run in runs)
+    api.put(path, {"version": 2}, headers=api.etag(path), status=409)
+    assert len(api.control.runs.list()) == len(runs), "nothing is measured twice"
+    for version, hits in ((1, 40), (2, 10)):
+        scores = ExampleScores(values=np.repeat([1.0, 0], [hits, 50 - hits]))
+        metric = Measurement(value=hits / 50, interval=(0, 1), examples=50)
+        found = Evaluation(50, {"accuracy": metric}, scores={"accuracy": scores}, fingerprint="same")
+        gates.keep(gate, version, found)
+    assert "fell on 'capitals'" in api.put(path, {"version": 2}, headers=api.etag(path), status=409)["detail"]
+    wanted = {"champion": 2}
+    deployment = f"/deployments/{deployed}"
+    assert "fell" in api.put(deployment, wanted, headers=api.etag(deployment), status=409)["detail"]
+    assert api.get(path)["version"] == 1
+    api.put(path, {"version": 2, "force": True}, headers=api.etag(path))
+    assert api.get(deployment)["history"][0]["what"] == "forced"
+    assert [each.version for each in gates.forced(deployed)] == [2]

@@ -9,6 +9,7 @@ import typer
 
 from glassworks.cli.evaluations import columns_of, evaluation_json, show_evaluation, show_understood
 from glassworks.cli.following import Detach, detach, located, referred
+from glassworks.cli.gates import gated
 from glassworks.cli.output import AsJson, LiveProgress, Reference, write_json
 from glassworks.errors import InputError
 
@@ -36,6 +37,12 @@ Judge = Annotated[
 ]
 Rubric = Annotated[str, typer.Option(help="What the judge grades by.", rich_help_panel=_LANGUAGE)]
 
+GateName = Annotated[
+    str, typer.Option(help="Let new versions be held against --data, by this name; without --data, measure there.")
+]
+Metric = Annotated[str, typer.Option(help="Of --gate: the metric that must not fall; none removes the gate.")]
+Tolerance = Annotated[float | None, typer.Option(help="Of --gate: by how much it may; left out, by chance alone.")]
+
 
 def evaluate(
     model: Reference,
@@ -51,18 +58,19 @@ def evaluate(
     max_tokens: MaxTokens = 0,
     judge: Judge = "",
     rubric: Rubric = "",
+    gate: GateName = "",
+    metric: Metric = "",
+    tolerance: Tolerance = None,
     background: Detach = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a model: metrics with 95 % intervals, and how each class fares; against another version too.
-
-    What language models are asked follows from the columns: text, messages, prompt and answer, or choices too.
-    """
+    """Measure a model: metrics with 95 % intervals, and how each class fares; against another version too."""
     asked = {"template": prompt, "plain": plain, "limit": limit, "max_tokens": max_tokens, "judge": judge}
     questions = {key: value for key, value in {**asked, "rubric": rubric, "output": output}.items() if value}
     named = columns_of(columns, text, label, data)
-    work = _detached if background else _measured
-    work(model, {"data": data, "columns": named, "against": against, "questions": questions}, as_json)
+    request = {"data": data, "columns": named, "against": against, "questions": questions, "gate": gate}
+    work = _detached if background else gated if gate else _measured
+    work(model, {**request, "metric": metric, "tolerance": tolerance}, as_json)
 
 
 def _measured(model: str, asked: dict[str, Any], as_json: bool) -> None:
@@ -86,6 +94,9 @@ def _measured(model: str, asked: dict[str, Any], as_json: bool) -> None:
 
 
 def _detached(model: str, asked: dict[str, Any], as_json: bool) -> None:
+    if asked["gate"] and asked["data"]:
+        raise InputError("--gate with --data does not go with --detach", "set the gate here; measure on it anywhere")
+    asked = {key: value for key, value in asked.items() if key not in ("metric", "tolerance")}
     if here := [key for key in _HERE if key in asked["questions"]]:
         raise InputError(f"--{here[0]} does not go with --detach", "leave --detach out: an interrupted one goes on")
     against = referred(asked["against"]) if asked["against"] else ""

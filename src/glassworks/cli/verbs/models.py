@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glassworks.cli.output import AsJson, Reference, measured, stdout, table, write_json
+from glassworks.cli.output import AsJson, LiveProgress, Reference, measured, stdout, table, write_json
+
+if TYPE_CHECKING:
+    from glassworks.registry import Registry, Version
 
 
 def models(as_json: AsJson = False) -> None:
@@ -60,18 +63,39 @@ def show(model: Reference, as_json: AsJson = False) -> None:
 def alias(
     model: Annotated[str, typer.Argument(help="NAME@VERSION.")],
     name: Annotated[str, typer.Argument(metavar="ALIAS", help="Such as champion or candidate.")],
+    force: Annotated[bool, typer.Option("--force", help="Although it fell on a gate; this is kept.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let an alias name a version from now on."""
+    """Let an alias name a version from now on, unless that fell on a gate: see 'evaluate --gate'."""
     from glassworks.registry import Registry
 
     registry = Registry.open()
     found = registry.find(model)
+    _require_passed(registry, found, name, force)
     version = registry.set_alias(found.name, found.version, name)
     if as_json:
         write_json(version.model_dump(mode="json"))
         return
     stdout().print(f"{version.name}@{name} is now {version.reference}")
+
+
+def _require_passed(registry: Registry, found: Version, name: str, force: bool) -> None:
+    """Raise Conflict for a version that fell on a gate; one that is forced is kept."""
+    from glassworks.cli.following import user
+    from glassworks.evaluating.gating import require_passed
+    from glassworks.registry.gates import Gates
+
+    gates = Gates(registry)
+    if not gates.of(found.name):
+        return
+    if force:
+        gates.force_past(found, name, user())
+        return
+    progress = LiveProgress()
+    try:
+        require_passed(found, name, registry, progress)
+    finally:
+        progress.close()
 
 
 def register(program: typer.Typer) -> None:

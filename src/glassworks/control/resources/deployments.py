@@ -12,10 +12,12 @@ from glassworks.control.access import Controlled, Operator, Viewer
 from glassworks.control.alike import require_alike
 from glassworks.control.counting import Counted, percentile_ms
 from glassworks.control.deploying import Observed
+from glassworks.control.gates import require_passed
 from glassworks.control.paging import After, IfMatch, Limit, Page
 from glassworks.control.state import Control
 from glassworks.errors import NotFound
-from glassworks.registry.deployments import Revision
+from glassworks.registry.deployments import Revision, What
+from glassworks.registry.records import CHAMPION
 
 router = APIRouter(prefix="/deployments", tags=["deployments"])
 _SHOWN = 20
@@ -59,7 +61,7 @@ class Wanted(BaseModel):
         default_factory=dict, max_length=20
     )
     shadow: Number | Named | None = None
-    force: bool = Field(default=False, description="Split requests between versions whose inputs or labels differ too.")
+    force: bool = Field(default=False, description="Although inputs or labels differ, or the champion fell on a gate.")
 
 
 class Reference(BaseModel):
@@ -111,7 +113,12 @@ def change_deployment(
     wanted = deploying.checked(control, found, asked.champion, asked.shares, asked.shadow)
     if not asked.force and wanted != found.split:
         require_alike(control, name, wanted)
-    return _answered(control, deploying.change(control, found, wanted, caller.name), response)
+    forced = False
+    if wanted.champion is not None and wanted.champion != found.split.champion:
+        crowned = control.registry.find(f"{name}@{wanted.champion}")
+        forced = require_passed(control, crowned, CHAMPION, caller, force=asked.force)
+    what: What = "forced" if forced else "changed"
+    return _answered(control, deploying.change(control, found, wanted, caller.name, what), response)
 
 
 @router.post("/{name}/rollback")

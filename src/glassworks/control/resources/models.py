@@ -13,12 +13,14 @@ from glassworks.control import deploying
 from glassworks.control.access import Controlled, Operator, Viewer
 from glassworks.control.comparing import Comparison, compared
 from glassworks.control.describing import ModelSummary, VersionSummary, etag_of, served, summaries, version_of
+from glassworks.control.gates import require_passed
 from glassworks.control.lineage import Graph, graph_of
 from glassworks.control.paging import After, IfMatch, Limit, Page, require_match, tag, unchanged
 from glassworks.control.requests import SampleRequest, samples_of, shown
 from glassworks.control.state import Control
 from glassworks.errors import Conflict, NotFound
 from glassworks.registry import Version
+from glassworks.registry.deployments import What
 from glassworks.registry.records import CHAMPION, check_alias
 from glassworks.serving.access.gate import Caller
 
@@ -54,6 +56,7 @@ class AliasTarget(BaseModel):
     """A version by its number."""
 
     version: int = Field(ge=1, le=999_999_999)
+    force: bool = Field(default=False, description="Although it fell on a gate; this is kept.")
 
 
 class AliasState(BaseModel):
@@ -149,12 +152,13 @@ def set_alias(
     response: Response,
     if_match: IfMatch = None,
 ) -> AliasState:
-    """Let an alias name another version, at once where it is in service. `If-Match` has the ETag of the alias, or that
-    of the model for a new one."""
-    before = _matched(control, name, alias, if_match)
-    version = control.registry.find(f"{name}@{asked.version}").version
+    """Let an alias name another version, at once where it is in service, unless it fell on a gate. `If-Match` has the
+    ETag of the alias, or that of the model for a new one."""
+    _matched(control, name, alias, if_match)
+    found = control.registry.find(f"{name}@{asked.version}")
+    forced, version = require_passed(control, found, alias, caller, force=asked.force), found.version
     if alias == CHAMPION:
-        _crown(control, name, before, version, caller)
+        _crown(control, name, version, caller, "forced" if forced else "changed")
     else:
         control.registry.set_alias(name, version, alias)
         _follow(control)
@@ -178,7 +182,7 @@ def remove_alias(
     return Response(status_code=204)
 
 
-def _crown(control: Control, name: str, before: int | None, version: int, caller: Caller) -> None:
+def _crown(control: Control, name: str, version: int, caller: Caller, what: What) -> None:
     """A champion that takes over all requests of the one before, or the share that is fixed for its version."""
     found = deploying.observe(control, name)
     if not found.served:
@@ -187,7 +191,7 @@ def _crown(control: Control, name: str, before: int | None, version: int, caller
     split = found.split
     whole = split.shares is not None and len(split.shares) == 1
     shares = {str(version): 100.0} if whole else split.shares
-    deploying.change(control, found, deploying.Split(version, shares, split.shadow), caller.name)
+    deploying.change(control, found, deploying.Split(version, shares, split.shadow), caller.name, what)
 
 
 def _matched(control: Control, name: str, alias: str, given: str | None) -> int | None:

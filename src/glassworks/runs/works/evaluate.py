@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from glassworks import flow
-from glassworks.contracts import Progress
+from glassworks.contracts import Evaluation, Progress
+from glassworks.evaluating.gating import measure_gate
 from glassworks.record import Record
 from glassworks.registry import Registry
+from glassworks.registry.gates import Gates
 from glassworks.runs.works._publishing import ModelWork
 
 
@@ -34,6 +36,8 @@ class EvaluateRequest(Record):
     data: str | None = None
     columns: dict[str, str] = {}
     against: str = ""
+    gate: str = Field(default="", max_length=63)
+    """A set that is registered with the model: it is measured there, and the result kept."""
     questions: EvaluateQuestions = EvaluateQuestions()
 
 
@@ -53,6 +57,8 @@ class Evaluate(ModelWork):
 
     def run(self, request: EvaluateRequest, progress: Progress) -> Mapping[str, Any]:
         """Raises what reading and measuring raise."""
+        if request.gate:
+            return self._gate(request, progress)
         asked = request.questions.model_dump(exclude_defaults=True)
         found = flow.evaluate(
             request.model,
@@ -62,7 +68,17 @@ class Evaluate(ModelWork):
             against=request.against,
             **asked,
         )
-        result: dict[str, Any] = {"model": request.model, "data": request.data, "examples": found.examples}
-        for name in ("metrics", "against"):
-            result[name] = {key: value.model_dump(mode="json") for key, value in getattr(found, name).items()}
-        return {**result, "classes": [each.model_dump(mode="json") for each in found.classes], "about": found.about}
+        return _result(request, found)
+
+    def _gate(self, request: EvaluateRequest, progress: Progress) -> Mapping[str, Any]:
+        registry = Registry.open()
+        version = registry.find(request.model)
+        gate = Gates(registry).get(version.name, request.gate)
+        return _result(request, measure_gate(gate, version.version, registry, progress))
+
+
+def _result(request: EvaluateRequest, found: Evaluation) -> dict[str, Any]:
+    result: dict[str, Any] = {"model": request.model, "data": request.data, "examples": found.examples}
+    for name in ("metrics", "against"):
+        result[name] = {key: value.model_dump(mode="json") for key, value in getattr(found, name).items()}
+    return {**result, "classes": [each.model_dump(mode="json") for each in found.classes], "about": found.about}

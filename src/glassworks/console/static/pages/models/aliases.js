@@ -47,14 +47,20 @@ function Change({ model, first, onClose, onChange }) {
   const [alias, setAlias] = useState(first.alias);
   const [version, setVersion] = useState(/** @type {number | null} */ (first.version));
   const [sure, setSure] = useState(false);
+  const [refused, setRefused] = useState(false);
   const before = model.aliases[alias];
   if (sure && version) {
     const values = { alias, version, before: before ?? "", model: model.name };
     const served = alias === "champion" && model.served.length > 0;
-    return html`<${Confirm} title=${t("models.alias.title", values)} action=${t("models.alias.set")} onClose=${onClose}
+    return html`<${Confirm} title=${t("models.alias.title", values)} danger=${refused} action=${t(refused ? "models.alias.force" : "models.alias.set")} onClose=${onClose}
       text=${html`${before ? t("models.alias.was", values) : t("models.alias.new", values)} ${served && html`<b>${t("models.alias.served")}</b>`}`}
       run=${async () => {
-        await setAliasTo(model.name, alias, version, before !== undefined);
+        try {
+          await setAliasTo(model.name, alias, version, before !== undefined, refused);
+        } catch (error) {
+          setRefused(/** @type {{status?: number}} */ (error).status === 409); // it fell on a gate, or is not measured there
+          throw error;
+        }
         toast(t("models.alias.done", values));
         onChange();
       }} />`;
@@ -80,10 +86,11 @@ function Change({ model, first, onClose, onChange }) {
  * @param {string} alias
  * @param {number} version
  * @param {boolean} known
+ * @param {boolean} force
  */
-export async function setAliasTo(model, alias, version, known) {
+async function setAliasTo(model, alias, version, known, force) {
   const { etag } = await getTagged(known ? pathOf(model, alias) : `/models/${encodeURIComponent(model)}`);
-  return put(pathOf(model, alias), { version }, { match: etag ?? "" });
+  return put(pathOf(model, alias), { version, force }, { match: etag ?? "" });
 }
 
 /**
