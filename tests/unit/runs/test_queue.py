@@ -20,7 +20,7 @@ from glassworks.runs.presence import Presence, anybody
 from glassworks.runs.queue import Lost, Queue, Report
 from glassworks.runs.records import OPEN
 from glassworks.runs.store import LEASE_S
-from glassworks.runs.worker import Pulse
+from glassworks.runs.worker import Pulse, Worker
 
 JOB = {"job": {"name": "digits", "family": "convnet", "data": {"source": "sample:digits"}}}
 
@@ -87,6 +87,21 @@ def test_the_most_urgent_first_then_the_oldest(runs: Runs) -> None:
     names = [runs.submit("train", JOB, priority=priority).id for priority in (0, 5, 0, 5)]
     taken = [run.id for run in iter(Queue(runs, "w").claim, None)]
     assert taken == [names[1], names[3], names[0], names[2]]
+
+
+def test_workers_leave_what_services_do(tmp_path: Path) -> None:
+    """A worker that ends when nothing waits for one ends; whoever takes only such work gets it."""
+    registry = Registry.open({"GLASSWORKS_HOME": str(tmp_path)})
+    runs = Runs(registry)
+    run = runs.submit("evaluation", {"evaluation": "evalrun_1", "about": "m@1"})
+    Worker(registry).work(until_empty=True)
+    assert runs.get(run.id).state == "queued"
+    train = runs.submit("train", JOB)
+    found = Queue(runs, "service").claim(only=("evaluation",))
+    assert found is not None
+    assert found.id == run.id
+    assert Queue(runs, "service").claim(only=("evaluation",)) is None
+    assert runs.get(train.id).state == "queued"
 
 
 def test_no_run_is_taken_twice(runs: Runs) -> None:
