@@ -23,7 +23,7 @@ from glassworks.language.evaluation.comparing import evaluate
 from glassworks.language.evaluation.judging import Judge, agreement, preferred
 from glassworks.language.evaluation.remote import Remote
 from glassworks.language.evaluation.rows import Example
-from glassworks.language.session import INPUT, LOG_LIKELIHOOD, OUTPUT
+from glassworks.language.session import INPUT, LOG_LIKELIHOOD, MARGIN, OUTPUT
 
 
 def planted(text: bytes) -> list[float]:
@@ -42,6 +42,10 @@ class Scripted(Session):
         self.failing = 10**9
 
     def run(self, tensors: Mapping[str, Any], outputs: Sequence[str] | None = None) -> dict[str, Any]:
+        if outputs == [MARGIN]:
+            rows = [json.loads(text) for text in tensors[INPUT].tolist()]
+            said = [(row["messages"][-1]["content"], row["rejected"][0]["content"]) for row in rows]
+            return {MARGIN: np.array([len(preferred) - len(rejected) for preferred, rejected in said])}
         sizes = [len(text) for text in tensors[INPUT].tolist()]
         return {LOG_LIKELIHOOD: np.array([[-2.0 * size, size] for size in sizes])}
 
@@ -162,6 +166,26 @@ def test_answers_in_json_are_graded_field_by_field(tmp_path: Path) -> None:
     assert values["valid_json"] == 1
     assert values["all_fields"] == 0.5
     assert (values["field name"], values["field age"]) == (0.5, 1)
+
+
+def test_pairs_of_answers_one_of_which_is_preferred(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "b"}]
+    rows: list[dict[str, Any]] = [
+        {"prompt": "a", "chosen": "longer", "rejected": "short"},
+        {"prompt": "a", "chosen": "short", "rejected": "longer"},
+        {"prompt": "a", "chosen": "longest", "rejected": "longer"},
+    ]
+    assert on(table(tmp_path, rows), Scripted({})).metrics["preference_accuracy"].value == 2 / 3
+    said = ({"preferred_output": "no", "non_preferred_output": "yes"}, {"preferred_output": "yes"})
+    turned = [
+        {key: [{"role": "assistant", "content": text}] for key, text in each.items()} | {"input": {"messages": turns}}
+        for each in said
+    ]
+    found = on(table(tmp_path, turned[:1]), Scripted({}))
+    assert found.about["measured"] == "preferences"
+    assert found.metrics["preference_accuracy"].value == 0
+    with pytest.raises(InputError, match=r"no columns|without answers"):
+        on(table(tmp_path, turned[1:]), Scripted({}))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from glassworks.contracts import Choice, Opening, Progress
 from glassworks.errors import InputError
 from glassworks.language.answer import TEXT, objects
 from glassworks.language.engine import Row
-from glassworks.language.session import INPUT, LOG_LIKELIHOOD
+from glassworks.language.session import INPUT, LOG_LIKELIHOOD, MARGIN
 
 if TYPE_CHECKING:
     from glassworks.language.evaluation.rows import Example
@@ -112,6 +112,14 @@ class Asking:
         ((total, count),) = self._session.run({INPUT: objects([text])}, [LOG_LIKELIHOOD])[LOG_LIKELIHOOD].tolist()
         return float(total), int(count)
 
+    def margin(self, example: Example) -> float:
+        """By how much the preferred answer is more probable than the rejected one: the difference of the sums of
+        log-probabilities. Raises InputError.
+        """
+        self._session.conversations = True
+        (found,) = self._session.run({INPUT: objects([_whole(example)])}, [MARGIN])[MARGIN].tolist()
+        return float(found)
+
     def tokens(self, text: str) -> int:
         """Of a text."""
         return len(self._session.tokenizer.encode(text))
@@ -133,7 +141,8 @@ def _whole(example: Example) -> str:
     messages: Sequence[Mapping[str, Any]] = example.messages
     if messages[-1]["role"] != "assistant":
         messages = [*messages, {"role": "assistant", "content": example.expected}]
-    return json.dumps({"messages": list(messages), "tools": list(example.tools)}, ensure_ascii=False)
+    found: dict[str, Any] = {"messages": list(messages), "tools": list(example.tools)}
+    return json.dumps({**found, **({"rejected": list(example.rejected)} if example.rejected else {})})
 
 
 def in_order(

@@ -14,9 +14,11 @@ NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "text": ("text",),
         "messages": LISTS,
-        "prompt": ("prompt", "question", "input", "query"),
+        "prompt": ("prompt", "question", "input", "query", "instruction"),
         "choices": ("choices", "options", "endings"),
-        "answer": ("answer", "completion", "expected", "target", "answerKey"),
+        "answer": ("answer", "completion", "expected", "target", "output", "answerKey"),
+        "preferred": ("preferred_output", "chosen"),
+        "rejected": ("non_preferred_output", "rejected"),
         "response": ("response",),
         "score": ("score", "human", "rating"),
         "id": ("id",),
@@ -30,6 +32,7 @@ _SHOWN = 12
 _MEND = "say which is which: --columns prompt=COLUMN,answer=COLUMN (roles: text, messages, prompt, choices, answer)"
 _FORMS = MappingProxyType(
     {
+        "preferences": ("preferred", "rejected"),
         "multiple choice": ("prompt", "choices", "answer"),
         "conversations": ("messages",),
         "questions": ("prompt", "answer"),

@@ -62,7 +62,7 @@ def _other(against: str, examples: Examples, asked: Questions, open_model: Open,
 
 
 def _require_answers(examples: Examples, asked: Questions) -> None:
-    if asked.judge and examples.measured in ("texts", "multiple choice"):
+    if asked.judge and examples.measured in ("texts", "multiple choice", "preferences"):
         raise InputError(f"a judge has nothing to say of {examples.measured}", "leave --judge out, or give questions")
 
 

@@ -134,7 +134,7 @@ class Grading:
         return cls(
             measured=examples.measured,
             graders=graders,
-            likelihood=examples.measured in ("texts", "questions", "conversations"),
+            likelihood=examples.measured in ("texts", "questions", "conversations", "preferences"),
         )
 
     @property
@@ -180,7 +180,8 @@ class Grading:
         else:
             values = asking.continuation(example, example.expected)
             total, count = sum(values), len(values)
-        return {_LIKELIHOOD: total, _TOKENS: float(count)}
+        found = {_LIKELIHOOD: total, _TOKENS: float(count)}
+        return {"preference_accuracy": float(asking.margin(example) > 0), **found} if example.rejected else found
 
 
 def evaluation_of(examples: Examples, rows: Rows) -> Evaluation:

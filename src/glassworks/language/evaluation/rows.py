@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from glassworks.data.conversations.forms import listed, messages_of_list, tools_of_cell
+from glassworks.data.conversations.keys import ConversationData
+from glassworks.data.conversations.preferences import preference_of
 from glassworks.data.tabular.missing import is_missing
 from glassworks.errors import InputError
 from glassworks.language.conversations import messages_of, tools_of
@@ -25,7 +27,8 @@ class Example:
     """One row: where it is, what is asked, and what is known of the answer.
 
     `messages` are a conversation before its answer; without them the `prompt` is a plain text. `text` is what is read
-    for perplexity alone. `response` and `score` are an answer and what somebody thinks of it.
+    for perplexity alone. `rejected` is another answer than the last message, which is preferred. `response` and
+    `score` are an answer and what somebody thinks of it.
     """
 
     id: str
@@ -35,6 +38,7 @@ class Example:
     expected: str = ""
     choices: tuple[str, ...] = ()
     text: str = ""
+    rejected: tuple[Mapping[str, Any], ...] = ()
     response: str = ""
     score: str = ""
 
@@ -58,7 +62,11 @@ class Reading:
         if self.measured == "texts":
             return Example(id=own, text=str(self._of(record, "text")))
         if self.measured == "conversations":
-            return self._conversation(own, record)
+            messages = messages_of_list(listed(self._of(record, "messages")))
+            tools = self._of(record, "tools")
+            return self._conversation(own, messages, [] if is_missing(tools, NOTHING) else tools_of_cell(tools))
+        if self.measured == "preferences":
+            return self._preference(own, record)
         prompt = self._prompt(record)
         choices = self._choices(record) if self.measured == "multiple choice" else {}
         expected = self._expected(record, choices)
@@ -93,10 +101,17 @@ class Reading:
         system = [{"role": "system", "content": self.system}] if self.system else []
         return (*system, {"role": "user", "content": prompt})
 
-    def _conversation(self, own: str, record: Mapping[str, Any]) -> Example:
-        messages = messages_of(messages_of_list(listed(self._of(record, "messages"))))
-        tools = self._of(record, "tools")
-        tools = [] if is_missing(tools, NOTHING) else tools_of(tools_of_cell(tools))
+    def _preference(self, own: str, record: Mapping[str, Any]) -> Example:
+        names = self.roles["preferred"], self.roles["rejected"]
+        data = ConversationData(
+            source="jsonl:rows", prompt=self.roles.get("prompt", "prompt"), preferred=names[0], rejected=names[1]
+        )
+        found = preference_of(record, names, data)
+        tools = [] if is_missing(found["tools"], NOTHING) else tools_of_cell(found["tools"])
+        return replace(self._conversation(own, found["messages"], tools), rejected=tuple(found["rejected"]))
+
+    def _conversation(self, own: str, given: Any, asked: Any) -> Example:
+        messages, tools = messages_of(given), tools_of(asked)
         if messages[-1]["role"] != "assistant" or len(messages) == 1:
             raise InputError("its last message is not the assistant's answer", "end it with the expected answer")
         if not self.chats:
