@@ -30,9 +30,11 @@ EDGES: Mapping[str, frozenset[str]] = {
         "text": "contracts",
         "recommendation": "catalog contracts data",
         "language": "catalog contracts data explanation text",
-        "tasks": "contracts data imaging language recommendation text",
+        "retrieval": "contracts data recommendation text",
+        "tasks": "contracts data imaging language recommendation retrieval text",
         "training": "config contracts progress",
-        "families": "catalog config contracts data imaging language onnx_graphs recommendation tasks text training",
+        "families": "catalog config contracts data imaging language onnx_graphs recommendation retrieval tasks text "
+        "training",
         "runtimes": "catalog contracts imaging language",
         "optimization": "catalog config contracts imaging onnx_graphs runtimes",
         "explanation": "catalog contracts imaging onnx_graphs",

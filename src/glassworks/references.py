@@ -8,6 +8,7 @@ from glassworks.contracts import EMBEDDING, Dataset, Family, Progress
 from glassworks.errors import ConfigError, Unsupported
 from glassworks.job_files import stored_job
 from glassworks.packaging.embedding import PackagedEmbedder
+from glassworks.packaging.kept_rows import KeptRows
 from glassworks.packaging.kept_vectors import KeptVectors
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry.registry import Registry
@@ -27,8 +28,8 @@ def family_of(job: Job, registry: Registry) -> tuple[Job, Family]:
     resolved = registry.resolve(named)
     pinned = resolved.pinned(named)
     job = job.model_copy(update={"model": {**job.model, EMBEDDING: pinned}})
-    kept = KeptVectors(registry.home / "vectors")
-    return job, family.upon(PackagedEmbedder(OpenedBundle(resolved.bundle), pinned, kept))
+    kept, rows = KeptVectors(registry.home / "vectors"), KeptRows(registry.home / "vectors" / "rows.sqlite")
+    return job, family.upon(PackagedEmbedder(OpenedBundle(resolved.bundle), pinned, kept, rows))
 
 
 def taught_by_registry(job: Job, dataset: Dataset, registry: Registry, progress: Progress) -> tuple[Job, Dataset]:

@@ -50,6 +50,12 @@ _FINDINGS = {
     "linked-folders": "{n:,} linked folders are followed: {names}",
     "not-opened": "{n:,} files cannot be opened and are left out: {names}",
     "not-pictures": "{n:,} files are no pictures that can be read and are left out: {names}",
+    "no-texts": "{n:,} files are no texts of a kind that is read (txt, md, rst, html, csv, tsv, jsonl) and are left "
+    "out: {names}",
+    "texts-in-pdf": "{n:,} PDF files are left out: {names}; pdftotext FILE.pdf writes the text of one",
+    "texts-too-large": "{n:,} files have more than 32 MiB and are left out: {names}; split them",
+    "texts-unreadable": "{n:,} files cannot be read and are left out: {names}",
+    "links-left-out": "{n:,} links are not followed: {names}; copy what they lead to into the folder",
     "system-files": "{n:,} hidden files, and files and folders that systems add, are left out: {names}",
     "bits-used": "{n:,} pictures of 16 bits a channel do not say how many they use, and none uses more than {bits}: "
     "they are read as {bits} bits; data.bits says otherwise",

@@ -58,6 +58,7 @@ from glassworks.contracts.records import (
     Split as Split,
     TensorSpec as TensorSpec,
 )
+from glassworks.contracts.retrieval import Retrieval as Retrieval
 from glassworks.contracts.runtime import Runtime as Runtime
 from glassworks.contracts.sample import Sample as Sample
 from glassworks.contracts.session import Session as Session

@@ -33,6 +33,10 @@ class Embedder(ABC):
     def embed(self, x: Array) -> NDArray[np.float32]:
         """Vectors (N D) of stored examples (N ...)."""
 
+    @abstractmethod
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors (N D) of texts, of which those that were asked for before need not be computed again."""
+
 
 class Tokens(ABC):
     """The tokens of texts as a model counts them. Safe to share between threads."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from glassworks.contracts import EMBEDDING, Embedder, Opened
 from glassworks.errors import ConfigError
 from glassworks.optimization.measure import predict_all
+from glassworks.packaging.kept_rows import KeptRows
 from glassworks.packaging.kept_vectors import KeptVectors
 from glassworks.packaging.opened import OpenedBundle
 
@@ -19,12 +21,14 @@ if TYPE_CHECKING:
 
 class PackagedEmbedder(Embedder):
     """Computes in fp32, whatever precision the bundle is served in, so that models built upon it see the same vectors.
-    With `kept`, none is computed twice.
+    With `kept`, none is computed twice, and with `rows` none of a single text.
 
     Raises ConfigError for a model without vectors.
     """
 
-    def __init__(self, opened: OpenedBundle, reference: str, kept: KeptVectors | None = None) -> None:
+    def __init__(
+        self, opened: OpenedBundle, reference: str, kept: KeptVectors | None = None, rows: KeptRows | None = None
+    ) -> None:
         manifest = opened.manifest
         if EMBEDDING not in (spec.name for spec in manifest.signature.outputs):
             raise ConfigError(
@@ -37,7 +41,7 @@ class PackagedEmbedder(Embedder):
         self.graph = Opened(
             artifact=next(each for each in manifest.artifacts if each.role == self._role), folder=opened.bundle.folder
         )
-        self._opened, self._kept = opened, kept
+        self._opened, self._kept, self._rows = opened, kept, rows
 
     def embed(self, x: Array) -> NDArray[np.float32]:
         """Vectors (N D) of stored examples (N ...), computed in parts."""
@@ -45,6 +49,20 @@ class PackagedEmbedder(Embedder):
             return self._computed(x)
         return self._kept.get(f"{self._opened.bundle.sha256} {self._role}", x, lambda: self._computed(x))
 
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if self._rows is None:
+            return self._computed(_objects(texts))
+        key = f"{self._opened.bundle.sha256} {self._role}"
+        return self._rows.get(key, texts, lambda some: self._computed(_objects(some)))
+
     def _computed(self, x: Array) -> NDArray[np.float32]:
         tensors = self._opened.task.encode(x, self.preprocessing)
         return predict_all(self._opened.session(self._role), tensors, EMBEDDING)
+
+
+def _objects(texts: Sequence[str]) -> NDArray[np.object_]:
+    import numpy as np
+
+    found = np.empty(len(texts), object)
+    found[:] = texts
+    return found

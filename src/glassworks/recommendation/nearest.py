@@ -7,6 +7,7 @@ One more dimension gives all items the same length, so that the nearest neighbor
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,27 +40,30 @@ def write_nearest(
     vectors = scorer.vectors()
     if vectors is None or len(vectors) <= (SMALLEST if smallest is None else smallest):
         return None
+    return write_graph(vectors, scorer.users(histories[_some(histories)]), folder, "histories")
+
+
+def write_graph(vectors: Floats, queries: Floats, folder: Path, what: str) -> dict[str, Any]:
+    """Build the graph of vectors (I D) and measure it on queries (Q D), which its entry calls `what`; it is kept where
+    its recall suffices. Raises MissingLibrary."""
     _built(vectors).save(folder / FILE)
-    queries, recall, expansion = scorer.users(histories[_some(histories)]), 0.0, 0
+    recall, expansion = 0.0, 0
     for expansion in _EXPANSIONS:
         recall = _recall(_viewed(folder / FILE, vectors.shape[1], expansion), vectors, queries)
         if recall >= _RECALL:
             break
-    entry = {"recall_at_10": recall, "histories": len(queries), "expansion": expansion, "used": recall >= _RECALL}
+    entry = {"recall_at_10": recall, what: len(queries), "expansion": expansion, "used": recall >= _RECALL}
     if entry["used"]:
         return {**entry, "file": FILE}
     (folder / FILE).unlink()
     return entry
 
 
-class Nearest:
-    """The graph of a packaged model, mapped into memory. Thread-safe."""
+class Graph:
+    """A graph of vectors (I D), mapped into memory. Thread-safe."""
 
-    def __init__(self, path: Path, scorer: Scorer, entry: Mapping[str, Any]) -> None:
-        vectors = scorer.vectors()
-        if vectors is None:
-            raise BundleError(f"{path.name} belongs to no scorer with vectors", "package the model again")
-        self._vectors, self._scorer = vectors, scorer
+    def __init__(self, path: Path, vectors: Floats, entry: Mapping[str, Any]) -> None:
+        """Raises BundleError."""
         try:
             self._index = _viewed(path, vectors.shape[1], int(entry["expansion"]))
         except (OSError, RuntimeError, ValueError) as error:
@@ -67,23 +71,47 @@ class Nearest:
         if len(self._index) != len(vectors):
             raise BundleError(f"{path.name} and the vectors do not fit each other", "package the model again")
 
+    def candidates(self, query: Floats) -> NDArray[np.int64]:
+        """Rows that are probably among the nearest to a query (D), ascending."""
+        return np.sort(_search(self._index, query[None], _CANDIDATES)[0])
+
+
+def opened_graph(entry: Mapping[str, Any], folder: Path, vectors: Floats) -> Graph | None:
+    """The graph that an entry names; None without one, or without its library: then everything is scored."""
+    if not _usable(entry):
+        return None
+    return Graph(folder / str(entry["file"]), vectors, entry)
+
+
+class Nearest:
+    """The graph of a packaged model. Thread-safe."""
+
+    def __init__(self, path: Path, scorer: Scorer, entry: Mapping[str, Any]) -> None:
+        vectors = scorer.vectors()
+        if vectors is None:
+            raise BundleError(f"{path.name} belongs to no scorer with vectors", "package the model again")
+        self._vectors, self._scorer = vectors, scorer
+        self._graph = Graph(path, vectors, entry)
+
     def scores(self, history: Sparse) -> Floats:
         """Exact scores (I) of the candidates for one history; minus infinity for all others."""
         query = self._scorer.users(history)[0].astype(np.float32)
         found = np.full(len(self._vectors), -np.inf, np.float32)
-        candidates = np.sort(_search(self._index, query[None], _CANDIDATES)[0])
+        candidates = self._graph.candidates(query)
         found[candidates] = self._vectors[candidates] @ query
         return found
 
 
 def opened(index: Mapping[str, Any], folder: Path, scorer: Scorer) -> Nearest | None:
     """The graph that an index file names; None without one, or without its library: then everything is scored."""
-    from importlib.util import find_spec
-
     entry = index.get("nearest") or {}
-    if "file" not in entry or find_spec("usearch") is None:
+    if not _usable(entry):
         return None
     return Nearest(folder / str(entry["file"]), scorer, entry)
+
+
+def _usable(entry: Mapping[str, Any]) -> bool:
+    return "file" in entry and find_spec("usearch") is not None
 
 
 def _graph() -> type[Index]:

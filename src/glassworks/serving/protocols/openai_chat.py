@@ -21,6 +21,7 @@ from glassworks.serving.protocols._openai.events import event, event_stream, to_
 from glassworks.serving.protocols._openai.heads import Head
 from glassworks.serving.protocols._openai.probabilities import of_chat, of_prompt
 from glassworks.serving.protocols._openai.requests import Asked, chat
+from glassworks.serving.protocols._openai.sources import Grounds, grounded
 from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
 
 if TYPE_CHECKING:
@@ -60,28 +61,34 @@ class OpenAIChat(Protocol):
         """POST /v1/chat/completions"""
         asked = chat(await object_of(self._dispatcher, exchange))
         asking = Asking(self._dispatcher, exchange, asked.model, _NAMES)
-        return await asking.limited(_answer(asking, asked))
+        asked, grounds = await grounded(self._dispatcher, exchange, asked)
+        return await asking.limited(_answer(asking, asked, grounds))
 
 
-async def _answer(asking: Asking, asked: Asked) -> Answer:
+async def _answer(asking: Asking, asked: Asked, grounds: Grounds | None) -> Answer:
     head = _Head(asked, asking.fingerprint)
     if not asked.stream:
-        return json_answer(head.whole(await each(asked.n, lambda choice: _collected(asking, asked, choice))))
+        return json_answer(head.whole(await each(asked.n, lambda choice: _collected(asking, asked, choice, grounds))))
     opened = await open_all(asking, [("", asked.parameters(choice)) for choice in range(asked.n)])
-    return event_stream(to_the_end(_events(head, opened)))
+    return event_stream(to_the_end(_events(head, opened, grounds)))
 
 
-async def _collected(asking: Asking, asked: Asked, choice: int) -> Collected:
+async def _collected(asking: Asking, asked: Asked, choice: int, grounds: Grounds | None) -> Collected:
     found = Collected()
     first, parts = await asking.open("", asked.parameters(choice))
     found.add(first)
     async with contextlib.aclosing(parts):
         async for part in parts:
             found.add(part)
+    if grounds is not None:
+        found.extras["sources"] = await grounds.shown(found.text)
     return found
 
 
-async def _events(head: _Head, opened: Sequence[tuple[InferResult, Parts]]) -> AsyncGenerator[bytes, None]:
+async def _events(
+    head: _Head, opened: Sequence[tuple[InferResult, Parts]], grounds: Grounds | None
+) -> AsyncGenerator[bytes, None]:
+    texts = ["" for _ in opened]
     counts, streams = [Counts() for _ in opened], [parts for _, parts in opened]
     async with closing_all(streams), contextlib.aclosing(interleaved(streams)) as numbered:
         for choice, (first, _) in enumerate(opened):
@@ -89,8 +96,12 @@ async def _events(head: _Head, opened: Sequence[tuple[InferResult, Parts]]) -> A
             yield head.event(choice, {"role": "assistant", "content": ""})
         async for choice, part in numbered:
             counts[choice].see(part.chunk)
+            texts[choice] += text_of(part, "generated")
             for each_event in head.events(choice, part):
                 yield each_event
+    if grounds is not None:
+        for choice, text in enumerate(texts):
+            yield head.event(choice, {}, glassworks={"sources": await grounds.shown(text)})
     if head.asked.usage:
         yield event(head.chunk([], usage(counts, head.asked.n)))
 

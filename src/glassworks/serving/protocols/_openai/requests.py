@@ -10,6 +10,7 @@ from typing import Any
 from glassworks.serving.failures import WrongParameter
 from glassworks.serving.protocols._openai.fields import Fields
 from glassworks.serving.protocols._openai.messages import messages_of, tools_of
+from glassworks.serving.protocols._openai.sources import Sources, sources_of
 
 SEEDS = 2**31
 """Seeds are taken modulo this."""
@@ -63,6 +64,8 @@ class Asked:
     """Whether nothing is generated."""
     tier: bool = False
     """Whether the answer names the tier of service."""
+    sources: Sources | None = None
+    """The index from whose passages is answered, where one is named."""
 
     @property
     def of_prompt(self) -> bool:
@@ -102,6 +105,8 @@ def completion(content: Mapping[str, Any]) -> Asked:
     asked = _asked(fields, model, prompts, top is not None, top or 0, parameters, echo, tokens == 0)
     fields.only("suffix", "")
     fields.only("best_of", 1, asked.n)
+    if asked.sources is not None:
+        raise fields.unsupported("glassworks.sources", "ask for a chat completion: there passages have their message")
     fields.end()
     return asked
 
@@ -139,11 +144,11 @@ def _asked(
         wanted |= {"logprobs": True, "top_logprobs": top}
     if prompt_top is not None or (echo and (logprobs or "prompt_ids" in prompts[0].parameters)):
         wanted["prompt_logprobs"] = max(prompt_top or 0, top if echo and logprobs else 0)
-    wanted |= _extras(fields)
-    seed = seed_of(fields)
+    wanted, sources = _extras(fields, wanted)
     fields.harmless()
     whole = [Prompt(each.text, {**each.parameters, **wanted}) for each in prompts]
-    return Asked(model, whole, n, seed, stream, usage, logprobs, top, prompt_top, echo, only_prompt, tier is not None)
+    about = (prompt_top, echo, only_prompt, tier is not None, sources)
+    return Asked(model, whole, n, seed_of(fields), stream, usage, logprobs, top, *about)
 
 
 def stream_usage(fields: Fields, stream: bool) -> bool:
@@ -170,14 +175,16 @@ def sampling(fields: Fields) -> dict[str, Any]:
     return {"temperature": fields.take("temperature", 1.0), **fields.given(*_SAMPLING)}
 
 
-def _extras(fields: Fields) -> dict[str, Any]:
-    """What is to be told of the whole answer, in a field that only this server has."""
+def _extras(fields: Fields, wanted: dict[str, Any]) -> tuple[dict[str, Any], Sources | None]:
+    """Beside what is wanted what is to be told of the whole answer, and from what is to be answered: a field that only
+    this server has."""
     options = fields.nested("glassworks")
     if options is None:
-        return {}
+        return wanted, None
+    sources = sources_of(options)
     found = {"confidence": options.flag("confidence"), "nearest": options.whole("nearest", 0, 0, MOST_NEAREST)}
     options.end()
-    return {name: value for name, value in found.items() if value}
+    return {**wanted, **{name: value for name, value in found.items() if value}}, sources
 
 
 def _limit(fields: Fields) -> dict[str, Any]:
