@@ -14,6 +14,7 @@ from glassworks.contracts import Generation
 from glassworks.errors import InputError, Unsupported
 
 if TYPE_CHECKING:
+    from glassworks.cli.library import Library
     from glassworks.contracts import Chunk, Session
     from glassworks.packaging.opened import OpenedBundle
 
@@ -43,8 +44,11 @@ class Conversation:
                 f"glassworks predict {name} 'a text to continue', or import it with model.chat_template",
             )
         self._session: Session = opened.session("predict")
+        self._about: Mapping[str, Any] = opened.manifest.preprocessing
         self._parameters = dict(parameters)
         self.system, self.messages = system, list[dict[str, str]]()
+        self.library: Library | None = None
+        """Where answers come from, where that is an index."""
         self.last: Chunk | None = None
         """The last chunk of the last answer, with its counts."""
         self._prompt, self._answer = list[int](), list[int]()
@@ -55,7 +59,9 @@ class Conversation:
         Raises InputError, such as for a conversation that has become longer than the context: then nothing was said.
         """
         turn = {"role": "user", "content": text}
-        messages = [*self._begin(), turn]
+        messages: Sequence[Mapping[str, str]] = [*self._begin(), turn]
+        if self.library is not None:
+            messages = self.library.before(messages, self._fits)
         prompt = [token["id"] for token in self._tokens(messages)]
         said, ids = list[str](), list[int]()
         try:
@@ -88,6 +94,17 @@ class Conversation:
     def _begin(self) -> list[dict[str, str]]:
         system = [{"role": "system", "content": self.system}] if self.system else []
         return [*system, *self.messages]
+
+    def _fits(self, messages: Sequence[Mapping[str, str]]) -> bool:
+        """Whether the context has room for them and an answer."""
+        context = int(self._about["context"])
+        answer = self._parameters.get("max_tokens") or min(int(self._about["max_tokens"]), context // 4)
+        try:
+            return len(self._tokens(messages)) + int(answer) <= context
+        except InputError as error:
+            if "context_length_exceeded" in error.problem:
+                return False
+            raise
 
     def _tokens(self, messages: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
         chunks = list(self._session.stream(_row(), {"messages": list(messages), "tokenize": True}))

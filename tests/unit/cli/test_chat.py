@@ -95,3 +95,21 @@ def test_models_that_hold_no_conversation_are_refused_by_name(home: Path) -> Non
     opened.manifest = plain
     with pytest.raises(Unsupported, match="has no chat template"):
         Conversation(opened, "", {})
+
+
+def test_a_chat_answers_from_an_index(home: Path, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("The lamp of Oru is green.", encoding="utf-8")
+    (tmp_path / "texts" / "b.txt").write_text("Lamps are lit at nine. " * 14, encoding="utf-8")
+    job = tmp_path / "lamps.toml"
+    job.write_text('name = "lamps"\nfamily = "passage_index"\n[data]\nsource = "texts:texts"\n', encoding="utf-8")
+    assert run("train", str(job), "--json").exit_code == 0
+    found = json.loads(run("chat", "tiny-model", "Which lamp is green?", "--sources", "lamps", "--json").stdout)
+    assert [each["file"] for each in found["passages"]] == ["a.txt"]
+    assert found["left_out"] == 1
+    assert found["citations"] == []
+    refused = run("chat", "tiny-model", "a", "--sources", "tiny-model")
+    assert refused.exit_code != 0
+    assert "finds no passages" in refused.stderr
+    nothing = run("chat", "tiny-model", "zzz", "--sources", "lamps")
+    assert "no passage was found" in nothing.stderr

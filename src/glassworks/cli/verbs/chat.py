@@ -36,25 +36,28 @@ def chat(
     top_p: Annotated[float, typer.Option(min=0, max=1, help="Sample from the most probable so much.")] = 1.0,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of sampling.")] = 0,
+    sources: Annotated[str, typer.Option(help="Answer from this index: a model of the family passage_index.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Talk with a language model; Ctrl-C ends an answer, not the conversation."""
     from glassworks.cli.conversation import Conversation
+    from glassworks.cli.library import Library
     from glassworks.registry import Registry
     from glassworks.registry.opening import open_model
 
     parameters: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "seed": seed}
     if max_tokens is not None:
         parameters["max_tokens"] = max_tokens
-    opened = open_model(model, Registry.open())
-    try:
+    with contextlib.ExitStack() as stack:
+        opened = stack.enter_context(contextlib.closing(open_model(model, Registry.open())))
         conversation = Conversation(opened, system, parameters)
+        if sources:
+            library = Library(open_model(sources, Registry.open()))
+            conversation.library = stack.enter_context(contextlib.closing(library))
         if prompt is not None or as_json:
             _once(conversation, model, sys.stdin.read() if prompt in (None, "-") else str(prompt), as_json)
         else:
             _converse(conversation, model)
-    finally:
-        opened.close()
 
 
 def _once(conversation: Conversation, model: str, prompt: str, as_json: bool) -> None:
@@ -64,9 +67,11 @@ def _once(conversation: Conversation, model: str, prompt: str, as_json: bool) ->
         if not as_json:
             _write(part)
     if as_json:
-        write_json({"model": model, "answer": "".join(said), **_counts(conversation.last)})
+        answered = {"model": model, "answer": "".join(said), **_counts(conversation.last)}
+        write_json({**answered, **_cited(conversation, "".join(said))})
     else:
         _write("\n")
+        _show_citations(conversation, "".join(said))
 
 
 def _converse(conversation: Conversation, model: str) -> None:
@@ -100,13 +105,35 @@ def _lines(people: bool) -> Iterator[str]:
 
 
 def _answer(conversation: Conversation, line: str) -> None:
+    said = []
     with contextlib.closing(conversation.ask(line)) as parts:
         try:
             for part in parts:
+                said.append(part)
                 _write(part)
         except KeyboardInterrupt:
             _write(" ...")
     _write("\n")
+    _show_citations(conversation, "".join(said))
+
+
+def _cited(conversation: Conversation, answer: str) -> dict[str, Any]:
+    """What is told of where an answer comes from."""
+    library = conversation.library
+    if library is None:
+        return {}
+    return {"passages": library.passages, "left_out": library.left_out, "citations": library.citations(answer)}
+
+
+def _show_citations(conversation: Conversation, answer: str) -> None:
+    found = _cited(conversation, answer)
+    for each in found.get("citations", ()):
+        where = f"[{each['passage']}] {each['file']}, characters {each['start']} to {each['end']}"
+        stderr().print(f"  {printable(where)}: {printable(each['quote'])} ({each['support']:.0%})", markup=False)
+    if found.get("left_out"):
+        stderr().print(f"  the context had no room for {found['left_out']} passages more", markup=False)
+    if found and not found["passages"]:
+        stderr().print("  no passage was found for it: the answer is the model's own", markup=False)
 
 
 def _command(conversation: Conversation, line: str) -> bool:
