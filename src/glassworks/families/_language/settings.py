@@ -31,6 +31,8 @@ class LanguageModelConfig(Record):
     """Try forms of 4 bits although the file's weights are in 4 bits already; it costs minutes, and they lose much."""
     max_tokens: int = Field(default=512, ge=1)
     """Tokens of an answer where a request does not say."""
+    sources: str = ""
+    """The served index of passages, `NAME` or `NAME@VERSION`, that chats answer from unless they say otherwise."""
     chat_template: str = ""
     """A template (Jinja) instead of the model's own."""
     special: dict[str, str] = {}

@@ -12,7 +12,9 @@ import openai
 import pytest
 from tests.integration.serving.running import serving
 
+from glassworks.catalog import get
 from glassworks.config import Job, OptimizationConfig
+from glassworks.contracts import Family
 from glassworks.data.text.keys import TextData
 from glassworks.flow import release
 from glassworks.progress import Silent
@@ -43,7 +45,11 @@ def home(language_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         data=TextData(source=f"texts:{folder / 'texts'}"),
         optimization=OptimizationConfig(enabled=False),
     )
-    release(job, Registry.open({"GLASSWORKS_HOME": str(folder / "home")}), Silent())
+    registry = Registry.open({"GLASSWORKS_HOME": str(folder / "home")})
+    release(job, registry, Silent())
+    writer = get(Family, "language_model").tiny(folder)
+    settings = {"name": "knowing", "model": {**writer.model, "sources": "lamps"}, "optimization": job.optimization}
+    release(writer.model_copy(update=settings), registry, Silent())
     return folder / "home"
 
 
@@ -92,9 +98,18 @@ def test_an_answer_comes_with_its_passages_whole_and_streamed(client: openai.Ope
 
 def test_an_index_answers_only_keys_that_may_ask_it(clients: tuple[openai.OpenAI, openai.OpenAI]) -> None:
     said = [{"role": "user", "content": "lamp"}]
+    off = {"glassworks": {"sources": False}}
+    assert clients[1].chat.completions.create(model=MODEL, messages=said, max_tokens=2, extra_body=off).choices  # type: ignore[arg-type]
     assert clients[1].chat.completions.create(model=MODEL, messages=said, max_tokens=2).choices  # type: ignore[arg-type]
     with pytest.raises(openai.PermissionDeniedError):
         ask(clients[1])
+
+
+def test_a_job_may_name_the_index(client: openai.OpenAI) -> None:
+    said: Any = {"model": "knowing", "messages": [{"role": "user", "content": "green lamp"}], "max_tokens": 8}
+    assert told(client.chat.completions.create(**said))["passages"][0]["file"] == "a.txt"
+    without = client.chat.completions.create(**said, extra_body={"glassworks": {"sources": False}})
+    assert "glassworks" not in (without.choices[0].model_extra or {})
 
 
 def test_what_has_no_room_is_left_out_with_a_word(client: openai.OpenAI) -> None:

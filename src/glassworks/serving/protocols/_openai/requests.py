@@ -105,7 +105,7 @@ def completion(content: Mapping[str, Any]) -> Asked:
     asked = _asked(fields, model, prompts, top is not None, top or 0, parameters, echo, tokens == 0)
     fields.only("suffix", "")
     fields.only("best_of", 1, asked.n)
-    if asked.sources is not None:
+    if asked.sources is not None and asked.sources.index:
         raise fields.unsupported("glassworks.sources", "ask for a chat completion: there passages have their message")
     fields.end()
     return asked

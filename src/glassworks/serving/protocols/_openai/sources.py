@@ -16,12 +16,12 @@ from glassworks.contracts import Retrieval
 from glassworks.errors import InputError
 from glassworks.serving.failures import WrongParameter
 from glassworks.serving.protocols._openai.answering import Asking
+from glassworks.serving.protocols._openai.fields import Fields
 from glassworks.serving.protocols._openai.listing import id_of, named
 from glassworks.serving.requests import InferRequest, call_of
 
 if TYPE_CHECKING:
     from glassworks.serving.core.dispatcher import Dispatcher
-    from glassworks.serving.protocols._openai.fields import Fields
     from glassworks.serving.protocols._openai.requests import Asked
     from glassworks.serving.transports.http.exchange import Exchange
 
@@ -39,11 +39,17 @@ class Sources:
     top: int
 
 
+NONE = Sources("", 0)
+
+
 def sources_of(fields: Fields) -> Sources | None:
-    """Those that a request names; None for none. Raises WrongParameter."""
-    options = fields.nested("sources")
-    if options is None:
-        return None
+    """Those that a request names; None where it says nothing, and none for false. Raises WrongParameter."""
+    value = fields.take("sources")
+    if value is None or value is False:
+        return None if value is None else NONE
+    if not isinstance(value, dict):
+        raise fields.wrong("sources", value, 'give an object such as {"index": "NAME"}, or false for none')
+    options = Fields(value, PATH)
     index = options.needed("index", "name a served model of the family passage_index")
     if not isinstance(index, str) or not index:
         raise options.wrong("index", index, "name a served model of the family passage_index")
@@ -73,11 +79,13 @@ class Grounds:
 
 
 async def grounded(dispatcher: Dispatcher, exchange: Exchange, asked: Asked) -> tuple[Asked, Grounds | None]:
-    """The request with passages before its last question, where it names an index: as many of the best as the context
-    has room for. Raises what forbids the index to the caller, and WrongParameter where no passage fits."""
-    if asked.sources is None:
+    """The request with passages before its last question, where it or the model's job names an index: as many of the
+    best as the context has room for. Raises what forbids the index to the caller, and WrongParameter where no passage
+    fits."""
+    sources = _meant(dispatcher, exchange, asked)
+    if not sources.index:
         return asked, None
-    task, index, found = await _found(dispatcher, exchange, asked, asked.sources)
+    task, index, found = await _found(dispatcher, exchange, asked, sources)
     count = await _fitting(dispatcher, exchange, asked, task, found)
     if found and not count:
         raise _wrong(
@@ -87,6 +95,15 @@ async def grounded(dispatcher: Dispatcher, exchange: Exchange, asked: Asked) -> 
     prompt = dataclasses.replace(asked.prompts[0], parameters=_with(asked, task, found[:count]))
     left_out = [str(each["id"]) for each in found[count:]]
     return dataclasses.replace(asked, prompts=[prompt]), Grounds(dispatcher, task, index, found[:count], left_out)
+
+
+def _meant(dispatcher: Dispatcher, exchange: Exchange, asked: Asked) -> Sources:
+    """Those of the request, else those of the model's job."""
+    if asked.sources is not None:
+        return asked.sources
+    job = Asking(dispatcher, exchange, asked.model, {}).model.manifest.job.get("model")
+    index = job.get("sources") if isinstance(job, dict) else ""
+    return Sources(str(index), TOP) if index else NONE
 
 
 async def _found(
