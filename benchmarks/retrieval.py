@@ -31,7 +31,7 @@ from glassworks.progress import Silent
 from glassworks.registry import Registry
 from glassworks.registry.opening import open_model
 from glassworks.retrieval.citations import cited
-from glassworks.retrieval.grounding import grounded, parts_of
+from glassworks.retrieval.grounding import grounded, located
 
 PLAIN = OptimizationConfig(enabled=False)
 _FILE = Path(__file__).parent / "judgements" / "planted_facts.tsv"
@@ -131,12 +131,9 @@ def attributed(home: Path, count: int) -> None:
         rng.shuffle(said)
         passages = [{"id": str(at), "file": f"{at}.txt", "start": 0, "text": text} for at, text in enumerate(said)]
         messages = grounded([{"role": "user", "content": question}], passages)
-        parts = parts_of(question, passages)
-        ends = np.cumsum([len(part) for part in parts])
-        places = [(0, int(ends[1 + 3 * at]), int(ends[2 + 3 * at])) for at in range(len(passages))]
-        asked, aim = question_and_aim(
-            "", {"messages": messages, "parts": "passages", "passages": places, "answer": fact}
-        )
+        places = located([{"role": "user", "content": question}], passages)
+        about = {"messages": messages, "parts": "passages", "passages": places, "answer": fact}
+        asked, aim = question_and_aim("", about)
         made = attribute(writer, asked, aim, grade=False)
         values = {part["start"]: value for part, value in zip(made.parts, made.values, strict=True)}
         best = max(range(len(places)), key=lambda at: values[places[at][1]])

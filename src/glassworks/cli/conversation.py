@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassworks.contracts import Generation
+from glassworks.contracts import Budget, Generation
 from glassworks.errors import InputError, Unsupported
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Conversation:
                 f"glassworks predict {name} 'a text to continue', or import it with model.chat_template",
             )
         self._session: Session = opened.session("predict")
+        self._task, self._sessions = opened.task, opened.session
         self._about: Mapping[str, Any] = opened.manifest.preprocessing
         self._parameters = dict(parameters)
         self.system, self.messages = system, list[dict[str, str]]()
@@ -87,6 +88,26 @@ class Conversation:
             scored = next(found for chunk in chunks if (found := _listed(chunk, "prompt_logprobs")))
         return [_token(entry) for entry in scored[len(self._prompt) :]]
 
+    def driven(self) -> list[tuple[str, list[float]]]:
+        """The sentences of the last answer, each with how much every passage before it raised its log-probability
+        (nats). Raises InputError where nothing was answered from passages."""
+        if self.library is None or not self.library.passages or not self._answer:
+            raise InputError("nothing was answered from passages yet", "ask something, with --sources INDEX")
+        from glassworks.explanation import explain
+
+        answer, budget = self.messages[-1]["content"], Budget()
+        asked = self.library.asking(answer)
+        subject = self._task.prompted(_row(), self._sessions, asked, budget)
+        how: dict[str, Any] = {"seed": 0, "labels": (), "artifact_sha256": "", "grade": False}
+        found = explain(subject, method="leave_one_out", target=None, budget=budget, **how)
+        starts = [begin for _, begin, _ in asked["passages"]]
+        message = asked["passages"][0][0]
+        own = [number for start in starts for number, part in enumerate(found.names) if _is(part, message, start)]
+        return [
+            (answer[begin:end], [values[number] for number in own])
+            for (begin, end), values in zip(asked["spans"], found.details["span_values"], strict=True)
+        ]
+
     def clear(self) -> None:
         """Forget what was said."""
         self.messages, self._answer, self.last = [], [], None
@@ -112,6 +133,10 @@ class Conversation:
 
     def _stream(self, more: Mapping[str, Any]) -> Any:
         return self._session.stream(_row(), {**self._parameters, **more})
+
+
+def _is(part: Mapping[str, Any], message: int, start: int) -> bool:
+    return bool(part["message"] == message and part["start"] == start)
 
 
 def _row() -> dict[str, Any]:

@@ -30,6 +30,7 @@ class Library:
         self.passages: Sequence[Mapping[str, Any]] = ()
         """Those of the last question, as many as the context had room for."""
         self.left_out = 0
+        self._messages: Sequence[Mapping[str, str]] = ()
 
     def before(
         self, messages: Sequence[Mapping[str, str]], fits: Callable[[Sequence[Mapping[str, str]]], bool]
@@ -45,7 +46,18 @@ class Library:
         if found and not count:
             raise InputError("no passage fits into the context beside the conversation", "forget what was said: /clear")
         self.passages, self.left_out = found[:count], len(found) - count
+        self._messages = messages
         return grounded
+
+    def asking(self, answer: str) -> dict[str, Any]:
+        """What an explanation is asked for that tells which passage drove which sentence of the last answer."""
+        return {
+            "messages": self._task.grounded(self._messages, self.passages),
+            "parts": "passages",
+            "passages": self._task.located(self._messages, self.passages),
+            "spans": self._task.sentences(answer),
+            "answer": answer,
+        }
 
     def citations(self, answer: str) -> list[dict[str, Any]]:
         """Which sentence of the answer stands on which passage."""

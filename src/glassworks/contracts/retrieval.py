@@ -29,6 +29,16 @@ class Retrieval(ABC):
         """A conversation whose last question has the passages before it, as data."""
 
     @abstractmethod
+    def located(
+        self, messages: Sequence[Mapping[str, Any]], passages: Sequence[Mapping[str, Any]]
+    ) -> list[tuple[int, int, int]]:
+        """Where each passage stands in the conversation that `grounded` makes: (message, start, end) in characters."""
+
+    @abstractmethod
+    def sentences(self, answer: str) -> list[tuple[int, int]]:
+        """(start, end) of each sentence of an answer, as citations count them."""
+
+    @abstractmethod
     def cited(self, answer: str, passages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Which sentence of an answer stands on which passage: `passage` (its number, from 1), `id`, `file`, `start`,
         `end` and `quote` (the characters of the file), `answer_start` and `answer_end` (those of the answer), `by`."""

@@ -38,7 +38,7 @@ def cited(answer: str, passages: Sequence[Mapping[str, Any]]) -> list[dict[str, 
         for term in quote.terms:
             holding[term].append(index)
     found: list[dict[str, Any]] = []
-    for start, end in _sentences(answer)[:_MOST]:
+    for start, end in sentences_of(answer)[:_MOST]:
         sentence = answer[start:end]
         named = {int(each) - 1 for each in _MARK.findall(sentence)} & set(range(len(passages)))
         supports = _supports(_MARK.sub("", sentence), quotes, holding)
@@ -89,13 +89,13 @@ def _supports(sentence: str, quotes: Sequence[_Quote], holding: Mapping[str, lis
 
 def _quotes(number: int, text: str) -> list[_Quote]:
     """The sentences of a passage; the whole of it where it has none with words."""
-    spans = _sentences(text) or [(0, len(text))]
+    spans = sentences_of(text) or [(0, len(text))]
     return [
         _Quote(passage=number, start=start, end=end, terms=frozenset(terms_of(text[start:end]))) for start, end in spans
     ]
 
 
-def _sentences(text: str) -> list[tuple[int, int]]:
+def sentences_of(text: str) -> list[tuple[int, int]]:
     """Without the blanks around them; what has no letter, such as a mark behind the full stop, goes with the sentence
     before it."""
     found: list[tuple[int, int]] = []

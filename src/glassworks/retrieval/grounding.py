@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from glassworks.errors import InputError
@@ -34,6 +35,13 @@ def grounded(messages: Sequence[Mapping[str, Any]], passages: Sequence[Mapping[s
     if passages:
         found[at]["content"] = "".join(parts_of(question, passages))
     return found
+
+
+def located(messages: Sequence[Mapping[str, Any]], passages: Sequence[Mapping[str, Any]]) -> list[tuple[int, int, int]]:
+    """Where each passage stands in the conversation that `grounded` makes: its message, and the characters of that."""
+    at = asked_at(messages)
+    ends = [*accumulate(map(len, parts_of(str(messages[at]["content"]), passages)))]
+    return [(at, ends[1 + 3 * number], ends[2 + 3 * number]) for number in range(len(passages))]
 
 
 def asked_at(messages: Sequence[Mapping[str, Any]]) -> int:

@@ -110,6 +110,18 @@ class PassageRetrieval(TextTask, Retrieval):
 
         return grounded(messages, passages)
 
+    def located(
+        self, messages: Sequence[Mapping[str, Any]], passages: Sequence[Mapping[str, Any]]
+    ) -> list[tuple[int, int, int]]:
+        from glassworks.retrieval.grounding import located
+
+        return located(messages, passages)
+
+    def sentences(self, answer: str) -> list[tuple[int, int]]:
+        from glassworks.retrieval.citations import sentences_of
+
+        return sentences_of(answer)
+
     def cited(self, answer: str, passages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         from glassworks.retrieval.citations import cited
 

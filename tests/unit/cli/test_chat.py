@@ -108,6 +108,10 @@ def test_a_chat_answers_from_an_index(home: Path, run: Run, tmp_path: Path) -> N
     assert [each["file"] for each in found["passages"]] == ["a.txt"]
     assert found["left_out"] == 1
     assert found["citations"] == []
+    said = run("chat", "tiny-model", "--sources", "lamps", typed="Which lamp is green?\n/sources\n")
+    assert said.exit_code == 0
+    assert "[1] " in said.stdout.splitlines()[-2]
+    assert "error" not in said.stderr
     refused = run("chat", "tiny-model", "a", "--sources", "tiny-model")
     assert refused.exit_code != 0
     assert "finds no passages" in refused.stderr

@@ -13,7 +13,7 @@ from glassworks.errors import DataError, InputError
 from glassworks.retrieval.citations import cited
 from glassworks.retrieval.corpus import Corpus, corpus_of, near_copies
 from glassworks.retrieval.cutting import passage_spans, sentence_spans
-from glassworks.retrieval.grounding import asked_at, grounded, parts_of
+from glassworks.retrieval.grounding import asked_at, grounded, located, parts_of
 from glassworks.retrieval.session import fused, question_of
 from glassworks.retrieval.words import K1, B, Words, terms_of
 
@@ -166,6 +166,8 @@ def test_passages_are_data_between_marks_that_they_cannot_hold() -> None:
     mark = parts[1].split()[0].removeprefix("<")
     assert parts[2] == hostile[0]["text"]
     assert content == "".join(parts)
+    ((message, start, end),) = located(messages, hostile)
+    assert found[message]["content"][start:end] == hostile[0]["text"]
     assert content.count(f"</{mark}>") == 1
     assert mark not in hostile[0]["text"]
     assert "\n" not in parts[1].strip()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _COMMANDS: Mapping[str, str] = {
     "/why": "how sure the last answer was: each token, its probability, and what else could have stood there",
+    "/sources": "which passage moved the model to each sentence of the last answer (with --sources)",
     "/system TEXT": "tell the model how to answer; alone it takes that back",
     "/clear": "forget what was said",
     "/history": "what was said",
@@ -136,6 +137,15 @@ def _show_citations(conversation: Conversation, answer: str) -> None:
         stderr().print("  no passage was found for it: the answer is the model's own", markup=False)
 
 
+def _show_driven(conversation: Conversation) -> None:
+    """Each sentence, and what every passage did to it, the one that raised it most first."""
+    for sentence, values in conversation.driven():
+        stdout().print(printable(sentence), markup=False)
+        order = sorted(range(len(values)), key=lambda number: -values[number])
+        stdout().print("  " + ", ".join(f"[{number + 1}] {values[number]:+.2f}" for number in order), markup=False)
+    stdout().print("  nats by which the answer is more probable with the passage than without it", markup=False)
+
+
 def _command(conversation: Conversation, line: str) -> bool:
     """Do it, and say whether the conversation goes on."""
     name, _, rest = line.partition(" ")
@@ -143,6 +153,8 @@ def _command(conversation: Conversation, line: str) -> bool:
         return False
     if name == "/why":
         _show_why(conversation.why())
+    elif name == "/sources":
+        _show_driven(conversation)
     elif name == "/clear":
         conversation.clear()
     elif name == "/system":

@@ -94,7 +94,8 @@ async def grounded(dispatcher: Dispatcher, exchange: Exchange, asked: Asked) -> 
         )
     prompt = dataclasses.replace(asked.prompts[0], parameters=_with(asked, task, found[:count]))
     left_out = [str(each["id"]) for each in found[count:]]
-    return dataclasses.replace(asked, prompts=[prompt]), Grounds(dispatcher, task, index, found[:count], left_out)
+    grounds = Grounds(dispatcher, task, index, _placed(asked, task, found[:count]), left_out)
+    return dataclasses.replace(asked, prompts=[prompt]), grounds
 
 
 def _meant(dispatcher: Dispatcher, exchange: Exchange, asked: Asked) -> Sources:
@@ -131,6 +132,12 @@ async def _found(
 def _with(asked: Asked, task: Retrieval, passages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     parameters = asked.prompts[0].parameters
     return {**parameters, "messages": task.grounded(parameters["messages"], passages)}
+
+
+def _placed(asked: Asked, task: Retrieval, passages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Passages with where each stands in the prompt, as explanations by passages take it."""
+    found = task.located(asked.prompts[0].parameters["messages"], passages) if passages else ()
+    return [{**passage, "prompt": list(each)} for passage, each in zip(passages, found, strict=True)]
 
 
 async def _fitting(
