@@ -100,7 +100,7 @@ def test_models_that_hold_no_conversation_are_refused_by_name(home: Path) -> Non
 def test_a_chat_answers_from_an_index(home: Path, run: Run, tmp_path: Path) -> None:
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text("The lamp of Oru is green.", encoding="utf-8")
-    (tmp_path / "texts" / "b.txt").write_text("Lamps are lit at nine. " * 14, encoding="utf-8")
+    (tmp_path / "texts" / "b.txt").write_text("A lamp is lit at nine. " * 14, encoding="utf-8")
     job = tmp_path / "lamps.toml"
     job.write_text('name = "lamps"\nfamily = "passage_index"\n[data]\nsource = "texts:texts"\n', encoding="utf-8")
     assert run("train", str(job), "--json").exit_code == 0

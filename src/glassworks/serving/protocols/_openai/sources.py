@@ -147,9 +147,9 @@ async def _fitting(
 
     A token is a byte at least; only where that does not suffice tokens are counted, in requests of their own.
     """
-    about = Asking(dispatcher, exchange, asked.model, {}).model.manifest.preprocessing
-    context = int(about["context"])  # type: ignore[call-overload]
-    answer = asked.prompts[0].parameters.get("max_tokens") or min(int(about["max_tokens"]), context // 4)  # type: ignore[call-overload]
+    about: Mapping[str, Any] = Asking(dispatcher, exchange, asked.model, {}).model.manifest.preprocessing
+    context = int(about["context"])
+    answer = asked.prompts[0].parameters.get("max_tokens") or min(int(about["max_tokens"]), context // 4)
     room = context - int(answer)
     few, many = 0, len(found)
     if _bytes(_with(asked, task, found)) <= room:
