@@ -266,10 +266,20 @@ def test_a_judge_that_prefers_the_first_decides_nothing_and_its_bias_is_told(que
     assert found.metrics["preference"].value == 0.5
     assert found.metrics["first_shown_chosen"].value == 1
     assert found.metrics["judge_score"].value == 4
+    assert found.metrics["judge_score"].interval == (4, 4)
     # Five answers differ; where both are the same nobody is asked.
     assert found.about["preference"] == {
         "wins": 0, "ties": 10, "losses": 0, "unreadable": 0, "orders_disagree": 5,
     }  # fmt: skip
+
+
+def test_grades_of_one_are_no_share(questions: str) -> None:
+    class Lowest(Scripted):
+        def stream(self, tensors: Any, parameters: Any) -> Iterator[Chunk]:  # type: ignore[override]
+            yield Chunk(outputs={OUTPUT: np.array([b'{"score": 1}'], object)}, finish_reason="stop")
+
+    found = on(questions, {"own": right(7), "judge": Lowest({})}, judge="judge")
+    assert found.metrics["judge_score"].interval == (1, 1)
 
 
 def test_a_fair_judge_decides_in_both_orders() -> None:

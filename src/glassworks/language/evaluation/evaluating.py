@@ -60,8 +60,10 @@ class Rows:
         return {name: each for name, each in found.items() if np.isfinite(each.values).any()}
 
     def _of(self, name: str) -> ExampleScores:
-        values = [row["scores"].get(name) for row in self.items]
-        return ExampleScores(values=np.array([math.nan if each is None else each for each in values], np.float64))
+        given = [row["scores"].get(name) for row in self.items]
+        values = np.array([math.nan if each is None else each for each in given], np.float64)
+        # A grade is no share, although all may be 1.
+        return ExampleScores(values=values, weights=np.ones(len(values)) if name == "judge_score" else None)
 
 
 def read(opening: Opening, asked: Questions, progress: Progress) -> Examples:
