@@ -138,6 +138,15 @@ def written(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return adapter(base, tmp_path_factory.mktemp("written"))[0]
 
 
+@pytest.mark.parametrize("given", ["nowhere", "gguf:x", "folder:", "folder:nowhere"])
+def test_where_none_can_be_is_told(base: Path, given: str) -> None:
+    table = {"source": f"folder:{base}", "adapter": given}
+    job = job_of({"name": "m", "family": "language_model", "model": table}, where="here")
+    with pytest.raises(GlassworksError, match=r"model\.adapter|no folder") as raised:
+        find_model(job, LanguageModelConfig.model_validate(job.model), Progress())
+    assert "folder" in raised.value.mend
+
+
 def test_files_that_are_none(base: Path, written: Path, tmp_path: Path) -> None:
     plain = bring(base, "folder:base")
     with pytest.raises(InputError, match=r"has no adapter_model\.safetensors"):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gguf
+import numpy as np
 import pytest
 from tests.unit.language.test_chat_template import CHAT, CHATML
 from tests.unit.language.test_gguf import write as write_gguf
@@ -18,10 +19,12 @@ from glassworks.errors import GlassworksError, InputError, Unsupported
 from glassworks.families._language.bringing import require_weights
 from glassworks.families._language.synthetic import write_model
 from glassworks.language.chat_template import ChatTemplate
+from glassworks.language.continuous_batching import EngineSettings
 from glassworks.language.gguf import GgufFile
 from glassworks.language.gguf_tokenizer import tokenizer_of
 from glassworks.language.importing import bring, write
 from glassworks.language.scoring import Scorer
+from glassworks.language.session import INPUT, LanguageSession
 from glassworks.language.settings import TOKENIZER, read_settings
 from glassworks.language.tokenizer import LanguageTokenizer
 
@@ -223,3 +226,17 @@ def test_a_graph_without_weights_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(Unsupported, match="is a graph"):
         require_weights(bring(tmp_path / "written", "folder:written"))
     require_weights(bring(tmp_path / "model", "folder:model"))
+
+
+def test_embeddings_that_are_filled_up_answer_as_others(tmp_path: Path) -> None:
+    """More rows than tokens, as publishers round their number up: a token that has no text writes none."""
+    write_model(tmp_path / "model", 1, vocabulary=300)
+    (tmp_path / "written").mkdir()
+    write(bring(tmp_path / "model", "here"), tmp_path / "written")
+    assert read_settings(tmp_path / "written").architecture.vocabulary == 300
+    session = LanguageSession(tmp_path / "written", tmp_path / "written", EngineSettings(cache_tokens=1024, threads=1))
+    row = np.empty(1, object)
+    row[0] = b"hello"
+    *_, last = session.stream({INPUT: row}, {"max_tokens": 40, "temperature": 1.5, "seed": 1})
+    session.close()
+    assert last.completion_tokens > 0

@@ -39,7 +39,7 @@ def find_model(job: Job, config: LanguageModelConfig, progress: Progress) -> Bro
     brought = bring(_found(config.source), config.source)
     if config.adapter:
         require_weights(brought)
-        brought = with_adapter(brought, _found(config.adapter))
+        brought = with_adapter(brought, _adapter(config.adapter))
     settings = _overridden(brought, config)
     _require_memory(job.name, settings)
     brought = replace(brought, settings=settings)
@@ -115,6 +115,16 @@ def _found(source: str) -> Path:
     path = Path(what).expanduser()
     if not path.exists():
         raise DataError(f"there is no {'file' if scheme == 'gguf' else 'folder'} {path}", f"write one of: {_SCHEMES}")
+    return path
+
+
+def _adapter(source: str) -> Path:
+    scheme, _, what = source.partition(":")
+    if scheme != "folder" or not what:
+        raise ConfigError(f"'model.adapter' is '{source[:100]}'", "write folder:PATH, as peft saves adapters")
+    path = Path(what).expanduser()
+    if not path.is_dir():
+        raise DataError(f"there is no folder {path}", "give the folder of the adapter: model.adapter")
     return path
 
 

@@ -17,7 +17,7 @@ class LanguageModelConfig(Record):
     source: Annotated[str, Location({"gguf": "path", "folder": "path", "hf": "path or name"})] = Field(min_length=1)
     """The model: `gguf:FILE`, `folder:PATH` (Hugging Face's layout, or OpenVINO's), `package:LIBRARY/FILE`,
     `hf:OWNER/NAME`."""
-    adapter: Annotated[str, Location({"folder": "path"})] = Field(default="", pattern=r"^(folder:.+)?$")
+    adapter: Annotated[str, Location({"folder": "path"})] = ""
     """An adapter (LoRA or DoRA, in PEFT's layout) that is added into the weights first: `folder:PATH`."""
     context: int | None = Field(default=None, ge=16)
     """Most tokens of prompt and answer together; left out, what the model was made for."""

@@ -24,7 +24,7 @@ class TunedLanguageModelConfig(LanguageModelConfig):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of what goes into the matrices of `lora` and `dora` that is left out at random."""
     row_tokens: int = Field(default=512, ge=16)
-    """Tokens computed at once: examples of a step are packed into rows of so many, which takes memory."""
+    """Most tokens that a processor computes at once: examples of a step are packed into rows, which take memory."""
     answers_shown: int = Field(default=2, ge=0, le=20)
     """Held-out prompts that are answered after each epoch, to read how it learns."""
     keep_examples: bool = False
