@@ -31,8 +31,10 @@ TOP, MOST = 5, 100
 WAYS = ("fused", "meaning", "words")
 _RANKED = 100
 """Passages of each ranking that are fused."""
-_FUSED = 60
-"""The constant of reciprocal rank fusion, as its authors have it (Cormack, Clarke and Buettcher 2009)."""
+_FUSED, _WEIGHTS = 1, {"words": 0.5, "meaning": 1.0}
+"""The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009), and what each ranking weighs. With the
+constant 60 and equal weights, common words move passages of the right meaning out of the first five
+(benchmarks/retrieval.py)."""
 _COPIES = 10
 _QUESTION = 20_000
 """Characters of a question that are read."""
@@ -119,7 +121,7 @@ class PassageSession(Session):
         scores = {} if by == "meaning" else {"words": self._words.scores(question.text, len(self.corpus))}
         if by != "words":
             scores["meaning"] = self.similarities(question.text)
-        best = fused([self._ranked(values) for values in scores.values()])[: question.top]
+        best = fused({name: self._ranked(values) for name, values in scores.items()})[: question.top]
         return {"passages": [self._named(passage, score, scores) for passage, score in best], "by": by}
 
     def _named(self, passage: int, score: float, scores: Mapping[str, NDArray[np.float32]]) -> dict[str, Any]:
@@ -165,10 +167,10 @@ def _no_encoder() -> InputError:
     return InputError(problem, "name one when it is built: model.embedding")
 
 
-def fused(rankings: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
-    """Passages with the sums of 1 / (60 + rank) over the rankings that name them, the largest first."""
+def fused(rankings: Mapping[str, Sequence[int]]) -> list[tuple[int, float]]:
+    """Passages with the sums of weight / (1 + rank) over the rankings that name them, the largest first."""
     scores: dict[int, float] = {}
-    for ranking in rankings:
+    for name, ranking in rankings.items():
         for rank, passage in enumerate(ranking, start=1):
-            scores[passage] = scores.get(passage, 0.0) + 1 / (_FUSED + rank)
+            scores[passage] = scores.get(passage, 0.0) + _WEIGHTS[name] / (_FUSED + rank)
     return sorted(scores.items(), key=lambda each: (-each[1], each[0]))

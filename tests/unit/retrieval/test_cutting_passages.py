@@ -97,7 +97,8 @@ def test_bm25_is_the_textbook_formula() -> None:
 
 
 def test_rankings_are_fused_by_reciprocal_ranks() -> None:
-    assert fused([[7, 3], [3, 9]]) == [(3, 1 / 62 + 1 / 61), (7, 1 / 61), (9, 1 / 62)]
+    found = fused({"words": [7, 3], "meaning": [3, 9]})
+    assert found == [(3, 0.5 / 3 + 1 / 2), (9, 1 / 3), (7, 0.5 / 2)]
 
 
 def test_a_question_is_a_text_or_an_object() -> None:

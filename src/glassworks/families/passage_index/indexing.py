@@ -22,12 +22,15 @@ from glassworks.retrieval.corpus import Corpus, corpus_of, near_copies
 from glassworks.retrieval.known_items import known_questions, measure_by
 from glassworks.retrieval.session import SIGNATURE, VECTORS, PassageSession
 from glassworks.retrieval.words import Words
+from glassworks.text.ngrams import load_tokenizer
 
 if TYPE_CHECKING:
     from glassworks.config import Job
 
 _PARTS = ("train", "validation", "test")
 _QUESTIONS = 256
+_LOOKED_AT, _UNKNOWN = 200, 0.05
+"""Passages that are looked at for signs which an encoder does not know, and the share from which on it is not used."""
 _AT_ONCE = 256
 """Passages that are embedded between two looks at whether to go on."""
 
@@ -91,7 +94,7 @@ def index_of(
         raise TypeError("an index is made of passages")
     begun, corpus = time.monotonic(), dataset.corpus
     progress.start("train", len(corpus))
-    index = _index(corpus, _ranked_by(config, embedder), embedder, progress)
+    index = _index(corpus, _ranked_by(config, embedder, corpus), embedder, progress)
     measured = {part: _measured(index, embedder, dataset.splits[part]) for part in _PARTS[1:]}
     progress.finish(f"{len(corpus):,} passages of {len(corpus.documents):,} texts, ranked by {_said(index)}")
     return Model(
@@ -139,12 +142,21 @@ def _vectors(corpus: Corpus, embedder: Embedder, progress: Progress) -> NDArray[
     return np.concatenate(found)
 
 
-def _ranked_by(config: PassageIndexConfig, embedder: Embedder | None) -> str:
+def _ranked_by(config: PassageIndexConfig, embedder: Embedder | None, corpus: Corpus) -> str:
     if embedder is None and config.by in ("fused", "meaning"):
         raise ConfigError(f"model.by is '{config.by}', and there is no encoder", "name one: model.embedding")
     if config.by != "auto":
         return config.by
-    return "words" if embedder is None else "fused"
+    return "words" if embedder is None or _unknown(embedder, corpus) > _UNKNOWN else "fused"
+
+
+def _unknown(embedder: Embedder, corpus: Corpus) -> float:
+    """The share of tokens of passages that the encoder's tokenizer does not know."""
+    tokenizer = load_tokenizer(embedder.graph.folder / str(embedder.preprocessing["tokenizer"]))
+    unknown = {tokenizer.token_to_id(token) for token in ("[UNK]", "<unk>")} - {None}
+    rows = np.unique(np.linspace(0, len(corpus) - 1, _LOOKED_AT).astype(np.int64)).tolist()
+    ids = [each for row in rows for each in tokenizer.encode(corpus.texts[row], add_special_tokens=False).ids]
+    return sum(each in unknown for each in ids) / max(1, len(ids))
 
 
 def _about(job: Job, config: PassageIndexConfig, corpus: Corpus, embedder: Embedder | None) -> dict[str, Any]:
