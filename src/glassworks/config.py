@@ -119,7 +119,8 @@ class TrainingConfig(Record):
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by the inverse of its share."""
     teacher: str = ""
-    """A model of the registry, `NAME` or `NAME@VERSION`, whose probabilities are learned beside the labels."""
+    """A model of the registry, `NAME` or `NAME@VERSION`, whose probabilities are learned beside the labels; of texts it
+    may be a language model. Those teach language models by the answers that they write."""
     teacher_texts: Literal["train", "all"] = "train"
     """On which texts the teacher is asked; `all`: on those of data.unlabeled too, which then are learned from."""
     checkpoint_every: Seconds = 5.0

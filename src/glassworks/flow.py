@@ -28,7 +28,7 @@ from glassworks.packaging.exported import export, exported_of, passes_of, refitt
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.packaging.parts import Measured, Parts
 from glassworks.progress import Silent
-from glassworks.references import family_of, taught_by_registry
+from glassworks.references import answered_by_registry, family_of, taught_by_registry
 from glassworks.registry import Registry, Version
 from glassworks.registry.opening import keep_feedback, open_model
 from glassworks.storage import linked
@@ -139,7 +139,7 @@ def optimize(
     job = job.model_copy(update={"optimization": validate(OptimizationConfig, table, where="optimize")})
     require_objective(job.optimization, manifest.metrics, type(get(Task, manifest.task)))
     job, family = family_of(job, registry)
-    dataset = _prepare(family, job, progress)
+    dataset = answered_by_registry(job, _prepare(family, job, progress), registry, progress)
     work = _empty(registry.home / "runs" / f"optimize-{resolved.bundle.sha256[:12]}")
     try:
         parts, report = _searched_again(job, family, dataset, resolved.bundle, work, progress)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from glassworks.catalog import get
 from glassworks.config import Job
-from glassworks.contracts import EMBEDDING, Dataset, Family, Progress
+from glassworks.contracts import EMBEDDING, Dataset, Family, Generation, Progress, Task, Teacher
 from glassworks.errors import ConfigError, Unsupported
 from glassworks.job_files import stored_job
 from glassworks.packaging.embedding import PackagedEmbedder
+from glassworks.packaging.kept_answers import PackagedTeacher
 from glassworks.packaging.kept_rows import KeptRows
 from glassworks.packaging.kept_vectors import KeptVectors
+from glassworks.packaging.labelling import label_probabilities
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.registry.registry import Registry
 
@@ -33,37 +37,72 @@ def family_of(job: Job, registry: Registry) -> tuple[Job, Family]:
 
 
 def taught_by_registry(job: Job, dataset: Dataset, registry: Registry, progress: Progress) -> tuple[Job, Dataset]:
-    """With the teacher's probabilities where the job names one; the job then names that very version."""
+    """With what the teacher says where the job names one; the job then names that very version."""
     if not job.training.teacher:
         return job, dataset
     family = get(Family, job.family)
     if reason := family.unsupported.get("distill"):
         raise Unsupported(f"training.teacher: {reason}", "leave training.teacher out")
-    from glassworks.data.text.dataset import further_texts
-    from glassworks.training.distillation import balanced, taught
-
     resolved = registry.resolve(job.training.teacher)
-    teacher = OpenedBundle(resolved.bundle, limited=False)
-    if teacher.task.name != family.task:
+    opened = OpenedBundle(resolved.bundle, limited=False)
+    writes = isinstance(opened.task, Generation)
+    if opened.task.name != family.task and not (writes and family.task == "text-classification"):
         raise ConfigError(
-            f"the teacher '{job.training.teacher}' is for {teacher.manifest.task}, the job for {family.task}",
-            "name a teacher of the same task: training.teacher",
+            f"the teacher '{job.training.teacher}' is for {opened.manifest.task}, the job for {family.task}",
+            "name a teacher of the same task, or of texts a language model: training.teacher",
         )
-    progress.start("teacher")
-    more = further_texts(job, dataset) if job.training.teacher_texts == "all" else ()
-    theirs = stored_job(teacher.manifest.job, where=f"the job of {job.training.teacher}")
-    dataset = taught(dataset, teacher.probabilities, teacher.manifest.labels, more, _same_split(job, theirs))
-    if job.training.class_weights == "balanced" != theirs.training.class_weights:
-        dataset = balanced(dataset)
-    teacher.close()
-    progress.finish(f"{len(dataset.splits['train'])} examples labeled by {job.training.teacher}")
+    teacher = PackagedTeacher(opened, job.training.teacher, registry.home / "answers")
+    try:
+        if isinstance(get(Task, family.task), Generation):
+            dataset = _with_findings(family.taught(job, dataset, teacher, progress), _same_split(job, _job_of(opened)))
+        else:
+            dataset = _labelled(job, dataset, opened, teacher if writes else None, progress)
+    finally:
+        teacher.close()
+        opened.close()
     named = {"teacher": resolved.pinned(job.training.teacher)}
     return job.model_copy(update={"training": job.training.model_copy(update=named)}), dataset
 
 
+def answered_by_registry(job: Job, dataset: Dataset, registry: Registry, progress: Progress) -> Dataset:
+    """The same data where the teacher of the job wrote what they lack; it is asked only for what is not kept."""
+    writes = isinstance(get(Task, get(Family, job.family).task), Generation)
+    return taught_by_registry(job, dataset, registry, progress)[1] if writes else dataset
+
+
+def _labelled(job: Job, dataset: Dataset, opened: OpenedBundle, writes: Teacher | None, progress: Progress) -> Dataset:
+    """Texts with the teacher's probabilities of their labels."""
+    from glassworks.data.text.dataset import further_texts
+    from glassworks.training.distillation import balanced, taught
+
+    more = further_texts(job, dataset) if job.training.teacher_texts == "all" else ()
+    progress.start("teacher", len(dataset.splits["train"]) + len(more))
+    theirs = _job_of(opened)
+    labels = dataset.classes if writes else opened.manifest.labels
+    teach = label_probabilities(writes, labels, progress) if writes else opened.probabilities
+    dataset = taught(dataset, teach, labels, more, _same_split(job, theirs))
+    if job.training.class_weights == "balanced" != theirs.training.class_weights:
+        dataset = balanced(dataset)
+    progress.finish(f"{len(dataset.splits['train'])} examples labeled by {job.training.teacher}")
+    return dataset
+
+
+def _job_of(opened: OpenedBundle) -> Job:
+    return stored_job(opened.manifest.job, where=f"the job of {opened.manifest.name}")
+
+
+def _with_findings(dataset: Dataset, findings: tuple[str, ...]) -> Dataset:
+    return replace(dataset, findings=(*dataset.findings, *findings))
+
+
 def _same_split(job: Job, theirs: Job) -> tuple[str, ...]:
     """A teacher that learned from the student's test texts makes its result look better than it is."""
+    if "learn" in get(Family, theirs.family).unsupported:
+        return ()
     keys = {"source", "split", "group", "validation", "test", "seed", "same"}
-    if job.data.model_dump(include=keys) == theirs.data.model_dump(include=keys):
+    known = job.data.model_dump(include=keys)
+    # Other kinds of data are split by other rules, unless the data say the parts themselves.
+    alike = job.data.kind == theirs.data.kind or known.get("split")
+    if alike and known == {**known, **theirs.data.model_dump(include=keys)}:
         return ()
     return ("the teacher learned from another split or source: it may have seen texts of this test split",)

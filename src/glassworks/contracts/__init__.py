@@ -66,6 +66,7 @@ from glassworks.contracts.source import Source as Source
 from glassworks.contracts.streaming import Chunk as Chunk
 from glassworks.contracts.subject import Subject as Subject, View as View
 from glassworks.contracts.task import Task as Task
+from glassworks.contracts.teacher import Teacher as Teacher
 from glassworks.contracts.work import Work as Work
 from glassworks.record import Record as Record
 

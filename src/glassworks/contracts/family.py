@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from glassworks.contracts.embedding import Embedder
     from glassworks.contracts.progress import Progress
     from glassworks.contracts.records import Artifact, Dataset, Differentiable, Model, Split
+    from glassworks.contracts.teacher import Teacher
     from glassworks.record import Record
 
 
@@ -59,6 +60,12 @@ class Family(ABC):
     @abstractmethod
     def prepare(self, job: Job) -> Dataset:
         """Read, check and split the job's data."""
+
+    def taught(self, job: Job, dataset: Dataset, teacher: Teacher, progress: Progress) -> Dataset:
+        """The data with what a model that writes says of them; asked of families whose models write, where the job
+        names a teacher. Raises Unsupported for families and jobs that take none.
+        """
+        raise Unsupported(f"the family '{self.name}' takes no teacher that writes", "leave training.teacher out")
 
     @abstractmethod
     def read(self, source: str, preprocessing: Mapping[str, Any], labels: Sequence[str]) -> Split:

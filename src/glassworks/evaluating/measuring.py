@@ -14,7 +14,7 @@ from glassworks.job_files import stored_job
 from glassworks.packaging.evaluating import differences, evaluate_split, opening
 from glassworks.packaging.opened import OpenedBundle, renamed, require_unseen
 from glassworks.progress import Silent
-from glassworks.references import family_of
+from glassworks.references import answered_by_registry, family_of
 from glassworks.registry import Registry
 
 
@@ -58,7 +58,7 @@ def _evaluated(
     require_unseen(opened.manifest, source)
     if source is None:
         progress.start("data")
-        split = family.prepare(job).splits["test"]
+        split = answered_by_registry(job, family.prepare(job), registry, progress).splits["test"]
     else:
         progress.start("data")
         split = family.read(source, renamed(opened.manifest.preprocessing, columns), opened.manifest.labels)

@@ -28,10 +28,10 @@ def list_of(record: Mapping[str, Any], data: ConversationData) -> Any:
     return None if key is None or is_missing(record[key], NOTHING) else record[key]
 
 
-def conversation_of(record: Mapping[str, Any], data: ConversationData) -> Any:
-    """The messages of a record. Raises InputError."""
+def conversation_of(record: Mapping[str, Any], data: ConversationData, *, answered: bool = True) -> Any:
+    """The messages of a record; unless it must be `answered`, those of a question alone too. Raises InputError."""
     given = list_of(record, data)
-    return _of_columns(record, data) if given is None else messages_of_list(listed(given))
+    return _of_columns(record, data, answered) if given is None else messages_of_list(listed(given))
 
 
 def _columns(record: Mapping[str, Any], data: ConversationData) -> tuple[str | None, str | None, str | None]:
@@ -44,8 +44,12 @@ def _columns(record: Mapping[str, Any], data: ConversationData) -> tuple[str | N
     return prompt, answer, None
 
 
-def _of_columns(record: Mapping[str, Any], data: ConversationData) -> list[dict[str, Any]]:
+def _of_columns(record: Mapping[str, Any], data: ConversationData, answered: bool) -> list[dict[str, Any]]:
     prompt, answer, about = _columns(record, data)
+    if not answered and prompt is not None and is_missing(record.get(answer or ""), NOTHING):
+        if is_missing(record[prompt], NOTHING):
+            raise InputError(f"'{prompt}' is empty", MEND)
+        return messages_of_pair(record[prompt], None)
     if prompt is None or answer is None:
         raise InputError(
             f"it has neither '{data.messages or LISTS[0]}' nor '{data.prompt}' and "

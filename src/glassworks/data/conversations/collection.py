@@ -21,8 +21,8 @@ from glassworks.data.tabular.format import TableFormat
 from glassworks.data.tabular.missing import is_missing
 from glassworks.errors import DataError, InputError
 
-Wanted: TypeAlias = Literal["answers", "preferences", "either"]
-"""What each record must have: an answer, or a preferred and a rejected one."""
+Wanted: TypeAlias = Literal["answers", "questions", "preferences", "either"]
+"""What each record must have: an answer, a question at least, or a preferred and a rejected answer."""
 _FORM = '{"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}'
 _NO_PREFERENCE = (
     "give preferred_output and non_preferred_output, or name columns: data.preferred, data.rejected; "
@@ -143,7 +143,7 @@ def _require_form(record: Mapping[str, Any] | str, data: ConversationData, wante
     both, answered = columns_of(record, data), has_answer(record, data)
     if wanted == "preferences" and answered and not both:
         raise DataError(f"{where}: it has one answer, and model.tuning is dpo", _NO_PREFERENCE)
-    if wanted == "answers" and both and not answered:
+    if wanted in ("answers", "questions") and both and not answered:
         alone = find_column(data.prompt, list(record)) is not None
         raise DataError(
             f"{where}: it has a preferred and a rejected answer ({', '.join(both)}), this job learns right answers",
@@ -156,12 +156,12 @@ def _item(record: Mapping[str, Any] | str, data: ConversationData, wanted: Wante
     if isinstance(record, str):
         raise InputError(record, MEND)
     both = columns_of(record, data)
-    if both and wanted != "answers":
+    if both and wanted in ("preferences", "either"):
         found = preference_of(record, both, data)
     elif wanted == "preferences":
         raise InputError(f"it has no preferred and rejected answer; it has {shown(record)}", MEND)
     else:
-        found = {"messages": conversation_of(record, data)}
+        found = {"messages": conversation_of(record, data, answered=wanted != "questions")}
     messages, system = found["messages"], record.get("system") or data.system
     if isinstance(system, str) and system.strip() and isinstance(messages, Sequence) and not has_system(messages):
         found["messages"] = [{"role": "system", "content": system}, *messages]

@@ -53,9 +53,8 @@ def messages_of_list(given: Any) -> Any:
 
 
 def messages_of_pair(question: Any, answer: Any) -> list[dict[str, Any]]:
-    """Of a question and its answer: texts, or lists of messages each."""
-    asked, said = _turns(question, "user"), _turns(answer, "assistant")
-    return [*asked, *said]
+    """Of a question and its answer (None: it has none): texts, or lists of messages each."""
+    return [*_turns(question, "user"), *([] if answer is None else _turns(answer, "assistant"))]
 
 
 def tools_of_cell(given: Any) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from glassworks.config import DataConfig, Job
-from glassworks.contracts import Dataset, Model, Progress, Split
+from glassworks.contracts import Dataset, Model, Progress, Split, Teacher
 from glassworks.data.conversations.collection import Wanted
 from glassworks.data.conversations.keys import ConversationData
 from glassworks.errors import ConfigError
@@ -25,7 +25,6 @@ class TunedLanguageModel(DecoderFamily):
     config: ClassVar[type[Record]] = TunedLanguageModelConfig
     data: ClassVar[type[DataConfig]] = ConversationData
     unsupported: ClassVar[Mapping[str, str]] = {
-        "distill": "a teacher's answers are written into the conversations themselves",
         "gradient": "the served graph has no gradient",
     }
     needs: ClassVar[tuple[str, ...]] = (
@@ -41,19 +40,34 @@ class TunedLanguageModel(DecoderFamily):
 
     def settings(self, job: Job) -> TunedLanguageModelConfig:
         config: TunedLanguageModelConfig = super().settings(job)
-        if config.beta is not None and config.tuning != "dpo":
+        for key in ("beta", "preferred_weight"):
+            given = getattr(config, key)
+            if given is not None and config.tuning != "dpo":
+                raise ConfigError(
+                    f"job '{job.name}': 'model.{key}' is {given}, but nothing is learned from preferences",
+                    'leave it out, or set model.tuning = "dpo"',
+                )
+        if job.training.teacher and config.tuning == "dpo":
             raise ConfigError(
-                f"job '{job.name}': 'model.beta' is {config.beta}, but nothing is learned from preferences",
-                'leave it out, or set model.tuning = "dpo"',
+                f"job '{job.name}': 'training.teacher' is '{job.training.teacher}', but preferences need no teacher",
+                'leave it out, or leave model.tuning = "dpo" out',
             )
         return config
+
+    def taught(self, job: Job, dataset: Dataset, teacher: Teacher, progress: Progress) -> Dataset:
+        from glassworks.families._language.bringing import find_model
+        from glassworks.families.tuned_language_model.teaching import taught
+
+        config = self.settings(job)
+        return taught(dataset, teacher, find_model(job, config, Progress()), config, progress)
 
     def prepare(self, job: Job) -> Dataset:
         from glassworks.families._language.bringing import find_model, notes_of, require_weights
         from glassworks.families.tuned_language_model.conversations import Reading, prepare
 
         config = self.settings(job)
-        wanted: Wanted = "preferences" if config.tuning == "dpo" else "answers"
+        wanted: Wanted = "questions" if job.training.teacher else "answers"
+        wanted = "preferences" if config.tuning == "dpo" else wanted
         brought = find_model(job, config, Progress())
         require_weights(brought)
         dataset = prepare(ConversationData.of(job), Reading.of(brought), wanted)

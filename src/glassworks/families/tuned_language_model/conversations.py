@@ -75,6 +75,17 @@ class Reading:
         )
         return preferred, rejected
 
+    def check_asked(self, messages: Any, tools: Any) -> None:
+        """Raises InputError for a conversation that cannot be learned, or asked to be answered."""
+        if has_answer(messages):
+            return self.check(messages, tools)
+        asked = messages_of(messages)
+        if asked[-1]["role"] not in ("user", "tool"):
+            raise InputError(f"its last message is the {asked[-1]['role']}'s", "end it with a question")
+        if (size := len(self.template.ids(asked, tools_of(tools)))) >= self.context:
+            raise InputError(f"its question has {size:,} tokens, the context holds {self.context:,}", "shorten it")
+        return None
+
     def check(self, messages: Any, tools: Any) -> None:
         """Raises InputError for a conversation that cannot be learned."""
         found = examples_of(self.template, messages_of(messages), tools_of(tools), self.stop_ids)
@@ -85,10 +96,10 @@ class Reading:
 
 def prepare(data: ConversationData, reading: Reading, wanted: Wanted = "answers") -> Dataset:
     """Three parts; `x` are `Conversations.items`, `y` is 1. Raises DataError where there are too few to learn from."""
-    found = read_conversations(data, reading.check, wanted)
+    found = read_conversations(data, reading.check_asked if wanted == "questions" else reading.check, wanted)
     questions, answers = map(list, zip(*map(_asked, found.items), strict=True))
     kept = _distinct(questions, answers, found.parts or [""] * len(found))
-    _require_enough(found, [answers[row] for row in kept])
+    _require_enough(found, [answers[row] for row in kept], differ=wanted != "questions")
     groups, notes = _groups([questions[row] for row in kept])
     alike, own = np.zeros(len(kept), np.int64), Assigned(parts=found.parts).only(kept)
     dealt = deal(alike, groups, own, ("",), Shares(validation=data.validation, test=data.test, seed=data.seed))
@@ -113,6 +124,12 @@ def as_split(items: Sequence[str]) -> Split:
     return Split(x=x, y=np.ones(len(items), np.int64))
 
 
+def has_answer(messages: Any) -> bool:
+    """Whether a list of messages ends with the assistant's."""
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    return isinstance(last, Mapping) and last.get("role") == "assistant"
+
+
 def _asked(item: str) -> tuple[str, str]:
     """What people say in a conversation, and what is answered, rightly and wrongly, as one text each."""
     messages, _ = read_again(item)
@@ -130,13 +147,13 @@ def _distinct(questions: Sequence[str], answers: Sequence[str], parts: Sequence[
     return list(first.values())
 
 
-def _require_enough(found: Conversations, answers: Sequence[str]) -> None:
+def _require_enough(found: Conversations, answers: Sequence[str], *, differ: bool) -> None:
     if len(answers) < _FEWEST:
         raise DataError(
             f"'{found.source}' holds {len(answers)} distinct conversations, {_FEWEST} are the fewest to learn from",
             "give more: 50 to 100 good ones teach a form of answer, hundreds a skill",
         )
-    if len(set(answers)) == 1:
+    if differ and len(set(answers)) == 1:
         raise DataError(
             f"'{found.source}' answers everything alike: {answers[0][:60]!r}", "give questions with different answers"
         )

@@ -50,6 +50,8 @@ class Objective(ABC):
 
     rates: Mapping[str, float]
     """The peak rate where the job gives none, by what learns (`method`)."""
+    epochs = 4
+    """How many where the job says nothing."""
     examples: int
     shown: Sequence[Example]
     """Held-out questions that are answered as it learns."""

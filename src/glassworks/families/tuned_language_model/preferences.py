@@ -25,17 +25,20 @@ if TYPE_CHECKING:
     from glassworks.contracts import Progress
 
 REFERENCE = "reference.npy"
-_BETA = 0.1
+_BETA, _WEIGHT = 0.1, 0.0
 _PARTS = ("train", "validation")
 
 
 class Preferences(Objective):
     """-log sigmoid(beta ((p(c) - r(c)) - (p(w) - r(w)))) (equation 7 there): p are log-probabilities of the preferred
-    and the rejected answer, r those of the model as it was brought, which are computed once and kept with the run.
+    and the rejected answer, r those of the model as it was brought, which are computed once and kept with the run. To
+    it is added the mean negative log-probability of the preferred answers' tokens, where the job gives it a weight
+    (Pang et al. 2024, equation 4).
 
     Both answers to a question stand behind one copy of it in a row.
     """
 
+    epochs = 2
     rates: Mapping[str, float] = {"lora": 1e-4, "dora": 1e-4, "full": 5e-6}
 
     def __init__(self, course: Course) -> None:
@@ -45,6 +48,8 @@ class Preferences(Objective):
         self.examples = len(self._pairs["train"])
         self.shown = [pair[0] for pair in self._pairs["validation"][: course.config.answers_shown]]
         self._beta = course.config.beta or _BETA
+        weight = course.config.preferred_weight
+        self._weight = _WEIGHT if weight is None else weight
 
     def begin(self, network: Tuned) -> None:
         pairs, path = [pair for part in _PARTS for pair in self._pairs[part]], self.course.folder / REFERENCE
@@ -56,7 +61,9 @@ class Preferences(Objective):
         def part(row: Row) -> Tensor:
             found = network.log_probabilities(row).view(-1, 2)
             reference = self._reference[[rows[member] for member in row.members]]
-            return loss(found, torch.from_numpy(reference).to(found), self._beta).sum() / len(rows)
+            own = -found[:, 0] / torch.tensor(row.sizes[::2]).to(found)
+            compared = loss(found, torch.from_numpy(reference).to(found), self._beta)
+            return (compared + self._weight * own).sum() / len(rows)
 
         for row in packed(pairs, self.course.config.row_tokens, self.course.processors.parts):
             yield partial(part, row)
@@ -65,8 +72,10 @@ class Preferences(Objective):
         found = torch.from_numpy(pair_scores(network, self._pairs["validation"], self.course.progress))
         reference = torch.from_numpy(self._reference[self.examples :])
         moved = found - reference
+        counts = np.array([int(preferred.learned[1:].sum()) for preferred, _ in self._pairs["validation"]])
+        own = -(found[:, 0] / torch.from_numpy(counts)).mean()
         return {
-            "validation_loss": float(loss(found, reference, self._beta).mean()),
+            "validation_loss": float(loss(found, reference, self._beta).mean() + self._weight * own),
             "reward_accuracy": float((moved[:, 0] > moved[:, 1]).double().mean()),
             "reward_margin": self._beta * float((moved[:, 0] - moved[:, 1]).mean()),
         }

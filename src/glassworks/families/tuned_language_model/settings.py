@@ -17,6 +17,15 @@ class TunedLanguageModelConfig(LanguageModelConfig):
     (`dpo`, direct preference optimization, Rafailov et al. 2023)."""
     beta: float | None = Field(default=None, gt=0, le=100)
     """With `dpo`: how dearly it pays for going away from the model as it was; left out, 0.1."""
+    preferred_weight: float | None = Field(default=None, ge=0, le=100)
+    """With `dpo`: how much the loss of the preferred answers' own tokens counts beside it (Pang et al. 2024, equation
+    4): it keeps them probable, where preferences alone make both answers less so; left out, 0, which is DPO alone."""
+    teacher_answers: Literal["missing", "all"] = "missing"
+    """With `training.teacher`: which answers it writes, those that the data lack or all, but no other ones of the test
+    split."""
+    teacher_tokens: bool = True
+    """With `training.teacher`: whether its probabilities of each token are learned beside the answers, where both
+    models have the same tokens (Hinton et al. 2015)."""
     method: Literal["lora", "dora", "full"] = "lora"
     """What learns: low-rank matrices beside each product (`lora`; `dora` scales its rows too), or every weight."""
     rank: int = Field(default=16, ge=1, le=512)

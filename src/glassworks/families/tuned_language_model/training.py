@@ -19,6 +19,7 @@ from glassworks.data.conversations.keys import ConversationData
 from glassworks.families._language.bringing import about
 from glassworks.families.tuned_language_model.answering import show_answers
 from glassworks.families.tuned_language_model.conversations import Reading
+from glassworks.families.tuned_language_model.distilled import Distilled, is_taught
 from glassworks.families.tuned_language_model.network import Tuned, merged, tunable
 from glassworks.families.tuned_language_model.objective import Course, Objective
 from glassworks.families.tuned_language_model.preferences import Preferences
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from glassworks.language.importing import Brought
 
 FINAL, BEFORE = "final.safetensors", "metrics_before.json"
-_EPOCHS, _BATCH, _GRADIENT = 4, 8, 1.0
+_BATCH, _GRADIENT = 8, 1.0
 _WARM_UP, _LAST = 0.1, 0.05
 _OBJECTIVES: Mapping[str, type[Objective]] = {"supervised": Supervised, "dpo": Preferences}
 _COLUMNS = {"messages", "prompt", "answer", "preferred", "rejected", "system"}
@@ -58,7 +59,8 @@ def train(
         job=job, config=config, folder=folder, progress=progress, started=started,
         reading=Reading.of(brought), dataset=dataset, processors=processors,
     )  # fmt: skip
-    objective = _OBJECTIVES[config.tuning](course)
+    chosen = Distilled if is_taught(course.items("train")) else _OBJECTIVES[config.tuning]
+    objective = chosen(course)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.training.seed)
         network = tunable(brought, config)
@@ -75,7 +77,7 @@ def _tuned(network: Tuned, objective: Objective) -> dict[str, Any]:
     """Train, and keep what a finished run is read from."""
     course = objective.course
     objective.begin(network)
-    result = fit(_learner(network, objective), _plan(course), course.folder, course.progress)
+    result = fit(_learner(network, objective), _plan(objective), course.folder, course.progress)
     course.progress.finish(_sentence(_measured(network, objective, "validation"), "held-out answers"))
     values = _values(result, course)
     save_checkpoint(course.folder / FINAL, network.state_dict(), values)
@@ -119,10 +121,11 @@ def _learner(network: Tuned, objective: Objective) -> Learner:
     )
 
 
-def _plan(course: Course) -> Plan:
+def _plan(objective: Objective) -> Plan:
     """The epoch with the lowest held-out loss is kept."""
+    course = objective.course
     options = course.job.training
-    epochs = options.epochs or _EPOCHS
+    epochs = options.epochs or objective.epochs
     return Plan(
         epochs=epochs,
         batch_size=options.batch_size or _BATCH,

@@ -186,6 +186,7 @@ def test_the_loss_is_that_of_the_paper_by_the_log_probabilities_of_transformers(
 
     auto: Any = AutoModelForCausalLM
     reference = auto.from_pretrained(folder / "model", dtype=torch.float32)
+    job = job.model_copy(update={"model": {**job.model, "preferred_weight": 0.5}})
     learner = Preferences(course(job, reading, tmp_path))
     network = Tuned(decoder_of(brought))
     learner.begin(network)
@@ -206,10 +207,12 @@ def test_the_loss_is_that_of_the_paper_by_the_log_probabilities_of_transformers(
 
     with torch.inference_mode():
         moved = said(network.decoder) - said(reference)
-        expected = -torch.nn.functional.logsigmoid(0.1 * (moved[:, 0] - moved[:, 1])).mean()
+        lengths = torch.tensor([int(preferred.learned[1:].sum()) for preferred, _ in pairs])
+        own = -(said(network.decoder)[:, 0] / lengths).mean()
+        expected = -torch.nn.functional.logsigmoid(0.1 * (moved[:, 0] - moved[:, 1])).mean() + 0.5 * own
         assert len(list(packed(pairs, 512))) == 1
         assert float(sum(part() for part in learner.parts(network, rows))) == pytest.approx(float(expected), rel=1e-4)
-    assert abs(float(expected) - np.log(2)) > 1e-3
+    assert abs(float(expected) - 0.5 * float(own) - np.log(2)) > 1e-3
 
 
 def test_a_planted_preference_is_learned_and_measured_on_what_is_served(
