@@ -1,4 +1,4 @@
-"""The registered models that a job names: its base model, and its teacher."""
+"""The registered models that a job names: what it is built upon, what it begins with, and its teacher."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ from dataclasses import replace
 
 from glassworks.catalog import get
 from glassworks.config import Job
-from glassworks.contracts import EMBEDDING, Dataset, Family, Generation, Progress, Task, Teacher
+from glassworks.contracts import EMBEDDING, Dataset, Family, Generation, Opened, Progress, Task, Teacher
 from glassworks.errors import ConfigError, Unsupported
 from glassworks.job_files import stored_job
 from glassworks.packaging.embedding import PackagedEmbedder
+from glassworks.packaging.exported import exported_of
 from glassworks.packaging.kept_answers import PackagedTeacher
 from glassworks.packaging.kept_rows import KeptRows
 from glassworks.packaging.kept_vectors import KeptVectors
 from glassworks.packaging.labelling import label_probabilities
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.registry.records import split_reference
 from glassworks.registry.registry import Registry
+
+_REGISTERED = "registered:"
 
 
 def family_of(job: Job, registry: Registry) -> tuple[Job, Family]:
-    """The job's family upon the model that `model.embedding` names, if it does; the job then names that very version.
+    """The job's family upon the registered model that `model.embedding` or `model.source` names, if one does; the job
+    then names that very version.
 
     Raises ConfigError, and what `resolve` raises.
     """
     family = get(Family, job.family)
+    if str(job.model.get("source", "")).startswith(_REGISTERED):
+        return _continuing(job, family, registry)
     if EMBEDDING not in family.config.model_fields:
         return job, family
     named = getattr(family.settings(job), EMBEDDING)
@@ -34,6 +41,22 @@ def family_of(job: Job, registry: Registry) -> tuple[Job, Family]:
     job = job.model_copy(update={"model": {**job.model, EMBEDDING: pinned}})
     kept, rows = KeptVectors(registry.home / "vectors"), KeptRows(registry.home / "vectors" / "rows.sqlite")
     return job, family.upon(PackagedEmbedder(OpenedBundle(resolved.bundle), pinned, kept, rows))
+
+
+def _continuing(job: Job, family: Family, registry: Registry) -> tuple[Job, Family]:
+    """The family with the exported artifact of the model that `model.source` names."""
+    named = str(job.model["source"]).removeprefix(_REGISTERED)
+    split_reference(named)  # no path is read by this name
+    resolved = registry.resolve(named)
+    manifest = resolved.bundle.manifest
+    if manifest.task != family.task:
+        raise ConfigError(
+            f"'model.source' is {named}, a model for {manifest.task}; '{job.family}' is for {family.task}",
+            f"name a model for {family.task}",
+        )
+    exported, _ = exported_of(manifest.artifacts)
+    family = family.continuing(Opened(artifact=exported, folder=resolved.bundle.folder))
+    return job.model_copy(update={"model": {**job.model, "source": _REGISTERED + resolved.pinned(named)}}), family
 
 
 def taught_by_registry(job: Job, dataset: Dataset, registry: Registry, progress: Progress) -> tuple[Job, Dataset]:

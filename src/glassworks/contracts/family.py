@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from glassworks.config import Job
     from glassworks.contracts.embedding import Embedder
     from glassworks.contracts.progress import Progress
-    from glassworks.contracts.records import Artifact, Dataset, Differentiable, Model, Split
+    from glassworks.contracts.records import Artifact, Dataset, Differentiable, Model, Opened, Split
     from glassworks.contracts.teacher import Teacher
     from glassworks.record import Record
 
@@ -45,6 +45,11 @@ class Family(ABC):
         that key. Raises ConfigError for a model that it cannot build upon.
         """
         raise Unsupported(f"the family '{self.name}' builds upon no other model", "leave model.embedding out")
+
+    def continuing(self, exported: Opened) -> Family:
+        """This family for a job whose `model.source` is `registered:NAME`: it begins with the exported artifact of that
+        model. Every family whose `config` has that key."""
+        raise Unsupported(f"the family '{self.name}' continues no other model", "give another model.source")
 
     def settings(self, job: Job) -> Any:
         """The job's `[model]` table, a record of `config`. Raises ConfigError with the key's path."""

@@ -2,7 +2,8 @@
 
 Inputs: `input_ids` (N T), `attention_mask` (N S, S counts the cached tokens too), `position_ids` (N T), all int64, and
 `beam_idx` (N int32: whose cached rows each row goes on from). Output: `logits` (N T V). Products are named as
-transformers' modules, so that adapters of low rank find them.
+transformers' modules, so that adapters of low rank find them; weights as in Hugging Face's files, by which they are
+read again.
 The shape of attention is the one that OpenVINO's continuous batching recognizes (SDPAToPagedAttention).
 """
 
@@ -158,14 +159,19 @@ class _Builder:
         mean = op.reduce_mean(square, _int32([-1]), keep_dims=True)
         root = op.sqrt(op.add(mean, op.constant(np.full((1,), self._a.norm_epsilon, np.float32))))
         normed = op.multiply(op.divide(op.constant(np.full((1,), 1, np.float32)), root), values)
-        return op.multiply(normed, op.constant(np.asarray(self._weight(name), np.float32)))
+        return op.multiply(normed, self._vector(name))
 
     def _product(self, values: Any, name: str) -> Any:
         product = op.matmul(values, self._matrix(f"{name}.weight"), transpose_a=False, transpose_b=True)
         product.set_friendly_name(f"__module.{name}/ov_ext::linear/MatMul")
         if self._a.query_bias and name.endswith(("q_proj", "k_proj", "v_proj")):
-            return op.add(product, op.constant(np.asarray(self._weight(f"{name}.bias"), np.float32)))
+            return op.add(product, self._vector(f"{name}.bias"))
         return product
+
+    def _vector(self, name: str) -> Any:
+        constant = op.constant(np.asarray(self._weight(name), np.float32))
+        constant.set_friendly_name(name)
+        return constant
 
     def _matrix(self, name: str) -> Any:
         values = self._weight(name)

@@ -89,9 +89,10 @@ def _result(run: Run, queue: Queue, progress: Reporting) -> Mapping[str, Any]:
     request = work.request.model_validate(run.request)
     if model := queue.published(run.id):
         return work.published(request, model)
-    if (fixed := work.fixed(request)) != request:
-        request = fixed
-        queue.settle(run.id, request.model_dump(mode="json"))
+    before, request = request, work.fixed(request)
+    if request != before:
+        was = before.model_dump(mode="json")
+        queue.settle(run.id, {key: it for key, it in request.model_dump(mode="json").items() if it != was.get(key)})
     if getattr(request, "finish", False):
         progress.suffice()
     if run.attempts > 1 and "fresh" in work.request.model_fields:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from glassworks.runs.records import WAITING, Run, State
-from glassworks.runs.store import LEASE_S, Runs, note, run_of
+from glassworks.runs.rows import note, run_of
+from glassworks.runs.store import LEASE_S, Runs
 from glassworks.runs.tables import EVENTS, RUNS
 
 _Event = tuple[float, str, Mapping[str, Any]]
@@ -76,9 +77,11 @@ class Queue:
             note(connection, row["id"], now, "state", {"state": "running", "attempt": row["attempts"]})
             return run_of(row)
 
-    def settle(self, run: str, request: Mapping[str, Any]) -> None:
-        """Keep what the request has become since it was queued. Raises Lost."""
-        self._change(run, {"request": dict(request)})
+    def settle(self, run: str, changed: Mapping[str, Any]) -> None:
+        """Keep what of the request has changed since it was queued; what others change meanwhile stays. Raises Lost."""
+        with self._runs.connected.transaction() as connection:
+            row = self._changed(connection, run, {"lease": self._runs.clock() + LEASE_S}, ())
+            self._changed(connection, run, {"request": {**row["request"], **changed}}, ())
 
     def is_mine(self, run: str) -> bool:
         """Whether nobody else took it meanwhile."""

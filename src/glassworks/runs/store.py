@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,10 +16,11 @@ from sqlalchemy import exc
 from glassworks.catalog import get
 from glassworks.config import validate
 from glassworks.contracts import Work
-from glassworks.errors import InputError, NotFound
+from glassworks.errors import InputError
 from glassworks.registry import Registry
 from glassworks.registry.connected import Connected
 from glassworks.runs.records import OPEN, WAITING, Event, Run, State
+from glassworks.runs.rows import ID, after, found, note, pause, run_of, shown
 from glassworks.runs.tables import EVENTS, RUNS, TABLES
 
 PAGE = 100
@@ -27,8 +28,7 @@ TRAINING = "train"
 """The stage in which a network learns: it can be ended early."""
 LEASE_S = 10.0
 """A worker that did not report on its run for so long is dead: another one goes on."""
-_MOST_DEATHS = 3
-_LINES, _ID = 10_000, 12
+_LINES = 10_000
 _SHOWN = [column for column in RUNS.c if column.name in Run.model_fields]
 
 
@@ -61,7 +61,7 @@ class Runs:
             return before
         more: dict[str, Any] = {"who": who, "priority": priority, "parent": parent, "idempotency": idempotency}
         settled = work.settled(checked)
-        what = {"kind": kind, "about": _shown(work.about(settled)), "request": settled.model_dump(mode="json")}
+        what = {"kind": kind, "about": shown(work.about(settled)), "request": settled.model_dump(mode="json")}
         run = self._inserted({**what, **more, "asked": asked})
         if run is None and idempotency is not None:  # somebody was quicker with the same key
             run = self._asked(idempotency, asked)
@@ -75,25 +75,29 @@ class Runs:
         """One run, by its id or by the beginning of it. Raises NotFound."""
         self.recover()
         with self.connected.transaction() as connection:
-            return run_of(_found(connection, run))
+            return run_of(found(connection, run))
 
     def list(
-        self, states: Sequence[State] = (), kind: str = "", before: str = "", limit: int = PAGE, about: str = ""
-    ) -> tuple[Run, ...]:
-        """The newest first; `before` is the id of the run after which the page begins. An empty text means all."""
+        self, states: Sequence[State] = (), kind: str = "", before: str = "", limit: int = PAGE, about: str = "",
+        asked: Mapping[str, str] = MappingProxyType({}),
+    ) -> tuple[Run, ...]:  # fmt: skip
+        """The newest first; `before` is the id of the run after which the page begins. An empty text means all; `asked`
+        are texts that a request must hold by their keys."""
         self.recover()
         query = sa.select(*_SHOWN).order_by(RUNS.c.number.desc()).limit(max(1, limit))
         if states:
             query = query.where(RUNS.c.state.in_(states))
         if kind:
             query = query.where(RUNS.c.kind == kind)
+        for key, text in asked.items():
+            query = query.where(RUNS.c.request[key].as_string() == text)
         if about:
             # A check is found by its source, which no other data have, too: its name may be that of others.
             source = sa.and_(RUNS.c.kind == "check", RUNS.c.request[("data", "source")].as_string() == about)
             query = query.where(sa.or_(RUNS.c.about == about, source))
         with self.connected.transaction() as connection:
             if before:
-                query = query.where(RUNS.c.number < _found(connection, before)["number"])
+                query = query.where(RUNS.c.number < found(connection, before)["number"])
             return tuple(run_of(row) for row in connection.execute(query).mappings())
 
     def made(self, model: str) -> str | None:
@@ -120,6 +124,15 @@ class Runs:
         query = sa.select(EVENTS).where(which, EVENTS.c.number > after)
         with self.connected.transaction() as connection:
             rows = connection.execute(query.order_by(EVENTS.c.number).limit(limit)).mappings()
+            return tuple(Event(**row) for row in rows)
+
+    def latest(self, run: str, before: int | None, limit: int) -> tuple[Event, ...]:
+        """What happened in a run but for what it wrote, the last first; `before` is the number of an event."""
+        query = sa.select(EVENTS).where(EVENTS.c.run == run, EVENTS.c.kind != "log")
+        if before is not None:
+            query = query.where(EVENTS.c.number < before)
+        with self.connected.transaction() as connection:
+            rows = connection.execute(query.order_by(EVENTS.c.number.desc()).limit(limit)).mappings()
             return tuple(Event(**row) for row in rows)
 
     def values(self, run: str, after: int = 0) -> Iterator[tuple[int, float, Mapping[str, Any]]]:
@@ -155,18 +168,23 @@ class Runs:
         freed = {"state": "interrupted", "worker": "", "deaths": deaths}
         running = sa.update(RUNS).where(RUNS.c.state == "running", which)
         for row in connection.execute(running.values(freed).returning(RUNS)).mappings().all():
-            state, error = _after(row, how)
+            state, error = after(row, how)
             if state != "interrupted":
                 ended = {"state": state, "ended_at": self.clock(), "cancelling": False, "error": error}
                 connection.execute(sa.update(RUNS).where(RUNS.c.id == row["id"]).values(ended))
             note(connection, row["id"], self.clock(), "state", {"state": state, "because": how})
 
-    def cancel(self, run: str) -> Run:
-        """End a run that waits, and let one that is running end at its next step; what it has trained is kept."""
+    def cancel(self, run: str, *, paused: bool = False) -> Run:
+        """End a run that waits, and let one that is running end at its next step; what it has trained is kept.
+
+        One whose request knows `paused` keeps there whether it is meant to be gone on with."""
         self.recover()
         with self.connected.transaction() as connection:
-            row = _found(connection, run)
+            row = found(connection, run)
             this, now = RUNS.c.id == row["id"], self.clock()
+            if pause(connection, row, paused) and not paused and row["state"] == "cancelled":
+                note(connection, row["id"], now, "state", {"state": "cancelled"})
+                return run_of(found(connection, row["id"]))
             ended = {"state": "cancelled", "ended_at": now, "cancelling": False}
             waiting = sa.update(RUNS).where(this, RUNS.c.state.in_(WAITING)).values(ended)
             if connection.execute(waiting).rowcount:
@@ -175,13 +193,13 @@ class Runs:
                 sa.update(RUNS).where(this, RUNS.c.state == "running").values(cancelling=True)
             ).rowcount:
                 raise InputError(f"run {row['id']} is not under way: it is {row['state']}", "there is nothing to end")
-            return run_of(_found(connection, row["id"]))
+            return run_of(found(connection, row["id"]))
 
     def finish(self, run: str) -> Run:
         """Let the training of a run end at its next step: what it has learned by then goes on to what follows."""
         self.recover()
         with self.connected.transaction() as connection:
-            row = _found(connection, run)
+            row = found(connection, run)
             if row["state"] not in ("running", "interrupted") or row["stage"] != TRAINING:
                 at = f"at '{row['stage']}'" if row["state"] == "running" and row["stage"] else row["state"]
                 raise InputError(f"run {row['id']} is not training: it is {at}", "ask while it is at 'train'")
@@ -193,13 +211,13 @@ class Runs:
             ):
                 because = "training ends at its next step with what it has learned, as somebody asked"
                 note(connection, row["id"], self.clock(), "state", {"state": row["state"], "because": because})
-            return run_of(_found(connection, row["id"]))
+            return run_of(found(connection, row["id"]))
 
     def resume(self, run: str) -> Run:
         """Queue a run again that failed or was cancelled: it goes on where it stopped."""
         self.recover()
         with self.connected.transaction() as connection:
-            row = _found(connection, run)
+            row = found(connection, run)
             again = {
                 "state": "queued",
                 "ended_at": None,
@@ -212,16 +230,28 @@ class Runs:
             if not connection.execute(sa.update(RUNS).where(RUNS.c.id == row["id"], ended).values(again)).rowcount:
                 mend = "it goes on by itself" if row["state"] in OPEN else "submit it again"
                 raise InputError(f"run {row['id']} cannot be gone on with: it is {row['state']}", mend)
+            pause(connection, row, False)
             note(connection, row["id"], self.clock(), "state", {"state": "queued"})
-            return run_of(_found(connection, row["id"]))
+            return run_of(found(connection, row["id"]))
+
+    def conclude(self, run: str, more: Mapping[str, Any]) -> bool:
+        """Add to the result of a run that has succeeded; whether nothing of that was there yet, and now is."""
+        with self.connected.transaction() as connection:
+            # The first statement writes, and so has the row for this transaction alone.
+            this = sa.and_(RUNS.c.id == run, RUNS.c.state == "succeeded")
+            row = connection.execute(sa.update(RUNS).where(this).values(worker="").returning(RUNS.c.result)).first()
+            if row is None or row[0].keys() & more.keys():
+                return False
+            connection.execute(sa.update(RUNS).where(this).values(result={**row[0], **more}))
+            return True
 
     def _inserted(self, row: Mapping[str, Any]) -> Run | None:
         """None where the idempotency key is there already."""
-        row = {**row, "id": uuid.uuid4().hex[:_ID], "state": "queued", "created_at": self.clock()}
+        row = {**row, "id": uuid.uuid4().hex[:ID], "state": "queued", "created_at": self.clock()}
         with contextlib.suppress(exc.IntegrityError), self.connected.transaction() as connection:
             connection.execute(sa.insert(RUNS).values(row))
             note(connection, row["id"], self.clock(), "state", {"state": "queued"})
-            return run_of(_found(connection, row["id"]))
+            return run_of(found(connection, row["id"]))
         return None
 
     def _asked(self, idempotency: str, asked: str) -> Run | None:
@@ -236,43 +266,3 @@ class Runs:
                 "use a new key for new work",
             )
         return run_of(row)
-
-
-def _shown(about: str) -> str:
-    """As lists and logs write it: in one line, without what a terminal would act upon."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in about[:200])
-
-
-def run_of(row: sa.RowMapping | Mapping[str, Any]) -> Run:
-    """The record of a row."""
-    return Run(**{str(key): value for key, value in row.items() if key in Run.model_fields})
-
-
-def note(connection: sa.Connection, run: str, at: float, kind: str, data: Mapping[str, Any]) -> None:
-    """Keep an event."""
-    connection.execute(sa.insert(EVENTS).values(run=run, at=at, kind=kind, data=dict(data)))
-
-
-def _found(connection: sa.Connection, run: str) -> Mapping[str, Any]:
-    if re.fullmatch(r"[0-9a-f]{1,12}", run, re.ASCII):
-        beginning = RUNS.c.id == run if len(run) == _ID else RUNS.c.id.between(run, f"{run}g")
-        rows = connection.execute(sa.select(RUNS).where(beginning).limit(2)).mappings().all()
-    else:
-        rows = []
-    if len(rows) == 1:
-        return dict(rows[0])
-    what = f"several runs begin with '{run}'" if rows else f"there is no run '{run[:40]}'"
-    raise NotFound(what, "GET /api/v1/runs, the console's page Runs and 'glassworks runs list' show them")
-
-
-def _after(row: sa.RowMapping, how: str) -> tuple[State, dict[str, str] | None]:
-    """What becomes of a run whose process is gone."""
-    if row["cancelling"]:
-        return "cancelled", None
-    if row["deaths"] < _MOST_DEATHS:
-        return "interrupted", None
-    memory = (
-        "free memory, or make the job smaller" if "SIGKILL" in how else f"see 'glassworks runs show {row['id']} --log'"
-    )
-    problem = f"its process ended {row['deaths']} times at the same place: {how}"
-    return "failed", {"problem": problem, "mend": f"{memory}; then 'glassworks runs resume {row['id']}' goes on"}

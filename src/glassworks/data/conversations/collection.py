@@ -32,7 +32,7 @@ _PREFERENCE = (
     '{"input": {"messages": [...]}, "preferred_output": [{"role": "assistant", "content": "..."}], '
     '"non_preferred_output": [...]}'
 )
-_NAMED, _BAD = 10, 0.1
+_NAMED, _REASONS = 10, 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +63,20 @@ def read_conversations(
     if not total:
         form = _PREFERENCE if wanted == "preferences" else _FORM
         raise DataError(f"'{data.source}' holds no conversation", f"write one JSON object a line: {form}")
-    if len(found.unreadable) > _BAD * total:
-        some = "; ".join(f"{name}: {why}" for name, why in found.unreadable[:3])
+    if len(found.unreadable) > data.tolerated * total:
         raise DataError(
-            f"{len(found.unreadable):,} of {total:,} conversations cannot be used: {some[:200]}",
+            f"{len(found.unreadable):,} of {total:,} conversations cannot be used: {_reasons(found.unreadable)}",
             "mend these lines, or take them away; name other columns: data.prompt, "
             + ("data.preferred, data.rejected" if wanted == "preferences" else "data.answer"),
         )
     return found
+
+
+def _reasons(unreadable: Sequence[tuple[str, str]]) -> str:
+    """The first with their reasons, some more by their names."""
+    some = "; ".join(f"{name}: {why}" for name, why in unreadable[:_REASONS])[:170]
+    more = ", ".join(name for name, _ in unreadable[_REASONS:_NAMED])
+    return f"{some}; also {more[:60]}" if more else some
 
 
 def read_again(item: str) -> tuple[list[dict[str, Any]], list[Any]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from glassworks.data.split_keys import SplitData
 
 
@@ -23,5 +25,7 @@ class ConversationData(SplitData):
     """The column of the preferred of two answers; left out, `preferred_output` or `chosen`."""
     rejected: str = ""
     """The column of the other one; left out, `non_preferred_output` or `rejected`."""
+    tolerated: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the conversations that may be of no use: they are left out, and named. With 0 none may be."""
     system: str = ""
     """What every conversation without a message of the system begins with."""

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import require
-from glassworks.contracts import Artifact
+from glassworks.contracts import Artifact, Opened
 from glassworks.data.hub import downloaded
 from glassworks.data.installed import installed
 from glassworks.errors import ConfigError, DataError, Unsupported
-from glassworks.families._language.settings import LanguageModelConfig
+from glassworks.families._language.settings import REGISTERED, LanguageModelConfig
 from glassworks.language.adapters import with_adapter
 from glassworks.language.hf_writing import write_folder
 from glassworks.language.importing import Brought, bring, write, write_beside
 from glassworks.language.memory import needed, require_fits
+from glassworks.language.reopening import reopened
 from glassworks.language.settings import FILE, GRAPH, TOKENIZER, LanguageSettings
 from glassworks.language.vllm_settings import require_memory, settings_of
 
@@ -24,19 +25,21 @@ if TYPE_CHECKING:
     from glassworks.config import Job
     from glassworks.contracts import Model, Progress
 
-_SCHEMES = "gguf:FILE, folder:PATH, package:LIBRARY/FILE, hf:OWNER/NAME"
+_SCHEMES = "gguf:FILE, folder:PATH, package:LIBRARY/FILE, hf:OWNER/NAME, registered:NAME"
 _FLOATS = frozenset(("F32", "F16", "BF16", "F64"))
 _FOLDER, _HF_FOLDER = "fp16", "hf"
 _FILES = ("*.json", "*.safetensors", "*.jinja", "README.md", "LICENSE*", "openvino_model.*")
 
 
-def find_model(job: Job, config: LanguageModelConfig, progress: Progress) -> Brought:
-    """The model that the job names, with what the job says instead of it. Raises ConfigError, DataError, InputError,
+def find_model(job: Job, config: LanguageModelConfig, progress: Progress, base: Opened | None = None) -> Brought:
+    """The model that the job names, which is `base` if it is registered, with what the job says instead of it.
+
+    Raises ConfigError, DataError, InputError,
     and Unsupported for what does not fit.
     """
     _require_engine(config)
     progress.start("bring")
-    brought = bring(_found(config.source), config.source)
+    brought = reopened(base, config.source) if base is not None else bring(_found(config.source), config.source)
     if config.adapter:
         require_weights(brought)
         brought = with_adapter(brought, _adapter(config.adapter))
@@ -128,6 +131,10 @@ def _adapter(source: str) -> Path:
     return path
 
 
+_CHOSEN = frozenset({"streams", "engine", "requantize", "gpu_memory", "max_tokens"})
+"""What a registered model keeps where the job does not say it."""
+
+
 def _overridden(brought: Brought, config: LanguageModelConfig) -> LanguageSettings:
     """What the job says instead of the model. Raises ConfigError."""
     settings = brought.settings
@@ -148,7 +155,9 @@ def _overridden(brought: Brought, config: LanguageModelConfig) -> LanguageSettin
         "chat_template": config.chat_template or settings.chat_template,
         "stop_ids": tuple(sorted({*settings.stop_ids, *(_token(brought, token) for token in config.stop)})),
     }
-    return settings.model_copy(update=more)
+    said = config.model_fields_set
+    kept = {name for name in _CHOSEN - said if settings.source.startswith(REGISTERED)}
+    return settings.model_copy(update={name: value for name, value in more.items() if name not in kept})
 
 
 def _token(brought: Brought, token: str) -> int:

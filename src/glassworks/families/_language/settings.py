@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
 
 from glassworks.language.settings import EngineName
-from glassworks.locations import Location
+from glassworks.locations import Location, Naming
 from glassworks.record import Record
+
+REGISTERED = "registered:"
+SCHEMES: Mapping[str, Naming] = {"gguf": "path", "folder": "path", "hf": "path or name", "registered": "name"}
 
 
 class LanguageModelConfig(Record):
     """The `[model]` table of a job whose family is `language_model`."""
 
-    source: Annotated[str, Location({"gguf": "path", "folder": "path", "hf": "path or name"})] = Field(min_length=1)
+    source: Annotated[str, Location(SCHEMES)] = Field(min_length=1)
     """The model: `gguf:FILE`, `folder:PATH` (Hugging Face's layout, or OpenVINO's), `package:LIBRARY/FILE`,
-    `hf:OWNER/NAME`."""
+    `hf:OWNER/NAME`, or `registered:NAME`, which begins with the weights that the bundle of that model keeps in full."""
     adapter: Annotated[str, Location({"folder": "path"})] = ""
     """An adapter (LoRA or DoRA, in PEFT's layout) that is added into the weights first: `folder:PATH`."""
     context: int | None = Field(default=None, ge=16)

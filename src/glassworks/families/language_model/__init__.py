@@ -42,7 +42,7 @@ class LanguageModel(DecoderFamily):
         """The model itself."""
         from glassworks.families.language_model.bringing import model_of
 
-        return model_of(job, self.settings(job), folder, progress)
+        return model_of(job, self.settings(job), self.base, folder, progress)
 
     def tiny(self, folder: Path) -> Job:
         from glassworks.families._language.synthetic import write_model, write_texts

@@ -13,14 +13,14 @@ from glassworks.language.session import signature
 
 if TYPE_CHECKING:
     from glassworks.config import Job
-    from glassworks.contracts import Progress
+    from glassworks.contracts import Opened, Progress
     from glassworks.families._language.settings import LanguageModelConfig
 
 
-def model_of(job: Job, config: LanguageModelConfig, folder: Path, progress: Progress) -> Model:
+def model_of(job: Job, config: LanguageModelConfig, base: Opened | None, folder: Path, progress: Progress) -> Model:
     """Nothing is learned. Raises as `find_model` does."""
     begun = time.perf_counter()
-    brought = find_model(job, config, progress)
+    brought = find_model(job, config, progress, base)
     return Model(
         family=job.family,
         network=brought,

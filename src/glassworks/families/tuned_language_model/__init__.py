@@ -68,7 +68,7 @@ class TunedLanguageModel(DecoderFamily):
         config = self.settings(job)
         wanted: Wanted = "questions" if job.training.teacher else "answers"
         wanted = "preferences" if config.tuning == "dpo" else wanted
-        brought = find_model(job, config, Progress())
+        brought = find_model(job, config, Progress(), self.base)
         require_weights(brought)
         dataset = prepare(ConversationData.of(job), Reading.of(brought), wanted)
         return replace(dataset, findings=(*dataset.findings, *notes_of(brought)))
@@ -84,7 +84,8 @@ class TunedLanguageModel(DecoderFamily):
         from glassworks.families.tuned_language_model.training import train
 
         config = self.settings(job)
-        return train(dataset, job, find_model(job, config, progress), config, folder, progress, started)
+        brought = find_model(job, config, progress, self.base)
+        return train(dataset, job, brought, config, folder, progress, started)
 
     def tiny(self, folder: Path) -> Job:
         from glassworks.families._language.synthetic import write_conversations, write_model

@@ -53,6 +53,8 @@ class Objective(ABC):
     epochs = 4
     """How many where the job says nothing."""
     examples: int
+    tokens: int
+    """Those of one pass over the examples."""
     shown: Sequence[Example]
     """Held-out questions that are answered as it learns."""
 

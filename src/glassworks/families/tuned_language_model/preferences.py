@@ -46,6 +46,7 @@ class Preferences(Objective):
         self._pairs = {part: self._read(part) for part in _PARTS}
         self._reference: NDArray[np.float64] = np.zeros((0, 2))
         self.examples = len(self._pairs["train"])
+        self.tokens = sum(len(answer) for pair in self._pairs["train"] for answer in pair)
         self.shown = [pair[0] for pair in self._pairs["validation"][: course.config.answers_shown]]
         self._beta = course.config.beta or _BETA
         weight = course.config.preferred_weight

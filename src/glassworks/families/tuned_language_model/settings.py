@@ -28,6 +28,8 @@ class TunedLanguageModelConfig(LanguageModelConfig):
     models have the same tokens (Hinton et al. 2015)."""
     method: Literal["lora", "dora", "full"] = "lora"
     """What learns: low-rank matrices beside each product (`lora`; `dora` scales its rows too), or every weight."""
+    learning_rate_multiplier: float = Field(default=1.0, gt=0, le=100)
+    """Times the peak of the learning rate, of `training.learning_rate` or of the recipe, which fits most tasks."""
     rank: int = Field(default=16, ge=1, le=512)
     """Rank of the matrices of `lora` and `dora`."""
     dropout: float = Field(default=0.0, ge=0, lt=1)

@@ -24,7 +24,7 @@ class Supervised(Objective):
     def __init__(self, course: Course) -> None:
         super().__init__(course)
         self._learning, self._validation = self._read("train"), self._read("validation")
-        self.examples = len(self._learning)
+        self.examples, self.tokens = len(self._learning), sum(map(len, self._learning))
         self.shown = self._validation[: course.config.answers_shown]
 
     def parts(self, network: Tuned, rows: Sequence[int]) -> Iterator[Callable[[], Tensor]]:

@@ -78,6 +78,8 @@ def _tuned(network: Tuned, objective: Objective) -> dict[str, Any]:
     course = objective.course
     objective.begin(network)
     result = fit(_learner(network, objective), _plan(objective), course.folder, course.progress)
+    read = objective.tokens * result.history[-1]["epoch"] if result.history else 0.0
+    course.progress.update(step=result.steps, tokens=read)
     course.progress.finish(_sentence(_measured(network, objective, "validation"), "held-out answers"))
     values = _values(result, course)
     save_checkpoint(course.folder / FINAL, network.state_dict(), values)
@@ -96,7 +98,8 @@ def _values(result: Fit, course: Course) -> dict[str, Any]:
 def _learner(network: Tuned, objective: Objective) -> Learner:
     course = objective.course
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    rate = course.job.training.learning_rate or objective.rates[course.config.method]
+    peak = course.job.training.learning_rate or objective.rates[course.config.method]
+    rate = peak * course.config.learning_rate_multiplier
 
     def parts(rows: Tensor) -> Iterator[Callable[[], Tensor]]:
         return objective.parts(network, rows.tolist())

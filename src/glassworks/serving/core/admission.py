@@ -159,6 +159,13 @@ class Admission:
         if self._ledger is not None and call.rows:
             self._write([usage._replace(key_id=call.key_id, model=model.name, version=model.version)])
 
+    def charge(self, owner: str, usage: Usage) -> None:
+        """Write what was used in the name of a key by work that no request of it waits for; its tokens count for the
+        key's day."""
+        if self._gate is not None and owner != ANONYMOUS:
+            self._gate.tokens(self._gate.standing_in(owner)).use(usage.tokens)
+            self._write([usage._replace(key_id=owner)])
+
     def _write(self, entries: list[Usage]) -> None:
         """The ledger counts and logs what it cannot keep; the answers are right all the same."""
         if self._ledger is None or not entries:

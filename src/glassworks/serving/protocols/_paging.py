@@ -13,12 +13,13 @@ from glassworks.serving.failures import WrongParameter
 from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer
 
 
-def query(exchange: Exchange, *known: str) -> Mapping[str, str]:
-    """What stands behind the path. Raises WrongParameter for what is not known."""
+def query(exchange: Exchange, *known: str, mapping: str = "-") -> Mapping[str, str]:
+    """What stands behind the path, of a `mapping` such as `metadata[KEY]` too. Raises WrongParameter for what is not
+    known."""
     text = exchange.target.partition(b"?")[2].decode("latin-1")
     found = dict(parse_qsl(text, keep_blank_values=True))
     for name in found:
-        if name not in known:
+        if name not in known and not (name.startswith(f"{mapping}[") and name.endswith("]")):
             mend = f"leave it out; known are: {', '.join(known)}"
             raise WrongParameter(
                 f"the parameter '{name[:100]}' is not supported", mend, name[:100], "unsupported_parameter"

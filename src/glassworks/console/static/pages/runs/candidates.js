@@ -10,7 +10,7 @@ import { html } from "../../view.js";
 import { valueName } from "./words.js";
 
 /** Kinds of runs that measure candidates, which are in the report of the version that they publish. */
-const SEARCHING = ["release", "optimize", "import"];
+const SEARCHING = ["release", "optimize", "import", "fine_tuning"];
 
 /** @param {{run: import("../../types").Run, history: import("./history.js").History}} props */
 export function Candidates({ run, history }) {

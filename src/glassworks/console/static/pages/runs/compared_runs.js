@@ -46,7 +46,7 @@ export function ComparedRuns({ ids, name }) {
 function Adding({ ids }) {
   /** @type {import("../../resource.js").Resource<import("../../types").Page<Run>>} */
   const runs = useResource("/runs", { limit: 50 });
-  const others = (runs.value?.items ?? []).filter((run) => !ids.includes(run.id) && ["train", "release"].includes(run.kind));
+  const others = (runs.value?.items ?? []).filter((run) => !ids.includes(run.id) && ["train", "release", "fine_tuning"].includes(run.kind));
   const options = others.map((run) => ({ value: run.id, label: `${run.about} · ${kindName(run.kind)} · ${ago(run.created_at)}` }));
   return html`<${SelectField} label=${t("runs.compare.add")} value="" options=${[{ value: "", label: t("runs.compare.choose") }, ...options]}
     onInput=${(/** @type {string} */ id) => id && requery({ ids: [...ids, id].slice(-6).join(",") })} />`;

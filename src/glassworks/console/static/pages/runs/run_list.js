@@ -20,7 +20,7 @@ import { kindName, resultOf, taken } from "./words.js";
 
 /** @typedef {import("../../types").Run} Run */
 const STATES = { "": "", open: "queued,running,interrupted", succeeded: "succeeded", failed: "failed", cancelled: "cancelled" };
-const KINDS = ["release", "train", "optimize", "evaluate", "check", "import", "export"];
+const KINDS = ["release", "train", "optimize", "evaluate", "fine_tuning", "check", "import", "export"];
 const MOST = 6;
 
 /** @param {{state: string, kind: string}} props */

@@ -28,7 +28,7 @@ import { kindName, taken } from "./words.js";
 /** Problems that would be there again, because the job itself, or its data, have them: they name a key of it. */
 const ABOUT_JOB = /\b(data|model|training|optimization|explanation)\.\w+|nothing can be (measured|learned)|\bjob\b|\[\w+\]/;
 /** Kinds whose training can be ended early. */
-const TRAINED = ["train", "release"];
+const TRAINED = ["train", "release", "fine_tuning"];
 const TABS = ["curves", "candidates", "log", "request"];
 
 /** @param {{id: string, tab: string}} props */
