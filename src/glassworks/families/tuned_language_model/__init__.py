@@ -59,7 +59,7 @@ class TunedLanguageModel(DecoderFamily):
         from glassworks.families.tuned_language_model.teaching import taught
 
         config = self.settings(job)
-        return taught(dataset, teacher, find_model(job, config, Progress()), config, progress)
+        return taught(dataset, teacher, find_model(job, config, Progress(), self.base), config, progress)
 
     def prepare(self, job: Job) -> Dataset:
         from glassworks.families._language.bringing import find_model, notes_of, require_weights
