@@ -217,11 +217,12 @@ def explain(
 ) -> tuple[Explanation, Array]:
     """The explanation of a model's answer for one input file or text, and the stored example it explains.
 
-    `options` are those of `OpenedBundle.explain`: method, target, baseline, budget, seed.
+    `options` are those of `OpenedBundle.explain`: method, target, baseline, budget, seed; of a language model others
+    too, see `language.attribution.asking`: parts, answer, against, span, messages and more.
     """
     opened = open_model(reference, registry or Registry.open())
     example = opened.read(value)
-    return opened.explain(example, **options), example[0]
+    return opened.explain(example, **opened.explaining(example[0], options)), example[0]
 
 
 def feedback(

@@ -31,6 +31,8 @@ def draw(
     names: Sequence[Mapping[str, Any]] = (),
 ) -> Drawn:
     """A stored example (without the batch) with the values of its explanation: of named things, of words, of pixels."""
+    if names and "start" in names[0]:
+        return _draw_prompt(names, values, label, method)
     if names:
         return _draw_names(names, values, label, method)
     if spans:
@@ -57,6 +59,23 @@ def _draw_words(
     page = shaded_html(text, spans, values, label, _legend(label, method))
     line = [(f"strongest: {strongest(text, spans, values)}", "")]
     return Drawn(rows=[shaded_words(text, spans, values), line], file=page, suffix="html")
+
+
+def _draw_prompt(names: Sequence[Mapping[str, Any]], values: NDArray[np.float32], label: str, method: str) -> Drawn:
+    """Parts of a prompt in their order, each turn of a conversation under its role."""
+    import numpy as np
+
+    text, spans, shaded, turn = "", list[tuple[int, int]](), list[float](), None
+    for part, value in zip(names, values.ravel().tolist(), strict=True):
+        if part.get("message") != turn:
+            heading = f"\n{part['role']}: " if text else f"{part['role']}: "
+            spans.append((len(text), len(text) + len(heading)))
+            text, turn = text + heading, part["message"]
+            shaded.append(0.0)
+        spans.append((len(text), len(text) + len(part["item"])))
+        text += part["item"]
+        shaded.append(value)
+    return _draw_words(text, spans, np.array(shaded, np.float32), label, method)
 
 
 def _draw_names(names: Sequence[Mapping[str, Any]], values: NDArray[np.float32], label: str, method: str) -> Drawn:

@@ -115,7 +115,8 @@ def _asked(
     files = folder / made.version.reference
     why = None
     if method is not None:
-        answer = _post(f"{model}/explain", {**body, "parameters": {"method": method}}, key)
+        asked = {**body, "parameters": {**more.get("parameters", {}), "method": method}}
+        answer = _post(f"{model}/explain", asked, key)
         drawn = _drawn(example, answer, name)
         parameters = answer["parameters"]
         drawn_to = _write(files.with_name(f"{files.name}-why.{drawn.suffix}"), drawn.file)

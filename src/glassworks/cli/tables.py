@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 _BEYOND_CHANCE = 2.0
 """Standard deviations from which on an explanation differs from chance."""
 _LARGE_KB = 10_000
+_SURE, _UNSURE = 0.5, 3
 _QUALITY = {
     "deletion_auc": "deletion area {:.3f} (low is good)",
     "insertion_auc": "insertion area {:.3f} (high is good)",
+    "comprehensiveness": "comprehensiveness {:.3f}: what the most important parts take along (high is good)",
+    "sufficiency": "sufficiency {:.3f}: what they do not say alone (low is good)",
 }
 
 
@@ -216,6 +219,21 @@ def show_grade(values: Mapping[str, Any], console: Console) -> None:
     if "faithfulness_z" not in values:
         console.print("  - not graded: the time budget was spent")
     console.print(f"  - {values['forward']} forward and {values['backward']} backward rows")
+
+
+def show_answer(details: Mapping[str, Any], console: Console) -> None:
+    """The tokens of an answer of which the model was least sure, and what was made coarser or left out."""
+    unsure = sorted((each for each in details["tokens"] if each["probability"] < _SURE), key=_probability)[:_UNSURE]
+    for token in unsure:
+        others = ", ".join(f"{other['token']!r} {other['probability']:.2f}" for other in token["runners_up"][:2])
+        line = f"  - {token['token']!r} had the probability {token['probability']:.2f}; instead: {others}"
+        console.print(line, markup=False)
+    for note in details["notes"]:
+        console.print(f"  - {note}", markup=False)
+
+
+def _probability(token: Mapping[str, Any]) -> float:
+    return float(token["probability"])
 
 
 def show_shaded(rows: Sequence[Sequence[tuple[str, str]]], console: Console) -> None:

@@ -58,11 +58,20 @@ class Generation(ABC):
     def about(self, preprocessing: Mapping[str, Any]) -> Mapping[str, str]:
         """What people should know of a model before they ask it, by short names."""
 
+    def asked(self, text: str) -> Mapping[str, Any]:
+        """What an input file asks beside its text, as `prompted` takes it: a conversation, for example."""
+        return {}
+
     def prompted(
-        self, tensors: Tensors, sessions: Callable[[str], Session], asked: Mapping[str, Any], budget: Budget
+        self,
+        tensors: Tensors,
+        sessions: Callable[[str], Session],
+        asked: Mapping[str, Any],
+        budget: Budget,
+        check: Callable[[], None] = lambda: None,
     ) -> Subject:
         """One prompt as explainers see it, within a budget; `asked` says which answer, or what of it, is explained by
-        which parts. Raises InputError.
+        which parts. `check` is called again and again while it computes: what it raises ends that. Raises InputError.
         """
         raise Unsupported("answers of this model are not explained", "ask for log-probabilities")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from glassworks.contracts.records import Attribution, Tensors
+    from glassworks.contracts.records import Attribution, Budget, Tensors
     from glassworks.contracts.session import Session
 
 
@@ -71,6 +71,10 @@ class Subject(ABC):
 
     orders: int | None = None
     """Random orders that a grade compares with, 0 where there is no budget for any; None for the usual number."""
+
+    def within(self, budget: Budget) -> Budget:
+        """What of a budget a method may spend."""
+        return budget
 
     def details(self, explain: Callable[[int], Attribution]) -> Mapping[str, Any]:
         """What else there is to tell, of JSON's types; `explain` is the same method for another column of scores."""

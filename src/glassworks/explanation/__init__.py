@@ -35,7 +35,7 @@ def explain(
     start = time.perf_counter()
     explainer = get(Explainer, method)
     chosen, label = subject.aim(target, labels)
-    view = subject.view(explainer.role)
+    view, budget = subject.view(explainer.role), subject.within(budget)
     found = explainer.explain(view.session, view.example, chosen, view.baseline, budget, seed)
     another = subject.baseline_to_try if explainer.against_baseline else None
     aligned = subject.align(explainer.role, found.values)

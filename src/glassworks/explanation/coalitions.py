@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ROWS = 64
-_AT_ONCE = 16
-_MOST_ROWS = 4096
+_RUNS = 16
+AT_ONCE = 2 * _RUNS
+"""Rows that are asked for together."""
+MOST_ROWS = 4096
+_TABLE = 16
+"""Players of fewer than whom a table of all coalitions is made."""
 
 
 class Game:
@@ -82,13 +86,13 @@ def owen_values(game: Game, ends: tuple[float, float], go_on: Callable[[], bool]
     """Owen's values (1977) for the tree that halves the row of players, and whether every run was opened.
 
     A run is shared between its halves by Shapley's rule for two; runs with the largest share are opened first, until
-    `go_on` says no or enough rows were asked; what stays closed is shared evenly.
+    `go_on` says no; what stays closed is shared evenly.
     """
     values, count = np.zeros(game.players), 0
     root = _Run(0, game.players, np.zeros(game.players, np.bool_), *ends, 1.0)
     heap: list[tuple[float, int, _Run]] = [(-abs(root.share), 0, root)]
-    while heap and game.rows < _MOST_ROWS and go_on():
-        opened = [heapq.heappop(heap)[2] for _ in range(min(_AT_ONCE, len(heap)))]
+    while heap and go_on():
+        opened = [heapq.heappop(heap)[2] for _ in range(min(_RUNS, len(heap)))]
         for run in _halves(game, opened):
             if run.end - run.begin == 1:
                 values[run.begin] += run.share
@@ -119,3 +123,57 @@ def _halves(game: Game, runs: list[_Run]) -> list[_Run]:
             _Run(middle, run.end, masks[2 * number], left, run.worth, half),
         ]
     return found
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Shapley values, their standard errors, and whether there were `enough` coalitions to tell them."""
+
+    values: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    enough: bool = True
+
+
+def kernel_values(game: Game, ends: tuple[float, float], rows: int, seed: int, go_on: Callable[[], bool]) -> Sampled:
+    """KernelSHAP (Lundberg and Lee 2017, theorem 2): least squares over sampled coalitions, each beside its complement
+    (Covert and Lee 2021, section 4.2), whose values add up to the change between both `ends`.
+
+    At most `rows` are asked, fewer where `go_on` says no; all coalitions where that suffices, which gives the values
+    themselves. Errors are of pairs, by the sandwich of White (1980).
+    """
+    generator, n = np.random.default_rng(seed), game.players
+    if n < _TABLE and 2**n <= rows:
+        return Sampled(shapley_values(game), np.zeros(n))
+    masks: list[NDArray[np.bool_]] = []
+    worths: list[NDArray[np.float64]] = []
+    asked = 0
+    while asked + 2 <= rows and go_on():
+        pairs = min(_RUNS, (rows - asked) // 2)
+        one = _coalitions(generator, n, pairs)
+        both = np.stack([one, ~one], axis=1).reshape(-1, n)
+        masks.append(both)
+        worths.append(game.value(both))
+        asked += len(both)
+    if asked < n:
+        return Sampled(np.full(n, (ends[1] - ends[0]) / n), np.full(n, np.inf), enough=False)
+    return _fitted(np.concatenate(masks).astype(np.float64), np.concatenate(worths) - ends[0], ends[1] - ends[0])
+
+
+def _coalitions(generator: np.random.Generator, players: int, count: int) -> NDArray[np.bool_]:
+    """Coalitions (N P) as often as Shapley's kernel weighs their sizes."""
+    sizes = np.arange(1, players)
+    shares = 1 / (sizes * (players - sizes))
+    drawn = generator.choice(sizes, count, p=shares / shares.sum())
+    ranks = generator.random((count, players)).argsort(axis=1).argsort(axis=1)
+    return np.asarray(ranks < drawn[:, None])
+
+
+def _fitted(masks: NDArray[np.float64], worths: NDArray[np.float64], change: float) -> Sampled:
+    """Least squares with the sum of all values given: the last player has what the others leave."""
+    x, y = masks[:, :-1] - masks[:, -1:], worths - masks[:, -1] * change
+    inverse = np.linalg.pinv(x.T @ x)
+    others = inverse @ (x.T @ y)
+    scores = (x * (y - x @ others)[:, None]).reshape(-1, 2, x.shape[1]).sum(axis=1)  # a pair is drawn once
+    covariance = inverse @ (scores.T @ scores) @ inverse
+    errors = np.sqrt(np.append(np.diagonal(covariance), covariance.sum()))
+    return Sampled(np.append(others, change - others.sum()), errors)

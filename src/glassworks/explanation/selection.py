@@ -13,5 +13,11 @@ def explainers_of(family: Family) -> tuple[str, ...]:
     return tuple(each.name for each in sorted(fitting, key=lambda each: (each.subjects[kind], each.name)))
 
 
+def explainers_for(kind: str) -> tuple[str, ...]:
+    """Those for subjects of a kind that need nothing but the artifact that answers."""
+    fitting = [each for each in found(Explainer).values() if kind in each.subjects and each.role == "predict"]
+    return tuple(each.name for each in sorted(fitting, key=lambda each: (each.subjects[kind], each.name)))
+
+
 def _possible(explainer: Explainer, family: Family) -> bool:
     return explainer.role == "predict" or "gradient" not in family.unsupported

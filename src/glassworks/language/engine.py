@@ -81,7 +81,7 @@ class Variants(ABC):
         """
 
     @abstractmethod
-    def describe(self, row: Row, alternatives: int) -> list[TokenScore]:
+    def describe(self, row: Row, alternatives: int, check: Callable[[], None] = lambda: None) -> list[TokenScore]:
         """The tokens of one answer."""
 
 
@@ -134,7 +134,8 @@ class _OneByOne(Variants):
             self._count(row)
         return found
 
-    def describe(self, row: Row, alternatives: int) -> list[TokenScore]:
+    def describe(self, row: Row, alternatives: int, check: Callable[[], None] = lambda: None) -> list[TokenScore]:
+        check()
         self._count(row)
         return self._scoring.score([*row.prompt, *row.answer], alternatives)[-len(row.answer) :]
 

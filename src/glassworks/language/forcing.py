@@ -51,11 +51,11 @@ class BatchedVariants(Variants):
                 found[index] = row[: len(rows[index].answer)]
         return found
 
-    def describe(self, row: Row, alternatives: int) -> list[TokenScore]:
+    def describe(self, row: Row, alternatives: int, check: Callable[[], None] = lambda: None) -> list[TokenScore]:
         if not self._kept:
-            self._read(lambda: None)
+            self._read(check)
         found = list[TokenScore]()
-        for answer in self._answers([row], self._shared(row), lambda: None):
+        for answer in self._answers([row], self._shared(row), check):
             logs = answer["log_probabilities"][0]
             entropies = -np.einsum("pv,pv->p", np.exp(logs), logs, dtype=np.float64, optimize=True)
             for column, entropy in enumerate(entropies.tolist()):

@@ -120,6 +120,11 @@ class LanguageSession(Session):
         return self._settings.stop_ids
 
     @property
+    def open_requests(self) -> int:
+        """Answers that the engine writes, and those that wait for it."""
+        return self._engine.open_requests
+
+    @property
     def context(self) -> int:
         """Most tokens of prompt and answer together."""
         return self._context

@@ -115,6 +115,8 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         **({"spans": [list(span) for span in explanation.spans]} if explanation.spans else {}),
         **({"parts": explanation.by_section()} if explanation.sections else {}),
         **({"names": list(explanation.names)} if explanation.names else {}),
+        **({"errors": attribution.errors.tolist()} if attribution.errors is not None else {}),
+        **({"details": dict(explanation.details)} if explanation.details else {}),
     }
 
 

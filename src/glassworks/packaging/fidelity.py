@@ -105,6 +105,6 @@ def _compare(
         measured |= {f"{anywhere}_{key}": value for key, value in agreement(maps[0], maps[1]).items()}
     if (method := _GRADED if _GRADED in methods else anywhere) is not None:
         graded = ask(served, method, True)
-        measured["faithfulness_z"] = graded.quality["faithfulness_z"]
+        measured["faithfulness_z"] = graded.quality.get("faithfulness_z", 0.0)
         measured["completeness_gap"] = graded.attribution.gap or 0.0
     return measured

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from glassworks.catalog import get
 from glassworks.contracts import Budget, Device, Explanation, Feedback, Generation, Memory, Session, Subject, Task
-from glassworks.errors import Unsupported
+from glassworks.errors import InputError, Unsupported
 from glassworks.packaging.bundle import Bundle
-from glassworks.packaging.promises import check_declared, check_kept, missing_explainers, truthful
+from glassworks.packaging.promises import check_declared, check_kept, missing_explainers, offered_explainers, truthful
 from glassworks.runtimes import open_session
 
 if TYPE_CHECKING:
@@ -49,14 +49,17 @@ def _files_of_parts(manifest: Manifest) -> tuple[object, ...]:
     return tuple(split.values()) if isinstance(split, dict) else ()
 
 
+_HOW = ("method", "target", "baseline", "budget", "seed", "grade")
+"""Options of every explanation."""
+
+
 class OpenedBundle:
     """Opens each artifact once, when it is first asked for. Safe to share between threads."""
 
     def __init__(self, bundle: Bundle, device: Device = "cpu", *, limited: bool = True) -> None:
         self.bundle, self.missing_explainers = bundle, missing_explainers(bundle.manifest)
         """Methods that the bundle names and that are not installed, with the reasons: it is used without them."""
-        kept = tuple(name for name in bundle.manifest.explainers if name not in self.missing_explainers)
-        self.manifest = bundle.manifest.model_copy(update={"explainers": kept})
+        self.manifest = bundle.manifest.model_copy(update={"explainers": offered_explainers(bundle.manifest)})
         with truthful(self.manifest.name):
             check_declared(self.manifest)
             self.task = get(Task, self.manifest.task)
@@ -102,13 +105,14 @@ class OpenedBundle:
         file = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
         return self.task.decode(file, self.manifest.preprocessing)[None]
 
-    def budget(self, milliseconds: float | None = None) -> Budget:
-        """What an explanation may cost, with the completeness gap that the model's job asks for."""
+    def budget(self, milliseconds: float | None = None, rows: int | None = None) -> Budget:
+        """What an explanation may cost: time, and variants of the example; with the completeness gap that the model's
+        job asks for."""
         explanation = self.manifest.job.get("explanation")
         tolerance = explanation.get("tolerance") if isinstance(explanation, dict) else None
         if not isinstance(tolerance, float):
-            return Budget(milliseconds=milliseconds)
-        return Budget(milliseconds=milliseconds, tolerance=tolerance)
+            return Budget(milliseconds=milliseconds, max_rows=rows)
+        return Budget(milliseconds=milliseconds, tolerance=tolerance, max_rows=rows)
 
     def predict(self, x: Array) -> Tensors:
         """The outputs for stored examples (N ...)."""
@@ -134,28 +138,59 @@ class OpenedBundle:
         budget: Budget | None = None,
         seed: int = 0,
         grade: bool = True,
+        asked: Mapping[str, Any] | None = None,
     ) -> Explanation:
-        """Explain the answer for one stored example (1 ...); the first method of the bundle unless one is named."""
+        """Explain the answer for one stored example (1 ...); the first method of the bundle unless one is named.
+
+        `asked` says of a prompt what is explained, see `language.attribution.asking`.
+        """
         from glassworks.explanation import explain
 
-        methods = self.manifest.explainers
-        if not methods:
-            raise _no_method(self.task)
-        if method is not None and method not in methods:
-            raise Unsupported(f"this model has no explanation method '{method}'", f"it has: {', '.join(methods)}")
+        budget = budget or self.budget()
         return explain(
-            self.subject(self.task.encode(x, self.manifest.preprocessing), baseline),
-            method=method or methods[0],
+            self.subject(self.task.encode(x, self.manifest.preprocessing), baseline, asked, budget),
+            method=self._method(method),
             target=self.task.target(target, self.manifest.labels),
-            budget=budget or self.budget(),
+            budget=budget,
             seed=seed,
             labels=self.manifest.labels,
             artifact_sha256=self.bundle.artifact_sha256("predict"),
             grade=grade,
         )
 
-    def subject(self, tensors: Tensors, baseline: float | None = None) -> Subject:
-        """One example (input tensors of one row) as explainers see it. Raises InputError."""
+    def _method(self, name: str | None) -> str:
+        methods = self.manifest.explainers
+        if not methods:
+            raise _no_method(self.task)
+        if name is not None and name not in methods:
+            raise Unsupported(f"this model has no explanation method '{name}'", f"it has: {', '.join(methods)}")
+        return name or methods[0]
+
+    def explaining(self, example: Array | str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Options of `explain` for a stored example: of a prompt, what the example itself asks and the options that
+        are its own stand in `asked`. Raises InputError for an option that the model does not know.
+        """
+        found = {name: value for name, value in options.items() if name in _HOW}
+        asked = {name: value for name, value in options.items() if name not in _HOW and value is not None}
+        if isinstance(self.task, Generation):
+            asked = {**self.task.asked(str(example)), **asked}
+        return {**found, "asked": asked}
+
+    def subject(
+        self,
+        tensors: Tensors,
+        baseline: float | None = None,
+        asked: Mapping[str, Any] | None = None,
+        budget: Budget | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Subject:
+        """One example (input tensors of one row) as explainers see it; of a prompt what is `asked`, within a budget.
+        Raises InputError.
+        """
+        if isinstance(self.task, Generation) and baseline is None:
+            return self.task.prompted(tensors, self.session, asked or {}, budget or self.budget(), check)
+        if asked:
+            raise InputError(f"'{next(iter(asked))}' is asked of a model that writes no text", "leave it out")
         return self.task.subject(tensors, self.session, baseline)
 
     def close(self) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from glassworks.catalog import get
-from glassworks.contracts import Explainer, Signature, TensorSpec
+from glassworks.catalog import found, get
+from glassworks.contracts import Explainer, Generation, Signature, Task, TensorSpec
 from glassworks.errors import BundleError, GlassworksError, MissingLibrary, NotFound, StorageError
+from glassworks.explanation.selection import explainers_for
 
 if TYPE_CHECKING:
     from glassworks.packaging.manifest import Manifest
@@ -62,11 +63,11 @@ def check_declared(manifest: Manifest) -> None:
 
 def check_kept(declared: Signature, graph: Signature, where: str) -> None:
     """Raise BundleError unless a graph takes and gives what is declared; a size of -1 on either side fits any."""
-    for kind, said, found in (("input", declared.inputs, graph.inputs), ("output", declared.outputs, graph.outputs)):
-        there = {spec.name: spec for spec in found}
+    for kind, said, kept in (("input", declared.inputs, graph.inputs), ("output", declared.outputs, graph.outputs)):
+        there = {spec.name: spec for spec in kept}
         if there.keys() != {spec.name for spec in said}:
             raise BundleError(
-                f"the bundle '{where}' declares the {kind}s {_names(said)}, its graph has {_names(found)}", _MEND
+                f"the bundle '{where}' declares the {kind}s {_names(said)}, its graph has {_names(kept)}", _MEND
             )
         for spec in said:
             other = there[spec.name]
@@ -87,6 +88,17 @@ def missing_explainers(manifest: Manifest) -> Mapping[str, str]:
         except (NotFound, MissingLibrary) as error:
             missing[name] = f"{error.problem}; {error.mend}"
     return MappingProxyType(missing)
+
+
+def offered_explainers(manifest: Manifest) -> tuple[str, ...]:
+    """The methods that a bundle names and this installation has. One of a model that writes text may be older than
+    they are: it has those that need nothing but what is served.
+    """
+    task = found(Task).get(manifest.task)
+    if task is not None and isinstance(task, Generation) and not manifest.explainers:
+        return explainers_for(task.subject_kind)
+    missing = missing_explainers(manifest)
+    return tuple(name for name in manifest.explainers if name not in missing)
 
 
 def _fits(said: tuple[int, ...], found: tuple[int, ...]) -> bool:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Read = Callable[[LoadedModel], _Request]
     """Makes a request of what was sent, once it is known which model answers. Raises InputError."""
 
+_HOW = frozenset({"method", "target", "seed", "baseline", "budget_ms", "budget_rows", "grade", "timeout", "priority"})
+"""Parameters of every explanation; others say of a prompt what is explained."""
 _LARGEST = float(np.finfo(np.float32).max)
 _clock = time.perf_counter_ns
 
@@ -131,14 +133,23 @@ def explain_options(parameters: Mapping[str, Any]) -> ExplainOptions:
     seed = parameters.get("seed", 0)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise InputError(f"seed is {seed!r}", "give a whole number from 0 to 4294967295")
+    asked = {name: value for name, value in parameters.items() if name not in _HOW}
     return ExplainOptions(
+        asked=asked,
         method=method,
         target=target,
         seed=seed,
         baseline=_number(parameters, "baseline"),
         budget_ms=_number(parameters, "budget_ms", least=0.0),
+        budget_rows=_rows(parameters.get("budget_rows")),
         grade=flag(parameters, "grade", True),
     )
+
+
+def _rows(value: Any) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise InputError(f"budget_rows is {value!r:.100}", "give a number of variants, 1 or more")
+    return value
 
 
 def flag(parameters: Mapping[str, Any], name: str, default: bool) -> bool:

@@ -113,6 +113,7 @@ def parameters_of(explanation: Explanation) -> dict[str, Any]:
         "converged": attribution.converged,
         "artifact_sha256": explanation.artifact_sha256,
         "milliseconds": round(explanation.milliseconds, 3),
+        **({"details": msgspec.json.encode(explanation.details).decode()} if explanation.details else {}),
     }
 
 

@@ -22,7 +22,7 @@ from glassworks.contracts import (
     Split,
     Subject,
 )
-from glassworks.errors import DataError, InputError, Unsupported
+from glassworks.errors import DataError, InputError
 from glassworks.tasks._classification import PLAIN
 from glassworks.tasks._metrics import accuracy, calibration_error, mean_square
 from glassworks.tasks._texts import TextTask
@@ -36,6 +36,8 @@ GENERATED, FINISH_REASON = "generated", "finish_reason"
 _LOG_LIKELIHOOD, _ANSWERED, _MARGIN = "log_likelihood", "answered", "margin"
 _KEEP = "keep_examples"
 _SHORT, _COMPARED, _RESAMPLED = 64, 8, 1000
+_ROWS = 96
+"""Variants of a prompt that are scored where explanations of two graphs are compared."""
 _MEASURED = 32
 """Tokens of an answer."""
 _Z = (2.5, 97.5)
@@ -214,21 +216,25 @@ class TextGeneration(TextTask, Generation):
     def subject(self, tensors: Tensors, sessions: Callable[[str], Session], baseline: float | Array | None) -> Subject:
         if baseline is not None:
             raise InputError("a prompt has no baseline", "leave it out: parts are taken out")
-        return self.prompted(tensors, sessions, {}, Budget())
+        return self.prompted(tensors, sessions, {}, Budget(max_rows=_ROWS))
+
+    def asked(self, text: str) -> Mapping[str, Any]:
+        """A conversation as JSON of `messages`, and of `tools`; an answer at its end is the one that is explained."""
+        from glassworks.language.attribution.asking import conversation
+
+        return conversation(text)
 
     def prompted(
-        self, tensors: Tensors, sessions: Callable[[str], Session], asked: Mapping[str, Any], budget: Budget
+        self,
+        tensors: Tensors,
+        sessions: Callable[[str], Session],
+        asked: Mapping[str, Any],
+        budget: Budget,
+        check: Callable[[], None] = lambda: None,
     ) -> Subject:
-        from glassworks.language.attribution.asking import question_and_aim
-        from glassworks.language.attribution.subject import PromptSubject
-        from glassworks.language.session import INPUT, LanguageSession, question
+        from glassworks.language.attribution.asking import subject_of
 
-        session = sessions("predict").within()
-        if not isinstance(session, LanguageSession):
-            raise Unsupported("this model writes no text by tokens that are known", "explain it with its own task")
-        (text,) = tensors[INPUT].tolist()
-        known = question(text) if session.conversations else {}
-        return PromptSubject(session, *question_and_aim(text, {**known, **asked}), budget)
+        return subject_of(sessions("predict").within(), tensors, asked, budget, check)
 
 
 def _about_answers(preprocessing: Mapping[str, Any]) -> Mapping[str, str]:

@@ -31,7 +31,7 @@ def models(as_json: AsJson = False) -> None:
 def show(model: Reference, as_json: AsJson = False) -> None:
     """Show what a model's bundle says of itself."""
     from glassworks.cli.tables import show_about, show_quality, show_warnings
-    from glassworks.packaging.promises import missing_explainers
+    from glassworks.packaging.promises import missing_explainers, offered_explainers
     from glassworks.registry import Registry
 
     bundle = Registry.open().resolve(model).bundle
@@ -52,8 +52,7 @@ def show(model: Reference, as_json: AsJson = False) -> None:
     title = "fidelity of explanations" if manifest.explainers else "served against float"
     table(title, ("measure", "value"), fidelity, console)
     missing = missing_explainers(manifest)
-    kept = [name for name in manifest.explainers if name not in missing]
-    console.print(f"explains with: {', '.join(kept) or 'nothing'}")
+    console.print(f"explains with: {', '.join(offered_explainers(manifest)) or 'nothing'}")
     for name, reason in missing.items():
         console.print(f"  - not with {name}: {reason}", markup=False)
     console.print(f"license: {manifest.license}", markup=False)

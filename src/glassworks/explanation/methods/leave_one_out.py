@@ -36,17 +36,17 @@ class LeaveOneOut(Explainer):
 
         from glassworks.explanation.coalitions import Game
 
-        start, game = time.perf_counter(), Game(session, example, baseline, target)
+        end = time.perf_counter() + (1e9 if budget.milliseconds is None else budget.milliseconds / 1e3)
+        game = Game(session, example, baseline, target)
         whole = np.ones((1, game.players), np.bool_)
         score = float(game.value(whole)[0])
         values, done = np.zeros(game.players), 0
-        for begin in range(0, game.players, _ROWS):
-            if budget.milliseconds is not None and 1e3 * (time.perf_counter() - start) > budget.milliseconds:
+        most = min(game.players, (budget.max_rows or 2**31) - 1)
+        for begin in range(0, most, _ROWS):
+            if time.perf_counter() > end:
                 break
-            indices = np.arange(begin, min(begin + _ROWS, game.players))
-            without = np.repeat(whole, len(indices), axis=0)
-            without[np.arange(len(indices)), indices] = False
-            values[indices] = score - game.value(without)
+            indices = np.arange(begin, min(begin + _ROWS, most))
+            values[indices] = score - game.value(np.arange(game.players) != indices[:, None])
             done += len(indices)
         return Attribution(
             values=values.astype(np.float32).reshape(example.shape),

@@ -35,14 +35,15 @@ class PartitionShapley(Explainer):
         budget: Budget,
         seed: int,
     ) -> Attribution:
-        from glassworks.explanation.coalitions import Game, owen_values, shapley_values
+        from glassworks.explanation.coalitions import AT_ONCE, MOST_ROWS, Game, owen_values, shapley_values
 
         start, game = time.perf_counter(), Game(session, example, baseline, target)
         ends = game.ends()
-        if game.players <= _EXACT:
+        most = budget.max_rows or MOST_ROWS + AT_ONCE
+        if game.players <= _EXACT and game.rows + 2**game.players <= most:
             values, finished = shapley_values(game), True
         else:
-            values, finished = owen_values(game, ends, lambda: _left(budget, start))
+            values, finished = owen_values(game, ends, lambda: game.rows + AT_ONCE <= most and _left(budget, start))
         change = ends[1] - ends[0]
         return Attribution(
             values=values.astype("float32").reshape(example.shape),

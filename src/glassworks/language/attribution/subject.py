@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from glassworks.contracts import Array, Tensors
 
 _KEEP = 0.5
+_OTHERS, _LONGEST_WAIT_S, _LOOKING_S = 9, 10.0, 0.01
 MOST_TOKENS = 2**18
 """Computed for one explanation where no budget is given: all variants with their answers, less what they share."""
 _LONGEST = 64
@@ -60,8 +62,17 @@ class PromptSubject(Subject):
 
     kind: ClassVar[str] = "prompts"
 
-    def __init__(self, session: LanguageSession, question: Question, aim: Aim, budget: Budget) -> None:
-        """The prompt is read and the answer, unless it is given, written. Raises InputError."""
+    def __init__(
+        self,
+        session: LanguageSession,
+        question: Question,
+        aim: Aim,
+        budget: Budget,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """The prompt is read and the answer, unless it is given, written. `check` is called between the calls of the
+        graph. Raises InputError.
+        """
         self.input, self._session, self._aim, self._question = INPUT, session, aim, question
         self._notes = list[str]()
         self._answers, self.outputs = self._written()
@@ -70,15 +81,15 @@ class PromptSubject(Subject):
         first = self._answers[0]
         spans = [aim.span, *aim.spans]
         self._targets = [Target(tokens=first.within(span), against=aim.against is not None) for span in spans]
-        begun = time.perf_counter()
-        self._variants = session.scorer().variants(self._base)
-        self._tokens = shown(
-            session.tokenizer, first, self._variants.describe(Row(self._base, first.ids), max(0, aim.top) + 1)
-        )
+        check = GivingWay(session, check)
+        begun, self._variants = time.perf_counter(), session.scorer().variants(self._base)
+        scores = self._variants.describe(Row(self._base, first.ids), max(0, aim.top) + 1, check)
+        self._tokens = shown(session.tokenizer, first, scores)
         pace = (time.perf_counter() - begun) / max(1, self._variants.tokens)
         self._parts = self._divided(budget, pace)
         self.names = tuple({"item": part.text, **_location(part)} for part in self._parts)
-        self._scored = _Scored(self._rows, self._variants, self._targets, len(self._parts))
+        score = partial(self._variants.score, check=check)
+        self._scored = _Scored(self._rows, score, self._targets, len(self._parts))
 
     def view(self, role: str) -> View:
         if role != "predict":
@@ -92,6 +103,9 @@ class PromptSubject(Subject):
             raise InputError(f"target is {target!r:.100}", "say by answer, span or against what is explained")
         label = self._answers[0].text[slice(*self._aim.span)] if self._aim.span else self._answers[0].text
         return 0, label if self._aim.against is None else f"{label} rather than {self._answers[1].text}"
+
+    def within(self, budget: Budget) -> Budget:
+        return replace(budget, max_rows=self._most_rows)
 
     def details(self, explain: Callable[[int], Attribution]) -> Mapping[str, Any]:
         further = [explain(column).values.ravel().tolist() for column in range(1, len(self._targets))]
@@ -136,13 +150,14 @@ class PromptSubject(Subject):
 
     def _divided(self, budget: Budget, pace: float) -> list[Part]:
         """The parts that were asked for, or coarser ones where taking each out would cost more than the budget."""
-        length, answers = len(self._base), sum(len(answer.ids) for answer in self._answers)
-        tokens = MOST_TOKENS if budget.milliseconds is None else int(budget.milliseconds / 1e3 / max(pace, 1e-9))
-        row = len(self._answers) * length / 2 + answers
-        most = max(2, min(int(tokens * (1 - _GRADING) / row), (budget.max_rows or 2**31) - 2))
-        self.orders = int(min(_ORDERS, tokens * _GRADING / row / _CURVE - 2))
-        self.orders = self.orders if self.orders >= _FEWEST_ORDERS else 0
-        self._kind: str = self._aim.parts
+        tokens = MOST_TOKENS if budget.milliseconds is None else budget.milliseconds / 1e3 / max(pace, 1e-9)
+        # On average half of a prompt is in what variants share.
+        row = sum(len(self._base) / 2 + len(answer.ids) for answer in self._answers)
+        rows = int(min(tokens / row, budget.max_rows or 2**31))
+        orders = min(_ORDERS, int(rows * _GRADING) // _CURVE - 2)
+        self.orders = orders if orders >= _FEWEST_ORDERS else 0
+        self._most_rows = max(4, rows - (_CURVE * (self.orders + 2) if self.orders else 0))
+        most, self._kind = self._most_rows - 2, str(self._aim.parts)
         parts = parts_of(self._question, self._aim.parts, self._aim.passages)
         if not parts:
             raise InputError("the prompt has no character that somebody wrote", "send a prompt to explain")
@@ -167,13 +182,29 @@ class PromptSubject(Subject):
         return [Row(ids, answer.ids) for answer in self._answers]
 
 
+class GivingWay:
+    """Called between the calls of a graph: while the engine writes answers, waits, so that they have nine tenths of
+    the time."""
+
+    def __init__(self, session: LanguageSession, check: Callable[[], None]) -> None:
+        self._session, self._check, self._since = session, check, time.monotonic()
+
+    def __call__(self) -> None:
+        end = time.monotonic() + min(_OTHERS * (time.monotonic() - self._since), _LONGEST_WAIT_S)
+        self._check()
+        while self._session.open_requests and time.monotonic() < end:
+            time.sleep(_LOOKING_S)
+            self._check()
+        self._since = time.monotonic()
+
+
 class _Scored(Session):
     """Rows (N 1 P) say which parts stay; the `scores` (N K) are of the answers after the prompt that remains. Each
     coalition is computed once.
     """
 
-    def __init__(self, rows: Callable[[NDArray[np.bool_]], list[Row]], variants: Any, targets: Any, parts: int) -> None:
-        self._rows, self._variants, self._targets = rows, variants, targets
+    def __init__(self, rows: Any, score: Any, targets: Sequence[Target], parts: int) -> None:
+        self._rows, self._score, self._targets = rows, score, targets
         self._known: dict[bytes, list[float]] = {}
         self.signature = Signature(
             inputs=(TensorSpec(name="parts", datatype="FP32", shape=(-1, 1, parts)),),
@@ -184,7 +215,7 @@ class _Scored(Session):
         kept = np.asarray(tensors["parts"], np.float32)[:, 0] > _KEEP
         new = {each.tobytes(): each for each in kept if each.tobytes() not in self._known}
         rows = [self._rows(each) for each in new.values()]
-        logs = iter(self._variants.score([row for each in rows for row in each]))
+        logs = iter(self._score([row for each in rows for row in each]))
         for key, each in zip(new, rows, strict=True):
             found = [next(logs) for _ in each]
             self._known[key] = [target.score(found) for target in self._targets]

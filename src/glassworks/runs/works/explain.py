@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from glassworks.contracts import Generation
 from glassworks.errors import Unsupported
 from glassworks.packaging.answered import Answer, repeatable
 from glassworks.packaging.opened import OpenedBundle
+from glassworks.packaging.promises import offered_explainers
 from glassworks.record import Record
 from glassworks.registry import Registry
 from glassworks.runs.works._answering import AnsweringRequest, AnsweringWork, presented
@@ -17,13 +19,23 @@ if TYPE_CHECKING:
     from glassworks.contracts import Array
 
 
+_OF_PROMPTS = ("parts", "against", "max_tokens")
+
+
 class ExplainRequest(AnsweringRequest):
-    """`method` is one of the model's, the first if left out; `target` and `baseline` as for a single explanation."""
+    """`method` is one of the model's, the first if left out; `target` and `baseline` as for a single explanation.
+
+    Of a language model: `parts` are words, sentences, passages or turns; `against` is an answer with which the written
+    one is compared, of at most `max_tokens` tokens.
+    """
 
     method: str | None = None
     target: str | None = None
     baseline: float | None = None
     seed: int = Field(default=0, ge=0)
+    parts: Literal["words", "sentences", "passages", "turns"] | None = None
+    against: str | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
 
 
 class Explain(AnsweringWork):
@@ -35,7 +47,7 @@ class Explain(AnsweringWork):
     def settled(self, request: ExplainRequest) -> ExplainRequest:
         """Raises Unsupported for a model without the method."""
         settled: ExplainRequest = super().settled(request)
-        methods = Registry.open().resolve(settled.model).bundle.manifest.explainers
+        methods = offered_explainers(Registry.open().resolve(settled.model).bundle.manifest)
         if settled.method not in (None, *methods) or not methods:
             asked = f"no explanation method '{settled.method}'" if methods else "no explanation method"
             raise Unsupported(f"'{request.model}' has {asked}", f"it has: {', '.join(methods) or 'none'}")
@@ -43,10 +55,13 @@ class Explain(AnsweringWork):
 
     def answer(self, opened: OpenedBundle, request: ExplainRequest) -> Answer:
         """The answer, and why; one at a time, without a limit on time: that would make it depend on the machine."""
-        options = request.model_dump(include={"method", "target", "baseline", "seed"})
+        options = request.model_dump(include={"method", "target", "baseline", "seed", *_OF_PROMPTS})
 
         def explained(x: Array) -> list[dict[str, Any]]:
-            return [{**said, "explanation": repeatable(opened.explain(x, **options))} for said in presented(opened, x)]
+            found = opened.explain(x, **opened.explaining(x[0], options))
+            if isinstance(opened.task, Generation):  # what is explained can be a known answer: no other is written
+                return [{"answer": {"generated": found.details["answer"]}, "explanation": repeatable(found)}]
+            return [{**said, "explanation": repeatable(found)} for said in presented(opened, x)]
 
         return explained
 

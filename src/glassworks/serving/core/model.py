@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -127,13 +128,20 @@ class LoadedModel:
     async def _explained(self, tensors: Tensors, options: ExplainOptions, caller: str | None) -> list[Explanation]:
         target = self.opened.task.target(options.target, self.manifest.labels)
         asked = replace(options, method=self._method(options.method), target=target)
+        if not self.writes:  # other parameters are nobody's
+            asked = replace(asked, asked={})
+
+        left = threading.Event()
 
         def one(row: int) -> Explanation:
             example = {name: values[row : row + 1] for name, values in tensors.items()}
-            return self.engines.explaining.explain(example, asked)
+            return self.engines.explaining.explain(example, asked, left)
 
         rows = range(len(next(iter(tensors.values()))))
-        return await self._threads.explaining.each([functools.partial(one, row) for row in rows], caller)
+        try:
+            return await self._threads.explaining.each([functools.partial(one, row) for row in rows], caller)
+        finally:
+            left.set()
 
     @property
     def streams(self) -> bool:

@@ -15,6 +15,7 @@ from glassworks.errors import InputError
 from glassworks.families._language.synthetic import write_model
 from glassworks.language.attribution import PromptAttribution, attribute
 from glassworks.language.attribution.asking import question_and_aim
+from glassworks.language.attribution.subject import PromptSubject
 from glassworks.language.continuous_batching import EngineSettings
 from glassworks.language.importing import bring, write
 from glassworks.language.session import LanguageSession
@@ -127,6 +128,37 @@ def test_a_budget_makes_parts_coarser_and_says_so(session: LanguageSession) -> N
     assert len(found.parts) <= 6
     assert "".join(part["item"] for part in found.parts) == text
     assert any("48 words" in note and "groups of sentences" in note for note in found.notes)
+
+
+def test_rows_of_a_budget_hold_the_grade_too(session: LanguageSession) -> None:
+    for method in ("leave_one_out", "partition_shapley", "kernel_shap"):
+        for rows in (5, 60, 90):
+            found = attribute(
+                session,
+                *question_and_aim(TEXT, {"answer": "x"}),
+                method=method,
+                budget=Budget(max_rows=rows),
+            )
+            assert found.rows <= rows
+            assert bool(found.quality) == (rows == 90)
+
+
+def test_a_check_ends_it_between_two_calls(session: LanguageSession) -> None:
+    calls = []
+
+    def check() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise InterruptedError
+
+    question, aim = question_and_aim(TEXT, {"answer": "x"})
+    subject = PromptSubject(session, question, aim, Budget(), check)
+    view = subject.view("predict")
+    with pytest.raises(InterruptedError):
+        for rows in (view.example, view.baseline, view.example * 0):
+            view.session.run({"parts": rows})
+            view.session.run({"parts": np.eye(len(subject.names), dtype=np.float32)[:, None]})
+    assert len(calls) == 3
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,8 @@ class Server:
         self._computing, self._streaming = ThreadPoolExecutor(1, "infer"), ThreadPoolExecutor(MAX_THREADS, "stream")
         self._explaining = ThreadPoolExecutor(1, "explain", initializer=step_back)
         self._streams: dict[int, Outgoing] = {}
+        self._left: dict[int, threading.Event] = {}
+        """Explanations that wait or are under way; the event says that nobody waits for one any longer."""
 
     def take(self, request: messages.Message) -> None:
         """Begin what is asked for."""
@@ -42,11 +45,14 @@ class Server:
             case messages.Infer():
                 self._computing.submit(self._answer, request.id, lambda: self._infer(request), request.shared)
             case messages.Explain():
+                self._left[request.id] = threading.Event()
                 self._explaining.submit(self._answer, request.id, lambda: self._explain(request))
             case messages.Stream():
                 self._stream(request)
             case messages.Next() if (stream := self._streams.get(request.id)) is not None:
                 stream.allow(request.chunks)
+            case messages.Cancel() if (left := self._left.get(request.id)) is not None:
+                left.set()
             case messages.Cancel() if (stream := self._streams.get(request.id)) is not None:
                 self._engine.cancel(request.id)
                 stream.cancel()
@@ -55,7 +61,11 @@ class Server:
         return messages.Outputs(request.id, dict(self._engine.infer(request.tensors)))
 
     def _explain(self, request: messages.Explain) -> messages.Response:
-        return messages.explained(request.id, self._engine.explain(request.example, request.options))
+        try:
+            found = self._engine.explain(request.example, request.options, self._left[request.id])
+        finally:
+            del self._left[request.id]
+        return messages.explained(request.id, found)
 
     def _stream(self, request: messages.Stream) -> None:
         """Send the first chunk: it may be refused, or its reader may let it wait, before much is computed."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from glassworks.contracts import Chunk, Explanation, Tensors
     from glassworks.serving.core.explanations import ExplainOptions
 
@@ -39,8 +41,10 @@ class EngineClient(ABC):
         """All outputs for checked inputs."""
 
     @abstractmethod
-    def explain(self, example: Tensors, options: ExplainOptions) -> Explanation:
-        """Explain one row of checked inputs. Raises InputError."""
+    def explain(self, example: Tensors, options: ExplainOptions, left: Event | None = None) -> Explanation:
+        """Explain one row of checked inputs. Who sets `left` no longer waits for it: a long one ends soon. Raises
+        InputError.
+        """
 
     @abstractmethod
     def stream(self, request_id: int, tensors: Tensors, parameters: Mapping[str, Any]) -> Generator[Chunk, None, None]:

@@ -53,8 +53,8 @@ class LocalEngine(EngineClient):
     def infer(self, tensors: Tensors) -> Tensors:
         return self._run(tensors)
 
-    def explain(self, example: Tensors, options: ExplainOptions) -> Explanation:
-        return explain_row(self._opened, example, options)
+    def explain(self, example: Tensors, options: ExplainOptions, left: Event | None = None) -> Explanation:
+        return explain_row(self._opened, example, options, left)
 
     def stream(self, request_id: int, tensors: Tensors, parameters: Mapping[str, Any]) -> Generator[Chunk, None, None]:
         cancelled = self._open[request_id] = Event()

@@ -37,6 +37,8 @@ _AHEAD = 8
 """Chunks of a stream that may be on their way to who reads, once the first one was taken."""
 _WORTH_WAITING_S = 1.0
 """Requests wait for a process that is started again that soon; later they are refused at once."""
+_LOOKING_S = 0.1
+"""How often is looked whether anybody still waits for an explanation."""
 _MEND = "send the request again"
 Answers = queue.SimpleQueue[messages.Message | Exception]
 
@@ -112,9 +114,15 @@ class ProcessEngine(EngineClient):
             if shared:
                 self._shared.release()
 
-    def explain(self, example: Tensors, options: ExplainOptions) -> Explanation:
+    def explain(self, example: Tensors, options: ExplainOptions, left: threading.Event | None = None) -> Explanation:
         number, child, answers = self._register()
         child.send(messages.Explain(number, dict(example), options))
+        while left is not None and answers.empty():
+            if left.is_set():
+                child.send(messages.Cancel(number))
+                break
+            with contextlib.suppress(queue.Empty):
+                answers.put(answers.get(timeout=_LOOKING_S))
         answer = _answer(answers)
         if not isinstance(answer, messages.Explained):
             raise TypeError(f"{type(answer).__name__} is no explanation")
