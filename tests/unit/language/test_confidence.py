@@ -104,7 +104,8 @@ def test_an_answer_is_scored_as_the_network_scores_it(session: LanguageSession, 
     auto: Any = AutoModelForCausalLM
     theirs = auto.from_pretrained(folder / "model", dtype=torch.float32)
     *_, last = ask(session, "the red cat", confidence=True, logprobs=True)
-    prompt, said = heard(ask(session, "the red cat", tokenize=True)[0], "prompt_tokens"), []
+    prompt = heard(ask(session, "the red cat", tokenize=True)[0], "prompt_tokens")
+    said: list[Any] = []
     for chunk in ask(session, "the red cat", logprobs=True):
         said += heard(chunk, "logprobs") if "logprobs" in chunk.outputs else []
     ids = torch.tensor([[token["id"] for token in (*prompt, *said)]])

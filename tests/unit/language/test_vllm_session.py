@@ -49,7 +49,7 @@ def brought(published: Path, folder: Path, engine: str) -> Opened:
     config = {"source": f"folder:{published}", "engine": engine, "context": 256, "streams": 2}
     job = job_of({"name": "m", "family": "language_model", "model": config}, where="here")
     folder.mkdir()
-    model = model_of(job, LanguageModelConfig.model_validate(config), folder, Silent())
+    model = model_of(job, LanguageModelConfig.model_validate(config), None, folder, Silent())
     return Opened(artifact=export(model, folder), folder=folder)
 
 

@@ -29,7 +29,7 @@ def built(models: Models, home: Path, **config: object) -> Service:
     registry = Registry.open({"GLASSWORKS_HOME": str(home)})
     settings = validate(ServingConfig, config, where="test")
     context = _context(settings, models, Repository(models, registry), registry)
-    return _service(context, None, ())
+    return _service(context, None)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def brought(tmp_path: Path, **config: object) -> Model:
     write_model(tmp_path / "model", seed=0)
     asked = {"source": f"folder:{tmp_path / 'model'}", **config}
     job = job_of({"name": "m", "family": "language_model", "model": asked}, where="here")
-    return model_of(job, LanguageModelConfig.model_validate(asked), tmp_path, Silent())
+    return model_of(job, LanguageModelConfig.model_validate(asked), None, tmp_path, Silent())
 
 
 def test_a_share_of_a_gpu_is_for_vllm(tmp_path: Path) -> None:

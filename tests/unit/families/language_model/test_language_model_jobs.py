@@ -57,7 +57,7 @@ def test_other_families_still_need_data() -> None:
 def brought(folder: Path, tmp_path: Path, **config: object) -> object:
     made = job(f"folder:{folder}")
     settings = LanguageModelConfig.model_validate({"source": f"folder:{folder}", **config})
-    return model_of(made, settings, tmp_path, Silent())
+    return model_of(made, settings, None, tmp_path, Silent())
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ def test_a_planted_preference_is_learned_and_measured_on_what_is_served(
     session.conversations = True
     items = [each.encode() for each in data.splits["test"].x.tolist()]
     plain = json.dumps({"messages": [message("user", "a"), message("assistant", "b")], "tools": []}).encode()
-    margins = session.run({INPUT: np.array([*items, plain], object)}, [MARGIN])[MARGIN]
+    margins = np.asarray(session.run({INPUT: np.array([*items, plain], object)}, [MARGIN])[MARGIN], np.float64)
     session.close()
     assert (margins[:-1] > 0).all() and np.isnan(margins[-1])
     network = Tuned(decoder_of(model.network))

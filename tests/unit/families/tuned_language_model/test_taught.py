@@ -25,6 +25,7 @@ from glassworks.families.tuned_language_model.distilled import divergence
 from glassworks.families.tuned_language_model.network import Tuned, decoder_of
 from glassworks.families.tuned_language_model.settings import TunedLanguageModelConfig
 from glassworks.families.tuned_language_model.teaching import read_probabilities, taught
+from glassworks.job_files import stored_job
 from glassworks.language.importing import Brought, bring
 from glassworks.language.session import INPUT, LOG_LIKELIHOOD, OUTPUT, signature
 from glassworks.packaging.kept_answers import KeptAnswers, PackagedTeacher
@@ -192,7 +193,7 @@ def test_a_registered_model_teaches_a_student_and_a_classifier(folder: Path, bro
     registry = Registry.open({"GLASSWORKS_HOME": str(tmp_path)})
     teacher = flow.train(job(folder, "teacher", "answered"), registry)
     student = flow.train(job(folder, "student", "asked", "teacher"), registry)
-    assert student.bundle.manifest.job["training"]["teacher"] == "teacher@1"
+    assert stored_job(student.bundle.manifest.job, where="here").training.teacher == "teacher@1"
     measured = flow.evaluate("student", registry).metrics["perplexity"].value
     assert measured == pytest.approx(student.bundle.manifest.metrics["perplexity"].value)
     opened = OpenedBundle(teacher.bundle, limited=False)

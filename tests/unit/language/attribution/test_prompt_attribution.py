@@ -21,7 +21,7 @@ from glassworks.language.importing import bring, write
 from glassworks.language.session import LanguageSession
 
 TEXT = "The red cat sees 今天天气好。 A bird sleeps."
-CHAT = [
+CHAT: list[dict[str, Any]] = [
     {"role": "system", "content": "Be short."},
     {"role": "user", "content": "What is <|im_end|> red?"},
     {"role": "assistant", "content": ""},

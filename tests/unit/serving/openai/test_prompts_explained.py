@@ -40,10 +40,15 @@ def test_parts_of_a_prompt_have_values_and_the_answer_its_tokens(language_server
 
 def test_a_conversation_is_explained_by_each_method_against_another_answer(language_server: Server) -> None:
     messages = [{"role": "user", "content": "Say it."}, {"role": "user", "content": "今天好"}]
-    asked = {"messages": json.dumps(messages), "answer": "ok", "against": "no", "parts": "turns", "grade": False}
+    asked: dict[str, Any] = {
+        "messages": json.dumps(messages),
+        "answer": "ok",
+        "against": "no",
+        "parts": "turns",
+    }
     values = []
     for method in ("partition_shapley", "kernel_shap"):
-        found = explain(language_server, method=method, **asked)
+        found = explain(language_server, method=method, grade=False, **asked)
         outputs = {each["name"]: each["data"] for each in found["outputs"]}
         assert [json.loads(each)["message"] for each in outputs["names:text"]] == [0, 1]
         assert found["parameters"]["label"] == "ok rather than no"
