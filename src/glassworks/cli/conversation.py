@@ -15,10 +15,12 @@ from glassworks.errors import InputError, Unsupported
 
 if TYPE_CHECKING:
     from glassworks.cli.library import Library
-    from glassworks.contracts import Chunk, Session
+    from glassworks.contracts import Chunk, Explanation
     from glassworks.packaging.opened import OpenedBundle
 
 _ALTERNATIVES = 3
+_PATIENCE_MS = 20_000.0
+"""For one explanation: more parts than that allows are joined."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,7 @@ class Conversation:
                 f"'{name}' holds no conversations: it has no chat template",
                 f"glassworks predict {name} 'a text to continue', or import it with model.chat_template",
             )
-        self._session: Session = opened.session("predict")
+        self._opened, self._session = opened, opened.session("predict")
         self._task, self._sessions = opened.task, opened.session
         self._about: Mapping[str, Any] = opened.manifest.preprocessing
         self._parameters = dict(parameters)
@@ -108,13 +110,34 @@ class Conversation:
             for (begin, end), values in zip(asked["spans"], found.details["span_values"], strict=True)
         ]
 
+    def reasons(self, part: str = "", instead: str = "") -> Explanation:
+        """What each part of the conversation did to the last answer, or to a `part` of it, rather than to another text
+        in its place. Raises InputError before the first answer, and for a part that it has not.
+        """
+        if not self._answer:
+            raise InputError("nothing was answered yet", "ask something first")
+        answer = self.messages[-1]["content"]
+        start = answer.find(part)
+        if start < 0:
+            raise InputError(f"the last answer has no '{part[:100]}'", "write a part of it as it stands there")
+        end = start + len(part) if part else len(answer)
+        asked: dict[str, Any] = {"messages": [*self._system(), *self.messages[:-1]]}
+        if instead:
+            asked |= {"answer": answer[:end], "against": answer[:start] + instead}
+        else:
+            asked |= {"answer": self._answer, **({"span": [start, end]} if part else {})}
+        budget = self._opened.budget(_PATIENCE_MS)
+        return self._opened.explain(np.array([""], object), asked=asked, budget=budget)
+
     def clear(self) -> None:
         """Forget what was said."""
         self.messages, self._answer, self.last = [], [], None
 
     def _begin(self) -> list[dict[str, str]]:
-        system = [{"role": "system", "content": self.system}] if self.system else []
-        return [*system, *self.messages]
+        return [*self._system(), *self.messages]
+
+    def _system(self) -> list[dict[str, str]]:
+        return [{"role": "system", "content": self.system}] if self.system else []
 
     def _fits(self, messages: Sequence[Mapping[str, str]]) -> bool:
         """Whether the context has room for them and an answer."""

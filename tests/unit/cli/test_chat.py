@@ -54,11 +54,17 @@ def test_one_question_has_one_answer(run: Run) -> None:
 
 
 def test_lines_that_are_piped_in_are_a_conversation(run: Run) -> None:
-    found = run("chat", "tiny-model", typed="Hi\n/why\n/history\n/clear\n/history\n/nothing\n/exit\nnever read\n")
+    found = run(
+        "chat",
+        "tiny-model",
+        typed="Hi\n/why\n/why rather than Hello\n/history\n/clear\n/history\n/nothing\n/exit\nnever read\n",
+    )
     assert found.exit_code == 0
-    assert found.stdout.count("user: Hi") == 1
+    assert found.stdout.count("user: Hi") == 3  # two explanations and the history
     assert found.stdout.count("assistant: ") == 1
     assert "instead of" in found.stdout
+    assert found.stdout.count("what led to") == 2
+    assert "rather than Hello' (red for, blue against" in found.stdout
     assert "/system TEXT" in found.stderr
     assert "never read" not in found.stdout
 
@@ -78,6 +84,13 @@ def test_why_shows_the_tokens_of_the_answer(home: Path) -> None:
     assert len(tokens) == conversation.last.completion_tokens == 6
     assert all(token.alternatives[0][1] == pytest.approx(token.probability, abs=1e-4) for token in tokens)  # greedy
     assert said
+    whole, first = conversation.reasons(), conversation.reasons(part=said[0])
+    assert "".join(name["item"] for name in whole.names) == "Be brief.Hi"
+    assert (whole.details["answer"], first.details["span"]) == (said, [0, 1])
+    other = conversation.reasons(instead="Hello")
+    assert other.label == f"{said} rather than Hello"
+    with pytest.raises(GlassworksError, match="the last answer has no 'no such part'"):
+        conversation.reasons(part="no such part")
     again = conversation.ask("And?")
     next(again)
     again.close()  # as Ctrl-C does: what was said until then stays

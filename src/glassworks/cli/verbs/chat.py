@@ -15,10 +15,12 @@ from glassworks.printable import printable
 
 if TYPE_CHECKING:
     from glassworks.cli.conversation import Conversation, Token
-    from glassworks.contracts import Chunk
+    from glassworks.contracts import Chunk, Explanation
 
 _COMMANDS: Mapping[str, str] = {
-    "/why": "how sure the last answer was: each token, its probability, and what else could have stood there",
+    "/why": "how sure the last answer was, what else could have stood there, and what of the conversation led to it",
+    "/why PART": "what led to this part of the last answer",
+    "/why PART rather than TEXT": "what led to it and not to another text; PART may be left out",
     "/sources": "which passage moved the model to each sentence of the last answer (with --sources)",
     "/system TEXT": "tell the model how to answer; alone it takes that back",
     "/clear": "forget what was said",
@@ -27,6 +29,8 @@ _COMMANDS: Mapping[str, str] = {
     "/exit": "end; Ctrl-D does too",
 }
 _UNSURE, _SURE = 0.3, 0.9
+_SHOWN = 5
+"""Parts of a conversation that are shown with their values."""
 
 
 def chat(
@@ -152,7 +156,11 @@ def _command(conversation: Conversation, line: str) -> bool:
     if name in ("/exit", "/quit"):
         return False
     if name == "/why":
-        _show_why(conversation.why())
+        part, _, instead = f" {rest}".partition(" rather than ")
+        part, instead = part.strip(), instead.strip()
+        if not part and not instead:
+            _show_why(conversation.why())
+        _show_reasons(conversation.reasons(part, instead))
     elif name == "/sources":
         _show_driven(conversation)
     elif name == "/clear":
@@ -165,7 +173,7 @@ def _command(conversation: Conversation, line: str) -> bool:
     else:
         if name != "/help":
             stderr().print(f"there is no command {printable(name)}; these are there:", markup=False)
-        stderr().print("\n".join(f"{command:14} {what}" for command, what in _COMMANDS.items()), markup=False)
+        stderr().print("\n".join(f"{command:27} {what}" for command, what in _COMMANDS.items()), markup=False)
     return True
 
 
@@ -185,6 +193,24 @@ def _show_why(tokens: Sequence[Token]) -> None:
         instead = f", instead of {others}" if others else ""
         stdout().print(f"  {printable(token.text)!r} {token.probability:.0%}{instead}", markup=False)
     stdout().print(f"  red: less than {_UNSURE:.0%} sure, green: {_SURE:.0%} and more; least sure first", markup=False)
+
+
+def _show_reasons(found: Explanation) -> None:
+    """The conversation with its parts shaded, those that matter most with their values, and how far to trust it."""
+    from glassworks.cli.drawing import draw
+    from glassworks.cli.tables import show_grade, show_shaded
+    from glassworks.packaging.answered import explanation_json
+
+    console, values = stdout(), found.attribution.values.ravel()
+    label = printable(found.label)
+    console.print(f"what led to {label!r} (red for, blue against; {found.method}):", markup=False)
+    show_shaded(draw(values, found.attribution.values, (), found.label, found.method, found.names).rows[:-1], console)
+    for row in abs(values).argsort()[::-1][:_SHOWN].tolist():
+        console.print(f"  {values[row]:+.3f} {printable(found.names[row]['item'].strip())!r}", markup=False)
+    for note in found.details.get("notes", ()):
+        console.print(f"  - {note}", markup=False)
+    record = explanation_json(found)
+    show_grade({**record, **record["quality"]}, console)
 
 
 def _counts(chunk: Chunk | None) -> dict[str, Any]:

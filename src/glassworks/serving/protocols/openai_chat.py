@@ -10,7 +10,6 @@ from glassworks.serving.endpoints import Context, Protocol, Schema, endpoint
 from glassworks.serving.protocols._openai.answering import Asking, closing_all, each, interleaved, object_of, open_all
 from glassworks.serving.protocols._openai.collected import (
     Collected,
-    Counts,
     calls_of,
     extras_of,
     text_of,
@@ -18,6 +17,7 @@ from glassworks.serving.protocols._openai.collected import (
     usage,
 )
 from glassworks.serving.protocols._openai.events import event, event_stream, to_the_end
+from glassworks.serving.protocols._openai.explaining import require_method
 from glassworks.serving.protocols._openai.heads import Head
 from glassworks.serving.protocols._openai.probabilities import of_chat, of_prompt
 from glassworks.serving.protocols._openai.requests import Asked, chat
@@ -67,10 +67,11 @@ class OpenAIChat(Protocol):
 
 async def _answer(asking: Asking, asked: Asked, grounds: Grounds | None) -> Answer:
     head = _Head(asked, asking.fingerprint)
+    require_method(asking, asked.explain)
     if not asked.stream:
         return json_answer(head.whole(await each(asked.n, lambda choice: _collected(asking, asked, choice, grounds))))
     opened = await open_all(asking, [("", asked.parameters(choice)) for choice in range(asked.n)])
-    return event_stream(to_the_end(_events(head, opened, grounds)))
+    return event_stream(to_the_end(_events(head, opened, asking, grounds)))
 
 
 async def _collected(asking: Asking, asked: Asked, choice: int, grounds: Grounds | None) -> Collected:
@@ -82,28 +83,29 @@ async def _collected(asking: Asking, asked: Asked, choice: int, grounds: Grounds
             found.add(part)
     if grounds is not None:
         found.extras["sources"] = await grounds.shown(found.text)
+    await found.explain(asking, asked, choice)
     return found
 
 
 async def _events(
-    head: _Head, opened: Sequence[tuple[InferResult, Parts]], grounds: Grounds | None
+    head: _Head, opened: Sequence[tuple[InferResult, Parts]], asking: Asking, grounds: Grounds | None
 ) -> AsyncGenerator[bytes, None]:
-    texts = ["" for _ in opened]
-    counts, streams = [Counts() for _ in opened], [parts for _, parts in opened]
+    found, streams = [Collected() for _ in opened], [parts for _, parts in opened]
     async with closing_all(streams), contextlib.aclosing(interleaved(streams)) as numbered:
         for choice, (first, _) in enumerate(opened):
-            counts[choice].see(first.chunk)
+            found[choice].counts.see(first.chunk)
             yield head.event(choice, {"role": "assistant", "content": ""})
         async for choice, part in numbered:
-            counts[choice].see(part.chunk)
-            texts[choice] += text_of(part, "generated")
+            found[choice].follow(part)
             for each_event in head.events(choice, part):
                 yield each_event
-    if grounds is not None:
-        for choice, text in enumerate(texts):
-            yield head.event(choice, {}, glassworks={"sources": await grounds.shown(text)})
+    for choice, one in enumerate(found):
+        if grounds is not None:
+            one.extras["sources"] = await grounds.shown(one.text)
+        if await one.explain(asking, head.asked, choice) or one.extras:
+            yield head.event(choice, {}, glassworks=one.extras)
     if head.asked.usage:
-        yield event(head.chunk([], usage(counts, head.asked.n)))
+        yield event(head.chunk([], usage([one.counts for one in found], head.asked.n)))
 
 
 class _Head(Head):

@@ -17,6 +17,7 @@ from glassworks.serving.protocols._openai.answering import (
 )
 from glassworks.serving.protocols._openai.collected import Collected, usage
 from glassworks.serving.protocols._openai.events import event, event_stream, to_the_end
+from glassworks.serving.protocols._openai.explaining import require_method
 from glassworks.serving.protocols._openai.heads import Head
 from glassworks.serving.protocols._openai.probabilities import Offsets, Token, of_prompt, text_of
 from glassworks.serving.protocols._openai.requests import Asked, completion
@@ -65,11 +66,12 @@ class OpenAICompletions(Protocol):
 
 
 async def _answer(asking: Asking, asked: Asked) -> Answer:
+    require_method(asking, asked.explain)
     head, count = _Head(asked, asking.fingerprint), asked.n * len(asked.prompts)
     if not asked.stream:
         return json_answer(head.whole(await each(count, lambda choice: _collected(asking, asked, choice))))
     opened = await open_all(asking, [_row(asked, choice) for choice in range(count)])
-    return event_stream(to_the_end(_events(head, opened)))
+    return event_stream(to_the_end(_events(head, opened, asking)))
 
 
 def _row(asked: Asked, choice: int) -> tuple[str, Mapping[str, Any]]:
@@ -83,6 +85,7 @@ async def _collected(asking: Asking, asked: Asked, choice: int) -> Collected:
     async with contextlib.aclosing(parts):
         async for part in _needed(asked, parts):
             found.add(part)
+    await found.explain(asking, asked, choice)
     return found
 
 
@@ -96,7 +99,9 @@ async def _needed(asked: Asked, parts: Parts) -> AsyncGenerator[InferResult, Non
             return
 
 
-async def _events(head: _Head, opened: Sequence[tuple[InferResult, Parts]]) -> AsyncGenerator[bytes, None]:
+async def _events(
+    head: _Head, opened: Sequence[tuple[InferResult, Parts]], asking: Asking
+) -> AsyncGenerator[bytes, None]:
     asked, streams = head.asked, [parts for _, parts in opened]
     choices = [_Choice(asked, index) for index in range(len(opened))]
     needed = [_needed(asked, parts) for parts in streams]
@@ -109,6 +114,10 @@ async def _events(head: _Head, opened: Sequence[tuple[InferResult, Parts]]) -> A
         for choice in choices:
             if not choice.ended:
                 yield event(head.chunk(choice.end()))
+    for index, choice in enumerate(choices):
+        if await choice.found.explain(asking, asked, index):
+            extras = {"index": index, "text": "", "logprobs": None, "finish_reason": None}
+            yield event(head.chunk([{**extras, "glassworks": choice.found.extras}]))
     if asked.usage:
         yield event(head.chunk([], usage([choice.found.counts for choice in choices], asked.n)))
 
@@ -126,7 +135,7 @@ class _Choice:
         """What is new; nothing where a part only shows life."""
         new = Collected(finish_reason="")
         new.add(part)
-        self.found.counts.see(part.chunk)
+        self.found.follow(part)
         self.found.prompt += new.prompt
         if not (new.text or new.tokens or new.prompt or new.finish_reason):
             return []

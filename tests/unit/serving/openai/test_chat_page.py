@@ -52,3 +52,26 @@ def test_a_conversation(page: Any) -> None:
     talk.locator(".talk .wrong", has_text="context_length_exceeded").wait_for()
     talk.locator("button[type=button]").last.click()
     assert said.count() == 0
+
+
+def test_the_console_shows_why_word_by_word(page: Any, language_server: Server) -> None:
+    page.goto(f"http://{language_server.address}/#/try/tiny-language-model")
+    field = page.locator("form textarea").first
+    field.fill("the red cat")
+    field.press("Enter")
+    page.locator(".turn.assistant button").click()
+    said, turns, words = page.locator(".why-said"), page.locator(".turns dd"), page.locator(".answer-words button")
+    words.first.wait_for()
+    assert turns.all_text_contents() == ["the red cat"]
+    whole = said.text_content()
+    words.first.focus()
+    page.keyboard.press("ArrowRight")
+    second = words.nth(1)
+    assert second.evaluate("element => element === document.activeElement")
+    assert said.text_content() != whole
+    page.keyboard.press("Enter")
+    assert second.get_attribute("aria-pressed") == "true"
+    page.keyboard.press("Escape")
+    assert second.get_attribute("aria-pressed") == "false"
+    page.locator("section.card header, section.card .card-head").nth(1).locator("button").click()
+    said.wait_for(state="detached")

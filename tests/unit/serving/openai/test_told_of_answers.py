@@ -70,3 +70,62 @@ def test_wrong_options_are_refused_by_name(language_client: openai.OpenAI, asked
     with pytest.raises(openai.BadRequestError) as caught:
         ask(language_client, asked)
     assert caught.value.param == param
+
+
+TALK: list[Any] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "the red cat sees"}]
+
+
+def test_an_answer_is_explained_whole_and_behind_its_parts(language_client: openai.OpenAI) -> None:
+    wanted = {"explain": {"parts": "words", "spans": [[0, 1]], "seed": 3}}
+    (choice,) = ask(language_client, wanted, messages=TALK).choices
+    found = told(choice)["explanation"]
+    assert (found["answer"], found["kind"], found["seed"]) == (choice.message.content, "words", 3)
+    assert "".join(part["item"] for part in found["parts"]) == "Be brief.the red cat sees"
+    assert {(part["message"], part["role"]) for part in found["parts"]} == {(0, "system"), (1, "user")}
+    for part in found["parts"]:
+        assert TALK[part["message"]]["content"][part["start"] : part["end"]] == part["item"]
+    assert len(found["span_values"][0]) == len(found["parts"])
+    assert all(0 <= token["probability"] <= 1 and token["runners_up"] for token in found["tokens"])
+    assert found["trust"]
+    parts = list(ask(language_client, wanted, messages=TALK, stream=True, stream_options={"include_usage": True}))
+    assert parts[-1].usage.completion_tokens == 6
+    (last,) = parts[-2].choices
+    assert parts[-3].choices[0].finish_reason == "length"
+    again = told(last)["explanation"]
+    assert [part["value"] for part in again["parts"]] == pytest.approx([part["value"] for part in found["parts"]])
+
+
+def test_a_continuation_is_explained_too(language_client: openai.OpenAI) -> None:
+    asked: dict[str, Any] = {"model": ASKED["model"], "prompt": "the red cat", "max_tokens": 4, "temperature": 0}
+    extra = {"glassworks": {"explain": True}}
+    found = told(language_client.completions.create(**asked, extra_body=extra).choices[0])["explanation"]
+    assert "".join(part["item"] for part in found["parts"]) == "the red cat"
+    parts = list(language_client.completions.create(**asked, stream=True, extra_body=extra))
+    assert told(parts[-1].choices[0])["explanation"]["answer"] == found["answer"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        ("all", "glassworks.explain"),
+        ({"parts": "letters"}, "glassworks.explain.parts"),
+        ({"method": "magic"}, "glassworks.explain.method"),
+        ({"budget_ms": -1}, "glassworks.explain.budget_ms"),
+        ({"budget_rows": 0}, "glassworks.explain.budget_rows"),
+        ({"seed": "x"}, "glassworks.explain.seed"),
+        ({"answer": "mine"}, "glassworks.explain.answer"),
+        ({"methods": "leave_one_out"}, "glassworks.explain.methods"),
+    ],
+)
+def test_wrong_ways_to_explain_are_refused_before_anything_is_answered(
+    language_client: openai.OpenAI, asked: Any, param: str
+) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        ask(language_client, {"explain": asked}, stream=True)
+    assert caught.value.param == param
+
+
+def test_what_is_found_out_only_behind_the_answer_does_not_lose_it(language_client: openai.OpenAI) -> None:
+    (choice,) = ask(language_client, {"explain": {"span": [0, 5000]}}).choices
+    assert choice.message.content
+    assert "is none of the answer" in told(choice)["explanation"]["error"]

@@ -51,7 +51,7 @@ class Asking:
     def __init__(self, dispatcher: Dispatcher, exchange: Exchange, model: str, names: Mapping[str, str]) -> None:
         """`model` may have a version or an alias behind `@`. `names` are the client's words for parameters of the
         session, where they differ."""
-        self._dispatcher, self._names, self._target = dispatcher, names, exchange.target
+        self.dispatcher, self._names, self._target = dispatcher, names, exchange.target
         self.call: Call = call_of(exchange.headers, *id_of(model), exchange.arrived_ns)
         self.model = named(dispatcher, self.call)
         if not isinstance(self.model.opened.task, Generation):
@@ -74,7 +74,7 @@ class Asking:
             found = await answer
         except LimitExceeded as error:
             found = failure(error, self._target)
-        left = self._dispatcher.admission.left(self.call)
+        left = self.dispatcher.admission.left(self.call)
         if left is not None:
             found.headers += limit_headers(left)
         return found
@@ -89,7 +89,7 @@ class Asking:
             return InferRequest({spec.name: row}, parameters)
 
         try:
-            parts = await self._dispatcher.stream(self.call, read)
+            parts = await self.dispatcher.stream(self.call, read)
             first = await anext(parts, None)
         except InputError as error:
             raise self._named(error, parameters) from None

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from glassworks.serving.protocols._openai.explaining import explained
 from glassworks.serving.protocols._openai.probabilities import Token, decode
 
 if TYPE_CHECKING:
     from glassworks.contracts import Chunk
+    from glassworks.serving.protocols._openai.answering import Asking
+    from glassworks.serving.protocols._openai.requests import Asked
     from glassworks.serving.results import InferResult
 
 _calls = msgspec.json.Decoder(list[dict[str, Any]]).decode
@@ -84,6 +87,19 @@ class Collected:
             self._call(delta)
         if part.chunk is not None and part.chunk.finish_reason:
             self.finish_reason = part.chunk.finish_reason
+
+    def follow(self, part: InferResult) -> None:
+        """Take in of a part that is sent on what is needed behind the last one."""
+        self.counts.see(part.chunk)
+        self.text += text_of(part, "generated")
+
+    async def explain(self, asking: Asking, asked: Asked, choice: int) -> bool:
+        """Have the answer explained where that is asked for; whether it is."""
+        if asked.explain is None:
+            return False
+        prompt = asked.prompts[choice // asked.n]
+        self.extras["explanation"] = await explained(asking, asked.explain, prompt, self.text)
+        return True
 
     def _call(self, delta: dict[str, Any]) -> None:
         """A call's further arguments, or a new call."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glassworks.serving.failures import WrongParameter
+from glassworks.serving.protocols._openai.explaining import options_of
 from glassworks.serving.protocols._openai.fields import Fields
 from glassworks.serving.protocols._openai.messages import messages_of, tools_of
 from glassworks.serving.protocols._openai.sources import Sources, sources_of
@@ -66,6 +67,8 @@ class Asked:
     """Whether the answer names the tier of service."""
     sources: Sources | None = None
     """The index from whose passages is answered, where one is named."""
+    explain: Mapping[str, Any] | None = None
+    """How each answer is to be explained; None where it is not."""
 
     @property
     def of_prompt(self) -> bool:
@@ -144,11 +147,11 @@ def _asked(
         wanted |= {"logprobs": True, "top_logprobs": top}
     if prompt_top is not None or (echo and (logprobs or "prompt_ids" in prompts[0].parameters)):
         wanted["prompt_logprobs"] = max(prompt_top or 0, top if echo and logprobs else 0)
-    wanted, sources = _extras(fields, wanted)
+    (wanted, sources, explain), seed = _extras(fields, wanted), seed_of(fields)
     fields.harmless()
     whole = [Prompt(each.text, {**each.parameters, **wanted}) for each in prompts]
-    about = (prompt_top, echo, only_prompt, tier is not None, sources)
-    return Asked(model, whole, n, seed_of(fields), stream, usage, logprobs, top, *about)
+    about = (prompt_top, echo, only_prompt, tier is not None, sources, explain)
+    return Asked(model, whole, n, seed, stream, usage, logprobs, top, *about)
 
 
 def stream_usage(fields: Fields, stream: bool) -> bool:
@@ -175,16 +178,16 @@ def sampling(fields: Fields) -> dict[str, Any]:
     return {"temperature": fields.take("temperature", 1.0), **fields.given(*_SAMPLING)}
 
 
-def _extras(fields: Fields, wanted: dict[str, Any]) -> tuple[dict[str, Any], Sources | None]:
-    """Beside what is wanted what is to be told of the whole answer, and from what is to be answered: a field that only
-    this server has."""
+def _extras(fields: Fields, wanted: dict[str, Any]) -> tuple[dict[str, Any], Sources | None, Mapping[str, Any] | None]:
+    """Beside what is wanted what is to be told of the whole answer, from what is to be answered, and how the answer is
+    to be explained: a field that only this server has."""
     options = fields.nested("glassworks")
     if options is None:
-        return wanted, None
-    sources = sources_of(options)
+        return wanted, None, None
+    sources, explain = sources_of(options), options_of(options)
     found = {"confidence": options.flag("confidence"), "nearest": options.whole("nearest", 0, 0, MOST_NEAREST)}
     options.end()
-    return {**wanted, **{name: value for name, value in found.items() if value}}, sources
+    return {**wanted, **{name: value for name, value in found.items() if value}}, sources, explain
 
 
 def _limit(fields: Fields) -> dict[str, Any]:

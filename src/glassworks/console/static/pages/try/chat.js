@@ -8,6 +8,7 @@ import { t } from "../../i18n.js";
 import { html, useEffect, useRef, useState } from "../../view.js";
 import { JsonRequest } from "./same_request.js";
 import { streamed } from "./streamed.js";
+import { WhyAnswer } from "./why_answer.js";
 
 /** @typedef {{token: string, logprob: number, top_logprobs: {token: string, logprob: number}[]}} Token */
 /** @typedef {{role: "user" | "assistant", content: string, tokens?: Token[], note?: string}} Turn */
@@ -20,6 +21,7 @@ export default function Chat({ model }) {
   const [turns, setTurns] = useState(/** @type {Turn[]} */ ([]));
   const [how, setHow] = useState(/** @type {How} */ ({ system: "", temperature: 0, most: 256, sure: false }));
   const [error, setError] = useState(/** @type {any} */ (null));
+  const [why, setWhy] = useState(/** @type {number | null} */ (null));
   const [stopping, setStopping] = useState(/** @type {AbortController | null} */ (null));
   const running = useRef(/** @type {AbortController | null} */ (null));
   useEffect(() => () => running.current?.abort(), []);
@@ -28,6 +30,7 @@ export default function Chat({ model }) {
     const control = (running.current = new AbortController());
     const asked = [...turns, { role: /** @type {const} */ ("user"), content }];
     setError(null);
+    setWhy(null);
     setStopping(control);
     setTurns([...asked, { role: "assistant", content: "" }]);
     try {
@@ -42,14 +45,16 @@ export default function Chat({ model }) {
   const again = () => {
     running.current?.abort();
     setTurns([]);
+    setWhy(null);
     setError(null);
   };
   return html`<${Card} title=${t("try.chat")} actions=${turns.length > 0 && html`<${Button} icon="again" onClick=${again}>${t("try.chat.again")}<//>`}>
-      <${Turns} turns=${turns} sure=${how.sure} busy=${!!stopping} />
+      <${Turns} turns=${turns} sure=${how.sure} busy=${!!stopping} onWhy=${model.explainers.length ? setWhy : null} />
       ${error && html`<${ProblemNote} error=${error} />`}
       <${Write} busy=${!!stopping} onSend=${send} onStop=${() => stopping?.abort()} />
       <${Settings} how=${how} onHow=${setHow} />
     <//>
+    ${why !== null && html`<${WhyAnswer} model=${model} messages=${messagesOf(turns.slice(0, why), how.system)} content=${turns[why].content} onClose=${() => setWhy(null)} />`}
     <${JsonRequest} path=${PATH} body=${{ ...bodyOf(name, turns.length ? turns.slice(0, 1) : [{ role: "user", content: t("try.chat.sample") }], { ...how, sure: false }), stream: false, stream_options: undefined }} />`;
 }
 
@@ -59,10 +64,18 @@ export default function Chat({ model }) {
  * @param {How} how
  */
 function bodyOf(model, turns, { system, temperature, most, sure }) {
-  const messages = turns.map(({ role, content }) => ({ role, content }));
-  if (system.trim()) messages.unshift({ role: /** @type {any} */ ("system"), content: system });
-  const probabilities = sure ? { logprobs: true, top_logprobs: 3 } : {};
+  const messages = messagesOf(turns, system);
+  const probabilities = sure ? { logprobs: true, top_logprobs: 3, glassworks: { confidence: true } } : {};
   return JSON.parse(JSON.stringify({ model, messages, temperature, max_tokens: most ?? undefined, ...probabilities, stream: true, stream_options: { include_usage: true } }));
+}
+
+/**
+ * @param {Turn[]} turns
+ * @param {string} system
+ */
+function messagesOf(turns, system) {
+  const said = turns.map(({ role, content }) => ({ role: /** @type {string} */ (role), content }));
+  return system.trim() ? [{ role: "system", content: system }, ...said] : said;
 }
 
 /**
@@ -81,6 +94,8 @@ async function answer(body, signal, changed) {
       turn = { ...turn, content: turn.content + choice.delta.content, tokens: [...(turn.tokens ?? []), ...(choice.logprobs?.content ?? [])] };
     }
     if (choice?.finish_reason === "length") turn = { ...turn, note: t("try.chat.length") };
+    const sure = choice?.glassworks?.confidence;
+    if (sure && sure.value !== null) turn = { ...turn, note: [turn.note, t("try.chat.confidence", { share: percent(sure.value, 0), n: sure.examples })].filter(Boolean).join(" ") };
     if (part.usage) {
       const seconds = (performance.now() - first) / 1000;
       const rate = part.usage.completion_tokens > 1 ? number((part.usage.completion_tokens - 1) / seconds, 1) : "–";
@@ -91,8 +106,8 @@ async function answer(body, signal, changed) {
   }
 }
 
-/** @param {{turns: Turn[], sure: boolean, busy: boolean}} props */
-function Turns({ turns, sure, busy }) {
+/** @param {{turns: Turn[], sure: boolean, busy: boolean, onWhy: ((at: number) => void) | null}} props */
+function Turns({ turns, sure, busy, onWhy }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
     if (box.current) box.current.scrollTop = box.current.scrollHeight;
@@ -104,6 +119,7 @@ function Turns({ turns, sure, busy }) {
         <span class="unseen">${t(`try.chat.${turn.role}`)}</span>
         <p>${sure && turn.tokens?.length ? html`<${Shaded} tokens=${turn.tokens} />` : turn.content || "…"}</p>
         ${turn.note && html`<p class="muted number">${turn.note}</p>`}
+        ${onWhy && !busy && turn.role === "assistant" && turn.content.trim() && html`<${Button} kind="quiet" icon="search" onClick=${() => onWhy(at)}>${t("try.chat.why.ask")}<//>`}
       </div>`,
     )}
   </div>
