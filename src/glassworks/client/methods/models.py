@@ -45,12 +45,14 @@ class ModelsMethods(Transport):
         """Let an alias name nothing."""
         self.fetch("DELETE", f"/models/{segment(name)}/aliases/{segment(alias)}", headers={"if-match": if_match})
 
-    def set_alias(self, name: str, alias: str, *, version: int, if_match: str | None = None) -> AliasState:
-        """Let an alias name another version, at once where it is in service. `If-Match` has the ETag of ..."""
+    def set_alias(
+        self, name: str, alias: str, *, version: int, force: bool = False, if_match: str | None = None
+    ) -> AliasState:
+        """Let an alias name another version, at once where it is in service, unless it fell on a gate. ..."""
         return self.ask(
             "PUT",
             f"/models/{segment(name)}/aliases/{segment(alias)}",
             AliasState,
             headers={"if-match": if_match},
-            body={"version": version},
+            body={"version": version, "force": force},
         )
