@@ -73,13 +73,13 @@ function wordsOf(text) {
 function Shown({ why, words }) {
   const [pointed, setPointed] = useState(/** @type {number | null} */ (null));
   const [kept, setKept] = useState(/** @type {number | null} */ (null));
-  const spoken = words.filter((word) => word.spoken);
+  const pointable = words.filter((word) => word.spoken);
   const at = pointed ?? kept;
   const values = (at === null ? null : why.byWord[at]) ?? why.whole;
-  const token = at === null ? null : tokenOf(spoken[at], why.tokens);
+  const token = at === null ? null : tokenOf(pointable[at], why.tokens);
   return html`<p class="hint">${t("try.chat.why.how")}</p>
     <${Answer} words=${words} tokens=${why.tokens} at=${at} kept=${kept} onPoint=${setPointed} onKeep=${setKept} />
-    <p class="why-said" aria-live="polite">${at === null ? t("try.chat.why.whole") : wordSaid(spoken[at].text, token)}</p>
+    <p class="why-said" aria-live="polite">${at === null ? t("try.chat.why.whole") : wordSaid(pointable[at].text, token)}</p>
     <${Prompt} parts=${why.parts} values=${values} />
     <ul class="legend">
       <li><i class="swatch" style=${{ background: "var(--for)" }}></i>${t("try.chat.why.for")}</li>
