@@ -200,7 +200,8 @@ def test_in_the_background_from_the_command_line(home: Path, runs: Runs) -> None
     assert trained.result["model"] == "bars@1"
     code, said = glassworks("evaluate", "bars", "--data", "npz:nowhere.npz", "--detach")
     failed = ended(runs, runs.get(said["run"]["id"]))
-    assert failed.request == {"model": "bars@1", "data": f"npz:{Path.cwd() / 'nowhere.npz'}", "columns": {}}
+    asked = {"model": "bars@1", "data": f"npz:{Path.cwd() / 'nowhere.npz'}", "columns": {}}
+    assert asked.items() <= failed.request.items()
     assert failed.error
     assert "nowhere.npz" in failed.error.problem
     code, said = glassworks("runs", "follow", failed.id)

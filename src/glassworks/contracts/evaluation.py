@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from glassworks.contracts.session import Session
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ExampleScores:
     """A metric, example by example: it is the mean of `values` (N), by their `weights` (N) where there are some, or e
     to that mean (`exponential`). Values that are not numbers are of examples that it does not apply to.
@@ -26,6 +26,16 @@ class ExampleScores:
     weights: NDArray[Any] | None = None
     exponential: bool = False
     higher_is_better: bool = True
+
+    def __eq__(self, other: object) -> bool:
+        """The same numbers; those that are none are alike."""
+        return isinstance(other, ExampleScores) and self._compared() == other._compared()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _compared(self) -> tuple[object, ...]:
+        weights = None if self.weights is None else self.weights.tobytes()
+        return self.values.tobytes(), weights, self.exponential, self.higher_is_better
 
 
 class Difference(Record):
