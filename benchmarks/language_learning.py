@@ -51,8 +51,8 @@ OBJECTS = (
 OPENINGS = {"": "normal", "Quick, ": "urgent", "Good morning, ": "normal", "Today still, please: ": "urgent"}
 
 
-def conversations(seed: int) -> list[dict[str, Any]]:
-    """Notes and their work orders, in OpenAI's form."""
+def conversations(seed: int, count: int = EXAMPLES) -> list[dict[str, Any]]:
+    """Notes and their work orders, in OpenAI's form, as many as there are at most."""
     every = itertools.product(FAULTS.items(), OBJECTS, OPENINGS.items())
     rows = [(text, code, thing, *opening) for (code, texts), thing, opening in every for text in texts]
     random.Random(seed).shuffle(rows)
@@ -64,7 +64,7 @@ def conversations(seed: int) -> list[dict[str, Any]]:
                 {"role": "assistant", "content": f"{code}/{urgency}/{thing}"},
             ]
         }
-        for text, code, thing, opening, urgency in rows[:EXAMPLES]
+        for text, code, thing, opening, urgency in rows[:count]
     ]
 
 

@@ -13,7 +13,6 @@ each note with a word added, cut or punctuated, asked for among 200.
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import random
@@ -24,27 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from language_learning import FAULTS, OBJECTS, OPENINGS, SOURCE, SYSTEM
+from language_learning import SOURCE, conversations
 from report import publish
 
 VALIDATION, TEST = 230, 270
-
-
-def conversations(count: int, seed: int) -> list[dict[str, Any]]:
-    """Notes and their work orders, as many as there are at most."""
-    every = itertools.product(FAULTS.items(), OBJECTS, OPENINGS.items())
-    rows = [(text, code, thing, *opening) for (code, texts), thing, opening in every for text in texts]
-    random.Random(seed).shuffle(rows)
-    return [
-        {
-            "messages": [
-                {"role": "system", "content": SYSTEM},
-                {"role": "user", "content": opening + text.format(thing)},
-                {"role": "assistant", "content": f"{code}/{urgency}/{thing}"},
-            ]
-        }
-        for text, code, thing, opening, urgency in rows[:count]
-    ]
 
 
 def calibration(train: int) -> None:
@@ -59,7 +41,7 @@ def calibration(train: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         os.environ["GLASSWORKS_HOME"] = str(home)
-        lines = "\n".join(json.dumps(each) for each in conversations(total, 0))
+        lines = "\n".join(json.dumps(each) for each in conversations(0, total))
         (home / "orders.jsonl").write_text(lines + "\n", encoding="utf-8")
         table = {
             "name": "orders",
@@ -125,7 +107,7 @@ def nearest() -> None:
         folder = Path(name)
         write(bring(installed(library, inner), SOURCE), folder)
         session = LanguageSession(folder, folder, EngineSettings(cache_tokens=2048, threads=1))
-        items = [json.dumps({**each, "tools": []}) for each in conversations(200, 0)]
+        items = [json.dumps({**each, "tools": []}) for each in conversations(0, 200)]
         begun = time.perf_counter()
         keep(folder, items, session.embed)
         built, found, chosen = time.perf_counter() - begun, kept(folder), random.Random(1)
