@@ -27,7 +27,7 @@ from report import interval, publish
 from glassworks.catalog import get
 from glassworks.config import DataConfig, Job, OptimizationConfig
 from glassworks.contracts import Embedding, Task
-from glassworks.data.text.reader import read_lines
+from glassworks.data.text.reader import Columns, read_lines
 from glassworks.flow import release
 from glassworks.packaging.bundle import Bundle
 from glassworks.progress import Silent
@@ -55,7 +55,7 @@ def served(home: Path) -> Bundle:
 
 def texts_of(bundle: Bundle) -> list[str]:
     """Descriptions that no one cuts or reads in windows."""
-    texts = list(dict.fromkeys(read_lines(SOURCE, "text")))
+    texts = list(dict.fromkeys(read_lines(SOURCE, Columns(text="text"))))
     task = get(Task, "text-embedding")
     assert isinstance(task, Embedding)
     counts = task.tokens(bundle.folder, bundle.manifest.preprocessing).count(texts)
