@@ -128,7 +128,7 @@ def trained(job: Job, dataset: Dataset, seed: int, epochs: int, model: dict[str,
 
 def right(scores: NDArray[np.float32], targets: torch.Tensor) -> float:
     """Accuracy of the mean probabilities over views."""
-    return float((averaged(scores, 1.0, several=False).argmax(axis=1) == targets.numpy()).mean())
+    return float((averaged(scores, 1.0, multi_label=False).argmax(axis=1) == targets.numpy()).mean())
 
 
 def opponents(dataset: Dataset, accuracy: Scores, seconds: Scores) -> None:

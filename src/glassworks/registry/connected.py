@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -116,3 +117,17 @@ def _engine(database: Path | str) -> sa.Engine:
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", lambda connection, _: write_ahead(connection))
     return engine
+
+
+class OwnTables:
+    """Tables of one purpose beside the registry's own in its database: created when they are first needed."""
+
+    def __init__(self, database: Path | str, tables: sa.MetaData) -> None:
+        self._database, self._tables = database, tables
+
+    @functools.cached_property
+    def transaction(self) -> Callable[[], contextlib.AbstractContextManager[sa.Connection]]:
+        """One of them, as `Connected.transaction` gives it."""
+        connected = Connected(self._database)
+        connected.create(self._tables)
+        return connected.transaction

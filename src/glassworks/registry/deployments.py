@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from glassworks.record import Record
-from glassworks.registry.connected import Connected
+from glassworks.registry.connected import OwnTables
 from glassworks.registry.registry import Registry
 
 What = Literal["found", "changed", "forced", "rolled back", "loaded", "unloaded"]
@@ -52,18 +50,11 @@ class Deployments:
     """The revisions of all models, in the registry's database. Failures are RegistryError and StorageError."""
 
     def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-
-    @functools.cached_property
-    def _transaction(self) -> Callable[[], contextlib.AbstractContextManager[sa.Connection]]:
-        """Nothing is created before it is needed."""
-        connected = Connected(self._registry.database)
-        connected.create(_TABLES)
-        return connected.transaction
+        self._own = OwnTables(registry.database, _TABLES)
 
     def models(self) -> tuple[str, ...]:
         """The names of models with revisions, sorted."""
-        with self._transaction() as connection:
+        with self._own.transaction() as connection:
             return tuple(connection.scalars(sa.select(_REVISIONS.c.model).distinct().order_by(_REVISIONS.c.model)))
 
     def latest(self, model: str) -> Revision | None:
@@ -75,14 +66,14 @@ class Deployments:
         query = sa.select(_REVISIONS).where(_REVISIONS.c.model == model)
         if before is not None:
             query = query.where(_REVISIONS.c.revision < before)
-        with self._transaction() as connection:
+        with self._own.transaction() as connection:
             rows = connection.execute(query.order_by(_REVISIONS.c.revision.desc()).limit(limit)).mappings()
             return tuple(Revision.model_validate(dict(row)) for row in rows)
 
     def append(self, revisions: Sequence[Revision]) -> bool:
         """Keep revisions, all or none: false where another change has taken one of their numbers."""
         try:
-            with self._transaction() as connection:
+            with self._own.transaction() as connection:
                 connection.execute(sa.insert(_REVISIONS), [each.model_dump() for each in revisions])
         except exc.IntegrityError:
             return False
@@ -90,7 +81,7 @@ class Deployments:
 
     def withdraw(self, revisions: Sequence[Revision]) -> None:
         """Forget revisions that could not take effect."""
-        with self._transaction() as connection:
+        with self._own.transaction() as connection:
             for each in revisions:
                 same = (_REVISIONS.c.model == each.model, _REVISIONS.c.revision == each.revision)
                 connection.execute(sa.delete(_REVISIONS).where(*same))

@@ -8,9 +8,8 @@ one where it is worse by more than that. Results are kept by version, so that ea
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +20,7 @@ from glassworks.contracts import Difference, Evaluation, ExampleScores, Measurem
 from glassworks.errors import Conflict, NotFound
 from glassworks.packaging.evaluating import differences
 from glassworks.record import Record
-from glassworks.registry.connected import Connected
+from glassworks.registry.connected import OwnTables
 from glassworks.registry.records import Version, check_alias
 from glassworks.registry.registry import Registry
 
@@ -100,18 +99,12 @@ class Gates:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-
-    @functools.cached_property
-    def _transaction(self) -> Callable[[], contextlib.AbstractContextManager[sa.Connection]]:
-        """Nothing is created before it is needed."""
-        connected = Connected(self._registry.database)
-        connected.create(_TABLES)
-        return connected.transaction
+        self._own = OwnTables(registry.database, _TABLES)
 
     def of(self, model: str) -> tuple[Gate, ...]:
         """Those of a model, by their names."""
         query = sa.select(_GATES).where(_GATES.c.model == model).order_by(_GATES.c.gate)
-        with self._transaction() as connection:
+        with self._own.transaction() as connection:
             return tuple(Gate.model_validate(dict(row)) for row in connection.execute(query).mappings())
 
     def get(self, model: str, gate: str) -> Gate:
@@ -127,7 +120,7 @@ class Gates:
         """Keep a gate, in place of the one of that name, whose results are forgotten. Raises InputError."""
         check_alias(gate.gate)
         kept = gate.model_copy(update={"at": datetime.now(UTC).isoformat()})
-        with self._transaction() as connection:
+        with self._own.transaction() as connection:
             self._forget(connection, gate.model, gate.gate)
             connection.execute(sa.insert(_GATES).values(kept.model_dump()))
         return kept
@@ -135,7 +128,7 @@ class Gates:
     def remove(self, model: str, gate: str) -> None:
         """Forget a gate with its results. Raises NotFound."""
         self.get(model, gate)
-        with self._transaction() as connection:
+        with self._own.transaction() as connection:
             self._forget(connection, model, gate)
 
     def keep(self, gate: Gate, version: int, found: Evaluation) -> None:
@@ -153,14 +146,17 @@ class Gates:
             "scores": json.dumps(_written(found.scores.get(gate.metric))),
         }
         same = (_RESULTS.c.model == gate.model, _RESULTS.c.gate == gate.gate, _RESULTS.c.version == version)
-        with contextlib.suppress(exc.IntegrityError), self._transaction() as connection:  # somebody else's is the same
+        with (
+            contextlib.suppress(exc.IntegrityError),
+            self._own.transaction() as connection,
+        ):  # somebody else's is the same
             connection.execute(sa.delete(_RESULTS).where(*same))
             connection.execute(sa.insert(_RESULTS).values(row))
 
     def result(self, gate: Gate, version: int) -> Evaluation | None:
         """What was kept of a version: the gate's metric alone."""
         same = (_RESULTS.c.model == gate.model, _RESULTS.c.gate == gate.gate, _RESULTS.c.version == version)
-        with self._transaction() as connection:
+        with self._own.transaction() as connection:
             row = connection.execute(sa.select(_RESULTS).where(*same)).mappings().first()
         if row is None:
             return None
@@ -205,7 +201,7 @@ class Gates:
                 who=who[:100],
                 why=error.problem,
             )
-            with self._transaction() as connection:
+            with self._own.transaction() as connection:
                 connection.execute(sa.insert(_FORCED).values(row.model_dump()))
             return True
         return False
@@ -213,7 +209,7 @@ class Gates:
     def forced(self, model: str) -> tuple[Forced, ...]:
         """When an alias of a model was set all the same, the newest first."""
         query = sa.select(_FORCED).where(_FORCED.c.model == model).order_by(_FORCED.c.at.desc())
-        with self._transaction() as connection:
+        with self._own.transaction() as connection:
             return tuple(Forced.model_validate(dict(row)) for row in connection.execute(query).mappings())
 
     def _forget(self, connection: sa.Connection, model: str, gate: str) -> None:
