@@ -21,8 +21,8 @@ from torch import Tensor
 from glassworks.catalog import get
 from glassworks.config import DataConfig, Job, TrainingConfig
 from glassworks.contracts import Dataset, Family
+from glassworks.families.convnet.deciding import averaged, view_scores
 from glassworks.families.convnet.recipes import RECIPES, Shape
-from glassworks.families.convnet.training import probabilities
 from glassworks.progress import Silent
 from glassworks.training.loop import fit
 from glassworks.training.plan import Learner, Plan, constant, usable_cpus
@@ -49,8 +49,9 @@ def run(recipe: str, seed: int, dataset: Dataset, epochs: int | None = None) -> 
         place.mkdir()
         model = get(Family, "convnet").train(dataset, job(recipe, seed, epochs), place, Silent())
     pixels = torch.from_numpy(test.x).permute(0, 3, 1, 2)
-    right = probabilities(model.network, pixels).argmax(dim=1) == torch.from_numpy(test.y)
-    return model.seconds, 1 - float(right.float().mean())
+    scores = view_scores(model.network, pixels, model.network.views)
+    answers = averaged(scores, model.network.temperature, multi_label=False).argmax(axis=1)
+    return model.seconds, float((answers != test.y).mean())
 
 
 def recipes(seeds: int) -> dict[str, object]:
