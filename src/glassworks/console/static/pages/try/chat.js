@@ -51,8 +51,10 @@ export default function Chat({ model }) {
   return html`<${Card} title=${t("try.chat")} actions=${turns.length > 0 && html`<${Button} icon="again" onClick=${again}>${t("try.chat.again")}<//>`}>
       <${Turns} turns=${turns} sure=${how.sure} busy=${!!stopping} onWhy=${model.explainers.length ? setWhy : null} />
       ${error && html`<${ProblemNote} error=${error} />`}
-      <${Write} busy=${!!stopping} onSend=${send} onStop=${() => stopping?.abort()} />
-      <${Settings} how=${how} onHow=${setHow} />
+      <div class="stack">
+        <${Write} busy=${!!stopping} onSend=${send} onStop=${() => stopping?.abort()} />
+        <${Settings} how=${how} onHow=${setHow} />
+      </div>
     <//>
     ${why !== null && html`<${WhyAnswer} model=${model} messages=${messagesOf(turns.slice(0, why), how.system)} content=${turns[why].content} onClose=${() => setWhy(null)} />`}
     <${JsonRequest} path=${PATH} body=${{ ...bodyOf(name, turns.length ? turns.slice(0, 1) : [{ role: "user", content: t("try.chat.sample") }], { ...how, sure: false }), stream: false, stream_options: undefined }} />`;
