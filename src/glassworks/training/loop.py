@@ -57,6 +57,8 @@ def fit(learner: Learner, plan: Plan, folder: Path, progress: Progress) -> Fit:
         torch.manual_seed(plan.seed)
         run = _Run(learner, plan, folder, progress)
         resumed = run.restore()
+        if learner.begun is not None:
+            learner.begun(run.state.counters.history)
         progress.start("train", run.state.total)
         with interrupts_cancel(progress):
             run.go()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -40,6 +40,9 @@ class Learner:
     """Reorders the random order of an epoch, such as texts of like length together."""
     pace: Callable[[float], None] | None = None
     """Called with the fraction done (0..1) before each step: without a budget it follows from the step alone."""
+    begun: Callable[[Sequence[Mapping[str, float]]], None] | None = None
+    """Called before the first step with the rows of epochs that the checkpoint knows: what was written after it, for a
+    reader, is written again."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from glassworks.families.tuned_language_model.network import Tuned
-from glassworks.storage import storage_errors
+from glassworks.storage import storage_errors, write_atomically
 
 if TYPE_CHECKING:
     from glassworks.contracts import Progress
@@ -41,6 +41,17 @@ def show_answers(
         with storage_errors(folder / ANSWERS), (folder / ANSWERS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(shown, ensure_ascii=False) + "\n")
         progress.update(**shown)
+
+
+def forget_answers(folder: Path, evaluations: int, shown: int) -> None:
+    """Keep those of the first evaluations, of so many examples each: an interrupted training does again what follows
+    its checkpoint. Raises StorageError.
+    """
+    path = folder / ANSWERS
+    if path.exists():
+        with storage_errors(path):
+            lines = path.read_bytes().splitlines(keepends=True)
+        write_atomically(path, b"".join(lines[: evaluations * shown]))
 
 
 def _written(network: Tuned, prompt: Sequence[int], stop_ids: Sequence[int]) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from glassworks.catalog import get
 from glassworks.contracts import Measurement, Model, Task
 from glassworks.data.conversations.keys import ConversationData
 from glassworks.families._language.bringing import about
-from glassworks.families.tuned_language_model.answering import show_answers
+from glassworks.families.tuned_language_model.answering import forget_answers, show_answers
 from glassworks.families.tuned_language_model.conversations import Reading
 from glassworks.families.tuned_language_model.distilled import Distilled, is_taught
 from glassworks.families.tuned_language_model.network import Tuned, merged, tunable
@@ -113,6 +113,10 @@ def _learner(network: Tuned, objective: Objective) -> Learner:
         network.train()
         return {**found, "likelihood": math.exp(-found["validation_loss"])}
 
+    def begun(history: Sequence[Mapping[str, float]]) -> None:
+        evaluated = sum("validation_loss" in row for row in history)
+        forget_answers(course.folder, evaluated, len(objective.shown))
+
     return Learner(
         network=network,
         optimizers=(torch.optim.AdamW(trained, lr=rate, weight_decay=0.0, fused=True),),
@@ -121,6 +125,7 @@ def _learner(network: Tuned, objective: Objective) -> Learner:
         parts=parts,
         processors=course.processors,
         evaluate=evaluate,
+        begun=begun,
     )
 
 

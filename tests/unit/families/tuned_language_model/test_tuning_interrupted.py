@@ -17,6 +17,7 @@ from glassworks.config import Job, TrainingConfig
 from glassworks.contracts import Dataset, Family, Model, Progress
 from glassworks.errors import StorageError, TrainingError
 from glassworks.families.tuned_language_model import TunedLanguageModel
+from glassworks.families.tuned_language_model.answering import ANSWERS
 from glassworks.families.tuned_language_model.training import FINAL, train
 from glassworks.language.importing import bring
 from glassworks.training.loop import STATE
@@ -32,8 +33,9 @@ class Shop:
         self.job: Job = tiny.model_copy(update={"training": training, "model": {**tiny.model, "answers_shown": 1}})
         self.brought = bring(folder / "model", str(self.job.model["source"]))
         self.data: Dataset = TunedLanguageModel().prepare(self.job)
-        (folder / "whole").mkdir()
-        self.digest = self.trained(folder / "whole").weights_sha256
+        self.whole = folder / "whole"
+        self.whole.mkdir()
+        self.digest = self.trained(self.whole).weights_sha256
 
     def trained(self, folder: Path, progress: Progress | None = None) -> Model:
         config = TunedLanguageModel().settings(self.job)
@@ -69,6 +71,19 @@ class Ending(Progress):
             raise Killed
 
 
+class EndingAtAnswers(Progress):
+    """Ends when so many answers were shown: after they are written, and before the checkpoint that knows of them."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.left = after
+
+    def update(self, **values: float | str) -> None:
+        self.left -= "answer" in values
+        if not self.left:
+            raise Killed
+
+
 @contextmanager
 def any_size() -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -96,6 +111,18 @@ def test_killed_and_killed_again(shop: Shop, tmp_path: Path) -> None:
             shop.trained(tmp_path, Ending(after))
     assert shop.trained(tmp_path).weights_sha256 == shop.digest
     assert shop.trained(tmp_path).weights_sha256 == shop.digest  # once more, from what had ended
+
+
+def test_answers_that_were_shown_before_a_kill_stand_once(shop: Shop, tmp_path: Path) -> None:
+    for after in (1, 1, 2):
+        with pytest.raises(Killed):
+            shop.trained(tmp_path, EndingAtAnswers(after))
+    with (tmp_path / ANSWERS).open("ab") as file:
+        file.write(b'{"question": "cut o')  # as a kill in the middle of a line leaves it
+    shop.trained(tmp_path)
+    whole = (shop.whole / ANSWERS).read_text()
+    assert (tmp_path / ANSWERS).read_text() == whole
+    assert len(whole.splitlines()) == 2
 
 
 @pytest.mark.parametrize("name", [STATE, FINAL])
