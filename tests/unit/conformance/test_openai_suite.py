@@ -213,7 +213,8 @@ def server() -> Iterator[ToyServer]:
 
 
 def client(server: ToyServer, **more: object) -> Client:
-    return Client(**{"url": server.url, "key": KEY, "seconds": PATIENCE_S, "grace": PATIENCE_S, **more})  # type: ignore[arg-type]
+    patient = {"url": server.url, "key": KEY, "seconds": PATIENCE_S, "grace": PATIENCE_S, "clock": server.clock}
+    return Client(**{**patient, **more})  # type: ignore[arg-type]
 
 
 def red(server: ToyServer, fault: str, groups: set[str]) -> dict[str, str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
-import select
-import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -33,24 +31,34 @@ from tests.unit.conformance.toy_shapes import Counted, Event, completion
 
 MODELS = ("toy", "toy-2")
 _LARGEST = 10_000_000
-_LONG, _TOKEN_S, _BURST_S = 150, 0.005, 0.6
+_LONG, _TOKEN_S, _BURST_S = 150, 0.01, 0.6
 _NEW = re.compile("user:[0-9a-f]{12} ")
 
 
 class Turns:
-    """A lock that is given in the order in which it was asked for."""
+    """Turns that are taken in the order in which tickets were given out, however late their threads come."""
 
     def __init__(self) -> None:
-        self._changed, self._last, self._now = threading.Condition(), 0, 0
+        self._changed, self._last, self._open = threading.Condition(), 0, set[int]()
 
-    def __enter__(self) -> None:
+    def ticket(self) -> int:
         with self._changed:
-            mine, self._last = self._last, self._last + 1
-            self._changed.wait_for(lambda: self._now == mine)
+            self._last += 1
+            self._open.add(self._last)
+            return self._last
 
-    def __exit__(self, *error: object) -> None:
+    @contextlib.contextmanager
+    def turn(self, ticket: int) -> Iterator[None]:
         with self._changed:
-            self._now += 1
+            self._changed.wait_for(lambda: min(self._open) == ticket)
+        try:
+            yield
+        finally:
+            self.give_back(ticket)
+
+    def give_back(self, ticket: int) -> None:
+        with self._changed:
+            self._open.discard(ticket)
             self._changed.notify_all()
 
 
@@ -59,7 +67,10 @@ class Left(Exception):
 
 
 class ToyServer(ThreadingHTTPServer):
-    """The server; `faults` is what it does wrong now. It answers one request after the other, as a small engine."""
+    """The server; `faults` is what it does wrong now. It answers one request after the other, as a small engine.
+
+    What takes long takes time of `clock` alone, so that no load of the machine makes it take longer or shorter.
+    """
 
     daemon_threads = True
     request_queue_size = 64
@@ -68,6 +79,8 @@ class ToyServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.key, self.faults = key, frozenset[str]()
         self.slot, self.number = Turns(), 0
+        self.tickets: dict[Any, int] = {}
+        self.seconds = 0.0
         self.files = Files(lambda asked: self.answer("/chat/completions", asked))
         self.read: dict[str, str] = {}
         self.cleared = False
@@ -76,6 +89,15 @@ class ToyServer(ThreadingHTTPServer):
     def url(self) -> str:
         """Where it is."""
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def clock(self) -> float:
+        """Seconds that answers took so far."""
+        return self.seconds
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Requests are answered in the order in which they came."""
+        self.tickets[client_address] = self.slot.ticket()
+        super().process_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients may leave."""
@@ -157,6 +179,17 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: ToyServer
 
+    def setup(self) -> None:
+        """The first request of a connection has its turn already."""
+        super().setup()
+        self.ticket: int | None = self.server.tickets.pop(self.client_address)
+
+    def finish(self) -> None:
+        """A turn may be left."""
+        if self.ticket is not None:
+            self.server.slot.give_back(self.ticket)
+        super().finish()
+
     def log_message(self, format: str, *arguments: Any) -> None:
         """Nothing is printed."""
 
@@ -179,8 +212,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handled(self, body: bytes) -> None:
         server = self.server
+        ticket, self.ticket = self.ticket or server.slot.ticket(), None
         try:
-            with server.slot:
+            with server.slot.turn(ticket):
                 self._routed(self.path.removeprefix("/v1"), body)
         except Refusal as refusal:
             self._refuse(refusal)
@@ -236,7 +270,7 @@ class _Handler(BaseHTTPRequestHandler):
             found = changed(path, asked, self.server.answer(path, asked), self.server.faults)
             if path == "/chat/completions" and self.server.cleared:
                 found["choices"][0]["message"]["content"], self.server.cleared = "", False
-            self._wait(asked)
+            self._wait(asked, "whole answers go on")
             self._send(found)
             return
         try:
@@ -251,23 +285,22 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._stream(counted.events() if path == "/responses" else counted.chunks(), asked)
 
-    def _wait(self, asked: Mapping[str, Any]) -> None:
-        """A long answer takes its time, unless the client leaves."""
+    def _wait(self, asked: Mapping[str, Any], fault: str) -> None:
+        """An answer that is too long to be waited for goes on until its client leaves. Raises Left then; with the
+        fault it goes on to its end.
+        """
         long = asked.get("max_tokens") or 0
-        for _ in range(long if long > _LONG else 0):
-            time.sleep(_TOKEN_S)
-            self._present("whole answers go on")
-
-    def _present(self, fault: str) -> None:
-        """Raises Left where the client is gone."""
-        if fault in self.server.faults:
+        if long <= _LONG:
             return
-        ready, _, _ = select.select([self.connection], [], [], 0)
+        if fault in self.server.faults:
+            self.server.seconds += _TOKEN_S * long
+            return
         try:
-            if ready and not self.connection.recv(1, socket.MSG_PEEK):
-                raise Left
+            while self.connection.recv(65_536):
+                pass
         except OSError:
-            raise Left from None
+            pass
+        raise Left
 
     def _stream(self, events: Iterator[Event], asked: Mapping[str, Any]) -> None:
         faults, burst = self.server.faults, list[bytes]()
@@ -278,13 +311,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, data in itertools.chain([first], events):
             content = (f"event: {name}\n" if name else "").encode() + f"data: {json.dumps(data)}\n\n".encode()
             burst.append(content)
-            if (asked.get("max_tokens") or 0) > _LONG:
-                time.sleep(_TOKEN_S)
-                self._present("streams go on")
             if "one burst" not in faults or (asked.get("max_tokens") or 0) > _LONG:
                 self._chunk(burst.pop(), "streams go on" in faults)
+        self._wait(asked, "streams go on")
         if burst:
-            time.sleep(_BURST_S)
+            self.server.seconds += _BURST_S
             self._chunk(b"".join(burst), False)
         done = 0 if "no DONE" in faults or first[0] else 2 if "DONE twice" in faults else 1
         self._chunk(b"data: [DONE]\n\n" * done, False)
@@ -378,7 +409,7 @@ def _texts(counted: Counted) -> Iterator[Event]:
         yield "", {**counted.head, "object": "text_completion", "choices": [choice]}
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(key: str | None = None) -> Iterator[ToyServer]:
     """The server on a thread."""
     server = ToyServer(key)

@@ -34,6 +34,7 @@ class Client(Target):
     seconds: float = 60.0
     grace: float = 3.0
     """Seconds that an answer may be late before it counts as one that does not come."""
+    clock: Callable[[], float] = time.perf_counter
 
     @property
     def prefix(self) -> str:
@@ -113,10 +114,10 @@ class Client(Target):
                 Reply(response.status, headers, response.read()).expect(200)
             lines, left = list[tuple[bytes, float]](), b""
             while content := response.read1(65_536):
-                at = time.perf_counter() - started
+                at = self.clock() - started
                 *whole, left = (left + content).replace(b"\r\n", b"\n").split(b"\n")
                 lines += [(line, at) for line in whole]
-            return Stream(headers, events_of([*lines, *([(left, 0.0)] if left else [])]), time.perf_counter() - started)
+            return Stream(headers, events_of([*lines, *([(left, 0.0)] if left else [])]), self.clock() - started)
 
     @contextlib.contextmanager
     def opened(self, path: str, body: object) -> Iterator[tuple[http.client.HTTPResponse, float]]:
@@ -131,7 +132,7 @@ class Client(Target):
 
     def sent(self, path: str, body: object) -> tuple[http.client.HTTPConnection, float]:
         """A connection on which a request was sent, and when. Raises Failed."""
-        connection, started = self._connection(), time.perf_counter()
+        connection, started = self._connection(), self.clock()
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {self.key}"} if self.key else {})}
         try:
             connection.request("POST", self.prefix + path, json.dumps(body).encode(), headers)
