@@ -43,18 +43,17 @@ EDGES: Mapping[str, frozenset[str]] = {
         "serving": "catalog config contracts data explanation imaging packaging registry",
         "conformance": "serving",
         "references": "catalog config contracts data job_files packaging registry training",
-        "evaluating": "catalog config contracts job_files packaging progress references registry",
-        "flow": "catalog config contracts evaluating explanation job_files optimization packaging progress references "
+        "comparison": "catalog config contracts job_files packaging progress references registry",
+        "flow": "catalog config contracts comparison explanation job_files optimization packaging progress references "
         "registry training",
-        "runs": "catalog config contracts data evaluating flow job_files packaging registry",
+        "runs": "catalog config contracts comparison data flow job_files packaging registry",
         "drafts": "catalog contracts data job_files registry",
-        "evaluations": "catalog contracts data language registry runs serving",
-        "control": "catalog config contracts data drafts evaluations job_files job_schema packaging registry runs "
-        "serving",
+        "evals": "catalog contracts data language registry runs serving",
+        "control": "catalog config contracts data drafts evals job_files job_schema packaging registry runs serving",
         "console": "serving",
         "client": "control data registry runs serving",
         "": "client flow job_files",
-        "cli": "VERBS catalog config conformance console contracts control data evaluating explanation flow imaging "
+        "cli": "VERBS catalog config conformance console contracts control comparison data explanation flow imaging "
         "job_files optimization packaging registry runs serving",
         "__main__": "cli",
     }.items()

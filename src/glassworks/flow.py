@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import get
+from glassworks.comparison import evaluate as evaluate
 from glassworks.config import Job, OptimizationConfig, validate
 from glassworks.contracts import Dataset, Explanation, Family, Lineage, Measurement, Model, Opened, Progress, Task
 from glassworks.errors import ConfigError
-from glassworks.evaluating import evaluate as evaluate
 from glassworks.explanation.selection import explainers_of
 from glassworks.job_files import stored_job
 from glassworks.optimization.objective import require_objective

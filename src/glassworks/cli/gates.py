@@ -43,8 +43,8 @@ def gated(model: str, asked: dict[str, Any], as_json: bool) -> None:
 
 
 def _set(reference: str, asked: dict[str, Any], registry: Any, progress: LiveProgress) -> Any:
-    from glassworks.evaluating.gating import set_gate
-    from glassworks.evaluating.measuring import evaluate
+    from glassworks.comparison.gates import set_gate
+    from glassworks.comparison.measuring import evaluate
 
     given = {"source": located(asked["data"]), "columns": asked["columns"], **asked["questions"]}
     found = evaluate(reference, registry, progress, **{**given, "understood": show_understood})
@@ -53,7 +53,7 @@ def _set(reference: str, asked: dict[str, Any], registry: Any, progress: LivePro
 
 
 def _measured(reference: str, asked: dict[str, Any], registry: Any, progress: LiveProgress) -> Any:
-    from glassworks.evaluating.gating import measure_gate
+    from glassworks.comparison.gates import measure_gate
     from glassworks.registry.gates import Gates
 
     if asked["metric"] or asked["tolerance"] is not None:

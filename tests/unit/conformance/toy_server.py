@@ -28,38 +28,12 @@ from tests.unit.conformance.toy_faults import changed
 from tests.unit.conformance.toy_files import Files
 from tests.unit.conformance.toy_model import VOCABULARY, Refusal, encode
 from tests.unit.conformance.toy_shapes import Counted, Event, completion
+from tests.unit.conformance.toy_turns import Turns
 
 MODELS = ("toy", "toy-2")
 _LARGEST = 10_000_000
 _LONG, _TOKEN_S, _BURST_S = 150, 0.01, 0.6
 _NEW = re.compile("user:[0-9a-f]{12} ")
-
-
-class Turns:
-    """Turns that are taken in the order in which tickets were given out, however late their threads come."""
-
-    def __init__(self) -> None:
-        self._changed, self._last, self._open = threading.Condition(), 0, set[int]()
-
-    def ticket(self) -> int:
-        with self._changed:
-            self._last += 1
-            self._open.add(self._last)
-            return self._last
-
-    @contextlib.contextmanager
-    def turn(self, ticket: int) -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: min(self._open) == ticket)
-        try:
-            yield
-        finally:
-            self.give_back(ticket)
-
-    def give_back(self, ticket: int) -> None:
-        with self._changed:
-            self._open.discard(ticket)
-            self._changed.notify_all()
 
 
 class Left(Exception):

@@ -81,7 +81,7 @@ def alias(
 def _require_passed(registry: Registry, found: Version, name: str, force: bool) -> None:
     """Raise Conflict for a version that fell on a gate; one that is forced is kept."""
     from glassworks.cli.following import user
-    from glassworks.evaluating.gating import require_passed
+    from glassworks.comparison.gates import require_passed
     from glassworks.registry.gates import Gates
 
     gates = Gates(registry)

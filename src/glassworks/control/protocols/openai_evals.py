@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from glassworks.errors import InputError, NotFound
-from glassworks.evaluations.definitions import evaluation, name_of
-from glassworks.evaluations.making import Making
-from glassworks.evaluations.records import STATUSES, EvaluationRun
-from glassworks.evaluations.service import Evaluations
+from glassworks.evals.definitions import evaluation, name_of
+from glassworks.evals.making import Making
+from glassworks.evals.records import STATUSES, EvaluationRun
+from glassworks.evals.service import Evaluations
 from glassworks.serving.endpoints import Context, Protocol, Schema, endpoint
 from glassworks.serving.protocols._openai.answering import object_of
 from glassworks.serving.protocols._openai.fields import Fields
@@ -19,7 +19,7 @@ from glassworks.serving.protocols._paging import limit_of, one_of, page, query
 from glassworks.serving.transports.http.exchange import Answer, Exchange, json_answer, token
 
 if TYPE_CHECKING:
-    from glassworks.evaluations.store import EvaluationStore
+    from glassworks.evals.store import EvaluationStore
 
 _T = TypeVar("_T")
 _ALL, _ONE = "/v1/evals", "/v1/evals/{eval}"

@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any
 
 from glassworks.errors import NotFound, ServingError
-from glassworks.evaluations.asking import answered
-from glassworks.evaluations.criteria import alone
-from glassworks.evaluations.grading import Criterion, Grade, Surroundings, Ungraded
-from glassworks.evaluations.making import version_of
-from glassworks.evaluations.templates import Missing
+from glassworks.evals.asking import answered
+from glassworks.evals.criteria import alone
+from glassworks.evals.grading import Criterion, Grade, Surroundings, Ungraded
+from glassworks.evals.making import version_of
+from glassworks.evals.templates import Missing
 from glassworks.serving.core.worker import Worker, step_back
 from glassworks.serving.endpoints import Context, Protocol, Schema, endpoint
 from glassworks.serving.protocols._openai.answering import object_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,10 +43,11 @@ def show_answers(
         progress.update(**shown)
 
 
-def forget_answers(folder: Path, evaluations: int, shown: int) -> None:
-    """Keep those of the first evaluations, of so many examples each: an interrupted training does again what follows
-    its checkpoint. Raises StorageError.
+def forget_answers(folder: Path, shown: int, history: Sequence[Mapping[str, float]]) -> None:
+    """Keep those of the evaluations in `history`, of so many examples each: an interrupted training does again what
+    follows its checkpoint. Raises StorageError.
     """
+    evaluations = sum("validation_loss" in row for row in history)
     path = folder / ANSWERS
     if path.exists():
         with storage_errors(path):

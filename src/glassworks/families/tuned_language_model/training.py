@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,10 +114,6 @@ def _learner(network: Tuned, objective: Objective) -> Learner:
         network.train()
         return {**found, "likelihood": math.exp(-found["validation_loss"])}
 
-    def begun(history: Sequence[Mapping[str, float]]) -> None:
-        evaluated = sum("validation_loss" in row for row in history)
-        forget_answers(course.folder, evaluated, len(objective.shown))
-
     return Learner(
         network=network,
         optimizers=(torch.optim.AdamW(trained, lr=rate, weight_decay=0.0, fused=True),),
@@ -125,7 +122,7 @@ def _learner(network: Tuned, objective: Objective) -> Learner:
         parts=parts,
         processors=course.processors,
         evaluate=evaluate,
-        begun=begun,
+        begun=partial(forget_answers, course.folder, len(objective.shown)),
     )
 
 

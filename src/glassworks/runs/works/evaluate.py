@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from glassworks import flow
+from glassworks.comparison.gates import measure_gate
 from glassworks.contracts import Evaluation, Progress
-from glassworks.evaluating.gating import measure_gate
 from glassworks.record import Record
 from glassworks.registry import Registry
 from glassworks.registry.gates import Gates

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from glassworks.evaluations.messages import Messages, messages
-from glassworks.evaluations.templates import Missing, Path, found, path, shown
+from glassworks.evals.messages import Messages, messages
+from glassworks.evals.templates import Missing, Path, found, path, shown
 from glassworks.record import Record
 from glassworks.serving.failures import WrongParameter
 from glassworks.serving.protocols._openai.fields import Fields

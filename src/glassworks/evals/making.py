@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.errors import DataError
-from glassworks.evaluations.definitions import criteria_of, name_of
-from glassworks.evaluations.item_schema import checker
-from glassworks.evaluations.records import Evaluation, EvaluationRun
-from glassworks.evaluations.rows import look_through, written
-from glassworks.evaluations.sources import Source, require_values, source
-from glassworks.evaluations.templates import paths_in
+from glassworks.evals.definitions import criteria_of, name_of
+from glassworks.evals.item_schema import checker
+from glassworks.evals.records import Evaluation, EvaluationRun
+from glassworks.evals.rows import look_through, written
+from glassworks.evals.sources import Source, require_values, source
+from glassworks.evals.templates import paths_in
 from glassworks.runs.works.evaluation import Evaluation as Kind
 from glassworks.serving.failures import WrongParameter
 from glassworks.serving.protocols._openai.answering import Asking
@@ -22,7 +22,7 @@ from glassworks.serving.protocols._openai.fields import Fields
 from glassworks.serving.transports.http.exchange import token
 
 if TYPE_CHECKING:
-    from glassworks.evaluations.service import Evaluations
+    from glassworks.evals.service import Evaluations
     from glassworks.serving.endpoints import Context
     from glassworks.serving.transports.http.exchange import Exchange
 

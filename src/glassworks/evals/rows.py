@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from glassworks.errors import DataError, InputError
-from glassworks.evaluations.records import json_of
+from glassworks.evals.records import json_of
 from glassworks.record import Record
 from glassworks.storage import storage_errors
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glassworks.evaluations.criteria import criterion
-from glassworks.evaluations.grading import Criterion
-from glassworks.evaluations.item_schema import checker
-from glassworks.evaluations.records import Evaluation
-from glassworks.evaluations.sources import require_values
+from glassworks.evals.criteria import criterion
+from glassworks.evals.grading import Criterion
+from glassworks.evals.item_schema import checker
+from glassworks.evals.records import Evaluation
+from glassworks.evals.sources import require_values
 from glassworks.serving.protocols._openai.fields import Fields
 
 _MOST_CRITERIA, _LONGEST_NAME = 50, 200

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from glassworks.evaluations.templates import Path
+from glassworks.evals.templates import Path
 from glassworks.serving.protocols._openai.fields import Fields
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from glassworks.evaluations.templates import MOST_FILLED, Missing, Template, template
+from glassworks.evals.templates import MOST_FILLED, Missing, Template, template
 from glassworks.serving.failures import WrongParameter
 from glassworks.serving.protocols._openai.messages import ROLES, text_of_parts
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from glassworks.evaluations.grading import Criterion, Grade, Read, Surroundings, Ungraded, finite
-from glassworks.evaluations.messages import Messages, messages
-from glassworks.evaluations.templates import Path, paths_in
+from glassworks.evals.grading import Criterion, Grade, Read, Surroundings, Ungraded, finite
+from glassworks.evals.messages import Messages, messages
+from glassworks.evals.templates import Path, paths_in
 from glassworks.serving.protocols._openai.fields import Fields
 
 _MOST_LABELS, _LONGEST_LABEL = 100, 200

@@ -11,9 +11,9 @@ import time
 from functools import partial
 
 from glassworks.errors import Cancelled, GlassworksError
-from glassworks.evaluations.store import EvaluationStore
-from glassworks.evaluations.tables import TABLES
-from glassworks.evaluations.work import Around, EvaluationWork
+from glassworks.evals.store import EvaluationStore
+from glassworks.evals.tables import TABLES
+from glassworks.evals.work import Around, EvaluationWork
 from glassworks.registry import Registry
 from glassworks.registry.connected import Connected
 from glassworks.runs import Runs

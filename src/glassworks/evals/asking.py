@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from glassworks.errors import ServingError
-from glassworks.evaluations.grading import Ungraded
+from glassworks.evals.grading import Ungraded
 from glassworks.serving.batches.asking import Background
 
 _PATH = "/v1/chat/completions"

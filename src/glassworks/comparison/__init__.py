@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from glassworks.evaluating.measuring import evaluate as evaluate
+from glassworks.comparison.measuring import evaluate as evaluate

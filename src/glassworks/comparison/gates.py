@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from glassworks.comparison.measuring import evaluate
 from glassworks.contracts import Evaluation, Progress
 from glassworks.errors import Conflict, InputError
-from glassworks.evaluating.measuring import evaluate
 from glassworks.progress import Silent
 from glassworks.registry import Registry, Version
 from glassworks.registry.gates import Gate, Gates, Unmeasured

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from glassworks.data.intervals import wilson
-from glassworks.evaluations.records import OutputItem, Tally, Usage
+from glassworks.evals.records import OutputItem, Tally, Usage
 
 _COUNTS = {"pass": "passed", "fail": "failed", "error": "errored"}
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from glassworks.errors import Cancelled, InputError, RegistryError, StorageError
-from glassworks.evaluations.asking import answered
-from glassworks.evaluations.definitions import criteria_of
-from glassworks.evaluations.grading import Criterion, Surroundings, Ungraded
-from glassworks.evaluations.records import Evaluation, EvaluationRun, OutputItem, Tally
-from glassworks.evaluations.rows import Rows, read
-from glassworks.evaluations.sources import Asking, source
-from glassworks.evaluations.store import EvaluationStore
-from glassworks.evaluations.tallies import added, metrics
-from glassworks.evaluations.templates import Missing
+from glassworks.evals.asking import answered
+from glassworks.evals.definitions import criteria_of
+from glassworks.evals.grading import Criterion, Surroundings, Ungraded
+from glassworks.evals.records import Evaluation, EvaluationRun, OutputItem, Tally
+from glassworks.evals.rows import Rows, read
+from glassworks.evals.sources import Asking, source
+from glassworks.evals.store import EvaluationStore
+from glassworks.evals.tallies import added, metrics
+from glassworks.evals.templates import Missing
 from glassworks.runs.queue import Queue, Report
 from glassworks.serving.batches.asking import AT_ONCE, Background
 from glassworks.serving.core.worker import Worker

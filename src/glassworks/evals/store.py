@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from glassworks.errors import InputError, NotFound
-from glassworks.evaluations.records import STATUSES, Evaluation, EvaluationRun, OutputItem, Status, Tally, json_of
-from glassworks.evaluations.tables import EVAL_ITEMS, EVAL_RUNS, EVALS, TABLES
+from glassworks.evals.records import STATUSES, Evaluation, EvaluationRun, OutputItem, Status, Tally, json_of
+from glassworks.evals.tables import EVAL_ITEMS, EVAL_RUNS, EVALS, TABLES
 from glassworks.runs import Runs
 from glassworks.runs.records import OPEN
 from glassworks.runs.tables import RUNS

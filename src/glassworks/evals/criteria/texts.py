@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from glassworks.catalog import found
 from glassworks.contracts import Answered, Grader
 from glassworks.errors import InputError
-from glassworks.evaluations.grading import Criterion, Grade, Read, Surroundings, Ungraded, finite
-from glassworks.evaluations.templates import Path, Template, paths_in, template
+from glassworks.evals.grading import Criterion, Grade, Read, Surroundings, Ungraded, finite
+from glassworks.evals.templates import Path, Template, paths_in, template
 from glassworks.serving.failures import WrongParameter
 from glassworks.serving.protocols._openai.fields import Fields
 

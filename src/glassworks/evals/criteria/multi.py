@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from glassworks.evaluations.criteria import alone
-from glassworks.evaluations.formulas import Formula
-from glassworks.evaluations.grading import Criterion, Grade, Read, Surroundings, Ungraded
-from glassworks.evaluations.templates import Path
+from glassworks.evals.criteria import alone
+from glassworks.evals.formulas import Formula
+from glassworks.evals.grading import Criterion, Grade, Read, Surroundings, Ungraded
+from glassworks.evals.templates import Path
 from glassworks.serving.protocols._openai.fields import Fields
 
 _MOST = 20

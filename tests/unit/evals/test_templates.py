@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from glassworks.evaluations.formulas import Formula
-from glassworks.evaluations.item_schema import checker
-from glassworks.evaluations.templates import Missing, template
+from glassworks.evals.formulas import Formula
+from glassworks.evals.item_schema import checker
+from glassworks.evals.templates import Missing, template
 from glassworks.serving.failures import WrongParameter
 
 VALUES: Any = {

@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 
-from glassworks.evaluations.grading import Criterion, Read
+from glassworks.evals.grading import Criterion, Read
 from glassworks.serving.protocols._openai.fields import Fields
 
 
