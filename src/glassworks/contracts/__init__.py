@@ -61,8 +61,9 @@ from glassworks.contracts.records import (
 from glassworks.contracts.retrieval import Retrieval as Retrieval
 from glassworks.contracts.runtime import Runtime as Runtime
 from glassworks.contracts.sample import Sample as Sample
-from glassworks.contracts.session import Session as Session
+from glassworks.contracts.session import Layer as Layer, Session as Session
 from glassworks.contracts.source import Source as Source
+from glassworks.contracts.step import STAGES as STAGES, Step as Step, Value as Value
 from glassworks.contracts.streaming import Chunk as Chunk
 from glassworks.contracts.subject import Subject as Subject, View as View
 from glassworks.contracts.task import Task as Task

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from glassworks.contracts.step import EXACT, Precision as Precision, Step
 from glassworks.record import Record
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ Datatype = Literal[
 DECISION = "decision"
 """The output of models with costs, probabilities weighed by them (N K): the largest one is the class of the answer.
 What a bundle's preprocessing says of the costs has the same name."""
-Precision = Literal["fp32", "bf16", "int8", "int4"]
 Device = Literal["cpu", "cuda"]
 
 
@@ -86,17 +86,19 @@ class Artifact(Record):
     `gradient` (input, target -> scores, gradient), `cam` (input, target -> scores, map) or `embed`
     (tokens -> what `gradient` takes). `computes_fp32` names the layers of a less precise artifact that compute in
     fp32 all the same. `settings` tell its runtime more: `{"kv_cache": "u8"}` keeps keys and values in 8 bits;
-    and passes: `{"few_bits": "Q4_1"}` says how most weights were stored before they were brought.
+    and passes: `{"few_bits": "Q4_1"}` says how most weights were stored before they were brought. `passes` is the chain
+    of passes that made it, in order, with all their parameters; `made_by` names it for people.
     """
 
     role: str
     format: str
     file: str
     beside: tuple[str, ...] = ()
-    precision: Precision = "fp32"
+    precision: Precision = EXACT
     runtime: str = ""
     threads: int = 1
     made_by: str = ""
+    passes: tuple[Step, ...] = ()
     computes_fp32: tuple[str, ...] = ()
     settings: dict[str, str] = {}
 
@@ -107,7 +109,9 @@ class Candidate(Record):
     Latencies are of one call, in milliseconds, keyed by batch size; models that write text have `speeds` instead:
     `tokens_per_second` of one answer, and `first_token_p50` and `first_token_p99` in milliseconds. `excluded` says why
     a candidate was not measured or may not be chosen; it is empty otherwise. `size_bytes` is that of all files that
-    it is served from, `computes_fp32` that of its artifact.
+    it is served from, `computes_fp32` that of its artifact. `computes` is the share of the layers with weights that the
+    engine computes in each precision, as its own optimized graph says: `{"int8": 0.9, "fp32": 0.1}`; empty where it
+    does not tell.
     """
 
     name: str
@@ -119,6 +123,7 @@ class Candidate(Record):
     size_bytes: int = 0
     metrics: dict[str, Measurement] = {}
     computes_fp32: tuple[str, ...] = ()
+    computes: dict[str, float] = {}
     excluded: str = ""
 
 

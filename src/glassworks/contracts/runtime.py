@@ -17,7 +17,8 @@ class Runtime(ABC):
     name: ClassVar[str]
     accepts: ClassVar[frozenset[str]]
     precisions: ClassVar[Mapping[Precision, str]]
-    """Precision -> empty, or the reason why this runtime does not compute in it."""
+    """Precision -> empty, or the reason why this runtime does not compute in it. One that is not here it computes in
+    where a pass made the artifact for this runtime."""
     devices: ClassVar[tuple[Device, ...]] = ("cpu",)
     needs: ClassVar[tuple[str, ...]] = ()
     own_process: ClassVar[bool] = False
@@ -26,3 +27,11 @@ class Runtime(ABC):
     @abstractmethod
     def open(self, opened: Opened, device: Device = "cpu") -> Session:
         """Open an artifact. Raises BundleError when the file is not what it says."""
+
+    def space(self, opened: Opened) -> Mapping[str, tuple[str, ...]]:
+        """Settings that are worth trying for that artifact on this processor, with their values, what it does without
+        the setting first; nothing, as here, where there are none.
+
+        `open` applies those in `Artifact.settings`, and leaves alone what it does not know.
+        """
+        return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from glassworks.contracts.streaming import Chunk
@@ -11,6 +12,15 @@ from glassworks.contracts.streaming import Chunk
 if TYPE_CHECKING:
     from glassworks.contracts.memory import Memory
     from glassworks.contracts.records import Array, Signature, Tensors
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer with weights in an engine's optimized graph; `precision` is what its products are computed in."""
+
+    name: str
+    kind: str
+    precision: str
 
 
 class Session(ABC):
@@ -30,6 +40,10 @@ class Session(ABC):
         stream that was cancelled ends there.
         """
         yield Chunk(outputs=self.run(tensors), finish_reason="stop")
+
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers with weights as the engine really computes them; nothing, as here, where it does not tell."""
+        return ()
 
     def within(self) -> Session:
         """The session that this one completes; itself where it stands alone, as here."""

@@ -13,7 +13,7 @@ from glassworks.catalog import found, get
 from glassworks.config import OptimizationConfig
 from glassworks.contracts import Artifact, Candidate, Opened, Pass, Precision, Progress, Runtime, Session, Task
 from glassworks.errors import GlassworksError, Unsupported
-from glassworks.optimization.choice import PRECISIONS
+from glassworks.optimization.chains import applied
 from glassworks.runtimes import open_session
 
 if TYPE_CHECKING:
@@ -82,16 +82,18 @@ def open_candidates(
 
 def _open(trial: Trial, artifact: Artifact, chosen: Artifact, runtime: Runtime) -> Session:
     """Raises GlassworksError with the reason why this runtime does not run it."""
-    if reason := refusal(runtime, artifact.precision):
+    if reason := refusal(runtime, artifact.precision, made_for=artifact.runtime):
         raise Unsupported(reason, "choose another runtime")
     if artifact.runtime not in ("", runtime.name):
-        raise Unsupported(f"it computes in int8 in {artifact.runtime} alone", "choose that runtime")
+        raise Unsupported(f"it computes in {artifact.precision} in {artifact.runtime} alone", "choose that runtime")
     opened = Opened(artifact=chosen, folder=trial.opened.folder, searched=True)
     return open_session(trial.task, opened, trial.preprocessing, limited=False)
 
 
-def refusal(runtime: Runtime, precision: Precision) -> str:
-    """Why the runtime does not compute in that precision; empty where it does."""
+def refusal(runtime: Runtime, precision: Precision, made_for: str = "") -> str:
+    """Why the runtime does not compute in that precision; empty where it does, or where a pass made it for it."""
+    if made_for == runtime.name:
+        return runtime.precisions.get(precision, "")
     return runtime.precisions.get(precision, f"{runtime.name} does not compute in {precision}")
 
 
@@ -117,21 +119,21 @@ def _artifacts(trial: Trial, progress: Progress) -> tuple[list[Artifact], list[C
             precision = found(Pass)[name].precision
             failures.append(Candidate(name=name, engine="", precision=precision, excluded=error.problem))
         else:
-            made[name] = artifact.model_copy(update={"made_by": name})
+            made[name] = artifact
             _require_kept(trial.opened.folder, artifact, name, known)
     return list(made.values()), failures
 
 
 def _in_order(form: str) -> list[str]:
     """Passes for artifacts of that format, the most precise first, each after the one whose artifact it takes."""
-    passes = {name: each for name, each in found(Pass).items() if form in each.accepts}
-    return sorted(passes, key=lambda name: (PRECISIONS.index(passes[name].precision), bool(passes[name].after)))
+    passes = {name: each for name, each in found(Pass).items() if form in each.accepts and each.by_itself}
+    return sorted(passes, key=lambda name: (-passes[name].exactness, bool(passes[name].after)))
 
 
 def _made(trial: Trial, one: Pass, made: Mapping[str, Artifact]) -> Artifact:
     if one.after not in made:
         raise Unsupported(f"it takes what '{one.after}' makes, which was not possible", f"mend '{one.after}' first")
-    return one.apply(Opened(artifact=made[one.after], folder=trial.opened.folder), trial.calibration)
+    return applied(one, Opened(artifact=made[one.after], folder=trial.opened.folder), trial.calibration)
 
 
 def _require_kept(folder: Path, artifact: Artifact, maker: str, known: dict[Path, tuple[bytes, str]]) -> None:

@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 from glassworks.contracts import Candidate
 from glassworks.errors import Unsupported
+from glassworks.optimization.exactness import exactness
 from glassworks.optimization.objective import Objective
 
-PRECISIONS = ("fp32", "bf16", "int8", "int4")
-"""The most precise first."""
 _TIE = 0.03
 """Differences in the objective below this share are noise: the more precise candidate is kept."""
 
@@ -37,7 +36,7 @@ def choose(candidates: list[Candidate], reference: Candidate, objective: Objecti
         )
     best = min(map(value, feasible))
     close = [c for c in feasible if value(c) <= best * (1 + _TIE)]
-    chosen = min(close, key=lambda c: (PRECISIONS.index(c.precision), value(c)))
+    chosen = min(close, key=lambda c: (-exactness(c.precision), value(c)))
     return chosen, _notes(chosen, reference, candidates, feasible, objective)
 
 

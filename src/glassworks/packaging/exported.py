@@ -10,6 +10,7 @@ from typing import Any
 from glassworks.catalog import get
 from glassworks.config import Job
 from glassworks.contracts import Artifact, Dataset, Explainer, Family, Model, Opened, Progress, Task
+from glassworks.contracts.step import AND
 from glassworks.explanation.selection import explainers_of
 from glassworks.optimization.search import Trial, calibrating, first_runtime
 from glassworks.packaging.assemble import completed
@@ -71,8 +72,8 @@ def exported_of(artifacts: tuple[Artifact, ...]) -> tuple[Artifact, tuple[Artifa
 
 
 def passes_of(served: Artifact) -> tuple[str, ...]:
-    """The passes that made an artifact."""
-    return () if served.made_by in ("", "export") else (served.made_by,)
+    """The passes that made an artifact, with what was chosen for them."""
+    return () if served.made_by in ("", "export") else tuple(served.made_by.split(AND))
 
 
 def refitted(parts: Parts, model: Model, folder: Path, progress: Progress) -> Parts:

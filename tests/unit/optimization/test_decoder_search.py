@@ -99,7 +99,7 @@ def measured(name: str, perplexity: float, size_bytes: int, tokens_per_second: f
     return Candidate(
         name=name,
         engine="openvino_genai",
-        precision=name[:4],  # type: ignore[arg-type]
+        precision=name[:4],
         size_bytes=size_bytes,
         speeds={"tokens_per_second": tokens_per_second, "first_token_p50": 1.0, "first_token_p99": 1.0},
         metrics={"perplexity": Measurement(value=perplexity, interval=(0, 99), examples=9, higher_is_better=False)},

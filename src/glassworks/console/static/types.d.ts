@@ -100,7 +100,7 @@ export type Version = {
 export type Candidate = {
   name: string; engine: string; precision: string; latency_p50_ms: { [rows: string]: number };
   latency_p99_ms: { [rows: string]: number }; speeds: { [name: string]: number }; size_bytes: number; metrics: Metrics;
-  computes_fp32: string[]; excluded: string;
+  computes_fp32: string[]; computes: { [precision: string]: number }; excluded: string;
 };
 export type SearchReport = { candidates: Candidate[]; chosen: string; reference: string; notes?: string[] };
 export type Graph = {

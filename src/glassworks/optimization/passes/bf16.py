@@ -17,6 +17,7 @@ class Bfloat16(Pass):
     name: ClassVar[str] = "bf16"
     accepts: ClassVar[frozenset[str]] = frozenset({"onnx", "openvino"})
     precision: ClassVar[Precision] = "bf16"
+    exactness: ClassVar[int] = 8
 
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
         return opened.artifact.model_copy(update={"precision": "bf16", "made_by": self.name})

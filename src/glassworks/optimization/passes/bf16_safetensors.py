@@ -19,6 +19,7 @@ class Bf16Safetensors(Pass):
     name: ClassVar[str] = "bf16_safetensors"
     accepts: ClassVar[frozenset[str]] = frozenset({"safetensors"})
     precision: ClassVar[Precision] = "bf16"
+    exactness: ClassVar[int] = 8
 
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
         return opened.artifact.model_copy(update={"precision": self.precision, "made_by": self.name})

@@ -20,6 +20,7 @@ class Int4DecoderMixed(Pass):
     name: ClassVar[str] = "int4_decoder_mixed"
     accepts: ClassVar[frozenset[str]] = frozenset({"decoder"})
     precision: ClassVar[Precision] = "int4"
+    exactness: ClassVar[int] = 3
     needs: ClassVar[tuple[str, ...]] = ("nncf", "openvino")
 
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:

@@ -21,6 +21,7 @@ class StaticInt8(Pass):
     name: ClassVar[str] = "int8"
     accepts: ClassVar[frozenset[str]] = frozenset({"onnx"})
     precision: ClassVar[Precision] = "int8"
+    exactness: ClassVar[int] = 7
     needs: ClassVar[tuple[str, ...]] = ("nncf", "onnx")
 
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:

@@ -18,6 +18,7 @@ class Int8Decoder(Pass):
     name: ClassVar[str] = "int8_decoder"
     accepts: ClassVar[frozenset[str]] = frozenset({"decoder"})
     precision: ClassVar[Precision] = "int8"
+    exactness: ClassVar[int] = 7
     needs: ClassVar[tuple[str, ...]] = ("nncf", "openvino")
 
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:

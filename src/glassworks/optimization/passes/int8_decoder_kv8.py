@@ -17,6 +17,7 @@ class Int8DecoderKv8(Pass):
     name: ClassVar[str] = "int8_decoder_kv8"
     accepts: ClassVar[frozenset[str]] = frozenset({"decoder"})
     precision: ClassVar[Precision] = "int8"
+    exactness: ClassVar[int] = 7
     after: ClassVar[str] = "int8_decoder"
     needs: ClassVar[tuple[str, ...]] = ("openvino",)
 

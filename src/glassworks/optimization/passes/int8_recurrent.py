@@ -22,6 +22,7 @@ class RecurrentInt8(Pass):
     name: ClassVar[str] = "int8_recurrent"
     accepts: ClassVar[frozenset[str]] = frozenset({"onnx"})
     precision: ClassVar[Precision] = "int8"
+    exactness: ClassVar[int] = 7
     needs: ClassVar[tuple[str, ...]] = ("onnx",)
 
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:

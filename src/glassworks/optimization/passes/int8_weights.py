@@ -18,6 +18,7 @@ class Int8Weights(Pass):
     name: ClassVar[str] = "int8_weights"
     accepts: ClassVar[frozenset[str]] = frozenset({"onnx"})
     precision: ClassVar[Precision] = "int8"
+    exactness: ClassVar[int] = 7
     needs: ClassVar[tuple[str, ...]] = ("onnx",)
 
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:

@@ -19,6 +19,7 @@ class OperatorsToOnnx(Pass):
     name: ClassVar[str] = "operators_to_onnx"
     accepts: ClassVar[frozenset[str]] = frozenset({"operators"})
     precision: ClassVar[Precision] = "fp32"
+    exactness: ClassVar[int] = 24
     needs: ClassVar[tuple[str, ...]] = ("cv2", "onnx")
 
     def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
