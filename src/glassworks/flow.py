@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 from glassworks.catalog import get
 from glassworks.comparison import evaluate as evaluate
 from glassworks.config import Job, OptimizationConfig, validate
-from glassworks.contracts import Dataset, Explanation, Family, Lineage, Measurement, Model, Opened, Progress, Task
+from glassworks.contracts import (
+    Dataset,
+    Explanation,
+    Family,
+    Lineage,
+    Measurement,
+    Model,
+    Opened,
+    Progress,
+    Task,
+)
 from glassworks.errors import ConfigError
 from glassworks.explanation.selection import explainers_of
 from glassworks.job_files import stored_job
@@ -28,7 +38,7 @@ from glassworks.packaging.exported import export, exported_of, passes_of, refitt
 from glassworks.packaging.opened import OpenedBundle
 from glassworks.packaging.parts import Measured, Parts
 from glassworks.progress import Silent
-from glassworks.references import answered_by_registry, family_of, taught_by_registry
+from glassworks.references import answered_by_registry, family_of, taught_by_registry, upon_encoder
 from glassworks.registry import Registry, Version
 from glassworks.registry.opening import keep_feedback, open_model
 from glassworks.storage import linked
@@ -64,6 +74,7 @@ def release(
     job, family = family_of(job, registry)
     _require_possible(family, job)
     plain = _prepare(family, job, progress)
+    job, family = upon_encoder(job, family, plain, registry, lambda each: release(each, registry, progress).version)
     job, dataset = taught_by_registry(job, plain, registry, progress)
     with open_run(registry.home, job, dataset.fingerprint, fresh=fresh) as run:
         task = get(Task, family.task)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from glassworks.catalog import get
+from glassworks.catalog import found, get
 from glassworks.config import Job
 from glassworks.contracts import EMBEDDING, Dataset, Family, Generation, Opened, Progress, Task, Teacher
 from glassworks.errors import ConfigError, Unsupported
@@ -16,10 +17,10 @@ from glassworks.packaging.kept_rows import KeptRows
 from glassworks.packaging.kept_vectors import KeptVectors
 from glassworks.packaging.labelling import label_probabilities
 from glassworks.packaging.opened import OpenedBundle
-from glassworks.registry.records import split_reference
+from glassworks.registry.records import Version, split_reference
 from glassworks.registry.registry import Registry
 
-_REGISTERED = "registered:"
+_REGISTERED, _ENCODERS = "registered:", "text-embedding"
 
 
 def family_of(job: Job, registry: Registry) -> tuple[Job, Family]:
@@ -41,6 +42,40 @@ def family_of(job: Job, registry: Registry) -> tuple[Job, Family]:
     job = job.model_copy(update={"model": {**job.model, EMBEDDING: pinned}})
     kept, rows = KeptVectors(registry.home / "vectors"), KeptRows(registry.home / "vectors" / "rows.sqlite")
     return job, family.upon(PackagedEmbedder(OpenedBundle(resolved.bundle), pinned, kept, rows))
+
+
+def upon_encoder(
+    job: Job, family: Family, dataset: Dataset, registry: Registry, register: Callable[[Job], Version]
+) -> tuple[Job, Family]:
+    """The family upon an encoder that is there already, where it does better with one and the job names none; one that
+    is only installed is registered first, by `register`. Nothing is downloaded.
+    """
+    texts = family.seeks(job, dataset)
+    named = _registered_encoder(texts, registry) if texts else ""
+    if texts and not named and (encoder := installed_encoder(texts)) is not None:
+        named = f"{encoder.name}@{register(encoder).version}"
+    if not named:
+        return job, family
+    return family_of(job.model_copy(update={"model": {**job.model, EMBEDDING: named}}), registry)
+
+
+def _registered_encoder(texts: Sequence[str], registry: Registry) -> str:
+    """The newest registered model that turns texts into vectors and knows the signs of these; empty without one."""
+    heads = sorted(registry.heads(registry.models()), key=lambda each: each.created_at, reverse=True)
+    for head in heads:
+        resolved = registry.resolve(head.name)
+        if resolved.bundle.manifest.task != _ENCODERS:
+            continue
+        pinned = resolved.pinned(head.name)
+        if PackagedEmbedder(OpenedBundle(resolved.bundle), pinned).knows(texts):
+            return pinned
+    return ""
+
+
+def installed_encoder(texts: Sequence[str]) -> Job | None:
+    """The job of one that came with an installed library and knows the signs of these texts."""
+    families = (each for each in found(Family).values() if each.task == _ENCODERS)
+    return next((job for each in families if (job := each.installed(texts)) is not None), None)
 
 
 def _continuing(job: Job, family: Family, registry: Registry) -> tuple[Job, Family]:

@@ -37,6 +37,10 @@ class Embedder(ABC):
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors (N D) of texts, of which those that were asked for before need not be computed again."""
 
+    def knows(self, texts: Sequence[str]) -> bool:
+        """Whether it reads the signs of these texts, hardly any of which are unknown to it."""
+        return True
+
 
 class Tokens(ABC):
     """The tokens of texts as a model counts them. Safe to share between threads."""

@@ -46,6 +46,16 @@ class Family(ABC):
         """
         raise Unsupported(f"the family '{self.name}' builds upon no other model", "leave model.embedding out")
 
+    def seeks(self, job: Job, dataset: Dataset) -> Sequence[str]:
+        """Texts that an encoder should know, where a job that names none in `model.embedding` is better built upon one:
+        a registered one is taken, else one that is installed. Empty where none is looked for.
+        """
+        return ()
+
+    def installed(self, texts: Sequence[str]) -> Job | None:
+        """A job for a model that came with an installed library, if it knows the signs of these texts."""
+        return None
+
     def continuing(self, exported: Opened) -> Family:
         """This family for a job whose `model.source` is `registered:NAME`: it begins with the exported artifact of that
         model. Every family whose `config` has that key."""

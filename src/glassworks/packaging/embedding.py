@@ -55,6 +55,13 @@ class PackagedEmbedder(Embedder):
         key = f"{self._opened.bundle.sha256} {self._role}"
         return self._rows.get(key, texts, lambda some: self._computed(_objects(some)))
 
+    def knows(self, texts: Sequence[str]) -> bool:
+        from glassworks.text.ngrams import load_tokenizer
+        from glassworks.text.signs import knows
+
+        named = self.preprocessing.get("tokenizer")
+        return named is not None and knows(load_tokenizer(self.graph.folder / str(named)), texts)
+
     def _computed(self, x: Array) -> NDArray[np.float32]:
         tensors = self._opened.task.encode(x, self.preprocessing)
         return predict_all(self._opened.session(self._role), tensors, EMBEDDING)

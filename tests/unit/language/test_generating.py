@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -289,3 +289,34 @@ def test_scored_answers_are_the_engines_own(engine: ContinuousBatching, folder: 
         each.close()
     assert len(whole(waiting)[0]) == 3
     until(lambda: engine.open_requests == 0, "an engine without requests")
+
+
+def test_one_scored_token_is_the_engines_own_and_seldom_asked_of_it(
+    engine: ContinuousBatching, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[Sequence[int]]()
+    ask = engine.generate
+
+    def counted(ids: Sequence[int], sampling: Sampling) -> Any:
+        asked.append(ids)
+        return ask(ids, sampling)
+
+    scorer, one = Scorer(folder, threads=1, engine=engine), Sampling(max_tokens=1)
+    prompts = [[1 + number % 7, *PROMPT[: 1 + number % len(PROMPT)], 2 + number] for number in range(24)]
+    plain = [whole(ask(each, one)) for each in prompts]
+    monkeypatch.setattr(engine, "generate", counted)
+    for prompt, (ids, values, reason) in zip(prompts, plain, strict=True):
+        for begun in (None, scorer.read(prompt, 2)[1]):
+            found = whole(scorer.generate(prompt, one, {}, 2, begun))
+            assert (found[0], found[2]) == (ids, reason)
+            np.testing.assert_allclose(found[1], values, atol=1e-4)
+        ending = Sampling(max_tokens=1, stop_ids=frozenset(ids))
+        assert whole(scorer.generate(prompt, ending, {}, 2)) == ([], [], "stop")
+    assert len(asked) < 0.2 * 3 * len(prompts)
+    asked.clear()
+    scorer._sure = 1e6  # as if all tokens were nearly as probable
+    assert whole(scorer.generate(prompts[0], one, {}, 2))[0] == plain[0][0]
+    assert asked == [prompts[0]]
+    asked.clear()
+    assert len(whole(scorer.generate(prompts[0], Sampling(max_tokens=1, temperature=1.0), {}, 2))[0]) == 1
+    assert len(asked) == 1, "what is drawn by chance is the engine's"

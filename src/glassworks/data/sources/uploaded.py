@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from glassworks.contracts import Reader, Source
+from glassworks.data.conversations.reader import ConversationReader
 from glassworks.data.interactions.reader import InteractionReader
 from glassworks.data.reader import PictureReader
 from glassworks.data.text.reader import TextReader
@@ -20,7 +21,7 @@ class Uploaded(Source):
     naming: ClassVar[Naming] = "name"
 
     def kinds(self) -> tuple[str, ...]:
-        return PictureReader.kind, TextReader.kind, InteractionReader.kind
+        return PictureReader.kind, TextReader.kind, InteractionReader.kind, ConversationReader.kind
 
     def reader(self, what: str) -> Reader:
         return reader_of_item(DataStore().find(what))

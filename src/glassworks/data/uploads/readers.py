@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from glassworks.contracts import Reader
+from glassworks.data.conversations.reader import ConversationReader, Record
 from glassworks.data.interactions.reader import InteractionReader
 from glassworks.data.kinds import reader_of
 from glassworks.data.reader import PLAIN, PictureReader, Reading
@@ -72,12 +73,21 @@ class StoredTexts(_Stored, TextReader):
             yield Row(f"line {number}", line.decode("utf-8"))
 
 
-class StoredTable(StoredTexts, InteractionReader):
-    """A table, which can be read as texts and as interactions."""
+class StoredRecords(StoredTexts, ConversationReader):
+    """Texts with further fields, which can be questions and answers, or conversations."""
+
+    def conversations(self, what: str, form: TableFormat) -> Iterator[Record]:
+        with self._by_name():
+            yield from self._source(ConversationReader).conversations(self._path, form)
+
+
+class StoredTable(StoredRecords, InteractionReader):
+    """A table, which can be read as interactions too."""
 
     def kinds(self) -> tuple[str, ...]:
-        both = super().kinds()
-        return both[::-1] if self._item.kind == "interactions" else both
+        found = super().kinds()
+        usual = InteractionReader.kind if self._item.kind == "interactions" else found[0]
+        return usual, *(each for each in found if each != usual)
 
     def interactions(self, what: str, form: TableFormat) -> Table:
         with self._by_name():
@@ -88,4 +98,6 @@ def reader_of_item(item: Item) -> Reader:
     """What reads an item."""
     if item.form == "folder":
         return StoredPictures(item)
-    return StoredTexts(item) if item.form in ("text", "jsonl") else StoredTable(item)
+    if item.form == "text":
+        return StoredTexts(item)
+    return StoredRecords(item) if item.form == "jsonl" else StoredTable(item)

@@ -38,6 +38,12 @@ class PassageIndex(Family):
             )
         return PassageIndex(embedder)
 
+    def seeks(self, job: Job, dataset: Dataset) -> Sequence[str]:
+        from glassworks.families.passage_index.indexing import looked_at
+
+        settings = self.settings(job)
+        return () if settings.embedding or settings.by == "words" else looked_at(dataset)
+
     def prepare(self, job: Job) -> Dataset:
         from glassworks.families.passage_index.indexing import prepare
 

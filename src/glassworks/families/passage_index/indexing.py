@@ -22,15 +22,14 @@ from glassworks.retrieval.corpus import Corpus, corpus_of, near_copies
 from glassworks.retrieval.known_items import known_questions, measure_by
 from glassworks.retrieval.session import SIGNATURE, VECTORS, PassageSession
 from glassworks.retrieval.words import Words
-from glassworks.text.ngrams import load_tokenizer
 
 if TYPE_CHECKING:
     from glassworks.config import Job
 
 _PARTS = ("train", "validation", "test")
 _QUESTIONS = 256
-_LOOKED_AT, _UNKNOWN = 200, 0.05
-"""Passages that are looked at for signs which an encoder does not know, and the share from which on it is not used."""
+_LOOKED_AT = 200
+"""Passages that are looked at for signs which an encoder does not know."""
 _AT_ONCE = 256
 """Passages that are embedded between two looks at whether to go on."""
 
@@ -94,9 +93,9 @@ def index_of(
         raise TypeError("an index is made of passages")
     begun, corpus = time.monotonic(), dataset.corpus
     progress.start("train", len(corpus))
-    index = _index(corpus, _ranked_by(config, embedder, corpus), embedder, progress)
+    index = _index(corpus, _ranked_by(config, embedder, looked_at(dataset)), embedder, progress)
     measured = {part: _measured(index, embedder, dataset.splits[part]) for part in _PARTS[1:]}
-    progress.finish(f"{len(corpus):,} passages of {len(corpus.documents):,} texts, ranked by {_said(index)}")
+    progress.finish(f"{len(corpus):,} passages of {len(corpus.documents):,} texts, ranked by {_said(index, embedder)}")
     return Model(
         family=job.family,
         network=index,
@@ -142,21 +141,20 @@ def _vectors(corpus: Corpus, embedder: Embedder, progress: Progress) -> NDArray[
     return np.concatenate(found)
 
 
-def _ranked_by(config: PassageIndexConfig, embedder: Embedder | None, corpus: Corpus) -> str:
+def _ranked_by(config: PassageIndexConfig, embedder: Embedder | None, texts: Sequence[str]) -> str:
     if embedder is None and config.by in ("fused", "meaning"):
         raise ConfigError(f"model.by is '{config.by}', and there is no encoder", "name one: model.embedding")
     if config.by != "auto":
         return config.by
-    return "words" if embedder is None or _unknown(embedder, corpus) > _UNKNOWN else "fused"
+    return "fused" if embedder is not None and embedder.knows(texts) else "words"
 
 
-def _unknown(embedder: Embedder, corpus: Corpus) -> float:
-    """The share of tokens of passages that the encoder's tokenizer does not know."""
-    tokenizer = load_tokenizer(embedder.graph.folder / str(embedder.preprocessing["tokenizer"]))
-    unknown = {tokenizer.token_to_id(token) for token in ("[UNK]", "<unk>")} - {None}
-    rows = np.unique(np.linspace(0, len(corpus) - 1, _LOOKED_AT).astype(np.int64)).tolist()
-    ids = [each for row in rows for each in tokenizer.encode(corpus.texts[row], add_special_tokens=False).ids]
-    return sum(each in unknown for each in ids) / max(1, len(ids))
+def looked_at(dataset: Dataset) -> Sequence[str]:
+    """Some passages, by which one sees whether an encoder knows their signs."""
+    if not isinstance(dataset, Passages):
+        raise TypeError("an index is made of passages")
+    texts = dataset.corpus.texts
+    return [texts[row] for row in np.unique(np.linspace(0, len(texts) - 1, _LOOKED_AT).astype(np.int64)).tolist()]
 
 
 def _about(job: Job, config: PassageIndexConfig, corpus: Corpus, embedder: Embedder | None) -> dict[str, Any]:
@@ -166,8 +164,9 @@ def _about(job: Job, config: PassageIndexConfig, corpus: Corpus, embedder: Embed
     return {**about, "passage_bytes": config.passage_bytes, **encoder}
 
 
-def _said(index: Index) -> str:
-    return {"fused": "words and meaning together"}.get(index.by, index.by)
+def _said(index: Index, embedder: Embedder | None) -> str:
+    by = {"fused": "words and meaning together"}.get(index.by, f"{index.by} alone")
+    return by if embedder is None or index.by == "words" else f"{by} (encoder {embedder.reference})"
 
 
 class _Encoder:

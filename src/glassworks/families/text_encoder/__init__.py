@@ -28,6 +28,11 @@ class TextEncoder(Family):
     }
     needs: ClassVar[tuple[str, ...]] = ("torch", "tokenizers", "transformers")
 
+    def installed(self, texts: Sequence[str]) -> Job | None:
+        from glassworks.families.text_encoder.packaged import job_of
+
+        return job_of(texts)
+
     def prepare(self, job: Job) -> Dataset:
         from glassworks.families.text_encoder.encoding import prepare
 
