@@ -12,12 +12,31 @@ from pathlib import Path
 _CGROUP, _MEMINFO, _STAT = Path("/sys/fs/cgroup"), Path("/proc/meminfo"), Path("/proc/stat")
 _WATCHED_S = 0.5
 _UNLIMITED = 2**60
+# What the engines choose their kernels by: int8 results differ between machines with and without these.
+_INSTRUCTIONS = (
+    *("avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx_vnni"),
+    *("avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"),
+    *("neon", "asimd", "asimddp", "asimdhp", "i8mm", "bf16", "sve", "sve2"),
+)
 
 
 class _Agreed:
     """Processors that this process is to compute with, whatever it may use; 0 is no such number."""
 
     cpus = 0
+
+
+def instruction_set(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
+    """The flags of the first processor that engines choose by, sorted; empty where the system has no list."""
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() in ("flags", "Features"):
+            return tuple(sorted(set(_INSTRUCTIONS).intersection(value.split())))
+    return ()
 
 
 def usable_cpus(cgroup: Path = _CGROUP) -> int:

@@ -109,7 +109,7 @@ class Candidate(Record):
     Latencies are of one call, in milliseconds, keyed by batch size; models that write text have `speeds` instead:
     `tokens_per_second` of one answer, and `first_token_p50` and `first_token_p99` in milliseconds. `excluded` says why
     a candidate was not measured or may not be chosen; it is empty otherwise. `size_bytes` is that of all files that
-    it is served from, `computes_fp32` that of its artifact. `computes` is the share of the layers with weights that the
+    it is served from, `computes_fp32` that of its artifact. `computes` is the share of the layers of products that the
     engine computes in each precision, as its own optimized graph says: `{"int8": 0.9, "fp32": 0.1}`; empty where it
     does not tell.
     """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from glassworks.contracts.records import Device, Opened, Precision
-    from glassworks.contracts.session import Session
+    from glassworks.contracts.session import Layer, Session
 
 
 class Runtime(ABC):
@@ -35,3 +35,9 @@ class Runtime(ABC):
         `open` applies those in `Artifact.settings`, and leaves alone what it does not know.
         """
         return {}
+
+    def layers(self, opened: Opened) -> tuple[Layer, ...]:
+        """The layers of products as the engine really computes them; nothing, as here, where it does not tell. Opens
+        the artifact once more; raises BundleError as `open` does.
+        """
+        return ()

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer with weights in an engine's optimized graph; `precision` is what its products are computed in."""
+    """A layer of products in an engine's optimized graph: a convolution, a matrix product, a recurrent layer.
+    `precision` is what it multiplies in.
+    """
 
     name: str
     kind: str
@@ -40,10 +42,6 @@ class Session(ABC):
         stream that was cancelled ends there.
         """
         yield Chunk(outputs=self.run(tensors), finish_reason="stop")
-
-    def layers(self) -> tuple[Layer, ...]:
-        """The layers with weights as the engine really computes them; nothing, as here, where it does not tell."""
-        return ()
 
     def within(self) -> Session:
         """The session that this one completes; itself where it stands alone, as here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
@@ -26,7 +27,11 @@ class Rewriter(Builder):
     """Builds the new graph from an old one whose weights it knows."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
-        super().__init__("rewritten")
+        names = {name for node in model.graph.node for name in node.output} | {
+            each.name for each in model.graph.initializer
+        }
+        words = itertools.chain(("rewritten",), (f"rewritten{number}" for number in itertools.count(2)))
+        super().__init__(next(word for word in words if not any(name.startswith(f"{word}_") for name in names)))
         self._model = model
         self._given = {each.name: each for each in model.graph.initializer}
         self._read = {name for node in model.graph.node for name in node.input}

@@ -14,6 +14,7 @@ from glassworks.contracts import Artifact, Candidate, Measurement, Progress, Run
 from glassworks.errors import Cancelled, Unsupported
 from glassworks.optimization.candidates import Entry, Trial as Trial, excluded_for, open_candidates, refusal
 from glassworks.optimization.choice import certainty, choose, reference_of
+from glassworks.optimization.computed import exact, layers_of, shares
 from glassworks.optimization.measure import measure_latencies, predict_all
 from glassworks.optimization.objective import parse_objective
 from glassworks.optimization.report import OptimizationReport
@@ -136,9 +137,11 @@ def _measure(
             speeds=dict(speeds[entry.name]) if speeds else {},
             size_bytes=_size(entry.artifact, trial.opened.folder),
             metrics=metrics[entry.name],
-            computes_fp32=entry.artifact.computes_fp32,
+            computes_fp32=exact(layers, entry.artifact),
+            computes=shares(layers),
         )
         for entry in entries
+        for layers in (layers_of(entry.artifact, trial.opened.folder),)
     ]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from glassworks.contracts import Artifact, Opened, Pass, Precision
+from glassworks.contracts import Artifact, Opened, Pass, Precision, Value
 from glassworks.errors import Unsupported
+from glassworks.optimization.passes._graphs import attends, leave_floating, name_nodes, require_not_recurrent, written
 from glassworks.optimization.quiet_nncf import quiet_nncf
 
 if TYPE_CHECKING:
@@ -16,56 +18,102 @@ if TYPE_CHECKING:
 
 
 class StaticInt8(Pass):
-    """Quantizes an ONNX graph; the ranges come from the calibration rows."""
+    """Quantizes an ONNX graph by NNCF, for OpenVINO: ONNX Runtime computes few of its layers in int8.
+
+    `ranges` says how those of activations are found on the calibration rows, `bias` how well the biases of layers make
+    up for rounding; `activations` may have ranges that are not symmetric (`mixed`), and `exclude` of the most sensitive
+    layers stay in fp32.
+    """
 
     name: ClassVar[str] = "int8"
     accepts: ClassVar[frozenset[str]] = frozenset({"onnx"})
     precision: ClassVar[Precision] = "int8"
     exactness: ClassVar[int] = 7
+    space: ClassVar[Mapping[str, tuple[Value, ...]]] = MappingProxyType(
+        {
+            "ranges": ("minmax", "percentile"),
+            "bias": ("fast", "full"),
+            "activations": ("symmetric", "mixed"),
+            "exclude": (0, 1, 2, 4, 8),
+        }
+    )
     needs: ClassVar[tuple[str, ...]] = ("nncf", "onnx")
 
-    def apply(self, opened: Opened, calibration: Sequence[Tensors]) -> Artifact:
+    def apply(
+        self,
+        opened: Opened,
+        calibration: Sequence[Tensors],
+        *,
+        ranges: str = "minmax",
+        bias: str = "fast",
+        activations: str = "symmetric",
+        exclude: int = 0,
+    ) -> Artifact:
         import onnx
 
-        from glassworks.onnx_graphs.rewriting import RECURRENT, beside_the_first_output, fp32_layers
+        from glassworks.onnx_graphs.rewriting import beside_the_first_output
+        from glassworks.optimization.sensitivity import most_sensitive
 
         model = onnx.load(opened.path)
-        if any(node.op_type in RECURRENT for node in model.graph.node):
-            layers = ", ".join(fp32_layers(model))
-            raise Unsupported(
-                f"static int8 would leave the recurrent layer in fp32; this graph has: {layers}",
-                "use the pass 'int8_recurrent'",
-            )
+        require_not_recurrent(model)
+        name_nodes(model)
         # What is put out beside the answer, such as a distance, is above all asked for pictures unlike those that the
         # ranges come from.
-        graph = _quantized(model, calibration, beside_the_first_output(model))
+        floating = [*beside_the_first_output(model), *most_sensitive(opened, calibration, exclude)]
+        graph = _quantized(model, calibration, floating, ranges, bias, activations)
+        leave_floating(graph, floating)
         if not any(node.op_type == "QuantizeLinear" for node in graph.graph.node):
             raise Unsupported("int8 found nothing to quantize in this graph", "keep the fp32 artifact")
-        file = f"{opened.path.stem}.int8.onnx"
-        onnx.save(graph, opened.folder / file)
-        return opened.artifact.model_copy(
-            update={"file": file, "precision": "int8", "made_by": self.name, "computes_fp32": fp32_layers(graph)}
-        )
+        chosen: dict[str, Value] = {"ranges": ranges, "bias": bias, "activations": activations, "exclude": exclude}
+        settings = {**opened.artifact.settings, "weight_bits": "7"}
+        return written(self, graph, opened, chosen, runtime="openvino", settings=settings)
 
 
-def _quantized(model: onnx.ModelProto, calibration: Sequence[Tensors], floating: Sequence[str]) -> onnx.ModelProto:
+def _quantized(
+    model: onnx.ModelProto,
+    calibration: Sequence[Tensors],
+    floating: Sequence[str],
+    ranges: str,
+    bias: str,
+    activations: str,
+) -> onnx.ModelProto:
     """Weights have 7 bits: without VNNI engines add products in 16 bits, which those of 8 overflow, and a model may be
     served by an older processor than the one it was made on. Nodes in `floating` stay as they are.
     """
     with quiet_nncf() as nncf:
+        more: dict[str, Any] = {}
+        if ranges == "percentile":
+            more["activations_range_estimator_params"] = _percentiles()
+        presets = nncf.QuantizationPreset
         found: onnx.ModelProto = nncf.quantize(
             model,
             nncf.Dataset(list(calibration)),
             subset_size=len(calibration),
             target_device=nncf.TargetDevice.CPU,
-            model_type=nncf.ModelType.TRANSFORMER if _attends(model) else None,
-            advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE),
+            model_type=nncf.ModelType.TRANSFORMER if attends(model) else None,
+            preset=presets.MIXED if activations == "mixed" else None,
+            fast_bias_correction=bias == "fast",
+            advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE, **more),
             ignored_scope=nncf.IgnoredScope(names=list(floating), validate=False),
         )
         return found
 
 
-def _attends(model: onnx.ModelProto) -> bool:
-    """Whether the graph has attention: sums before its normalizations and softmaxes then stay in floating point."""
-    kinds = {node.op_type for node in model.graph.node}
-    return {"Softmax", "LayerNormalization", "MatMul"} <= kinds
+def _percentiles() -> Any:
+    """The mean over rows of the 0.1st and the 99.9th percentile, in place of the smallest and the largest value."""
+    from nncf.quantization.range_estimator import (
+        AggregatorType,
+        RangeEstimatorParameters,
+        StatisticsCollectorParameters,
+        StatisticsType,
+    )
+
+    low, high = (
+        StatisticsCollectorParameters(
+            statistics_type=StatisticsType.QUANTILE,
+            aggregator_type=AggregatorType.MEAN,
+            quantile_outlier_prob=0.001,
+        )
+        for _ in range(2)
+    )
+    return RangeEstimatorParameters(min=low, max=high)
