@@ -59,11 +59,7 @@ def _example(folder: Path, name: str) -> Example:
     batches = [
         ({key: stored[f"{at}.{key}"] for key in record["inputs"]}, stored[f"{at}.y"]) for at in record["batches"]
     ]
-    calibration = [
-        {key: values[row : row + 1] for key, values in batch.items()}
-        for batch, _ in ([({k: stored[f"c{at}.{k}"] for k in record["inputs"]}, 0) for at in record["calibration"]])
-        for row in range(1)
-    ]
+    calibration = [{key: stored[f"c{at}.{key}"] for key in record["inputs"]} for at in range(record["calibration"])]
     artifact = Artifact.model_validate(record["artifact"])
     return Example(name, Opened(artifact=artifact, folder=folder), calibration, batches)
 
@@ -96,7 +92,7 @@ def _store(folder: Path, artifact: Artifact, rows: Any, y: NDArray[np.int64], so
         stored |= {f"c{at}.{key}": values for key, values in row.items()}
     np.savez(folder / "rows.npz", **stored)
     record = {"artifact": artifact.model_dump(), "inputs": list(rows[0]), "batches": list(starts)}
-    record["calibration"] = list(range(len(some)))
+    record["calibration"] = len(some)
     (folder / "artifact.json").write_text(json.dumps(record), encoding="utf-8")
 
 

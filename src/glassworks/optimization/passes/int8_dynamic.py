@@ -18,6 +18,8 @@ from glassworks.optimization.passes._graphs import (
 )
 
 if TYPE_CHECKING:
+    import onnx
+
     from glassworks.contracts import Tensors
 
 
@@ -34,11 +36,7 @@ class DynamicInt8(Pass):
     needs: ClassVar[tuple[str, ...]] = ("onnx",)
 
     def apply(self, opened: Opened, calibration: Sequence[Tensors], *, bits: int = 7, exclude: int = 0) -> Artifact:
-        import tempfile
-        from pathlib import Path
-
         import onnx
-        from onnxruntime.quantization import QuantType, quantize_dynamic
 
         from glassworks.onnx_graphs.rewriting import beside_the_first_output
         from glassworks.optimization.sensitivity import most_sensitive
@@ -50,20 +48,30 @@ class DynamicInt8(Pass):
             raise Unsupported("convolutions with ranges found at each call are several times slower than fp32", mend)
         name_nodes(model)
         floating = [*beside_the_first_output(model), *most_sensitive(opened, calibration, exclude)]
-        with tempfile.TemporaryDirectory() as folder, quietly():
-            quantize_dynamic(
-                with_int8_tables(model),
-                Path(folder, "made.onnx"),
-                op_types_to_quantize=["MatMul"],
-                per_channel=True,
-                reduce_range=bits == 7,
-                weight_type=QuantType.QInt8,
-                nodes_to_exclude=floating,
-                extra_options={"MatMulConstBOnly": True},
-            )
-            found = onnx.load(Path(folder, "made.onnx"))
+        found = _quantized(with_int8_tables(model), floating, bits)
         if "MatMulInteger" not in kinds(found):
             raise Unsupported("this graph has no product with constant weights", "keep the fp32 artifact")
         chosen: dict[str, Value] = {"bits": bits, "exclude": exclude}
         settings = {**opened.artifact.settings, "weight_bits": str(bits)}
         return written(self, found, opened, chosen, runtime="onnxruntime", settings=settings)
+
+
+def _quantized(model: onnx.ModelProto, floating: list[str], bits: int) -> onnx.ModelProto:
+    import tempfile
+    from pathlib import Path
+
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as folder, quietly():
+        quantize_dynamic(
+            model,
+            Path(folder, "made.onnx"),
+            op_types_to_quantize=["MatMul"],
+            per_channel=True,
+            reduce_range=bits == 7,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=floating,
+            extra_options={"MatMulConstBOnly": True},
+        )
+        return onnx.load(Path(folder, "made.onnx"))

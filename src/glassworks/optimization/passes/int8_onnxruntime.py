@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from glassworks.contracts import Tensors
 
+_METHODS = {"minmax": "MinMax", "percentile": "Percentile", "entropy": "Entropy"}
 _HISTOGRAM_ROWS = 48
 """Histograms keep every value of every layer in memory until they are computed."""
 
@@ -95,11 +96,7 @@ def _quantized(
             nodes_to_exclude=list(floating),
             # Rounding sums, normalizations and softmaxes of attention costs more than it saves.
             op_types_to_quantize=["MatMul", "Gemm"] if attends(model) else None,
-            calibrate_method={
-                "minmax": CalibrationMethod.MinMax,
-                "percentile": CalibrationMethod.Percentile,
-                "entropy": CalibrationMethod.Entropy,
-            }[ranges],
+            calibrate_method=CalibrationMethod[_METHODS[ranges]],
             # An activation must not be left to a rounding that a node in fp32 goes without.
             extra_options={"QDQKeepRemovableActivations": bool(floating)},
         )
