@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from glassworks.contracts import Tensors
 
 _SECONDS, _BYTES = 60.0, 8 * 2**30
-_TOLD = 3
+_EXPLAINED = 3
 """Exit status of a process that says why."""
 
 
@@ -66,7 +66,7 @@ def _ended(process: subprocess.Popen[str], seconds: float) -> str:
                 os.killpg(process.pid, signal.SIGKILL)  # the engine's own children too
     if process.returncode < 0:
         return f"the engine died while it ran the model ({signal.Signals(-process.returncode).name})"
-    if process.returncode == _TOLD:
+    if process.returncode == _EXPLAINED:
         return said.strip() or "the engine could not run the model"
     return f"the engine ended with status {process.returncode}" if process.returncode else ""
 
@@ -104,4 +104,4 @@ def _limit(memory_bytes: int) -> None:
 if __name__ == "__main__":
     reason = _try(Path(sys.argv[1]))
     sys.stdout.write(reason)
-    sys.exit(_TOLD if reason else 0)
+    sys.exit(_EXPLAINED if reason else 0)

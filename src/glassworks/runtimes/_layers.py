@@ -49,14 +49,14 @@ def of_openvino(executed: Any) -> tuple[Layer, ...]:
     """Of the graph that an OpenVINO model executes (`CompiledModel.get_runtime_model`)."""
     found = []
     for operator in executed.get_ordered_ops():
-        told = operator.get_rt_info()
-        kind = str(_value(told, "layerType"))
+        stated = operator.get_rt_info()
+        kind = str(_value(stated, "layerType"))
         if kind in _EXECUTED:
-            precision = str(_value(told, "runtimePrecision"))
+            precision = str(_value(stated, "runtimePrecision"))
             found.append(Layer(operator.get_friendly_name(), kind, _PRECISIONS.get(precision, precision)))
     return tuple(found)
 
 
-def _value(told: Any, key: str) -> Any:
-    value = told[key]
+def _value(stated: Any, key: str) -> Any:
+    value = stated[key]
     return value.astype(str) if hasattr(value, "astype") else value
