@@ -60,6 +60,7 @@ class Decoded:
 
 def read_text(path: Path, encoding: str = "") -> Decoded:
     """The file's text. Raises DataError where it is missing, or in no encoding or in any of several."""
+    refuse_device(path)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -67,6 +68,12 @@ def read_text(path: Path, encoding: str = "") -> Decoded:
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}", "give a readable file") from None
     return decode(content, str(path), encoding)
+
+
+def refuse_device(path: Path) -> None:
+    """Raise DataError for what may never end, such as /dev/zero; a pipe ends when its writer does."""
+    if path.is_char_device() or path.is_block_device():
+        raise DataError(f"{path} is a device, not a file", "give the path of a file")
 
 
 def decode(content: bytes, name: str, encoding: str = "") -> Decoded:

@@ -21,9 +21,14 @@ Check = Callable[[Mapping[str, Any]], str]
 
 def checker(schema: object, where: str) -> Check:
     """Raises WrongParameter for what is no schema, for one that is too large, refers to itself, or to other places."""
-    if not isinstance(schema, dict) or len(msgspec.json.encode(schema)) > _MOST_BYTES:
-        shown = f"has more than {_MOST_BYTES:,} bytes" if isinstance(schema, dict) else f"is {schema!r:.100}"
-        raise WrongParameter(f"{where} {shown}", _MEND, where)
+    if not isinstance(schema, dict):
+        raise WrongParameter(f"{where} is {schema!r:.100}", _MEND, where)
+    try:
+        size = len(msgspec.json.encode(schema))
+    except RecursionError:
+        raise WrongParameter(f"{where} is nested too deeply", "write it out flat", where) from None
+    if size > _MOST_BYTES:
+        raise WrongParameter(f"{where} has more than {_MOST_BYTES:,} bytes", _MEND, where)
     plain = _Plain(schema, where).of(schema, 0)
     try:
         import jsonschema_rs

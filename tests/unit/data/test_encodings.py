@@ -161,3 +161,10 @@ def test_a_file_of_a_text_is_read_in_its_encoding_when_it_is_asked_about() -> No
     with pytest.raises(InputError, match="the encoding of the text is in doubt") as caught:
         task.decode("Páginas Simples".encode("cp1252"), {})
     assert "iconv" in caught.value.mend
+
+
+@pytest.mark.parametrize("scheme", ["csv", "jsonl"])
+def test_a_device_that_never_ends_is_not_read(scheme: str) -> None:
+    with pytest.raises(DataError, match="/dev/zero is a device, not a file") as refused:
+        read_texts(f"{scheme}:/dev/zero")
+    assert refused.value.mend == "give the path of a file"

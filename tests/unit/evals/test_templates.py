@@ -120,3 +120,11 @@ def test_items_are_checked_against_their_schema() -> None:
 def test_schemas_that_never_end_are_refused(schema: Any) -> None:
     with pytest.raises(WrongParameter):
         checker(schema, "item_schema")
+
+
+def test_a_schema_that_is_nested_beyond_the_parsers_depth_is_refused() -> None:
+    schema: dict[str, Any] = {}
+    for _ in range(5000):
+        schema = {"properties": {"a": schema}}
+    with pytest.raises(WrongParameter, match="s is nested too deeply"):
+        checker(schema, "s")

@@ -15,7 +15,7 @@ from glassworks.retrieval.corpus import Corpus, corpus_of, near_copies
 from glassworks.retrieval.cutting import passage_spans, sentence_spans
 from glassworks.retrieval.grounding import asked_at, grounded, located, parts_of
 from glassworks.retrieval.session import fused, question_of
-from glassworks.retrieval.words import K1, B, Words, terms_of
+from glassworks.retrieval.words import K1, B, Words, searched_terms
 
 SIGNS = [*"ab .!?\n\r\t\0\u2028\u0301ßﬁ", "\r\n", "。", "茶", "水", "👩\u200d🔬"]
 NASTY = st.lists(st.sampled_from(SIGNS) | st.characters(), max_size=200).map("".join)
@@ -83,11 +83,11 @@ def test_copies_are_found_as_one_and_near_copies_are_counted() -> None:
 def test_bm25_is_the_textbook_formula() -> None:
     texts = ["the tea is hot hot", "tea", "绿茶很香", "nothing of it"]
     words = Words.of(texts)
-    terms = [list(terms_of(text)) for text in texts]
+    terms = [list(searched_terms(text)) for text in texts]
     average = sum(map(len, terms)) / len(texts)
     for question in ("tea", "hot tea", "绿茶", "absent", "the the"):
         wanted = np.zeros(len(texts))
-        for term in terms_of(question):
+        for term in searched_terms(question):
             holding = sum(term in each for each in terms)
             rarity = math.log(1 + (len(texts) - holding + 0.5) / (holding + 0.5))
             for row, each in enumerate(terms):

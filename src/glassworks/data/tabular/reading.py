@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import require
-from glassworks.data.encodings import decode, lines_read_twice
+from glassworks.data.encodings import decode, lines_read_twice, refuse_device
 from glassworks.data.tabular.dialect import Layout, layout_of
 from glassworks.data.tabular.format import Table, TableFormat
 from glassworks.data.tabular.lines import Lines
@@ -47,6 +47,7 @@ def read_table(path: Path, form: TableFormat | None = None) -> Table:
     larger than memory. Raises DataError, MissingLibrary."""
     load_polars()
     form = form or TableFormat()
+    refuse_device(path)
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
