@@ -1,6 +1,6 @@
 """Planted passages among thousands of others, found by paraphrased questions in English and Chinese.
 
-    python benchmarks/retrieval.py found [seeds]       recall@1, recall@5 and nDCG@10 by the default and each way; time
+    python benchmarks/retrieval.py found [seeds] [zh]  recall@1, recall@5 and nDCG@10 by the default and each way; time
     python benchmarks/retrieval.py chosen [seeds]      the same of the questions by which the ranking was chosen
     python benchmarks/retrieval.py attributed [count]  whether the planted passage of five drove the answer most
 
@@ -176,8 +176,9 @@ def attributed(home: Path, facts: Sequence[tuple[str, str]], count: int) -> None
     print(f"cited by its words: {share(cites, count)}; {(time.perf_counter() - begun) / count:.1f} s a question")
 
 
-def main(what: str, number: int) -> None:
+def main(what: str, number: int, *languages: str) -> None:
     facts = facts_of("planted_facts.tsv" if what == "chosen" else "planted_facts_fresh.tsv")
+    facts = {each: facts[each] for each in languages or facts}
     with tempfile.TemporaryDirectory() as made:
         if what == "attributed":
             attributed(Path(made), facts["en"], number or 20)
@@ -186,4 +187,4 @@ def main(what: str, number: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 0, *sys.argv[3:])
