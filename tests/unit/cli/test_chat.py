@@ -115,7 +115,8 @@ def test_a_chat_answers_from_an_index(home: Path, run: Run, tmp_path: Path) -> N
     (tmp_path / "texts" / "a.txt").write_text("The lamp of Oru is green.", encoding="utf-8")
     (tmp_path / "texts" / "b.txt").write_text("A lamp is lit at nine. " * 14, encoding="utf-8")
     job = tmp_path / "lamps.toml"
-    job.write_text('name = "lamps"\nfamily = "passage_index"\n[data]\nsource = "texts:texts"\n', encoding="utf-8")
+    text = 'name = "lamps"\nfamily = "passage_index"\n[data]\nsource = "texts:texts"\n[model]\nby = "words"\n'
+    job.write_text(text, encoding="utf-8")
     assert run("train", str(job), "--json").exit_code == 0
     found = json.loads(run("chat", "tiny-model", "Which lamp is green?", "--sources", "lamps", "--json").stdout)
     assert [each["file"] for each in found["passages"]] == ["a.txt"]

@@ -43,6 +43,7 @@ def home(language_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         name="lamps",
         family="passage_index",
         data=TextData(source=f"texts:{folder / 'texts'}"),
+        model={"by": "words"},
         optimization=OptimizationConfig(enabled=False),
     )
     registry = Registry.open({"GLASSWORKS_HOME": str(folder / "home")})
