@@ -36,7 +36,7 @@ EDGES: Mapping[str, frozenset[str]] = {
         "families": "catalog config contracts data imaging language onnx_graphs recommendation retrieval tasks text "
         "training",
         "runtimes": "catalog contracts imaging language",
-        "optimization": "catalog config contracts imaging onnx_graphs runtimes",
+        "optimization": "catalog config contracts data explanation imaging onnx_graphs runtimes",
         "explanation": "catalog contracts imaging onnx_graphs",
         "packaging": "catalog config contracts data explanation imaging optimization runtimes tasks text",
         "registry": "contracts packaging",
@@ -44,8 +44,9 @@ EDGES: Mapping[str, frozenset[str]] = {
         "conformance": "serving",
         "references": "catalog config contracts data job_files packaging registry training",
         "comparison": "catalog config contracts job_files packaging progress references registry",
-        "flow": "catalog config contracts comparison explanation job_files optimization packaging progress references "
-        "registry training",
+        "certifying": "catalog config contracts explanation optimization packaging serving",
+        "flow": "catalog certifying config contracts comparison explanation job_files optimization packaging progress "
+        "references registry training",
         "runs": "catalog config contracts comparison data flow job_files packaging registry",
         "drafts": "catalog contracts data job_files registry",
         "evals": "catalog contracts data language registry runs serving",

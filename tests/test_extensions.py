@@ -23,6 +23,7 @@ HOMES = {
     "toy_family": "families",
     "toy_grader": "language/evaluation/graders",
     "toy_pass": "optimization/passes",
+    "toy_quantity": "optimization/quantities",
     "toy_runtime": "runtimes",
     "toy_sample": "data/samples",
     "toy_source": "data/sources",

@@ -16,7 +16,19 @@ from importlib.metadata import entry_points
 from types import MappingProxyType, ModuleType
 from typing import Any, TypeVar
 
-from glassworks.contracts import Explainer, Exporter, Family, Grader, Pass, Runtime, Sample, Source, Task, Work
+from glassworks.contracts import (
+    Explainer,
+    Exporter,
+    Family,
+    Grader,
+    Pass,
+    Quantity,
+    Runtime,
+    Sample,
+    Source,
+    Task,
+    Work,
+)
 from glassworks.errors import MissingLibrary, NotFound, Unsupported
 
 _T = TypeVar("_T")
@@ -27,6 +39,7 @@ _HOMES: Mapping[type, str] = MappingProxyType(
         Family: "glassworks.families",
         Runtime: "glassworks.runtimes",
         Pass: "glassworks.optimization.passes",
+        Quantity: "glassworks.optimization.quantities",
         Explainer: "glassworks.explanation.methods",
         Exporter: "glassworks.packaging.exporters",
         Source: "glassworks.data.sources",

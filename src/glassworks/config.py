@@ -131,11 +131,15 @@ class OptimizationConfig(Record):
     """The objective: what to minimize, within which constraints."""
 
     minimize: str | None = None
-    """What to make small among the candidates that keep `within`; left out, `latency_p99`, and of language models
-    `size`."""
+    """What to make small among the candidates that keep `within`: `latency_p50`, `latency_p99`, `size`, `memory`,
+    `energy` or a metric's drop; `latency_p99@32` with 32 rows a call, `latency_p99@1x8` with 8 callers of one row each.
+    Left out, `latency_p99`, and of language models `size`."""
+    maximize: str | None = None
+    """What to make large instead: `throughput@32`, `explanation_agreement` or a metric such as `accuracy`."""
     within: tuple[str, ...] | None = None
-    """Constraints that every chosen candidate keeps, on validation data; left out, the task's metric may fall by half
-    a point, such as `accuracy_drop <= 0.5%`; with balanced classes it is balanced accuracy, and of language models
+    """Limits that every chosen candidate keeps, on validation data: `latency_p99 <= 5ms`, `memory <= 300MB`, and as a
+    share of what the fp32 model has `size <= 30%`. Left out, the task's metric may fall by half a point, such as
+    `accuracy_drop <= 0.5%`; with balanced classes it is balanced accuracy, and of language models
     `perplexity_rise <= 1%`."""
     budget: Seconds = 60.0
     """Wall-clock limit of the whole stage."""
@@ -143,6 +147,10 @@ class OptimizationConfig(Record):
     """Rows a call to measure with."""
     threads: int = Field(default=1, ge=1)
     """Cores that one call may use."""
+    certify: bool | None = None
+    """Whether what is chosen is measured once more by a real server, beside the fp32 model, and gets a certificate; a
+    third of the budget is kept for it. Left out, `glassworks optimize` does so where the budget is at least 3 s, for at
+    most a minute, and `up` where it is at least 30 s, for at most 20 s."""
     enabled: bool = True
     """Without it the trained model is served as it is."""
 

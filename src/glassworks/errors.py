@@ -6,6 +6,7 @@
     │   ├── DataError         a data source
     │   ├── NotFound          a model, version, alias or file that is not there
     │   ├── Unsupported       a capability that this model or machine does not have
+    │   │   └── Infeasible    no candidate keeps all limits of an objective
     │   ├── MissingLibrary    an optional library that is not installed
     │   ├── Conflict          its state does not allow what was asked
     │   │   ├── Changed       somebody else has changed it meanwhile
@@ -71,6 +72,12 @@ class NotFound(InputError):
 
 class Unsupported(InputError):
     """A capability that this model, library or machine does not have."""
+
+
+class Infeasible(Unsupported):
+    """No candidate of a search keeps all limits: it was tried, and nothing is published."""
+
+    exit_code = 1
 
 
 class MissingLibrary(InputError):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import get
+from glassworks.certifying import search
 from glassworks.comparison import evaluate as evaluate
 from glassworks.config import Job, OptimizationConfig, validate
 from glassworks.contracts import (
@@ -30,7 +31,7 @@ from glassworks.explanation.selection import explainers_of
 from glassworks.job_files import stored_job
 from glassworks.optimization.objective import require_objective
 from glassworks.optimization.report import OptimizationReport
-from glassworks.optimization.search import first_runtime, optimize as search
+from glassworks.optimization.search import first_runtime
 from glassworks.packaging.assemble import assemble, files_of
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.deciding import deciding, require_costs
@@ -100,7 +101,7 @@ def _built(job: Job, family: Family, dataset: Dataset, model: Model, folder: Pat
     served, report = first_runtime(exported, job.optimization.threads), None
     if job.optimization.enabled:
         trial = trial_of(task, Opened(artifact=exported, folder=folder), dataset, model.preprocessing, job)
-        served, report = search(trial, job.optimization, progress)
+        served, report = search(trial, family.name, model.signature, dataset, job.optimization, progress)
     return Parts(
         job=job,
         family=family,
@@ -146,7 +147,8 @@ def optimize(
     resolved = registry.resolve(reference)
     manifest = resolved.bundle.manifest
     job = stored_job(manifest.job, where=f"the job of {reference}")
-    table = {**job.optimization.model_dump(), **objective, "enabled": True}
+    goal = dict.fromkeys(("minimize", "maximize")) if {"minimize", "maximize"} & objective.keys() else {}
+    table = {**job.optimization.model_dump(), **goal, **objective, "enabled": True}
     job = job.model_copy(update={"optimization": validate(OptimizationConfig, table, where="optimize")})
     require_objective(job.optimization, manifest.metrics, type(get(Task, manifest.task)))
     job, family = family_of(job, registry)
@@ -170,7 +172,7 @@ def _searched_again(
         linked(bundle.folder / name, folder / name)
     exported, compiled = exported_of(manifest.artifacts)
     trial = trial_of(task, Opened(artifact=exported, folder=folder), dataset, manifest.preprocessing, job)
-    served, report = search(trial, job.optimization, progress)
+    served, report = search(trial, family.name, manifest.signature, dataset, job.optimization, progress, asked=True)
     if manifest.refitted:
         report = report.model_copy(update={"notes": (*report.notes, _KNOWN)})
     parts = Parts(

@@ -40,7 +40,7 @@ def test_every_error_says_what_it_is_for(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(CLASSES))
 def test_bad_input_exits_with_2_an_interrupt_with_130_and_failure_with_1(name: str) -> None:
-    expected = {errors.InputError: 2, errors.Cancelled: 130}
+    expected = {errors.Infeasible: 1, errors.InputError: 2, errors.Cancelled: 130}
     assert CLASSES[name].exit_code == next(
         (code for kind, code in expected.items() if issubclass(CLASSES[name], kind)), 1
     )

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from glassworks.cli.drawing import Drawn
-    from glassworks.cli.service import Service
     from glassworks.contracts import Array
     from glassworks.flow import Release
+    from glassworks.serving.process import Service
 
 _ANSWER_S = 300.0
 _KEY_S = 600.0

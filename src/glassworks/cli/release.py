@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from glassworks.cli.question import Answered, Why
-    from glassworks.cli.service import Service
     from glassworks.flow import Release
+    from glassworks.serving.process import Service
 
 
 def show_release(made: Release, console: Console) -> None:

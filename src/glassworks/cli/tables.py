@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from glassworks.cli.certificates import show_certificate
 from glassworks.cli.classes import show_classes
 from glassworks.cli.output import measured, table
 from glassworks.contracts import Candidate
@@ -137,7 +138,8 @@ def show_report(report: OptimizationReport, console: Console) -> None:
     times = (*(f"batch {batch}: p50 / p99 ms" for batch in batches), *speeds)
     rows = [_row(candidate, report.chosen, batches, len(times)) for candidate in report.candidates]
     header = ("candidate", *times, "size", _metric(report))
-    table(f"optimize: minimize {report.minimize} within {', '.join(report.within)}", header, rows, console)
+    goal = f"maximize {report.maximize}" if report.maximize else f"minimize {report.minimize}"
+    table(f"optimize: {goal} within {', '.join(report.within)}", header, rows, console)
     for candidate in report.candidates:
         if candidate.excluded:
             console.print(f"  - {candidate.name}: {candidate.excluded}", markup=False)
@@ -145,6 +147,7 @@ def show_report(report: OptimizationReport, console: Console) -> None:
             console.print(f"  - {candidate.name} computes in fp32: {', '.join(candidate.computes_fp32)}", markup=False)
     for note in report.notes:
         console.print(f"  - {note}", markup=False)
+    show_certificate(report.certificate, console)
 
 
 def _metric(report: OptimizationReport) -> str:
@@ -181,9 +184,11 @@ def report_json(report: OptimizationReport) -> dict[str, Any]:
         "chosen": report.chosen,
         "reference": report.reference,
         "minimize": report.minimize,
+        "maximize": report.maximize,
         "within": list(report.within),
         "seconds": report.seconds,
         "notes": list(report.notes),
+        "certificate": report.certificate.model_dump(mode="json") if report.certificate else None,
     }
 
 

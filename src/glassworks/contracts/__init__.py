@@ -36,6 +36,7 @@ from glassworks.contracts.memory import Memory as Memory
 from glassworks.contracts.optimization_pass import Pass as Pass
 from glassworks.contracts.presentation import Presentation as Presentation
 from glassworks.contracts.progress import Progress as Progress
+from glassworks.contracts.quantity import Load as Load, Probe as Probe, Quantity as Quantity
 from glassworks.contracts.reader import Reader as Reader
 from glassworks.contracts.records import (
     DECISION as DECISION,

@@ -111,7 +111,8 @@ class Candidate(Record):
     a candidate was not measured or may not be chosen; it is empty otherwise. `size_bytes` is that of all files that
     it is served from, `computes_fp32` that of its artifact. `computes` is the share of the layers of products that the
     engine computes in each precision, as its own optimized graph says: `{"int8": 0.9, "fp32": 0.1}`; empty where it
-    does not tell.
+    does not tell. `measured` are further quantities that the objective names, by their names with the load: `memory`,
+    `latency_p99@1x8`.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Candidate(Record):
     speeds: dict[str, float] = {}
     size_bytes: int = 0
     metrics: dict[str, Measurement] = {}
+    measured: dict[str, Measurement] = {}
     computes_fp32: tuple[str, ...] = ()
     computes: dict[str, float] = {}
     excluded: str = ""

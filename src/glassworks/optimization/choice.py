@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from glassworks.contracts import Candidate
-from glassworks.errors import Unsupported
 from glassworks.optimization.exactness import exactness
-from glassworks.optimization.objective import Objective
+from glassworks.optimization.nearest import impossible
+from glassworks.optimization.terms import Objective
 
 _TIE = 0.03
 """Differences in the objective below this share are noise: the more precise candidate is kept."""
 
 
-def _key(objective: Objective, reference: Candidate) -> Callable[[Candidate], float]:
-    return lambda candidate: objective.minimize.of(candidate, reference)
-
-
 def reference_of(candidates: list[Candidate], trained: set[str], objective: Objective) -> Candidate:
     """What passes make is compared with what was trained; where no engine runs that, with the next best."""
     exact = [c for c in candidates if c.name in trained] or [c for c in candidates if c.precision == "fp32"]
-    return min(exact, key=_key(objective, candidates[0]))
+    return min(exact, key=lambda each: objective.cost(each, candidates[0]))
 
 
 def choose(candidates: list[Candidate], reference: Candidate, objective: Objective) -> tuple[Candidate, list[str]]:
-    """The candidate to serve, and sentences on what it costs. Raises Unsupported where none keeps the constraints."""
-    value = _key(objective, reference)
+    """The candidate to serve, and sentences on what it costs. Raises Infeasible where none keeps the constraints."""
     feasible = [c for c in candidates if all(rule.holds(c, reference) for rule in objective.within)]
     if not feasible:
-        nearest = min(candidates, key=lambda c: sum(not rule.holds(c, reference) for rule in objective.within))
-        broken = [rule.text for rule in objective.within if not rule.holds(nearest, reference)]
-        raise Unsupported(
-            f"no candidate keeps the constraints; the nearest, {nearest.name}, breaks: {', '.join(broken)}",
-            "relax that constraint in [optimization] within",
-        )
-    best = min(map(value, feasible))
-    close = [c for c in feasible if value(c) <= best * (1 + _TIE)]
-    chosen = min(close, key=lambda c: (-exactness(c.precision), value(c)))
+        raise impossible(candidates, reference, objective)
+    chosen = _best(feasible, reference, objective)
     return chosen, _notes(chosen, reference, candidates, feasible, objective)
+
+
+def ranked(candidates: list[Candidate], reference: Candidate, objective: Objective) -> list[Candidate]:
+    """Those that keep the constraints, the one to serve first, then what would be served without those before."""
+    left = [c for c in candidates if all(rule.holds(c, reference) for rule in objective.within)]
+    found = []
+    while left:
+        found.append(_best(left, reference, objective))
+        left.remove(found[-1])
+    return found
+
+
+def _best(feasible: list[Candidate], reference: Candidate, objective: Objective) -> Candidate:
+    """Metrics are exact on the same examples: only what is timed or counted may differ by noise."""
+    costs = {each.name: objective.cost(each, reference) for each in feasible}
+    best = min(costs.values())
+    tie = abs(best) * (_TIE if objective.goal.quantity is not None else 0.0)
+    close = [each for each in feasible if costs[each.name] <= best + tie]
+    return min(close, key=lambda each: (-exactness(each.precision), costs[each.name]))
 
 
 def _notes(
@@ -72,11 +77,11 @@ def certainty(objective: Objective, examples: int) -> list[str]:
     rises = [
         f"'{rule.text}' is checked on {examples} validation examples and is not a guarantee for new data"
         for rule in objective.within
-        if rule.quantity.change == "rise"
+        if rule.term.change == "rise"
     ]
     return rises + [
         f"{examples} validation examples resolve steps of {100 / examples:.2f} %: '{rule.text}' is checked against the "
         "observed difference and is not a guarantee for new data"
         for rule in objective.within
-        if rule.quantity.change == "drop" and examples < 10_000
+        if rule.term.change == "drop" and examples < 10_000
     ]

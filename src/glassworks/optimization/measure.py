@@ -33,7 +33,7 @@ def measure_latencies(
     Candidates take turns in blocks of ten calls over varied rows, so that noise of the machine meets all alike.
     """
     progress = progress or Progress()
-    chunks = _chunks(tensors, batch)
+    chunks = batches(tensors, batch)
     times: dict[str, list[float]] = {name: [] for name in sessions}
     for session in sessions.values():
         progress.check()
@@ -68,14 +68,14 @@ def predict_all(session: Session, tensors: Tensors, output: str = "", progress: 
     progress = progress or Progress()
     name = output or session.signature.outputs[0].name
     parts = []
-    for chunk in _chunks(tensors, _ROWS, whole=False):
+    for chunk in batches(tensors, _ROWS, whole=False):
         progress.check()
         parts.append(session.run(chunk, [name])[name])
     found = np.concatenate(parts)
     return found if found.dtype == object else found.astype(np.float32, copy=False)
 
 
-def _chunks(tensors: Tensors, batch: int, whole: bool = True) -> Sequence[Tensors]:
+def batches(tensors: Tensors, batch: int, whole: bool = True) -> Sequence[Tensors]:
     """Batches of consecutive rows; `whole` repeats rows so that each has exactly `batch`."""
     import numpy as np
 

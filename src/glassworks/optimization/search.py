@@ -13,11 +13,14 @@ from glassworks.config import OptimizationConfig
 from glassworks.contracts import Artifact, Candidate, Measurement, Progress, Runtime, Session
 from glassworks.errors import Cancelled, Unsupported
 from glassworks.optimization.candidates import Entry, Trial as Trial, excluded_for, open_candidates, refusal
-from glassworks.optimization.choice import certainty, choose, reference_of
+from glassworks.optimization.choice import certainty, choose, ranked, reference_of
 from glassworks.optimization.computed import exact, layers_of, shares
 from glassworks.optimization.measure import measure_latencies, predict_all
-from glassworks.optimization.objective import parse_objective
+from glassworks.optimization.objective import objective_of
+from glassworks.optimization.probing import Further
 from glassworks.optimization.report import OptimizationReport
+from glassworks.optimization.settling import Certify, settle
+from glassworks.optimization.terms import Objective
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array
@@ -26,41 +29,53 @@ _Metrics = dict[str, dict[str, Measurement]]
 _CALIBRATING = 300
 
 
-def optimize(trial: Trial, config: OptimizationConfig, progress: Progress) -> tuple[Artifact, OptimizationReport]:
+def optimize(
+    trial: Trial, config: OptimizationConfig, progress: Progress, certify: Certify | None = None
+) -> tuple[Artifact, OptimizationReport]:
     """The artifact to serve (its runtime, precision and threads are set) and the report on all candidates.
 
     fp32 always takes part. A candidate that cannot be made, opened or run is in the report with its reason.
-    Raises Unsupported when no candidate keeps the constraints, naming the nearest one.
+    Raises Infeasible when no candidate keeps the constraints, naming the nearest one. With `certify` the best ones are
+    certified as they are served: see `settle`.
     """
-    minimize, within = _sought(trial, config)
-    objective = parse_objective(minimize, within)
+    within = trial.task.within(trial.guard) if config.within is None else config.within
+    objective = objective_of(config, trial.task.minimize, within)
     start = time.perf_counter()
     entries, excluded = open_candidates(trial, config, progress)
     try:
         metrics, failed = _evaluate(trial, entries, progress)
-        candidates = _measure(trial, [entry for entry in entries if entry.name in metrics], metrics, config, progress)
+        answering = [entry for entry in entries if entry.name in metrics]
+        candidates = Further.of(objective).added(
+            _measure(trial, answering, metrics, config, progress), trial, answering, config, progress
+        )
     finally:
         _close(entries)
     reference = reference_of(candidates, {entry.name for entry in entries if entry.trained}, objective)
+    report = _report(candidates, reference, objective, len(trial.targets))
+    report = report.model_copy(
+        update={"candidates": (*candidates, *excluded, *failed), "seconds": time.perf_counter() - start}
+    )
+    progress.finish(f"{report.chosen} of {len(candidates)} candidates")
+    artifacts = {entry.name: entry.artifact for entry in entries}
+    return settle(report, ranked(candidates, reference, objective), objective, artifacts, certify)
+
+
+def _report(
+    candidates: list[Candidate], reference: Candidate, objective: Objective, examples: int
+) -> OptimizationReport:
+    """Raises Infeasible."""
     chosen, notes = choose(candidates, reference, objective)
-    report = OptimizationReport(
-        minimize=minimize,
-        within=within,
-        candidates=(*candidates, *excluded, *failed),
+    return OptimizationReport(
+        minimize="" if objective.maximize else str(objective.goal),
+        maximize=str(objective.goal) if objective.maximize else "",
+        within=tuple(rule.text for rule in objective.within),
+        candidates=tuple(candidates),
         chosen=chosen.name,
         reference=reference.name,
-        examples=len(trial.targets),
-        seconds=time.perf_counter() - start,
-        notes=(*notes, *certainty(objective, len(trial.targets))),
+        examples=examples,
+        seconds=0.0,
+        notes=(*notes, *certainty(objective, examples)),
     )
-    progress.finish(f"{chosen.name} of {len(candidates)} candidates")
-    return next(entry.artifact for entry in entries if entry.name == chosen.name), report
-
-
-def _sought(trial: Trial, config: OptimizationConfig) -> tuple[str, tuple[str, ...]]:
-    """What to minimize, within what: as the configuration says, else as the task does."""
-    within = trial.task.within(trial.guard) if config.within is None else config.within
-    return config.minimize or trial.task.minimize, within
 
 
 def _close(entries: Sequence[Entry]) -> None:

@@ -21,6 +21,7 @@ from glassworks.explanation.selection import explainers_of
 from glassworks.optimization.measure import predict_all
 from glassworks.packaging.bundle import Bundle, write_bundle
 from glassworks.packaging.card import write_card
+from glassworks.packaging.certified import CERTIFICATE_FILE
 from glassworks.packaging.comparison import comparison_metric, warnings_of
 from glassworks.packaging.fidelity import measure_fidelity
 from glassworks.packaging.machine import instruction_set
@@ -74,9 +75,12 @@ def assemble(parts: Parts, folder: Path) -> Bundle:
     manifest = _manifest(parts, measured)
     report = parts.report
     if report:
-        _write_json(folder / "optimization.json", report.model_dump(mode="json"))
+        _write_json(folder / "optimization.json", report.model_dump(mode="json", exclude={"certificate"}))
+        if report.certificate:
+            _write_json(folder / CERTIFICATE_FILE, report.certificate.model_dump(mode="json"))
     searched = (report.candidates, report.chosen, report.reference) if report else ((), "", "")
-    card = write_card(manifest, *searched[:2], parts.dataset.findings, searched[2])
+    certificate = report.certificate if report else None
+    card = write_card(manifest, *searched[:2], parts.dataset.findings, searched[2], certificate)
     (folder / "card.md").write_text(card, encoding="utf-8")
     return write_bundle(folder, manifest)
 

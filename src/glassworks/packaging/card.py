@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from glassworks.catalog import found, get
 from glassworks.contracts import DECISION, Candidate, ClassMeasurement, Generation, Measurement, Task, TensorSpec
+from glassworks.optimization.certificate.record import Certificate
+from glassworks.packaging.certified import about, figure_in_words
 from glassworks.packaging.manifest import Manifest
 
 _SHOWN = 50
@@ -13,24 +15,21 @@ _SHOWN = 50
 
 
 def write_card(
-    manifest: Manifest, candidates: Sequence[Candidate], chosen: str, findings: Sequence[str], reference: str = ""
+    manifest: Manifest,
+    candidates: Sequence[Candidate],
+    chosen: str,
+    findings: Sequence[str],
+    reference: str = "",
+    certificate: Certificate | None = None,
 ) -> str:
     """The card in Markdown. `chosen` names one of `candidates`, and so does `reference`, which the others are compared
     with; `findings` are the sentences about the data."""
     sections = (
         ("What it does", _purpose(manifest)),
         ("Data", _data(manifest, findings)),
-        (
-            "How good it is",
-            [
-                *_warnings(manifest),
-                *_metrics(manifest),
-                *_classes(manifest),
-                *_baseline(manifest),
-                *_comparison(manifest),
-            ],
-        ),
+        ("How good it is", _quality(manifest)),
         ("How it was chosen", [*_candidates(candidates, chosen), *_kept(candidates, chosen, reference)]),
+        ("What is certified", _certified(certificate)),
         ("How it explains itself", _explaining(manifest)),
         ("Where it came from", _lineage(manifest)),
         ("Limits", _limits(manifest)),
@@ -40,6 +39,11 @@ def write_card(
     for title, body in sections:
         lines += ["", f"## {title}", "", *body]
     return "\n".join(lines) + "\n"
+
+
+def _quality(manifest: Manifest) -> list[str]:
+    parts = (_warnings, _metrics, _classes, _baseline, _comparison)
+    return [line for part in parts for line in part(manifest)]
 
 
 def _purpose(manifest: Manifest) -> list[str]:
@@ -185,6 +189,22 @@ def _kept(candidates: Sequence[Candidate], chosen: str, reference: str) -> list[
         before = own.metrics[name].value
         change = f" ({value.value / before - 1:+.2%})" if before else ""
         lines.append(f"Served {name} {_number(value.value)}, with the weights as they came {_number(before)}{change}.")
+    return lines
+
+
+def _certified(certificate: Certificate | None) -> list[str]:
+    """Each limit with its verdict, then what the served path took."""
+    if certificate is None:
+        return ["Nothing: no certificate was made."]
+    promises = (
+        (each.limit, each.shown, each.verdict, f"{each.samples:,}", each.method, each.note)
+        for each in certificate.promises
+    )
+    lines = [*(f"- {_text(line)}" for line in about(certificate)), ""]
+    lines += _table(("limit", "measured, 95 % bound", "verdict", "samples", "method", ""), promises)
+    if certificate.figures:
+        head = ("as served, with 95 % bounds", certificate.candidate, certificate.reference, "ratio")
+        lines += ["", *_table(head, map(figure_in_words, certificate.figures))]
     return lines
 
 

@@ -12,6 +12,7 @@ from glassworks.config import Job
 from glassworks.contracts import Artifact, Dataset, Explainer, Family, Model, Opened, Progress, Task
 from glassworks.contracts.step import AND
 from glassworks.explanation.selection import explainers_of
+from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import Trial, calibrating, first_runtime
 from glassworks.packaging.assemble import completed
 from glassworks.packaging.parts import Parts
@@ -93,6 +94,18 @@ def refitted(parts: Parts, model: Model, folder: Path, progress: Progress) -> Pa
         folder=folder,
         artifacts=(exported.model_copy(update=engine), *compiled),
         preprocessing=whole.preprocessing,
+        report=_before_the_last_fit(parts.report),
         lineage=parts.lineage.model_copy(update={"weights_sha256": whole.weights_sha256}),
         refitted=True,
     )
+
+
+def _before_the_last_fit(report: OptimizationReport | None) -> OptimizationReport | None:
+    """A certificate is of weights; those of a model that learned from everything afterwards are others."""
+    if report is None or report.certificate is None:
+        return report
+    notes = (
+        *report.certificate.notes,
+        "measured before the last fit: what is served has learned from everything since",
+    )
+    return report.model_copy(update={"certificate": report.certificate.model_copy(update={"notes": notes})})

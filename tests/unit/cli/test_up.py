@@ -13,11 +13,11 @@ from typer.testing import CliRunner, Result
 
 from glassworks.catalog import found
 from glassworks.cli.app import build
-from glassworks.cli.service import options_of, require_free
 from glassworks.config import ServingConfig
 from glassworks.contracts import Explainer
 from glassworks.errors import ConfigError, ServingError
 from glassworks.families.image_operators.synthetic import write_squares
+from glassworks.serving.process import options_of, require_free
 
 JOB = """
 name = "gray"
@@ -106,7 +106,7 @@ def test_both_ports_are_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
                 require_free(config)
             assert f"serving.{key}=" in raised.value.mend
     tried: list[int] = []
-    monkeypatch.setattr("glassworks.cli.service._require_free", lambda host, port, key: tried.append(port))
+    monkeypatch.setattr("glassworks.serving.process._require_free", lambda host, port, key: tried.append(port))
     for config in (ServingConfig(port=80), ServingConfig(port=80, grpc=False), ServingConfig(port=0)):
         require_free(config)
     assert tried == [80, 81, 80, 0, 0]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from glassworks.config import OptimizationConfig
 from glassworks.contracts import Candidate, Measurement, Task
 from glassworks.errors import ConfigError
+from glassworks.optimization.nearest import impossible
 from glassworks.optimization.objective import parse_objective, require_objective
+from glassworks.optimization.power import Counters
 
 
 def candidate(accuracy: float, p99_ms: float = 1.0, size_bytes: int = 1000, loss: float = 0.5) -> Candidate:
@@ -77,7 +81,7 @@ def test_what_gets_better_as_it_rises_has_no_limit_of_its_rise() -> None:
 
 @pytest.mark.parametrize(("minimize", "value"), [("time_per_token", 25.0), ("first_token_p50", 50.0)])
 def test_what_is_minimized_of_models_that_write(minimize: str, value: float) -> None:
-    assert parse_objective(minimize, []).minimize.of(WRITER, WRITER) == value
+    assert parse_objective(minimize, []).goal.of(WRITER, WRITER) == value
 
 
 @pytest.mark.parametrize(
@@ -85,7 +89,7 @@ def test_what_is_minimized_of_models_that_write(minimize: str, value: float) -> 
 )
 def test_times_of_another_kind_of_model_are_told(minimize: str, measured: Candidate) -> None:
     with pytest.raises(ConfigError, match="is not measured of this kind of model"):
-        parse_objective(minimize, []).minimize.of(measured, measured)
+        parse_objective(minimize, []).goal.of(measured, measured)
 
 
 class Writing(Task):
@@ -138,18 +142,31 @@ def test_constraints_hold_exactly_up_to_their_limit(text: str, kept: Candidate, 
     ("minimize", "value"), [("latency_p99", 1.0), ("latency_p50", 0.5), ("latency_p99@32", 8.0), ("size", 1000.0)]
 )
 def test_what_is_minimized(minimize: str, value: float) -> None:
-    assert parse_objective(minimize, []).minimize.of(REFERENCE, REFERENCE) == value
+    assert parse_objective(minimize, []).goal.of(REFERENCE, REFERENCE) == value
 
 
 @pytest.mark.parametrize(
     ("minimize", "within", "told"),
     [
-        ("speed", [], "cannot minimize 'speed'"),
+        ("the fastest", [], "cannot minimize 'the fastest'"),
         ("latency_p99", ["accuracy < 1"], "'accuracy < 1' is not a constraint"),
         ("latency_p99", ["accuracy_drop <= half"], "is not a constraint"),
         ("latency_p99", ["size <= 1.2.3MB"], "1.2.3 is not a number"),
         ("latency_p99", ["accuracy_drop <= 5ms"], "'ms' is no unit of accuracy"),
-        ("latency_p99", ["latency_p99 <= 5%"], "'%' is no unit of latency_p99"),
+        ("latency_p99", ["latency_p99@1x65 <= 5ms"], "of at most 4096 rows and 64"),
+        ("latency_p99@0", [], "a load is BATCH or BATCHxCALLERS"),
+        ("throughput", [], "cannot minimize 'throughput': less would be worse"),
+        ("latency_p99", ["latency_p99 >= 5ms"], "'latency_p99 >= 5ms' would forbid speed"),
+        ("latency_p99", ["throughput@32 <= 100/s"], "'throughput@32 <= 100/s' would forbid speed"),
+        ("latency_p99", ["size <= nan"], "nan is no limit"),
+        ("latency_p99", ["size <= infMB"], "inf is no limit"),
+        ("latency_p99", ["accuracy_drop <= -0.5%"], "a limit is not negative"),
+        ("latency_p99", ["size <= 0MB"], "nothing has no size"),
+        ("latency_p99", ["size <= 1MB", "size >= 2MB"], "'size <= 1MB' and 'size >= 2MB' contradict each other"),
+        ("latency_p99", ["size <= 1MB", "size <= 2MB"], "limit the same on the same side"),
+        ("latency_p99", ["accuracy_drop <= 1%", "accuracy_drop<=0.01"], "limit the same on the same side"),
+        ("latency_p99", ["energy <= 5ms"], "'ms' is no unit of energy"),
+        ("latency_p99", ["memory@32 <= 5MB"], "memory does not depend on a load"),
         ("latency_p99", ["size <= 3ms"], "'ms' is no unit of size"),
         ("latency_p99", ["size_drop <= 10%"], "'size_drop <= 10%' is not a constraint"),
         ("latency_p99", ["latency_p99_drop <= 1ms"], "is not a constraint"),
@@ -191,3 +208,103 @@ def test_what_nobody_measured_is_told(text: str, told: str) -> None:
     with pytest.raises(ConfigError) as error:
         rule.holds(REFERENCE, REFERENCE)
     assert told in error.value.problem
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "broken"),
+    [
+        ("size <= 30%", candidate(0.9, size_bytes=300), candidate(0.9, size_bytes=301)),
+        ("latency_p99 <= 50%", candidate(0.9, p99_ms=0.5), candidate(0.9, p99_ms=0.51)),
+        ("throughput >= 120%", candidate(0.9, p99_ms=0.8), candidate(0.9, p99_ms=0.85)),
+        ("throughput@1 >= 2500 rows/s", candidate(0.9, p99_ms=0.8), candidate(0.9, p99_ms=0.81)),
+        ("throughput >= 9000/s", candidate(0.9, p99_ms=0.8), candidate(0.9, p99_ms=0.9)),
+    ],
+)
+def test_shares_of_the_reference_and_rates(text: str, kept: Candidate, broken: Candidate) -> None:
+    (rule,) = parse_objective("latency_p99", [text]).within
+    assert rule.holds(kept, REFERENCE)
+    assert not rule.holds(broken, REFERENCE)
+
+
+def test_what_is_measured_on_demand_is_known_by_its_load() -> None:
+    measured = {
+        "memory": Measurement(value=120.0, interval=(120, 120), examples=1),
+        "latency_p99@1x8": Measurement(value=9.0, interval=(8, 10), examples=300),
+    }
+    given = candidate(0.9).model_copy(update={"measured": measured})
+    rules = parse_objective("latency_p99@1x8", ["memory <= 0.12GB", "latency_p99@1x8 <= 9ms"])
+    assert rules.goal.of(given, REFERENCE) == 9.0
+    assert all(rule.holds(given, REFERENCE) for rule in rules.within)
+    with pytest.raises(ConfigError, match="'memory' is not measured of this kind"):
+        rules.within[0].holds(REFERENCE, REFERENCE)
+
+
+def test_what_is_maximized() -> None:
+    objective = parse_objective("", ["size <= 1MB"], maximize="throughput")
+    assert objective.goal.of(REFERENCE, REFERENCE) == 8000.0
+    assert objective.cost(REFERENCE, REFERENCE) == -8000.0
+    with pytest.raises(ConfigError, match="cannot maximize 'size': less would be better"):
+        parse_objective("", [], maximize="size")
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (OptimizationConfig(minimize="size", maximize="throughput"), r"both 'minimize' \(size\) and 'maximize'"),
+        (OptimizationConfig(minimize="accuracy"), "to minimize 'accuracy' would seek the worst"),
+        (OptimizationConfig(maximize="log_loss"), "to maximize 'log_loss' would seek the worst"),
+        (OptimizationConfig(maximize="accuracy_drop"), "to maximize 'accuracy_drop' would seek the worst"),
+        (OptimizationConfig(minimize="speed"), "'speed' is not measured"),
+        (OptimizationConfig(within=("accuracy_rise <= 1%",)), "more accuracy is better"),
+    ],
+)
+def test_what_would_seek_the_worst_is_told_before(config: OptimizationConfig, told: str) -> None:
+    with pytest.raises(ConfigError, match=told) as error:
+        require_objective(config, REFERENCE.metrics)
+    assert error.value.mend
+    require_objective(OptimizationConfig(minimize="log_loss"), REFERENCE.metrics)
+    require_objective(OptimizationConfig(maximize="accuracy", within=("throughput@1x4 >= 5/s",)), REFERENCE.metrics)
+
+
+def test_energy_is_refused_where_the_machine_does_not_tell_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def limits() -> None:
+        require_objective(OptimizationConfig(within=("energy <= 5mJ",)), REFERENCE.metrics)
+
+    monkeypatch.setattr(Counters.__init__, "__defaults__", (tmp_path,))
+    with pytest.raises(ConfigError, match="shows no energy counters"):
+        limits()
+    package, part = tmp_path / "intel-rapl:0", tmp_path / "intel-rapl:0:0"
+    for folder in (package, part):
+        folder.mkdir()
+        (folder / "energy_uj").write_text("900000\n")
+        (folder / "max_energy_range_uj").write_text("1000000\n")
+    limits()
+    counters = Counters()
+    before = counters.read()
+    (package / "energy_uj").write_text("400000\n")  # it has begun again
+    assert counters.joules_since(before) == pytest.approx(0.5)
+    (package / "energy_uj").write_text("many\n")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        limits()
+
+
+def test_limits_that_cannot_be_kept_name_the_nearest_and_what_is_reachable() -> None:
+    objective = parse_objective("latency_p99", ["size <= 20%", "accuracy_drop <= 0.5%"])
+    small, good = candidate(0.93, size_bytes=298), candidate(0.947, size_bytes=400)
+    others = [each.model_copy(update={"name": name}) for name, each in (("int8 a", small), ("bf16 b", good))]
+    told = impossible([REFERENCE, *others], REFERENCE, objective)
+    assert told.problem == ("no candidate keeps the constraints; the nearest, bf16 b, breaks: size <= 20% (it has 40%)")
+    assert told.mend == "relax what blocks it in [optimization] within: size <= 40% is reached by bf16 b"
+    assert told.exit_code == 1
+    fast = parse_objective("size", ["size <= 10%", "latency_p99 <= 0.5ms"])
+    one, two = candidate(0.9, p99_ms=0.4004, size_bytes=900), candidate(0.9, p99_ms=0.61, size_bytes=99)
+    found = impossible([one.model_copy(update={"name": "a"}), two.model_copy(update={"name": "b"})], REFERENCE, fast)
+    assert "the nearest, b, breaks: latency_p99 <= 0.5ms (it has 0.61ms)" in found.problem
+
+
+def test_two_limits_that_block_are_told_with_what_each_could_be() -> None:
+    objective = parse_objective("size", ["size <= 10%", "latency_p99 <= 0.1ms", "accuracy_drop <= 1%"])
+    one = candidate(0.95, p99_ms=0.5, size_bytes=500)
+    told = impossible([REFERENCE, one], REFERENCE, objective)
+    assert "size <= 10% (it has 50%), latency_p99 <= 0.1ms (it has 0.5ms)" in told.problem
+    assert "size <= 50%, latency_p99 <= 0.5ms is reached by x" in told.mend

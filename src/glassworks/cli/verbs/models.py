@@ -9,6 +9,10 @@ import typer
 from glassworks.cli.output import AsJson, LiveProgress, Reference, measured, stdout, table, write_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from glassworks.optimization.certificate.record import Certificate
+    from glassworks.packaging.manifest import Manifest
     from glassworks.registry import Registry, Version
 
 
@@ -31,13 +35,14 @@ def models(as_json: AsJson = False) -> None:
 def show(model: Reference, as_json: AsJson = False) -> None:
     """Show what a model's bundle says of itself."""
     from glassworks.cli.tables import show_about, show_quality, show_warnings
-    from glassworks.packaging.promises import missing_explainers, offered_explainers
+    from glassworks.packaging.certified import certificate_of
     from glassworks.registry import Registry
 
     bundle = Registry.open().resolve(model).bundle
-    manifest = bundle.manifest
+    manifest, certificate = bundle.manifest, certificate_of(bundle)
     if as_json:
-        write_json({"model": model, "bundle_sha256": bundle.sha256, "manifest": manifest.model_dump(mode="json")})
+        said = {"model": model, "bundle_sha256": bundle.sha256, "manifest": manifest.model_dump(mode="json")}
+        write_json({**said, "certificate": certificate.model_dump(mode="json") if certificate else None})
         return
     console = stdout()
     artifacts = [(a.role, a.precision, a.runtime, a.file) for a in manifest.artifacts]
@@ -48,15 +53,24 @@ def show(model: Reference, as_json: AsJson = False) -> None:
     table("metrics on the test split", ("metric", "value [95 %]", "examples"), metrics, console)
     show_quality(manifest, console)
     show_warnings(manifest.warnings, console)
+    _show_explaining(manifest, certificate, console)
+    console.print(f"license: {manifest.license}", markup=False)
+    console.print(f"card: {bundle.folder / 'card.md'}")
+
+
+def _show_explaining(manifest: Manifest, certificate: Certificate | None, console: Console) -> None:
+    """How far explanations can be trusted, what is certified, and which methods there are."""
+    from glassworks.cli.certificates import show_certificate
+    from glassworks.packaging.promises import missing_explainers, offered_explainers
+
     fidelity = [(k, f"{v:.4f}") for k, v in manifest.fidelity.items()]
     title = "fidelity of explanations" if manifest.explainers else "served against float"
     table(title, ("measure", "value"), fidelity, console)
+    show_certificate(certificate, console)
     missing = missing_explainers(manifest)
     console.print(f"explains with: {', '.join(offered_explainers(manifest)) or 'nothing'}")
     for name, reason in missing.items():
         console.print(f"  - not with {name}: {reason}", markup=False)
-    console.print(f"license: {manifest.license}", markup=False)
-    console.print(f"card: {bundle.folder / 'card.md'}")
 
 
 def alias(

@@ -11,20 +11,25 @@ from glassworks.cli.following import Detach, detach, referred
 from glassworks.cli.interrupts import receive_interrupts
 from glassworks.cli.output import AsJson, LiveProgress, Reference, stderr, stdout, write_json
 
-_MINIMIZE = "latency_p50, latency_p99 (with @BATCH) or size; of language models time_per_token, first_token_p99 too."
+_MINIMIZE = "latency_p99, latency_p99@BATCH, @BATCHxCALLERS, size, memory, a metric; of language models time_per_token."
+_MAXIMIZE = "Instead of --minimize: throughput, throughput@BATCH, explanation_agreement or a metric such as accuracy."
+_WITHIN = "A limit such as 'size <= 30%' or 'accuracy_drop <= 0.5%'; give it again for more."
 
 
 def optimize(
     model: Reference,
     minimize: Annotated[str | None, typer.Option(help=_MINIMIZE)] = None,
-    within: Annotated[list[str] | None, typer.Option(help="A constraint; give it again for more.")] = None,
+    maximize: Annotated[str | None, typer.Option(help=_MAXIMIZE)] = None,
+    within: Annotated[list[str] | None, typer.Option(help=_WITHIN)] = None,
     budget: Annotated[str | None, typer.Option(help="Time for measuring, such as 30s or 5m.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of one call.")] = None,
+    certify: Annotated[bool | None, typer.Option(help="Measure it as it is served, for a certificate; usual.")] = None,
     background: Detach = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure every candidate on this machine and publish the best one; what is left out is as its job says."""
-    given = {"minimize": minimize, "within": tuple(within or ()) or None, "budget": budget, "threads": threads}
+    given: dict[str, Any] = {"minimize": minimize, "maximize": maximize, "within": tuple(within or ()) or None}
+    given |= {"budget": budget, "threads": threads, "certify": certify}
     objective = {key: value for key, value in given.items() if value is not None}
     if background:
         detach("optimize", {"model": referred(model), "objective": objective}, as_json)

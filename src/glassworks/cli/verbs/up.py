@@ -42,9 +42,9 @@ def up(
 
 def _queue(job: Job, resume: bool, as_json: bool) -> None:
     """The release as a run. A service that is running loads what it publishes."""
-    from glassworks.cli.service import options_of
     from glassworks.registry import Registry
     from glassworks.runs.presence import anybody
+    from glassworks.serving.process import options_of
 
     detach("release", {**job_request(job, resume), "serve": True}, as_json)
     if as_json:
@@ -61,8 +61,8 @@ def _release(job: Job, check: bool, resume: bool, as_json: bool) -> None:
     from glassworks import flow
     from glassworks.cli.question import ask, passing_key
     from glassworks.cli.release import show_example, show_next, show_release, summary
-    from glassworks.cli.service import require_free, start_service
     from glassworks.registry import Registry
+    from glassworks.serving.process import require_free, start_service
 
     registry, progress = Registry.open(), LiveProgress()
     # A check asks itself on any free ports of this machine.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
 import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from glassworks.config import ServingConfig
@@ -90,15 +91,20 @@ def _require_free(host: str, port: int, key: str) -> None:
             raise ServingError(f"cannot listen on {host}:{port}: {error.strerror}", mend) from None
 
 
-def start_service(reference: str, config: ServingConfig) -> Service:
-    """`glassworks serve` in a process without any training library, which ends with this one. Raises ServingError."""
+def start_service(
+    references: str | Sequence[str], config: ServingConfig, environment: Mapping[str, str] | None = None
+) -> Service:
+    """`glassworks serve` in a process without any training library, which ends with this one; `environment` is added
+    to this process's own. Raises ServingError."""
+    served = [references] if isinstance(references, str) else list(references)
     options = ["--json", "--end-with-stdin", *options_of(config)]
     # In a process group of its own: Ctrl-C reaches this process alone, which stops the service once, gracefully.
     process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "glassworks", "serve", reference, *options],
+        [sys.executable, "-m", "glassworks", "serve", *served, *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         process_group=0,
+        env={**os.environ, **(environment or {})},
     )
     try:
         line = _first_line(process)
@@ -110,7 +116,9 @@ def start_service(reference: str, config: ServingConfig) -> Service:
     if not line:
         process.kill()
         process.wait()
-        raise ServingError("the service did not start", f"see why: glassworks serve {reference} --port {config.port}")
+        raise ServingError(
+            "the service did not start", f"see why: glassworks serve {' '.join(served)} --port {config.port}"
+        )
     up = json.loads(line)
     return Service(url=up["url"], grpc=up["grpc"], guarded=up["keys"], process=process)
 

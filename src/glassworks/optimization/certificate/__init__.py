@@ -1,0 +1,1 @@
+"""The certificate: what was measured of each limit, what these data prove of it, and how."""

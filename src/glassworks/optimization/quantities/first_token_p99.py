@@ -1,0 +1,13 @@
+"""A long wait for the first token."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from glassworks.optimization.quantities._speeds import Speed
+
+
+class FirstTokenP99(Speed):
+    """Milliseconds from a request to the first token of its answer, for 99 % of the requests at most."""
+
+    name: ClassVar[str] = "first_token_p99"
