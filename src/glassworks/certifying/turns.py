@@ -42,7 +42,10 @@ class _Taken:
         self.seconds += seconds
         self.blocks.append(wall_s)
 
-    def series(self, rows: int) -> Series:
+    def series(self, load: Load, rows: int) -> Series:
+        """Raises ServingError where nothing was answered."""
+        if not self.seconds:
+            raise ServingError(f"the server refused every request with {load.batch} rows", "measure at another load")
         return Series(np.asarray(self.seconds), np.asarray(self.blocks), rows)
 
 
@@ -74,10 +77,7 @@ def time_both(
         finally:
             for each in callers:
                 each.close()
-    if not all(each.seconds for each in taken.values()):
-        raise ServingError(f"the server refused every request with {load.batch} rows", "measure at another load")
-    rows = per_block * load.batch
-    return Pair(taken[OURS].series(rows), taken[THEIRS].series(rows))
+    return Pair(*(taken[model].series(load, per_block * load.batch) for model in (OURS, THEIRS)))
 
 
 def _block(
