@@ -20,8 +20,10 @@ KEY = "confidence"
 """Where it is in the preprocessing of a bundle."""
 LONGEST = 68
 """Tokens of the longest answer that is told how sure it is: those of known answers that are compared, and some more."""
-FEWEST, MANY = 20, 100
-"""Held-out answers: with fewer nothing is told, with fewer than many it is told with a warning."""
+FEWEST = 20
+"""Held-out answers: with fewer nothing is fitted."""
+LARGEST_ERROR = 0.05
+"""By how much confidences may be off on average, as far as it comes from few answers: else none is told."""
 _SURE = -1e-6
 """The largest log-probability that counts as one: the logit of 1 is infinite."""
 _SLOPE, _OFFSET = 1.0, 2.0
@@ -30,13 +32,25 @@ _SLOPE, _OFFSET = 1.0, 2.0
 
 class Confidence(Record):
     """sigmoid(`slope` * logit(p) + `offset`) for an answer of probability p (Platt 1999), fitted on `examples` held-out
-    answers of which `right` were exactly as they should be.
+    answers of which `right` were exactly as they should be; `error` is how far it is off on average, as it was fitted
+    on so few.
     """
 
     slope: float
     offset: float
     examples: int
     right: int
+    error: float = 0.0
+
+    @property
+    def told(self) -> bool:
+        """Whether there were answers enough to tell people."""
+        return self.error <= LARGEST_ERROR
+
+    @property
+    def needed(self) -> int:
+        """Held-out answers like these with which the error would be small enough: it falls with their root."""
+        return math.ceil(self.examples * (self.error / LARGEST_ERROR) ** 2)
 
     def of(self, log_probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """How often answers of these log-probabilities (N) are right."""
@@ -57,11 +71,14 @@ def confidence_of(preprocessing: Mapping[str, Any]) -> Confidence | None:
     return None if found is None else Confidence.model_validate(found)
 
 
-def fit(log_probabilities: NDArray[np.float64], right: NDArray[np.float64]) -> Confidence | None:
+def fit(
+    log_probabilities: NDArray[np.float64], right: NDArray[np.float64], groups: NDArray[np.int64] | None = None
+) -> Confidence | None:
     """From answers (N) of the held-out conversations and which of them are right (0 or 1); None for too few.
 
     The most probable slope and offset with a prior around the probability as it is (slope 1, offset 0), so that some
-    dozens of answers, or answers that are all right, give no extreme ones.
+    dozens of answers, or answers that are all right, give no extreme ones. Questions of one of the `groups` (N) are
+    near copies, of which mostly all or none are answered rightly: they tell less than as many different ones.
     """
     if len(right) < FEWEST:
         return None
@@ -75,13 +92,35 @@ def fit(log_probabilities: NDArray[np.float64], right: NDArray[np.float64]) -> C
         return float(np.logaddexp(0, scores).sum() - scores @ right + prior / 2)
 
     slope, offset = minimize(cost, np.zeros(2), method="Nelder-Mead").x
-    return Confidence(slope=math.exp(slope), offset=float(offset), examples=len(right), right=int(right.sum()))
+    found = Confidence(slope=math.exp(slope), offset=float(offset), examples=len(right), right=int(right.sum()))
+    error = _error(found, logits, right, np.arange(len(right)) if groups is None else groups)
+    return found.model_copy(update={"error": error})
+
+
+def _error(
+    found: Confidence, logits: NDArray[np.float64], right: NDArray[np.float64], groups: NDArray[np.int64]
+) -> float:
+    """The mean distance between confidences and those of a fit to endless answers, by Laplace's approximation.
+
+    The covariance of slope and offset is widened by what groups share (the trace of the robust covariance over that of
+    independent answers, as of Liang and Zeger 1986), where that is more.
+    """
+    sure = _sigmoid(found.slope * logits + found.offset)
+    spread = sure * (1 - sure)
+    moves = np.stack([found.slope * logits, np.ones_like(logits)], axis=1)
+    known = (moves * spread[:, None]).T @ moves
+    covariance = np.linalg.inv(known + np.diag([_SLOPE**-2, _OFFSET**-2]))
+    shared = np.zeros((int(groups.max()) + 1, 2))
+    np.add.at(shared, groups, moves * (sure - right)[:, None])
+    widening = np.trace(covariance @ shared.T @ shared) / np.trace(covariance @ known)
+    variances = np.einsum("ni,ij,nj->n", moves, covariance, moves) * max(1.0, float(widening))
+    return float(np.mean(spread * np.sqrt(variances)) * math.sqrt(2 / math.pi))
 
 
 def scored(scorer: Scoring, prompt: Sequence[int], said: Sequence[int], stop_ids: Sequence[int]) -> Scored:
     """Of an answer that the model ended itself; without `stop_ids`, of one that was ended for it."""
     ids = [*prompt, *said, *stop_ids[:1]]
-    found = scorer.score(ids, MOST_ALTERNATIVES if stop_ids else 0)[len(prompt) - 1 :]
+    found = scorer.read(ids, MOST_ALTERNATIVES if stop_ids else 0)[0][len(prompt) - 1 :]
     total = math.fsum(each.log_probability for each in found[: len(said)])
     if stop_ids:
         ends = {stop_ids[0]: found[-1].log_probability, **dict(found[-1].alternatives)}
@@ -96,15 +135,14 @@ def report(confidence: Confidence | None, answer: Scored, reason: str, *, usual:
     `reason` is why the answer ended; `usual` says that it is the most probable one to a conversation, as those were
     that the confidence was fitted on.
     """
-    note = _unknown(confidence, answer, reason) or _doubt(confidence, usual=usual)
-    known = confidence is not None and not _unknown(confidence, answer, reason)
-    value = float(confidence.of(np.array([answer.log_probability]))[0]) if known and confidence else None
+    unknown = _unknown(confidence, answer, reason)
+    value = float(confidence.of(np.array([answer.log_probability]))[0]) if confidence and not unknown else None
     return {
         "value": value,
         "log_probability": answer.log_probability,
         "tokens": answer.tokens,
         "examples": confidence.examples if confidence else 0,
-        "note": note,
+        "note": unknown or _doubt(usual=usual),
     }
 
 
@@ -112,6 +150,11 @@ def _unknown(confidence: Confidence | None, answer: Scored, reason: str) -> str:
     """Why nothing can be said; empty where something can."""
     if confidence is None:
         return f"no {FEWEST} held-out answers are known by which to tell how often this model is right"
+    if not confidence.told:
+        return (
+            f"fitted on {confidence.examples} held-out answers, it would be off by {confidence.error:.2f} on average: "
+            f"about {confidence.needed} different ones are needed"
+        )
     if reason == "length":
         return "the answer was cut at its longest: as a whole it is not known"
     if reason != "stop":
@@ -121,11 +164,9 @@ def _unknown(confidence: Confidence | None, answer: Scored, reason: str) -> str:
     return ""
 
 
-def _doubt(confidence: Confidence | None, *, usual: bool) -> str:
+def _doubt(*, usual: bool) -> str:
     if not usual:
         return "fitted on the most probable answers to conversations: this one was asked for otherwise"
-    if confidence and confidence.examples < MANY:
-        return f"fitted on {confidence.examples} held-out answers alone: take it as a rough figure"
     return "on questions like those that were held out; of others nothing is known"
 
 

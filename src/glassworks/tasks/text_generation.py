@@ -136,8 +136,10 @@ class TextGeneration(TextTask, Generation):
 
         if not isinstance(session, LanguageSession) or not session.conversations:
             return preprocessing, ()
-        answered = session.run(self.encode(splits["validation"].x, preprocessing), [_ANSWERED])[_ANSWERED]
-        fitted = confidence.fit(*_compared(answered).T)
+        asked = splits["validation"].x
+        answered = session.run(self.encode(asked, preprocessing), [_ANSWERED])[_ANSWERED]
+        short = np.isfinite(np.asarray(answered, np.float64)).all(axis=1)
+        fitted = confidence.fit(*_compared(answered).T, _alike(asked[short].tolist()))
         known = {**preprocessing, confidence.KEY: fitted.model_dump() if fitted else None}
         if not preprocessing.get(_KEEP):
             return known, ()
@@ -244,10 +246,13 @@ def _about_answers(preprocessing: Mapping[str, Any]) -> Mapping[str, str]:
     if _MESSAGES not in preprocessing.get("columns", {}):
         return {}
     found, kept = confidence_of(preprocessing), bool(preprocessing.get(_KEEP))
-    fitted = f"fitted on {found.examples:,} held-out answers, {found.right:,} of them right" if found else ""
+    told = f"not known: fewer than {FEWEST} held-out answers are short enough to compare"
+    if found is not None:
+        told = f"fitted on {found.examples:,} held-out answers, {found.right:,} of them right"
+        if not found.told:
+            told = f"not told: {told}; about {found.needed:,} different ones are needed"
     return {
-        "confidence of answers": fitted
-        or f"not known: fewer than {FEWEST} held-out answers are short enough to compare",
+        "confidence of answers": told,
         "conversations it learned from": "in this bundle: whoever has it can read them"
         if kept
         else "not in this bundle",
@@ -260,12 +265,20 @@ def _compared(answered: Array) -> NDArray[np.float64]:
     return rows[np.isfinite(rows).all(axis=1)]
 
 
+def _alike(items: Sequence[str]) -> NDArray[np.int64]:
+    """Conversations (N) whose questions are near copies have the same number."""
+    from glassworks.data.text.duplicates import find_copies
+    from glassworks.language.nearest import text_of
+
+    return find_copies([text_of(json.loads(item)["messages"][:-1]) for item in items]).near
+
+
 def _calibrated(answered: Array, preprocessing: Mapping[str, Any]) -> dict[str, Measurement]:
     """How far what the model says of its answers is from how often they are right, where it says something."""
     from glassworks.language.confidence import confidence_of
 
     confidence, rows = confidence_of(preprocessing), _compared(answered)
-    if confidence is None or not len(rows):
+    if confidence is None or not confidence.told or not len(rows):
         return {}
     sure, right = confidence.of(rows[:, 0]), rows[:, 1]
     return {"calibration_error": calibration_error(sure, right), "brier": mean_square(sure - right)}

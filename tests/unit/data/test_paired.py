@@ -61,6 +61,35 @@ def test_differences_of_numbers_are_about_as_wide_as_students() -> None:
     assert found.value == pytest.approx(float((ours - theirs).mean()))
 
 
+def test_the_interval_of_few_skewed_differences_is_that_of_samples_drawn_one_by_one() -> None:
+    """Each resample written out, its standard error from the influence of its members on both metrics."""
+    random, n = np.random.default_rng(0), 12
+    weights, theirs = random.integers(1, 9, n).astype(float), random.normal(1, 0.5, n)
+    ours = theirs + random.exponential(0.3, n)
+
+    def both(rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[float, float]:
+        w, sides = weights[rows], (ours[rows], theirs[rows])
+        metrics = [float(np.exp(np.average(side, weights=w))) for side in sides]
+        moved = [
+            metric * w / w.mean() * (side - np.average(side, weights=w))
+            for metric, side in zip(metrics, sides, strict=True)
+        ]
+        return metrics[0] - metrics[1], float(np.sqrt(((moved[0] - moved[1]) ** 2).sum() / (n * (n - 1))))
+
+    value, error = both(np.arange(n))
+    counts = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=2000)
+    drawn = np.array([both(np.repeat(np.arange(n), count)) for count in counts])
+    steps = (drawn[:, 0] - value) / np.sqrt((1 - 1 / n) * drawn[:, 1] ** 2 + error**2 / n)
+    (low, high), far = np.quantile(steps, (0.025, 0.975)), np.quantile(np.abs(steps), 0.95)
+    how = {"weights": weights, "exponential": True}
+    found = paired(scores(*ours, **how), scores(*theirs, **how))
+    assert found is not None
+    assert found.value == pytest.approx(value)
+    assert found.interval == pytest.approx((value - max(high, far) * error, value + max(-low, far) * error))
+    same = paired(scores(*ours), scores(*(ours - 0.5)))
+    assert same is not None and same.interval == pytest.approx((0.5, 0.5)), "all differ alike"
+
+
 def test_perplexity_counts_tokens() -> None:
     """Texts of 1 and 99 tokens: the long one decides."""
     weights = np.array([1.0, 99])

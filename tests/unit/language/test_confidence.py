@@ -79,10 +79,51 @@ def test_few_or_unanimous_answers_give_nothing_extreme() -> None:
     assert np.isfinite(found.of(np.array([0.0, -1e-12, -1e4, -np.inf]))).all()
 
 
+def drawn(random: np.random.Generator, n: int, copies: int = 1) -> tuple[Any, Any, Any]:
+    """Log-probabilities, which are right, and groups of so many near copies, of a model that is too sure of itself."""
+    groups = np.arange(n) // copies
+    logits = random.normal(1, 2, groups[-1] + 1)[groups]
+    chance = random.random(groups[-1] + 1)[groups]
+    return -np.logaddexp(0, -logits), (chance < truth(logits)).astype(np.float64), groups
+
+
+def truth(logits: Any) -> Any:
+    return 1 / (1 + np.exp(-(0.4 * logits - 1.5)))
+
+
+@pytest.mark.parametrize(("n", "copies"), [(50, 1), (200, 1), (400, 10)])
+def test_how_far_it_is_off_is_told_by_the_answers_themselves(n: int, copies: int) -> None:
+    """Against the distance to the truth, the mean of 60 fits each."""
+    random = np.random.default_rng(n)
+    logits = random.normal(1, 2, 2000)
+    told, real = list[float](), list[float]()
+    for _ in range(60):
+        found = fit(*drawn(random, n, copies))
+        assert found is not None
+        told.append(found.error)
+        real.append(float(np.abs(found.of(-np.logaddexp(0, -logits)) - truth(logits)).mean()))
+    assert np.mean(told) == pytest.approx(np.mean(real), rel=0.25)
+
+
+def test_too_few_answers_for_what_they_say_are_told_with_how_many_are_needed() -> None:
+    random = np.random.default_rng(0)
+    few, many = fit(*drawn(random, 40)), fit(*drawn(random, 400))
+    assert few is not None and many is not None
+    answer = Scored(log_probability=-0.1, tokens=3)
+    found = report(few, answer, "stop", usual=True)
+    assert found["value"] is None
+    assert f"fitted on 40 held-out answers, it would be off by {few.error:.2f} on average" in found["note"]
+    assert f"about {few.needed} different ones are needed" in found["note"]
+    assert 60 < few.needed < 150
+    assert report(many, answer, "stop", usual=True)["value"] == pytest.approx(many.of(np.array([-0.1]))[0])
+    copied = fit(*drawn(random, 400, copies=50))
+    assert copied is not None and copied.needed > 400, "near copies tell less"
+
+
 @pytest.mark.parametrize(
     ("reason", "tokens", "usual", "note"),
     [
-        ("stop", 3, True, "rough figure"),
+        ("stop", 3, True, "questions like those that were held out"),
         ("stop", 3, False, "asked for otherwise"),
         ("length", 3, True, "cut at its longest"),
         ("tool_calls", 3, True, "calls of tools"),
