@@ -20,17 +20,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from language_learning import SOURCE, conversations
+from language_learning import EXAMPLES, SOURCE, conversations
 from report import publish
 
-CONTEXT, BATCH, RATE, UNSEEN = 512, 8, 1e-3, 57
-"""`UNSEEN` are notes to answer beside the test split."""
+CONTEXT, BATCH, RATE = 512, 8, 1e-3
+UNSEEN, AT_ONCE, LONGEST = 220, 16, 24
+"""Notes to answer beside the test split, as many of them together, and tokens of an answer."""
 
 
 def _job(folder: Path, rows: Sequence[Mapping[str, Any]], **more: Any) -> Any:
@@ -44,24 +46,29 @@ def _job(folder: Path, rows: Sequence[Mapping[str, Any]], **more: Any) -> Any:
 def answers() -> None:
     """The most probable answers of the served graph, int8 where the objective chose it, and of the merged network."""
     from glassworks import flow
+    from glassworks.data.intervals import wilson
     from glassworks.packaging.opened import OpenedBundle
 
     with tempfile.TemporaryDirectory() as name:
         os.environ["GLASSWORKS_HOME"] = name
         release = flow.release(_job(Path(name), conversations(0)))
         notes = [json.loads(item)["messages"][:-1] for item in release.dataset.splits["test"].x.tolist()]
-        notes += [row["messages"][:-1] for row in conversations(1)[:UNSEEN]]
-        session = OpenedBundle(release.bundle).session("predict")
-        asked = [{"messages": note, "max_tokens": 24, "temperature": 0.0} for note in notes]
-        served = [_streamed(session, each) for each in asked]
-        network = [_generated(release.model.network, note) for note in notes]
+        notes += [row["messages"][:-1] for row in conversations(0, EXAMPLES + UNSEEN)[EXAMPLES:]]
+        opened = OpenedBundle(release.bundle)
+        session = opened.session("predict")
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            asked = [{"messages": note, "max_tokens": LONGEST, "temperature": 0.0} for note in notes]
+            served = list(pool.map(partial(_streamed, session), asked))
+        opened.close()
+        network = _generated(release.model.network, notes)
     same = [one == other for one, other in zip(served, network, strict=True)]
     differing = [pair for pair in zip(served, network, strict=True) if pair[0] != pair[1]]
-    values = {"same": float(np.mean(same)), "answers": len(same), "train_s": release.model.seconds}
+    low, high = wilson(sum(same), len(same))
+    values = {"same": float(np.mean(same)), "interval": (low, high), "answers": len(same)}
     chosen = release.report.chosen if release.report is not None else "fp32"
     rows = [
-        ("answers that are the same", f"{values['same']:.3f} of {len(same)}", "at least 0.98"),
-        ("training, s", f"{values['train_s']:.0f}", "at most 600"),
+        ("answers that are the same", f"{values['same']:.3f} [{low:.3f}, {high:.3f}] of {len(same)}", "at least 0.98"),
+        ("training, s", f"{release.model.seconds:.0f}", "at most 600"),
         ("served", str(chosen), ""),
     ]
     publish("language_learning_answers", {**values, "chosen": str(chosen), "differing": differing}, rows)
@@ -76,26 +83,32 @@ def _streamed(session: Any, parameters: dict[str, Any]) -> str:
     return b"".join(parts).decode()
 
 
-def _generated(brought: Any, messages: Sequence[Mapping[str, Any]]) -> str:
+def _generated(brought: Any, notes: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:
+    """By transformers' own loop; prompts of the same length together, so that none is padded."""
     import torch
 
     from glassworks.families.tuned_language_model.conversations import Reading
     from glassworks.families.tuned_language_model.network import decoder_of
 
-    reading = Reading.of(brought)
-    if not _GENERATING:
-        _GENERATING.append(decoder_of(brought).eval())
-    given = torch.tensor([reading.template.ids(messages)])
-    with torch.inference_mode():
-        found = _GENERATING[0].generate(
-            given, attention_mask=torch.ones_like(given), max_new_tokens=24, do_sample=False,
-            eos_token_id=list(reading.stop_ids), pad_token_id=0,
-        )  # fmt: skip
-    ids = [each for each in found[0, given.shape[1] :].tolist() if each not in reading.stop_ids]
-    return str(reading.tokenizer.decode(ids))
-
-
-_GENERATING: list[Any] = []
+    reading, network = Reading.of(brought), decoder_of(brought).eval()
+    stops, found = sorted(reading.stop_ids), dict[int, str]()
+    alike: dict[int, list[tuple[int, list[int]]]] = {}
+    for index, note in enumerate(notes):
+        ids = reading.template.ids(note)
+        alike.setdefault(len(ids), []).append((index, ids))
+    for group in alike.values():
+        for start in range(0, len(group), AT_ONCE):
+            indices, prompts = zip(*group[start : start + AT_ONCE], strict=True)
+            given = torch.tensor(prompts)
+            with torch.inference_mode():
+                said = network.generate(
+                    given, attention_mask=torch.ones_like(given), max_new_tokens=LONGEST, do_sample=False,
+                    eos_token_id=stops, pad_token_id=stops[0],
+                )  # fmt: skip
+            for index, ids in zip(indices, said[:, given.shape[1] :].tolist(), strict=True):
+                end = next((place for place, each in enumerate(ids) if each in stops), len(ids))
+                found[index] = reading.tokenizer.decode(ids[:end])
+    return [found[index] for index in range(len(notes))]
 
 
 class Ours:

@@ -103,7 +103,7 @@ def _error(
     """The mean distance between confidences and those of a fit to endless answers, by Laplace's approximation.
 
     The covariance of slope and offset is widened by what groups share (the trace of the robust covariance over that of
-    independent answers, as of Liang and Zeger 1986), where that is more.
+    independent answers, Liang and Zeger 1986), where that is more.
     """
     sure = _sigmoid(found.slope * logits + found.offset)
     spread = sure * (1 - sure)
@@ -112,9 +112,18 @@ def _error(
     covariance = np.linalg.inv(known + np.diag([_SLOPE**-2, _OFFSET**-2]))
     shared = np.zeros((int(groups.max()) + 1, 2))
     np.add.at(shared, groups, moves * (sure - right)[:, None])
-    widening = np.trace(covariance @ shared.T @ shared) / np.trace(covariance @ known)
-    variances = np.einsum("ni,ij,nj->n", moves, covariance, moves) * max(1.0, float(widening))
-    return float(np.mean(spread * np.sqrt(variances)) * math.sqrt(2 / math.pi))
+    widening = max(1.0, float(np.trace(covariance @ shared.T @ shared) / np.trace(covariance @ known)))
+    variances = np.einsum("ni,ij,nj->n", moves, covariance, moves) * widening
+    return math.sqrt(2 / math.pi) * max(
+        float(np.mean(spread * np.sqrt(variances))), _share_error(right.sum(), len(right), widening)
+    )
+
+
+def _share_error(right: float, answers: int, widening: float) -> float:
+    """The standard deviation of the share of right answers by Jeffreys' prior: where all of few are right, the curve
+    alone would be too sure."""
+    one, other = right / widening + 0.5, (answers - right) / widening + 0.5
+    return math.sqrt(one * other / ((one + other) ** 2 * (one + other + 1)))
 
 
 def scored(scorer: Scoring, prompt: Sequence[int], said: Sequence[int], stop_ids: Sequence[int]) -> Scored:

@@ -76,6 +76,9 @@ def test_few_or_unanimous_answers_give_nothing_extreme() -> None:
     found = fit(np.full(FEWEST, -0.1), np.ones(FEWEST))
     assert found is not None
     assert 0.9 < found.of(np.array([-0.1]))[0] < 0.999
+    assert found.error > 0.02, "20 of 20 right are not 1"
+    sure = fit(np.full(FEWEST, -1e-4), np.ones(FEWEST))
+    assert sure is not None and sure.error > 0.02, "nor where the model is sure of itself"
     assert np.isfinite(found.of(np.array([0.0, -1e-12, -1e4, -np.inf]))).all()
 
 
