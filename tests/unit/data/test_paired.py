@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, strategies
+from numpy.typing import NDArray
 from scipy.stats import binomtest, ttest_rel
 
 from glassworks.catalog import get
@@ -67,7 +68,7 @@ def test_the_interval_of_few_skewed_differences_is_that_of_samples_drawn_one_by_
     weights, theirs = random.integers(1, 9, n).astype(float), random.normal(1, 0.5, n)
     ours = theirs + random.exponential(0.3, n)
 
-    def both(rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[float, float]:
+    def both(rows: NDArray[np.int64]) -> tuple[float, float]:
         w, sides = weights[rows], (ours[rows], theirs[rows])
         metrics = [float(np.exp(np.average(side, weights=w))) for side in sides]
         moved = [
