@@ -131,6 +131,7 @@ def doubt(fresh: int, seed: int) -> None:
         )
         opened.close()
         known = confidence_of(release.bundle.manifest.preprocessing)
+    held, new = (each[np.isfinite(each).all(axis=1)] for each in (held, new))
     found = {len(held): known, **{few: fit(*held[:few].T) for few in (25, 50, 100, 200)}}
     own = _figures(np.exp(np.minimum(new[:, 0], 0)), new[:, 1])
     table_rows = [
@@ -140,7 +141,7 @@ def doubt(fresh: int, seed: int) -> None:
     values: dict[str, Any] = {"own": own}
     for count, each in sorted(found.items()):
         if each is None:
-            continue
+            sys.exit(f"too few of {count} answers were compared")
         values[str(count)] = {**_figures(each.of(new[:, 0]), new[:, 1]), "told": each.told, "error": each.error}
         told = "told" if each.told else f"not told, {each.needed} are needed"
         text = f"{values[str(count)]['text']}; expected {each.error:.3f}: {told}"
