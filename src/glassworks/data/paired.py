@@ -176,7 +176,7 @@ def _influences(
 def _standard_errors(influences: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """(B) by the delta method."""
     n = influences.shape[1]
-    return np.sqrt((counts * influences**2).sum(axis=1) / max(n * (n - 1), 1))
+    return np.asarray(np.sqrt((counts * influences**2).sum(axis=1) / max(n * (n - 1), 1)), np.float64)
 
 
 def _around(value: float, interval: tuple[float, float]) -> tuple[float, float]:
