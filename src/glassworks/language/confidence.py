@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,12 @@ class Confidence(Record):
     def told(self) -> bool:
         """Whether there were answers enough to tell people."""
         return self.error <= LARGEST_ERROR
+
+    @property
+    def about(self) -> str:
+        """What the card says of it."""
+        fitted = f"fitted on {self.examples:,} held-out answers, {self.right:,} of them right"
+        return fitted if self.told else f"not told: {fitted}; about {self.needed:,} different ones are needed"
 
     @property
     def needed(self) -> int:
@@ -95,6 +102,14 @@ def fit(
     found = Confidence(slope=math.exp(slope), offset=float(offset), examples=len(right), right=int(right.sum()))
     error = _error(found, logits, right, np.arange(len(right)) if groups is None else groups)
     return found.model_copy(update={"error": error})
+
+
+def near_copies(items: Sequence[str]) -> NDArray[np.int64]:
+    """Conversations in JSON (N): those whose questions are near copies have the same number."""
+    from glassworks.data.text.duplicates import find_copies
+    from glassworks.language.nearest import text_of
+
+    return find_copies([text_of(json.loads(item)["messages"][:-1]) for item in items]).near
 
 
 def _error(

@@ -137,9 +137,9 @@ class TextGeneration(TextTask, Generation):
         if not isinstance(session, LanguageSession) or not session.conversations:
             return preprocessing, ()
         asked = splits["validation"].x
-        answered = session.run(self.encode(asked, preprocessing), [_ANSWERED])[_ANSWERED]
-        short = np.isfinite(np.asarray(answered, np.float64)).all(axis=1)
-        fitted = confidence.fit(*_compared(answered).T, _alike(asked[short].tolist()))
+        rows = np.asarray(session.run(self.encode(asked, preprocessing), [_ANSWERED])[_ANSWERED], np.float64)
+        short = np.isfinite(rows).all(axis=1)
+        fitted = confidence.fit(rows[short, 0], rows[short, 1], confidence.near_copies(asked[short].tolist()))
         known = {**preprocessing, confidence.KEY: fitted.model_dump() if fitted else None}
         if not preprocessing.get(_KEEP):
             return known, ()
@@ -246,11 +246,7 @@ def _about_answers(preprocessing: Mapping[str, Any]) -> Mapping[str, str]:
     if _MESSAGES not in preprocessing.get("columns", {}):
         return {}
     found, kept = confidence_of(preprocessing), bool(preprocessing.get(_KEEP))
-    told = f"not known: fewer than {FEWEST} held-out answers are short enough to compare"
-    if found is not None:
-        told = f"fitted on {found.examples:,} held-out answers, {found.right:,} of them right"
-        if not found.told:
-            told = f"not told: {told}; about {found.needed:,} different ones are needed"
+    told = found.about if found else f"not known: fewer than {FEWEST} held-out answers are short enough to compare"
     return {
         "confidence of answers": told,
         "conversations it learned from": "in this bundle: whoever has it can read them"
@@ -263,14 +259,6 @@ def _compared(answered: Array) -> NDArray[np.float64]:
     """Those of the answers (N 2) that are short enough to be compared."""
     rows = np.asarray(answered, np.float64)
     return rows[np.isfinite(rows).all(axis=1)]
-
-
-def _alike(items: Sequence[str]) -> NDArray[np.int64]:
-    """Conversations (N) whose questions are near copies have the same number."""
-    from glassworks.data.text.duplicates import find_copies
-    from glassworks.language.nearest import text_of
-
-    return find_copies([text_of(json.loads(item)["messages"][:-1]) for item in items]).near
 
 
 def _calibrated(answered: Array, preprocessing: Mapping[str, Any]) -> dict[str, Measurement]:
