@@ -38,7 +38,7 @@ EDGES: Mapping[str, frozenset[str]] = {
         "runtimes": "catalog contracts imaging language",
         "optimization": "catalog config contracts data explanation imaging onnx_graphs runtimes",
         "explanation": "catalog contracts imaging onnx_graphs",
-        "packaging": "catalog config contracts data explanation imaging optimization runtimes tasks text",
+        "packaging": "catalog config contracts data explanation imaging onnx_graphs optimization runtimes tasks text",
         "registry": "contracts packaging",
         "serving": "catalog config contracts data explanation imaging packaging registry",
         "conformance": "serving",

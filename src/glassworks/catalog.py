@@ -13,6 +13,7 @@ import inspect
 import pkgutil
 from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from glassworks.contracts import (
     Exporter,
     Family,
     Grader,
+    Importer,
     Pass,
     Quantity,
     Runtime,
@@ -42,6 +44,7 @@ _HOMES: Mapping[type, str] = MappingProxyType(
         Quantity: "glassworks.optimization.quantities",
         Explainer: "glassworks.explanation.methods",
         Exporter: "glassworks.packaging.exporters",
+        Importer: "glassworks.packaging.importers",
         Source: "glassworks.data.sources",
         Sample: "glassworks.data.samples",
         Work: "glassworks.runs.works",
@@ -67,6 +70,14 @@ def found(contract: type[_T]) -> Mapping[str, _T]:
     """Every implementation of `contract`, by its name, in alphabetical order."""
     key: type = contract
     return _found(key)
+
+
+def importer_of(path: Path) -> Importer | None:
+    """The one that reads the form of a model at that path, ready to be used; None where there is none."""
+    for name, importer in found(Importer).items():
+        if importer.reads(path):
+            return get(Importer, name)
+    return None
 
 
 def summaries(contract: type[_T]) -> Mapping[str, str]:

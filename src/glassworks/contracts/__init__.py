@@ -32,6 +32,7 @@ from glassworks.contracts.explainer import Explainer as Explainer
 from glassworks.contracts.exporter import Exporter as Exporter
 from glassworks.contracts.family import Family as Family
 from glassworks.contracts.grader import Answered as Answered, Choice as Choice, Grader as Grader
+from glassworks.contracts.importer import Imported as Imported, Importer as Importer
 from glassworks.contracts.memory import Memory as Memory
 from glassworks.contracts.optimization_pass import Pass as Pass
 from glassworks.contracts.presentation import Presentation as Presentation

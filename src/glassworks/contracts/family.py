@@ -35,7 +35,7 @@ class Family(ABC):
     unsupported: ClassVar[Mapping[str, str]] = {}
     """Stage -> a reason that users can read, for stages this family cannot do. `learn`: its `train` returns what the
     job declares, so no loss falls and no seed matters; `distill`: it takes no teacher; `gradient`: its models have no
-    gradient graph, so only explainers that need predictions alone fit."""
+    gradient graph, so only explainers that need predictions alone fit; `cam`: only Grad-CAM does not fit."""
     needs: ClassVar[tuple[str, ...]] = ()
     variants: ClassVar[tuple[str, ...]] = ()
     """Names of jobs that the conformance suite tries beside the plain one."""
@@ -112,7 +112,9 @@ class Family(ABC):
 
     @abstractmethod
     def differentiable(self, model: Model) -> Differentiable:
-        """The function from explainable input to scores, for `explanation.compile` to trace."""
+        """The function from explainable input to scores, for `explanation.compile` to trace. Raises Unsupported for a
+        model that has no gradient where others of the family have one: predictions alone explain it then.
+        """
 
     def explanations(self, model: Model, folder: Path) -> tuple[Artifact, ...]:
         """Artifacts of explainers that it writes into `folder` itself; a `gradient` may be left to `differentiable`."""

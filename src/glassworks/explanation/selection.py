@@ -20,4 +20,4 @@ def explainers_for(kind: str) -> tuple[str, ...]:
 
 
 def _possible(explainer: Explainer, family: Family) -> bool:
-    return explainer.role == "predict" or "gradient" not in family.unsupported
+    return explainer.role == "predict" or not {"gradient", explainer.role} & family.unsupported.keys()

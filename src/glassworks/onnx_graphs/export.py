@@ -37,6 +37,21 @@ def write_onnx(
     shapes = tuple(dict(enumerate(sizes[: tensor.ndim])) for tensor in example)
     with _quietly():
         program = torch.export.export(module, example, dynamic_shapes=shapes, strict=False)
+    write_program(program, path, inputs=inputs, outputs=outputs, example=example)
+
+
+def write_program(
+    program: torch.export.ExportedProgram,
+    path: Path,
+    *,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    example: tuple[torch.Tensor, ...] = (),
+) -> None:
+    """Write an exported program to `path`; what is free in it stays free. The file is self-contained."""
+    import torch
+
+    with _quietly():
         torch.onnx.export(
             program,
             example,

@@ -11,6 +11,7 @@ from glassworks.catalog import get
 from glassworks.config import Job
 from glassworks.contracts import Artifact, Dataset, Explainer, Family, Model, Opened, Progress, Task
 from glassworks.contracts.step import AND
+from glassworks.errors import Unsupported
 from glassworks.explanation.selection import explainers_of
 from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import Trial, calibrating, first_runtime
@@ -25,10 +26,16 @@ def export(family: Family, model: Model, folder: Path, progress: Progress) -> tu
     progress.start("export")
     exported = family.export(model, folder)
     compiled = family.explanations(model, folder)
-    asked = {get(Explainer, name).role for name in explainers_of(family)}
+    asked, without = {get(Explainer, name).role for name in explainers_of(family)}, ""
     if asked - {"predict"} and not any(artifact.role == "gradient" for artifact in compiled):
-        compiled = (*compiled, *compile_explanations(family.differentiable(model), folder))
-    progress.finish(f"{', '.join(artifact.role for artifact in (exported, *compiled))} graphs")
+        try:
+            compiled = (*compiled, *compile_explanations(family.differentiable(model), folder))
+        except Exception as error:
+            # A graph of somebody else may hold what the compiler does not know; of networks trained here it knows all.
+            if "learn" not in family.unsupported and not isinstance(error, Unsupported):
+                raise
+            without = f"; without gradients: {' '.join(str(error).split())[:200]}"
+    progress.finish(f"{', '.join(artifact.role for artifact in (exported, *compiled))} graphs{without}")
     return exported, compiled
 
 

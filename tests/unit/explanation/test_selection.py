@@ -20,6 +20,7 @@ EXPECTED = {
     "few_shot": ("occlusion",),
     "hybrid_recommender": HISTORIES,
     "image_operators": ("input_x_gradient", "receptive_field", "integrated_gradients", "saliency", "occlusion"),
+    "imported": ("integrated_gradients", "saliency", "input_x_gradient", "occlusion"),
     "recurrent_text": TEXTS,
     "text_encoder": ("leave_one_out", "partition_shapley"),
     "transformer_text": TEXTS,

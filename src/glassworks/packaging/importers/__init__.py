@@ -1,0 +1,1 @@
+"""Forms of models that were made elsewhere: one a file."""
