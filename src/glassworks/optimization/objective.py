@@ -108,6 +108,9 @@ def _goal(text: str, maximize: bool) -> Term:
         raise ConfigError(f"cannot {verb} '{text}'", f"name {names()}; at batch 32: latency_p99@32")
     name, change, batch, callers = match.groups()
     quantity = found(Quantity).get(name)
+    if quantity is None and not change and not maximize:
+        mend = f"write {name}_drop if it is a metric, how much worse it is than in fp32; or name {names()}"
+        raise ConfigError(f"cannot minimize '{text}'", mend)
     if quantity is not None and quantity.maximize != maximize:
         other = "minimize" if maximize else "maximize"
         raise ConfigError(

@@ -11,7 +11,9 @@ from glassworks.cli.following import Detach, detach, referred
 from glassworks.cli.interrupts import receive_interrupts
 from glassworks.cli.output import AsJson, LiveProgress, Reference, stderr, stdout, write_json
 
-_MINIMIZE = "latency_p99, latency_p99@BATCH, @BATCHxCALLERS, size, memory, a metric; of language models time_per_token."
+_MINIMIZE = (
+    "latency_p99, latency_p99@BATCH, @BATCHxCALLERS, size, memory, METRIC_drop; of language models time_per_token."
+)
 _MAXIMIZE = "Instead of --minimize: throughput, throughput@BATCH, explanation_agreement or a metric such as accuracy."
 _WITHIN = "A limit such as 'size <= 30%' or 'accuracy_drop <= 0.5%'; give it again for more."
 
