@@ -33,6 +33,7 @@ from glassworks.optimization.objective import require_objective
 from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import first_runtime
 from glassworks.packaging.assemble import assemble, files_of
+from glassworks.packaging.beside import measured_beside
 from glassworks.packaging.bundle import Bundle
 from glassworks.packaging.deciding import deciding, require_costs
 from glassworks.packaging.exported import export, exported_of, passes_of, refitted, rehearse, trial_of, with_reference
@@ -85,6 +86,8 @@ def release(
         baseline = _baseline(task, plain, progress)
         rehearse(family, job, run, progress)
         model = family.train(dataset, job, run, progress)
+        beside = measured_beside(family, job, dataset, model, run / "beside", progress)
+        model = replace(model, comparison={**model.comparison, **beside})
         parts = _built(job, family, dataset, model, _empty(run / "build"), progress)
         parts = replace(parts, baseline=baseline, comparison={**constant, **model.comparison})
         parts = refitted(parts, model, _empty(run / "whole"), progress)
@@ -267,7 +270,8 @@ def _baseline(task: Task, dataset: Dataset, progress: Progress) -> dict[str, Mea
     progress.start("baseline")
     found = task.baseline(dataset)
     if found:
-        progress.finish(f"{task.metric} {found[task.metric].value:.4f} on the test split")
+        metric = task.compared_by or task.metric
+        progress.finish(f"{metric} {found[metric].value:.4f} on the test split")
     return found
 
 

@@ -35,7 +35,7 @@ def show_release(made: Release, console: Console) -> None:
     """Stage by stage."""
     show_data(made.dataset, console)
     show_training(made.model, console)
-    show_comparison(made.model, console)
+    show_comparison(made, console)
     if made.report:
         show_report(made.report, console)
     manifest = made.bundle.manifest
@@ -129,6 +129,7 @@ def summary_of(made: Release) -> dict[str, Any]:
             "metrics": metrics_json(manifest.metrics),
             "classes": classes_json(manifest.classes),
             "baseline": metrics_json(manifest.baseline),
+            "comparison": {name: metrics_json(found) for name, found in manifest.comparison.items()},
             "warnings": list(warnings_of(made)),
             "fidelity": dict(manifest.fidelity),
         },

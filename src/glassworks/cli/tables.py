@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from glassworks.catalog import get
 from glassworks.cli.certificates import show_certificate
 from glassworks.cli.classes import show_classes
 from glassworks.cli.output import measured, table
@@ -13,7 +14,7 @@ from glassworks.contracts import Candidate
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from glassworks.contracts import Dataset, Model
+    from glassworks.contracts import Dataset, Measurement, Model
     from glassworks.flow import Release
     from glassworks.optimization.report import OptimizationReport
     from glassworks.packaging.manifest import Manifest
@@ -57,17 +58,37 @@ def show_training(model: Model, console: Console) -> None:
         table(f"train: {seconds}", ("metric on validation", "value [95 %]", "examples"), rows, console)
 
 
-def show_comparison(model: Model, console: Console) -> None:
+def show_comparison(made: Release, console: Console) -> None:
     """The model beside simpler ones on the test split, where the family compares."""
-    metrics = list(dict.fromkeys(name for found in model.comparison.values() for name in found))
-    whole = {name: found for name, found in model.comparison.items() if len(found) == len(metrics)}
+    compared = _compared(made)
+    metrics = list(dict.fromkeys(name for found in made.model.comparison.values() for name in found))
+    whole = {name: found for name, found in compared.items() if len(found) == len(metrics)}
     if not whole:
         return
-    rows = [(metric, *(measured(found[metric]) for found in whole.values())) for metric in metrics]
+    rows = [(metric, *(_known(found, metric) for found in whole.values())) for metric in metrics]
     table("side by side on the test split, value [95 %]", ("metric", *whole), rows, console)
-    for name, found in model.comparison.items():
+    for name, found in compared.items():
         if name not in whole:
-            console.print(f"  - {name}: {', '.join(f'{key} {measured(value)}' for key, value in found.items())}")
+            console.print(f"  - {name}: {', '.join(f'{key} {_known(found, key)}' for key in found)}")
+
+
+def _compared(made: Release) -> Mapping[str, Mapping[str, Measurement | None]]:
+    """Of a model that writes, what is served is among them, and what answers everything alike; some of the metrics are
+    not known of all. Other families measure themselves beside the others.
+    """
+    from glassworks.contracts import Generation, Task
+
+    found, manifest = made.model.comparison, made.bundle.manifest
+    if not found or not isinstance(get(Task, manifest.task), Generation):
+        return found
+    every = {"this model": manifest.metrics, **manifest.comparison}
+    metrics = list(dict.fromkeys(name for each in found.values() for name in each))
+    return {name: {metric: each.get(metric) for metric in metrics} for name, each in every.items()}
+
+
+def _known(found: Mapping[str, Measurement | None], metric: str) -> str:
+    value = found[metric]
+    return measured(value) if value else ""
 
 
 def show_test(manifest: Manifest, title: str, console: Console) -> None:

@@ -64,6 +64,7 @@ from glassworks.contracts.retrieval import Retrieval as Retrieval
 from glassworks.contracts.runtime import Runtime as Runtime
 from glassworks.contracts.sample import Sample as Sample
 from glassworks.contracts.session import Layer as Layer, Session as Session
+from glassworks.contracts.simpler import Simpler as Simpler
 from glassworks.contracts.source import Source as Source
 from glassworks.contracts.step import STAGES as STAGES, Step as Step, Value as Value
 from glassworks.contracts.streaming import Chunk as Chunk

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from glassworks.contracts.embedding import Embedder
     from glassworks.contracts.progress import Progress
     from glassworks.contracts.records import Artifact, Dataset, Differentiable, Model, Opened, Split
+    from glassworks.contracts.simpler import Simpler
     from glassworks.contracts.teacher import Teacher
     from glassworks.record import Record
 
@@ -89,6 +90,12 @@ class Family(ABC):
     @abstractmethod
     def train(self, dataset: Dataset, job: Job, folder: Path, progress: Progress) -> Model:
         """Train on `train`, choose on `validation`; checkpoints and metrics go to `folder`."""
+
+    def simpler(self, job: Job, dataset: Dataset, model: Model) -> Simpler | None:
+        """A model of another family that could do the same, to be trained on the same rows and printed beside the
+        trained `model`; None, as here, where the task's own baseline is all there is.
+        """
+        return None
 
     def rehearse(
         self, job: Job, folder: Path, progress: Progress, export: Callable[[Model, Path], tuple[Artifact, ...]]

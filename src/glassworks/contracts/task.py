@@ -32,6 +32,8 @@ class Task(ABC):
     name: ClassVar[str]
     metric: ClassVar[str]
     """The metric that validation, early stopping and the objective look at."""
+    compared_by: ClassVar[str] = ""
+    """The metric in which models stand beside simpler ones; empty where that is `metric`, or the one to guard."""
     subject_kind: ClassVar[str]
     """The kind of its subjects, which explainers name in `Explainer.subjects`: see `Subject.kind`."""
     constants: ClassVar[tuple[str, ...]] = ()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from glassworks.catalog import get
-from glassworks.contracts import DECISION, Measurement, Task
+from glassworks.catalog import found, get
+from glassworks.contracts import DECISION, Family, Measurement, Task
 from glassworks.packaging.manifest import Manifest
 
 _MEND = (
@@ -17,7 +17,8 @@ _RARE = 'training.class_weights = "balanced" learns rare classes'
 
 def warnings_of(manifest: Manifest, metric: str) -> Iterator[str]:
     """A sentence for each simpler answer that the model does not beat in `metric`: the best one that ignores the input,
-    and the task's simple baseline. One that is always right cannot be beaten, and causes no warning.
+    the task's simple baseline, and a simpler model of another family. One that is always right cannot be beaten, and
+    causes no warning.
     """
     own = manifest.metrics.get(metric)
     for name in get(Task, manifest.task).constants:
@@ -26,10 +27,16 @@ def warnings_of(manifest: Manifest, metric: str) -> Iterator[str]:
             yield f"the model is no better than one answer to everything ({name}): {metric} {figures}; {rare}{_MEND}"
     if figures := _not_better(own, manifest.baseline.get(metric)):
         yield f"the model does not beat the simple baseline: {metric} {figures}"
+    for name in found(Family).keys() & manifest.comparison.keys():
+        if figures := _not_better(own, manifest.comparison[name].get(metric)):
+            yield f"the model does not beat {name}, which learned from the same rows: {metric} {figures}"
 
 
 def comparison_metric(manifest: Manifest, usual: str) -> str:
-    """The metric to compare in: with balanced classes or costs, which trade accuracy for it, balanced accuracy."""
+    """The metric to compare in: the task's own for that, if it has one; with balanced classes or costs, which trade
+    accuracy for it, balanced accuracy."""
+    if by := get(Task, manifest.task).compared_by:
+        return by
     training = manifest.job.get("training")
     balanced = isinstance(training, dict) and training.get("class_weights") == "balanced"
     traded = balanced or DECISION in manifest.preprocessing

@@ -22,7 +22,8 @@ from glassworks.contracts import (
     Split,
     Subject,
 )
-from glassworks.errors import DataError, InputError
+from glassworks.data.conversations.choices import METRIC, choices_of
+from glassworks.errors import DataError, InputError, MissingLibrary
 from glassworks.tasks._classification import PLAIN
 from glassworks.tasks._metrics import accuracy, calibration_error, mean_square
 from glassworks.tasks._texts import TextTask
@@ -30,9 +31,10 @@ from glassworks.tasks._texts import TextTask
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from glassworks.contracts import Array, Evaluation, Opened, Opening, Questions, Tensors
+    from glassworks.contracts import Array, Dataset, Evaluation, Opened, Opening, Questions, Tensors
 
 GENERATED, FINISH_REASON = "generated", "finish_reason"
+_FREQUENT = "most frequent answer"
 _LOG_LIKELIHOOD, _ANSWERED, _MARGIN = "log_likelihood", "answered", "margin"
 _KEEP = "keep_examples"
 _SHORT, _COMPARED, _RESAMPLED = 64, 8, 1000
@@ -50,6 +52,8 @@ class TextGeneration(TextTask, Generation):
 
     name: ClassVar[str] = "text-generation"
     metric: ClassVar[str] = "perplexity"
+    compared_by: ClassVar[str] = METRIC
+    constants: ClassVar[tuple[str, ...]] = (_FREQUENT,)
     labelled: ClassVar[bool] = False
     subject_kind: ClassVar[str] = "prompts"
     parts: ClassVar[Literal["", "spans", "names"]] = "names"
@@ -169,8 +173,25 @@ class TextGeneration(TextTask, Generation):
         margins = np.asarray(ask(_MARGIN), np.float64)
         preferred = np.where(np.isfinite(margins), margins > 0, np.nan)
         matches = np.asarray(ask(_ANSWERED).reshape(len(targets), -1)[:, -1], np.float64)
-        known = {"exact_match": matches, "preference_accuracy": preferred}
+        known = {METRIC: matches, "preference_accuracy": preferred}
         return {self.metric: perplexity, **{name: ExampleScores(values=each) for name, each in known.items()}}
+
+    def baseline(self, dataset: Dataset) -> dict[str, Measurement]:
+        """Where answers are chosen among few, that of logistic regression on n-grams, as for classifiers of texts."""
+        from glassworks.data.text.baseline import baseline_probabilities
+
+        choices = choices_of(dataset)
+        if choices is None:
+            return {}
+        try:
+            found = baseline_probabilities(choices.dataset.splits, len(choices.names))
+        except MissingLibrary:  # tuning itself needs none
+            return {}
+        return choices.measure(found)
+
+    def constant(self, dataset: Dataset) -> dict[str, dict[str, Measurement]]:
+        choices = choices_of(dataset)
+        return {} if choices is None else {_FREQUENT: choices.constant()}
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """`scores` (N 2) are the sum of each text's log-probabilities and how many tokens it counts; the interval is
@@ -275,7 +296,7 @@ def _calibrated(answered: Array, preprocessing: Mapping[str, Any]) -> dict[str, 
 def _exact(matches: Array) -> dict[str, Measurement]:
     """Of answers that are short enough, the share that is written exactly, with Wilson's interval."""
     compared = np.asarray(matches[np.isfinite(matches)], np.int64)
-    return {"exact_match": accuracy(compared, np.ones_like(compared))} if len(compared) else {}
+    return {METRIC: accuracy(compared, np.ones_like(compared))} if len(compared) else {}
 
 
 def _preferred(margins: Array) -> dict[str, Measurement]:

@@ -58,7 +58,7 @@ def _train(job: Job, resume: bool, as_json: bool) -> None:
         return
     rows = [(name, measured(value), str(value.examples)) for name, value in made.model.metrics.items()]
     table("validation", ("metric", "value [95 %]", "examples"), rows, stdout())
-    show_comparison(made.model, stdout())
+    show_comparison(made, stdout())
     show_test(made.bundle.manifest, "test", stdout())
     stdout().print(f"published {made.version.reference}; next: glassworks optimize {made.version.reference}")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from glassworks.config import DataConfig, Job
-from glassworks.contracts import Dataset, Model, Progress, Split, Teacher
+from glassworks.contracts import Dataset, Model, Progress, Simpler, Split, Teacher
 from glassworks.data.conversations.collection import Wanted
 from glassworks.data.conversations.keys import ConversationData
 from glassworks.errors import ConfigError
@@ -86,6 +86,11 @@ class TunedLanguageModel(DecoderFamily):
         config = self.settings(job)
         brought = find_model(job, config, progress, self.base)
         return train(dataset, job, brought, config, folder, progress, started)
+
+    def simpler(self, job: Job, dataset: Dataset, model: Model) -> Simpler | None:
+        from glassworks.families.tuned_language_model.simpler import simpler
+
+        return simpler(job, dataset, model, self.settings(job))
 
     def tiny(self, folder: Path) -> Job:
         from glassworks.families._language.synthetic import write_conversations, write_model

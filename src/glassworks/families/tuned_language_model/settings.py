@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from glassworks.families._language.settings import LanguageModelConfig
+from glassworks.locations import Location
 
 
 class TunedLanguageModelConfig(LanguageModelConfig):
@@ -38,6 +39,9 @@ class TunedLanguageModelConfig(LanguageModelConfig):
     """Most tokens that a processor computes at once: examples of a step are packed into rows, which take memory."""
     answers_shown: int = Field(default=2, ge=0, le=20)
     """Held-out prompts that are answered after each epoch, to read how it learns."""
+    classifier: Annotated[str, Location({"folder": "path", "hf": "path or name"})] = ""
+    """Where answers are chosen among few: the pretrained encoder of the `transformer_text` that is trained on the same
+    rows and stands beside this model; left out, a small one is trained from nothing."""
     keep_examples: bool = False
     """Keep the training conversations in the bundle, to be shown beside answers that are like them: whoever has the
     bundle can read them, and keys with the role `viewer` are answered with them."""
