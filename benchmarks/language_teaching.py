@@ -35,8 +35,9 @@ from glassworks.data.samples.repair_notes import notes
 from glassworks.job_files import job_of
 from glassworks.registry import Registry
 
-A_CODE, STREAMS, CLIENTS, ASKED = 5, 8, 32, 40
-"""Labelled notes a code; answers at once of the language model, and of the classifier; times that it gets all notes."""
+A_CODE, FURTHER, STREAMS, CLIENTS, ASKED = 5, 180, 8, 32, 40
+"""Labelled notes a code; notes that nobody labelled; answers at once of the language model, and of
+the classifier; times that it gets all notes."""
 CHAT, INFER = "/v1/chat/completions", "/v2/models/{}/infer"
 
 
@@ -84,18 +85,25 @@ def main(seed: int, searched: bool) -> None:
         texts = {"family": "transformer_text", "data": {"text": "prompt", "label": "answer"}}
         train("teacher", known, family="tuned_language_model", model=model, training=TRAINING)
         train("alone", own, **texts)
-        more = {"text": "prompt", "label": "answer", "unlabeled": write(home / "more.csv", every)}
+        more = {
+            "text": "prompt",
+            "label": "answer",
+            "unlabeled": write(home / "more.csv", [*learned, *every[-FURTHER:]]),
+        }
         taught = {"teacher": "teacher", "teacher_texts": "all"}
         train("taught", own, **{**texts, "data": more}, training=taught)
+        measure(home, [row[0] for row in test], [row[1] for row in test], found)
+        publish(f"language_teaching_{seed}", {"found": found}, rows_of(found))
         if searched:
             for each in ("teacher", "taught"):
                 report, _ = flow.optimize(each, OptimizationConfig(budget=30).model_dump(exclude_unset=True))
                 found[each]["served as"] = report.chosen
-        measure(home, [row[0] for row in test], [row[1] for row in test], found)
-    publish(f"language_teaching_{seed}{'_searched' if searched else ''}", {"found": found}, rows_of(found))
+            measure(home, [row[0] for row in test], [row[1] for row in test], found)
+            publish(f"language_teaching_{seed}_searched", {"found": found}, rows_of(found))
 
 
-TRAINING: dict[str, Any] = {"batch_size": 4}
+TRAINING: dict[str, Any] = {"batch_size": 2}
+"""As in `examples/classify.toml`."""
 
 
 def measure(home: Path, texts: Sequence[str], codes: Sequence[str], found: dict[str, Any]) -> None:
@@ -167,8 +175,7 @@ def classified(served: Served, name: str, texts: Sequence[str], times: int) -> t
 def served_labels(served: Served, name: str) -> list[str]:
     connection = served.connect()
     connection.request("GET", f"/v2/models/{name}")
-    labels = json.loads(connection.getresponse().read())["properties"]["labels"]
-    return list(labels if isinstance(labels, list) else json.loads(labels))
+    return str(json.loads(connection.getresponse().read())["properties"]["labels"]).split(",")
 
 
 def rows_of(found: dict[str, Any]) -> list[tuple[str, object, str]]:
