@@ -73,7 +73,9 @@ def choices_of(dataset: Dataset) -> Choices | None:
     names = _labels(answers["train"])
     if len(names) < 2:
         return None
-    splits = {name: _split(pairs[name], answers[name], names, several=structured) for name in ("train", "validation")}
+    splits = {
+        name: _split(pairs[name], answers[name], names, multi_label=structured) for name in ("train", "validation")
+    }
     if not len(splits["validation"]):
         return None
     splits["test"] = _questions(pairs["test"])
@@ -127,15 +129,15 @@ def _labels(answers: Sequence[Answer]) -> tuple[tuple[str, str], ...]:
 
 
 def _split(
-    pairs: Sequence[tuple[str, str]], answers: Sequence[Answer], names: Sequence[tuple[str, str]], *, several: bool
+    pairs: Sequence[tuple[str, str]], answers: Sequence[Answer], names: Sequence[tuple[str, str]], *, multi_label: bool
 ) -> Split:
     """Texts and labels: one each, without what cannot be chosen, or those of each text's fields."""
     number = {name: index for index, name in enumerate(names)}
     chosen = [[number[item] for item in answer.items() if item in number] for answer in answers]
-    rows = [row for row, labels in enumerate(chosen) if labels or several]
+    rows = [row for row, labels in enumerate(chosen) if labels or multi_label]
     x: NDArray[Any] = np.empty(len(rows), object)
     x[:] = [pairs[row][0] for row in rows]
-    if not several:
+    if not multi_label:
         return Split(x=x, y=np.array([chosen[row][0] for row in rows], np.int64))
     y = np.zeros((len(rows), len(names)), np.int64)
     for row in rows:
