@@ -43,7 +43,7 @@ _QUESTIONS: Mapping[str, str] = {
 }
 
 
-class RepairNotes(Sample, ConversationReader, TextReader):
+class RepairNotes(Sample, TextReader, ConversationReader):
     """720 made-up notes to a repair shop, of which 340 have the code of their fault, which no text tells."""
 
     name: ClassVar[str] = "repair-notes"
