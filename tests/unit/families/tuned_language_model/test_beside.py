@@ -12,7 +12,7 @@ from rich.console import Console
 
 from glassworks import flow
 from glassworks.cli.tables import show_comparison, show_test
-from glassworks.config import Job, TrainingConfig
+from glassworks.config import Job, OptimizationConfig, TrainingConfig
 from glassworks.contracts import Progress
 from glassworks.data.conversations.keys import ConversationData
 from glassworks.errors import Cancelled, MissingLibrary
@@ -25,7 +25,8 @@ QUESTIONS = [f"{one} {other}" for one in WORDS for other in WORDS if one != othe
 
 
 def job(folder: Path, **model: Any) -> Job:
-    """The answer is the first word: a classifier learns it at once, the tiny model does not."""
+    """The answer is the first word: a classifier learns it at once, the tiny model does not. A search may be within
+    metrics that no classifier has."""
     write_model(folder / "model", seed=0)
     rows = ({"prompt": each, "completion": each.split()[0]} for each in QUESTIONS)
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
@@ -36,6 +37,7 @@ def job(folder: Path, **model: Any) -> Job:
         data=ConversationData(source=f"jsonl:{folder / 'rows.jsonl'}"),
         model={**how, **model},
         training=TrainingConfig(epochs=1, threads=1),
+        optimization=OptimizationConfig(within=("perplexity_rise <= 1%",)),
     )
 
 
