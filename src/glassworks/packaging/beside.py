@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from glassworks.catalog import get, require
 from glassworks.config import Job
-from glassworks.contracts import Dataset, Family, Measurement, Model, Opened, Progress, Task
+from glassworks.contracts import Dataset, Family, Model, Opened, Progress, Task
 from glassworks.errors import MissingLibrary
 from glassworks.optimization.measure import predict_all
 from glassworks.optimization.search import first_runtime
@@ -16,13 +16,14 @@ from glassworks.runtimes import open_session
 
 def measured_beside(
     family: Family, job: Job, dataset: Dataset, model: Model, folder: Path, progress: Progress
-) -> Mapping[str, Mapping[str, Measurement]]:
-    """Its metrics on the test split by the name of its family; nothing where the family names none, or where a library
-    is missing that only this comparison needs. What `folder` holds of an interrupted training is gone on with.
+) -> Model:
+    """The model with the metrics of a simpler one on the test split, by the name of its family, in `comparison`; as it
+    is where the family names none, or where a library is missing that only this comparison needs. What `folder` holds
+    of an interrupted training is gone on with.
     """
     simpler = family.simpler(job, dataset, model)
     if simpler is None:
-        return {}
+        return model
     other = get(Family, simpler.job.family)
     task = get(Task, other.task)
     progress.start("beside")
@@ -30,7 +31,7 @@ def measured_beside(
         require(other.needs, other.name)
     except MissingLibrary as error:
         progress.finish(f"not compared: {error}")
-        return {}
+        return model
     folder.mkdir(parents=True, exist_ok=True)
     trained = other.train(simpler.dataset, simpler.job, folder, _Within(progress))
     exported = first_runtime(other.export(trained, folder), job.optimization.threads)
@@ -40,7 +41,7 @@ def measured_beside(
     session.close()
     said = ", ".join(f"{name.replace('_', ' ')} {value.value:.4f}" for name, value in found.items())
     progress.finish(f"{other.name} on the same rows: {said} on the test split, in {trained.seconds:.0f} s")
-    return {other.name: found}
+    return replace(model, comparison={**model.comparison, other.name: found})
 
 
 class _Within(Progress):

@@ -22,10 +22,11 @@ from glassworks.contracts import (
     Split,
     Subject,
 )
-from glassworks.data.conversations.choices import METRIC, choices_of
-from glassworks.errors import DataError, InputError, MissingLibrary
+from glassworks.data.conversations.choices import METRIC
+from glassworks.errors import DataError, InputError
+from glassworks.tasks._answers import FREQUENT, baseline_of_answers, exact, frequent_answer, preferred
 from glassworks.tasks._classification import PLAIN
-from glassworks.tasks._metrics import accuracy, calibration_error, mean_square
+from glassworks.tasks._metrics import calibration_error, mean_square
 from glassworks.tasks._texts import TextTask
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from glassworks.contracts import Array, Dataset, Evaluation, Opened, Opening, Questions, Tensors
 
 GENERATED, FINISH_REASON = "generated", "finish_reason"
-_FREQUENT = "most frequent answer"
 _LOG_LIKELIHOOD, _ANSWERED, _MARGIN = "log_likelihood", "answered", "margin"
 _KEEP = "keep_examples"
 _SHORT, _COMPARED, _RESAMPLED = 64, 8, 1000
@@ -53,7 +53,7 @@ class TextGeneration(TextTask, Generation):
     name: ClassVar[str] = "text-generation"
     metric: ClassVar[str] = "perplexity"
     compared_by: ClassVar[str] = METRIC
-    constants: ClassVar[tuple[str, ...]] = (_FREQUENT,)
+    constants: ClassVar[tuple[str, ...]] = (FREQUENT,)
     labelled: ClassVar[bool] = False
     subject_kind: ClassVar[str] = "prompts"
     parts: ClassVar[Literal["", "spans", "names"]] = "names"
@@ -129,7 +129,7 @@ class TextGeneration(TextTask, Generation):
         if not targets.any():
             return found
         answered = ask(_ANSWERED).reshape(len(targets), -1)
-        return {**found, **_exact(answered[:, -1]), **_calibrated(answered, preprocessing), **_preferred(ask(_MARGIN))}
+        return {**found, **exact(answered[:, -1]), **_calibrated(answered, preprocessing), **preferred(ask(_MARGIN))}
 
     def complete(
         self, session: Session, splits: Mapping[str, Split], folder: Path, preprocessing: Mapping[str, Any]
@@ -177,21 +177,10 @@ class TextGeneration(TextTask, Generation):
         return {self.metric: perplexity, **{name: ExampleScores(values=each) for name, each in known.items()}}
 
     def baseline(self, dataset: Dataset) -> dict[str, Measurement]:
-        """Where answers are chosen among few, that of logistic regression on n-grams, as for classifiers of texts."""
-        from glassworks.data.text.baseline import baseline_probabilities
-
-        choices = choices_of(dataset)
-        if choices is None:
-            return {}
-        try:
-            found = baseline_probabilities(choices.dataset.splits, len(choices.names))
-        except MissingLibrary:  # tuning itself needs none
-            return {}
-        return choices.measure(found)
+        return baseline_of_answers(dataset)
 
     def constant(self, dataset: Dataset) -> dict[str, dict[str, Measurement]]:
-        choices = choices_of(dataset)
-        return {} if choices is None else {_FREQUENT: choices.constant()}
+        return frequent_answer(dataset)
 
     def measure(self, scores: Array, targets: NDArray[np.int64]) -> dict[str, Measurement]:
         """`scores` (N 2) are the sum of each text's log-probabilities and how many tokens it counts; the interval is
@@ -291,19 +280,6 @@ def _calibrated(answered: Array, preprocessing: Mapping[str, Any]) -> dict[str, 
         return {}
     sure, right = confidence.of(rows[:, 0]), rows[:, 1]
     return {"calibration_error": calibration_error(sure, right), "brier": mean_square(sure - right)}
-
-
-def _exact(matches: Array) -> dict[str, Measurement]:
-    """Of answers that are short enough, the share that is written exactly, with Wilson's interval."""
-    compared = np.asarray(matches[np.isfinite(matches)], np.int64)
-    return {METRIC: accuracy(compared, np.ones_like(compared))} if len(compared) else {}
-
-
-def _preferred(margins: Array) -> dict[str, Measurement]:
-    """Of pairs of answers, the share in which the preferred one is the more probable, with Wilson's interval."""
-    known = np.asarray(margins, np.float64)
-    compared = np.asarray(known[np.isfinite(known)] > 0, np.int64)
-    return {"preference_accuracy": accuracy(compared, np.ones_like(compared))} if len(compared) else {}
 
 
 def _last_question(text: str) -> str:
