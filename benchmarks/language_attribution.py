@@ -1,7 +1,7 @@
 """How exact, how cheap and how right explanations of prompts are.
 
     python benchmarks/language_attribution.py captum [prompts]   captum's LLM attribution on the same graph in f32
-    python benchmarks/language_attribution.py needle [seeds]     the one of ten sentences that holds the answer
+    python benchmarks/language_attribution.py needle [seeds] [method]   the one of ten sentences that holds the answer
     python benchmarks/language_attribution.py tuned [prompts]    a tuned against the base model where the cause is known
 
 SmolLM2-135M-Instruct, but `tuned`: a tiny model that learns which of four words decides the answer.
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from report import publish
+from report import kept, publish
 
 from glassworks.data.installed import installed
 from glassworks.language.attribution import PromptAttribution, attribute
@@ -163,32 +163,40 @@ def _captum(model: Any, tokenizer: Any, parts: Sequence[str], ids: Sequence[int]
     return found.seq_attr.numpy()
 
 
-def needle(seeds: int) -> None:
-    """Whether the sentence with the code is the first of ten, by each method."""
-    methods = ("leave_one_out", "partition_shapley")
-    hits: dict[str, list[bool]] = {method: [] for method in methods}
-    right, seconds = list[bool](), list[float]()
+def needle(seeds: int, method: str) -> None:
+    """Whether the sentence with the code is the first of ten. What was measured is kept case by case."""
     with opened() as (session, _):
-        for seed in range(seeds):
-            chosen = random.Random(seed)
-            thing, code = chosen.choice(THINGS), str(chosen.randrange(1000, 9999))
-            fillers = [text.format(chosen.choice(THINGS)) for text in chosen.sample(FILLERS, 9)]
-            at = chosen.randrange(10)
-            sentences = [*fillers[:at], f"The code of the {thing} is {code}.", *fillers[at:]]
-            asked = f"{' '.join(sentences)}\n\nWhat is the code of the {thing}?"
-            messages = [{"role": "user", "content": asked}]
-            right.append(code.encode() in session.answered("", {"messages": messages, "max_tokens": 24})[1])
-            for method in methods:
-                begun = time.perf_counter()
-                budget = {"method": method}
-                found = explained(session, how=budget, messages=messages, answer=code, parts="sentences")
-                seconds.append(time.perf_counter() - begun)
-                first = max(range(10), key=lambda part: found.values[part])
-                hits[method].append(first == at)
-            sys.stderr.write(f"{seed} {right[-1]} {[each[-1] for each in hits.values()]} {seconds[-2:]}\n")
-    rows = [(f"{method}: first of ten", _share(each), "at least 0.90") for method, each in hits.items()]
-    rows += [("the model says the code", _share(right), ""), ("seconds an explanation", float(np.mean(seconds)), "")]
-    publish("language_attribution_needle", {"hits": hits, "answered": right, "seconds": seconds}, rows)
+
+        def measured(seed: str) -> dict[str, Any]:
+            messages, code, at = _needle(int(seed))
+            said = session.answered("", {"messages": messages, "max_tokens": 24})[1]
+            begun = time.perf_counter()
+            found = explained(session, how={"method": method}, messages=messages, answer=code, parts="sentences")
+            taken = {"seconds": time.perf_counter() - begun, "calls": found.calls, "rows": found.rows}
+            first = max(range(10), key=lambda part: found.values[part])
+            case = {"hit": first == at, "answered": code.encode() in said, **taken}
+            sys.stderr.write(f"{seed} {case}\n")
+            return case
+
+        cases = list(kept(f"needle_{method}", [str(seed) for seed in range(seeds)], measured))
+    rows: list[tuple[str, object, str]] = [
+        (f"{method}: first of ten", _share([each["hit"] for each in cases]), "at least 0.90"),
+        ("the model says the code", _share([each["answered"] for each in cases]), ""),
+        ("seconds an explanation", float(np.median([each["seconds"] for each in cases])), ""),
+        ("calls of the graph", float(np.median([each["calls"] for each in cases])), ""),
+    ]
+    publish(f"language_attribution_needle_{method}", {"cases": cases}, rows)
+
+
+def _needle(seed: int) -> tuple[list[dict[str, Any]], str, int]:
+    """A conversation, the code that it asks for, and which of its ten sentences has it."""
+    chosen = random.Random(seed)
+    thing, code = chosen.choice(THINGS), str(chosen.randrange(1000, 9999))
+    fillers = [text.format(chosen.choice(THINGS)) for text in chosen.sample(FILLERS, 9)]
+    at = chosen.randrange(10)
+    sentences = [*fillers[:at], f"The code of the {thing} is {code}.", *fillers[at:]]
+    asked = f"{' '.join(sentences)}\n\nWhat is the code of the {thing}?"
+    return [{"role": "user", "content": asked}], code, at
 
 
 WORDS = ("the", "sees", "a", "and", "sleeps", "today", "well", "under", "house", "tree")
@@ -258,7 +266,7 @@ if __name__ == "__main__":
     if command == "captum":
         captum(count or len(TEXTS))
     elif command == "needle":
-        needle(count or 60)
+        needle(count or 60, sys.argv[3] if len(sys.argv) > 3 else "leave_one_out")
     elif command == "tuned":
         tuned(count or 60)
     else:

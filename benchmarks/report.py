@@ -8,8 +8,9 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from glassworks.packaging.machine import instruction_set
 
@@ -46,6 +47,21 @@ def rows_by(found: Mapping[str, Mapping[str, object]], key: str) -> list[tuple[s
         for each in found.values()
         for name, value in each.items()
     ]
+
+
+def kept(name: str, keys: Sequence[str], measure: Callable[[str], Mapping[str, object]]) -> Iterator[dict[str, Any]]:
+    """What was measured of each case, one JSON line each under benchmarks/results: a run that was cut off goes on where
+    it stopped. Delete `NAME.jsonl` to begin anew."""
+    file = Path(__file__).parent / "results" / f"{name}.jsonl"
+    file.parent.mkdir(exist_ok=True)
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    known = {each["case"]: each for each in map(json.loads, lines)}
+    for key in keys:
+        if key not in known:
+            known[key] = {"case": key, **measure(key)}
+            with file.open("a", encoding="utf-8") as out:
+                out.write(json.dumps(known[key]) + "\n")
+        yield known[key]
 
 
 def publish(name: str, result: Mapping[str, object], rows: Sequence[tuple[str, object, str]]) -> None:

@@ -81,9 +81,7 @@ async def _collected(asking: Asking, asked: Asked, choice: int, grounds: Grounds
     async with contextlib.aclosing(parts):
         async for part in parts:
             found.add(part)
-    if grounds is not None:
-        found.extras["sources"] = await grounds.shown(found.text)
-    await found.explain(asking, asked, choice)
+    await found.tell(asking, asked, grounds, choice)
     return found
 
 
@@ -100,9 +98,7 @@ async def _events(
             for each_event in head.events(choice, part):
                 yield each_event
     for choice, one in enumerate(found):
-        if grounds is not None:
-            one.extras["sources"] = await grounds.shown(one.text)
-        if await one.explain(asking, head.asked, choice) or one.extras:
+        if await one.tell(asking, head.asked, grounds, choice):
             yield head.event(choice, {}, glassworks=one.extras)
     if head.asked.usage:
         yield event(head.chunk([], usage([one.counts for one in found], head.asked.n)))

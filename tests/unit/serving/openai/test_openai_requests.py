@@ -208,7 +208,7 @@ def test_items_become_a_conversation() -> None:
     ]
     asked = response({"model": "m", "input": items, "instructions": "Be brief."})
     made = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    assert asked.parameters["messages"] == [
+    assert asked.parameters(0)["messages"] == [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Hi"},
         {"role": "assistant", "content": "Ho", "reasoning_content": "Hm.", "tool_calls": [made]},
@@ -220,7 +220,7 @@ def test_a_schema_lies_elsewhere_in_responses() -> None:
     form = {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": True}
     asked = response({**NEEDED["response"], "text": {"format": form}})
     wanted = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}, "strict": True}}
-    assert asked.parameters["response_format"] == wanted
+    assert asked.parameters(0)["response_format"] == wanted
     assert asked.repeated["text"] == {"format": form}
 
 

@@ -141,6 +141,7 @@ def events_of(parts: Sequence[InferResult]) -> list[dict[str, Any]]:
     found.begin()
     for part in parts:
         found.add(part)
+    found.end()
     for event in events:
         check(event)
     return events
@@ -204,3 +205,41 @@ def test_what_fails_in_between_is_the_last_event() -> None:
     check(events[-1])
     assert events[-1]["type"] == "response.failed"
     assert events[-1]["response"]["error"]["message"].startswith("the engine died")
+
+
+def test_what_is_told_of_an_answer_is_in_the_response_and_in_the_streams_last_event(
+    language_client: openai.OpenAI,
+) -> None:
+    extra = {"glassworks": {"confidence": True, "nearest": 1, "explain": {"parts": "turns", "grade": False}}}
+    asked: Any = {**GREEDY, "max_output_tokens": 4, "extra_body": extra}
+    whole = language_client.responses.create(**asked)
+    told = (whole.model_extra or {})["glassworks"]
+    assert told["explanation"]["answer"] == whole.output_text
+    assert [part["item"] for part in told["explanation"]["parts"]] == [GREEDY["input"]]
+    assert "cut at its longest" in told["confidence"]["note"]
+    assert told["nearest"][0]["messages"]
+    *before, last = language_client.responses.create(**asked, stream=True)
+    kinds = [event.type for event in before]
+    assert kinds[-1] == "response.output_item.done"  # the text is whole before it is explained
+    streamed = (last.response.model_extra or {})["glassworks"]
+    assert streamed["explanation"]["parts"] == told["explanation"]["parts"]
+    assert all("glassworks" not in (event.response.model_extra or {}) for event in before[:2])
+    assert "glassworks" not in (language_client.responses.create(**GREEDY, max_output_tokens=2).model_extra or {})
+
+
+@pytest.mark.parametrize(
+    ("told", "param"),
+    [
+        ({"explain": {"method": "saliency"}}, "glassworks.explain.method"),
+        ({"explain": {"parts": "letters"}}, "glassworks.explain.parts"),
+        ({"sure": True}, "glassworks.sure"),
+        ({"sources": {"index": "none"}}, None),
+    ],
+)
+def test_what_cannot_be_told_is_refused_before_anything_is_written(
+    language_client: openai.OpenAI, told: Any, param: str | None
+) -> None:
+    with pytest.raises(openai.APIStatusError) as refused:
+        language_client.responses.create(**GREEDY, stream=True, extra_body={"glassworks": told})
+    assert refused.value.status_code in (400, 404)
+    assert param is None or refused.value.param == param

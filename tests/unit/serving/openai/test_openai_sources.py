@@ -150,3 +150,56 @@ def test_plain_completions_and_conversations_without_a_question_refuse_sources(c
         client.completions.create(model=MODEL, prompt="a", extra_body=extra)
     with pytest.raises(openai.BadRequestError, match="no question"):
         client.chat.completions.create(model=MODEL, messages=[{"role": "system", "content": "a"}], extra_body=extra)
+
+
+def explained(told_of: Any, text: str, by: str = "explanation") -> Any:
+    """What is told of an explanation by passages, checked against the answer and the passages."""
+    found, passages = told_of[by], told_of["sources"]["passages"]
+    assert found["kind"] == "passages"
+    for sentence in found["sentences"]:
+        said = text[sentence["start"] : sentence["end"]]
+        assert said and said == said.strip()
+        values = [each["value"] for each in sentence["passages"]]
+        assert [each["id"] for each in sentence["passages"]] == [each["id"] for each in passages]
+        for each, passage in zip(sentence["passages"], passages, strict=True):
+            assert (each["file"], each["start"], each["end"]) == (passage["file"], passage["start"], passage["end"])
+        best = max(range(len(values)), key=values.__getitem__)
+        assert sentence["passage"] == (best + 1 if values[best] > 0 else None)
+    return found
+
+
+def test_it_is_told_which_passage_drove_which_sentence(client: openai.OpenAI) -> None:
+    told_of = {"sources": {"index": "lamps", "top": 2}, "explain": {"grade": False}}
+    messages = [{"role": "user", "content": "Which lamp is green?"}]
+    extra: Any = {"model": MODEL, "max_tokens": 16, "temperature": 0, "extra_body": {"glassworks": told_of}}
+    whole: Any = client.chat.completions.create(messages=messages, **extra)  # type: ignore[arg-type]
+    text = whole.choices[0].message.content
+    found = explained(whole.choices[0].model_extra["glassworks"], text)
+    assert found["sentences"]
+    # Values of sentences that are the whole answer add up to those of the whole.
+    parts = {(part["start"], part["end"]): part["value"] for part in found["parts"]}
+    places = [each["prompt"] for each in whole.choices[0].model_extra["glassworks"]["sources"]["passages"]]
+    if len(found["sentences"]) == 1 and found["sentences"][0]["end"] - found["sentences"][0]["start"] == len(text):
+        values = [each["value"] for each in found["sentences"][0]["passages"]]
+        assert values == pytest.approx([parts[start, end] for _, start, end in places], abs=1e-4)
+    events: Any = list(client.chat.completions.create(messages=messages, stream=True, **extra))  # type: ignore[arg-type]
+    streamed = events[-1].choices[0].model_extra["glassworks"]["explanation"]
+    assert streamed["sentences"] == found["sentences"]
+
+
+def test_responses_answer_from_an_index_and_tell_which_passage_drove_which_sentence(client: openai.OpenAI) -> None:
+    told_of = {"sources": {"index": "lamps", "top": 2}, "explain": {"grade": False, "spans": [[0, 1]]}}
+    asked: Any = {"model": MODEL, "input": "Which lamp is green?", "max_output_tokens": 16, "temperature": 0}
+    whole = client.responses.create(**asked, extra_body={"glassworks": told_of})
+    found = explained((whole.model_extra or {})["glassworks"], whole.output_text)
+    assert (found["spans"], len(found["span_values"])) == ([[0, 1]], 1)
+    by_words = {"sources": {"index": "lamps", "top": 2}, "explain": {"grade": False, "parts": "turns"}}
+    other = client.responses.create(**asked, extra_body={"glassworks": by_words})
+    assert "sentences" not in (other.model_extra or {})["glassworks"]["explanation"]
+    knowing = client.responses.create(**{**asked, "model": "knowing"})
+    assert (knowing.model_extra or {})["glassworks"]["sources"]["passages"][0]["file"] == "a.txt"
+    with pytest.raises(openai.BadRequestError, match="no question") as refused:
+        client.responses.create(
+            **{**asked, "input": [{"role": "system", "content": "a"}]}, extra_body={"glassworks": told_of}
+        )
+    assert refused.value.param == "input"

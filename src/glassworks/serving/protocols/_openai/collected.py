@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from glassworks.contracts import Chunk
     from glassworks.serving.protocols._openai.answering import Asking
     from glassworks.serving.protocols._openai.requests import Asked
+    from glassworks.serving.protocols._openai.sources import Grounds
     from glassworks.serving.results import InferResult
 
 _calls = msgspec.json.Decoder(list[dict[str, Any]]).decode
@@ -93,13 +94,15 @@ class Collected:
         self.counts.see(part.chunk)
         self.text += text_of(part, "generated")
 
-    async def explain(self, asking: Asking, asked: Asked, choice: int) -> bool:
-        """Have the answer explained where that is asked for; whether it is."""
-        if asked.explain is None:
-            return False
-        prompt = asked.prompts[choice // asked.n]
-        self.extras["explanation"] = await explained(asking, asked.explain, prompt, self.text)
-        return True
+    async def tell(self, asking: Asking, asked: Asked, grounds: Grounds | None = None, choice: int = 0) -> bool:
+        """Add to what is told of a whole answer its sources and its explanation, where they are asked for; whether they
+        are."""
+        if grounds is not None:
+            self.extras["sources"] = await grounds.shown(self.text)
+        if asked.explain is not None:
+            prompt = asked.prompts[choice // asked.n]
+            self.extras["explanation"] = await explained(asking, asked.explain, prompt, self.text, grounds)
+        return grounds is not None or asked.explain is not None
 
     def _call(self, delta: dict[str, Any]) -> None:
         """A call's further arguments, or a new call."""

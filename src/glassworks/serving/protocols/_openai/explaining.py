@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from glassworks.contracts import Explanation
     from glassworks.serving.protocols._openai.answering import Asking
     from glassworks.serving.protocols._openai.requests import Prompt
+    from glassworks.serving.protocols._openai.sources import Grounds
 
 PATH = "glassworks.explain"
 _KINDS = ("words", "sentences", "passages", "turns")
@@ -56,9 +57,20 @@ def require_method(asking: Asking, options: Mapping[str, Any] | None) -> None:
         )  # fmt: skip
 
 
-async def explained(asking: Asking, options: Mapping[str, Any], prompt: Prompt, answer: str) -> dict[str, Any]:
+async def explained(
+    asking: Asking, options: Mapping[str, Any], prompt: Prompt, answer: str, grounds: Grounds | None = None
+) -> dict[str, Any]:
     """The explanation of an answer that was given; why there is none, where that is known only now: what was answered
-    is not lost by it. A caller who is cancelled cancels it. It counts as a request of its own."""
+    is not lost by it. A caller who is cancelled cancels it. It counts as a request of its own.
+
+    Of an answer from passages it tells what each of them did to each sentence, unless other parts are asked for.
+    """
+    by_passages = grounds is not None and bool(grounds.passages) and _by_passages(options)
+    sentences = grounds.sentences(answer) if grounds is not None and by_passages else []
+    if grounds is not None and by_passages:
+        places = [passage["prompt"] for passage in grounds.passages]
+        spans = [*options.get("spans", ()), *map(list, sentences)]
+        options = {**options, "parts": "passages", "passages": places, "spans": spans}
     call = copy.copy(asking.call)
     call.key_id, call.rows, call.begun, call.streaming = "", 0, False, False
     about = {name: prompt.parameters[name] for name in ("messages", "tools") if name in prompt.parameters}
@@ -70,7 +82,49 @@ async def explained(asking: Asking, options: Mapping[str, Any], prompt: Prompt, 
         found = await asking.dispatcher.explain(call, lambda _: request)
     except GlassworksError as error:
         return {"error": text_of(error)}
-    return _shown(found.explanations[0])
+    shown = _shown(found.explanations[0])
+    if grounds is not None and sentences:
+        shown |= _driven(shown, sentences, grounds.passages)
+    return shown
+
+
+def _by_passages(options: Mapping[str, Any]) -> bool:
+    """Whether the passages that were found are the parts."""
+    return options.get("parts", "passages") == "passages" and "passages" not in options
+
+
+def _driven(
+    shown: dict[str, Any], sentences: Sequence[tuple[int, int]], passages: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What each passage did to each of the sentences, which are the last spans that were explained; those that were
+    asked for stay in `spans`."""
+    spans, values = shown.get("spans", []), shown.get("span_values", [])
+    own = len(spans) - len(sentences)
+    of_sentences, left = values[own:], {"spans": spans[:own], "span_values": values[:own]} if own else {}
+    for name in () if own else ("spans", "span_values"):
+        shown.pop(name, None)
+    places = [[part.get(name) for name in ("message", "start", "end")] for part in shown["parts"]]
+    if any(list(passage["prompt"]) not in places for passage in passages):  # they were joined: its notes say so
+        return left
+    at = [places.index(list(passage["prompt"])) for passage in passages]
+    return {
+        **left,
+        "sentences": [
+            _sentence(span, [row[number] for number in at], passages)
+            for span, row in zip(sentences, of_sentences, strict=True)
+        ],
+    }
+
+
+def _sentence(span: tuple[int, int], values: Sequence[float], passages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A sentence (characters of the answer), the number of the passage that raised its probability most, None where
+    none did, and by how much (nats) each passage did, with its characters in its file."""
+    best = max(range(len(values)), key=values.__getitem__)
+    each = [
+        {"passage": number, **{name: passage[name] for name in ("id", "file", "start", "end")}, "value": value}
+        for number, (passage, value) in enumerate(zip(passages, values, strict=True), start=1)
+    ]
+    return {"start": span[0], "end": span[1], "passage": best + 1 if values[best] > 0 else None, "passages": each}
 
 
 def _shown(found: Explanation) -> dict[str, Any]:

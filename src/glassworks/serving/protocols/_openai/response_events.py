@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from glassworks.serving.protocols._openai.collected import Counts, calls_of, text_of, tokens_of
@@ -26,7 +26,7 @@ class Response:
     def __init__(self, asked: ResponseAsked, emit: Emit = lambda event: None) -> None:
         self._asked, self._emit, self._number = asked, emit, -1
         self._item: dict[str, Any] | None = None
-        self._call_index = -1
+        self._call_index, self._status = -1, "incomplete"
         self._counts = Counts()
         self.content: dict[str, Any] = {
             "id": f"resp_{uuid.uuid4().hex}",
@@ -55,7 +55,7 @@ class Response:
         self._send("response.in_progress", response=self.content)
 
     def add(self, part: InferResult) -> None:
-        """Take a part in."""
+        """Take a part in; after the last one, `end` is left."""
         self._counts.see(part.chunk)
         if reasoning := text_of(part, "reasoning"):
             self._reason(reasoning)
@@ -65,24 +65,29 @@ class Response:
         for delta in calls_of(part):
             self._call(delta)
         if part.chunk is not None and part.chunk.finish_reason:
-            self._end(part.chunk.finish_reason != "length")
+            self._finish(part.chunk.finish_reason != "length")
 
     def fail(self, message: str) -> None:
         """Something went wrong in between."""
         self.content |= {"status": "failed", "error": {"code": "server_error", "message": message}}
         self._send("response.failed", response=self.content)
 
-    def _end(self, whole: bool) -> None:
-        if not self.content["output"]:
-            self._write("", [])
-        status, counts = "completed" if whole else "incomplete", self._counts
-        self._close(status)
-        self.content |= {"status": status, "usage": _usage(counts)}
-        if whole:
+    def end(self, told: Mapping[str, Any] | None = None) -> None:
+        """The last event of a whole answer, with what is `told` of it: a field that only this server has."""
+        self.content |= {"status": self._status, "usage": _usage(self._counts)}
+        if self._status == "completed":
             self.content["completed_at"] = int(time.time())
         else:
             self.content["incomplete_details"] = {"reason": "max_output_tokens"}
-        self._send(f"response.{status}", response=self.content)
+        if told:
+            self.content["glassworks"] = told
+        self._send(f"response.{self._status}", response=self.content)
+
+    def _finish(self, whole: bool) -> None:
+        if not self.content["output"]:
+            self._write("", [])
+        self._status = "completed" if whole else "incomplete"
+        self._close(self._status)
 
     def _reason(self, text: str) -> None:
         item = self._opened("reasoning", summary=[], content=[], encrypted_content=None)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from glassworks.serving.failures import WrongParameter
 from glassworks.serving.protocols._openai.fields import Fields
 from glassworks.serving.protocols._openai.messages import messages_of, text_of_parts, tools_of
-from glassworks.serving.protocols._openai.requests import model_of, sampling, seed_of
+from glassworks.serving.protocols._openai.requests import Asked, Prompt, model_of, sampling, seed_of, told_of
 
 _MENDS: Mapping[str, str] = {
     "previous_response_id": "send the whole conversation as input: nothing is kept here",
@@ -25,15 +25,10 @@ _ECHOED = ("metadata", "user", "safety_identifier", "prompt_cache_key", "prompt_
 
 
 @dataclass(frozen=True, slots=True)
-class ResponseAsked:
-    """A request, and what its answer repeats of it."""
+class ResponseAsked(Asked):
+    """A request for one answer, and what that repeats of it."""
 
-    model: str
-    parameters: Mapping[str, Any]
-    stream: bool
-    logprobs: bool
-    top: int
-    repeated: Mapping[str, Any]
+    repeated: Mapping[str, Any] = field(default_factory=dict)
 
 
 def response(content: Mapping[str, Any]) -> ResponseAsked:
@@ -51,11 +46,22 @@ def response(content: Mapping[str, Any]) -> ResponseAsked:
     logprobs = _LOGPROBS in included or bool(top)
     if logprobs:
         parameters |= {"logprobs": True, "top_logprobs": top or 0}
-    parameters["seed"] = seed_of(fields)
+    parameters, sources, explain = told_of(fields, parameters)
     repeated |= {"max_output_tokens": limit, "top_logprobs": top or 0}
-    stream = fields.flag("stream")
+    seed, stream = seed_of(fields), fields.flag("stream")
     _rest(fields)
-    return ResponseAsked(model, parameters, stream, logprobs, top or 0, repeated)
+    return ResponseAsked(
+        model=model,
+        prompts=[Prompt(parameters=parameters)],
+        n=1,
+        seed=seed,
+        stream=stream,
+        logprobs=logprobs,
+        top=top or 0,
+        sources=sources,
+        explain=explain,
+        repeated=repeated,
+    )
 
 
 def _rest(fields: Fields) -> None:

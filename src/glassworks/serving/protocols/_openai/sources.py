@@ -8,7 +8,7 @@ import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from glassworks.serving.protocols._openai.requests import Asked
     from glassworks.serving.transports.http.exchange import Exchange
 
+    _Asked = TypeVar("_Asked", bound=Asked)
+
 PATH = "glassworks.sources"
 TOP, MOST = 5, 20
+_SENTENCES = 128
 _AROUND = 64
 """Tokens of a message beside its content, at most."""
 
@@ -77,15 +80,21 @@ class Grounds:
             found |= {"left_out": self.left_out, "reason": "the context has no room for them"}
         return found
 
+    def sentences(self, answer: str) -> list[tuple[int, int]]:
+        """Characters (start, end) of each sentence of an answer; of a very long one, of the first."""
+        return self.task.sentences(answer)[:_SENTENCES]
 
-async def grounded(dispatcher: Dispatcher, exchange: Exchange, asked: Asked) -> tuple[Asked, Grounds | None]:
-    """The request with passages before its last question, where it or the model's job names an index: as many of the
-    best as the context has room for. Raises what forbids the index to the caller, and WrongParameter where no passage
-    fits."""
+
+async def grounded(
+    dispatcher: Dispatcher, exchange: Exchange, asked: _Asked, conversation: str = "messages"
+) -> tuple[_Asked, Grounds | None]:
+    """The request, whose conversation is in the field of that name, with passages before its last question, where it or
+    the model's job names an index: as many of the best as the context has room for. Raises what forbids the index to
+    the caller, and WrongParameter where no passage fits."""
     sources = _meant(dispatcher, exchange, asked)
     if not sources.index:
         return asked, None
-    task, index, found = await _found(dispatcher, exchange, asked, sources)
+    task, index, found = await _found(dispatcher, exchange, asked, sources, conversation)
     count = await _fitting(dispatcher, exchange, asked, task, found)
     if found and not count:
         raise _wrong(
@@ -108,7 +117,7 @@ def _meant(dispatcher: Dispatcher, exchange: Exchange, asked: Asked) -> Sources:
 
 
 async def _found(
-    dispatcher: Dispatcher, exchange: Exchange, asked: Asked, sources: Sources
+    dispatcher: Dispatcher, exchange: Exchange, asked: Asked, sources: Sources, conversation: str
 ) -> tuple[Retrieval, str, Sequence[Mapping[str, Any]]]:
     """The index's task and its full name, and what it finds for the last question: a request of its own, of the same
     key."""
@@ -120,7 +129,7 @@ async def _found(
     try:
         question = task.question(asked.prompts[0].parameters["messages"])
     except InputError as error:
-        raise WrongParameter(error.problem, error.mend, "messages") from None
+        raise WrongParameter(error.problem, error.mend, conversation) from None
     call.version = index.version
     row = np.empty(1, object)
     row[0] = task.asked(question, sources.top).encode("utf-8", "replace")
