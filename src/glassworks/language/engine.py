@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,23 +66,30 @@ class Row:
     answer: Sequence[int]
 
 
+Check = Callable[[], float | None]
+"""Called between the calls of a graph; it may end them by what it raises. It gives the seconds that the next one may
+take, None for any."""
+
+
+def unhindered() -> None:
+    """Goes on."""
+
+
 class Variants(ABC):
     """Scores the answers to variants of one prompt. `calls` counts how often the graph was run so far, `tokens` what it
-    computed.
+    computed; `pace` is the fewest seconds a token in one call, infinite before the first.
     """
 
     calls: int
     tokens: int
+    pace: float
 
     @abstractmethod
-    def score(self, rows: Sequence[Row], check: Callable[[], None] = lambda: None) -> list[NDArray[np.float64]]:
-        """Log-probabilities of the tokens of each row's answer, given its prompt and the tokens before them.
-
-        `check` is called between the calls of the graph, and may end it by what it raises.
-        """
+    def score(self, rows: Sequence[Row], check: Check = unhindered) -> list[NDArray[np.float64]]:
+        """Log-probabilities of the tokens of each row's answer, given its prompt and the tokens before them."""
 
     @abstractmethod
-    def describe(self, row: Row, alternatives: int, check: Callable[[], None] = lambda: None) -> list[TokenScore]:
+    def describe(self, row: Row, alternatives: int, check: Check = unhindered) -> list[TokenScore]:
         """The tokens of one answer."""
 
 
@@ -124,23 +132,26 @@ class _OneByOne(Variants):
     def __init__(self, scoring: Scoring) -> None:
         self._scoring = scoring
         self.calls = self.tokens = 0
+        self.pace = float("inf")
 
-    def score(self, rows: Sequence[Row], check: Callable[[], None] = lambda: None) -> list[NDArray[np.float64]]:
+    def score(self, rows: Sequence[Row], check: Check = unhindered) -> list[NDArray[np.float64]]:
         found = []
         for row in rows:
             check()
-            scores = self._scoring.score([*row.prompt, *row.answer])[-len(row.answer) :]
+            scores = self._scored(row, 0)
             found.append(np.array([score.log_probability for score in scores], np.float64))
-            self._count(row)
         return found
 
-    def describe(self, row: Row, alternatives: int, check: Callable[[], None] = lambda: None) -> list[TokenScore]:
+    def describe(self, row: Row, alternatives: int, check: Check = unhindered) -> list[TokenScore]:
         check()
-        self._count(row)
-        return self._scoring.score([*row.prompt, *row.answer], alternatives)[-len(row.answer) :]
+        return self._scored(row, alternatives)
 
-    def _count(self, row: Row) -> None:
-        self.calls, self.tokens = self.calls + 1, self.tokens + len(row.prompt) + len(row.answer) - 1
+    def _scored(self, row: Row, alternatives: int) -> list[TokenScore]:
+        begun, tokens = time.perf_counter(), len(row.prompt) + len(row.answer) - 1
+        found = self._scoring.score([*row.prompt, *row.answer], alternatives)[-len(row.answer) :]
+        self.calls, self.tokens = self.calls + 1, self.tokens + tokens
+        self.pace = min(self.pace, (time.perf_counter() - begun) / tokens)
+        return found
 
 
 class Computing(ABC):

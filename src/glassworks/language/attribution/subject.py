@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _KEEP = 0.5
 _OTHERS, _LONGEST_WAIT_S, _LOOKING_S = 9, 10.0, 0.01
+_ALONE_S, _BESIDE_S = 0.5, 0.1
+"""Of one call of the graph: while nothing else is answered, and beside answers."""
 MOST_TOKENS = 2**18
 """Computed for one explanation where no budget is given: all variants with their answers, less what they share."""
 _LONGEST = 64
@@ -82,11 +84,10 @@ class PromptSubject(Subject):
         spans = [aim.span, *aim.spans]
         self._targets = [Target(tokens=first.within(span), against=aim.against is not None) for span in spans]
         check = GivingWay(session, check)
-        begun, self._variants = time.perf_counter(), session.scorer().variants(self._base)
+        self._variants = session.scorer().variants(self._base)
         scores = self._variants.describe(Row(self._base, first.ids), max(0, aim.top) + 1, check)
         self._tokens = shown(session.tokenizer, first, scores)
-        pace = (time.perf_counter() - begun) / max(1, self._variants.tokens)
-        self._parts = self._divided(budget, pace)
+        self._parts = self._divided(budget, self._variants.pace)
         self.names = tuple({"item": part.text, **_location(part)} for part in self._parts)
         score = partial(self._variants.score, check=check)
         self._scored = _Scored(self._rows, score, self._targets, len(self._parts))
@@ -184,18 +185,20 @@ class PromptSubject(Subject):
 
 class GivingWay:
     """Called between the calls of a graph: while the engine writes answers, waits, so that they have nine tenths of
-    the time."""
+    the time, and lets calls be short: an answer that begins during one has to share the processors until its end.
+    Gives the seconds that the next call may take."""
 
     def __init__(self, session: LanguageSession, check: Callable[[], None]) -> None:
         self._session, self._check, self._since = session, check, time.monotonic()
 
-    def __call__(self) -> None:
+    def __call__(self) -> float:
         end = time.monotonic() + min(_OTHERS * (time.monotonic() - self._since), _LONGEST_WAIT_S)
         self._check()
         while self._session.open_requests and time.monotonic() < end:
             time.sleep(_LOOKING_S)
             self._check()
         self._since = time.monotonic()
+        return _BESIDE_S if self._session.open_requests else _ALONE_S
 
 
 class _Scored(Session):
