@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,10 +90,13 @@ class LanguageSession(Session):
             found |= {MATCHES: answered[:, 1], ANSWERED: answered}
         if MARGIN in wanted:
             found[MARGIN] = np.array([self._margin(text) for text in texts], float)
-        if wanted & {OUTPUT, REASON}:
-            answers = list(self._rows.map(self._whole, texts))
-            for index, name in enumerate((OUTPUT, REASON)):
-                found[name] = objects([answer[index] for answer in answers])
+        if outputs is None and self.confidence is not None:
+            wanted.add(CONFIDENCE)
+        if wanted & {OUTPUT, REASON, CONFIDENCE}:
+            whole = partial(self._whole, sure=CONFIDENCE in wanted)
+            names = (OUTPUT, REASON, *((CONFIDENCE,) if CONFIDENCE in wanted else ()))
+            for name, values in zip(names, zip(*self._rows.map(whole, texts), strict=True), strict=False):
+                found[name] = objects(values)
         return {name: found[name] for name in outputs or found}
 
     def stream(self, tensors: Tensors, parameters: Mapping[str, Any]) -> Generator[Chunk, None, None]:
@@ -215,9 +219,13 @@ class LanguageSession(Session):
             entries.append({**entry, "top": [self._tokenizer.scored(*each) for each in score.alternatives]})
         return {PROMPT_LOGPROBS: objects([json.dumps(entries, ensure_ascii=False).encode()])}
 
-    def _whole(self, text: bytes | str) -> tuple[bytes, bytes]:
-        _, said, reason = self.answered(text, question(text) if self.conversations else {})
-        return said, reason.encode()
+    def _whole(self, text: bytes | str, sure: bool) -> tuple[bytes, bytes, bytes]:
+        """An answer with the defaults, why it ended, and how often such answers are right, where that is asked for."""
+        asked = {**(question(text) if self.conversations else {}), **({"confidence": True} if sure else {})}
+        chunks = list(self.stream({INPUT: objects([text])}, asked))
+        said = b"".join(chunk.outputs[OUTPUT].tolist()[0] for chunk in chunks if OUTPUT in chunk.outputs)
+        told = chunks[-1].outputs[CONFIDENCE].tolist()[0] if sure else b""
+        return said, chunks[-1].finish_reason.encode(), told
 
     def _log_likelihood(self, text: bytes | str) -> tuple[float, int]:
         """Windows of the context overlap by a token, so that each but the first counts once."""

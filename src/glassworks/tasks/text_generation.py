@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 GENERATED, FINISH_REASON = "generated", "finish_reason"
 _LOG_LIKELIHOOD, _ANSWERED, _MARGIN = "log_likelihood", "answered", "margin"
-_KEEP = "keep_examples"
+_KEEP, _CONFIDENCE = "keep_examples", "confidence"
 _SHORT, _COMPARED, _RESAMPLED = 64, 8, 1000
 _ROWS = 96
 """Variants of a prompt that are scored where explanations of two graphs are compared."""
@@ -216,10 +216,14 @@ class TextGeneration(TextTask, Generation):
         }
 
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
-        """One object a row: `generated` and `finish_reason`."""
+        """One object a row: `generated` and `finish_reason`, and `confidence` of a model that knows how often its
+        answers are right: its `value`, and a `note` on how far to trust it or why there is none."""
         columns = {name: outputs[name].tolist() for name in (GENERATED, FINISH_REASON)}
         texts = {name: [_text(value) for value in values] for name, values in columns.items()}
-        return [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
+        found = [dict[str, Any](zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
+        for answer, told in zip(found, outputs.get(_CONFIDENCE, np.array([])).tolist(), strict=False):
+            answer[_CONFIDENCE] = json.loads(told)
+        return found
 
     def present(self, answer: Mapping[str, Any]) -> Presentation:
         text = str(answer[GENERATED])

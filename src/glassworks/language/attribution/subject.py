@@ -118,7 +118,7 @@ class PromptSubject(Subject):
             "tokens": self._tokens,
             **({"spans": [list(span) for span in self._aim.spans], "span_values": further} if further else {}),
             "calls": self._variants.calls,
-            "computed_tokens": self._variants.tokens,
+            "computed_tokens": self._variants.tokens + self._spent,
             "notes": self._notes,
         }
 
@@ -133,6 +133,7 @@ class PromptSubject(Subject):
         else:
             ids = tokenizer.encode(aim.answer) if isinstance(aim.answer, str) else list(aim.answer)
             text, reason = answer_of(tokenizer, ids).text.encode(), ""
+        self._spent = 0 if aim.answer is not None else len(self._ids(self._question.contents())) + len(ids)
         if aim.answer is None and aim.max_tokens is None and len(ids) > _LONGEST:
             self._notes.append(f"the first {_LONGEST} of the answer's {len(ids)} tokens are explained")
             ids = ids[:_LONGEST]

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from glassworks.errors import InputError, StorageError, Unauthenticated, Unsupported
+from glassworks.errors import GlassworksError, InputError, StorageError, Unauthenticated, Unsupported
 from glassworks.serving.access.budgets import Streams, Tokens
 from glassworks.serving.access.clock import Clock
 from glassworks.serving.access.gate import Caller
@@ -150,9 +150,24 @@ class Admission:
                 work.usage = None
         self._write(entries)
 
-    def record(self, call: Call, model: LoadedModel, verb: str, spent_ns: int, ok: bool) -> None:
-        """Write what one admitted request used."""
-        self.note(call, model, Usage("", "", "", rows=call.rows, compute_us=spent_ns // 1000, verb=verb, ok=ok))
+    def require_tokens(self, call: Call) -> None:
+        """Raise LimitExceeded, and use up nothing of the day, where an admitted request of a key has no token left:
+        how many it needs is known only when it is done."""
+        tokens = self.tokens(call)
+        try:
+            tokens.reserve(1, 0)
+        except GlassworksError:
+            self.give_back(call)
+            raise
+        finally:
+            tokens.close()
+
+    def record(self, call: Call, model: LoadedModel, verb: str, spent_ns: int, ok: bool, tokens: int = 0) -> None:
+        """Count and write what one admitted request used; `tokens` are those that its model computed."""
+        if tokens:
+            self.tokens(call).use(tokens)
+        usage = Usage("", "", "", 1, call.rows, tokens, spent_ns // 1000, verb, ok, prompt_tokens=tokens)
+        self.note(call, model, usage)
 
     def note(self, call: Call, model: LoadedModel, usage: Usage) -> None:
         """Write some of what an admitted request used."""

@@ -118,12 +118,15 @@ class Dispatcher:
             if ready is None:
                 ready = await self._decoded(call, model, request.tensors, {})
             caller = self.admission.admit(call, _rows(ready))
-        start, ok = _clock(), False
+            if model.writes:
+                self.admission.require_tokens(call)
+        start, ok, tokens = _clock(), False, 0
         try:
             found = await model.explain(ready, request.options, caller)
-            ok = True
+            ok, tokens = True, sum(each.tokens for each in found)
         finally:
-            self.admission.record(call, model, "explain", _clock() - start, ok)
+            model.statistics.prompt_tokens += tokens
+            self.admission.record(call, model, "explain", _clock() - start, ok, tokens)
             self._seen(call, model)
         return ExplainResult.of(model, request, found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -203,3 +204,24 @@ def test_responses_answer_from_an_index_and_tell_which_passage_drove_which_sente
             **{**asked, "input": [{"role": "system", "content": "a"}]}, extra_body={"glassworks": told_of}
         )
     assert refused.value.param == "input"
+
+
+def test_an_explanation_costs_the_tokens_that_it_computed(home: Path) -> None:
+    _, secret = KeyStore(home, Clock()).create("reader", tokens_per_day=600)
+    said: Any = {"model": MODEL, "messages": [{"role": "user", "content": "one two three"}], "max_tokens": 4}
+    extra = {"glassworks": {"explain": {"grade": False}}}
+    headers = {"authorization": f"Bearer {secret}"}
+    with (
+        serving(home, "--no-grpc", "--keys", "on") as server,
+        openai.OpenAI(base_url=f"http://{server.address}/v1", api_key=secret, max_retries=0) as client,
+    ):
+        answer: Any = client.chat.completions.create(**said, extra_body=extra)
+        cost = answer.choices[0].model_extra["glassworks"]["explanation"]["computed_tokens"]
+        used = json.loads(server.send("GET", "/v2/usage", headers=headers)[1])["usage"]
+        by_verb = {each["verb"]: each for each in used}
+        assert (by_verb["explain"]["requests"], by_verb["explain"]["tokens"]) == (1, cost)
+        assert cost > answer.usage.total_tokens == by_verb["infer"]["tokens"]
+        inputs = [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["one two three four"]}]
+        body = json.dumps({"inputs": inputs, "parameters": {"max_tokens": 2}})
+        answers = [server.send("POST", f"/v2/models/{MODEL}/explain", body, headers)[0] for _ in range(12)]
+        assert (answers[0], answers[-1]) == (200, 429)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
+from tests.integration.serving.running import Server
+from tests.patience import PATIENCE_S
+
+from glassworks.flow import predict
+from glassworks.language.confidence import LONGEST
+from glassworks.registry import Registry
 
 ASKED: dict[str, Any] = {
     "model": "tiny-language-model",
@@ -129,3 +138,21 @@ def test_what_is_found_out_only_behind_the_answer_does_not_lose_it(language_clie
     (choice,) = ask(language_client, {"explain": {"span": [0, 5000]}}).choices
     assert choice.message.content
     assert "is none of the answer" in told(choice)["explanation"]["error"]
+
+
+def test_answers_of_the_verb_predict_say_how_often_they_are_right(language_home: Path) -> None:
+    registry = Registry.open({"GLASSWORKS_HOME": str(language_home)})
+    (answer,) = predict("tiny-language-model", "Hello", registry)
+    assert set(answer) == {"generated", "finish_reason", "confidence"}
+    sure = answer["confidence"]
+    assert sure["examples"] == 200
+    assert (sure["value"] is None) == (answer["finish_reason"] == "length" or sure["tokens"] > LONGEST)
+    assert sure["note"]
+
+
+def test_over_the_open_protocol_they_do_where_it_is_asked_for(language_server: Server) -> None:
+    inputs = [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["Hello"]}]
+    asked = {"inputs": inputs, "parameters": {"confidence": True, "max_tokens": 3}}
+    url = f"http://{language_server.address}/v2/models/tiny-language-model/infer"
+    outputs = {each["name"]: each["data"] for each in httpx.post(url, json=asked, timeout=PATIENCE_S).json()["outputs"]}
+    assert json.loads(outputs["confidence"][0])["tokens"] == 3
