@@ -4,6 +4,8 @@
     python benchmarks/language_attribution.py needle [seeds] [method]   the one of ten sentences that holds the answer
     python benchmarks/language_attribution.py tuned [prompts]    a tuned against the base model where the cause is known
 
+    python benchmarks/language_attribution.py beside [rounds]    how much slower answers are while an explanation runs
+
 SmolLM2-135M-Instruct, but `tuned`: a tiny model that learns which of four words decides the answer.
 """
 
@@ -14,18 +16,21 @@ import os
 import random
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from report import kept, publish
 
+from glassworks.contracts import Budget
 from glassworks.data.installed import installed
 from glassworks.language.attribution import PromptAttribution, attribute
 from glassworks.language.attribution.asking import question_and_aim
+from glassworks.language.attribution.subject import PromptSubject
 from glassworks.language.continuous_batching import EngineSettings
 from glassworks.language.decoder_graph import exact
 from glassworks.language.importing import bring, write
@@ -199,6 +204,69 @@ def _needle(seed: int) -> tuple[list[dict[str, Any]], str, int]:
     return [{"role": "user", "content": asked}], code, at
 
 
+def beside(rounds: int) -> None:
+    """Answers alone and beside an explanation that never ends, in turns: the whole time of each, and its first token."""
+    with opened() as (session, _):
+        messages, code, _ = _needle(0)
+        asked = {"messages": [{"role": "user", "content": "Tell me about the sea."}], "max_tokens": 32}
+        explained(session, messages=messages, answer=code, parts="sentences")
+        seconds: dict[str, list[tuple[float, float]]] = {"alone": [], "beside": []}
+        for _ in range(rounds):
+            seconds["alone"].append(_answered(session, asked))
+            with _explaining(session, messages, code):
+                seconds["beside"].append(_answered(session, asked))
+            sys.stderr.write(f"{[each[-1] for each in seconds.values()]}\n")
+    rows: list[tuple[str, object, str]] = []
+    for place, name in enumerate(("first token", "whole answer")):
+        ratios = [
+            after[place] / before[place] for before, after in zip(seconds["alone"], seconds["beside"], strict=True)
+        ]
+        low, high = np.percentile(ratios, [25, 75])
+        rows.append((f"{name}, beside / alone", f"{np.median(ratios):.2f} [{low:.2f}, {high:.2f}]", "quartiles"))
+    publish("language_attribution_beside", seconds, rows)
+
+
+def _answered(session: LanguageSession, asked: dict[str, Any]) -> tuple[float, float]:
+    begun, first = time.perf_counter(), 0.0
+    for chunk in session.stream({"text": np.array([""], object)}, asked):
+        first = first or (time.perf_counter() - begun if chunk.completion_tokens else 0.0)
+    return first, time.perf_counter() - begun
+
+
+@contextmanager
+def _explaining(session: LanguageSession, messages: list[dict[str, Any]], answer: str) -> Iterator[None]:
+    """While this is open, an explanation of all words is computed."""
+
+    class Over(Exception):
+        pass
+
+    over = threading.Event()
+
+    def check() -> None:
+        if over.is_set():
+            raise Over
+
+    def run() -> None:
+        with suppress(Over):
+            asked = question_and_aim("", {"messages": messages, "answer": answer, "parts": "words"})
+            subject = PromptSubject(session, *asked, Budget(), check)
+            view = subject.view("predict")
+            while True:
+                kept = np.random.default_rng(0).random((64, 1, len(subject.names))) > 0.2
+                view.session.run({"parts": kept.astype(np.float32)})
+                subject = PromptSubject(session, *asked, Budget(), check)
+                view = subject.view("predict")
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    time.sleep(1.0)
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 WORDS = ("the", "sees", "a", "and", "sleeps", "today", "well", "under", "house", "tree")
 CAUSES = {"red": "A", "green": "B", "cat": "C", "bird": "D"}
 
@@ -267,6 +335,8 @@ if __name__ == "__main__":
         captum(count or len(TEXTS))
     elif command == "needle":
         needle(count or 60, sys.argv[3] if len(sys.argv) > 3 else "leave_one_out")
+    elif command == "beside":
+        beside(count or 10)
     elif command == "tuned":
         tuned(count or 60)
     else:

@@ -217,11 +217,11 @@ def test_an_explanation_costs_the_tokens_that_it_computed(home: Path) -> None:
     ):
         answer: Any = client.chat.completions.create(**said, extra_body=extra)
         cost = answer.choices[0].model_extra["glassworks"]["explanation"]["computed_tokens"]
-        used = json.loads(server.send("GET", "/v2/usage", headers=headers)[1])["usage"]
+        used = server.send("GET", "/v2/usage", headers=headers)[1]["usage"]
         by_verb = {each["verb"]: each for each in used}
         assert (by_verb["explain"]["requests"], by_verb["explain"]["tokens"]) == (1, cost)
         assert cost > answer.usage.total_tokens == by_verb["infer"]["tokens"]
         inputs = [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["one two three four"]}]
-        body = json.dumps({"inputs": inputs, "parameters": {"max_tokens": 2}})
+        body = json.dumps({"inputs": inputs, "parameters": {"max_tokens": 2}}).encode()
         answers = [server.send("POST", f"/v2/models/{MODEL}/explain", body, headers)[0] for _ in range(12)]
         assert (answers[0], answers[-1]) == (200, 429)
