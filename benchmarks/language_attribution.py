@@ -205,7 +205,7 @@ def _needle(seed: int) -> tuple[list[dict[str, Any]], str, int]:
 
 
 def beside(rounds: int) -> None:
-    """Answers alone and beside an explanation that never ends, in turns: the whole time of each, and its first token."""
+    """Answers alone and beside an explanation that never ends, in turns: time of each, and to its first token."""
     with opened() as (session, _):
         messages, code, _ = _needle(0)
         asked = {"messages": [{"role": "user", "content": "Tell me about the sea."}], "max_tokens": 32}
