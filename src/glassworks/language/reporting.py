@@ -16,7 +16,9 @@ from glassworks.language.parameters import Asked
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array
+    from glassworks.language.engine import TokenScore
     from glassworks.language.session import LanguageSession
+    from glassworks.language.tokenizer import LanguageTokenizer
 
 CONFIDENCE, NEAREST = "confidence", "nearest"
 """What the last chunk of a stream has where it is asked for."""
@@ -46,6 +48,15 @@ def reported(session: LanguageSession, asked: Asked, whole: Whole) -> dict[str, 
         answered = f"{_question(whole.text, asked)}\n{session.tokenizer.decode(whole.ids)}"
         found[NEAREST] = session.kept.nearest(answered, session.embed, asked.nearest)
     return {name: objects([json.dumps(each, ensure_ascii=False).encode()]) for name, each in found.items()}
+
+
+def of_prompt(tokenizer: LanguageTokenizer, first: int, scores: Sequence[TokenScore]) -> Array:
+    """One row: the tokens of a prompt with their log-probabilities, ranks and the most probable others, as JSON."""
+    entries: list[dict[str, Any]] = [{**tokenizer.described(first), "logprob": None, "rank": None, "top": []}]
+    for score in scores:
+        entry = {**tokenizer.scored(score.id, score.log_probability), "rank": score.rank}
+        entries.append({**entry, "top": [tokenizer.scored(*each) for each in score.alternatives]})
+    return objects([json.dumps(entries, ensure_ascii=False).encode()])
 
 
 def _question(text: bytes | str, asked: Asked) -> str:

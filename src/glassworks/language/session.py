@@ -20,14 +20,14 @@ from glassworks.errors import InputError, Unsupported
 from glassworks.language.answer import TEXT, Answer, objects
 from glassworks.language.answer_form import form_grammar
 from glassworks.language.confidence import LONGEST, Confidence
-from glassworks.language.engine import Computing, Scoring, TokenScore
+from glassworks.language.engine import Computing, Scoring
 from glassworks.language.examples import is_conversation
 from glassworks.language.grammars import Grammars
 from glassworks.language.lazily import Lazily
 from glassworks.language.nearest import Kept
 from glassworks.language.parameters import Asked, asked_of
 from glassworks.language.prompts import Prompt, Prompts
-from glassworks.language.reporting import CONFIDENCE, Whole, reported
+from glassworks.language.reporting import CONFIDENCE, Whole, of_prompt, reported
 from glassworks.language.sampling import Generated, Sampling
 from glassworks.language.settings import TOKENIZER, read_settings
 from glassworks.language.tokenizer import LanguageTokenizer
@@ -168,7 +168,7 @@ class LanguageSession(Session):
         begun = None
         if asked.prompt_logprobs is not None:
             scores, begun = self._scorer().read(prompt.ids, asked.prompt_logprobs)
-            yield replace(first, outputs=self._prompt_logprobs(prompt.ids[0], scores))
+            yield replace(first, outputs={PROMPT_LOGPROBS: of_prompt(self._tokenizer, prompt.ids[0], scores)})
         yield from self._written(text, prompt, asked, sampling, heard, begun)
 
     def _written(
@@ -211,13 +211,6 @@ class LanguageSession(Session):
         if asked.scored:
             return self._scorer().generate(ids, sampling, asked.bias, asked.top_logprobs, begun)
         return self._engine.generate(ids, sampling)
-
-    def _prompt_logprobs(self, first: int, scores: Sequence[TokenScore]) -> dict[str, Array]:
-        entries: list[dict[str, Any]] = [{**self._tokenizer.described(first), "logprob": None, "rank": None, "top": []}]
-        for score in scores:
-            entry = {**self._tokenizer.scored(score.id, score.log_probability), "rank": score.rank}
-            entries.append({**entry, "top": [self._tokenizer.scored(*each) for each in score.alternatives]})
-        return {PROMPT_LOGPROBS: objects([json.dumps(entries, ensure_ascii=False).encode()])}
 
     def _whole(self, text: bytes | str, sure: bool) -> tuple[bytes, bytes, bytes]:
         """An answer with the defaults, why it ended, and how often such answers are right, where that is asked for."""

@@ -216,14 +216,13 @@ class TextGeneration(TextTask, Generation):
         }
 
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
-        """One object a row: `generated` and `finish_reason`, and `confidence` of a model that knows how often its
-        answers are right: its `value`, and a `note` on how far to trust it or why there is none."""
+        """One object a row: `generated`, `finish_reason`, and where it is known how often answers are right,
+        `confidence`."""
         columns = {name: outputs[name].tolist() for name in (GENERATED, FINISH_REASON)}
-        texts = {name: [_text(value) for value in values] for name, values in columns.items()}
-        found = [dict[str, Any](zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
-        for answer, told in zip(found, outputs.get(_CONFIDENCE, np.array([])).tolist(), strict=False):
-            answer[_CONFIDENCE] = json.loads(told)
-        return found
+        texts: dict[str, list[Any]] = {name: [_text(value) for value in each] for name, each in columns.items()}
+        if _CONFIDENCE in outputs:
+            texts[_CONFIDENCE] = [json.loads(value) for value in outputs[_CONFIDENCE].tolist()]
+        return [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
 
     def present(self, answer: Mapping[str, Any]) -> Presentation:
         text = str(answer[GENERATED])

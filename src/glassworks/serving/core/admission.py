@@ -88,14 +88,17 @@ class Admission:
             return None
         return self._gate.expect(call.token).key_id
 
-    def admit(self, call: Call, rows: int) -> str | None:
-        """Count a request as used, once; whom queues are fair to, which without keys is nobody.
+    def admit(self, call: Call, rows: int, *, of_tokens: bool = False) -> str | None:
+        """Count a request as used, once; whom queues are fair to, which without keys is nobody. One `of_tokens`, whose
+        number is known only when it is done, needs a token that is left of the day.
 
         Raises Unauthenticated, Forbidden and LimitExceeded.
         """
         if not call.key_id:
             call.key_id = ANONYMOUS if self._gate is None else self._gate.admit(call.token, call.name, rows).key_id
             call.rows = rows
+            if of_tokens:
+                self._require_tokens(call)
         return call.key_id if self._gate is not None else None
 
     @contextlib.contextmanager
@@ -150,9 +153,8 @@ class Admission:
                 work.usage = None
         self._write(entries)
 
-    def require_tokens(self, call: Call) -> None:
-        """Raise LimitExceeded, and use up nothing of the day, where an admitted request of a key has no token left:
-        how many it needs is known only when it is done."""
+    def _require_tokens(self, call: Call) -> None:
+        """Raise LimitExceeded, and use up nothing of the day, where the key of an admitted request has no token left."""
         tokens = self.tokens(call)
         try:
             tokens.reserve(1, 0)
@@ -166,6 +168,7 @@ class Admission:
         """Count and write what one admitted request used; `tokens` are those that its model computed."""
         if tokens:
             self.tokens(call).use(tokens)
+            model.statistics.prompt_tokens += tokens
         usage = Usage("", "", "", 1, call.rows, tokens, spent_ns // 1000, verb, ok, prompt_tokens=tokens)
         self.note(call, model, usage)
 

@@ -117,15 +117,12 @@ class Dispatcher:
             ready = model.checked(request.tensors)
             if ready is None:
                 ready = await self._decoded(call, model, request.tensors, {})
-            caller = self.admission.admit(call, _rows(ready))
-            if model.writes:
-                self.admission.require_tokens(call)
+            caller = self.admission.admit(call, _rows(ready), of_tokens=model.writes)
         start, ok, tokens = _clock(), False, 0
         try:
             found = await model.explain(ready, request.options, caller)
             ok, tokens = True, sum(each.tokens for each in found)
         finally:
-            model.statistics.prompt_tokens += tokens
             self.admission.record(call, model, "explain", _clock() - start, ok, tokens)
             self._seen(call, model)
         return ExplainResult.of(model, request, found)

@@ -50,18 +50,9 @@ def response(content: Mapping[str, Any]) -> ResponseAsked:
     repeated |= {"max_output_tokens": limit, "top_logprobs": top or 0}
     seed, stream = seed_of(fields), fields.flag("stream")
     _rest(fields)
-    return ResponseAsked(
-        model=model,
-        prompts=[Prompt(parameters=parameters)],
-        n=1,
-        seed=seed,
-        stream=stream,
-        logprobs=logprobs,
-        top=top or 0,
-        sources=sources,
-        explain=explain,
-        repeated=repeated,
-    )
+    told: dict[str, Any] = {"sources": sources, "explain": explain, "repeated": repeated}
+    prompts = [Prompt(parameters=parameters)]
+    return ResponseAsked(model, prompts, 1, seed, stream, logprobs=logprobs, top=top or 0, **told)
 
 
 def _rest(fields: Fields) -> None:
