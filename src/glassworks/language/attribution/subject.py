@@ -83,13 +83,13 @@ class PromptSubject(Subject):
         first = self._answers[0]
         spans = [aim.span, *aim.spans]
         self._targets = [Target(tokens=first.within(span), against=aim.against is not None) for span in spans]
-        check = GivingWay(session, check)
+        giving_way = GivingWay(session, check)
         self._variants = session.scorer().variants(self._base)
-        scores = self._variants.describe(Row(self._base, first.ids), max(0, aim.top) + 1, check)
+        scores = self._variants.describe(Row(self._base, first.ids), max(0, aim.top) + 1, giving_way)
         self._tokens = shown(session.tokenizer, first, scores)
         self._parts = self._divided(budget, self._variants.pace)
         self.names = tuple({"item": part.text, **_location(part)} for part in self._parts)
-        score = partial(self._variants.score, check=check)
+        score = partial(self._variants.score, check=giving_way)
         self._scored = _Scored(self._rows, score, self._targets, len(self._parts))
 
     def view(self, role: str) -> View:

@@ -154,7 +154,7 @@ class Admission:
         self._write(entries)
 
     def _require_tokens(self, call: Call) -> None:
-        """Raise LimitExceeded, and use up nothing of the day, where the key of an admitted request has no token left."""
+        """Raise LimitExceeded, and use up nothing of the day, where the key of a request has no token left."""
         tokens = self.tokens(call)
         try:
             tokens.reserve(1, 0)
