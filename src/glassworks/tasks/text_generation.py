@@ -216,7 +216,7 @@ class TextGeneration(TextTask, Generation):
         }
 
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
-        """One object a row: `generated`, `finish_reason` and, where it is known how often they are right, `confidence`."""
+        """One object a row: `generated`, `finish_reason` and, where it is known how often it is right, `confidence`."""
         columns = {name: outputs[name].tolist() for name in (GENERATED, FINISH_REASON)}
         texts: dict[str, list[Any]] = {name: [_text(value) for value in each] for name, each in columns.items()}
         if _CONFIDENCE in outputs:
