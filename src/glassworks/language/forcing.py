@@ -108,8 +108,8 @@ class BatchedVariants(Variants):
     def _kept(self, row: Row, others: int = 0) -> _Read:
         """What the cache holds of a prompt that was just computed alone, as far as there is memory for it."""
         states = self._request.query_state()
-        held = len(row.prompt) + len(row.answer) - 1
-        self._token_bytes = max(1, sum(state.state.byte_size for state in states) // held)
+        computed = len(row.prompt) + len(row.answer) - 1
+        self._token_bytes = max(1, sum(state.state.byte_size for state in states) // computed)
         most = min(len(row.prompt), max(0, _CACHE_BYTES - others) // self._token_bytes)
         kept = [(state.name, np.array(state.state.data[:, :, :most])) for state in states]
         return _Read(ids=list(row.prompt[:most]), kept=kept, bytes=others + most * self._token_bytes)

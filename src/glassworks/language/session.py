@@ -217,8 +217,8 @@ class LanguageSession(Session):
         asked = {**(question(text) if self.conversations else {}), **({"confidence": True} if sure else {})}
         chunks = list(self.stream({INPUT: objects([text])}, asked))
         said = b"".join(chunk.outputs[OUTPUT].tolist()[0] for chunk in chunks if OUTPUT in chunk.outputs)
-        told = chunks[-1].outputs[CONFIDENCE].tolist()[0] if sure else b""
-        return said, chunks[-1].finish_reason.encode(), told
+        sure_of = chunks[-1].outputs[CONFIDENCE].tolist()[0] if sure else b""
+        return said, chunks[-1].finish_reason.encode(), sure_of
 
     def _log_likelihood(self, text: bytes | str) -> tuple[float, int]:
         """Windows of the context overlap by a token, so that each but the first counts once."""

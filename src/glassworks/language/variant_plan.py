@@ -55,8 +55,8 @@ def batched(rows: Sequence[Row], shared: Mapping[int, int], chosen: Sequence[int
     best, cut = [0.0] + [float("inf")] * len(order), [0] * (len(order) + 1)
     for end in range(1, len(order) + 1):
         for begin in range(end - 1, max(-1, end - _ROWS - 1), -1):
-            cost, held = _cost(rows, shared, order[begin:end])
-            if held > room and end - begin > 1:
+            cost, cached = _cost(rows, shared, order[begin:end])
+            if cached > room and end - begin > 1:
                 break
             if best[begin] + cost < best[end]:
                 best[end], cut[end] = best[begin] + cost, begin

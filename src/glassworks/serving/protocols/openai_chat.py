@@ -81,7 +81,7 @@ async def _collected(asking: Asking, asked: Asked, choice: int, grounds: Grounds
     async with contextlib.aclosing(parts):
         async for part in parts:
             found.add(part)
-    await found.tell(asking, asked, grounds, choice)
+    await found.complete(asking, asked, grounds, choice)
     return found
 
 
@@ -98,7 +98,7 @@ async def _events(
             for each_event in head.events(choice, part):
                 yield each_event
     for choice, one in enumerate(found):
-        if await one.tell(asking, head.asked, grounds, choice):
+        if await one.complete(asking, head.asked, grounds, choice):
             yield head.event(choice, {}, glassworks=one.extras)
     if head.asked.usage:
         yield event(head.chunk([], usage([one.counts for one in found], head.asked.n)))

@@ -85,7 +85,7 @@ async def _collected(asking: Asking, asked: Asked, choice: int) -> Collected:
     async with contextlib.aclosing(parts):
         async for part in _needed(asked, parts):
             found.add(part)
-    await found.tell(asking, asked, choice=choice)
+    await found.complete(asking, asked, choice=choice)
     return found
 
 
@@ -115,7 +115,7 @@ async def _events(
             if not choice.ended:
                 yield event(head.chunk(choice.end()))
     for index, choice in enumerate(choices):
-        if await choice.found.tell(asking, asked, choice=index):
+        if await choice.found.complete(asking, asked, choice=index):
             extras = {"index": index, "text": "", "logprobs": None, "finish_reason": None}
             yield event(head.chunk([{**extras, "glassworks": choice.found.extras}]))
     if asked.usage:

@@ -66,7 +66,7 @@ async def _answer(asking: Asking, asked: ResponseAsked, grounds: Grounds | None)
         async for part in parts:
             found.add(part)
             whole.add(part)
-    await whole.tell(asking, asked, grounds)
+    await whole.complete(asking, asked, grounds)
     found.end(whole.extras)
     return json_answer(found.content)
 
@@ -92,7 +92,7 @@ async def _events(
                 whole.add(part)
                 yield b"".join(events)
             events.clear()
-            await whole.tell(asking, asked, grounds)
+            await whole.complete(asking, asked, grounds)
             found.end(whole.extras)
             yield b"".join(events)
     except Exception as error:  # noqa: BLE001 - whatever happens, the client gets to know

@@ -94,7 +94,7 @@ class Collected:
         self.counts.see(part.chunk)
         self.text += text_of(part, "generated")
 
-    async def tell(self, asking: Asking, asked: Asked, grounds: Grounds | None = None, choice: int = 0) -> bool:
+    async def complete(self, asking: Asking, asked: Asked, grounds: Grounds | None = None, choice: int = 0) -> bool:
         """Add to what is told of a whole answer its sources and its explanation, where they are asked for; whether they
         are."""
         if grounds is not None:

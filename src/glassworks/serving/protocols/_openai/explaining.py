@@ -68,9 +68,9 @@ async def explained(
     by_passages = grounds is not None and bool(grounds.passages) and _by_passages(options)
     sentences = grounds.sentences(answer) if grounds is not None and by_passages else []
     if grounds is not None and by_passages:
-        places = [passage["prompt"] for passage in grounds.passages]
+        positions = [passage["prompt"] for passage in grounds.passages]
         spans = [*options.get("spans", ()), *map(list, sentences)]
-        options = {**options, "parts": "passages", "passages": places, "spans": spans}
+        options = {**options, "parts": "passages", "passages": positions, "spans": spans}
     call = copy.copy(asking.call)
     call.key_id, call.rows, call.begun, call.streaming = "", 0, False, False
     about = {name: prompt.parameters[name] for name in ("messages", "tools") if name in prompt.parameters}
@@ -103,10 +103,10 @@ def _driven(
     of_sentences, left = values[own:], {"spans": spans[:own], "span_values": values[:own]} if own else {}
     for name in () if own else ("spans", "span_values"):
         shown.pop(name, None)
-    places = [[part.get(name) for name in ("message", "start", "end")] for part in shown["parts"]]
-    if any(list(passage["prompt"]) not in places for passage in passages):  # they were joined: its notes say so
+    positions = [[part.get(name) for name in ("message", "start", "end")] for part in shown["parts"]]
+    if any(list(passage["prompt"]) not in positions for passage in passages):  # they were joined: its notes say so
         return left
-    at = [places.index(list(passage["prompt"])) for passage in passages]
+    at = [positions.index(list(passage["prompt"])) for passage in passages]
     return {
         **left,
         "sentences": [

@@ -147,7 +147,7 @@ def _asked(
         wanted |= {"logprobs": True, "top_logprobs": top}
     if prompt_top is not None or (echo and (logprobs or "prompt_ids" in prompts[0].parameters)):
         wanted["prompt_logprobs"] = max(prompt_top or 0, top if echo and logprobs else 0)
-    (wanted, sources, explain), seed = told_of(fields, wanted), seed_of(fields)
+    (wanted, sources, explain), seed = extra_of(fields, wanted), seed_of(fields)
     fields.harmless()
     whole = [Prompt(each.text, {**each.parameters, **wanted}) for each in prompts]
     about = (prompt_top, echo, only_prompt, tier is not None, sources, explain)
@@ -178,7 +178,7 @@ def sampling(fields: Fields) -> dict[str, Any]:
     return {"temperature": fields.take("temperature", 1.0), **fields.given(*_SAMPLING)}
 
 
-def told_of(fields: Fields, wanted: dict[str, Any]) -> tuple[dict[str, Any], Sources | None, Mapping[str, Any] | None]:
+def extra_of(fields: Fields, wanted: dict[str, Any]) -> tuple[dict[str, Any], Sources | None, Mapping[str, Any] | None]:
     """Beside what is wanted what is to be told of the whole answer, from what is to be answered, and how the answer is
     to be explained: a field that only this server has."""
     options = fields.nested("glassworks")

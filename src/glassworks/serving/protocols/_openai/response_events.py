@@ -72,15 +72,15 @@ class Response:
         self.content |= {"status": "failed", "error": {"code": "server_error", "message": message}}
         self._send("response.failed", response=self.content)
 
-    def end(self, told: Mapping[str, Any] | None = None) -> None:
-        """The last event of a whole answer, with what is `told` of it: a field that only this server has."""
+    def end(self, extras: Mapping[str, Any] | None = None) -> None:
+        """The last event of a whole answer, with the `extras` that describe it: a field that only this server has."""
         self.content |= {"status": self._status, "usage": _usage(self._counts)}
         if self._status == "completed":
             self.content["completed_at"] = int(time.time())
         else:
             self.content["incomplete_details"] = {"reason": "max_output_tokens"}
-        if told:
-            self.content["glassworks"] = told
+        if extras:
+            self.content["glassworks"] = extras
         self._send(f"response.{self._status}", response=self.content)
 
     def _finish(self, whole: bool) -> None:

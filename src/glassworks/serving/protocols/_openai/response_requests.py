@@ -9,7 +9,7 @@ from typing import Any
 from glassworks.serving.failures import WrongParameter
 from glassworks.serving.protocols._openai.fields import Fields
 from glassworks.serving.protocols._openai.messages import messages_of, text_of_parts, tools_of
-from glassworks.serving.protocols._openai.requests import Asked, Prompt, model_of, sampling, seed_of, told_of
+from glassworks.serving.protocols._openai.requests import Asked, Prompt, extra_of, model_of, sampling, seed_of
 
 _MENDS: Mapping[str, str] = {
     "previous_response_id": "send the whole conversation as input: nothing is kept here",
@@ -46,13 +46,13 @@ def response(content: Mapping[str, Any]) -> ResponseAsked:
     logprobs = _LOGPROBS in included or bool(top)
     if logprobs:
         parameters |= {"logprobs": True, "top_logprobs": top or 0}
-    parameters, sources, explain = told_of(fields, parameters)
+    parameters, sources, explain = extra_of(fields, parameters)
     repeated |= {"max_output_tokens": limit, "top_logprobs": top or 0}
     seed, stream = seed_of(fields), fields.flag("stream")
     _rest(fields)
-    told: dict[str, Any] = {"sources": sources, "explain": explain, "repeated": repeated}
+    about: dict[str, Any] = {"sources": sources, "explain": explain, "repeated": repeated}
     prompts = [Prompt(parameters=parameters)]
-    return ResponseAsked(model, prompts, 1, seed, stream, logprobs=logprobs, top=top or 0, **told)
+    return ResponseAsked(model, prompts, 1, seed, stream, logprobs=logprobs, top=top or 0, **about)
 
 
 def _rest(fields: Fields) -> None:
