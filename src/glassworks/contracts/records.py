@@ -286,11 +286,6 @@ class Explanation:
     details: Mapping[str, Any] = field(default_factory=dict)
     """What else a subject tells, of JSON's types."""
 
-    @property
-    def tokens(self) -> int:
-        """Those that a language model computed for it; 0 of other models."""
-        return int(self.details.get("computed_tokens", 0))
-
     def by_section(self) -> list[dict[str, Any]]:
         """Of each part of the text its name, its characters, and the sum of the values that begin in it."""
         values = self.attribution.values.ravel().tolist()

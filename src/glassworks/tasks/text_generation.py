@@ -217,8 +217,7 @@ class TextGeneration(TextTask, Generation):
 
     def answer(self, outputs: Tensors, labels: Sequence[str]) -> list[dict[str, Any]]:
         """One object a row: `generated`, `finish_reason` and, where it is known how often it is right, `confidence`."""
-        columns = {name: outputs[name].tolist() for name in (GENERATED, FINISH_REASON)}
-        texts: dict[str, list[Any]] = {name: [_text(value) for value in each] for name, each in columns.items()}
+        texts = {name: list[Any](map(_text, outputs[name].tolist())) for name in (GENERATED, FINISH_REASON)}
         if _CONFIDENCE in outputs:
             texts[_CONFIDENCE] = [json.loads(value) for value in outputs[_CONFIDENCE].tolist()]
         return [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]

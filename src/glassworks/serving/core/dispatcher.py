@@ -121,7 +121,7 @@ class Dispatcher:
         start, ok, tokens = _clock(), False, 0
         try:
             found = await model.explain(ready, request.options, caller)
-            ok, tokens = True, sum(each.tokens for each in found)
+            ok, tokens = True, sum(each.details.get("computed_tokens", 0) for each in found)
         finally:
             self.admission.record(call, model, "explain", _clock() - start, ok, tokens)
             self._seen(call, model)
