@@ -142,8 +142,8 @@ def doubt(fresh: int, seed: int) -> None:
     for count, each in sorted(found.items()):
         if each is None:
             sys.exit(f"too few of {count} answers were compared")
-        values[str(count)] = {**_figures(each.of(new[:, 0]), new[:, 1]), "told": each.told, "error": each.error}
-        told = "told" if each.told else f"not told, {each.needed} are needed"
+        values[str(count)] = {**_figures(each.of(new[:, 0]), new[:, 1]), "told": each.supported, "error": each.error}
+        told = "told" if each.supported else f"not told, {each.needed} are needed"
         text = f"{values[str(count)]['text']}; expected {each.error:.3f}: {told}"
         table_rows.append((f"fitted on {count}", text, "at most 0.05"))
     publish(f"language_learning_doubt_{seed}", values, table_rows + _reliability(known, new))

@@ -147,7 +147,7 @@ def _studentized(n: int, estimate: Callable[[NDArray[np.float64]], Estimates]) -
     if n < 2 or not error:
         return float(value), float(value)
     some = [estimate(counts) for counts in _resamples(n)]
-    values, errors = (np.concatenate([each[place] for each in some]) for place in (0, 1))
+    values, errors = (np.concatenate([each[index] for each in some]) for index in (0, 1))
     steps = (values - value) / np.sqrt((1 - 1 / n) * errors**2 + error**2 / n)
     low, high = np.quantile(steps, (_TAIL, 1 - _TAIL))
     both = float(np.quantile(np.abs(steps), 1 - 2 * _TAIL))

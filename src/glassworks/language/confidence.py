@@ -44,7 +44,7 @@ class Confidence(Record):
     error: float = 0.0
 
     @property
-    def told(self) -> bool:
+    def supported(self) -> bool:
         """Whether there were answers enough to tell people."""
         return self.error <= LARGEST_ERROR
 
@@ -52,7 +52,7 @@ class Confidence(Record):
     def about(self) -> str:
         """What the card says of it."""
         fitted = f"fitted on {self.examples:,} held-out answers, {self.right:,} of them right"
-        return fitted if self.told else f"not told: {fitted}; about {self.needed:,} different ones are needed"
+        return fitted if self.supported else f"not told: {fitted}; about {self.needed:,} different ones are needed"
 
     @property
     def needed(self) -> int:
@@ -174,7 +174,7 @@ def _unknown(confidence: Confidence | None, answer: Scored, reason: str) -> str:
     """Why nothing can be said; empty where something can."""
     if confidence is None:
         return f"no {FEWEST} held-out answers are known by which to tell how often this model is right"
-    if not confidence.told:
+    if not confidence.supported:
         return (
             f"fitted on {confidence.examples} held-out answers, it would be off by {confidence.error:.2f} on average: "
             f"about {confidence.needed} different ones are needed"

@@ -257,9 +257,9 @@ def _about_answers(preprocessing: Mapping[str, Any]) -> Mapping[str, str]:
     if _MESSAGES not in preprocessing.get("columns", {}):
         return {}
     found, kept = confidence_of(preprocessing), bool(preprocessing.get(_KEEP))
-    told = found.about if found else f"not known: fewer than {FEWEST} held-out answers are short enough to compare"
+    about = found.about if found else f"not known: fewer than {FEWEST} held-out answers are short enough to compare"
     return {
-        "confidence of answers": told,
+        "confidence of answers": about,
         "conversations it learned from": "in this bundle: whoever has it can read them"
         if kept
         else "not in this bundle",
@@ -277,7 +277,7 @@ def _calibrated(answered: Array, preprocessing: Mapping[str, Any]) -> dict[str, 
     from glassworks.language.confidence import confidence_of
 
     confidence, rows = confidence_of(preprocessing), _compared(answered)
-    if confidence is None or not confidence.told or not len(rows):
+    if confidence is None or not confidence.supported or not len(rows):
         return {}
     sure, right = confidence.of(rows[:, 0]), rows[:, 1]
     return {"calibration_error": calibration_error(sure, right), "brier": mean_square(sure - right)}

@@ -43,7 +43,11 @@ def test_whole_and_in_parts_the_same_is_told(language_client: openai.OpenAI) -> 
     assert found["confidence"]["log_probability"] == pytest.approx(own, abs=1e-3)
     assert [each["messages"][0]["content"] for each in found["nearest"]][:1] == ["Hello"]
     parts = [each for chunk in ask(language_client, wanted, stream=True) for each in chunk.choices]
-    assert [told(part) for part in parts] == [None] * (len(parts) - 1) + [found]
+    *before, last = map(told, parts)
+    assert before == [None] * (len(parts) - 1)
+    # A prompt is read in pieces that depend on how busy the machine is, so the last digits of its sums differ.
+    near = pytest.approx(found["confidence"]["log_probability"], abs=1e-4)
+    assert last == {**found, "confidence": {**found["confidence"], "log_probability": near}}
     assert parts[-1].finish_reason == "length"
     assert "".join(part.delta.content or "" for part in parts) == choice.message.content
 
