@@ -73,11 +73,15 @@ class Home:
                 continue  # it has ended, or belongs to somebody else
         return found
 
-    def until_there_are(self, count: int) -> None:
+    def until(self, reached: Callable[[int], bool]) -> None:
+        """Wait until the number of processes is as it is to be."""
         end = time.monotonic() + WAIT_S
-        while len(self.running()) != count:
+        while not reached(len(self.running())):
             assert time.monotonic() < end, self.running()
             time.sleep(0.05)
+
+    def until_none_is_left(self) -> None:
+        self.until(lambda count: count == 0)
 
 
 @pytest.fixture
@@ -115,10 +119,10 @@ ENDS: dict[str, Callable[[subprocess.Popen[str]], None]] = {
 def test_the_service_ends_with_up(home: Home, how: str) -> None:
     with home.start("up", "job.toml") as process:
         read_until(process, "until Ctrl-C")
-        home.until_there_are(2)
+        home.until(lambda count: count > 1)  # the service, and soon the worker beside it
         ENDS[how](process)
         process.wait(WAIT_S)
-        home.until_there_are(0)
+        home.until_none_is_left()
 
 
 def test_a_reader_that_leaves_before_the_service_is_up_leaves_nothing(home: Home) -> None:
@@ -127,7 +131,7 @@ def test_a_reader_that_leaves_before_the_service_is_up_leaves_nothing(home: Home
         read_until(process, "explanations, measured")
         close(process)
         assert process.wait(WAIT_S) == 1
-    home.until_there_are(0)
+    home.until_none_is_left()
 
 
 @pytest.mark.parametrize("command", [("--help",), ("catalog",), ("data", "list", "--json")], ids=" ".join)
