@@ -18,7 +18,7 @@ MakeBundle = Callable[..., Bundle]
 def manifest() -> Manifest:
     return Manifest(
         name="digits",
-        task="image_classification",
+        task="image-classification",
         family="convnet",
         signature=Signature(
             inputs=(TensorSpec(name="image", datatype="FP32", shape=(-1, 1, 28, 28)),),

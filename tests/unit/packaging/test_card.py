@@ -36,7 +36,7 @@ def test_the_card_answers_an_auditor(manifest: Manifest) -> None:
     card = write_card(full, CANDIDATES, "fp32-ort", ["47 pictures have two labels"])
     for line in (
         "# digits",
-        "Task: image_classification. Family: convnet.",
+        "Task: image-classification. Family: convnet.",
         "Labels (2): zero, 零.",
         "| input | image | FP32 | any x 1 x 28 x 28 |",
         "- source: sample:digits",
