@@ -179,15 +179,20 @@ def _metric(report: OptimizationReport) -> str:
 def _row(candidate: Candidate, chosen: str, batches: Sequence[int], columns: int) -> tuple[str, ...]:
     mark = "-> " if candidate.name == chosen else "   "
     if candidate.excluded:
-        return (mark + candidate.name, *("" for _ in range(columns)), "", "not possible")
+        left = ("", "not possible") if not candidate.size_bytes else (_shown(candidate.size_bytes), "not measured")
+        return (mark + candidate.name, *("" for _ in range(columns)), *left)
     times = [f"{candidate.latency_p50_ms[batch]:.3f} / {candidate.latency_p99_ms[batch]:.3f}" for batch in batches]
     if speeds := candidate.speeds:
         times.append(f"{speeds['tokens_per_second']:.1f}")
         times.append(f"{speeds['first_token_p50']:.1f} / {speeds['first_token_p99']:.1f}")
+    times += [""] * (columns - len(times))
     metric = next(iter(candidate.metrics.values()))
-    size = candidate.size_bytes / 1000
-    shown = f"{size:.0f} kB" if size < _LARGE_KB else f"{size / 1000:.0f} MB"
-    return mark + candidate.name, *times, shown, f"{metric.value:.4f}"
+    return mark + candidate.name, *times, _shown(candidate.size_bytes), f"{metric.value:.4f}"
+
+
+def _shown(size_bytes: int) -> str:
+    size = size_bytes / 1000
+    return f"{size:.0f} kB" if size < _LARGE_KB else f"{size / 1000:.0f} MB"
 
 
 def report_json(report: OptimizationReport) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -81,6 +81,18 @@ class Task(ABC):
         Here those of `measure`, as the first output is all that is scored.
         """
         return self.measure(ask(""), targets)
+
+    def decisive(
+        self,
+        ask: Callable[[str], Array],
+        targets: NDArray[np.int64],
+        preprocessing: Mapping[str, Any],
+        wanted: Collection[str],
+    ) -> dict[str, Measurement]:
+        """Of the metrics of `evaluate` those that are `wanted` and that of the task, where others would cost more; all
+        of them, as here, where they would not.
+        """
+        return self.evaluate(ask, targets, preprocessing)
 
     def each(
         self, ask: Callable[[str], Array], targets: NDArray[np.int64], preprocessing: Mapping[str, Any] = _PLAIN

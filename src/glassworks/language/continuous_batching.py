@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassworks.errors import InputError, Overloaded
-from glassworks.language.engine import Computing, Engine, Scoring
+from glassworks.language.engine import Computing, Engine, LateEngine, Scoring
 from glassworks.language.pipeline import PipelineSettings, blocks, config_of, generated, opened
 from glassworks.language.prefix_memory import PrefixMemory
 from glassworks.language.reading import BLOCK_TOKENS, chunk_end, ends_in_lone_token
@@ -40,10 +40,13 @@ _NOTHING = Sampling(max_tokens=1, logprobs=False)
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSettings(PipelineSettings, Computing):
-    """Settings with which this engine is opened."""
+    """Settings with which this engine is opened; `late` when the first answer is asked for."""
+
+    late: bool = False
 
     def engine(self, folder: Path, contents: Sequence[bytes]) -> Engine:
-        return ContinuousBatching(folder, self, contents)
+        make = partial(ContinuousBatching, folder, self, contents)
+        return LateEngine(make) if self.late else make()
 
     def scorer(self, folder: Path, engine: Engine) -> Scoring:
         from glassworks.language.scoring import Scorer
@@ -111,6 +114,7 @@ class ContinuousBatching(Engine):
                 self._begin_again()
         self._release()
         self._fail(Overloaded("the engine was closed", _AGAIN))
+        del self._pipeline  # with the last answer its memory is free, whoever still holds this engine
 
     def _step(self) -> None:
         """The later in a long prompt, the longer takes a token of it: the next step then reads fewer."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassworks.errors import Unsupported
+from glassworks.language.lazily import Lazily
 from glassworks.language.sampling import Generated, Sampling
 
 
@@ -38,6 +39,25 @@ class Engine(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give everything back; answers under way get Overloaded."""
+
+
+class LateEngine(Engine):
+    """Opened when the first answer is asked for: what is only scored needs no memory for writing."""
+
+    def __init__(self, make: Callable[[], Engine]) -> None:
+        self._engine, self._made = Lazily(make), False
+
+    @property
+    def open_requests(self) -> int:
+        return self._engine().open_requests if self._made else 0
+
+    def generate(self, ids: Sequence[int], sampling: Sampling) -> Generator[Generated, None, None]:
+        self._made = True
+        yield from self._engine().generate(ids, sampling)
+
+    def close(self) -> None:
+        if self._made:
+            self._engine().close()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

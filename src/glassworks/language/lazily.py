@@ -21,3 +21,8 @@ class Lazily(Generic[Made]):
             if not self._made:
                 self._made.append(self._make())
             return self._made[0]
+
+    def forget(self) -> None:
+        """Give back what was made: it is made again if it is asked for."""
+        with self._lock:
+            self._made.clear()

@@ -43,7 +43,7 @@ class Scorer(Scoring):
     ) -> None:
         """`engine` writes what needs no biases, so that log-probabilities change no answer."""
         self._engine = engine
-        self._turns = threading.Semaphore(_AT_ONCE)
+        self._turns, self._lock = threading.Semaphore(_AT_ONCE), threading.Lock()
         core = ov.Core()
         model = core.read_model(folder / "openvino_model.xml")
         rounded = precision != "fp32" or kv_cache != "f32" or any(map(_is_rounded, model.get_ops()))
@@ -54,8 +54,11 @@ class Scorer(Scoring):
         self._prompts = PromptScores(self._compiled)
 
     def score(self, ids: Sequence[int], alternatives: int = 0) -> list[TokenScore]:
-        """Each token but the first, given those before it."""
-        return scores(State(self._compiled), ids, alternatives)
+        """Each token but the first, given those before it. One after the other: more would not be done sooner, and
+        each has log-probabilities of all tokens in memory.
+        """
+        with self._lock:
+            return scores(State(self._compiled), ids, alternatives)
 
     def read(self, ids: Sequence[int], alternatives: int = 0) -> tuple[list[TokenScore], State]:
         return self._prompts.read(ids, alternatives)

@@ -24,6 +24,7 @@ from glassworks.language.engine import Computing, Scoring
 from glassworks.language.examples import is_conversation
 from glassworks.language.grammars import Grammars
 from glassworks.language.lazily import Lazily
+from glassworks.language.likelihoods import Known, likelihoods
 from glassworks.language.nearest import Kept
 from glassworks.language.parameters import Asked, asked_of
 from glassworks.language.prompts import Prompt, Prompts
@@ -83,13 +84,12 @@ class LanguageSession(Session):
         texts, wanted = tensors[INPUT].tolist(), set(outputs or (OUTPUT, REASON))
         found: dict[str, Array] = {}
         if LOG_LIKELIHOOD in wanted:
-            score = self._answers_likelihood if self.conversations else self._log_likelihood
-            found[LOG_LIKELIHOOD] = np.array([score(text) for text in texts], float).reshape(-1, 2)
+            found[LOG_LIKELIHOOD] = likelihoods(self._scorer(), [self._known(text) for text in texts])
         if wanted & {MATCHES, ANSWERED}:
             answered = np.array(list(self._rows.map(self._answered, texts)), float).reshape(-1, 2)
             found |= {MATCHES: answered[:, 1], ANSWERED: answered}
         if MARGIN in wanted:
-            found[MARGIN] = np.array([self._margin(text) for text in texts], float)
+            found[MARGIN] = self._margins(texts)
         if outputs is None and self.confidence is not None:
             wanted.add(CONFIDENCE)
         if wanted & {OUTPUT, REASON, CONFIDENCE}:
@@ -203,6 +203,7 @@ class LanguageSession(Session):
     def close(self) -> None:
         self._rows.shutdown(cancel_futures=True)
         self._engine.close()
+        self._scorer.forget()
         self._grammars.close()
 
     def _generated(
@@ -220,31 +221,31 @@ class LanguageSession(Session):
         sure_of = chunks[-1].outputs[CONFIDENCE].tolist()[0] if sure else b""
         return said, chunks[-1].finish_reason.encode(), sure_of
 
-    def _log_likelihood(self, text: bytes | str) -> tuple[float, int]:
-        """Windows of the context overlap by a token, so that each but the first counts once."""
+    def _known(self, text: bytes | str) -> list[Known]:
+        """What of a text is scored: of a conversation its answers. Windows of the context overlap by a token, so that
+        each token but the first counts once.
+        """
+        if self.conversations:
+            return self._answers(*_conversation(text))
         ids, step = self._prompts.plain(text), self._settings.context - 1
-        windows = [ids[start : start + step + 1] for start in range(0, len(ids) - 1, step)]
-        scores = [score.log_probability for window in windows for score in self._scorer().score(window)]
-        return float(np.sum(scores)), len(scores)
+        windows = (ids[start : start + step + 1] for start in range(0, len(ids) - 1, step))
+        return [Known(ids=window, learned=np.ones(len(window), bool)) for window in windows]
 
-    def _answers_likelihood(self, text: bytes | str) -> tuple[float, int]:
-        return self._likelihood(*_conversation(text))
+    def _answers(self, messages: list[dict[str, Any]], tools: list[Any]) -> list[Known]:
+        found = self._prompts.examples(messages, tools)
+        return [Known(ids=each.ids.tolist(), learned=np.asarray(each.learned, bool)) for each in found]
 
-    def _margin(self, text: bytes | str) -> float:
-        messages, tools = _conversation(text)
-        rejected = json.loads(text).get("rejected")
-        if not rejected:
-            return float("nan")
-        preferred, _ = self._likelihood(messages, tools)
-        return preferred - self._likelihood([*messages[:-1], *rejected], tools)[0]
-
-    def _likelihood(self, messages: list[dict[str, Any]], tools: list[Any]) -> tuple[float, int]:
-        found, count = 0.0, 0
-        for example in self._prompts.examples(messages, tools):
-            scores = self._scorer().score(example.ids.tolist())
-            learned = [score.log_probability for score, one in zip(scores, example.learned[1:], strict=True) if one]
-            found, count = found + float(np.sum(learned)), count + len(learned)
-        return found, count
+    def _margins(self, texts: Sequence[bytes | str]) -> NDArray[np.float64]:
+        """Not a number where there is no other answer."""
+        found, pairs = np.full(len(texts), np.nan), dict[int, tuple[list[Known], list[Known]]]()
+        for index, text in enumerate(texts):
+            if rejected := json.loads(text).get("rejected"):
+                messages, tools = _conversation(text)
+                pairs[index] = self._answers(messages, tools), self._answers([*messages[:-1], *rejected], tools)
+        if pairs:
+            scored = likelihoods(self._scorer(), [answers for pair in pairs.values() for answers in pair])[:, 0]
+            found[[*pairs]] = scored[::2] - scored[1::2]
+        return found
 
     def _answered(self, text: bytes | str) -> tuple[float, float]:
         """What the most probable tokens write. Of an answer that was cut no log-probability is known, as when it is

@@ -11,9 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from glassworks.catalog import found, get
 from glassworks.config import OptimizationConfig
-from glassworks.contracts import Artifact, Candidate, Opened, Pass, Precision, Progress, Runtime, Session, Task
+from glassworks.contracts import (
+    Artifact,
+    Candidate,
+    Measurement,
+    Opened,
+    Pass,
+    Precision,
+    Progress,
+    Runtime,
+    Session,
+    Task,
+)
 from glassworks.errors import GlassworksError, Unsupported
 from glassworks.optimization.chains import applied
+from glassworks.optimization.computed import exact, layers_of, shares
 from glassworks.runtimes import open_session
 
 if TYPE_CHECKING:
@@ -43,13 +55,86 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """`name` is that of no other candidate; `trained` says that no pass has changed the artifact."""
+class Planned:
+    """A candidate before it is opened. `name` is that of no other one; `trained` says that no pass has changed the
+    artifact, `size_bytes` is that of all files that it is served from.
+    """
 
     name: str
     artifact: Artifact
-    session: Session
     trained: bool
+    runtime: Runtime
+    made_for: str
+    size_bytes: int
+
+    def open(self, trial: Trial) -> Session:
+        """Raises GlassworksError with the reason why its runtime does not run it."""
+        precision = self.artifact.precision
+        if reason := refusal(self.runtime, precision, made_for=self.made_for):
+            raise Unsupported(reason, "choose another runtime")
+        if self.made_for not in ("", self.runtime.name):
+            raise Unsupported(f"it computes in {precision} in {self.made_for} alone", "choose that runtime")
+        opened = Opened(artifact=self.artifact, folder=trial.opened.folder, searched=True)
+        return open_session(trial.task, opened, trial.preprocessing, limited=False)
+
+    def candidate(self) -> Candidate:
+        """Its row before anything is measured."""
+        return Candidate(
+            name=self.name,
+            engine=self.runtime.name,
+            precision=self.artifact.precision,
+            size_bytes=self.size_bytes,
+        )
+
+    def measured(self, metrics: Mapping[str, Measurement], folder: Path) -> Candidate:
+        """Its row with its metrics, and with what its engine says that it computes, which opens it once more."""
+        layers = layers_of(self.artifact, folder)
+        update = {
+            "metrics": dict(metrics),
+            "computes_fp32": exact(layers, self.artifact),
+            "computes": shares(layers),
+        }
+        return self.candidate().model_copy(update=update)
+
+    def excluded(self, reason: str) -> Candidate:
+        """Its row where nothing was measured."""
+        return Candidate(name=self.name, engine=self.runtime.name, precision=self.artifact.precision, excluded=reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A candidate that is open."""
+
+    planned: Planned
+    session: Session
+
+    @property
+    def name(self) -> str:
+        return self.planned.name
+
+
+def planned(trial: Trial, config: OptimizationConfig, progress: Progress) -> tuple[list[Planned], list[Candidate]]:
+    """Every artifact with every runtime that takes it; and the passes that made none, with the reason."""
+    found_ones: list[Planned] = []
+    names: set[str] = set()
+    artifacts, failures = _artifacts(trial, progress)
+    for artifact in artifacts:
+        for runtime in found(Runtime).values():
+            if artifact.format not in runtime.accepts:
+                continue
+            name = _name(artifact, runtime, names)
+            names.add(name)
+            found_ones.append(
+                Planned(
+                    name=name,
+                    artifact=artifact.model_copy(update={"runtime": runtime.name, "threads": config.threads}),
+                    trained=artifact is artifacts[0],
+                    runtime=runtime,
+                    made_for=artifact.runtime,
+                    size_bytes=_size(artifact, trial.opened.folder),
+                )
+            )
+    return found_ones, failures
 
 
 def open_candidates(
@@ -58,36 +143,22 @@ def open_candidates(
     """Every artifact in every runtime that takes it; and what was left out, with the reason."""
     entries: list[Entry] = []
     excluded: list[Candidate] = []
-    names: set[str] = set()
-    artifacts, failures = _artifacts(trial, progress)
-    for artifact in artifacts:
-        for runtime in found(Runtime).values():
-            if artifact.format not in runtime.accepts:
-                continue
-            progress.check()
-            name = _name(artifact, runtime, names)
-            names.add(name)
-            chosen = artifact.model_copy(update={"runtime": runtime.name, "threads": config.threads})
-            try:
-                session = _open(trial, artifact, chosen, runtime)
-            except GlassworksError as error:
-                excluded.append(excluded_for(name, chosen, error.problem))
-            else:
-                entries.append(Entry(name=name, artifact=chosen, session=session, trained=artifact is artifacts[0]))
-    if not any(entry.artifact.precision == "fp32" for entry in entries):
-        reasons = "; ".join(f"{each.name}: {each.excluded}" for each in excluded if each.precision == "fp32")
-        raise Unsupported(f"no engine opens the model in fp32 ({reasons})", "see 'glassworks catalog' for engines")
+    every, failures = planned(trial, config, progress)
+    for each in every:
+        progress.check()
+        try:
+            entries.append(Entry(planned=each, session=each.open(trial)))
+        except GlassworksError as error:
+            excluded.append(each.excluded(error.problem))
+    require_trained([entry.planned for entry in entries], excluded)
     return entries, excluded + failures
 
 
-def _open(trial: Trial, artifact: Artifact, chosen: Artifact, runtime: Runtime) -> Session:
-    """Raises GlassworksError with the reason why this runtime does not run it."""
-    if reason := refusal(runtime, artifact.precision, made_for=artifact.runtime):
-        raise Unsupported(reason, "choose another runtime")
-    if artifact.runtime not in ("", runtime.name):
-        raise Unsupported(f"it computes in {artifact.precision} in {artifact.runtime} alone", "choose that runtime")
-    opened = Opened(artifact=chosen, folder=trial.opened.folder, searched=True)
-    return open_session(trial.task, opened, trial.preprocessing, limited=False)
+def require_trained(opened: Sequence[Planned], excluded: Sequence[Candidate]) -> None:
+    """Raise Unsupported where nothing was opened in fp32."""
+    if not any(each.artifact.precision == "fp32" for each in opened):
+        reasons = "; ".join(f"{each.name}: {each.excluded}" for each in excluded if each.precision == "fp32")
+        raise Unsupported(f"no engine opens the model in fp32 ({reasons})", "see 'glassworks catalog' for engines")
 
 
 def refusal(runtime: Runtime, precision: Precision, made_for: str = "") -> str:
@@ -151,5 +222,6 @@ def _require_kept(folder: Path, artifact: Artifact, maker: str, known: dict[Path
             )
 
 
-def excluded_for(name: str, artifact: Artifact, reason: str) -> Candidate:
-    return Candidate(name=name, engine=artifact.runtime, precision=artifact.precision, excluded=reason)
+def _size(artifact: Artifact, folder: Path) -> int:
+    """Bytes of all files that it is served from."""
+    return sum(path.stat().st_size for name in (artifact.file, *artifact.beside) if (path := folder / name).is_file())

@@ -63,7 +63,7 @@ def _notes(
             ratio = latency / reference.latency_p50_ms[batch]
             notes.append(f"at batch {batch}, {chosen.name} takes {ratio:.2f} times as long as {reference.name}")
     rates = [each.speeds.get("tokens_per_second", 0.0) for each in (chosen, reference)]
-    if rates[0] < 0.95 * rates[1]:
+    if 0 < rates[0] < 0.95 * rates[1]:
         notes.append(f"{chosen.name} writes {rates[0]:.1f} tokens/s, {reference.name} {rates[1]:.1f}")
     for name, measured in chosen.metrics.items():
         loss = reference.metrics[name].value - measured.value

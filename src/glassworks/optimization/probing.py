@@ -41,7 +41,7 @@ class Further:
         found: dict[str, dict[str, Measurement]] = {entry.name: {} for entry in entries}
         if not self.terms or not entries:
             return found
-        reference = next((entry for entry in entries if entry.trained), entries[0])
+        reference = next((entry for entry in entries if entry.planned.trained), entries[0])
         share = config.budget / max(1, len(self.terms) * len(entries))
         for term in self.terms:
             for entry in entries:
@@ -59,7 +59,7 @@ def _probe(trial: Trial, entry: Entry, reference: Entry, term: Term, config: Opt
     return Probe(
         task=trial.task,
         preprocessing=trial.preprocessing,
-        opened=Opened(artifact=entry.artifact, folder=trial.opened.folder, searched=True),
+        opened=Opened(artifact=entry.planned.artifact, folder=trial.opened.folder, searched=True),
         session=entry.session,
         reference=reference.session,
         tensors=trial.validation,

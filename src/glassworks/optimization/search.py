@@ -5,20 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glassworks.catalog import found
 from glassworks.config import OptimizationConfig
 from glassworks.contracts import Artifact, Candidate, Measurement, Progress, Runtime, Session
 from glassworks.errors import Cancelled, Unsupported
-from glassworks.optimization.candidates import Entry, Trial as Trial, excluded_for, open_candidates, refusal
+from glassworks.optimization.candidates import Entry, Trial as Trial, open_candidates, refusal
 from glassworks.optimization.choice import certainty, choose, ranked, reference_of
-from glassworks.optimization.computed import exact, layers_of, shares
 from glassworks.optimization.measure import measure_latencies, predict_all
 from glassworks.optimization.objective import objective_of
 from glassworks.optimization.probing import Further
 from glassworks.optimization.report import OptimizationReport
+from glassworks.optimization.screening import Searched, is_screened, reason_of, report_measured, screened
 from glassworks.optimization.settling import Certify, settle
 from glassworks.optimization.terms import Objective
 
@@ -34,13 +33,30 @@ def optimize(
 ) -> tuple[Artifact, OptimizationReport]:
     """The artifact to serve (its runtime, precision and threads are set) and the report on all candidates.
 
-    fp32 always takes part. A candidate that cannot be made, opened or run is in the report with its reason.
+    fp32 always takes part. A candidate that cannot be made, opened or run is in the report with its reason, and so is
+    one that was not measured because it could not have been chosen.
     Raises Infeasible when no candidate keeps the constraints, naming the nearest one. With `certify` the best ones are
     certified as they are served: see `settle`.
     """
     within = trial.task.within(trial.guard) if config.within is None else config.within
     objective = objective_of(config, trial.task.minimize, within)
     start = time.perf_counter()
+    search = screened if is_screened(trial, objective) else _side_by_side
+    found = search(trial, config, objective, progress)
+    reference = reference_of(found.candidates, found.trained, objective)
+    report = _report(found.candidates, reference, objective, len(trial.targets))
+    update = {
+        "candidates": (*found.candidates, *found.excluded),
+        "notes": (*report.notes, *found.notes),
+        "seconds": time.perf_counter() - start,
+    }
+    progress.finish(f"{report.chosen} of {len(found.candidates)} candidates")
+    best_first = ranked(found.candidates, reference, objective)
+    return settle(report.model_copy(update=update), best_first, objective, found.artifacts, certify)
+
+
+def _side_by_side(trial: Trial, config: OptimizationConfig, objective: Objective, progress: Progress) -> Searched:
+    """All candidates are open at once, so that noise of the machine meets the times of all alike."""
     entries, excluded = open_candidates(trial, config, progress)
     try:
         metrics, failed = _evaluate(trial, entries, progress)
@@ -50,14 +66,12 @@ def optimize(
         )
     finally:
         _close(entries)
-    reference = reference_of(candidates, {entry.name for entry in entries if entry.trained}, objective)
-    report = _report(candidates, reference, objective, len(trial.targets))
-    report = report.model_copy(
-        update={"candidates": (*candidates, *excluded, *failed), "seconds": time.perf_counter() - start}
+    return Searched(
+        candidates=candidates,
+        excluded=[*excluded, *failed],
+        trained={entry.name for entry in entries if entry.planned.trained},
+        artifacts={entry.name: entry.planned.artifact for entry in entries},
     )
-    progress.finish(f"{report.chosen} of {len(candidates)} candidates")
-    artifacts = {entry.name: entry.artifact for entry in entries}
-    return settle(report, ranked(candidates, reference, objective), objective, artifacts, certify)
 
 
 def _report(
@@ -103,7 +117,7 @@ def _evaluate(trial: Trial, entries: list[Entry], progress: Progress) -> tuple[_
     progress.start("optimize: accuracy", len(entries))
     metrics: _Metrics = {}
     failed: list[Candidate] = []
-    fp32 = {entry.name for entry in entries if entry.artifact.precision == "fp32"}
+    fp32 = {entry.name for entry in entries if entry.planned.artifact.precision == "fp32"}
     for entry in entries:
         try:
             metrics[entry.name] = trial.task.evaluate(
@@ -117,20 +131,10 @@ def _evaluate(trial: Trial, entries: list[Entry], progress: Progress) -> tuple[_
             fp32.discard(entry.name)
             if not fp32:
                 raise
-            failed.append(excluded_for(entry.name, entry.artifact, _reason(error)))
+            failed.append(entry.planned.excluded(reason_of(error)))
         else:
-            progress.update(
-                candidate=entry.name,
-                engine=entry.artifact.runtime,
-                precision=entry.artifact.precision,
-                size_bytes=_size(entry.artifact, trial.opened.folder),
-                **{name: each.value for name, each in metrics[entry.name].items()},
-            )
+            report_measured(entry.planned, metrics[entry.name], progress)
     return metrics, failed
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def _measure(
@@ -143,20 +147,14 @@ def _measure(
         progress.update(candidate=name, **measured)
     latencies = _latencies(sessions, trial, config, progress) if speeds is None else {}
     return [
-        Candidate(
-            name=entry.name,
-            engine=entry.artifact.runtime,
-            precision=entry.artifact.precision,
-            latency_p50_ms={batch: measured[entry.name][0] for batch, measured in latencies.items()},
-            latency_p99_ms={batch: measured[entry.name][1] for batch, measured in latencies.items()},
-            speeds=dict(speeds[entry.name]) if speeds else {},
-            size_bytes=_size(entry.artifact, trial.opened.folder),
-            metrics=metrics[entry.name],
-            computes_fp32=exact(layers, entry.artifact),
-            computes=shares(layers),
+        entry.planned.measured(metrics[entry.name], trial.opened.folder).model_copy(
+            update={
+                "latency_p50_ms": {batch: measured[entry.name][0] for batch, measured in latencies.items()},
+                "latency_p99_ms": {batch: measured[entry.name][1] for batch, measured in latencies.items()},
+                "speeds": dict(speeds[entry.name]) if speeds else {},
+            }
         )
         for entry in entries
-        for layers in (layers_of(entry.artifact, trial.opened.folder),)
     ]
 
 
@@ -172,8 +170,3 @@ def _latencies(
         for name, (p50, p99) in latencies[batch].items():
             progress.update(candidate=name, **{f"latency_p50@{batch}": p50, f"latency_p99@{batch}": p99})
     return latencies
-
-
-def _size(artifact: Artifact, folder: Path) -> int:
-    """Bytes of all files that it is served from."""
-    return sum((folder / name).stat().st_size for name in (artifact.file, *artifact.beside))

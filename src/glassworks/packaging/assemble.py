@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassworks.catalog import get
-from glassworks.contracts import Artifact, Explainer, Generation, Opened, Session
+from glassworks.contracts import Artifact, Explainer, Generation, Session
 from glassworks.errors import InputError
 from glassworks.explanation.selection import explainers_of
 from glassworks.optimization.measure import predict_all
@@ -27,7 +27,7 @@ from glassworks.packaging.fidelity import measure_fidelity
 from glassworks.packaging.machine import instruction_set
 from glassworks.packaging.manifest import Manifest
 from glassworks.packaging.parts import Measured, Parts
-from glassworks.runtimes import open_session
+from glassworks.packaging.sessions import Sessions
 from glassworks.storage import linked
 
 if TYPE_CHECKING:
@@ -37,30 +37,31 @@ _SAMPLES = 3
 _LIBRARIES = ("glassworks", "numpy", "opencv-python-headless", "onnxruntime", "openvino", "torch", "onnx", "nncf")
 
 
-def measure(parts: Parts) -> Measured:
+def measure(parts: Parts, sessions: Sessions) -> Measured:
     """Metrics and fidelity of the artifacts as they are."""
     test = parts.dataset.splits["test"]
     tensors = parts.task.encode(test.x, parts.preprocessing)
-    ask = functools.cache(partial(predict_all, _open(parts, "predict"), tensors))
+    ask = functools.cache(partial(predict_all, sessions("predict"), tensors))
     return Measured(
         metrics=parts.task.evaluate(ask, test.y, parts.preprocessing),
         classes=parts.task.by_class(ask, test.y, parts.dataset.classes, parts.preprocessing),
-        fidelity=measure_fidelity(parts, lambda role: _open(parts, role)),
+        fidelity=measure_fidelity(parts, sessions),
     )
 
 
 def completed(parts: Parts) -> tuple[Parts, Measured]:
     """With what is known of the artifacts only now that they are chosen, and measured."""
-    if isinstance(parts.task, Generation):
-        session = _open(parts, "predict")
-        known, files = parts.task.complete(session, parts.dataset.splits, parts.folder, parts.preprocessing)
-        session.close()
-        served = next(artifact for artifact in parts.artifacts if artifact.role == "predict")
-        beside = tuple(dict.fromkeys((*served.beside, *files)))
-        others = (artifact for artifact in parts.artifacts if artifact is not served)
-        artifacts = (served.model_copy(update={"beside": beside}), *others)
-        parts = replace(parts, preprocessing=known, artifacts=artifacts)
-    measured = measure(parts)
+    with Sessions(parts) as sessions:
+        if isinstance(parts.task, Generation):
+            splits, folder = parts.dataset.splits, parts.folder
+            known, files = parts.task.complete(sessions("predict"), splits, folder, parts.preprocessing)
+            served = next(artifact for artifact in parts.artifacts if artifact.role == "predict")
+            beside = tuple(dict.fromkeys((*served.beside, *files)))
+            others = (artifact for artifact in parts.artifacts if artifact is not served)
+            artifacts = (served.model_copy(update={"beside": beside}), *others)
+            parts = replace(parts, preprocessing=known, artifacts=artifacts)
+            sessions.completed(parts)
+        measured = measure(parts, sessions)
     return replace(parts, measured=measured), measured
 
 
@@ -71,7 +72,8 @@ def assemble(parts: Parts, folder: Path) -> Bundle:
         parts, measured = completed(parts)
     for name in files_of(parts.artifacts):
         linked(parts.folder / name, folder / name)
-    _write_json(folder / "samples.json", _samples(parts, _open(parts, "predict")))
+    with Sessions(parts) as sessions:
+        _write_json(folder / "samples.json", _samples(parts, sessions("predict")))
     manifest = _manifest(parts, measured)
     report = parts.report
     if report:
@@ -116,12 +118,6 @@ def _license(parts: Parts) -> str:
     """The job's, or else what a model that was brought says of itself."""
     said = parts.job.license
     return str(parts.preprocessing.get("license", said)) if said == "unspecified" else said
-
-
-def _open(parts: Parts, role: str) -> Session:
-    artifact = next((a for a in parts.artifacts if a.role == role), None)
-    artifact = artifact or next(a for a in parts.artifacts if a.role == "predict")
-    return open_session(parts.task, Opened(artifact=artifact, folder=parts.folder), parts.preprocessing, limited=False)
 
 
 def files_of(artifacts: Sequence[Artifact]) -> tuple[str, ...]:

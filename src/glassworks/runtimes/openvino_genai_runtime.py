@@ -32,11 +32,12 @@ class OpenVinoGenAi(Runtime):
         artifact, settings = opened.artifact, read_settings(opened.folder)
         stored = artifact.settings.get("kv_cache", "f32")
         tokens = settings.context * settings.streams
-        # The cache grows with what is asked: a search opens one form beside another, for an answer at a time.
+        # The cache grows with what is asked: a search asks for an answer at a time.
         least = settings.context if opened.searched else tokens
         memory = needed(settings.architecture, opened.path.with_suffix(".bin").stat().st_size, least, stored)
         require_fits(memory, opened.path.name, "lower model.streams or model.context, and import the model again")
-        engine = EngineSettings(cache_tokens=tokens, threads=artifact.threads, kv_cache=stored)
+        late = opened.searched  # most forms are only scored there
+        engine = EngineSettings(cache_tokens=tokens, threads=artifact.threads, kv_cache=stored, late=late)
         try:
             return LanguageSession(opened.path.parent, opened.folder, engine)
         except GlassworksError:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glassworks.contracts import Dataset, Measurement
 from glassworks.data.conversations.choices import METRIC, choices_of
 from glassworks.errors import MissingLibrary
-from glassworks.tasks._metrics import accuracy
+from glassworks.tasks._metrics import accuracy, calibration_error, mean_square
 
 if TYPE_CHECKING:
     from glassworks.contracts import Array
@@ -42,6 +43,20 @@ def exact(matches: Array) -> dict[str, Measurement]:
     """Of answers that are short enough, the share that is written exactly, with Wilson's interval."""
     compared = np.asarray(matches[np.isfinite(matches)], np.int64)
     return {METRIC: accuracy(compared, np.ones_like(compared))} if len(compared) else {}
+
+
+def calibrated(answered: Array, preprocessing: Mapping[str, Any]) -> dict[str, Measurement]:
+    """How far what the model says of its answers (N 2) is from how often they are right, where it says something; of
+    those that are short enough to be compared.
+    """
+    from glassworks.language.confidence import confidence_of
+
+    confidence, rows = confidence_of(preprocessing), np.asarray(answered, np.float64)
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    if confidence is None or not confidence.supported or not len(rows):
+        return {}
+    sure, right = confidence.of(rows[:, 0]), rows[:, 1]
+    return {"calibration_error": calibration_error(sure, right), "brier": mean_square(sure - right)}
 
 
 def preferred(margins: Array) -> dict[str, Measurement]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -24,9 +24,8 @@ from glassworks.contracts import (
 )
 from glassworks.data.conversations.choices import METRIC
 from glassworks.errors import DataError, InputError
-from glassworks.tasks._answers import FREQUENT, baseline_of_answers, exact, frequent_answer, preferred
+from glassworks.tasks._answers import FREQUENT, baseline_of_answers, calibrated, exact, frequent_answer, preferred
 from glassworks.tasks._classification import PLAIN
-from glassworks.tasks._metrics import calibration_error, mean_square
 from glassworks.tasks._texts import TextTask
 
 if TYPE_CHECKING:
@@ -129,7 +128,20 @@ class TextGeneration(TextTask, Generation):
         if not targets.any():
             return found
         answered = ask(_ANSWERED).reshape(len(targets), -1)
-        return {**found, **exact(answered[:, -1]), **_calibrated(answered, preprocessing), **preferred(ask(_MARGIN))}
+        return {**found, **exact(answered[:, -1]), **calibrated(answered, preprocessing), **preferred(ask(_MARGIN))}
+
+    def decisive(
+        self,
+        ask: Callable[[str], Array],
+        targets: NDArray[np.int64],
+        preprocessing: Mapping[str, Any],
+        wanted: Collection[str],
+    ) -> dict[str, Measurement]:
+        """Answers are written only where something that is wanted is found by them."""
+        if not set(wanted) <= {self.metric, "preference_accuracy"}:
+            return self.evaluate(ask, targets, preprocessing)
+        pairs = preferred(ask(_MARGIN)) if "preference_accuracy" in wanted and targets.any() else {}
+        return {**self.measure(ask(_LOG_LIKELIHOOD), targets), **pairs}
 
     def complete(
         self, session: Session, splits: Mapping[str, Split], folder: Path, preprocessing: Mapping[str, Any]
@@ -264,23 +276,6 @@ def _about_answers(preprocessing: Mapping[str, Any]) -> Mapping[str, str]:
         if kept
         else "not in this bundle",
     }
-
-
-def _compared(answered: Array) -> NDArray[np.float64]:
-    """Those of the answers (N 2) that are short enough to be compared."""
-    rows = np.asarray(answered, np.float64)
-    return rows[np.isfinite(rows).all(axis=1)]
-
-
-def _calibrated(answered: Array, preprocessing: Mapping[str, Any]) -> dict[str, Measurement]:
-    """How far what the model says of its answers is from how often they are right, where it says something."""
-    from glassworks.language.confidence import confidence_of
-
-    confidence, rows = confidence_of(preprocessing), _compared(answered)
-    if confidence is None or not confidence.supported or not len(rows):
-        return {}
-    sure, right = confidence.of(rows[:, 0]), rows[:, 1]
-    return {"calibration_error": calibration_error(sure, right), "brier": mean_square(sure - right)}
 
 
 def _last_question(text: str) -> str:

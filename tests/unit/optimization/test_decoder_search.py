@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 from rich.console import Console
 
 from glassworks.catalog import get
 from glassworks.cli.tables import report_json, show_report
 from glassworks.config import OptimizationConfig
-from glassworks.contracts import Artifact, Candidate, Family, Measurement, Opened, Pass, Task
+from glassworks.contracts import Artifact, Candidate, Family, Measurement, Opened, Pass, Session, Task
 from glassworks.errors import Unsupported
 from glassworks.families._language.synthetic import write_model
-from glassworks.optimization.candidates import Trial
+from glassworks.optimization.candidates import Planned, Trial
 from glassworks.optimization.choice import choose
 from glassworks.optimization.objective import parse_objective
 from glassworks.optimization.report import OptimizationReport
@@ -42,9 +45,15 @@ def searched(trial: Trial) -> tuple[Artifact, OptimizationReport]:
     return optimize(trial, OptimizationConfig(budget=0.1, within=("perplexity_rise <= 300%",)), Silent())
 
 
-def test_every_form_is_measured_as_it_writes(searched: tuple[Artifact, OptimizationReport]) -> None:
-    _, report = searched
-    assert report.minimize == "size"
+@pytest.fixture(scope="module")
+def timed(trial: Trial) -> OptimizationReport:
+    config = OptimizationConfig(budget=0.1, minimize="time_per_token", within=("perplexity_rise <= 300%",))
+    return optimize(trial, config, Silent())[1]
+
+
+def test_every_form_is_measured_as_it_writes(timed: OptimizationReport) -> None:
+    report = timed
+    assert report.minimize == "time_per_token"
     assert {each.name for each in report.candidates} == set(NAMES)
     for each in report.candidates:
         assert not each.excluded
@@ -55,8 +64,8 @@ def test_every_form_is_measured_as_it_writes(searched: tuple[Artifact, Optimizat
         assert each.metrics["perplexity"].value > 1
 
 
-def test_what_is_made_of_another_form_has_its_files(searched: tuple[Artifact, OptimizationReport]) -> None:
-    _, report = searched
+def test_what_is_made_of_another_form_has_its_files(timed: OptimizationReport) -> None:
+    report = timed
     sizes = {name: report.candidate(f"{name} openvino_genai").size_bytes for name in ("fp32", *PASSES)}
     assert sizes["fp32"] > sizes["int8_decoder"] == sizes["int8_decoder_kv8"] > sizes["int4_decoder_mixed"]
     assert sizes["int4_decoder_mixed"] > sizes["int4_decoder"]
@@ -70,6 +79,60 @@ def test_the_smallest_is_served(searched: tuple[Artifact, OptimizationReport]) -
     assert any("not a guarantee for new data" in note for note in report.notes)
 
 
+def test_where_sizes_decide_only_what_can_be_chosen_is_measured(
+    searched: tuple[Artifact, OptimizationReport], timed: OptimizationReport
+) -> None:
+    _, report = searched
+    assert set(report.candidate(NAMES[0]).metrics) == {"perplexity"}
+    assert {each.name for each in report.candidates if each.excluded} == {NAMES[1], NAMES[2], NAMES[4]}
+    for each in report.candidates:
+        assert bool(each.speeds) == (each.name == report.chosen)
+        assert each.size_bytes == pytest.approx(timed.candidate(each.name).size_bytes, rel=0.01)
+        if not each.excluded:
+            wanted = timed.candidate(each.name).metrics["perplexity"]
+            assert each.metrics["perplexity"].value == pytest.approx(wanted.value)
+
+
+def test_one_form_is_open_at_a_time(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    most = 0
+    plain = Planned.open
+
+    def opening(each: Planned, trial: Trial) -> Session:
+        nonlocal most
+        session = plain(each, trial)
+        opened.append(each.name)
+        most = max(most, len(opened))
+        close = session.close
+
+        def closed() -> None:
+            opened.remove(each.name)
+            close()
+
+        monkeypatch.setattr(session, "close", closed)
+        return session
+
+    monkeypatch.setattr(Planned, "open", opening)
+    optimize(trial, OptimizationConfig(budget=0.1, within=("perplexity_rise <= 0%",)), Silent())
+    assert most == 1
+    assert not opened
+
+
+def test_what_cannot_write_is_not_chosen(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next best is measured then, although it had been passed over."""
+    plain = type(trial.task).speeds
+
+    def failing(task: Task, sessions: Mapping[str, Session], *others: Any) -> Any:
+        if "int4_decoder openvino_genai" in sessions:
+            raise RuntimeError("the processor lacks an instruction")
+        return plain(task, sessions, *others)
+
+    monkeypatch.setattr(type(trial.task), "speeds", failing)
+    _, report = optimize(trial, OptimizationConfig(budget=0.1, within=("perplexity_rise <= 300%",)), Silent())
+    assert report.chosen == "int8_decoder openvino_genai"  # of nearly the size of the mixed one, and more precise
+    assert report.candidate("int4_decoder openvino_genai").excluded == "the processor lacks an instruction"
+
+
 def test_tables_show_speeds(searched: tuple[Artifact, OptimizationReport]) -> None:
     _, report = searched
     console = Console(record=True, width=200)
@@ -78,7 +141,9 @@ def test_tables_show_speeds(searched: tuple[Artifact, OptimizationReport]) -> No
     for words in ("tokens/s", "first token: p50 / p99 ms", "perplexity", "-> int4_decoder openvino_genai", "kB"):
         assert words in told
     rows = report_json(report)["candidates"]
-    assert all(row["speeds"] and row["latency_p50_ms"] is None for row in rows)
+    assert [bool(row["speeds"]) for row in rows] == [row["name"] == report.chosen for row in rows]
+    assert all(row["latency_p50_ms"] is None for row in rows)
+    assert "not measured" in told
 
 
 def test_without_its_base_a_pass_is_left_out_with_the_reason(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,12 +22,17 @@ class Answers:
         return {"probabilities": np.tile(np.array([[0.2, 0.8]], np.float32), (rows, 1))}
 
 
+@pytest.fixture(autouse=True)
+def _no_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fidelity, "_methods", lambda parts: (None, None))
+
+
 def parts(examples: int) -> Any:
     """Numbers as examples."""
     task = SimpleNamespace(encode=lambda x, preprocessing: {"x": x}, compared=lambda x: x, explained=16)
     split = SimpleNamespace(x=np.arange(examples))
     dataset = SimpleNamespace(splits={"validation": split}, classes=("no", "yes"))
-    return cast("Any", SimpleNamespace(task=task, dataset=dataset, preprocessing={}))
+    return cast("Any", SimpleNamespace(task=task, dataset=dataset, preprocessing={}, artifacts=()))
 
 
 @pytest.mark.parametrize(
@@ -38,24 +43,25 @@ def test_the_first_sixteen_that_can_be_explained(
 ) -> None:
     asked: list[int] = []
 
-    def compare(parts: Any, served: Any, floating: Any, tensors: Any, target: int) -> dict[str, float]:
+    def compare(parts: Any, tensors: Any, target: int, sessions: Any) -> fidelity._Explained:
         (row,) = tensors["x"].tolist()
         if row in refused:
             raise InputError("the text has 3,000 words", "send a part")
         asked.append(row)
         assert target == 1
-        return {"faithfulness_z": float(row)}
+        graded = {"faithfulness_z": float(row)}
+        return fidelity._Explained(tensors=tensors, target=target, values=None, graded=graded)
 
-    monkeypatch.setattr(fidelity, "_compare", compare)
+    monkeypatch.setattr(fidelity, "_served", compare)
     found = fidelity.measure_fidelity(parts(examples), lambda role: cast("Any", Answers()))
     assert asked == wanted
     assert found == {"prediction_agreement": 1.0, "faithfulness_z": float(np.median(wanted))}
 
 
 def test_without_any_the_answers_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    def compare(*_: Any) -> dict[str, float]:
+    def compare(*_: Any) -> fidelity._Explained:
         raise InputError("too long", "send a part")
 
-    monkeypatch.setattr(fidelity, "_compare", compare)
+    monkeypatch.setattr(fidelity, "_served", compare)
     found = fidelity.measure_fidelity(parts(4), lambda role: cast("Any", Answers()))
     assert found == {"prediction_agreement": 1.0}
