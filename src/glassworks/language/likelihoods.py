@@ -36,8 +36,7 @@ def likelihoods(scorer: Scoring, texts: Sequence[Sequence[Known]]) -> NDArray[np
                 counted.append((number, part.learned[first:end]))
     if not rows:
         return found
-    base = max((row.prompt for row in rows), key=len)
-    scores = scorer.variants(base if len(base) > 1 else [*rows[0].prompt, *rows[0].answer]).score(rows)
+    scores = scorer.variants(max((row.prompt for row in rows), key=len)).score(rows)
     for (number, learned), values in zip(counted, scores, strict=True):
         found[number] += float(np.sum(values[learned])), int(learned.sum())
     return found

@@ -28,6 +28,11 @@ def common(one: Sequence[int], other: Sequence[int]) -> int:
     return int(differ[0]) if len(differ) else most
 
 
+def _shared(row: Row, read: Row) -> int:
+    """Tokens of a prompt that need not be computed after another one; the last one always is."""
+    return min(common(row.prompt, read.prompt), len(row.prompt) - 1)
+
+
 def branched(rows: Sequence[Row], shared: Mapping[int, int], room: int) -> tuple[list[int], list[Branch]]:
     """Rows that go on alone from the first `shared` tokens of what was read; and those that share more with each other:
     the longest of a group, which is read first, and what goes on from it. `room` is how many tokens can be kept.
@@ -39,7 +44,7 @@ def branched(rows: Sequence[Row], shared: Mapping[int, int], room: int) -> tuple
     for (count, _), group in groups.items():
         first = max(group, key=lambda index: len(rows[index].prompt))
         others = [index for index in group if index != first]
-        saved = sum(common(rows[index].prompt, rows[first].prompt) - count for index in others)
+        saved = sum(_shared(rows[index], rows[first]) - count for index in others)
         if saved > _WORTH and len(rows[first].prompt) <= room:
             branches.append((first, others))
         else:

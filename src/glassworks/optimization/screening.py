@@ -52,14 +52,13 @@ def screened(trial: Trial, config: OptimizationConfig, objective: Objective, pro
     what is chosen is measured at the end.
     """
     every, failures = planned(trial, config, progress)
-    every.sort(key=lambda each: (not each.trained, each.artifact.precision != EXACT, each.size_bytes))
     progress.start("optimize: accuracy", len(every))
     search = _Screening(trial, objective, every, progress)
     search.run(min(config.budget, _TIMED_S))
     left = (each for each in every if each.name not in {**search.measured, **search.failed})
     over = [each.candidate().model_copy(update={"excluded": _PASSED_OVER}) for each in left]
     return Searched(
-        candidates=list(search.measured.values()),
+        candidates=search.candidates,
         excluded=[*search.failed.values(), *over, *failures],
         trained=search.trained,
         artifacts={each.name: each.artifact for each in every},
@@ -79,16 +78,21 @@ class _Screening:
     def run(self, budget_s: float) -> None:
         """Until what is chosen has been timed: what cannot write is no choice, and others may be then."""
         while True:
-            for each in self._every:
+            for each in sorted(self._every, key=_turn):
                 if each.name not in self.measured and each.name not in self.failed and self._could_win(each):
                     self._measure(each)
             best = self._ranked()[:1]
             if not best or self._is_timed(best[0].name, budget_s):
                 return
 
+    @property
+    def candidates(self) -> list[Candidate]:
+        """What is measured, in the order of the passes, by which equals are told apart."""
+        return [self.measured[each.name] for each in self._every if each.name in self.measured]
+
     def _ranked(self) -> list[Candidate]:
         """What keeps the constraints of what is measured, the best first. Raises Unsupported with nothing in fp32."""
-        measured = list(self.measured.values())
+        measured = self.candidates
         require_trained([each for each in self._every if each.name in self.measured], list(self.failed.values()))
         return ranked(measured, reference_of(measured, self.trained, self._objective), self._objective)
 
@@ -157,6 +161,11 @@ class _Screening:
     def _is_last(self, each: Planned) -> bool:
         exact = [one.name for one in self._every if one.artifact.precision == EXACT and one.name not in self.failed]
         return exact == [each.name]
+
+
+def _turn(each: Planned) -> tuple[bool, bool, int]:
+    """What was trained first, then what is exact, then the smallest."""
+    return not each.trained, each.artifact.precision != EXACT, each.size_bytes
 
 
 def report_measured(each: Planned, metrics: Mapping[str, Measurement], progress: Progress) -> None:

@@ -167,6 +167,15 @@ def test_log_likelihoods_are_those_of_windows(session: LanguageSession) -> None:
         assert found[row, 0] == pytest.approx(expected, abs=0.05)
 
 
+def test_log_likelihoods_of_many_texts_are_those_of_each_alone(session: LanguageSession) -> None:
+    """All of them begin with one token, which is not read again for each."""
+    texts = np.array([f"The {number} foxes{'!' * (number % 7)}".encode() for number in range(60)], object)
+    together = session.run({INPUT: texts}, ["log_likelihood"])["log_likelihood"]
+    for row in (0, 13, 59):
+        alone = session.run({INPUT: texts[row : row + 1]}, ["log_likelihood"])["log_likelihood"]
+        np.testing.assert_allclose(together[row], alone[0], atol=1e-3)
+
+
 def log_likelihood(ids: list[int]) -> float:
     """By transformers."""
     scores = logits(tiny("llama", vocab_size=330, max_position_embeddings=CONTEXT), [ids])[0]

@@ -16,7 +16,7 @@ from glassworks.errors import Unsupported
 from glassworks.families._language.synthetic import write_model
 from glassworks.optimization.candidates import Planned, Trial
 from glassworks.optimization.choice import choose
-from glassworks.optimization.objective import parse_objective
+from glassworks.optimization.objective import objective_of, parse_objective
 from glassworks.optimization.report import OptimizationReport
 from glassworks.optimization.search import optimize
 from glassworks.packaging.exported import trial_of
@@ -91,6 +91,22 @@ def test_where_sizes_decide_only_what_can_be_chosen_is_measured(
         if not each.excluded:
             wanted = timed.candidate(each.name).metrics["perplexity"]
             assert each.metrics["perplexity"].value == pytest.approx(wanted.value)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        OptimizationConfig(budget=0.1, within=("perplexity_rise <= 300%",)),
+        OptimizationConfig(budget=0.1, within=("perplexity_rise <= 0.3%", "size <= 90%")),
+        OptimizationConfig(budget=0.1, minimize="perplexity_rise", within=("size <= 35%",)),
+    ],
+    ids=lambda config: " within ".join((config.minimize or "size", *config.within)),
+)
+def test_the_choice_is_that_of_measuring_all(trial: Trial, timed: OptimizationReport, config: Any) -> None:
+    objective = objective_of(config, trial.task.minimize, ())
+    expected, _ = choose([*timed.candidates], timed.candidate(NAMES[0]), objective)
+    _, report = optimize(trial, config, Silent())
+    assert report.chosen == expected.name
 
 
 def test_one_form_is_open_at_a_time(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:

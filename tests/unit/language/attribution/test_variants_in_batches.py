@@ -109,3 +109,10 @@ def test_prompts_that_share_more_with_each_other_branch_off_where_there_is_room(
     shared = dict.fromkeys(range(3), 10)
     assert branched(rows, shared, 1000) == ([2], [(0, [1])])
     assert branched(rows, shared, 50) == ([0, 1, 2], [])
+
+
+def test_prompts_that_are_alike_go_on_together() -> None:
+    """Their last token is always computed: to read one of them first would save nothing."""
+    rows = [Row([*range(50)], [number]) for number in range(40)]
+    assert branched(rows, dict.fromkeys(range(40), 49), 1000) == ([*range(40)], [])
+    assert branched(rows, dict.fromkeys(range(40), 0), 1000) == ([], [(0, [*range(1, 40)])])

@@ -32,7 +32,7 @@ function Changed({ chosen, before }) {
     <${Figures}>
       <${Figure} label=${t("models.size")} value=${bytes(chosen.size_bytes)} note=${t("models.was", { value: bytes(before.size_bytes), change: signed(chosen.size_bytes / before.size_bytes - 1) })} />
       ${now !== null && html`<${Figure} label=${t("models.latency")} value=${milliseconds(now)} note=${was !== null && t("models.was.times", { value: milliseconds(was), times: number(faster, 1) })} />`}
-      ${chosen.speeds?.tokens_per_second && html`<${Figure} label=${t("models.speed")} value=${number(chosen.speeds.tokens_per_second, 1)} note=${t("models.was", { value: number(before.speeds?.tokens_per_second, 1), change: signed(chosen.speeds.tokens_per_second / (before.speeds?.tokens_per_second || 1) - 1) })} />`}
+      ${chosen.speeds?.tokens_per_second && html`<${Figure} label=${t("models.speed")} value=${number(chosen.speeds.tokens_per_second, 1)} note=${before.speeds?.tokens_per_second && t("models.was", { value: number(before.speeds.tokens_per_second, 1), change: signed(chosen.speeds.tokens_per_second / before.speeds.tokens_per_second - 1) })} />`}
       ${metric && before.metrics[metric] && html`<${Figure} label=${named("metric", metric)} value=${plain(chosen.metrics[metric].value)} note=${t("models.was.points", { value: plain(before.metrics[metric].value), change: difference(chosen.metrics[metric].value - before.metrics[metric].value) })} />`}
     <//>
     ${metric &&
