@@ -223,8 +223,7 @@ class LanguageSession(Session):
 
     def _known(self, text: bytes | str) -> list[Known]:
         """What of a text is scored: of a conversation its answers. Windows of the context overlap by a token, so that
-        each token but the first counts once.
-        """
+        each token but the first counts once."""
         if self.conversations:
             return self._answers(*_conversation(text))
         ids, step = self._prompts.plain(text), self._settings.context - 1
