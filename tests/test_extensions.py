@@ -22,6 +22,7 @@ HOMES = {
     "toy_exporter": "packaging/exporters",
     "toy_family": "families",
     "toy_grader": "language/evaluation/graders",
+    "toy_importer": "packaging/importers",
     "toy_pass": "optimization/passes",
     "toy_quantity": "optimization/quantities",
     "toy_runtime": "runtimes",
@@ -60,10 +61,14 @@ found = {
     "optimize": answer("optimize", "toy", "--minimize", "size", "--budget", "1s"),
     "export": answer("export", "toy", "out", "--to", "toy_exporter"),
 }
+from glassworks.catalog import importer_of
 from glassworks.registry import Registry
 from glassworks.runs import Runs
 from glassworks.runs.worker import Worker
 
+Path("model.toy").write_text("low high")
+imported = importer_of(Path("model.toy")).read(Path("model.toy"))
+found["import"] = [imported.form, imported.labels, len(imported.graph.graph.node)]
 runs = Runs(Registry.open())
 counting = runs.submit("toy_work", {"most": 5})
 Worker(Registry.open()).work(until_empty=True)
@@ -164,6 +169,10 @@ def test_the_pass_is_a_candidate_in_the_runtime(used: Mapping[str, Any]) -> None
 
 def test_the_exporter_writes(used: Mapping[str, Any]) -> None:
     assert used["export"]["files"] == ["out/name.txt"]
+
+
+def test_the_importer_reads(used: Mapping[str, Any]) -> None:
+    assert used["import"] == ["toy_importer", ["low", "high"], 2]
 
 
 def test_the_reference_pages_list_each(in_the_package: Mapping[str, Any]) -> None:
