@@ -123,6 +123,7 @@ def test_the_service_ends_with_up(home: Home, how: str) -> None:
         ENDS[how](process)
         process.wait(WAIT_S)
         home.until_none_is_left()
+        assert not home.running()
 
 
 def test_a_reader_that_leaves_before_the_service_is_up_leaves_nothing(home: Home) -> None:

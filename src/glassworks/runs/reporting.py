@@ -53,7 +53,7 @@ class Reporting(Progress):
         super().update(**values)
         now, found = self._clock(), {name: _plain(value) for name, value in values.items()}
         named = any(isinstance(value, str) for value in values.values())
-        if named:
+        if named or self._ends_an_epoch(found.get("step")):
             self._keep_last()
         with self._lock:
             step = found.get("step")
@@ -86,6 +86,11 @@ class Reporting(Progress):
             events, self._events = self._events, []
             where = Report(stage=self._stage, stages=self._stages, step=self._step, total=self._total)
             return replace(where, events=events, values=dict(self._values))
+
+    def _ends_an_epoch(self, step: object) -> bool:
+        """Whether what is left out is what an epoch measured: values of a later step must not change it."""
+        with self._lock:
+            return "epoch" in self._left_out and self._left_out.get("step") != step
 
     def _keep_last(self) -> None:
         with self._lock:

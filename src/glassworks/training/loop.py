@@ -60,8 +60,6 @@ def fit(learner: Learner, plan: Plan, folder: Path, progress: Progress) -> Fit:
         if learner.begun is not None:
             learner.begun(run.state.counters.history)
         progress.start("train", run.state.total)
-        for row in run.state.counters.history:  # a kill may have come between a checkpoint and the report of its epoch
-            progress.update(**row)
         with interrupts_cancel(progress):
             run.go()
     counters = run.state.counters

@@ -97,6 +97,21 @@ def test_values_of_different_things_are_all_kept_by_themselves() -> None:
     ]
 
 
+def test_what_an_epoch_measured_keeps_its_step() -> None:
+    """Steps that follow within the same moment are not mixed with it."""
+    progress = Reporting(Kept(), "r", lambda: None, lambda: 0.0)  # type: ignore[arg-type]
+    progress.start("train", 6)
+    for step in range(1, 7):
+        progress.update(step=step, loss=float(step), left_s=1.0)
+        if step % 2 == 0:
+            progress.update(epoch=step / 2, step=float(step), loss=0.5, validation_loss=float(step))
+    progress.finish()
+    rows = [data for _, kind, data in progress.report().events if kind == "values" and "validation_loss" in data]
+    assert [(row["step"], row["validation_loss"], row["loss"]) for row in rows] == [
+        (2.0, 2.0, 0.5), (4.0, 4.0, 0.5), (6.0, 6.0, 0.5)
+    ]  # fmt: skip
+
+
 def test_what_could_not_be_written_comes_later() -> None:
     kept = Kept()
     kept.refuse = [StorageError("the disk is full", "free some"), StorageError("the disk is full", "free some")]
