@@ -137,6 +137,20 @@ def test_hostile_programs_are_refused(name: str, tmp_path: Path) -> None:
     assert len(str(caught.value).splitlines()) == 2
 
 
+@pytest.mark.parametrize("way", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_archive_is_refused_however_it_is_compressed(way: int, tmp_path: Path) -> None:
+    path = tmp_path / "m.pt2"
+    with zipfile.ZipFile(path, "w", way) as archive:
+        archive.writestr("m/models/model.json", bytes(range(256)) * 4)
+    whole = path.read_bytes()
+    begin = whole.index(b"model.json") + len("model.json")
+    for at in range(begin, whole.index(b"PK\x01\x02"), 3):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        with pytest.raises(GlassworksError, match="damaged") as caught:
+            read(path)
+        assert len(str(caught.value).splitlines()) == 2
+
+
 def _bomb(folder: Path) -> Path:
     with zipfile.ZipFile(folder / "m.pt2", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("m/data/weights/weight_0", bytes(20_000_000))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +17,11 @@ LARGEST = 2 * 1024**3
 MOST_FILES = 10_000
 _LARGEST_RATIO = 200
 """Bytes that one stored byte of an archive may become; weights hardly get smaller."""
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, OSError, OverflowError, RuntimeError, ValueError),  # RuntimeError also where a way to pack is unknown
+)
+"""What reading an archive raises that is not whole."""
 PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".dill", ".cloudpickle")
 _SAVED = "in a program that trusts the file, load it and export it as ONNX: see the guide on importing"
 
@@ -87,7 +94,7 @@ def members(path: Path, largest: int = LARGEST) -> dict[str, int]:
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except DAMAGE as error:
         raise DataError(f"{path} is no whole archive: {error}", "export the model again") from None
     total = sum(info.file_size for info in infos)
     if total > largest or total > _LARGEST_RATIO * stored:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from glassworks.contracts import Imported, Importer
 from glassworks.errors import DataError, InputError, Unsupported
 from glassworks.packaging.importers._graphs import imported, load_graph
-from glassworks.packaging.importers._places import members
+from glassworks.packaging.importers._places import DAMAGE, members
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -98,7 +98,7 @@ def _safe(path: Path) -> io.BytesIO:
 def _checked(archive: zipfile.ZipFile, name: str, inner: str, size: int, path: Path) -> bytes:
     try:
         content = archive.read(name)
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError, EOFError) as error:
+    except DAMAGE as error:
         raise DataError(f"{path} is damaged: {_first(error)}", "copy the file again") from None
     if not inner.endswith(".json"):
         return content
