@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -37,6 +37,7 @@ class Rewriter(Builder):
         self._read = {name for node in model.graph.node for name in node.input}
         self._read |= {output.name for output in model.graph.output}
         self._read.discard("")  # an input that is left out
+        self._made: dict[Hashable, tuple[str, str]] = {}
 
     def weights(self, name: str) -> Floats | None:
         """The float32 values of a constant; None for anything else."""
@@ -44,6 +45,10 @@ class Rewriter(Builder):
         if found is None or found.data_type != onnx.TensorProto.FLOAT:
             return None
         return np.asarray(numpy_helper.to_array(found), np.float32)
+
+    def once(self, what: Hashable, make: Callable[[], tuple[str, str]]) -> tuple[str, str]:
+        """Values that several nodes share: made for the first of them."""
+        return self._made[what] if what in self._made else self._made.setdefault(what, make())
 
     def is_read(self, name: str) -> bool:
         """Whether anything takes a node's output; one that is left out has no name."""
@@ -119,9 +124,12 @@ def beside_the_first_output(model: onnx.ModelProto) -> list[str]:
     return [node.name for node in model.graph.node if node.name not in needed]
 
 
-def quantized_rows(rows: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Symmetric int8 (R C) and a scale a row (R), Jacob et al. 2018, equation 1 with zero point 0."""
-    scale = np.maximum(np.abs(rows).max(axis=1), 1e-12).astype(np.float32) / np.float32(127)
+def quantized_rows(rows: Floats, bits: int = 8) -> tuple[NDArray[np.int8], Floats]:
+    """Symmetric integers (R C) of 8 bits or fewer and a scale a row (R), Jacob et al. 2018, equation 1 with zero point
+    0.
+    """
+    largest = 2 ** (bits - 1) - 1
+    scale = np.maximum(np.abs(rows).max(axis=1), 1e-12).astype(np.float32) / np.float32(largest)
     return np.round(rows / scale[:, None]).astype(np.int8), scale
 
 

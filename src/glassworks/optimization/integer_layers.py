@@ -6,7 +6,9 @@ a loop with one product a step. Shapes: T steps, N texts, D values of an input, 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,12 +42,16 @@ def gather(g: Rewriter, node: onnx.NodeProto) -> str | None:
     return g.op("Mul", found, g.op("Gather", g.constant(scale[:, None]), node.input[1]))
 
 
-def product(g: Rewriter, node: onnx.NodeProto) -> str | None:
-    """x times a constant matrix."""
+def product(
+    g: Rewriter, node: onnx.NodeProto, *, bits: int = 8, floating: Collection[str] = (), least: int = _LEAST_WEIGHTS
+) -> str | None:
+    """x times a constant matrix of at least so many weights, of so many bits each; nodes that are named stay as they
+    are.
+    """
     matrix = g.weights(node.input[1])
-    if matrix is None or matrix.ndim != 2 or matrix.size < _LEAST_WEIGHTS:
+    if matrix is None or matrix.ndim != 2 or matrix.size < least or node.name in floating:
         return None
-    return _times(g, node.input[0], np.ascontiguousarray(matrix.T))
+    return _times(g, node.input[0], np.ascontiguousarray(matrix.T), bits)
 
 
 def lstm(g: Rewriter, node: onnx.NodeProto) -> str | None:
@@ -121,17 +127,22 @@ def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
     return {each.name: helper.get_attribute_value(each) for each in node.attribute}
 
 
-def _times(g: Builder, x: str, rows: Floats) -> str:
+def _times(g: Rewriter, x: str, rows: Floats, bits: int = 8) -> str:
     """x (... D) times the transpose of `rows` (C D): integers with a scale a row of x and one a row of `rows`.
 
     A row of x keeps its own range, so that its result does not depend on what else is in the batch.
     """
-    integers, scale = quantized_rows(rows)
-    largest = g.op("ReduceMax", g.op("Abs", x), g.constant([-1]), keepdims=1)
-    unit = g.op("Mul", g.op("Max", largest, g.scalar(1e-12)), g.scalar(1 / 127))
-    small = g.op("QuantizeLinear", g.op("Div", x, unit), g.scalar(1), g.constant(_MIDDLE))
+    integers, scale = quantized_rows(rows, bits)
+    small, unit = g.once(("int8 rows", x), partial(_int8_rows, g, x))
     found = g.op("MatMulInteger", small, g.constant(integers.T), g.constant(_MIDDLE))
     return g.op("Mul", g.op("Mul", g.op("Cast", found, to=FLOAT), unit), g.constant(scale))
+
+
+def _int8_rows(g: Rewriter, x: str) -> tuple[str, str]:
+    """x (... D) in uint8 around 128, and the scale of each row (... 1)."""
+    largest = g.op("ReduceMax", g.op("Abs", x), g.constant([-1]), keepdims=1)
+    unit = g.op("Mul", g.op("Max", largest, g.scalar(1e-12)), g.scalar(1 / 127))
+    return g.op("QuantizeLinear", g.op("Div", x, unit), g.scalar(1), g.constant(_MIDDLE)), unit
 
 
 def _lengths(g: Builder, x: str, layer: _Layer) -> str:
